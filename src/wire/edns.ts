@@ -1,0 +1,108 @@
+import { additionalCount, answerCount, authorityCount, readU16, writeU16 } from './header.ts';
+import { RecordCursor } from './record.ts';
+import { EdnsOption, ExtendedError, Rcode, RecordType } from './types.ts';
+
+/** The least payload size that counts; a smaller one is read as this (RFC 6891 6.2.3). */
+export const MIN_UDP_SIZE = 512;
+/** OPT without options: root owner, type, size, extended rcode, version, flags, RDLENGTH. */
+export const OPT_BYTES = 11;
+/** An extended error without text: option code, length, INFO-CODE (RFC 8914 2). */
+export const EXTENDED_ERROR_BYTES = 6;
+const DO_BIT = 0x8000;
+/** More records than any query has; a query with more is answered FORMERR before they are walked. */
+const MAX_QUERY_RECORDS = 32;
+
+/** What a query's OPT record said (RFC 6891 6.1.2). Made once and filled again. */
+export class Edns {
+  private readonly cursor = new RecordCursor();
+  present = false;
+  /** The requestor's payload size, at least MIN_UDP_SIZE; MIN_UDP_SIZE without OPT. */
+  udpSize = MIN_UDP_SIZE;
+  version = 0;
+  dnssecOk = false;
+  optionsOffset = 0;
+  optionsLength = 0;
+
+  /**
+   * Reads the records behind the question of the query m[0, length), which end at `offset`. Octets behind
+   * the last record are ignored.
+   * @returns NOERROR, FORMERR (two OPT, an owner that is not the root, a record past the end, options
+   *   that do not fill RDLENGTH) or BADVERS.
+   */
+  parse(m: Uint8Array, length: number, offset: number): number {
+    this.present = false;
+    this.udpSize = MIN_UDP_SIZE;
+    this.version = 0;
+    this.dnssecOk = false;
+    this.optionsLength = 0;
+    const before = answerCount(m) + authorityCount(m);
+    const count = before + additionalCount(m);
+    if (count === 0) return Rcode.NOERROR;
+    if (count > MAX_QUERY_RECORDS) return Rcode.FORMERR;
+    const cursor = this.cursor;
+    cursor.begin(m, length, offset);
+    for (let i = 0; i < count; i++) {
+      if (!cursor.next()) return Rcode.FORMERR;
+      if (cursor.type !== RecordType.OPT) continue;
+      if (this.present || i < before || m[cursor.ownerOffset] !== 0) return Rcode.FORMERR;
+      this.take(m);
+      if (!this.optionsAreWhole(m)) return Rcode.FORMERR;
+    }
+    return this.version === 0 ? Rcode.NOERROR : Rcode.BADVERS;
+  }
+
+  private take(m: Uint8Array): void {
+    const cursor = this.cursor;
+    this.present = true;
+    this.udpSize = Math.max(cursor.rclass, MIN_UDP_SIZE);
+    this.version = m[cursor.ttlOffset + 1];
+    this.dnssecOk = (readU16(m, cursor.ttlOffset + 2) & DO_BIT) !== 0;
+    this.optionsOffset = cursor.rdataOffset;
+    this.optionsLength = cursor.rdataLength;
+  }
+
+  private optionsAreWhole(m: Uint8Array): boolean {
+    const end = this.optionsOffset + this.optionsLength;
+    let at = this.optionsOffset;
+    while (at < end) {
+      if (at + 4 > end) return false;
+      at += 4 + readU16(m, at + 2);
+    }
+    return at === end;
+  }
+}
+
+/** Octets that writeOpt takes for this extended error (ExtendedError.NONE: none). */
+export function optBytes(extendedError: number): number {
+  return extendedError === ExtendedError.NONE ? OPT_BYTES : OPT_BYTES + EXTENDED_ERROR_BYTES;
+}
+
+/**
+ * Writes an OPT record at `offset` of `out`: our payload size, the upper eight bits of `rcode`, version 0,
+ * DO as the query had it (RFC 6891 7, RFC 3225 3), and an extended error where one is given.
+ * @returns the offset behind it.
+ */
+export function writeOpt(
+  out: Uint8Array,
+  offset: number,
+  udpSize: number,
+  rcode: number,
+  dnssecOk: boolean,
+  extendedError: number,
+): number {
+  out[offset] = 0;
+  writeU16(out, offset + 1, RecordType.OPT);
+  writeU16(out, offset + 3, udpSize);
+  out[offset + 5] = rcode >>> 4;
+  out[offset + 6] = 0;
+  writeU16(out, offset + 7, dnssecOk ? DO_BIT : 0);
+  if (extendedError === ExtendedError.NONE) {
+    writeU16(out, offset + 9, 0);
+    return offset + OPT_BYTES;
+  }
+  writeU16(out, offset + 9, EXTENDED_ERROR_BYTES);
+  writeU16(out, offset + 11, EdnsOption.EXTENDED_ERROR);
+  writeU16(out, offset + 13, 2);
+  writeU16(out, offset + 15, extendedError);
+  return offset + OPT_BYTES + EXTENDED_ERROR_BYTES;
+}
