@@ -1,0 +1,80 @@
+/** A failure that the registry answers a call with. Messages hold no address, key or secret. */
+export abstract class RegistryError extends Error {
+  abstract readonly code: string;
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** The account has as many addresses as it may have. */
+export class TooManyAddresses extends RegistryError {
+  readonly code = 'too_many_addresses';
+  readonly perAccount: number;
+  constructor(perAccount: number) {
+    super(`the account has ${perAccount} addresses registered, which is its limit`);
+    this.perAccount = perAccount;
+  }
+}
+
+/** The address is of a range that may not be registered, or one of the service's own. */
+export class AddressNotPublic extends RegistryError {
+  readonly code = 'address_not_public';
+  constructor() {
+    super('expected a public address that is not one of the service itself');
+  }
+}
+
+export class AccountNotFound extends RegistryError {
+  readonly code = 'account_not_found';
+  constructor() {
+    super('there is no such account');
+  }
+}
+
+/** The idempotency key was used before, within 24 hours, with another body. */
+export class IdempotencyKeyReused extends RegistryError {
+  readonly code = 'idempotency_key_reused';
+  constructor() {
+    super('the idempotency key was used before with another body');
+  }
+}
+
+/** A field's value is not one that the registry takes; `field` and `expected` are fit to be shown. */
+export class InvalidField extends RegistryError {
+  readonly code = 'invalid_field';
+  readonly field: string;
+  readonly expected: string;
+  constructor(field: string, expected: string) {
+    super(`${field}: expected ${expected}`);
+    this.field = field;
+    this.expected = expected;
+  }
+}
+
+/** More different choices of regions by service than the formats of the feed can number. */
+export class TooManyProfiles extends RegistryError {
+  readonly code = 'too_many_profiles';
+  constructor(limit: number) {
+    super(`there are ${limit} different profiles already, which is the limit`);
+  }
+}
+
+/** The store cannot do its work now: disk full, no permission, too slow, ended. The call is safe to repeat. */
+export class StoreUnavailable extends RegistryError {
+  readonly code = 'store_unavailable';
+}
+
+/** The file is damaged or is not ours. It was not changed. */
+export class StoreCorrupt extends RegistryError {
+  readonly code = 'store_corrupt';
+}
+
+/** The file was written by a newer release. It was not changed. */
+export class StoreVersion extends RegistryError {
+  readonly code = 'store_version';
+}
+
+/** Another process has the data directory. */
+export class StoreLocked extends RegistryError {
+  readonly code = 'store_locked';
+}
