@@ -1,0 +1,85 @@
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+
+/**
+ * The C library through koffi: the only place where foreign functions are declared. koffi is loaded on
+ * first use and in each thread by itself; its async calls are never used.
+ */
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  getsockname(fd: number, address: Uint8Array, length: Uint32Array): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint32Array): number;
+  recvmmsg(fd: number, headers: Uint32Array, count: number, flags: number, timeout: null): number;
+  sendmmsg(fd: number, headers: Uint32Array, count: number, flags: number): number;
+  close(fd: number): number;
+  /** errno of the last call in this thread. */
+  errno(): number;
+  /** The address of a view's first octet as two 32-bit words: [low, high]. */
+  addressOf(view: ArrayBufferView): [low: number, high: number];
+}
+
+/** A system call failed. `code` is the errno's name, e.g. EADDRINUSE. */
+export class SystemCallError extends Error {
+  readonly code: string;
+  readonly syscall: string;
+  constructor(syscall: string, errno: number) {
+    const code = errnoName(errno);
+    super(`${syscall} failed: ${code}`);
+    this.name = 'SystemCallError';
+    this.code = code;
+    this.syscall = syscall;
+  }
+}
+
+const errnoNames = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+
+function errnoName(errno: number): string {
+  return errnoNames.get(errno) ?? `errno ${errno}`;
+}
+
+let loaded: Libc | null | undefined;
+
+/**
+ * The C library, or null where the layouts that sys/ relies on do not hold (anything but 64-bit
+ * little-endian Linux) or koffi has no build for this platform.
+ */
+export function libc(): Libc | null {
+  if (loaded === undefined) loaded = load();
+  return loaded;
+}
+
+/** The C library where the caller has made sure that it is there. */
+export function requireLibc(): Libc {
+  const library = libc();
+  if (library === null) throw new SystemCallError('dlopen', constants.errno.ENOSYS);
+  return library;
+}
+
+function load(): Libc | null {
+  const layouts = process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64');
+  if (!layouts) return null;
+  let koffi: typeof import('koffi');
+  try {
+    koffi = createRequire(import.meta.url)('koffi');
+  } catch {
+    return null;
+  }
+  const library = koffi.load(null);
+  return {
+    socket: library.func('int socket(int, int, int)'),
+    bind: library.func('int bind(int, void *, uint32_t)'),
+    getsockname: library.func('int getsockname(int, void *, void *)'),
+    setsockopt: library.func('int setsockopt(int, int, int, void *, uint32_t)'),
+    getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
+    recvmmsg: library.func('int recvmmsg(int, void *, uint32_t, int, void *)'),
+    sendmmsg: library.func('int sendmmsg(int, void *, uint32_t, int)'),
+    close: library.func('int close(int)'),
+    errno: () => koffi.errno(),
+    addressOf(view) {
+      const address = koffi.address(view);
+      return [Number(address & 0xffffffffn), Number(address >> 32n)];
+    },
+  };
+}

@@ -1,0 +1,230 @@
+import { type Libc, requireLibc } from './libc.ts';
+import { AF_INET, SOCKADDR_BYTES } from './socket.ts';
+
+/*
+ * Layouts of 64-bit Linux, in 32-bit words (include/linux/socket.h):
+ *
+ *   struct mmsghdr  16 words: 0 msg_name*  2 msg_namelen  4 msg_iov*  6 msg_iovlen
+ *                             8 msg_control*  10 msg_controllen  12 msg_flags  14 msg_len
+ *   struct iovec     4 words: 0 iov_base*  2 iov_len
+ *   struct cmsghdr            cmsg_len (8 octets), cmsg_level (4), cmsg_type (4), data
+ */
+const HEADER_WORDS = 16;
+const NAME = 0;
+const NAME_LENGTH = 2;
+const IOV = 4;
+const IOV_COUNT = 6;
+const CONTROL = 8;
+const CONTROL_LENGTH = 10;
+const MESSAGE_LENGTH = 14;
+const IOV_WORDS = 4;
+const NAME_STRIDE = 32;
+/** Room for one in_pktinfo (28 octets used) or in6_pktinfo (36), padded to 40. */
+const CONTROL_STRIDE = 40;
+const CMSG_HEADER_BYTES = 16;
+const IN_PKTINFO_BYTES = 12;
+const MSG_WAITFORONE = 0x10000;
+const MSG_DONTWAIT = 0x40;
+
+/** Octets of a packet's endpoint: its socket address and its control message, as readEndpoint gives them. */
+export const ENDPOINT_BYTES = NAME_STRIDE + CONTROL_STRIDE + 8;
+
+/**
+ * Slots for packets that are received, answered in place and sent by one system call each way. The kernel
+ * keeps pointers into this memory, so it lives in a SharedArrayBuffer, which is never moved.
+ */
+export class PacketBatch {
+  readonly slots: number;
+  readonly slotBytes: number;
+  /** data[i]: the octets of slot i: the packet received, then the answer to it. */
+  readonly data: readonly Uint8Array[];
+  /** Octets of the packet received in each slot. */
+  readonly lengths: Uint32Array;
+  /** Octets of the answer in each slot; 0: none is sent. */
+  readonly replyLengths: Uint32Array;
+  /** 4 or 6. */
+  readonly families: Uint8Array;
+  /** Source address: four words a slot in host order; IPv4 uses the first alone. */
+  readonly addresses: Uint32Array;
+  readonly ports: Uint16Array;
+
+  private readonly libc: Libc = requireLibc();
+  private readonly names: Uint8Array;
+  private readonly controls: Uint8Array;
+  private readonly receiveHeaders: Uint32Array;
+  private readonly sendHeaders: Uint32Array;
+  private readonly iovecs: Uint32Array;
+  private readonly namePointers: Uint32Array;
+  private readonly iovecPointers: Uint32Array;
+  private readonly controlPointers: Uint32Array;
+  private readonly packetInfo: boolean;
+
+  /**
+   * @param slots packets a call carries at the most
+   * @param slotBytes room for a packet; a longer one is cut
+   * @param packetInfo whether the socket tells the address that was asked (UdpSocketOptions.packetInfo)
+   */
+  constructor(slots: number, slotBytes: number, packetInfo: boolean) {
+    this.slots = slots;
+    this.slotBytes = slotBytes;
+    this.packetInfo = packetInfo;
+    const shared = (bytes: number) => new SharedArrayBuffer(Math.max(bytes, 128));
+    const packets = new Uint8Array(shared(slots * slotBytes));
+    this.data = Array.from({ length: slots }, (_, i) => packets.subarray(i * slotBytes, (i + 1) * slotBytes));
+    this.lengths = new Uint32Array(slots);
+    this.replyLengths = new Uint32Array(slots);
+    this.families = new Uint8Array(slots);
+    this.addresses = new Uint32Array(slots * 4);
+    this.ports = new Uint16Array(slots);
+    this.names = new Uint8Array(shared(slots * NAME_STRIDE));
+    this.controls = new Uint8Array(shared(slots * CONTROL_STRIDE));
+    this.receiveHeaders = new Uint32Array(shared(slots * HEADER_WORDS * 4));
+    this.sendHeaders = new Uint32Array(shared(slots * HEADER_WORDS * 4));
+    this.iovecs = new Uint32Array(shared(slots * 2 * IOV_WORDS * 4));
+    this.namePointers = this.pointers(this.names, NAME_STRIDE, slots);
+    this.iovecPointers = this.pointers(this.iovecs, IOV_WORDS * 4, slots * 2);
+    this.controlPointers = this.pointers(this.controls, CONTROL_STRIDE, slots);
+    this.prepare(this.pointers(packets, slotBytes, slots));
+  }
+
+  /**
+   * Waits for packets, takes what is there up to `slots`, and reads where each came from.
+   * @returns how many slots are filled; 0 after the socket's receive timeout or a signal.
+   */
+  receive(fd: number): number {
+    const count = this.libc.recvmmsg(fd, this.receiveHeaders, this.slots, MSG_WAITFORONE, null);
+    if (count <= 0) return 0;
+    const headers = this.receiveHeaders;
+    for (let i = 0; i < count; i++) {
+      const at = i * HEADER_WORDS;
+      this.lengths[i] = headers[at + MESSAGE_LENGTH];
+      headers[at + NAME_LENGTH] = SOCKADDR_BYTES;
+      if (this.packetInfo) this.sendHeaders[at + CONTROL_LENGTH] = headers[at + CONTROL_LENGTH];
+      headers[at + CONTROL_LENGTH] = this.packetInfo ? CONTROL_STRIDE : 0;
+      this.readSource(i);
+    }
+    return count;
+  }
+
+  /**
+   * Sends the answers of the first `count` slots, in order, leaving out those whose replyLength is 0.
+   * @returns how many the kernel took; it drops the rest when the socket's buffer is full, as a network would.
+   */
+  send(fd: number, count: number): number {
+    const headers = this.sendHeaders;
+    const iovecs = this.iovecs;
+    let messages = 0;
+    for (let i = 0; i < count; i++) {
+      const length = this.replyLengths[i];
+      if (length === 0) continue;
+      const at = messages * HEADER_WORDS;
+      headers[at + NAME] = this.namePointers[i * 2];
+      headers[at + NAME + 1] = this.namePointers[i * 2 + 1];
+      headers[at + NAME_LENGTH] = this.families[i] === 4 ? 16 : SOCKADDR_BYTES;
+      const iovec = (this.slots + i) * 2;
+      headers[at + IOV] = this.iovecPointers[iovec];
+      headers[at + IOV + 1] = this.iovecPointers[iovec + 1];
+      iovecs[(this.slots + i) * IOV_WORDS + 2] = length;
+      if (this.packetInfo) this.pointControl(at, i);
+      messages++;
+    }
+    let sent = 0;
+    while (sent < messages) {
+      const part = sent === 0 ? headers : headers.subarray(sent * HEADER_WORDS);
+      const taken = this.libc.sendmmsg(fd, part, messages - sent, MSG_DONTWAIT);
+      // An error belongs to the first message not sent (a route that is gone, a full buffer): it is given up.
+      sent += taken > 0 ? taken : 1;
+      if (taken <= 0) this.failedSends++;
+    }
+    return messages;
+  }
+
+  /** Messages that the kernel refused to send since the batch was made. */
+  failedSends = 0;
+
+  /** Copies where slot i's packet came from and was sent to, so that another thread can answer it. */
+  readEndpoint(i: number, out: Uint8Array, offset: number): void {
+    for (let k = 0; k < NAME_STRIDE; k++) out[offset + k] = this.names[i * NAME_STRIDE + k];
+    const control = offset + NAME_STRIDE;
+    for (let k = 0; k < CONTROL_STRIDE; k++) out[control + k] = this.controls[i * CONTROL_STRIDE + k];
+    out[control + CONTROL_STRIDE] = this.families[i];
+  }
+
+  /** Sets where slot i's answer goes, from what readEndpoint gave for a batch of the same socket. */
+  writeEndpoint(i: number, endpoint: Uint8Array, offset: number): void {
+    for (let k = 0; k < NAME_STRIDE; k++) this.names[i * NAME_STRIDE + k] = endpoint[offset + k];
+    const control = offset + NAME_STRIDE;
+    for (let k = 0; k < CONTROL_STRIDE; k++) this.controls[i * CONTROL_STRIDE + k] = endpoint[control + k];
+    this.families[i] = endpoint[control + CONTROL_STRIDE];
+  }
+
+  private readSource(i: number): void {
+    const names = this.names;
+    const at = i * NAME_STRIDE;
+    this.ports[i] = (names[at + 2] << 8) | names[at + 3];
+    if (names[at] === AF_INET) {
+      this.families[i] = 4;
+      this.addresses[i * 4] = readWord(names, at + 4);
+      return;
+    }
+    this.families[i] = 6;
+    for (let word = 0; word < 4; word++) {
+      this.addresses[i * 4 + word] = readWord(names, at + 8 + word * 4);
+    }
+  }
+
+  /**
+   * The control message that told where the packet was sent to serves to answer from there: ipi_spec_dst
+   * or ipi6_addr is the source. The interface index is cleared for IPv4: the route decides.
+   */
+  private pointControl(header: number, slot: number): void {
+    const headers = this.sendHeaders;
+    const ipv4 = this.families[slot] === 4;
+    headers[header + CONTROL] = this.controlPointers[slot * 2];
+    headers[header + CONTROL + 1] = this.controlPointers[slot * 2 + 1];
+    headers[header + CONTROL_LENGTH] = ipv4 ? CMSG_HEADER_BYTES + IN_PKTINFO_BYTES + 4 : CONTROL_STRIDE;
+    if (ipv4) {
+      const index = slot * CONTROL_STRIDE + CMSG_HEADER_BYTES;
+      for (let k = 0; k < 4; k++) this.controls[index + k] = 0;
+    }
+  }
+
+  private pointers(view: Uint8Array | Uint32Array, stride: number, count: number): Uint32Array {
+    const [low, high] = this.libc.addressOf(view);
+    const words = new Uint32Array(count * 2);
+    for (let i = 0; i < count; i++) {
+      const address = low + i * stride;
+      words[i * 2] = address % 0x1_0000_0000;
+      words[i * 2 + 1] = high + Math.floor(address / 0x1_0000_0000);
+    }
+    return words;
+  }
+
+  private prepare(dataPointers: Uint32Array): void {
+    for (let i = 0; i < this.slots * 2; i++) {
+      const slot = i % this.slots;
+      this.iovecs[i * IOV_WORDS] = dataPointers[slot * 2];
+      this.iovecs[i * IOV_WORDS + 1] = dataPointers[slot * 2 + 1];
+      this.iovecs[i * IOV_WORDS + 2] = this.slotBytes;
+    }
+    for (let i = 0; i < this.slots; i++) {
+      const at = i * HEADER_WORDS;
+      const headers = this.receiveHeaders;
+      headers[at + NAME] = this.namePointers[i * 2];
+      headers[at + NAME + 1] = this.namePointers[i * 2 + 1];
+      headers[at + NAME_LENGTH] = SOCKADDR_BYTES;
+      headers[at + IOV] = this.iovecPointers[i * 2];
+      headers[at + IOV + 1] = this.iovecPointers[i * 2 + 1];
+      headers[at + IOV_COUNT] = 1;
+      this.sendHeaders[at + IOV_COUNT] = 1;
+      if (!this.packetInfo) continue;
+      headers[at + CONTROL] = this.controlPointers[i * 2];
+      headers[at + CONTROL + 1] = this.controlPointers[i * 2 + 1];
+      headers[at + CONTROL_LENGTH] = CONTROL_STRIDE;
+    }
+  }
+}
+
+function readWord(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
+}

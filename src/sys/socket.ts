@@ -1,0 +1,139 @@
+import { constants } from 'node:os';
+import { requireLibc, SystemCallError } from './libc.ts';
+
+/* Numbers of the Linux system call interface (include/uapi/linux/{in,in6,socket}.h). */
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const SO_REUSEPORT = 15;
+const SO_RCVTIMEO = 20;
+const SO_RCVBUFFORCE = 33;
+const SOL_IP = 0;
+const IP_PKTINFO = 8;
+const IP_MTU_DISCOVER = 10;
+const SOL_IPV6 = 41;
+const IPV6_MTU_DISCOVER = 23;
+const IPV6_V6ONLY = 26;
+const IPV6_RECVPKTINFO = 49;
+/** Sets DF and believes no ICMP about the path's MTU, which anyone could forge. */
+const PMTUDISC_PROBE = 3;
+
+/** Octets of the largest socket address used here, sockaddr_in6. */
+export const SOCKADDR_BYTES = 28;
+
+export interface UdpSocketOptions {
+  family: 4 | 6;
+  /** Network order, 4 or 16 octets; all zero: every address of the family. */
+  address: Uint8Array;
+  /** 0: the system chooses one. */
+  port: number;
+  /** SO_REUSEPORT: several sockets share the port, the kernel spreads sources over them. */
+  reusePort: boolean;
+  /** Wished for; the kernel's net.core.rmem_max may give less where the process may not exceed it. */
+  receiveBufferBytes: number;
+  /** A receive call returns after this time without a packet, so that its thread can look about. */
+  receiveTimeoutMs: number;
+  /** Ask for the address that a packet was sent to, so that the answer can come from it. */
+  packetInfo: boolean;
+}
+
+/**
+ * Opens and binds a UDP socket. IPv6 sockets take IPv6 only.
+ * @returns its file descriptor.
+ * @throws SystemCallError EADDRINUSE, EACCES, EADDRNOTAVAIL ...
+ */
+export function openUdpSocket(options: UdpSocketOptions): number {
+  const libc = requireLibc();
+  const ipv4 = options.family === 4;
+  const fd = libc.socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new SystemCallError('socket', libc.errno());
+  try {
+    if (options.reusePort) setInteger(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (!ipv4) setInteger(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+    setReceiveBuffer(fd, options.receiveBufferBytes);
+    trySetInteger(fd, SOL_SOCKET, SO_SNDBUF, options.receiveBufferBytes);
+    setReceiveTimeout(fd, options.receiveTimeoutMs);
+    if (ipv4) setInteger(fd, SOL_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
+    else setInteger(fd, SOL_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
+    if (options.packetInfo) {
+      if (ipv4) setInteger(fd, SOL_IP, IP_PKTINFO, 1);
+      else setInteger(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
+    }
+    const name = encodeSocketAddress(options.family, options.address, options.port);
+    if (libc.bind(fd, name, name.length) !== 0) throw new SystemCallError('bind', libc.errno());
+    return fd;
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/** Closes a file descriptor that was opened here. */
+export function closeSocket(fd: number): void {
+  requireLibc().close(fd);
+}
+
+/** The port that a socket is bound to. */
+export function localPort(fd: number): number {
+  const libc = requireLibc();
+  const name = new Uint8Array(SOCKADDR_BYTES);
+  const length = Uint32Array.of(SOCKADDR_BYTES);
+  if (libc.getsockname(fd, name, length) !== 0) throw new SystemCallError('getsockname', libc.errno());
+  return (name[2] << 8) | name[3];
+}
+
+/** Octets of receive buffer that the kernel gave; it counts its own overhead, so twice what was asked. */
+export function receiveBufferBytes(fd: number): number {
+  const libc = requireLibc();
+  const value = new Uint8Array(4);
+  const length = Uint32Array.of(4);
+  if (libc.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, length) !== 0) {
+    throw new SystemCallError('getsockopt', libc.errno());
+  }
+  return new DataView(value.buffer).getInt32(0, true);
+}
+
+function encodeSocketAddress(family: 4 | 6, address: Uint8Array, port: number): Uint8Array {
+  const name = new Uint8Array(family === 4 ? 16 : SOCKADDR_BYTES);
+  const view = new DataView(name.buffer);
+  view.setUint16(0, family === 4 ? AF_INET : AF_INET6, true);
+  view.setUint16(2, port);
+  name.set(address, family === 4 ? 4 : 8);
+  return name;
+}
+
+function trySetInteger(fd: number, level: number, option: number, value: number): boolean {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value, true);
+  return requireLibc().setsockopt(fd, level, option, bytes, 4) === 0;
+}
+
+function setInteger(fd: number, level: number, option: number, value: number): void {
+  if (!trySetInteger(fd, level, option, value)) {
+    throw new SystemCallError('setsockopt', requireLibc().errno());
+  }
+}
+
+/** SO_RCVBUFFORCE passes rmem_max, with CAP_NET_ADMIN; without, the kernel cuts to rmem_max in silence. */
+function setReceiveBuffer(fd: number, bytes: number): void {
+  if (!trySetInteger(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes)) setInteger(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+}
+
+function setReceiveTimeout(fd: number, timeoutMs: number): void {
+  const value = new Uint8Array(16);
+  const view = new DataView(value.buffer);
+  view.setUint32(0, Math.floor(timeoutMs / 1000), true);
+  view.setUint32(8, (timeoutMs % 1000) * 1000, true);
+  if (requireLibc().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, value, 16) !== 0) {
+    throw new SystemCallError('setsockopt', requireLibc().errno());
+  }
+}
+
+/** Whether an error is the system's word that an address cannot be bound, with what it says. */
+export function isBindError(error: unknown): error is SystemCallError {
+  return error instanceof SystemCallError && error.syscall === 'bind' && error.code in constants.errno;
+}
