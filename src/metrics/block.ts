@@ -1,0 +1,55 @@
+import { HISTOGRAM_BOUNDS, SLOTS } from './counters.ts';
+
+/** Two cache lines: blocks side by side in one buffer do not slow each other's writers. */
+const ALIGNMENT_BYTES = 128;
+const LARGEST_BOUND_MICROSECONDS = 2 ** (HISTOGRAM_BOUNDS - 1);
+
+/** Bytes that a block takes in a shared buffer; blocks may stand one after the other. */
+export function blockBytes(): number {
+  return Math.ceil((SLOTS * Float64Array.BYTES_PER_ELEMENT) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+}
+
+/** What makes a block of another thread's readable here; can be posted. */
+export interface BlockShare {
+  readonly buffer: SharedArrayBuffer;
+  readonly byteOffset: number;
+}
+
+/**
+ * The counters of one thread, in shared memory. One thread writes; the one that answers scrapes reads, without
+ * locks: a slot is one aligned 8-byte word, and a scrape that misses the latest increment is as good as one a
+ * moment earlier. Indexes come from counters.ts.
+ */
+export class CounterBlock {
+  readonly values: Float64Array;
+
+  constructor(share?: BlockShare) {
+    this.values = new Float64Array(
+      share?.buffer ?? new SharedArrayBuffer(blockBytes()),
+      share?.byteOffset,
+      SLOTS,
+    );
+  }
+
+  get share(): BlockShare {
+    return { buffer: this.values.buffer as SharedArrayBuffer, byteOffset: this.values.byteOffset };
+  }
+
+  increment(index: number): void {
+    this.values[index]++;
+  }
+
+  add(index: number, n: number): void {
+    this.values[index] += n;
+  }
+
+  /** Notes `count` events of `seconds` each (a batch shares one reading of the clock). */
+  observe(histogram: number, seconds: number, count = 1): void {
+    const microseconds = Math.ceil(seconds * 1e6);
+    let bucket = 0;
+    if (microseconds > LARGEST_BOUND_MICROSECONDS) bucket = HISTOGRAM_BOUNDS;
+    else if (microseconds > 1) bucket = 32 - Math.clz32(microseconds - 1);
+    this.values[histogram + bucket] += count;
+    this.values[histogram + HISTOGRAM_BOUNDS + 1] += seconds * count;
+  }
+}

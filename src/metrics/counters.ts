@@ -1,0 +1,169 @@
+/**
+ * The closed list of what is counted, and where each number lies in a thread's block. A label combination is a
+ * slot; a slot's index is plain arithmetic over the numbers of labels.ts.
+ */
+import {
+  AnswerRcode,
+  CacheResult,
+  CONTROL_ROUTES,
+  labelValues,
+  QueryPath,
+  QueryVerdict,
+  STATUS_CLASSES,
+  StreamTransport,
+  Transport,
+} from './labels.ts';
+
+/** A metric whose numbers lie in the blocks. Slots follow the label values, the last label changing fastest. */
+export interface Family {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly name: string;
+  readonly help: string;
+  readonly labels: Readonly<Record<string, readonly string[]>>;
+  readonly base: number;
+  /** Slots of one label combination: 1, or a histogram's buckets and its sum. */
+  readonly width: number;
+}
+
+/** Finite histogram buckets: the bound of bucket b is 2^b microseconds, so the last one is 8.4 s. */
+export const HISTOGRAM_BOUNDS = 24;
+/** Slots of a histogram: the finite buckets, the one above them all, the sum in seconds. */
+export const HISTOGRAM_WIDTH = HISTOGRAM_BOUNDS + 2;
+
+const list: Family[] = [];
+let slots = 0;
+
+function family(
+  type: Family['type'],
+  name: string,
+  help: string,
+  labels: Readonly<Record<string, readonly string[]>> = {},
+): number {
+  const base = slots;
+  const width = type === 'histogram' ? HISTOGRAM_WIDTH : 1;
+  list.push({ type, name: `mediastreamer_${name}`, help, labels, base, width });
+  slots += Object.values(labels).reduce((size, values) => size * values.length, width);
+  return base;
+}
+
+const transport = labelValues(Transport);
+const stream = labelValues(StreamTransport);
+const VERDICTS = labelValues(QueryVerdict).length;
+const RCODES = labelValues(AnswerRcode).length;
+
+const QUERIES = family('counter', 'queries_total', 'Queries, by transport and by what became of them', {
+  transport,
+  verdict: labelValues(QueryVerdict),
+});
+const ANSWERS = family('counter', 'answers_total', 'Replies sent, by transport and rcode', {
+  transport,
+  rcode: labelValues(AnswerRcode),
+});
+const CACHE_LOOKUPS = family('counter', 'cache_lookups_total', 'Looks into the answer cache, by result', {
+  result: labelValues(CacheResult),
+});
+const QUERY_DURATION = family(
+  'histogram',
+  'query_duration_seconds',
+  'Time from receiving a query to sending its reply, by path',
+  { path: labelValues(QueryPath) },
+);
+const CONNECTIONS_OPEN = family('gauge', 'connections_open', 'DNS connections that are open', {
+  transport: stream,
+});
+const CONNECTIONS = family('counter', 'connections_total', 'DNS connections that were accepted', {
+  transport: stream,
+});
+const CONNECTIONS_LIMITED = family(
+  'counter',
+  'connections_limited_total',
+  'DNS connections closed by a limit (on number, queries or time)',
+  { transport: stream },
+);
+const CONTROL_REQUESTS = family(
+  'counter',
+  'control_requests_total',
+  'Requests to the control API, by route and status class',
+  { route: CONTROL_ROUTES, status: STATUS_CLASSES },
+);
+
+/** Counters without labels. */
+export const Counter = {
+  DEFERRED: family('counter', 'deferred_total', 'Queries handed from their thread to the resolver'),
+  DEFER_OVERFLOW: family('counter', 'defer_overflow_total', 'Queries that the resolver had no room for'),
+  COALESCED: family('counter', 'coalesced_total', 'Questions that joined one already on its way upstream'),
+  UPSTREAM_QUERIES: family('counter', 'upstream_queries_total', 'Queries sent upstream'),
+  UPSTREAM_FAILURES: family(
+    'counter',
+    'upstream_failures_total',
+    'Upstream queries without a usable reply (timeouts too)',
+  ),
+  UPSTREAM_TIMEOUTS: family('counter', 'upstream_timeouts_total', 'Upstream queries without a reply in time'),
+  UPSTREAM_MISMATCHES: family(
+    'counter',
+    'upstream_mismatches_total',
+    'Packets ignored for a wrong address, port, ID or question while a reply was awaited',
+  ),
+  CONTROL_AUTH_FAILURES: family(
+    'counter',
+    'control_auth_failures_total',
+    'Requests to the control API with no valid credentials',
+  ),
+} as const;
+
+/** All metrics of the blocks, in the order of their slots. */
+export const FAMILIES: readonly Family[] = list;
+/** Slots of a block. */
+export const SLOTS = slots;
+
+/** A query and what became of it. */
+export function queryCounter(transport: Transport, verdict: QueryVerdict): number {
+  return QUERIES + transport * VERDICTS + verdict;
+}
+
+/** A reply that was sent; `rcode` is the full one, with EDNS's upper bits (RFC 6891, 6.1.3). */
+export function answerCounter(transport: Transport, rcode: number): number {
+  const slot = rcode <= 5 ? rcode : rcode === 16 ? AnswerRcode.BADVERS : AnswerRcode.OTHER;
+  return ANSWERS + transport * RCODES + slot;
+}
+
+/** A look into the answer cache. */
+export function cacheCounter(result: CacheResult): number {
+  return CACHE_LOOKUPS + result;
+}
+
+/** The histogram of query durations, for `CounterBlock.observe`. */
+export function queryDuration(path: QueryPath): number {
+  return QUERY_DURATION + path * HISTOGRAM_WIDTH;
+}
+
+/** Open connections of TCP, TLS or HTTPS: add 1 and -1. */
+export function openConnections(transport: Transport): number {
+  return CONNECTIONS_OPEN + transport - 1;
+}
+
+/** An accepted connection of TCP, TLS or HTTPS. */
+export function connectionCounter(transport: Transport): number {
+  return CONNECTIONS + transport - 1;
+}
+
+/** A connection of TCP, TLS or HTTPS that a limit closed. */
+export function limitedConnectionCounter(transport: Transport): number {
+  return CONNECTIONS_LIMITED + transport - 1;
+}
+
+/**
+ * The number of a control route, looked up once a route. `pattern` is the router's (`/v1/accounts/:accountId`),
+ * never a request's path; parameter names do not matter, an unknown pattern is `other`.
+ */
+export function controlRoute(pattern: string | undefined): number {
+  const known = pattern?.replace(/:\w+/g, ':id') as (typeof CONTROL_ROUTES)[number];
+  const index = CONTROL_ROUTES.indexOf(known);
+  return index < 0 ? CONTROL_ROUTES.length - 1 : index;
+}
+
+/** A reply of the control API; `route` from `controlRoute`, `status` 200 to 599. */
+export function controlCounter(route: number, status: number): number {
+  const statusClass = Math.min(Math.max(Math.trunc(status / 100) - 2, 0), STATUS_CLASSES.length - 1);
+  return CONTROL_REQUESTS + route * STATUS_CLASSES.length + statusClass;
+}

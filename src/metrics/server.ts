@@ -1,0 +1,133 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** One thing that must hold before this process should be sent work. `state` is a constant word of its part. */
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly check: () => { ready: boolean; state: string };
+}
+
+export interface ListenAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface MetricsServerOptions {
+  readonly listen: readonly ListenAddress[];
+  readonly exposition: { readonly contentType: string; text(): Promise<string> };
+  readonly checks: readonly ReadinessCheck[];
+}
+
+/** A listener of the metrics server could not be opened. */
+export class MetricsListenError extends Error {
+  readonly code = 'METRICS_LISTEN';
+
+  constructor({ address, port }: ListenAddress, cause: NodeJS.ErrnoException) {
+    super(`metrics cannot listen on ${address} port ${port}: ${cause.code}`, { cause });
+  }
+}
+
+interface Reply {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+const NOT_FOUND: Reply = { status: 404, type: TEXT, body: 'not found\n' };
+const NOT_ALLOWED: Reply = { status: 405, type: TEXT, body: 'only GET and HEAD\n' };
+const FAILED: Reply = { status: 500, type: TEXT, body: 'failed\n' };
+const ALIVE: Reply = { status: 200, type: TEXT, body: 'ok' };
+
+/** Few scrapers and probes come here, with short requests: what exceeds that is closed. */
+const LIMITS = {
+  maxHeaderSize: 8192,
+  headersTimeout: 5000,
+  requestTimeout: 5000,
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 1000,
+};
+const MAX_CONNECTIONS = 64;
+const IDLE_TIMEOUT_MS = 10_000;
+
+/** `/metrics`, `/healthz` and `/readyz`, on listeners of their own. Requests are not logged. */
+export class MetricsServer {
+  readonly #servers: Server[] = [];
+  readonly #exposition: MetricsServerOptions['exposition'];
+  readonly #checks: readonly ReadinessCheck[];
+
+  private constructor(options: MetricsServerOptions) {
+    this.#exposition = options.exposition;
+    this.#checks = options.checks;
+  }
+
+  /** Opens all listeners, or none and throws MetricsListenError. */
+  static async open(options: MetricsServerOptions): Promise<MetricsServer> {
+    const metrics = new MetricsServer(options);
+    try {
+      for (const at of options.listen) metrics.#servers.push(await metrics.#listen(at));
+    } catch (fault) {
+      await metrics.close();
+      throw fault;
+    }
+    return metrics;
+  }
+
+  /** Where it listens, with the ports that port 0 became. */
+  get addresses(): ListenAddress[] {
+    return this.#servers.map((server) => {
+      const { address, port } = server.address() as AddressInfo;
+      return { address, port };
+    });
+  }
+
+  /** Stops accepting and closes what is open: a scrape that is cut off comes again. */
+  async close(): Promise<void> {
+    const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    for (const server of this.#servers) server.closeAllConnections();
+    await Promise.all(closed);
+  }
+
+  #listen(at: ListenAddress): Promise<Server> {
+    const server = createServer(LIMITS, (request, response) => void this.#answer(request, response));
+    server.maxConnections = MAX_CONNECTIONS;
+    server.setTimeout(IDLE_TIMEOUT_MS);
+    return new Promise((resolve, reject) => {
+      server.on('error', (cause) => reject(new MetricsListenError(at, cause)));
+      server.listen({ host: at.address, port: at.port, exclusive: true }, () => resolve(server));
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { status, type, body } = await this.#reply(request).catch(() => FAILED);
+    response.writeHead(status, {
+      'content-type': type,
+      'content-length': Buffer.byteLength(body),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...(status === 405 && { allow: 'GET, HEAD' }),
+    });
+    response.end(body);
+  }
+
+  async #reply({ method, url = '' }: IncomingMessage): Promise<Reply> {
+    if (method !== 'GET' && method !== 'HEAD') return NOT_ALLOWED;
+    switch (url.split('?', 1)[0]) {
+      case '/metrics':
+        return { status: 200, type: this.#exposition.contentType, body: await this.#exposition.text() };
+      case '/healthz':
+        return ALIVE;
+      case '/readyz':
+        return this.#readiness();
+      default:
+        return NOT_FOUND;
+    }
+  }
+
+  #readiness(): Reply {
+    const checks = this.#checks.map(({ name, check }) => ({ name, ...check() }));
+    const ready = checks.every((check) => check.ready);
+    const body = `${JSON.stringify({ ready, checks })}\n`;
+    return { status: ready ? 200 : 503, type: 'application/json', body };
+  }
+}
