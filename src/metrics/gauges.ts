@@ -13,7 +13,7 @@ export interface Sources {
 
 /** Scheme, host and port of a configured URL: credentials, or a path that is as good as one, are not shown. */
 export function upstreamLabel(url: string): string {
-  const match = /^([a-z]+:\/\/)(?:[^/?#@]*@)?([^/?#@]+)/.exec(url);
+  const match = /^([a-z]+:\/\/)(?:[^/?#]*@)?((?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?)(?=[/?#]|$)/i.exec(url);
   return match ? match[1] + match[2] : 'other';
 }
 

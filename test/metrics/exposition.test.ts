@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import { FAMILIES, SLOTS } from '../../src/metrics/counters.ts';
+import { upstreamLabel } from '../../src/metrics/gauges.ts';
+import {
+  CounterBlock,
+  Exposition,
+  openConnections,
+  QueryPath,
+  QueryVerdict,
+  queryCounter,
+  queryDuration,
+  Transport,
+} from '../../src/metrics/index.ts';
+
+/** The samples of a text exposition, by their name and labels as they stand. */
+async function samples(exposition: Exposition): Promise<Map<string, number>> {
+  const lines = (await exposition.text()).split('\n').filter((line) => line && !line.startsWith('#'));
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+}
+
+const exposition = (blocks: CounterBlock[] = [], sources = {}) =>
+  new Exposition({ blocks, sources, processMetrics: false });
+
+describe('Exposition', () => {
+  it('sums the blocks of all threads at each scrape', async () => {
+    const blocks = [new CounterBlock(), new CounterBlock()];
+    const scraped = exposition(blocks);
+    const index = queryCounter(Transport.TCP, QueryVerdict.NEGATIVE_LOCAL);
+    const sample = 'mediastreamer_queries_total{transport="tcp",verdict="negative_local"}';
+    blocks[0].increment(index);
+    blocks[1].add(index, 2);
+    expect((await samples(scraped)).get(sample)).toBe(3);
+    blocks[1].increment(index);
+    const later = new CounterBlock();
+    later.increment(index);
+    scraped.add(later);
+    expect((await samples(scraped)).get(sample)).toBe(5);
+  });
+
+  it('shows every series from the start, at zero', async () => {
+    const all = await samples(exposition([new CounterBlock()]));
+    expect([...all.values()].every((value) => value === 0)).toBe(true);
+    expect(all.has('mediastreamer_deferred_total')).toBe(true);
+    expect(all.has('mediastreamer_control_requests_total{route="other",status="5xx"}')).toBe(true);
+  });
+
+  it('gives each slot to the series that its index function names', async () => {
+    const block = new CounterBlock();
+    for (let i = 0; i < SLOTS; i++) block.values[i] = i;
+    const all = await samples(exposition([block]));
+    expect(all.get('mediastreamer_queries_total{transport="tls",verdict="cached"}')).toBe(
+      queryCounter(Transport.TLS, QueryVerdict.CACHED),
+    );
+    expect(all.get('mediastreamer_connections_open{transport="https"}')).toBe(
+      openConnections(Transport.HTTPS),
+    );
+  });
+
+  it('shows a gauge that fell', async () => {
+    const block = new CounterBlock();
+    block.add(openConnections(Transport.TCP), 3);
+    block.add(openConnections(Transport.TCP), -1);
+    expect((await samples(exposition([block]))).get('mediastreamer_connections_open{transport="tcp"}')).toBe(
+      2,
+    );
+  });
+
+  it('writes cumulative buckets, the sum and the count of a histogram', async () => {
+    const blocks = [new CounterBlock(), new CounterBlock()];
+    const resolved = queryDuration(QueryPath.RESOLVED);
+    blocks[0].observe(resolved, 0.000002, 3);
+    blocks[1].observe(resolved, 0.02);
+    blocks[1].observe(resolved, 60);
+    const all = await samples(exposition(blocks));
+    const bucket = (le: string) =>
+      all.get(`mediastreamer_query_duration_seconds_bucket{path="resolved",le="${le}"}`);
+    expect(bucket('0.000001')).toBe(0);
+    expect(bucket('0.000002')).toBe(3);
+    expect(bucket('0.016384')).toBe(3);
+    expect(bucket('0.032768')).toBe(4);
+    expect(bucket('8.388608')).toBe(4);
+    expect(bucket('+Inf')).toBe(5);
+    expect(all.get('mediastreamer_query_duration_seconds_count{path="resolved"}')).toBe(5);
+    expect(all.get('mediastreamer_query_duration_seconds_sum{path="resolved"}')).toBeCloseTo(60.020006, 9);
+    expect(all.get('mediastreamer_query_duration_seconds_count{path="fast"}')).toBe(0);
+  });
+
+  it('reads its sources at each scrape and has no metric for one that is missing', async () => {
+    let entries = 1;
+    let up = true;
+    let upstreams = [
+      { url: 'udp://192.0.2.53:53', healthy: true },
+      { url: 'https://resolver.example/dns-query', healthy: false },
+    ];
+    const scraped = exposition([], {
+      allowlist: () => ({ entries, seq: 7, lagChanges: 2, lagSeconds: 0.5 }),
+      store: () => up,
+      upstreams: () => upstreams,
+    });
+    const before = await samples(scraped);
+    expect(before.get('mediastreamer_allowlist_entries')).toBe(1);
+    expect(before.get('mediastreamer_allowlist_seq')).toBe(7);
+    expect(before.get('mediastreamer_allowlist_lag_changes')).toBe(2);
+    expect(before.get('mediastreamer_allowlist_lag_seconds')).toBe(0.5);
+    expect(before.get('mediastreamer_store_up')).toBe(1);
+    expect(before.get('mediastreamer_upstream_healthy{index="0",upstream="udp://192.0.2.53:53"}')).toBe(1);
+    expect(before.get('mediastreamer_upstream_healthy{index="1",upstream="https://resolver.example"}')).toBe(
+      0,
+    );
+    expect(before.has('mediastreamer_cache_bytes')).toBe(false);
+    entries = 2;
+    up = false;
+    upstreams = upstreams.slice(1);
+    const after = await samples(scraped);
+    expect(after.get('mediastreamer_allowlist_entries')).toBe(2);
+    expect(after.get('mediastreamer_store_up')).toBe(0);
+    expect([...after.keys()].filter((key) => key.startsWith('mediastreamer_upstream_healthy'))).toHaveLength(
+      1,
+    );
+  });
+
+  it("adds the process's own metrics: memory and event loop delay", async () => {
+    const all = await samples(new Exposition());
+    expect(all.get('process_resident_memory_bytes')).toBeGreaterThan(0);
+    expect(all.get('nodejs_heap_size_used_bytes')).toBeGreaterThan(0);
+    expect(all.has('nodejs_eventloop_lag_p99_seconds')).toBe(true);
+  });
+});
+
+describe('what a metric can say', () => {
+  it('comes from the closed sets alone: any number in any slot changes values, never a name or a label', async () => {
+    const quiet = await samples(exposition([new CounterBlock()]));
+    const block = new CounterBlock();
+    for (let i = 0; i < SLOTS; i++) block.values[i] = Math.random() * 2 ** 40;
+    const busy = await samples(exposition([block]));
+    expect([...busy.keys()]).toEqual([...quiet.keys()]);
+  });
+
+  it('has labels of these names and forms only', () => {
+    const values = FAMILIES.flatMap(({ labels }) => Object.values(labels).flat());
+    for (const value of values) expect(value).toMatch(/^([a-z_]+|[2-5]xx|(\/([a-z]\w*(\.json)?|:id))+)$/);
+    const names = new Set(FAMILIES.flatMap(({ labels }) => Object.keys(labels)));
+    expect([...names].toSorted()).toEqual([
+      'path',
+      'rcode',
+      'result',
+      'route',
+      'status',
+      'transport',
+      'verdict',
+    ]);
+  });
+
+  it.each([
+    ['udp://192.0.2.53:53', 'udp://192.0.2.53:53'],
+    ['tls://[2001:db8::53]:853#dns.example', 'tls://[2001:db8::53]:853'],
+    ['https://user:secret@dns.example/client-id?key=secret', 'https://dns.example'],
+    ['https://dns.example?key=secret', 'https://dns.example'],
+    ['https://a@b:secret@dns.example/x', 'https://dns.example'],
+    ['https://user:sec/ret@dns.example', 'other'],
+    ['no url', 'other'],
+  ])('of an upstream %s is %s', (url, label) => {
+    expect(upstreamLabel(url)).toBe(label);
+  });
+});
