@@ -1,0 +1,29 @@
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { Principal } from './keys.ts';
+import type { ControlOptions } from './options.ts';
+
+/** The Fastify instance that routes are added to. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression<RawServerDefault>,
+  RawReplyDefaultExpression<RawServerDefault>,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** What routes work with. */
+export type Context = Pick<ControlOptions, 'registry' | 'trustedProxies' | 'regions' | 'services'>;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls; null where anyone may. */
+    principal: Principal | null;
+  }
+}

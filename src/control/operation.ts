@@ -1,0 +1,89 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifySchema } from 'fastify';
+import { type TSchema, Type } from 'typebox';
+import type { Access } from './keys.ts';
+import { PROBLEM_TYPE, PROBLEMS, type ProblemCode } from './problem.ts';
+import { NoQuery, ProblemShape } from './schemas.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may make the call. Every route says so; a route that does not fails when it is added. */
+    access?: Access;
+  }
+}
+
+/** What an operation declares; the replies that all have are added to it. */
+export interface OperationShape {
+  operationId: string;
+  summary: string;
+  description?: string;
+  tag: string;
+  params?: TSchema;
+  querystring?: TSchema;
+  headers?: TSchema;
+  body?: TSchema;
+  response: Record<number, TSchema>;
+  /** Problems besides those that follow from who may call and what is sent. */
+  problems?: readonly ProblemCode[];
+}
+
+const SECURITY: Record<Access, readonly Record<string, string[]>[]> = {
+  anyone: [],
+  admin: [{ adminKey: [] }],
+  account: [{ accountSecret: [] }],
+  either: [{ adminKey: [] }, { accountSecret: [] }],
+};
+
+function problemCodes(access: Access, shape: OperationShape): Set<ProblemCode> {
+  const codes = new Set<ProblemCode>(['bad_input', 'foreign_origin', 'foreign_host', 'internal']);
+  if (shape.params !== undefined) codes.add('bad_request').add('uri_too_long');
+  if (shape.body !== undefined) codes.add('bad_json').add('body_too_large').add('unsupported_media_type');
+  if (access !== 'anyone') {
+    codes.add('unauthorized').add('forbidden').add('too_many_attempts').add('store_unavailable');
+  }
+  for (const code of shape.problems ?? []) codes.add(code);
+  return codes;
+}
+
+function problemReplies(codes: ReadonlySet<ProblemCode>): Record<number, object> {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of codes) {
+    const { status } = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, names]) => [
+      status,
+      {
+        description: `${STATUS_CODES[status]}: ${names.map((name) => `\`${name}\``).join(', ')}`,
+        content: { [PROBLEM_TYPE]: { schema: ProblemShape } },
+        ...(status === 429 || status === 503 ? { headers: RETRY_AFTER } : {}),
+        ...(status === 401 ? { headers: CHALLENGE } : {}),
+      },
+    ]),
+  );
+}
+
+const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds' } };
+const CHALLENGE = { 'WWW-Authenticate': { type: 'string', description: 'Bearer' } };
+
+/**
+ * Makes the options of a route from what it declares: schemas that are checked, who may call, and every reply as
+ * /openapi.json shows it. A route without query parameters takes none.
+ */
+export function operation<const Shape extends OperationShape>(access: Access, shape: Shape) {
+  const { tag, problems: _problems, ...schema } = shape;
+  return {
+    config: { access },
+    schema: {
+      querystring: NoQuery,
+      ...schema,
+      response: { ...shape.response, ...problemReplies(problemCodes(access, shape)) },
+      tags: [tag],
+      security: SECURITY[access],
+    } as unknown as Omit<Shape, 'tag' | 'problems'> & FastifySchema,
+  };
+}
+
+/** A reply without a body. */
+export const noContent = (description: string) => Type.Null({ description });

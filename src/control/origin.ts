@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import { Problem } from './problem.ts';
+
+/** The host of a Host header field in lower case, without port, brackets and a root dot; null if it is no host. */
+function hostName(host: string): string | null {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+?)\.?)(?::\d{1,5})?$/.exec(host.toLowerCase());
+  return match === null ? null : (match[1] ?? match[2]!);
+}
+
+/**
+ * Refuses what a browser sends on behalf of another site: a Host that this server does not answer for (a name that
+ * an attacker made resolve to us: DNS rebinding) and an Origin that is not ours (dnsdist's CVE-2017-7557).
+ *
+ * Ours are the hosts of the given URLs, `localhost`, and any literal address: a literal does not go through DNS, so
+ * it cannot be rebound, and health checks, trials on a laptop and ports mapped into containers use them.
+ */
+export class OriginGuard {
+  readonly #hosts: ReadonlySet<string>;
+  readonly #origins: ReadonlySet<string>;
+
+  /** @param urls where this API is reached; each must parse */
+  constructor(urls: readonly string[]) {
+    const parsed = urls.map((url) => new URL(url));
+    this.#hosts = new Set(['localhost', ...parsed.map((url) => hostName(url.host) ?? url.hostname)]);
+    this.#origins = new Set(parsed.map((url) => url.origin));
+  }
+
+  /** @throws Problem `foreign_host`, `foreign_origin` */
+  check(request: IncomingMessage): void {
+    const { host, origin } = request.headers;
+    // Only HTTP/1.0 comes without Host (node:http refuses it in 1.1), and no browser speaks that.
+    if (host !== undefined && !this.#isOurHost(host)) throw new Problem('foreign_host');
+    if (origin !== undefined && !this.#isOurOrigin(origin, host)) throw new Problem('foreign_origin');
+  }
+
+  #isOurHost(host: string): boolean {
+    const name = hostName(host);
+    return name !== null && (this.#hosts.has(name) || isIP(name) !== 0);
+  }
+
+  #isOurOrigin(origin: string, host: string | undefined): boolean {
+    const text = origin.toLowerCase();
+    if (this.#origins.has(text)) return true;
+    // Behind a proxy that ends TLS the scheme of a page is https and that of the call http: both are the same page.
+    return host !== undefined && (text === `http://${host.toLowerCase()}` || text === `https://${host.toLowerCase()}`);
+  }
+}

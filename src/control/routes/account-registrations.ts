@@ -1,0 +1,86 @@
+import type { App, Context } from '../context.ts';
+import { idempotency, readAddress } from '../input.ts';
+import { noContent, operation } from '../operation.ts';
+import { Problem } from '../problem.ts';
+import { sendRegistration } from '../registration-reply.ts';
+import {
+  AccountParams,
+  AccountRegistrationParams,
+  IdempotencyHeaders,
+  RegisterAnyBody,
+  RegistrationListShape,
+  RegistrationShape,
+} from '../schemas.ts';
+
+const tag = 'Addresses of an account';
+
+/** The operator's calls: the addresses of one account, any address. */
+export function accountRegistrationsRoutes(app: App, context: Context): void {
+  addList(app, context);
+  addRegister(app, context);
+  addRemove(app, context);
+}
+
+function addList(app: App, context: Context): void {
+  const route = operation('admin', {
+    operationId: 'listAccountRegistrations',
+    summary: 'List the addresses of an account',
+    tag,
+    params: AccountParams,
+    response: { 200: RegistrationListShape },
+    problems: ['not_found'],
+  });
+  app.get('/v1/accounts/:id/registrations', route, async (request) => {
+    const registrations = await context.registry.listRegistrations(request.params.id);
+    if (registrations === null) throw new Problem('not_found');
+    return { registrations };
+  });
+}
+
+function addRegister(app: App, context: Context): void {
+  const route = operation('admin', {
+    operationId: 'registerForAccount',
+    summary: 'Register any address for an account',
+    tag,
+    params: AccountParams,
+    headers: IdempotencyHeaders,
+    body: RegisterAnyBody,
+    response: {
+      200: { ...RegistrationShape, description: 'It was there already; its lease is renewed' },
+      201: { ...RegistrationShape, headers: { Location: { type: 'string' } } },
+    },
+    problems: [
+      'not_found',
+      'too_many_addresses',
+      'address_not_public',
+      'idempotency_key_reused',
+      'too_many_profiles',
+    ],
+  });
+  app.post('/v1/accounts/:id/registrations', route, async (request, reply) => {
+    const { id } = request.params;
+    const outcome = await context.registry.register(id, {
+      ...request.body,
+      address: readAddress(request.body.address),
+      source: 'admin',
+      ...idempotency(request.headers),
+    });
+    return sendRegistration(reply, outcome, `/v1/accounts/${id}/registrations`);
+  });
+}
+
+function addRemove(app: App, context: Context): void {
+  const route = operation('admin', {
+    operationId: 'removeAccountRegistration',
+    summary: 'Take an address away from an account',
+    tag,
+    params: AccountRegistrationParams,
+    response: { 204: noContent('Gone, for the next query too') },
+    problems: ['not_found'],
+  });
+  app.delete('/v1/accounts/:id/registrations/:rid', route, async (request, reply) => {
+    const { id, rid } = request.params;
+    if (!(await context.registry.removeRegistration(id, rid))) throw new Problem('not_found');
+    return reply.code(204).send();
+  });
+}

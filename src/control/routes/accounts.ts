@@ -1,0 +1,138 @@
+import type { App, Context } from '../context.ts';
+import { checkRegion, idempotency } from '../input.ts';
+import { noContent, operation } from '../operation.ts';
+import { Problem } from '../problem.ts';
+import {
+  AccountPageShape,
+  AccountParams,
+  AccountShape,
+  CreateAccountBody,
+  IdempotencyHeaders,
+  NewAccountShape,
+  PageQuery,
+  SecretShape,
+  UpdateAccountBody,
+} from '../schemas.ts';
+
+const tag = 'Accounts';
+const DEFAULT_PAGE = 100;
+
+/** The operator's calls: accounts as a whole. */
+export function accountsRoutes(app: App, context: Context): void {
+  addCreate(app, context);
+  addList(app, context);
+  addGet(app, context);
+  addUpdate(app, context);
+  addDelete(app, context);
+  addSecret(app, context);
+}
+
+function addCreate(app: App, context: Context): void {
+  const route = operation('admin', {
+    operationId: 'createAccount',
+    summary: 'Make an account',
+    tag,
+    headers: IdempotencyHeaders,
+    body: CreateAccountBody,
+    response: { 201: { ...NewAccountShape, headers: { Location: { type: 'string' } } } },
+    problems: ['idempotency_key_reused', 'too_many_profiles'],
+  });
+  app.post('/v1/accounts', route, async (request, reply) => {
+    checkRegion(request.body.region, context);
+    const { account, secret } = await context.registry.createAccount({
+      ...request.body,
+      ...idempotency(request.headers),
+    });
+    const { id, region, perAccount, createdAt } = account;
+    reply.code(201).header('location', `/v1/accounts/${id}`);
+    return { id, secret, region, perAccount, createdAt };
+  });
+}
+
+function addList(app: App, context: Context): void {
+  const route = operation('admin', {
+    operationId: 'listAccounts',
+    summary: 'List the accounts, in pages',
+    description: 'In an order that does not change, so that a walk over the pages meets every account.',
+    tag,
+    querystring: PageQuery,
+    response: { 200: AccountPageShape },
+  });
+  app.get('/v1/accounts', route, (request) => {
+    const { limit = DEFAULT_PAGE, after } = request.query;
+    return context.registry.listAccounts(after === undefined ? { limit } : { limit, after });
+  });
+}
+
+function addGet(app: App, context: Context): void {
+  const route = operation('admin', {
+    operationId: 'getAccount',
+    summary: 'Show an account',
+    tag,
+    params: AccountParams,
+    response: { 200: AccountShape },
+    problems: ['not_found'],
+  });
+  app.get('/v1/accounts/:id', route, async (request) => {
+    const account = await context.registry.getAccount(request.params.id);
+    if (account === null) throw new Problem('not_found');
+    return account;
+  });
+}
+
+function addUpdate(app: App, context: Context): void {
+  const route = operation('admin', {
+    operationId: 'updateAccount',
+    summary: 'Change an account, suspend it or take it back',
+    description: 'Holds with the next query. A lower limit takes no address away.',
+    tag,
+    params: AccountParams,
+    body: UpdateAccountBody,
+    response: { 200: AccountShape },
+    problems: ['not_found', 'too_many_profiles'],
+  });
+  app.patch('/v1/accounts/:id', route, async (request) => {
+    checkRegion(request.body.region, context);
+    const account = await context.registry.updateAccount(request.params.id, request.body);
+    if (account === null) throw new Problem('not_found');
+    return account;
+  });
+}
+
+function addDelete(app: App, context: Context): void {
+  const route = operation('admin', {
+    operationId: 'deleteAccount',
+    summary: 'Erase an account and everything about it',
+    tag,
+    params: AccountParams,
+    response: { 204: noContent('Erased') },
+    problems: ['not_found'],
+  });
+  app.delete('/v1/accounts/:id', route, async (request, reply) => {
+    if (!(await context.registry.deleteAccount(request.params.id))) throw new Problem('not_found');
+    return reply.code(204).send();
+  });
+}
+
+function addSecret(app: App, context: Context): void {
+  const route = operation('either', {
+    operationId: 'rotateSecret',
+    summary: 'Give an account a new secret',
+    description: 'The old one ends at once. An account may do so for itself.',
+    tag,
+    params: AccountParams,
+    headers: IdempotencyHeaders,
+    response: { 201: SecretShape },
+    problems: ['not_found', 'idempotency_key_reused', 'unsupported_media_type'],
+  });
+  app.post('/v1/accounts/:id/secret', route, async (request, reply) => {
+    const { principal } = request;
+    const { id } = request.params;
+    // Another account's id answers as one that does not exist.
+    if (principal?.kind === 'account' && principal.account.id !== id) throw new Problem('not_found');
+    const rotated = await context.registry.rotateSecret(id, idempotency(request.headers));
+    if (rotated === null) throw new Problem('not_found');
+    reply.code(201);
+    return { secret: rotated.secret };
+  });
+}

@@ -1,0 +1,19 @@
+import { formatAddress } from '../../net/index.ts';
+import { callerAddress } from '../caller.ts';
+import type { App, Context } from '../context.ts';
+import { operation } from '../operation.ts';
+import { IpShape } from '../schemas.ts';
+
+/** Tells anyone the address that they call from. */
+export function ipRoutes(app: App, context: Context): void {
+  const route = operation('anyone', {
+    operationId: 'getIp',
+    summary: 'Show the address that I call from',
+    tag: 'My addresses',
+    response: { 200: IpShape },
+    problems: ['bad_forwarded_for'],
+  });
+  app.get('/v1/ip', route, async (request) => ({
+    address: formatAddress(callerAddress(request.raw, context.trustedProxies)),
+  }));
+}

@@ -1,0 +1,89 @@
+import { callerAddress, isSameHome } from '../caller.ts';
+import type { App, Context } from '../context.ts';
+import { callingAccount, idempotency, readAddress } from '../input.ts';
+import { noContent, operation } from '../operation.ts';
+import { Problem } from '../problem.ts';
+import { sendRegistration } from '../registration-reply.ts';
+import {
+  IdempotencyHeaders,
+  RegisterBody,
+  RegistrationListShape,
+  RegistrationParams,
+  RegistrationShape,
+} from '../schemas.ts';
+
+const tag = 'My addresses';
+
+/** An account's calls about its addresses. It registers the one it calls from and no other. */
+export function registrationsRoutes(app: App, context: Context): void {
+  addList(app, context);
+  addRegister(app, context);
+  addRemove(app, context);
+}
+
+function addList(app: App, context: Context): void {
+  const route = operation('account', {
+    operationId: 'listRegistrations',
+    summary: 'List my addresses',
+    tag,
+    response: { 200: RegistrationListShape },
+    problems: ['not_found'],
+  });
+  app.get('/v1/registrations', route, async (request) => {
+    const registrations = await context.registry.listRegistrations(callingAccount(request).id);
+    if (registrations === null) throw new Problem('not_found');
+    return { registrations };
+  });
+}
+
+function addRegister(app: App, context: Context): void {
+  const route = operation('account', {
+    operationId: 'register',
+    summary: 'Register the address that I call from',
+    description: 'If it is registered already, its lease is renewed. The body may be left out.',
+    tag,
+    headers: IdempotencyHeaders,
+    body: RegisterBody,
+    response: {
+      200: { ...RegistrationShape, description: 'It was there already; its lease is renewed' },
+      201: { ...RegistrationShape, headers: { Location: { type: 'string' } } },
+    },
+    problems: [
+      'bad_forwarded_for',
+      'not_found',
+      'address_not_yours',
+      'too_many_addresses',
+      'address_not_public',
+      'idempotency_key_reused',
+      'too_many_profiles',
+    ],
+  });
+  app.post('/v1/registrations', route, async (request, reply) => {
+    const caller = callerAddress(request.raw, context.trustedProxies);
+    const { address: given, ...rest } = request.body;
+    if (given !== undefined && !isSameHome(readAddress(given), caller)) throw new Problem('address_not_yours');
+    const outcome = await context.registry.register(callingAccount(request).id, {
+      ...rest,
+      address: caller,
+      source: 'api',
+      ...idempotency(request.headers),
+    });
+    return sendRegistration(reply, outcome, '/v1/registrations');
+  });
+}
+
+function addRemove(app: App, context: Context): void {
+  const route = operation('account', {
+    operationId: 'removeRegistration',
+    summary: 'Take one of my addresses away',
+    tag,
+    params: RegistrationParams,
+    response: { 204: noContent('Gone, for the next query too') },
+    problems: ['not_found'],
+  });
+  app.delete('/v1/registrations/:id', route, async (request, reply) => {
+    const isGone = await context.registry.removeRegistration(callingAccount(request).id, request.params.id);
+    if (!isGone) throw new Problem('not_found');
+    return reply.code(204).send();
+  });
+}
