@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { CounterBlock } from './block.ts';
-import { FAMILIES, type Family, HISTOGRAM_BOUNDS } from './counters.ts';
+import type { CounterBlock } from '../block.ts';
+import { FAMILIES, type Family, HISTOGRAM_BOUNDS } from '../counters.ts';
 import { registerGauges, type Sources } from './gauges.ts';
 
 type Labels = Record<string, string>;

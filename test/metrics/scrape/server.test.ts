@@ -6,7 +6,7 @@ import {
   MetricsListenError,
   MetricsServer,
   type ReadinessCheck,
-} from '../../src/metrics/index.ts';
+} from '../../../src/metrics/scrape/index.ts';
 
 const exposition = { contentType: 'text/plain; version=0.0.4', text: async () => 'metric_total 1\n' };
 const LOOPBACK = { address: '127.0.0.1', port: 0 };

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { FAMILIES, SLOTS } from '../../src/metrics/counters.ts';
-import { upstreamLabel } from '../../src/metrics/gauges.ts';
+import { FAMILIES, SLOTS } from '../../../src/metrics/counters.ts';
 import {
   CounterBlock,
-  Exposition,
   openConnections,
   QueryPath,
   QueryVerdict,
   queryCounter,
   queryDuration,
   Transport,
-} from '../../src/metrics/index.ts';
+} from '../../../src/metrics/index.ts';
+import { upstreamLabel } from '../../../src/metrics/scrape/gauges.ts';
+import { Exposition } from '../../../src/metrics/scrape/index.ts';
 
 /** The samples of a text exposition, by their name and labels as they stand. */
 async function samples(exposition: Exposition): Promise<Map<string, number>> {
