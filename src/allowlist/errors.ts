@@ -1,0 +1,45 @@
+/** More distinct profiles at once than a profile number can tell apart. */
+export class ProfileLimitReached extends Error {
+  readonly code = 'profile_limit_reached';
+  readonly limit: number;
+
+  constructor(limit: number) {
+    super(
+      `The allowlist can hold ${limit} distinct profiles (region, services, families) at once, and all are taken or were until a moment ago`,
+    );
+    this.name = 'ProfileLimitReached';
+    this.limit = limit;
+  }
+}
+
+/** A prefix that no packet can come from (0.0.0.0, 255.255.255.255, ffff:...) or of a length that is not listed. */
+export class PrefixNotListable extends Error {
+  readonly code = 'prefix_not_listable';
+
+  constructor() {
+    super(
+      'The allowlist cannot hold this prefix: IPv4 /8 to /32, IPv6 /16 to /128, of addresses that hosts have',
+    );
+    this.name = 'PrefixNotListable';
+  }
+}
+
+/** The snapshot is of the epoch that is served, but older than what is served. */
+export class SnapshotOutdated extends Error {
+  readonly code = 'snapshot_outdated';
+
+  constructor(found: number, expected: number) {
+    super(`The snapshot stands at change ${found}, behind change ${expected} of the same epoch`);
+    this.name = 'SnapshotOutdated';
+  }
+}
+
+/** The follower was stopped before the list was loaded. */
+export class FollowerStopped extends Error {
+  readonly code = 'follower_stopped';
+
+  constructor() {
+    super('The follower was stopped before the list was loaded');
+    this.name = 'FollowerStopped';
+  }
+}

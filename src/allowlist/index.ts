@@ -1,0 +1,13 @@
+export { FollowerStopped, PrefixNotListable, ProfileLimitReached, SnapshotOutdated } from './errors.ts';
+export {
+  AllowlistFollower,
+  type AllowlistFollowerOptions,
+  type FollowerState,
+  type Reload,
+  type ReloadReason,
+} from './follower.ts';
+export { MAX_PROFILE_ID, NOT_REGISTERED, type ProfileId } from './profile-id.ts';
+export { Profiles, type ProfilesOptions } from './profiles.ts';
+export { AllowlistReader } from './reader.ts';
+export type { AllowlistShare, SlotsShare } from './share.ts';
+export { AllowlistTable, type AllowlistTableOptions, type LoadResult } from './table.ts';

@@ -1,0 +1,133 @@
+import type { Profile } from '../feed/index.ts';
+import { ProfileLimitReached } from './errors.ts';
+import { MAX_PROFILE_ID, type ProfileId } from './profile-id.ts';
+
+export interface ProfilesOptions {
+  /** Milliseconds of any clock that does not run backwards. */
+  readonly now: () => number;
+  /**
+   * How long an id that fell out of use is not given to another profile: longer than any reader may hold an id
+   * between the lookup of an address and the use of what it means.
+   */
+  readonly graceMs?: number;
+  readonly limit?: number;
+}
+
+interface Interned {
+  readonly id: ProfileId;
+  readonly key: string;
+  readonly profile: Profile;
+  references: number;
+}
+
+type InternedListener = (id: ProfileId, profile: Profile) => void;
+
+const DEFAULT_GRACE_MS = 60_000;
+
+/**
+ * Profiles by number. Homes that chose alike share one; each entry of the table is one reference to it.
+ * An id is told to the listeners before anyone can find it in the table.
+ */
+export class Profiles {
+  readonly #now: () => number;
+  readonly #graceMs: number;
+  readonly #limit: number;
+  readonly #byKey = new Map<string, Interned>();
+  readonly #byId: (Interned | undefined)[] = [undefined];
+  /** Ids without references and since when, the oldest first. */
+  readonly #idleSinceMs = new Map<ProfileId, number>();
+  readonly #listeners = new Set<InternedListener>();
+
+  constructor({ now, graceMs = DEFAULT_GRACE_MS, limit = MAX_PROFILE_ID }: ProfilesOptions) {
+    if (limit < 1 || limit > MAX_PROFILE_ID) throw new RangeError(`limit is 1 to ${MAX_PROFILE_ID}`);
+    this.#now = now;
+    this.#graceMs = graceMs;
+    this.#limit = limit;
+  }
+
+  /** Profiles that have references. */
+  get size(): number {
+    return this.#byKey.size - this.#idleSinceMs.size;
+  }
+
+  /**
+   * The id of a profile, with one more reference to it. The same region, choices and families give the same id,
+   * in whatever order the services stand.
+   *
+   * @throws ProfileLimitReached
+   */
+  intern(profile: Profile): ProfileId {
+    const key = keyOf(profile);
+    const known = this.#byKey.get(key);
+    if (known) {
+      this.retain(known.id, 1);
+      return known.id;
+    }
+    const id = this.#freeId();
+    const interned: Interned = { id, key, profile: frozenCopy(profile), references: 1 };
+    this.#byKey.set(key, interned);
+    this.#byId[id] = interned;
+    for (const listener of this.#listeners) listener(id, interned.profile);
+    return id;
+  }
+
+  /** @throws RangeError for an id that was never given. */
+  get(id: ProfileId): Profile {
+    return this.#interned(id).profile;
+  }
+
+  retain(id: ProfileId, count = 1): void {
+    if (count === 0) return;
+    const interned = this.#interned(id);
+    if (interned.references === 0) this.#idleSinceMs.delete(id);
+    interned.references += count;
+  }
+
+  /** Gives references back. At none, the id stays what it is for the grace time, and until it is needed. */
+  release(id: ProfileId, count = 1): void {
+    if (count === 0) return;
+    const interned = this.#interned(id);
+    if (count > interned.references) throw new RangeError('More references given back than were taken');
+    interned.references -= count;
+    if (interned.references === 0) this.#idleSinceMs.set(id, this.#now());
+  }
+
+  /**
+   * Calls back with each id that gets a meaning, and at once with those that have one.
+   *
+   * @returns what ends it.
+   */
+  onInterned(listener: InternedListener): () => void {
+    for (const interned of this.#byId) {
+      if (interned) listener(interned.id, interned.profile);
+    }
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #interned(id: ProfileId): Interned {
+    const interned = this.#byId[id];
+    if (!interned) throw new RangeError('No such profile id');
+    return interned;
+  }
+
+  /** A fresh id, or else the one that is idle longest. */
+  #freeId(): ProfileId {
+    if (this.#byId.length <= this.#limit) return this.#byId.length as ProfileId;
+    const oldest = this.#idleSinceMs.entries().next().value;
+    if (!oldest || this.#now() - oldest[1] < this.#graceMs) throw new ProfileLimitReached(this.#limit);
+    const id = oldest[0];
+    this.#byKey.delete(this.#interned(id).key);
+    this.#idleSinceMs.delete(id);
+    return id;
+  }
+}
+
+function keyOf({ region, services, ipv4, ipv6 }: Profile): string {
+  const choices = Object.entries(services).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([region, ipv4, ipv6, choices]);
+}
+
+function frozenCopy({ region, services, ipv4, ipv6 }: Profile): Profile {
+  return Object.freeze({ region, services: Object.freeze({ ...services }), ipv4, ipv6 });
+}

@@ -1,0 +1,91 @@
+import { type Address, readWord } from '../net/index.ts';
+import { NarrowSlots } from './narrow-slots.ts';
+import type { ProfileId } from './profile-id.ts';
+import { type AllowlistShare, SUPERSEDED } from './share.ts';
+import { WideSlots } from './wide-slots.ts';
+
+const MAPPED_WORD = 0xffff;
+
+/**
+ * Looks addresses up, in any thread. The longest listed prefix counts. Lookups allocate nothing, and other
+ * lengths than IPv4 /32 and IPv6 /64 cost nothing while none is listed.
+ */
+export class AllowlistReader {
+  #control!: Int32Array;
+  #ipv4!: NarrowSlots;
+  #ipv6!: WideSlots;
+  #shorterIPv4: NarrowSlots[] = [];
+  #longerIPv6: WideSlots[] = [];
+  #shorterIPv6: WideSlots[] = [];
+
+  constructor(share: AllowlistShare) {
+    this.attach(share);
+  }
+
+  /** Reads from `share` from now on. */
+  attach(share: AllowlistShare): void {
+    const tables = share.tables.toSorted((a, b) => b.length - a.length);
+    const narrow = tables.filter(({ family }) => family === 4);
+    const wide = tables.filter(({ family }) => family === 6);
+    const makeNarrow = (table: (typeof tables)[number]): NarrowSlots => new NarrowSlots(table, share.seed);
+    const makeWide = (table: (typeof tables)[number]): WideSlots => new WideSlots(table, share.seed);
+    this.#control = new Int32Array(share.control);
+    this.#ipv4 = makeNarrow(narrow.find(({ length }) => length === 32)!);
+    this.#ipv6 = makeWide(wide.find(({ length }) => length === 64)!);
+    this.#shorterIPv4 = narrow.filter(({ length }) => length < 32).map(makeNarrow);
+    this.#longerIPv6 = wide.filter(({ length }) => length > 64).map(makeWide);
+    this.#shorterIPv6 = wide.filter(({ length }) => length < 64).map(makeWide);
+  }
+
+  /**
+   * Whether a newer share was given out, which the table's onReplaced has posted by then. A worker that asks once
+   * a batch, and takes the share from its port before it answers, never answers from a list that has ended.
+   */
+  get isSuperseded(): boolean {
+    return Atomics.load(this.#control, SUPERSEDED) === 1;
+  }
+
+  /** The profile of an IPv4 address, given as a number in host order; 0 if it is not registered. */
+  lookup4(address: number): ProfileId {
+    const profile = this.#ipv4.lookup(address);
+    if (profile !== 0 || this.#shorterIPv4.length === 0) return profile as ProfileId;
+    return this.#lookupShorter4(address);
+  }
+
+  /**
+   * The profile of an IPv6 address, given as its four 32-bit words; 0 if it is not registered. An IPv4-mapped
+   * address, which a dual-stack socket gives, is looked up as the IPv4 one.
+   */
+  lookup6(w0: number, w1: number, w2: number, w3: number): ProfileId {
+    if (w0 === 0 && w1 === 0 && w2 === MAPPED_WORD) return this.lookup4(w3);
+    if (this.#longerIPv6.length !== 0) {
+      const longer = firstProfile(this.#longerIPv6, w0, w1, w2, w3);
+      if (longer !== 0) return longer as ProfileId;
+    }
+    const profile = this.#ipv6.lookup(w0, w1, w2, w3);
+    if (profile !== 0 || this.#shorterIPv6.length === 0) return profile as ProfileId;
+    return firstProfile(this.#shorterIPv6, w0, w1, w2, w3) as ProfileId;
+  }
+
+  lookup(address: Address): ProfileId {
+    const { bytes } = address;
+    if (address.family === 4) return this.lookup4(readWord(bytes, 0));
+    return this.lookup6(readWord(bytes, 0), readWord(bytes, 4), readWord(bytes, 8), readWord(bytes, 12));
+  }
+
+  #lookupShorter4(address: number): ProfileId {
+    for (let index = 0; index < this.#shorterIPv4.length; index++) {
+      const profile = this.#shorterIPv4[index].lookup(address);
+      if (profile !== 0) return profile as ProfileId;
+    }
+    return 0 as ProfileId;
+  }
+}
+
+function firstProfile(tables: readonly WideSlots[], w0: number, w1: number, w2: number, w3: number): number {
+  for (let index = 0; index < tables.length; index++) {
+    const profile = tables[index].lookup(w0, w1, w2, w3);
+    if (profile !== 0) return profile;
+  }
+  return 0;
+}

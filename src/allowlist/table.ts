@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto';
+import { isListableLength, type SnapshotGroup, snapshotKeyBytes } from '../feed/index.ts';
+import { type Prefix, readWord } from '../net/index.ts';
+import { PrefixNotListable } from './errors.ts';
+import { NOT_REGISTERED, PROFILE_ID_SPACE, type ProfileId } from './profile-id.ts';
+import { type AllowlistShare, CONTROL_BYTES, SUPERSEDED } from './share.ts';
+import { SlotTable } from './slot-table.ts';
+
+export interface AllowlistTableOptions {
+  /** A secret 32-bit number, so that nobody can choose addresses that share a slot. Random unless given. */
+  readonly seed?: number;
+  /** How many IPv4 addresses to make room for at once. */
+  readonly capacity?: number;
+}
+
+/** What a load did. The counts are indexed by profile id; index 0 means nothing. */
+export interface LoadResult {
+  readonly added: Uint32Array;
+  readonly removed: Uint32Array;
+  /** Entries left out because no packet can come from them. */
+  readonly skipped: number;
+}
+
+/**
+ * The registered addresses in shared memory, for the one thread that writes them; others read through an
+ * AllowlistReader of `share()`. A change holds at once for readers of the newest share. What a table outgrows,
+ * or a load replaces, is left as it was, and the new share is handed to `onReplaced`.
+ */
+export class AllowlistTable {
+  readonly #seed: number;
+  /** By family and prefix length; IPv4 /32 and IPv6 /64 are always there. */
+  #tables: Map<number, SlotTable>;
+  #share: AllowlistShare;
+  readonly #listeners = new Set<(share: AllowlistShare) => void>();
+
+  constructor(options: AllowlistTableOptions = {}) {
+    this.#seed = (options.seed ?? randomBytes(4).readInt32LE()) | 0;
+    this.#tables = this.#emptyTables(options.capacity ?? 0);
+    this.#share = this.#makeShare(1);
+  }
+
+  /** Entries of all families and lengths. */
+  get size(): number {
+    let size = 0;
+    for (const table of this.#tables.values()) size += table.live;
+    return size;
+  }
+
+  /** Bytes of shared memory. */
+  get bytes(): number {
+    return this.#share.tables.reduce((sum, { memory }) => sum + memory.byteLength, 0);
+  }
+
+  /** The newest share; plain data that can be posted to a worker. */
+  share(): AllowlistShare {
+    return this.#share;
+  }
+
+  /**
+   * Calls back with each new share, before anything is changed in it. Only after that does the old share say
+   * that it is superseded, so that a worker which sees this finds the message waiting.
+   *
+   * @returns what ends it.
+   */
+  onReplaced(listener: (share: AllowlistShare) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Lists a prefix with a profile, or gives it another.
+   *
+   * @returns the profile it had before, 0 if it was not listed.
+   * @throws PrefixNotListable
+   */
+  set(prefix: Prefix, profile: ProfileId): ProfileId {
+    const [w0, w1, w2, w3] = wordsOf(prefix);
+    const table = this.#tableFor(prefix);
+    if (!table.slots.holds(w0)) throw new PrefixNotListable();
+    const slot = table.slots.slotOf(w0, w1, w2, w3);
+    if (slot >= 0) {
+      const previous = table.slots.profiles[slot] as ProfileId;
+      table.replace(slot, profile);
+      return previous;
+    }
+    const roomy = table.hasRoom ? table : this.#rebuild(table);
+    roomy.add(w0, w1, w2, w3, profile);
+    return NOT_REGISTERED;
+  }
+
+  /** Takes a prefix off the list and its bits out of memory; returns the profile it had, 0 if it was not listed. */
+  remove(prefix: Prefix): ProfileId {
+    const [w0, w1, w2, w3] = wordsOf(prefix);
+    const table = this.#tables.get(kindOf(prefix.family, prefix.length));
+    if (!table?.slots.holds(w0)) return NOT_REGISTERED;
+    const slot = table.slots.slotOf(w0, w1, w2, w3);
+    if (slot < 0) return NOT_REGISTERED;
+    const previous = table.slots.profiles[slot] as ProfileId;
+    table.remove(slot);
+    return previous;
+  }
+
+  /**
+   * Replaces the whole list. Readers have the old list until they attach the new share, and never half of one.
+   *
+   * @param ids for each profile index of the snapshot its id here
+   * @throws PrefixNotListable if a group has a length that is not listed; the table is then as it was.
+   */
+  load(groups: readonly SnapshotGroup[], ids: ArrayLike<ProfileId>): LoadResult {
+    const tables = this.#emptyTables(0);
+    let skipped = 0;
+    for (const group of groups) {
+      if (!isListableLength(group.family, group.length)) throw new PrefixNotListable();
+      const table = SlotTable.forEntries(group.family, group.length, group.count, this.#seed);
+      skipped += fill(table, group, ids);
+      tables.set(kindOf(group.family, group.length), table);
+    }
+    const removed = countProfiles(this.#tables);
+    this.#tables = tables;
+    this.#publish();
+    return { added: countProfiles(tables), removed, skipped };
+  }
+
+  #tableFor(prefix: Prefix): SlotTable {
+    const { family, length } = prefix;
+    const table = this.#tables.get(kindOf(family, length));
+    if (table) return table;
+    if (!isListableLength(family, length)) throw new PrefixNotListable();
+    const added = SlotTable.forEntries(family, length, 0, this.#seed);
+    this.#tables.set(kindOf(family, length), added);
+    this.#publish();
+    return added;
+  }
+
+  #rebuild(table: SlotTable): SlotTable {
+    const rebuilt = table.rebuilt();
+    this.#tables.set(kindOf(table.share.family, table.share.length), rebuilt);
+    this.#publish();
+    return rebuilt;
+  }
+
+  #publish(): void {
+    const old = new Int32Array(this.#share.control);
+    this.#share = this.#makeShare(this.#share.generation + 1);
+    for (const listener of this.#listeners) listener(this.#share);
+    Atomics.store(old, SUPERSEDED, 1);
+  }
+
+  #makeShare(generation: number): AllowlistShare {
+    return {
+      generation,
+      seed: this.#seed,
+      control: new SharedArrayBuffer(CONTROL_BYTES),
+      tables: [...this.#tables.values()].map((table) => table.share),
+    };
+  }
+
+  #emptyTables(ipv4Entries: number): Map<number, SlotTable> {
+    return new Map([
+      [kindOf(4, 32), SlotTable.forEntries(4, 32, ipv4Entries, this.#seed)],
+      [kindOf(6, 64), SlotTable.forEntries(6, 64, 0, this.#seed)],
+    ]);
+  }
+}
+
+function kindOf(family: 4 | 6, length: number): number {
+  return family * 256 + length;
+}
+
+function wordsOf({ family, bytes }: Prefix): [number, number, number, number] {
+  if (family === 4) return [readWord(bytes, 0), 0, 0, 0];
+  return [readWord(bytes, 0), readWord(bytes, 4), readWord(bytes, 8), readWord(bytes, 12)];
+}
+
+/** Fills a table that nobody reads yet; returns how many entries were left out. */
+function fill(table: SlotTable, group: SnapshotGroup, ids: ArrayLike<ProfileId>): number {
+  const { slots } = table;
+  const { keys, profiles, count } = group;
+  const width = snapshotKeyBytes(group.family, group.length);
+  let skipped = 0;
+  for (let index = 0; index < count; index++) {
+    const at = index * width;
+    const w0 = readWord(keys, at);
+    const w1 = width > 4 ? readWord(keys, at + 4) : 0;
+    const w2 = width > 8 ? readWord(keys, at + 8) : 0;
+    const w3 = width > 8 ? readWord(keys, at + 12) : 0;
+    if (!slots.holds(w0)) {
+      skipped += 1;
+      continue;
+    }
+    const slot = slots.claim(w0, w1, w2, w3);
+    if (slots.isEmpty(slot)) table.addAt(slot, w0, w1, w2, w3, ids[profiles[index]]);
+    else table.replace(slot, ids[profiles[index]]);
+  }
+  return skipped;
+}
+
+function countProfiles(tables: ReadonlyMap<number, SlotTable>): Uint32Array {
+  const counts = new Uint32Array(PROFILE_ID_SPACE);
+  for (const table of tables.values()) table.countProfiles(counts);
+  counts[NOT_REGISTERED] = 0;
+  return counts;
+}

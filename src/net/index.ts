@@ -1,0 +1,14 @@
+export {
+  type Address,
+  addressFromBytes,
+  type Family,
+  formatAddress,
+  IPV4_BYTES,
+  IPV6_BYTES,
+  parseAddress,
+  readWord,
+  sameAddress,
+} from './address.ts';
+export { contains, formatPrefix, type Prefix, parsePrefix, prefixOf, registrationPrefix } from './prefix.ts';
+export { type Scope, scopeOf } from './scope.ts';
+export { formatSocketAddress, parseSocketAddress, type SocketAddress } from './socket-address.ts';

@@ -1,0 +1,26 @@
+import { type Address, formatAddress, parseAddress } from './address.ts';
+
+export interface SocketAddress {
+  readonly address: Address;
+  readonly port: number;
+}
+
+/**
+ * Reads `127.0.0.1:5300` or `[::1]:53`. Port 0 is allowed: it asks the system for a free one.
+ *
+ * @returns null for anything else, a host name among it.
+ */
+export function parseSocketAddress(text: string): SocketAddress | null {
+  const match = /^(?:\[([^\]]*:[^\]]*)\]|([^:[\]]+)):(0|[1-9]\d{0,4})$/.exec(text);
+  if (!match) return null;
+  const address = parseAddress(match[1] ?? match[2]);
+  const port = Number(match[3]);
+  return address && port <= 65_535 ? { address, port } : null;
+}
+
+export function formatSocketAddress(socketAddress: SocketAddress): string {
+  const host = formatAddress(socketAddress.address);
+  return socketAddress.address.family === 4
+    ? `${host}:${socketAddress.port}`
+    : `[${host}]:${socketAddress.port}`;
+}
