@@ -1,0 +1,108 @@
+import { collide, listenersOf } from './listeners.ts';
+import type { Reader } from './read.ts';
+import type { FileConfig, RelayConfig } from './schema.ts';
+
+/**
+ * What no key can show by itself: faults between keys. A check is left out where a key that it reads is at
+ * fault, so that one slip is one fault.
+ */
+export function checkConfig(config: FileConfig, reader: Reader): void {
+  if (!reader.isSound('roles')) return;
+  checkRoles(config, reader);
+  checkListeners(config, reader);
+  checkRegions(config, reader);
+  checkDefaultRegion(config, reader);
+  checkLimits(config, reader);
+  checkTrustedProxies(config, reader);
+}
+
+function checkRoles({ roles, dns, control, upstreams }: FileConfig, reader: Reader): void {
+  if (roles.length === 0) reader.fault('roles', 'an empty list', 'at least one of control, edge');
+  if (roles.includes('edge')) {
+    if (reader.isSound('dns.udp') && reader.isSound('dns.tcp') && dns.udp.length + dns.tcp.length === 0) {
+      reader.fault('dns.udp', 'no listener here nor in dns.tcp', 'one at least, as roles has edge');
+    }
+    if (reader.isSound('upstreams') && upstreams.length === 0) {
+      reader.fault('upstreams', 'an empty list', 'one at least, as roles has edge');
+    }
+  }
+  if (roles.includes('control') && reader.isSound('control.listen') && control.listen.length === 0) {
+    reader.fault('control.listen', 'an empty list', 'one address at least, as roles has control');
+  }
+}
+
+function checkListeners(config: FileConfig, reader: Reader): void {
+  const listeners = listenersOf(config).filter(({ key }) => reader.isSound(key.replace(/\[\d+\]$/, '')));
+  for (const [index, listener] of listeners.entries()) {
+    const other = listeners.slice(0, index).find((earlier) => collide(earlier, listener));
+    if (other === undefined) continue;
+    const same = other.text === listener.text ? '' : ` as ${other.text}`;
+    const found = `${listener.text}, which ${other.key} opens too${same}`;
+    reader.fault(listener.key, found, 'an address and port of its own');
+  }
+}
+
+function checkRegions({ roles, regions }: FileConfig, reader: Reader): void {
+  const isNeeded = roles.includes('edge') || roles.includes('control');
+  if (isNeeded && reader.isSound('regions') && Object.keys(regions).length === 0) {
+    reader.fault('regions', 'no region', 'at least one, with its relays');
+  }
+  for (const [region, { relays }] of Object.entries(regions)) {
+    const key = `regions.${region}.relays`;
+    if (region === 'off') {
+      reader.fault('regions.off', 'the region "off"', 'another id: off means no relay for a service');
+    }
+    if (!reader.isSound(key)) continue;
+    if (relays.length === 0) reader.fault(key, 'no relay', 'one at least');
+    checkRelays(relays, key, reader);
+  }
+}
+
+function checkRelays(relays: readonly RelayConfig[], key: string, reader: Reader): void {
+  const firstKey = new Map<string, string>();
+  for (const [index, relay] of relays.entries()) {
+    const relayKey = `${key}[${index}]`;
+    if (relay.address === null && relay.address6 === null) {
+      reader.fault(relayKey, 'a relay without an address', 'address, address6 or both');
+    }
+    for (const name of ['address', 'address6'] as const) {
+      const address = relay[name];
+      if (address === null) continue;
+      const other = firstKey.get(address);
+      if (other === undefined) firstKey.set(address, relayKey);
+      else reader.fault(`${relayKey}.${name}`, `${address}, which ${other} has too`, 'each address once');
+    }
+  }
+}
+
+function checkDefaultRegion({ regions, defaultRegion }: FileConfig, reader: Reader): void {
+  if (!reader.isSound('regions') || !reader.isSound('defaultRegion')) return;
+  const ids = Object.keys(regions);
+  if (ids.length === 0) return;
+  if (defaultRegion === null) {
+    if (ids.length > 1) reader.fault('defaultRegion', 'nothing', `one of ${ids.join(', ')}`);
+  } else if (!ids.includes(defaultRegion)) {
+    reader.fault('defaultRegion', `"${defaultRegion}"`, `one of ${ids.join(', ')}`);
+  }
+}
+
+function checkLimits({ cache, dns }: FileConfig, reader: Reader): void {
+  if (reader.isSound('cache') && cache.minTtlSeconds > cache.maxTtlSeconds) {
+    const expected = `at most cache.maxTtlSeconds (${cache.maxTtlSeconds})`;
+    reader.fault('cache.minTtlSeconds', String(cache.minTtlSeconds), expected);
+  }
+  const { connections, connectionsPerSource } = dns.tcpLimits;
+  if (reader.isSound('dns.tcpLimits') && connectionsPerSource > connections) {
+    const expected = `at most dns.tcpLimits.connections (${connections})`;
+    reader.fault('dns.tcpLimits.connectionsPerSource', String(connectionsPerSource), expected);
+  }
+}
+
+/** A caller that is trusted names its client itself: trusting everyone would let anyone register any address. */
+function checkTrustedProxies({ control }: FileConfig, reader: Reader): void {
+  if (!reader.isSound('control.trustedProxies')) return;
+  for (const [index, prefix] of control.trustedProxies.entries()) {
+    if (!prefix.endsWith('/0')) continue;
+    reader.fault(`control.trustedProxies[${index}]`, `${prefix}, which is everyone`, 'the proxies alone');
+  }
+}

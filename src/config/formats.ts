@@ -1,0 +1,151 @@
+import {
+  type Address,
+  formatAddress,
+  formatPrefix,
+  formatSocketAddress,
+  parseAddress,
+  parsePrefix,
+  parseSocketAddress,
+  prefixOf,
+  scopeOf,
+} from '../net/index.ts';
+
+/** A kind of text that a key may hold. */
+export interface TextFormat {
+  /** What a fault says was expected. */
+  readonly expected: string;
+  /** The text in its canonical form; null for what is not of this kind. */
+  readonly parse: (text: string) => string | null;
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/** Bytes of `64MiB`, `1GiB`, `512KiB` or a plain number of bytes; null for anything else. */
+export function parseSize(text: string): number | null {
+  const match = /^(\d{1,15})(B|KiB|MiB|GiB)?$/.exec(text);
+  if (!match) return null;
+  const bytes = Number(match[1]) * SIZE_UNITS[match[2] ?? '']!;
+  return Number.isSafeInteger(bytes) ? bytes : null;
+}
+
+export function formatSize(bytes: number): string {
+  for (const unit of ['GiB', 'MiB', 'KiB']) {
+    if (bytes > 0 && bytes % SIZE_UNITS[unit]! === 0) return `${bytes / SIZE_UNITS[unit]!}${unit}`;
+  }
+  return String(bytes);
+}
+
+/** What a region, a relay group and a service id are made of; also what YAML keeps as text without quotes. */
+export const REGION_PATTERN = '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$';
+
+const region = new RegExp(REGION_PATTERN);
+
+export const FORMATS = {
+  text: { expected: 'text', parse: (text) => (isPlain(text) ? text : null) },
+  path: { expected: 'a path', parse: (text) => (text !== '' && isPlain(text) ? text : null) },
+  id: {
+    expected: 'lower-case letters, digits and hyphens',
+    parse: (text) => (region.test(text) ? text : null),
+  },
+  'socket-address': {
+    expected: 'an address and port, such as 127.0.0.1:5300 or [::1]:5300',
+    parse: (text) => canonical(parseSocketAddress(text), formatSocketAddress),
+  },
+  'ipv4-address': {
+    expected: 'an IPv4 unicast address',
+    parse: (text) => canonical(unicast(text, 4), formatAddress),
+  },
+  'ipv6-address': {
+    expected: 'an IPv6 unicast address',
+    parse: (text) => canonical(unicast(text, 6), formatAddress),
+  },
+  address: {
+    expected: 'an address',
+    parse: (text) => canonical(unicast(text, 4) ?? unicast(text, 6), formatAddress),
+  },
+  prefix: {
+    expected: 'an address or a prefix with no bits past its length, such as 10.0.0.0/8',
+    parse: (text) => canonical(parsePrefix(text) ?? wholePrefix(text), formatPrefix),
+  },
+  'host-name': {
+    expected: 'a host name',
+    parse: (text) => (isHostName(text) ? text.toLowerCase().replace(/\.$/, '') : null),
+  },
+  'http-url': {
+    expected: 'an http:// or https:// URL without a user, a query or a fragment',
+    parse: httpUrl,
+  },
+  'admin-key': {
+    expected: 'visible ASCII characters without spaces',
+    parse: (text) => (/^[\x21-\x7e]*$/.test(text) ? text : null),
+  },
+  store: {
+    expected: 'embedded',
+    parse: (text) => (text === 'embedded' || /^rediss?:\/\/\S+$/.test(text) ? text : null),
+  },
+  upstream: {
+    expected: 'system, udp://ADDRESS[:PORT] or tcp://ADDRESS[:PORT]',
+    parse: (text) => (text === 'system' ? text : plainUpstream(text)),
+  },
+} as const satisfies Record<string, TextFormat>;
+
+export type FormatName = keyof typeof FORMATS;
+
+const DNS_PORT = 53;
+
+/** `udp://9.9.9.9` -> `udp://9.9.9.9:53`. A name would need a resolver to find the resolver. */
+function plainUpstream(text: string): string | null {
+  const match = /^(udp|tcp):\/\/([^/#?\s]+)$/.exec(text);
+  if (!match) return null;
+  const host = match[2]!;
+  const bare = parseAddress(host.replace(/^\[(.*:.*)\]$/, '$1'));
+  const isBare = bare !== null && (bare.family === 4 || host.startsWith('['));
+  const target = isBare ? { address: bare, port: DNS_PORT } : parseSocketAddress(host);
+  if (target === null || target.port === 0 || !isUnicast(target.address)) return null;
+  return `${match[1]}://${formatSocketAddress(target)}`;
+}
+
+function httpUrl(text: string): string | null {
+  if (!/^https?:\/\/\S+$/.test(text)) return null;
+  const url = URL.parse(text);
+  if (url === null || url.username !== '' || url.password !== '' || /[?#]/.test(text)) return null;
+  return url.href.replace(/\/+$/, '');
+}
+
+function unicast(text: string, family: 4 | 6): Address | null {
+  const address = parseAddress(text);
+  return address !== null && address.family === family && isUnicast(address) ? address : null;
+}
+
+function isUnicast(address: Address): boolean {
+  const scope = scopeOf(address);
+  return scope !== 'unspecified' && scope !== 'multicast' && !isBroadcast(address);
+}
+
+function isBroadcast(address: Address): boolean {
+  return address.family === 4 && address.bytes.every((byte) => byte === 255);
+}
+
+function wholePrefix(text: string) {
+  const address = parseAddress(text);
+  return address === null ? null : prefixOf(address, address.bytes.length * 8);
+}
+
+function isHostName(text: string): boolean {
+  return text.length <= 254 && /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?)+$/i.test(text);
+}
+
+function isPlain(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  return !/[\u0000-\u001f\u007f]/.test(text);
+}
+
+function canonical<T>(value: T | null, format: (value: T) => string): string | null {
+  return value === null ? null : format(value);
+}

@@ -1,0 +1,292 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type LineCounter,
+  type Node,
+  type YAMLMap,
+} from 'yaml';
+import { describe, describeDefault } from './describe.ts';
+import { type Fault, show, showSecret } from './fault.ts';
+import { FORMATS, parseSize } from './formats.ts';
+import { isNotBuilt, NOT_BUILT, notBuiltPrefix } from './not-built.ts';
+import type { SchemaNode } from './schema.ts';
+import type { Substitutions } from './substitute.ts';
+
+/** What a node of the file holds, before the schema has judged it. */
+interface Found {
+  readonly value: unknown;
+  /** Whether the text came from the environment: then the schema, not YAML, says what type it is. */
+  readonly substituted: boolean;
+}
+
+/** Stands for a value that is at fault; the default takes its place, so that reading can go on. */
+const FAULTY = Symbol('faulty');
+
+/**
+ * Reads a parsed file by the schema: every key judged, each fault recorded, defaults filled in. The result is
+ * of use only where there are no faults.
+ */
+export class Reader {
+  readonly faults: Fault[] = [];
+  readonly #file: string;
+  readonly #document: Document;
+  readonly #lines: LineCounter;
+  readonly #substitutions: Substitutions;
+  readonly #lineOf = new Map<string, number>();
+
+  constructor(file: string, document: Document, lines: LineCounter, substitutions: Substitutions) {
+    this.#file = file;
+    this.#document = document;
+    this.#lines = lines;
+    this.#substitutions = substitutions;
+  }
+
+  /** The value of `node` (undefined: not in the file) by `schema`, its default where it is at fault. */
+  read(node: Node | null | undefined, schema: SchemaNode, path: string): unknown {
+    if (node === undefined) return defaultOf(schema);
+    const target = this.#resolve(node);
+    this.#note(target, path);
+    if (isNotBuilt(path)) return this.#readNotBuilt(target, schema, path);
+    const value = this.#readNode(target, schema, path);
+    return value === FAULTY ? defaultOf(schema) : value;
+  }
+
+  /** The line of a key, or of the nearest one above it that the file has. */
+  lineOf(path: string): number | undefined {
+    for (let at = path; ; at = at.replace(/(?:^|\.)[^.[]*$|\[\d+\]$/, '')) {
+      const line = this.#lineOf.get(at);
+      if (line !== undefined || at === '') return line;
+    }
+  }
+
+  /** Records a fault of `path`, which need not be in the file. */
+  fault(path: string, found: string, expected: string): void {
+    this.faults.push({
+      file: this.#file,
+      line: this.lineOf(path),
+      key: path === '' ? undefined : path,
+      found,
+      expected,
+    });
+  }
+
+  /** Whether a key and all that is below and above it are without faults. */
+  isSound(path: string): boolean {
+    return !this.faults.some(({ key = '' }) => key === path || isBelow(key, path) || isBelow(path, key));
+  }
+
+  #readNode(node: Node | null, schema: SchemaNode, path: string): unknown {
+    if (schema.type === 'object') return this.#readMapping(node, schema, path);
+    if (schema.type === 'array') return this.#readList(node, schema, path);
+    return this.#readScalar(node, schema, path);
+  }
+
+  /** Whatever a key that is not built holds is one fault, unless it is the default. */
+  #readNotBuilt(node: Node | null, schema: SchemaNode, path: string): unknown {
+    const known = this.faults.length;
+    const value = this.#readNode(node, schema, path);
+    const isDefault =
+      this.faults.length === known && JSON.stringify(value) === JSON.stringify(schema.default);
+    if (!isDefault) {
+      this.faults.length = known;
+      const expected = `${describeDefault(schema)} (${NOT_BUILT})`;
+      this.fault(path, this.#show(node, schema), expected);
+    }
+    return schema.default;
+  }
+
+  #readMapping(node: Node | null, schema: SchemaNode, path: string): unknown {
+    if (!isMap(node)) return this.#mismatch(node, schema, path);
+    const result: Record<string, unknown> = {};
+    const [pattern, memberSchema] = Object.entries(schema.patternProperties ?? {})[0] ?? [];
+    const seen = new Map<string, Node | null>();
+    for (const { key: keyNode, value } of (node as YAMLMap<Node | null, Node | null>).items) {
+      const name = this.#readKey(keyNode, path);
+      if (name === null) continue;
+      const keyPath = path === '' ? keyText(name) : `${path}.${keyText(name)}`;
+      this.#note(keyNode, keyPath);
+      const isKnown =
+        pattern === undefined ? Object.hasOwn(schema.properties!, name) : new RegExp(pattern).test(name);
+      if (seen.has(name)) this.fault(keyPath, 'the key a second time', 'each key once');
+      else if (isKnown) seen.set(name, value);
+      else this.#unknownKey(keyPath, name, schema);
+    }
+    if (memberSchema !== undefined) {
+      for (const [name, value] of seen)
+        define(result, name, this.read(value, memberSchema, `${path}.${name}`));
+      return result;
+    }
+    for (const [name, member] of Object.entries(schema.properties!)) {
+      const value = seen.has(name) ? (seen.get(name) ?? null) : undefined;
+      result[name] = this.read(value, member, path === '' ? name : `${path}.${name}`);
+    }
+    return result;
+  }
+
+  #readKey(node: Node | null, path: string): string | null {
+    const target = this.#resolve(node);
+    if (isScalar(target)) {
+      const source = target.source ?? String(target.value);
+      const substitution = this.#substitutions.apply(source);
+      if (substitution === null) return source;
+      if (!substitution.fault) return substitution.text;
+      this.fault(path, substitution.fault.found, substitution.fault.expected);
+      return null;
+    }
+    this.fault(path, 'a key that is no text', 'a key that is text');
+    return null;
+  }
+
+  #unknownKey(path: string, name: string, schema: SchemaNode): void {
+    if (schema.patternProperties) {
+      this.fault(path, `the key ${show(name)}`, FORMATS.id.expected);
+      return;
+    }
+    const known = Object.keys(schema.properties!);
+    const close = known.find((key) => isCloseTo(key, name));
+    this.fault(path, 'an unknown key', close === undefined ? `one of ${known.join(', ')}` : `${close}?`);
+  }
+
+  #readList(node: Node | null, schema: SchemaNode, path: string): unknown {
+    if (!isSeq(node)) return this.#mismatch(node, schema, path);
+    const items: unknown[] = [];
+    for (const [index, item] of (node.items as (Node | null)[]).entries()) {
+      const itemPath = `${path}[${index}]`;
+      const target = this.#resolve(item);
+      this.#note(target ?? node, itemPath);
+      const value = this.#readNode(target, schema.items!, itemPath);
+      if (value === FAULTY) continue;
+      if (schema.uniqueItems && items.includes(value)) {
+        this.fault(itemPath, `${this.#show(target, schema.items!)} a second time`, 'each once');
+      } else items.push(value);
+    }
+    return items;
+  }
+
+  #readScalar(node: Node | null, schema: SchemaNode, path: string): unknown {
+    const found = this.#scalar(node, path);
+    if (found === FAULTY) return FAULTY;
+    const value = found === null ? undefined : accept(found as Found, schema);
+    const prefix = notBuiltPrefix(path, (found as Found | null)?.value);
+    if (prefix !== undefined) {
+      const shown = schema.writeOnly ? `${prefix}...` : show((found as Found).value);
+      const expected = schema.enum?.filter((entry) => entry !== prefix).join(' or ') ?? describe(schema);
+      this.fault(path, shown, `${expected} (${prefix} is ${NOT_BUILT})`);
+      return FAULTY;
+    }
+    return value === undefined ? this.#mismatch(node, schema, path) : value;
+  }
+
+  #mismatch(node: Node | null, schema: SchemaNode, path: string): typeof FAULTY {
+    const found = isScalar(node) ? this.#scalar(node, path) : null;
+    if (found !== FAULTY) this.fault(path, this.#show(node, schema), describe(schema));
+    return FAULTY;
+  }
+
+  /** A scalar with its variables filled in; null for what is no scalar, FAULTY where a variable is missing. */
+  #scalar(node: Node | null, path: string): Found | null | typeof FAULTY {
+    if (node === null) return { value: null, substituted: false };
+    if (!isScalar(node)) return null;
+    const text = typeof node.value === 'string' ? node.value : null;
+    const substitution = text === null ? null : this.#substitutions.apply(text);
+    if (substitution === null) return { value: node.value, substituted: false };
+    if (!substitution.fault) return { value: substitution.text, substituted: true };
+    const { found, expected } = substitution.fault;
+    if (!this.faults.some((fault) => fault.key === path && fault.found === found)) {
+      this.fault(path, found, expected);
+    }
+    return FAULTY;
+  }
+
+  /** A node as a fault shows it, with the variables that it came from. */
+  #show(node: Node | null, schema: SchemaNode): string {
+    const shown = schema.writeOnly ? showSecret : show;
+    if (node === null) return 'nothing';
+    if (isMap(node)) return shown({});
+    if (isSeq(node)) return shown(schema.writeOnly ? [0] : node.items);
+    const value = isScalar(node) ? node.value : null;
+    const substitution = typeof value === 'string' ? this.#substitutions.apply(value) : null;
+    if (substitution === null) return shown(value);
+    return `${shown(substitution.text)} from ${substitution.variables.map((name) => `\${${name}}`).join(', ')}`;
+  }
+
+  #resolve(node: Node | null): Node | null {
+    return isAlias(node) ? (node.resolve(this.#document) ?? null) : node;
+  }
+
+  #note(node: Node | null, path: string): void {
+    if (node?.range && !this.#lineOf.has(path)) {
+      this.#lineOf.set(path, this.#lines.linePos(node.range[0]).line);
+    }
+  }
+}
+
+/** The value that the schema takes this scalar for; undefined where it does not take it. */
+function accept({ value, substituted }: Found, schema: SchemaNode): unknown {
+  if (schema.anyOf) {
+    for (const option of schema.anyOf) {
+      const taken = accept({ value, substituted }, option);
+      if (taken !== undefined) return taken;
+    }
+    return undefined;
+  }
+  if (schema.const !== undefined) return value === schema.const ? value : undefined;
+  if (schema.enum) return schema.enum.includes(value as string) ? value : undefined;
+  if (schema.type === 'boolean') return acceptBoolean(value, substituted);
+  if (schema.type === 'integer') return acceptInteger(value, substituted, schema);
+  if (schema.type !== 'string' && (value === null || (substituted && value === ''))) return null;
+  if (typeof value !== 'string' || schema.type === 'null') return undefined;
+  if (schema.format === undefined || schema.format === 'size') return value;
+  return FORMATS[schema.format].parse(value) ?? undefined;
+}
+
+function acceptBoolean(value: unknown, substituted: boolean): boolean | undefined {
+  if (typeof value === 'boolean') return value;
+  if (!substituted) return undefined;
+  return value === 'true' ? true : value === 'false' ? false : undefined;
+}
+
+function acceptInteger(value: unknown, substituted: boolean, schema: SchemaNode): number | undefined {
+  let number = value;
+  if (typeof value === 'string') {
+    if (schema.format === 'size') number = parseSize(value);
+    else if (substituted && /^-?\d{1,15}$/.test(value)) number = Number(value);
+  }
+  if (typeof number !== 'number' || !Number.isInteger(number)) return undefined;
+  return number >= schema.minimum! && number <= schema.maximum! ? number : undefined;
+}
+
+/** A schema's default; a section's is made of its keys'. */
+export function defaultOf(schema: SchemaNode): unknown {
+  if (schema.default !== undefined) return structuredClone(schema.default);
+  if (schema.properties === undefined) return null;
+  return Object.fromEntries(Object.entries(schema.properties).map(([key, node]) => [key, defaultOf(node)]));
+}
+
+/** Sets what could also be called `__proto__`. */
+function define(target: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
+}
+
+function keyText(name: string): string {
+  return /^[\w-]{1,63}$/.test(name) ? name : show(name);
+}
+
+function isBelow(path: string, above: string): boolean {
+  return above === '' || path.startsWith(`${above}.`) || path.startsWith(`${above}[`);
+}
+
+/** One slip of a finger away, or the same but for case, hyphens and underscores. */
+function isCloseTo(key: string, name: string): boolean {
+  const [a, b] = [key, name].map((text) => text.toLowerCase().replace(/[-_]/g, ''));
+  if (a === b) return true;
+  if (Math.abs(a!.length - b!.length) > 1 || Math.min(a!.length, b!.length) < 3) return false;
+  let start = 0;
+  while (start < a!.length && a![start] === b![start]) start++;
+  let end = 0;
+  while (end < Math.min(a!.length, b!.length) - start && a!.at(-1 - end) === b!.at(-1 - end)) end++;
+  return Math.max(a!.length, b!.length) - start - end <= 1;
+}

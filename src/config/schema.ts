@@ -1,0 +1,192 @@
+import type { XStatic } from 'typebox/schema';
+import { type FormatName, REGION_PATTERN } from './formats.ts';
+
+/**
+ * A node of the configuration's schema: JSON Schema's keywords as far as the reader knows them. They are plain
+ * objects, and TypeBox gives their static type only: building them by its functions would load 24 MB into
+ * an edge that needs nothing else of it.
+ */
+export interface SchemaNode {
+  readonly type?:
+    | 'object'
+    | 'array'
+    | 'string'
+    | 'integer'
+    | 'boolean'
+    | 'null'
+    | readonly ['string', 'null'];
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly patternProperties?: Readonly<Record<string, SchemaNode>>;
+  readonly items?: SchemaNode;
+  readonly uniqueItems?: boolean;
+  readonly anyOf?: readonly SchemaNode[];
+  readonly const?: string;
+  readonly enum?: readonly string[];
+  /** Of text: one of FORMATS. Of an integer: `size`, which may be written `64MiB`. */
+  readonly format?: FormatName | 'size';
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly default?: unknown;
+  /** Never shown in a fault. */
+  readonly writeOnly?: boolean;
+}
+
+const MIB = 2 ** 20;
+const DAY_SECONDS = 86_400;
+// RFC 8767, section 4 (updating RFC 1035's TTL): caps on the order of days to weeks, 7 days suggested.
+const WEEK_SECONDS = 7 * DAY_SECONDS;
+
+const section = <const P extends Record<string, SchemaNode>>(properties: P) => ({
+  type: 'object' as const,
+  properties,
+});
+const integer = (minimum: number, maximum: number, byDefault: number) => ({
+  type: 'integer' as const,
+  minimum,
+  maximum,
+  default: byDefault,
+});
+const flag = (byDefault: boolean) => ({ type: 'boolean' as const, default: byDefault });
+const choice = <const V extends readonly string[]>(values: V, byDefault: V[number]) => ({
+  enum: values,
+  default: byDefault,
+});
+const text = (format: FormatName, byDefault: string) => ({
+  type: 'string' as const,
+  format,
+  default: byDefault,
+});
+const optional = (format: FormatName) => ({
+  type: ['string', 'null'] as const,
+  format,
+  default: null,
+});
+const list = (format: FormatName, byDefault: readonly string[] = []) => ({
+  type: 'array' as const,
+  items: { type: 'string' as const, format },
+  uniqueItems: true,
+  default: byDefault,
+});
+const secret = <N extends SchemaNode>(node: N) => ({ ...node, writeOnly: true as const });
+
+const relay = section({
+  address: optional('ipv4-address'),
+  address6: optional('ipv6-address'),
+  weight: integer(0, 1_000_000, 1),
+  group: optional('id'),
+});
+
+const dns = section({
+  udp: list('socket-address', ['127.0.0.1:5300']),
+  tcp: list('socket-address', ['127.0.0.1:5300']),
+  tls: list('socket-address'),
+  https: list('socket-address'),
+  workers: { anyOf: [{ const: 'auto' }, { type: 'integer', minimum: 1, maximum: 64 }], default: 'auto' },
+  engine: choice(['auto', 'mmsg', 'dgram'], 'auto'),
+  unregistered: choice(['refuse', 'drop'], 'refuse'),
+  rateLimit: section({
+    perSecond: integer(1, 1_000_000, 20),
+    burst: integer(1, 1_000_000, 100),
+  }),
+  // RFC 9210, section 4.2 asks for each of these limits and for their being configurable. A source is often
+  // a whole home or a carrier's NAT, each device with a connection of its own, so its share is much looser than
+  // what one client is told to keep to (RFC 7766, section 6.2.2). RFC 7766, section 6.2.3: idle for a few seconds.
+  // 4,096 connections hold some tens of MB and fit the usual limit of open files.
+  tcpLimits: section({
+    connections: integer(1, 1_000_000, 4096),
+    connectionsPerSource: integer(1, 1_000_000, 64),
+    idleSeconds: integer(1, 600, 10),
+    queriesPerConnection: integer(1, 1_000_000, 1000),
+  }),
+  bootstrapNames: list('host-name'),
+  testZone: optional('host-name'),
+  cookieSecrets: secret(list('text')),
+  proxyProtocolFrom: list('prefix'),
+});
+
+const control = section({
+  listen: list('socket-address', ['127.0.0.1:8080']),
+  publicUrl: text('http-url', 'http://127.0.0.1:8080'),
+  familyUrls: section({ ipv4: optional('http-url'), ipv6: optional('http-url') }),
+  dnsAddresses: list('address'),
+  adminKey: secret(text('admin-key', '')),
+  trustedProxies: list('prefix'),
+});
+
+const relayRole = section({
+  tls: list('socket-address'),
+  http: list('socket-address'),
+  quic: list('socket-address'),
+  quicMode: choice(['carry', 'refuse'], 'carry'),
+  region: optional('id'),
+  egress: secret(text('text', 'direct')),
+  probeSources: list('prefix'),
+  proxyProtocolFrom: list('prefix'),
+  drainSeconds: integer(0, 3600, 30),
+  allowPrivateOrigins: flag(false),
+  originPort: { anyOf: [{ type: 'integer', minimum: 1, maximum: 65_535 }, { type: 'null' }], default: null },
+});
+
+/**
+ * Every key of the configuration with its default, the strict choice. A section has no default of its own: it
+ * is made of its keys' defaults.
+ */
+export const CONFIG_SCHEMA = section({
+  // As long as the relay is not built (not-built.ts) it is not among the roles that one gets unasked.
+  roles: {
+    type: 'array',
+    items: { enum: ['control', 'edge', 'relay'] },
+    uniqueItems: true,
+    default: ['control', 'edge'],
+  },
+  dataDir: text('path', './var'),
+  store: secret(text('store', 'embedded')),
+  dns,
+  tls: section({ certFile: optional('path'), keyFile: optional('path') }),
+  upstreams: list('upstream', ['system']),
+  cache: section({
+    bytes: { type: 'integer', format: 'size', minimum: MIB, maximum: 2048 * MIB, default: 64 * MIB },
+    minTtlSeconds: integer(0, DAY_SECONDS, 0),
+    maxTtlSeconds: integer(0, WEEK_SECONDS, DAY_SECONDS),
+    staleSeconds: integer(0, WEEK_SECONDS, DAY_SECONDS),
+  }),
+  catalog: section({
+    services: list('path', ['services/*.yaml']),
+    answerTtlSeconds: integer(0, DAY_SECONDS, 60),
+  }),
+  regions: {
+    type: 'object',
+    patternProperties: {
+      [REGION_PATTERN]: section({ relays: { type: 'array', items: relay, default: [] } }),
+    },
+    default: {},
+  },
+  defaultRegion: optional('id'),
+  registration: section({
+    perAccount: integer(1, 10_000, 5),
+    leaseDays: integer(1, 3650, 90),
+    allowPrivate: flag(false),
+  }),
+  control,
+  relay: relayRole,
+  metrics: section({ listen: list('socket-address', ['127.0.0.1:9153']) }),
+  log: section({ level: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'info') }),
+});
+
+/** Everything present (each key has a default) and nothing to be changed (the loader freezes it). */
+type Complete<T> = T extends readonly (infer Item)[]
+  ? readonly Complete<Item>[]
+  : T extends object
+    ? { readonly [K in keyof T]-?: Complete<T[K]> }
+    : T;
+
+/** What the file says with defaults filled in: sizes in bytes, addresses, prefixes and URLs in canonical text. */
+export type FileConfig = Complete<XStatic<typeof CONFIG_SCHEMA>>;
+
+/** The configuration as parts get it: `dataDir` is absolute. */
+export interface Config extends FileConfig {
+  /** One of `regions`; empty only where no role needs regions. */
+  readonly defaultRegion: string;
+}
+export type RelayConfig = Config['regions'][string]['relays'][number];
+export type Role = Config['roles'][number];
