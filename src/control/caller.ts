@@ -1,5 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import { type Address, contains, formatPrefix, type Prefix, parseAddress, registrationPrefix } from '../net/index.ts';
+import {
+  type Address,
+  contains,
+  formatPrefix,
+  type Prefix,
+  parseAddress,
+  registrationPrefix,
+} from '../net/index.ts';
 import { Problem } from './problem.ts';
 
 /** `1.2.3.4:567` and `[::1]:5`, as some proxies write the elements of X-Forwarded-For. */

@@ -125,7 +125,10 @@ export class FaultLog {
       this.#left += 1;
       return;
     }
-    this.#logger.error({ ...describeFault(error), method, route, notLogged: this.#left }, 'a call to the API failed');
+    this.#logger.error(
+      { ...describeFault(error), method, route, notLogged: this.#left },
+      'a call to the API failed',
+    );
     this.#nextAt = now + MIN_LINE_INTERVAL_MS;
     this.#left = 0;
   }

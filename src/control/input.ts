@@ -50,7 +50,11 @@ export function checkRegion(region: string | undefined, context: Context): void 
  *
  * @throws Problem `bad_input`, naming each field at fault
  */
-export function checkServices(services: Record<string, string>, held: Record<string, string>, context: Context): void {
+export function checkServices(
+  services: Record<string, string>,
+  held: Record<string, string>,
+  context: Context,
+): void {
   const catalogue = new Map(context.services().map((service) => [service.id, service]));
   const configured = new Set(context.regions());
   const errors: FieldFault[] = [];
@@ -58,7 +62,10 @@ export function checkServices(services: Record<string, string>, held: Record<str
     if (Object.hasOwn(held, name) && held[name] === choice) continue;
     const service = catalogue.get(name);
     if (service === undefined) {
-      errors.push({ field: shownField(['services', name], 'services'), expected: 'a service of the catalogue' });
+      errors.push({
+        field: shownField(['services', name], 'services'),
+        expected: 'a service of the catalogue',
+      });
       continue;
     }
     const choices = [...service.regions.filter((region) => configured.has(region)), 'off'];

@@ -43,6 +43,9 @@ export class OriginGuard {
     const text = origin.toLowerCase();
     if (this.#origins.has(text)) return true;
     // Behind a proxy that ends TLS the scheme of a page is https and that of the call http: both are the same page.
-    return host !== undefined && (text === `http://${host.toLowerCase()}` || text === `https://${host.toLowerCase()}`);
+    return (
+      host !== undefined &&
+      (text === `http://${host.toLowerCase()}` || text === `https://${host.toLowerCase()}`)
+    );
   }
 }

@@ -156,6 +156,8 @@ const registrationFields = {
   ),
 };
 
+export const EmptyBody = Type.Object({}, closed);
+
 export const RegisterBody = Type.Object(
   {
     address: Type.Optional(
@@ -196,7 +198,11 @@ export const PageQuery = Type.Object(
   {
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Accounts a page; 100' })),
     after: Type.Optional(
-      Type.String({ maxLength: 64, description: '`next` of the page before', expected: 'text of up to 64 characters' }),
+      Type.String({
+        maxLength: 64,
+        description: '`next` of the page before',
+        expected: 'text of up to 64 characters',
+      }),
     ),
   },
   closed,

@@ -47,7 +47,12 @@ export function shownField(path: readonly string[], part: string): string {
   return shown === '' || !FIELD_NAME.test(path[0]!) ? part : shown;
 }
 
-function unknownFields(node: Record<string, unknown>, path: readonly string[], fault: SchemaFault, part: string) {
+function unknownFields(
+  node: Record<string, unknown>,
+  path: readonly string[],
+  fault: SchemaFault,
+  part: string,
+) {
   const known = Object.keys((node['properties'] as object | undefined) ?? {}).join(', ');
   const names = (fault.params as { additionalProperties?: string[] }).additionalProperties ?? [];
   return names.map((name) => ({
@@ -69,7 +74,10 @@ function fieldFaults(schema: TSchema, faults: readonly SchemaFault[], part: stri
     } else if (fault.keyword === 'required') {
       const names = (fault.params as { requiredProperties: string[] }).requiredProperties;
       for (const name of names) {
-        add({ field: shownField([...path, name], part), expected: expectation(nodeAt(schema, [...path, name])) });
+        add({
+          field: shownField([...path, name], part),
+          expected: expectation(nodeAt(schema, [...path, name])),
+        });
       }
     } else if (fault.keyword !== 'boolean') {
       add({ field: shownField(path, part), expected: expectation(node) });

@@ -81,6 +81,6 @@ function addRemove(app: App, context: Context): void {
   app.delete('/v1/accounts/:id/registrations/:rid', route, async (request, reply) => {
     const { id, rid } = request.params;
     if (!(await context.registry.removeRegistration(id, rid))) throw new Problem('not_found');
-    return reply.code(204).send();
+    return reply.code(204).send(null);
   });
 }

@@ -57,7 +57,7 @@ function addDelete(app: App, context: Context): void {
   });
   app.delete('/v1/account', route, async (request, reply) => {
     if (!(await context.registry.deleteAccount(callingAccount(request).id))) throw new Problem('not_found');
-    return reply.code(204).send();
+    return reply.code(204).send(null);
   });
 }
 

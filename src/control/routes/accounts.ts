@@ -7,6 +7,7 @@ import {
   AccountParams,
   AccountShape,
   CreateAccountBody,
+  EmptyBody,
   IdempotencyHeaders,
   NewAccountShape,
   PageQuery,
@@ -110,7 +111,7 @@ function addDelete(app: App, context: Context): void {
   });
   app.delete('/v1/accounts/:id', route, async (request, reply) => {
     if (!(await context.registry.deleteAccount(request.params.id))) throw new Problem('not_found');
-    return reply.code(204).send();
+    return reply.code(204).send(null);
   });
 }
 
@@ -122,8 +123,9 @@ function addSecret(app: App, context: Context): void {
     tag,
     params: AccountParams,
     headers: IdempotencyHeaders,
+    body: EmptyBody,
     response: { 201: SecretShape },
-    problems: ['not_found', 'idempotency_key_reused', 'unsupported_media_type'],
+    problems: ['not_found', 'idempotency_key_reused'],
   });
   app.post('/v1/accounts/:id/secret', route, async (request, reply) => {
     const { principal } = request;

@@ -61,7 +61,8 @@ function addRegister(app: App, context: Context): void {
   app.post('/v1/registrations', route, async (request, reply) => {
     const caller = callerAddress(request.raw, context.trustedProxies);
     const { address: given, ...rest } = request.body;
-    if (given !== undefined && !isSameHome(readAddress(given), caller)) throw new Problem('address_not_yours');
+    if (given !== undefined && !isSameHome(readAddress(given), caller))
+      throw new Problem('address_not_yours');
     const outcome = await context.registry.register(callingAccount(request).id, {
       ...rest,
       address: caller,
@@ -84,6 +85,6 @@ function addRemove(app: App, context: Context): void {
   app.delete('/v1/registrations/:id', route, async (request, reply) => {
     const isGone = await context.registry.removeRegistration(callingAccount(request).id, request.params.id);
     if (!isGone) throw new Problem('not_found');
-    return reply.code(204).send();
+    return reply.code(204).send(null);
   });
 }

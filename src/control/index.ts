@@ -1,0 +1,9 @@
+export type {
+  AuthenticationLimits,
+  ControlCounters,
+  ControlLogger,
+  ControlOptions,
+  ControlRegistry,
+  ControlService,
+} from './options.ts';
+export { type ControlServer, createControl, type ListenAddress, ListenError } from './server.ts';

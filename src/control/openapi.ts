@@ -1,0 +1,79 @@
+import swagger from '@fastify/swagger';
+import type { App } from './context.ts';
+import { PROBLEMS } from './problem.ts';
+
+export const TAGS = [
+  { name: 'My account', description: 'For an account, with its secret' },
+  { name: 'My addresses', description: 'For an account, with its secret' },
+  { name: 'Accounts', description: 'For the operator, with the admin key' },
+  { name: 'Addresses of an account', description: 'For the operator, with the admin key' },
+  { name: 'Description', description: 'For everyone' },
+] as const;
+
+const INTRODUCTION = `JSON over HTTP. Give the key as \`Authorization: Bearer KEY\`: the admin key, or an account's secret.
+Times are ISO 8601 in UTC. Bodies are \`application/json\`; unknown fields and parameters are faults. A failure is an
+\`application/problem+json\` document (RFC 9457) with a stable \`code\`. A call that was answered 503, or not at all, is
+safe to repeat: POST with an \`Idempotency-Key\`. A 2xx means that the change is on disk and holds with the next query.`;
+
+export interface OpenApiOptions {
+  version: string;
+  publicUrl: string;
+}
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+/** Collects the routes that are added from here on. */
+export async function collectRoutes(app: App, options: OpenApiOptions): Promise<void> {
+  await app.register(swagger, {
+    convertConstToEnum: false,
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'MediaStreamer control API', version: options.version, description: INTRODUCTION },
+      servers: [{ url: options.publicUrl }],
+      tags: [...TAGS],
+      components: {
+        securitySchemes: {
+          adminKey: { type: 'http', scheme: 'bearer', description: 'The admin key' },
+          accountSecret: { type: 'http', scheme: 'bearer', description: "An account's secret" },
+        },
+      },
+    },
+  });
+}
+
+/** The description of the collected routes, once the app is ready. */
+export function describeRoutes(app: App): JsonObject {
+  // A copy: the plugin's own has undefined members and shared nodes.
+  const document = JSON.parse(JSON.stringify(app.swagger())) as JsonObject;
+  const shared: JsonObject = {};
+  document['paths'] = shareSchemas(document['paths']!, shared);
+  const components = document['components'] as JsonObject;
+  components['schemas'] = shared;
+  nameProblemCodes(shared['Problem'] as JsonObject);
+  return document;
+}
+
+/** Moves every schema that has a title to the shared components, and refers to it there. */
+function shareSchemas(node: Json, shared: JsonObject): Json {
+  if (Array.isArray(node)) return node.map((item) => shareSchemas(item, shared));
+  if (node === null || typeof node !== 'object') return node;
+  const copy: JsonObject = {};
+  for (const [name, value] of Object.entries(node)) {
+    // `expected` is the wording of a fault, and `headers` of a reply stands beside its schema.
+    if (name !== 'expected') copy[name] = shareSchemas(value, shared);
+  }
+  const { title } = copy;
+  if (typeof title !== 'string' || copy['type'] !== 'object') return copy;
+  const { description, headers: _headers, ...schema } = copy;
+  shared[title] ??= title in DESCRIBED ? { ...schema, description: description! } : schema;
+  return { $ref: `#/components/schemas/${title}` };
+}
+
+/** Shared schemas whose description is their own, and not that of the reply they stand in. */
+const DESCRIBED: Readonly<Record<string, true>> = { Problem: true, AccountExport: true };
+
+function nameProblemCodes(problem: JsonObject): void {
+  const code = (problem['properties'] as JsonObject)['code'] as JsonObject;
+  code['enum'] = Object.keys(PROBLEMS);
+}

@@ -1,0 +1,168 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { buildApp } from './app.ts';
+import type { App } from './context.ts';
+import { FaultLog } from './fault.ts';
+import { securityHeaders } from './headers.ts';
+import type { ControlOptions } from './options.ts';
+import { PROBLEM_TYPE, Problem, type ProblemCode } from './problem.ts';
+
+/** Bounds on what a slow or silent client may hold. */
+const HTTP_OPTIONS: ServerOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  // Longer than the minute for which proxies keep a connection, so that they do not write into a closing one.
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5000,
+  maxHeaderSize: 16_384,
+};
+const MAX_CONNECTIONS = 4096;
+const DEFAULT_GRACE_MS = 10_000;
+
+export interface ListenAddress {
+  /** A literal address. */
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+}
+
+/** A listener could not be opened. */
+export class ListenError extends Error {
+  readonly code = 'listen_failed';
+  /** The system's code, such as `EADDRINUSE` or `EACCES`. */
+  readonly reason: string;
+  readonly address: ListenAddress;
+
+  constructor(address: ListenAddress, reason: string) {
+    super(`the control API cannot listen on ${address.host} port ${address.port}: ${reason}`);
+    this.name = 'ListenError';
+    this.reason = reason;
+    this.address = address;
+  }
+}
+
+/** The control API: one app behind any number of listeners. */
+export class ControlServer {
+  /** For tests, which call `app.inject`, and for further routes before `listen`. */
+  readonly app: App;
+  readonly #servers: Server[] = [];
+  readonly #headers: Record<string, string>;
+  readonly #faults: FaultLog;
+  #inFlight = 0;
+  #onIdle: (() => void) | null = null;
+
+  /** Use `createControl`. */
+  constructor(app: App, options: ControlOptions) {
+    this.app = app;
+    this.#headers = securityHeaders(options.publicUrl);
+    this.#faults = new FaultLog(options.logger, options.now);
+  }
+
+  /**
+   * Opens a listener on each address.
+   *
+   * @returns the addresses as they are open, port 0 resolved, in the order given
+   * @throws ListenError; none is left open then
+   */
+  async listen(addresses: readonly ListenAddress[]): Promise<ListenAddress[]> {
+    const opened: ListenAddress[] = [];
+    try {
+      for (const address of addresses) {
+        // "::" takes IPv4 as well, unless IPv4 was given a listener of its own.
+        const ipv6Only = addresses.some(({ host, port }) => host === '0.0.0.0' && port === address.port);
+        opened.push(await this.#open(address, ipv6Only));
+      }
+    } catch (error) {
+      await Promise.all(this.#servers.splice(0).map((server) => closed(server)));
+      throw error;
+    }
+    return opened;
+  }
+
+  /** Stops accepting, lets calls in flight finish, for `graceMs` at most, and ends every connection. */
+  async close(graceMs = DEFAULT_GRACE_MS): Promise<void> {
+    const servers = this.#servers.splice(0);
+    const all = Promise.all(servers.map((server) => closed(server)));
+    await this.#idle(graceMs);
+    for (const server of servers) server.closeAllConnections();
+    await all;
+    await this.app.close();
+  }
+
+  #open(address: ListenAddress, ipv6Only: boolean): Promise<ListenAddress> {
+    const server = createServer(HTTP_OPTIONS, (request, response) => this.#serve(request, response));
+    server.maxConnections = MAX_CONNECTIONS;
+    server.on('clientError', (error, socket) => this.#refuse(error, socket));
+    return new Promise((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException) =>
+        reject(new ListenError(address, error.code ?? 'unknown'));
+      server.once('error', onError);
+      server.listen({ ...address, ipv6Only }, () => {
+        server.off('error', onError);
+        server.on('error', (error) => this.#faults.note(error, 'none', 'accept'));
+        this.#servers.push(server);
+        resolve({ host: address.host, port: (server.address() as AddressInfo).port });
+      });
+    });
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    this.#inFlight += 1;
+    response.once('close', () => {
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) this.#onIdle?.();
+    });
+    this.app.routing(request, response);
+  }
+
+  #idle(graceMs: number): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Answers what is not HTTP, or never ends, by a problem like any other, where the connection still takes one. */
+  #refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const { status, body } = new Problem(CLIENT_ERRORS[error.code ?? ''] ?? 'bad_request');
+    const text = JSON.stringify(body);
+    const fields = {
+      ...this.#headers,
+      'content-type': PROBLEM_TYPE,
+      'content-length': Buffer.byteLength(text),
+    };
+    const head = Object.entries({ ...fields, connection: 'close' }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
+    socket.end(`HTTP/1.1 ${status} -\r\n${head.join('')}\r\n${text}`, () => socket.destroy());
+  }
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, ProblemCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+/** Builds the control API over a registry. It listens when `listen` is called. */
+export async function createControl(options: ControlOptions): Promise<ControlServer> {
+  return new ControlServer(await buildApp(options), options);
+}
