@@ -1,0 +1,59 @@
+import { canonicalHostName, coveringName } from '../host-name.ts';
+import { refuseExact, refuseSuffix } from '../name-rule.ts';
+import type { ListLine } from './line.ts';
+
+/** What becomes of a line. */
+export type Verdict =
+  | { readonly take: 'names' | 'exact'; readonly name: string; readonly narrowed: string | null }
+  | { readonly take: null; readonly why: string };
+
+/** Whether the line is marked as serving advertisements. */
+export function isAd(line: ListLine): boolean {
+  return line.attributes.includes('ads');
+}
+
+function leave(why: string): Verdict {
+  return { take: null, why };
+}
+
+/**
+ * Says how the catalogue expresses a line. Patterns have no form in it. A suffix that stands below a
+ * content network's is narrowed to the name alone; one that is such a network's is left out.
+ */
+export function judgeLine(line: ListLine, withAds: boolean): Verdict {
+  if (line.type === 'regexp' || line.type === 'keyword') {
+    return leave(`a ${line.type} has no form in the catalogue`);
+  }
+  if (isAd(line) && !withAds) return leave('marked @ads: left out');
+  const host = canonicalHostName(line.value.toLowerCase());
+  if (host.name === null) return leave(`expected ${host.expected}`);
+  const name = host.name;
+  if (line.type === 'full') {
+    const refusal = refuseExact(name);
+    return refusal === null ? { take: 'exact', name, narrowed: null } : leave(`expected ${refusal.expected}`);
+  }
+  const refusal = refuseSuffix(name);
+  if (refusal === null) return { take: 'names', name, narrowed: null };
+  if (refusal.reason !== 'below-shared') return leave(`expected ${refusal.expected}`);
+  const narrowed = `taken alone, without what is below it: unrelated sites share ${refusal.shared}`;
+  return { take: 'exact', name, narrowed };
+}
+
+/** The suffix that takes a line's name in although the line was left out, or null. */
+export function takenInBy(line: ListLine, suffixes: ReadonlySet<string>): string | null {
+  const host = canonicalHostName(line.value.toLowerCase());
+  if (host.name === null) return null;
+  return suffixes.has(host.name) ? host.name : coveringName(host.name, (above) => suffixes.has(above));
+}
+
+/** Names without those that another covers: below a suffix, or exact and a suffix both. */
+export function withoutRedundant(
+  suffixes: ReadonlySet<string>,
+  singles: ReadonlySet<string>,
+): { names: string[]; exact: string[]; redundant: number } {
+  const covered = (name: string) => coveringName(name, (above) => suffixes.has(above)) !== null;
+  const names = [...suffixes].filter((name) => !covered(name));
+  const exact = [...singles].filter((name) => !suffixes.has(name) && !covered(name));
+  const redundant = suffixes.size + singles.size - names.length - exact.length;
+  return { names, exact, redundant };
+}

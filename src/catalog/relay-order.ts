@@ -1,0 +1,94 @@
+import type { Region, Relay } from './relay.ts';
+
+/** An answer names at most this many relays of the region's. */
+export const MAX_RELAYS_PER_ANSWER = 4;
+/** Homes are spread over this many buckets; each bucket has its own order of the relays. */
+export const BUCKETS = 1024;
+/** Stands behind the last relay of an order that holds fewer than MAX_RELAYS_PER_ANSWER. */
+export const NO_RELAY = 0xffff;
+
+/** MurmurHash3's finaliser: every bit of the input moves every bit of the result. */
+function scramble(value: number): number {
+  let h = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/**
+ * A relay's identity: the hash of the address that it is known by. Not keyed, so that all edges and
+ * all restarts lead a home to the same relay; the same for both families, so that A and AAAA do.
+ */
+export function relayHash(relay: Relay): number {
+  const bytes = relay.address4 ?? relay.address6 ?? new Uint8Array();
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return scramble(hash);
+}
+
+/**
+ * Weighted rendezvous hashing: -w / ln(u), u uniform in (0, 1) from the bucket and the relay alone.
+ * The highest score wins, in proportion to the weights; a relay that comes or goes moves no other.
+ */
+export function relayScore(hash: number, weight: number, bucket: number): number {
+  const mixed = scramble(hash ^ scramble(Math.imul(bucket + 1, 0x9e3779b1)));
+  return -weight / Math.log((mixed + 0.5) / 0x1_0000_0000);
+}
+
+export function orderLength(regionCount: number): number {
+  return regionCount * 2 * BUCKETS * MAX_RELAYS_PER_ANSWER;
+}
+
+/** Index of the first entry of an order; family 4 stands before family 6. */
+export function orderBase(region: number, family: 4 | 6, bucket: number): number {
+  const list = region * 2 + (family === 6 ? 1 : 0);
+  return (list * BUCKETS + bucket) * MAX_RELAYS_PER_ANSWER;
+}
+
+interface Candidate {
+  readonly index: number;
+  readonly hash: number;
+  readonly weight: number;
+}
+
+function candidates(region: Region, relays: readonly Relay[], family: 4 | 6): Candidate[] {
+  const found: Candidate[] = [];
+  for (const index of region.relays) {
+    const relay = relays[index] as Relay;
+    const address = family === 4 ? relay.address4 : relay.address6;
+    if (address !== null && relay.weight > 0)
+      found.push({ index, hash: relayHash(relay), weight: relay.weight });
+  }
+  return found;
+}
+
+/** Writes the best of the candidates for a bucket to orders[base...], the best first. */
+function fillBucket(from: readonly Candidate[], bucket: number, orders: Uint16Array, base: number): void {
+  const best: number[] = [];
+  const scores: number[] = [];
+  for (const candidate of from) {
+    const score = relayScore(candidate.hash, candidate.weight, bucket);
+    let at = scores.length;
+    while (at > 0 && score > (scores[at - 1] as number)) at--;
+    if (at >= MAX_RELAYS_PER_ANSWER) continue;
+    scores.splice(at, 0, score);
+    best.splice(at, 0, candidate.index);
+    if (best.length > MAX_RELAYS_PER_ANSWER) {
+      scores.pop();
+      best.pop();
+    }
+  }
+  orders.set(best, base);
+}
+
+/** Fills the orders of all regions, families and buckets; see orderBase for their places. */
+export function fillOrders(regions: readonly Region[], relays: readonly Relay[], orders: Uint16Array): void {
+  orders.fill(NO_RELAY);
+  for (const [index, region] of regions.entries()) {
+    for (const family of [4, 6] as const) {
+      const from = candidates(region, relays, family);
+      for (let bucket = 0; bucket < BUCKETS; bucket++) {
+        fillBucket(from, bucket, orders, orderBase(index, family, bucket));
+      }
+    }
+  }
+}

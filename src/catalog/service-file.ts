@@ -1,0 +1,212 @@
+import type { Document } from 'yaml';
+import { isNode, LineCounter, parseDocument } from 'yaml';
+import type { Fault } from './fault.ts';
+import { describeValue } from './fault.ts';
+import { canonicalHostName } from './host-name.ts';
+import { refuseExact, refuseSuffix } from './name-rule.ts';
+import type { Service } from './service.ts';
+
+/** A file of the catalogue as it was read: its path is for faults only. */
+export interface ServiceFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** A name and the place where it stands. */
+export interface NameEntry {
+  readonly name: string;
+  readonly exact: boolean;
+  readonly service: string;
+  readonly file: string;
+  readonly line: number | null;
+  readonly path: string;
+}
+
+export interface ParsedFile {
+  readonly service: Service;
+  readonly serviceLine: number | null;
+  readonly entries: readonly NameEntry[];
+}
+
+const KEYS = ['service', 'title', 'regions', 'names', 'exact', 'verified', 'source'];
+const SERVICE_ID = /^[a-z0-9-]+$/;
+const REGION_ID = /^[a-z0-9][a-z0-9-]*$/;
+const LONGEST_ID = 63;
+const LONGEST_TEXT = 200;
+
+/** Reads one file's keys, noting every fault instead of stopping at the first. */
+class FileReader {
+  readonly faults: Fault[] = [];
+  private readonly file: ServiceFile;
+  private readonly lines = new LineCounter();
+  private readonly document: Document;
+
+  constructor(file: ServiceFile) {
+    this.file = file;
+    this.document = parseDocument(file.text, { lineCounter: this.lines, prettyErrors: false });
+    for (const error of [...this.document.errors, ...this.document.warnings]) {
+      this.note(this.lines.linePos(error.pos[0]).line, '', describeValue(error.message), 'well-formed YAML');
+    }
+  }
+
+  note(line: number | null, path: string, found: string, expected: string): void {
+    this.faults.push({ severity: 'fault', file: this.file.path, line, path, found, expected });
+  }
+
+  /** The file's keys, or null (noted) where it is no mapping. */
+  mapping(): Record<string, unknown> | null {
+    if (this.faults.length > 0) return null;
+    const value = this.plain();
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+    this.note(null, '', describeValue(value), 'a mapping with service, title, regions and names');
+    return null;
+  }
+
+  /** yaml throws where aliases are too many or have no anchor. */
+  private plain(): unknown {
+    try {
+      return this.document.toJS({ maxAliasCount: 0 });
+    } catch {
+      return undefined;
+    }
+  }
+
+  line(path: readonly (string | number)[]): number | null {
+    const node = this.document.getIn(path, true);
+    if (!isNode(node) || !node.range) return null;
+    return this.lines.linePos(node.range[0]).line;
+  }
+
+  text(mapping: Record<string, unknown>, key: string, form: RegExp, expected: string): string {
+    const value = mapping[key];
+    if (typeof value === 'string' && form.test(value)) return value;
+    this.note(this.line([key]), key, describeValue(value), expected);
+    return '';
+  }
+
+  /** The strings of the list under `key`, each with its index; what is no string is noted. */
+  list(mapping: Record<string, unknown>, key: string): { index: number; value: string }[] {
+    const value = mapping[key];
+    if (value === undefined || value === null) return [];
+    if (!Array.isArray(value)) {
+      this.note(this.line([key]), key, describeValue(value), 'a list');
+      return [];
+    }
+    const strings: { index: number; value: string }[] = [];
+    value.forEach((item: unknown, index) => {
+      if (typeof item === 'string') strings.push({ index, value: item });
+      else this.note(this.line([key, index]), `${key}[${index}]`, describeValue(item), 'a string');
+    });
+    return strings;
+  }
+}
+
+function readRegions(reader: FileReader, mapping: Record<string, unknown>): string[] {
+  const before = reader.faults.length;
+  const regions: string[] = [];
+  for (const { index, value } of reader.list(mapping, 'regions')) {
+    const refused = !REGION_ID.test(value) || value === 'off';
+    if (!refused && !regions.includes(value)) {
+      regions.push(value);
+      continue;
+    }
+    const expected = refused ? 'a region such as us (lower case, not off)' : 'each region once';
+    reader.note(reader.line(['regions', index]), `regions[${index}]`, describeValue(value), expected);
+  }
+  if (regions.length === 0 && reader.faults.length === before) {
+    reader.note(
+      reader.line(['regions']),
+      'regions',
+      describeValue(mapping['regions']),
+      'at least one region',
+    );
+  }
+  return regions;
+}
+
+function readNames(
+  reader: FileReader,
+  mapping: Record<string, unknown>,
+  key: 'names' | 'exact',
+  at: { service: string; file: string },
+): NameEntry[] {
+  const entries: NameEntry[] = [];
+  const refuse = key === 'exact' ? refuseExact : refuseSuffix;
+  for (const { index, value } of reader.list(mapping, key)) {
+    const path = `${key}[${index}]`;
+    const line = reader.line([key, index]);
+    const host = canonicalHostName(value);
+    const expected = host.name === null ? host.expected : (refuse(host.name)?.expected ?? null);
+    if (host.name === null || expected !== null) reader.note(line, path, describeValue(value), expected!);
+    else entries.push({ name: host.name, exact: key === 'exact', ...at, line, path });
+  }
+  return entries;
+}
+
+function noteUnknownKeys(reader: FileReader, mapping: Record<string, unknown>): void {
+  for (const key of Object.keys(mapping)) {
+    if (KEYS.includes(key)) continue;
+    reader.note(reader.line([key]), key, 'an unknown key', `one of ${KEYS.join(', ')}`);
+  }
+}
+
+function readVerified(reader: FileReader, mapping: Record<string, unknown>): boolean {
+  const value = mapping['verified'];
+  if (value === undefined) return true;
+  if (typeof value !== 'boolean') {
+    reader.note(reader.line(['verified']), 'verified', describeValue(value), 'true or false');
+  }
+  return value === true;
+}
+
+/**
+ * Reads one catalogue file (contract.md has its form). Every fault of the file is reported. What is at
+ * fault is left out of the result, so that the rest can still be checked against other files.
+ */
+export function parseServiceFile(file: ServiceFile): { parsed: ParsedFile | null; faults: Fault[] } {
+  const reader = new FileReader(file);
+  const mapping = reader.mapping();
+  if (mapping === null) return { parsed: null, faults: reader.faults };
+  noteUnknownKeys(reader, mapping);
+  const idForm = 'an id of a-z, 0-9 and hyphens';
+  let service = reader.text(mapping, 'service', SERVICE_ID, idForm);
+  if (service.length > LONGEST_ID) {
+    reader.note(
+      reader.line(['service']),
+      'service',
+      describeValue(service),
+      `${idForm}, at most ${LONGEST_ID}`,
+    );
+    service = '';
+  }
+  const line = new RegExp(`^[^\\p{Cc}]{1,${LONGEST_TEXT}}$`, 'u');
+  const title = reader.text(mapping, 'title', line, 'a title on one line');
+  const hasSource = mapping['source'] !== undefined && mapping['source'] !== null;
+  const source = hasSource ? reader.text(mapping, 'source', line, 'text on one line') : null;
+  const verified = readVerified(reader, mapping);
+  const regions = readRegions(reader, mapping);
+  const at = { service, file: file.path };
+  const before = reader.faults.length;
+  const names = readNames(reader, mapping, 'names', at);
+  const exact = readNames(reader, mapping, 'exact', at);
+  if (names.length + exact.length === 0 && reader.faults.length === before) {
+    reader.note(reader.line(['names']), 'names', 'no name', 'at least one under names or exact');
+  }
+  const parsed: ParsedFile = {
+    service: {
+      service,
+      title,
+      regions,
+      names: names.map((entry) => entry.name),
+      exact: exact.map((entry) => entry.name),
+      verified,
+      source,
+      file: file.path,
+    },
+    serviceLine: reader.line(['service']),
+    entries: [...names, ...exact],
+  };
+  return { parsed, faults: reader.faults };
+}

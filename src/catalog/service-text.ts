@@ -1,0 +1,31 @@
+import { stringify } from 'yaml';
+import type { Service } from './service.ts';
+
+/** A service as a file is to hold it; `comment` stands on top, a line each. */
+export interface ServiceText extends Omit<Service, 'file'> {
+  readonly comment: readonly string[];
+}
+
+/** One scalar; what YAML 1.1 takes for a boolean (the region `no`) is quoted. */
+function scalar(value: string): string {
+  return stringify(value, { compat: 'yaml-1.1', lineWidth: 0, defaultStringType: 'PLAIN' }).trimEnd();
+}
+
+function list(key: string, values: readonly string[]): string[] {
+  return values.length === 0 ? [] : [`${key}:`, ...values.map((value) => `  - ${scalar(value)}`)];
+}
+
+/** The text of a catalogue file, one name a line, so that changes read well. */
+export function formatServiceFile(service: ServiceText): string {
+  const lines = [
+    ...service.comment.map((line) => `# ${line}`.trimEnd()),
+    `service: ${scalar(service.service)}`,
+    `title: ${scalar(service.title)}`,
+    `regions: [${service.regions.map(scalar).join(', ')}]`,
+    `verified: ${service.verified}`,
+    ...(service.source === null ? [] : [`source: ${scalar(service.source)}`]),
+    ...list('names', service.names),
+    ...list('exact', service.exact),
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,138 @@
+import type { CatalogTables } from './catalog.ts';
+import type { NameTableShare } from './name-table.ts';
+
+/** What an account chose, by name: the configuration may have changed since. */
+export interface SteeringProfile {
+  readonly region: string;
+  /** Service to region, or `off`. */
+  readonly services: Readonly<Record<string, string>>;
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+}
+
+/** Everything that a reader attaches to; plain data, to be posted to threads. */
+export interface CatalogShare {
+  readonly seed: number;
+  readonly serviceCount: number;
+  readonly names: NameTableShare;
+  readonly orders: SharedArrayBuffer;
+  readonly addresses4: SharedArrayBuffer;
+  readonly addresses6: SharedArrayBuffer;
+  /**
+   * A row a profile: the families, then for each service its region's index plus one. All zero, as an
+   * untouched row is: everything resolves as usual.
+   */
+  readonly rows: SharedArrayBuffer;
+}
+
+/** Profile numbers are 16 bits wide; the system gives memory to the rows in use only. */
+export const PROFILES = 0x1_0000;
+export const FAMILY_IPV4 = 1;
+export const FAMILY_IPV6 = 2;
+/** In a row: resolve as usual. */
+const AS_USUAL = 0;
+
+/** One catalogue with the rows that were computed for it. */
+class Generation {
+  readonly share: CatalogShare;
+  private readonly catalog: CatalogTables;
+  private readonly rows: Uint8Array;
+  private readonly regionIndex = new Map<string, number>();
+
+  constructor(catalog: CatalogTables) {
+    const serviceCount = catalog.services.length;
+    const { seed, names, orders, addresses4, addresses6 } = catalog;
+    const rows = new SharedArrayBuffer(PROFILES * (1 + serviceCount));
+    this.catalog = catalog;
+    this.share = { seed, serviceCount, names, orders, addresses4, addresses6, rows };
+    this.rows = new Uint8Array(rows);
+    for (const [index, region] of catalog.regions.entries()) {
+      if (region.serves) this.regionIndex.set(region.region, index);
+    }
+  }
+
+  write(id: number, profile: SteeringProfile): void {
+    const base = id * (1 + this.share.serviceCount);
+    for (const [index, service] of this.catalog.services.entries()) {
+      const chosen = Object.hasOwn(profile.services, service.service)
+        ? (profile.services[service.service] as string)
+        : null;
+      this.rows[base + 1 + index] = this.choose(service.regions, chosen, profile.region);
+    }
+    this.rows[base] = (profile.ipv4 ? FAMILY_IPV4 : 0) | (profile.ipv6 ? FAMILY_IPV6 : 0);
+  }
+
+  /**
+   * The choice for the service wins, then the account's region, then the first region that the service
+   * lists: each only if the service lists it and it has relays.
+   */
+  private choose(listed: readonly string[], chosen: string | null, accountRegion: string): number {
+    if (chosen === 'off') return AS_USUAL;
+    if (chosen !== null && listed.includes(chosen)) {
+      const index = this.regionIndex.get(chosen);
+      if (index !== undefined) return index + 1;
+    }
+    if (listed.includes(accountRegion)) {
+      const index = this.regionIndex.get(accountRegion);
+      if (index !== undefined) return index + 1;
+    }
+    for (const region of listed) {
+      const index = this.regionIndex.get(region);
+      if (index !== undefined) return index + 1;
+    }
+    return AS_USUAL;
+  }
+}
+
+/**
+ * The writer of the catalogue's shared memory: which region each profile takes each service from.
+ * Belongs to one thread; CatalogView reads, in any.
+ */
+export class Steering {
+  private readonly profiles = new Map<number, SteeringProfile>();
+  private current: Generation;
+  /** Threads read the old rows until they have been given the new ones, so new profiles go to both. */
+  private previous: Generation | null = null;
+
+  constructor(catalog: CatalogTables) {
+    this.current = new Generation(catalog);
+  }
+
+  share(): CatalogShare {
+    return this.current.share;
+  }
+
+  get profileCount(): number {
+    return this.profiles.size;
+  }
+
+  /**
+   * Writes the row of a profile (1 to 65535). Call it before the number is put into the allowlist.
+   */
+  setProfile(id: number, profile: SteeringProfile): void {
+    if (!Number.isInteger(id) || id < 1 || id >= PROFILES)
+      throw new RangeError('profile number out of range');
+    this.profiles.set(id, profile);
+    this.current.write(id, profile);
+    this.previous?.write(id, profile);
+  }
+
+  /** Forgets a profile. Its row stays: a reader may have looked its number up a moment ago. */
+  dropProfile(id: number): void {
+    this.profiles.delete(id);
+  }
+
+  /** Computes the rows of all live profiles for another catalogue, into a new share, and returns that. */
+  rebuild(catalog: CatalogTables): CatalogShare {
+    const next = new Generation(catalog);
+    for (const [id, profile] of this.profiles) next.write(id, profile);
+    this.previous = this.current;
+    this.current = next;
+    return next.share;
+  }
+
+  /** To be called when every thread has attached the latest share: the one before is let go. */
+  settled(): void {
+    this.previous = null;
+  }
+}

@@ -1,0 +1,66 @@
+import type { NamedQuestion } from './name-table.ts';
+import { NameTable } from './name-table.ts';
+import { orderBase } from './relay-order.ts';
+import type { CatalogShare } from './steer.ts';
+import { FAMILY_IPV4, FAMILY_IPV6 } from './steer.ts';
+
+/** No region to steer to: resolve as usual. */
+export const NO_REGION = -1;
+
+/** Reads a CatalogShare, on the way of a query: nothing here allocates but the constructor and attach. */
+export class CatalogView {
+  /** Relay indexes; `order` gives where a list starts, NO_RELAY ends it. */
+  orders!: Uint16Array;
+  /** 4 bytes a relay index. */
+  addresses4!: Uint8Array;
+  /** 16 bytes a relay index. */
+  addresses6!: Uint8Array;
+  private names!: NameTable;
+  private rows!: Uint8Array;
+  private stride = 0;
+
+  constructor(share: CatalogShare) {
+    this.attach(share);
+  }
+
+  /** Turns to another share, after a reload. Service and region indexes of the old one are void. */
+  attach(share: CatalogShare): void {
+    this.orders = new Uint16Array(share.orders);
+    this.addresses4 = new Uint8Array(share.addresses4);
+    this.addresses6 = new Uint8Array(share.addresses6);
+    this.names = new NameTable(share.names);
+    this.rows = new Uint8Array(share.rows);
+    this.stride = 1 + share.serviceCount;
+  }
+
+  /** Index of the service whose name this is, or NO_SERVICE (-1). */
+  match(question: NamedQuestion): number {
+    return this.names.match(question);
+  }
+
+  /** After a match: the label at which the catalogue's name starts in the question's. */
+  get matchedLabel(): number {
+    return this.names.matchedLabel;
+  }
+
+  /** Index of the region that the profile takes the service from, or NO_REGION (-1): resolve as usual. */
+  region(profile: number, service: number): number {
+    return (this.rows[profile * this.stride + 1 + service] as number) - 1;
+  }
+
+  allowsIPv4(profile: number): boolean {
+    return ((this.rows[profile * this.stride] as number) & FAMILY_IPV4) !== 0;
+  }
+
+  allowsIPv6(profile: number): boolean {
+    return ((this.rows[profile * this.stride] as number) & FAMILY_IPV6) !== 0;
+  }
+
+  /**
+   * Index in `orders` of the relays for a bucket (0 to BUCKETS - 1), the first choice first: at most
+   * MAX_RELAYS_PER_ANSWER of them, fewer if NO_RELAY stands among them.
+   */
+  order(region: number, family: 4 | 6, bucket: number): number {
+    return orderBase(region, family, bucket);
+  }
+}

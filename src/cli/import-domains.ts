@@ -1,0 +1,196 @@
+import { readFileSync } from 'node:fs';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { ImportNote, ImportResult, Service } from '../catalog/index.ts';
+import {
+  formatFault,
+  formatServiceFile,
+  hasFaults,
+  IMPORT_CODES,
+  importDomains,
+  loadServices,
+} from '../catalog/index.ts';
+import { type Command, type Io, UsageError } from './command.ts';
+
+const USAGE = `Usage: mediastreamer import-domains [options] FILE
+
+Turns a domain list (v2fly domain-list-community format) into a catalogue file. Lists that FILE includes are
+read from its directory. Every line that cannot be expressed is reported as file:line: text: why.
+
+  --service ID        the service's id (default: the list's name)
+  --title TEXT        its title
+  --regions A,B       where it may be taken from, the most usual first
+  --out FILE          where to write (default: standard output)
+  --force             overwrite FILE; title, regions and source that are not given are kept from it
+  --source TEXT       where the list comes from (default: its name)
+  --without A,B       leave out these names and all below them; include:LIST leaves out an included list
+  --with-ads          take lines marked @ads too
+
+Exit codes: 0 all expressed, 1 faults (nothing is written), 2 bad usage, 3 written, some lines not expressed.
+`;
+
+interface Request {
+  readonly file: string;
+  readonly list: string;
+  readonly service: string;
+  readonly title: string | undefined;
+  readonly regions: string[] | undefined;
+  readonly source: string | undefined;
+  readonly out: string | null;
+  readonly force: boolean;
+  readonly without: string[];
+  readonly withAds: boolean;
+}
+
+const OPTIONS = {
+  service: { type: 'string' },
+  title: { type: 'string' },
+  regions: { type: 'string' },
+  out: { type: 'string' },
+  source: { type: 'string' },
+  without: { type: 'string', multiple: true },
+  force: { type: 'boolean', default: false },
+  'with-ads': { type: 'boolean', default: false },
+} as const;
+
+/** A failure that ends the command with one line and exit 1. */
+class ImportError extends Error {
+  readonly code = 'IMPORT';
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({ args, options: OPTIONS, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function readRequest(args: string[], cwd: string): Request {
+  const { values, positionals } = parse(args);
+  if (positionals.length !== 1) throw new UsageError('one FILE is expected');
+  const file = resolve(cwd, positionals[0] as string);
+  const list = basename(file).toLowerCase();
+  return {
+    file,
+    list,
+    service: values.service ?? list,
+    title: values.title,
+    regions: values.regions === undefined ? undefined : splitList(values.regions),
+    source: values.source,
+    out: values.out === undefined ? null : resolve(cwd, values.out),
+    force: values.force,
+    without: (values.without ?? []).flatMap(splitList),
+    withAds: values['with-ads'],
+  };
+}
+
+/** The text of a file, or null where there is none. */
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') return null;
+    throw new ImportError(`${path}: ${code ?? 'cannot be read'}`);
+  }
+}
+
+/** The service that `out` holds already, to keep what was not given; null where there is none. */
+function readExisting(request: Request): Service | null {
+  if (request.out === null) return null;
+  const text = readText(request.out);
+  if (text === null) return null;
+  if (!request.force) throw new ImportError(`${request.out} exists: --force overwrites it`);
+  const { services, faults } = loadServices([{ path: request.out, text }]);
+  const existing = services[0];
+  if (existing === undefined || hasFaults(faults)) return null;
+  if (existing.service !== request.service) {
+    throw new ImportError(`${request.out} holds ${existing.service}, not ${request.service}`);
+  }
+  return existing;
+}
+
+function report(io: Io, notes: readonly ImportNote[], directory: string): void {
+  for (const { list, line, text, why } of notes)
+    io.err(`${resolve(directory, list)}:${line}: ${text}: ${why}`);
+}
+
+/** The file's text, checked as the catalogue will check it; throws UsageError where an option is missing. */
+function compose(request: Request, result: ImportResult, existing: Service | null, io: Io): string {
+  const title = request.title ?? existing?.title;
+  const regions = request.regions ?? existing?.regions;
+  if (title === undefined) throw new UsageError('--title is expected');
+  if (regions === undefined) throw new UsageError('--regions is expected');
+  const text = formatServiceFile({
+    comment: [`Imported by import-domains from the domain list "${request.list}".`],
+    service: request.service,
+    title,
+    regions,
+    names: result.names,
+    exact: result.exact,
+    verified: true,
+    source: request.source ?? existing?.source ?? `domain list ${request.list}`,
+  });
+  const { faults } = loadServices([{ path: request.out ?? 'standard output', text }]);
+  for (const fault of faults) io.err(formatFault(fault));
+  if (hasFaults(faults)) throw new ImportError('nothing was written');
+  return text;
+}
+
+/** Writes by a temporary file and a rename, so that a reload never reads half a file. */
+async function writeOut(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, text, { flag: 'wx' });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new ImportError(`${path}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be written'}`);
+  }
+}
+
+async function importFile(request: Request, io: Io): Promise<number> {
+  const directory = dirname(request.file);
+  const existing = readExisting(request);
+  const read = (list: string) => {
+    if (list === request.list) return readText(request.file);
+    return /^[a-z0-9!_-]+$/.test(list) ? readText(resolve(directory, list)) : null;
+  };
+  if (read(request.list) === null) throw new ImportError(`${request.file}: there is no such file`);
+  const result = importDomains({ ...request, read });
+  report(io, result.faults, directory);
+  for (const item of result.unmatched) io.err(`--without ${item}: nothing in the list is meant by it`);
+  if (result.faults.length + result.unmatched.length > 0) return IMPORT_CODES.faults;
+  const text = compose(request, result, existing, io);
+  report(io, result.unexpressed, directory);
+  if (request.out === null) io.out(text);
+  else await writeOut(request.out, text);
+  return result.unexpressed.length === 0 ? IMPORT_CODES.expressed : IMPORT_CODES.unexpressed;
+}
+
+async function run(args: string[], io: Io): Promise<number> {
+  const request = readRequest(args, io.cwd);
+  try {
+    return await importFile(request, io);
+  } catch (error) {
+    if (!(error instanceof ImportError)) throw error;
+    io.err(error.message);
+    return IMPORT_CODES.faults;
+  }
+}
+
+export const command: Command = {
+  name: 'import-domains',
+  summary: 'turn a v2fly domain list into a catalogue file',
+  usage: USAGE,
+  run,
+};
