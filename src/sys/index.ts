@@ -1,5 +1,7 @@
+export { monotonicClock } from './clock.ts';
 export { libc, SystemCallError } from './libc.ts';
 export { ENDPOINT_BYTES, PacketBatch } from './mmsg.ts';
+export { Poller } from './poll.ts';
 export {
   closeSocket,
   isBindError,

@@ -13,6 +13,7 @@ export interface Libc {
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint32Array): number;
   recvmmsg(fd: number, headers: Uint32Array, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, headers: Uint32Array, count: number, flags: number): number;
+  poll(descriptors: Int32Array, count: number, timeoutMs: number): number;
   close(fd: number): number;
   /** errno of the last call in this thread. */
   errno(): number;
@@ -75,6 +76,7 @@ function load(): Libc | null {
     getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
     recvmmsg: library.func('int recvmmsg(int, void *, uint32_t, int, void *)'),
     sendmmsg: library.func('int sendmmsg(int, void *, uint32_t, int)'),
+    poll: library.func('int poll(void *, uint64_t, int)'),
     close: library.func('int close(int)'),
     errno: () => koffi.errno(),
     addressOf(view) {

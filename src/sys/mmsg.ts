@@ -88,11 +88,13 @@ export class PacketBatch {
   }
 
   /**
-   * Waits for packets, takes what is there up to `slots`, and reads where each came from.
-   * @returns how many slots are filled; 0 after the socket's receive timeout or a signal.
+   * Takes the packets that are there, up to `slots`, and reads where each came from.
+   * @param waits whether to wait for the first one
+   * @returns how many slots are filled; 0 where none is there, after the receive timeout or a signal.
    */
-  receive(fd: number): number {
-    const count = this.libc.recvmmsg(fd, this.receiveHeaders, this.slots, MSG_WAITFORONE, null);
+  receive(fd: number, waits: boolean): number {
+    const flags = waits ? MSG_WAITFORONE : MSG_DONTWAIT;
+    const count = this.libc.recvmmsg(fd, this.receiveHeaders, this.slots, flags, null);
     if (count <= 0) return 0;
     const headers = this.receiveHeaders;
     for (let i = 0; i < count; i++) {

@@ -7,6 +7,7 @@ import {
   RA_BIT,
   RCODE_MASK,
   RD_BIT,
+  TC_BIT,
   writeU16,
   writeU32,
 } from './header.ts';
@@ -34,6 +35,11 @@ export function beginReply(m: Uint8Array, rcode: number, questions: 0 | 1): void
 /** Sets AD, which is passed on from an upstream and never invented. */
 export function setAuthenticData(m: Uint8Array): void {
   m[3] |= AD_BIT;
+}
+
+/** Sets TC: there is more, to be asked for over TCP. */
+export function setTruncated(m: Uint8Array): void {
+  m[2] |= TC_BIT;
 }
 
 /**

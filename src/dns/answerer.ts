@@ -1,0 +1,149 @@
+import {
+  answerCounter,
+  type CounterBlock,
+  QueryPath,
+  type QueryVerdict,
+  queryCounter,
+  queryDuration,
+} from '../metrics/index.ts';
+import type { Resolved, Resolver } from '../resolver/index.ts';
+import { checkingDisabled } from '../wire/index.ts';
+import { DEFERRED, decide } from './query.ts';
+import type { QueryState, TransportTraits } from './query-state.ts';
+import { replyFromResolved } from './reply.ts';
+import type { Source } from './source.ts';
+
+/**
+ * Answers the queries of listeners that live on an event loop, and the deferred ones of all threads: decide,
+ * then the resolver where decide defers.
+ */
+export class Answerer {
+  private readonly state: QueryState;
+  private readonly resolver: Pick<Resolver, 'resolve'>;
+  private readonly now: () => number;
+  private readonly scratch: Uint8Array;
+  private waiting = 0;
+  private onIdle: (() => void) | null = null;
+
+  /** @param now the monotonic clock, in ms */
+  constructor(state: QueryState, resolver: Pick<Resolver, 'resolve'>, now: () => number) {
+    this.state = state;
+    this.resolver = resolver;
+    this.now = now;
+    this.scratch = new Uint8Array(0x10000);
+  }
+
+  get counters(): CounterBlock {
+    return this.state.counters;
+  }
+
+  /**
+   * Answers one query.
+   * @param send called once with the reply, or with null where none is to be sent; during this call, or later
+   *   where an upstream is asked. The reply is valid during the call only.
+   */
+  answer(
+    query: Uint8Array,
+    source: Source,
+    traits: TransportTraits,
+    send: (reply: Uint8Array | null) => void,
+  ): void {
+    const receivedAt = this.now();
+    const state = this.state;
+    state.setTime(receivedAt);
+    state.family = source.family;
+    state.source.set(source.words);
+    const length = Math.min(query.length, this.scratch.length);
+    this.scratch.set(query.subarray(0, length));
+    const outcome = decide(state, this.scratch, length, traits);
+    if (outcome === DEFERRED) {
+      this.resolve(Uint8Array.from(query), receivedAt, traits, send);
+      return;
+    }
+    this.count(outcome, traits, QueryPath.FAST, receivedAt);
+    send(state.replyLength === 0 ? null : this.scratch.subarray(0, state.replyLength));
+  }
+
+  /**
+   * Answers a query that a thread has deferred: decide has passed it, what is left is to ask the resolver.
+   * @param query is kept until it is answered
+   */
+  answerDeferred(
+    query: Uint8Array,
+    receivedAt: number,
+    traits: TransportTraits,
+    send: (reply: Uint8Array | null) => void,
+  ): void {
+    this.readAgain(query, query.length);
+    this.resolve(query, receivedAt, traits, send);
+  }
+
+  /** Resolves when no query waits for an upstream. */
+  async idle(): Promise<void> {
+    if (this.waiting === 0) return;
+    await new Promise<void>((resolve) => {
+      this.onIdle = resolve;
+    });
+  }
+
+  private resolve(
+    query: Uint8Array,
+    receivedAt: number,
+    traits: TransportTraits,
+    send: (reply: Uint8Array | null) => void,
+  ): void {
+    const { question, edns } = this.state;
+    this.waiting++;
+    const request = {
+      name: question.name.bytes,
+      nameLength: question.name.length,
+      type: question.type,
+      qclass: question.qclass,
+      dnssecOk: edns.dnssecOk,
+      checkingDisabled: checkingDisabled(query),
+    };
+    this.resolver.resolve(request).then((resolved) => {
+      this.finish(query, resolved, receivedAt, traits, send);
+      if (--this.waiting > 0) return;
+      this.onIdle?.();
+      this.onIdle = null;
+    });
+  }
+
+  private finish(
+    query: Uint8Array,
+    resolved: Resolved,
+    receivedAt: number,
+    traits: TransportTraits,
+    send: (reply: Uint8Array | null) => void,
+  ): void {
+    const scratch = this.scratch;
+    scratch.set(query);
+    this.readAgain(scratch, query.length);
+    this.state.setTime(this.now());
+    const verdict = replyFromResolved(this.state, scratch, resolved, traits);
+    this.count(verdict, traits, QueryPath.RESOLVED, receivedAt);
+    send(scratch.subarray(0, this.state.replyLength));
+  }
+
+  /** Reads question and OPT of a query that decide has passed before, so that both are known to be whole. */
+  private readAgain(m: Uint8Array, length: number): void {
+    if (!this.state.read(m, length)) throw new DeferredQueryError();
+  }
+
+  private count(verdict: QueryVerdict, traits: TransportTraits, path: QueryPath, receivedAt: number): void {
+    const { counters } = this.state;
+    counters.increment(queryCounter(traits.transport, verdict));
+    if (this.state.replyLength > 0) counters.increment(answerCounter(traits.transport, this.state.rcode));
+    counters.observe(queryDuration(path), (this.now() - receivedAt) / 1000);
+  }
+}
+
+/** A deferred query could not be read again: a fault of this program, not of the query. */
+export class DeferredQueryError extends Error {
+  readonly code = 'DEFERRED_QUERY_UNREADABLE';
+  constructor() {
+    super('a deferred query could not be read a second time');
+    this.name = 'DeferredQueryError';
+  }
+}

@@ -1,0 +1,18 @@
+export { Answerer, DeferredQueryError } from './answerer.ts';
+export { ListenError } from './listen-error.ts';
+export { DEFERRED, decide, type Outcome } from './query.ts';
+export {
+  MAX_UDP_REPLY_BYTES,
+  type QueryPolicy,
+  QueryState,
+  type QueryTables,
+  type TransportTraits,
+} from './query-state.ts';
+export { RateLimiter, type RateLimitOptions } from './rate-limit.ts';
+export { type Source, sourceFromText } from './source.ts';
+export { type StreamLimits, TCP_TRAITS, TcpListener } from './tcp/listener.ts';
+export { UDP_TRAITS } from './udp/batch-answerer.ts';
+export { DgramEngine } from './udp/dgram-engine.ts';
+export type { UdpEngine } from './udp/engine.ts';
+export { MmsgEngine, type MmsgEngineOptions } from './udp/mmsg-engine.ts';
+export type { TableUpdate } from './udp/worker-data.ts';

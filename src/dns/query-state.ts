@@ -1,0 +1,103 @@
+import type { AllowlistReader } from '../allowlist/index.ts';
+import type { CatalogView } from '../catalog/index.ts';
+import type { CounterBlock, Transport } from '../metrics/index.ts';
+import type { CacheReader } from '../resolver/cache/index.ts';
+import { Edns, ExtendedError, MIN_UDP_SIZE, parseQuestion, Question, Rcode } from '../wire/index.ts';
+import type { RateLimiter } from './rate-limit.ts';
+import { SpecialNames } from './special-names.ts';
+
+/** The largest UDP reply: what passes without fragments almost everywhere, and no more (RFC 9715, we choose less). */
+export const MAX_UDP_REPLY_BYTES = 1232;
+
+/** What a transport means for the answers that go over it. */
+export interface TransportTraits {
+  readonly transport: Transport;
+  /** Whether a source address may be forged: then replies to the unregistered are small and few. */
+  readonly spoofable: boolean;
+  /** The longest reply that it carries, in octets. */
+  readonly maxReplyBytes: number;
+}
+
+/** What a thread that answers queries works with. */
+export interface QueryTables {
+  readonly allowlist: AllowlistReader;
+  readonly catalog: CatalogView;
+  readonly cache: CacheReader;
+  readonly rateLimiter: RateLimiter;
+  readonly counters: CounterBlock;
+}
+
+export interface QueryPolicy {
+  /** Secret seed of the hashes of names, the one that the catalogue's and the cache's tables were built with. */
+  readonly seed: number;
+  /** TTL of a steered answer and of negative answers made here, in seconds. */
+  readonly answerTtlSeconds: number;
+  /** What unregistered sources get. */
+  readonly unregistered: 'refuse' | 'drop';
+}
+
+/**
+ * The state of one query while it is decided on: made once a thread and filled again for each query, so that
+ * nothing is allocated on the way.
+ */
+export class QueryState {
+  readonly allowlist: AllowlistReader;
+  readonly catalog: CatalogView;
+  readonly cache: CacheReader;
+  readonly rateLimiter: RateLimiter;
+  readonly counters: CounterBlock;
+  readonly seed: number;
+  readonly answerTtlSeconds: number;
+  readonly dropsUnregistered: boolean;
+  readonly specialNames: SpecialNames;
+  readonly question = new Question();
+  readonly edns = new Edns();
+
+  /** The source: 4 or 6, and the address as words in host order (IPv4: the first alone). Set by the listener. */
+  family = 4;
+  readonly source = new Uint32Array(4);
+  /** A monotonic clock in ms, one for all threads. Set by the listener, once a batch. */
+  nowMs = 0;
+  /** The same in whole seconds. */
+  nowSeconds = 0;
+
+  /** The source's profile; 0: not registered. */
+  profile = 0;
+  /** Octets of the reply, 0: none is sent. */
+  replyLength = 0;
+  /** The full rcode of the reply. */
+  rcode = 0;
+  /** The extended error that goes into the reply's OPT. */
+  extendedError: number = ExtendedError.NONE;
+
+  constructor(tables: QueryTables, policy: QueryPolicy) {
+    this.allowlist = tables.allowlist;
+    this.catalog = tables.catalog;
+    this.cache = tables.cache;
+    this.rateLimiter = tables.rateLimiter;
+    this.counters = tables.counters;
+    this.seed = policy.seed;
+    this.answerTtlSeconds = policy.answerTtlSeconds;
+    this.dropsUnregistered = policy.unregistered === 'drop';
+    this.specialNames = new SpecialNames(policy.seed);
+  }
+
+  /** Reads question and OPT of a query that is known to be whole. @returns false where it is not. */
+  read(m: Uint8Array, length: number): boolean {
+    this.extendedError = ExtendedError.NONE;
+    if (!parseQuestion(m, length, this.seed, this.question)) return false;
+    return this.edns.parse(m, length, this.question.end) === Rcode.NOERROR;
+  }
+
+  setTime(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.nowSeconds = Math.floor(nowMs / 1000);
+  }
+
+  /** The longest reply to this query, in octets: what the transport and the client's OPT allow (RFC 6891 6.2.3). */
+  replyLimit(traits: TransportTraits): number {
+    if (!traits.spoofable) return traits.maxReplyBytes;
+    const asked = this.edns.present ? this.edns.udpSize : MIN_UDP_SIZE;
+    return asked < traits.maxReplyBytes ? asked : traits.maxReplyBytes;
+  }
+}

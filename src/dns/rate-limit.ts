@@ -1,0 +1,63 @@
+const BUCKETS = 65536;
+const IPV6_SECOND_WORD_MASK = 0xffffff00;
+
+export interface RateLimitOptions {
+  /** Replies a second to one prefix, on average. */
+  perSecond: number;
+  /** Replies to one prefix at once. */
+  burst: number;
+}
+
+/**
+ * How many replies unregistered sources get, so that the edge is of no use for reflection: by prefix (IPv4
+ * /24, IPv6 /56), for whoever forges one address of a network can forge them all. A generic cell rate
+ * limiter (ITU-T I.371): one number a bucket, the time at which it would be empty again. The buckets are shared by all
+ * threads and written without locks: a lost update lets one reply too many pass. Prefixes that fall into
+ * one bucket share it; the seed is secret, so nobody can choose whom to share with.
+ */
+export class RateLimiter {
+  private readonly emptyAtMs: Float64Array;
+  private readonly intervalMs: number;
+  private readonly toleranceMs: number;
+  private readonly seed: number;
+
+  constructor(memory: SharedArrayBuffer, options: RateLimitOptions, seed: number) {
+    this.emptyAtMs = new Float64Array(memory);
+    this.intervalMs = 1000 / options.perSecond;
+    this.toleranceMs = this.intervalMs * (options.burst - 1);
+    this.seed = seed;
+  }
+
+  static allocate(): SharedArrayBuffer {
+    return new SharedArrayBuffer(BUCKETS * Float64Array.BYTES_PER_ELEMENT);
+  }
+
+  /**
+   * Takes one reply's worth from the bucket of the source's prefix.
+   * @param word0 first word of the address in host order; all of it for IPv4
+   * @param word1 second word, IPv6 only
+   * @returns false where nothing is left.
+   */
+  take(family: number, word0: number, word1: number, nowMs: number): boolean {
+    const hash =
+      family === 4
+        ? this.hash(word0 >>> 8, 0x34)
+        : this.hash(word0 ^ Math.imul(word1 & IPV6_SECOND_WORD_MASK, 0x9e3779b1), 0x36);
+    const bucket = hash & (BUCKETS - 1);
+    const emptyAt = this.emptyAtMs[bucket];
+    const wait = emptyAt - nowMs;
+    if (wait <= 0) {
+      this.emptyAtMs[bucket] = nowMs + this.intervalMs;
+      return true;
+    }
+    if (wait > this.toleranceMs) return false;
+    this.emptyAtMs[bucket] = emptyAt + this.intervalMs;
+    return true;
+  }
+
+  private hash(value: number, salt: number): number {
+    let h = Math.imul(value ^ this.seed, 0x85ebca6b) ^ salt;
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    return h ^ (h >>> 16);
+  }
+}

@@ -1,0 +1,96 @@
+import { equalBytes, hashName, nameFromText, type Question } from '../wire/index.ts';
+
+/** What is answered for a special-use name, without asking anyone. */
+export const SpecialUse = {
+  /** The name does not exist. */
+  NameError: 1,
+  /** 127.0.0.1 and ::1, nothing else. */
+  Loopback: 2,
+  /** The name does not exist, but DS is asked of the upstreams (RFC 8375 4). */
+  NameErrorButDs: 3,
+} as const;
+
+const octets = (first: number, last: number): number[] =>
+  Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+/** Names of which all that is below is meant too, each with its source. */
+const SPECIAL: readonly (readonly [use: number, names: readonly string[]])[] = [
+  // A browser's or system's own resolver gives way where these do not exist (Mozilla's canary domain;
+  // Apple, "Prepare your network or web server for iCloud Private Relay").
+  [SpecialUse.NameError, ['use-application-dns.net', 'mask.icloud.com', 'mask-h2.icloud.com']],
+  // RFC 6761 6.3
+  [SpecialUse.Loopback, ['localhost']],
+  // RFC 6761 6.2 and 6.4, RFC 7686 2, RFC 9476 3; RFC 9462 6.4: names of discovery are not forwarded
+  [SpecialUse.NameError, ['test', 'invalid', 'onion', 'alt', 'resolver.arpa']],
+  // RFC 8375 4
+  [SpecialUse.NameErrorButDs, ['home.arpa']],
+  // RFC 6761 6.1 and RFC 6303 4.2, 4.3: reverse names of private, loopback, link-local and example networks
+  [
+    SpecialUse.NameError,
+    [
+      '0.in-addr.arpa',
+      '10.in-addr.arpa',
+      '127.in-addr.arpa',
+      '254.169.in-addr.arpa',
+      '2.0.192.in-addr.arpa',
+      '100.51.198.in-addr.arpa',
+      '113.0.203.in-addr.arpa',
+      '168.192.in-addr.arpa',
+      '255.255.255.255.in-addr.arpa',
+      ...octets(16, 31).map((octet) => `${octet}.172.in-addr.arpa`),
+      ...octets(64, 127).map((octet) => `${octet}.100.in-addr.arpa`), // RFC 7793
+    ],
+  ],
+  // RFC 6303 4.3 to 4.6
+  [
+    SpecialUse.NameError,
+    [
+      `${'0.'.repeat(32)}ip6.arpa`,
+      `1.${'0.'.repeat(31)}ip6.arpa`,
+      'd.f.ip6.arpa',
+      '8.e.f.ip6.arpa',
+      '9.e.f.ip6.arpa',
+      'a.e.f.ip6.arpa',
+      'b.e.f.ip6.arpa',
+      '8.b.d.0.1.0.0.2.ip6.arpa',
+    ],
+  ],
+];
+
+interface SpecialName {
+  bytes: Uint8Array;
+  use: number;
+}
+
+/** Finds special-use names by the suffix hashes of a question, without allocation. */
+export class SpecialNames {
+  private readonly byHash = new Map<number, SpecialName>();
+  /** After a match: the label at which the matched name starts. */
+  matchedLabel = 0;
+
+  /** @param seed the one that the questions were hashed with */
+  constructor(seed: number) {
+    for (const [use, names] of SPECIAL) {
+      for (const name of names) {
+        const bytes = nameFromText(name)!;
+        this.byHash.set(hashName(bytes, seed), { bytes, use });
+      }
+    }
+  }
+
+  /** @returns a SpecialUse, or 0 where the name is an ordinary one. */
+  match(question: Question): number {
+    const name = question.name;
+    for (let label = name.labelCount - 1; label >= 0; label--) {
+      const found = this.byHash.get(question.hashes[label]);
+      if (found === undefined) continue;
+      const offset = name.labelOffsets[label];
+      const length = name.length - offset;
+      if (length !== found.bytes.length) continue;
+      if (!equalBytes(name.bytes, offset, found.bytes, 0, length)) continue;
+      this.matchedLabel = label;
+      return found.use;
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,101 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { QueryVerdict, queryCounter, Transport } from '../../metrics/index.ts';
+import { formatAddress, type SocketAddress } from '../../net/index.ts';
+import type { Answerer } from '../answerer.ts';
+import { ListenError } from '../listen-error.ts';
+import { sourceFromText } from '../source.ts';
+import { UDP_TRAITS } from './batch-answerer.ts';
+import type { UdpEngine } from './engine.ts';
+
+const RECEIVE_BUFFER_BYTES = 4 << 20;
+
+export interface DgramEngineOptions {
+  addresses: readonly SocketAddress[];
+  answerer: Answerer;
+}
+
+/**
+ * UDP by node:dgram, for platforms where sys/ has no system calls. It answers on the event loop that it was
+ * started on, a packet at a time, at about a quarter of the rate. What it cannot do:
+ * - answer from the address that was asked where it is bound to all of them (IP_PKTINFO): the route decides,
+ *   so bind each address by itself;
+ * - set DF and keep forged path MTUs out (IP_MTU_DISCOVER): replies are small enough not to need it;
+ * - spread over threads, or exceed the system's limit on receive buffers.
+ */
+export class DgramEngine implements UdpEngine {
+  readonly name = 'dgram';
+  readonly addresses: readonly SocketAddress[];
+  private readonly sockets: readonly Socket[];
+  private stopping = false;
+
+  private constructor(sockets: readonly Socket[], addresses: readonly SocketAddress[], answerer: Answerer) {
+    this.sockets = sockets;
+    this.addresses = addresses;
+    for (const socket of sockets) {
+      socket.on('message', (query, peer) => this.take(socket, query, peer, answerer));
+      // An error of one send (a route that is gone) is that packet's loss.
+      socket.on('error', () => {});
+    }
+  }
+
+  /** @throws ListenError; nothing stays open then. */
+  static async start(options: DgramEngineOptions): Promise<DgramEngine> {
+    const sockets: Socket[] = [];
+    const bound: SocketAddress[] = [];
+    try {
+      for (const address of options.addresses) {
+        const socket = await open(address);
+        sockets.push(socket);
+        bound.push({ address: address.address, port: socket.address().port });
+      }
+    } catch (error) {
+      for (const socket of sockets) socket.close();
+      throw error;
+    }
+    return new DgramEngine(sockets, bound, options.answerer);
+  }
+
+  /** The tables are those of the event loop's own thread, which attaches to new ones by itself. */
+  async publish(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      this.sockets.map((socket) => new Promise<void>((resolve) => void socket.close(() => resolve()))),
+    );
+  }
+
+  private take(socket: Socket, query: Uint8Array, peer: RemoteInfo, answerer: Answerer): void {
+    if (this.stopping) return;
+    const source = sourceFromText(peer.address);
+    if (peer.port === 0 || source === null) {
+      answerer.counters.increment(queryCounter(Transport.UDP, QueryVerdict.DROPPED));
+      return;
+    }
+    answerer.answer(query, source, UDP_TRAITS, (reply) => {
+      // Sending is not synchronous, and the reply is valid during this call only.
+      if (reply !== null) socket.send(Uint8Array.from(reply), peer.port, peer.address, () => {});
+    });
+  }
+}
+
+async function open(address: SocketAddress): Promise<Socket> {
+  const { family } = address.address;
+  const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6 });
+  socket.bind({ address: formatAddress(address.address), port: address.port, exclusive: true });
+  try {
+    await once(socket, 'listening');
+  } catch (error) {
+    throw new ListenError('udp', address, (error as NodeJS.ErrnoException).code ?? 'unknown');
+  }
+  try {
+    socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+  } catch {
+    // The system's limit is lower: its default stays.
+  }
+  return socket;
+}

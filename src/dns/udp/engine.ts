@@ -1,0 +1,15 @@
+import type { SocketAddress } from '../../net/index.ts';
+import type { TableUpdate } from './worker-data.ts';
+
+/** What receives and answers over UDP: threads with batched system calls (mmsg), or node:dgram. */
+export interface UdpEngine {
+  readonly name: 'mmsg' | 'dgram';
+  /** The addresses that are listened on, in the order asked for, with the ports that the system chose for 0. */
+  readonly addresses: readonly SocketAddress[];
+  /** Gives all threads new tables. Resolves when each works with them; they do from the next query on at once. */
+  publish(update: TableUpdate): Promise<void>;
+  /** Takes no more queries; those that have been received are still answered. */
+  stop(): Promise<void>;
+  /** Closes the sockets; nothing is answered after that. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,42 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { AllowlistShare } from '../../allowlist/index.ts';
+import type { CatalogShare } from '../../catalog/index.ts';
+import type { BlockShare } from '../../metrics/index.ts';
+import type { CacheShare } from '../../resolver/cache/index.ts';
+import type { QueryPolicy } from '../query-state.ts';
+import type { RateLimitOptions } from '../rate-limit.ts';
+
+/** Packets that one system call carries at the most. */
+export const BATCH_SLOTS = 64;
+/** How long a thread waits for a packet before it looks whether it should stop. */
+export const WAIT_MS = 100;
+/** Words of the control memory. */
+export const STOP_WORD = 0;
+export const MAIL_WORD = 1;
+
+/** Tables to attach to in place of those before. */
+export interface TableUpdate {
+  allowlist?: AllowlistShare;
+  catalog?: CatalogShare;
+}
+
+export interface UdpSocketShare {
+  fd: number;
+  /** Bound to every address of its family, so that it must tell which one was asked. */
+  packetInfo: boolean;
+}
+
+export interface UdpWorkerData {
+  control: SharedArrayBuffer;
+  mail: MessagePort;
+  /** One socket a listener, in the order of the listeners. */
+  sockets: UdpSocketShare[];
+  allowlist: AllowlistShare;
+  catalog: CatalogShare;
+  cache: CacheShare;
+  rateLimit: SharedArrayBuffer;
+  rateLimitOptions: RateLimitOptions;
+  counters: BlockShare;
+  ring: SharedArrayBuffer;
+  policy: QueryPolicy;
+}

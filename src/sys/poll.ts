@@ -1,0 +1,30 @@
+import { type Libc, requireLibc } from './libc.ts';
+
+const POLLIN = 1;
+
+/**
+ * Waits for packets on several sockets: poll(2). struct pollfd is two words: the descriptor, then events
+ * (low half) and revents (high half).
+ */
+export class Poller {
+  private readonly libc: Libc = requireLibc();
+  private readonly descriptors: Int32Array;
+  private readonly count: number;
+
+  constructor(fds: readonly number[]) {
+    this.count = fds.length;
+    this.descriptors = new Int32Array(new SharedArrayBuffer(Math.max(fds.length * 8, 128)));
+    for (const [i, fd] of fds.entries()) this.descriptors[i * 2] = fd;
+  }
+
+  /** @returns how many sockets are ready; 0 after timeoutMs, -1 after a signal. */
+  wait(timeoutMs: number): number {
+    for (let i = 0; i < this.count; i++) this.descriptors[i * 2 + 1] = POLLIN;
+    return this.libc.poll(this.descriptors, this.count, timeoutMs);
+  }
+
+  /** Whether the i-th socket has something, or an error that a receive call will clear. */
+  isReady(i: number): boolean {
+    return this.descriptors[i * 2 + 1] >>> 16 !== 0;
+  }
+}

@@ -1,0 +1,236 @@
+import { HEADER_BYTES, readU16, writeU16, writeU32 } from './header.ts';
+import {
+  hashSuffixes,
+  lowerCase,
+  MALFORMED,
+  MAX_LABELS,
+  MAX_NAME_BYTES,
+  NameScratch,
+  readName,
+} from './name.ts';
+import type { Question } from './question.ts';
+import { RecordClass, RecordType } from './types.ts';
+
+/** The longest message, as the length in front of it over TCP can say (RFC 1035 4.2.2). */
+export const MAX_MESSAGE_BYTES = 65535;
+/** A compression pointer has 14 bits (RFC 1035 4.1.4). */
+const MAX_POINTER = 0x3fff;
+const POINTER_BITS = 0xc0;
+const RECORD_FIXED_BYTES = 10;
+/** Names written before, found by their hash; a name whose place is taken is written out, no more. */
+const KNOWN_NAMES = 256;
+
+/** Parts of RDATA; a number above zero is that many octets as they are. */
+const NAME = -1;
+const STRING = -2;
+const REST = -3;
+
+interface RdataLayout {
+  readonly parts: readonly number[];
+  /** Whether names in it may be compressed: only in the types of RFC 1035 (RFC 3597 4). */
+  readonly compress: boolean;
+}
+
+const OPAQUE: RdataLayout = { parts: [REST], compress: false };
+const LAYOUTS = rdataLayouts();
+
+/** Where a record stands in its message; a RecordCursor is one. */
+export interface RecordPlace {
+  readonly ownerOffset: number;
+  readonly type: number;
+  readonly rclass: number;
+  readonly rdataOffset: number;
+  readonly rdataLength: number;
+}
+
+/**
+ * Writes a message's records behind its question, copying them from another message: names are expanded
+ * where the types known to RFC 3597 4 (and DNAME, RRSIG, NSEC, SVCB) have them, and compressed against
+ * the question's name and the names written before. So every pointer of the result leads into its own
+ * question or records, and an owner that is the question's name takes the case in which a client wrote
+ * that. Case is kept, but for letters that stood in the other message's question: those are ours to
+ * choose (0x20) and come out in lower case.
+ *
+ * Made once, begun for each message. Costs a copied record no more than its length and 255 octets a name.
+ */
+export class RecordWriter {
+  /** The message as written: bytes[0, offset); the header is not filled in. */
+  readonly bytes = new Uint8Array(MAX_MESSAGE_BYTES);
+  offset = 0;
+  /** Where the TTL of the record that was written last stands. */
+  ttlOffset = 0;
+
+  private readonly name = new NameScratch();
+  private readonly cased = new Uint8Array(MAX_NAME_BYTES);
+  private readonly hashes = new Int32Array(MAX_LABELS + 1);
+  private readonly knownHashes = new Int32Array(KNOWN_NAMES);
+  private readonly knownOffsets = new Uint16Array(KNOWN_NAMES);
+  private message: Uint8Array = new Uint8Array(0);
+  private length = 0;
+  private questionEnd = 0;
+
+  /** Starts a message with this question, whose records come from m[0, length). */
+  begin(question: Question, m: Uint8Array, length: number, questionEnd: number): void {
+    this.message = m;
+    this.length = length;
+    this.questionEnd = questionEnd;
+    this.knownOffsets.fill(0);
+    const name = question.name;
+    for (let i = 0; i < name.length; i++) this.bytes[HEADER_BYTES + i] = name.bytes[i];
+    hashSuffixes(name, 0, this.hashes);
+    for (let i = 0; i < name.labelCount; i++) this.remember(i, HEADER_BYTES + name.labelOffsets[i]);
+    this.offset = HEADER_BYTES + name.length;
+    this.put16(question.type);
+    this.put16(question.qclass);
+  }
+
+  /**
+   * Copies one record, with this TTL.
+   * @returns false where a name in it is malformed, its RDATA is not what its type has, or the message
+   *   would be over 65535 octets; the writer must then be begun again.
+   */
+  copy(record: RecordPlace, ttlSeconds: number): boolean {
+    if (this.copyName(record.ownerOffset, this.length, true) === MALFORMED) return false;
+    if (this.offset + RECORD_FIXED_BYTES > MAX_MESSAGE_BYTES) return false;
+    this.put16(record.type);
+    this.put16(record.rclass);
+    this.ttlOffset = this.offset;
+    writeU32(this.bytes, this.offset, ttlSeconds);
+    this.offset += 4;
+    const lengthAt = this.offset;
+    this.offset += 2;
+    if (!this.copyRdata(record)) return false;
+    writeU16(this.bytes, lengthAt, this.offset - lengthAt - 2);
+    return true;
+  }
+
+  private copyRdata(record: RecordPlace): boolean {
+    const layout = layoutOf(record.type, record.rclass);
+    const end = record.rdataOffset + record.rdataLength;
+    let at = record.rdataOffset;
+    for (const part of layout.parts) {
+      if (part === NAME) {
+        at = this.copyName(at, end, layout.compress);
+        if (at === MALFORMED) return false;
+        continue;
+      }
+      if (part === STRING && at >= end) return false;
+      const octets = part === REST ? end - at : part === STRING ? 1 + this.message[at] : part;
+      if (at + octets > end || !this.copyOctets(at, octets)) return false;
+      at += octets;
+    }
+    return at === end;
+  }
+
+  private copyOctets(from: number, octets: number): boolean {
+    if (this.offset + octets > MAX_MESSAGE_BYTES) return false;
+    this.bytes.set(this.message.subarray(from, from + octets), this.offset);
+    this.offset += octets;
+    return true;
+  }
+
+  /** Copies the name at `from`, which as it stands must end at or before `limit`. @returns the offset behind it. */
+  private copyName(from: number, limit: number, compress: boolean): number {
+    const name = this.name;
+    const end = readName(this.message, this.length, from, name);
+    if (end === MALFORMED || end > limit) return MALFORMED;
+    this.readCase(from);
+    hashSuffixes(name, 0, this.hashes);
+    let labels = 0;
+    let target = 0;
+    while (labels < name.labelCount && target === 0) {
+      if (compress) target = this.recall(labels);
+      if (target === 0) labels++;
+    }
+    const octets = target === 0 ? name.length : name.labelOffsets[labels];
+    if (this.offset + octets + 2 > MAX_MESSAGE_BYTES) return MALFORMED;
+    for (let i = 0; i < labels; i++) this.remember(i, this.offset + name.labelOffsets[i]);
+    for (let i = 0; i < octets; i++) this.bytes[this.offset + i] = this.cased[i];
+    this.offset += octets;
+    if (target !== 0) this.put16((POINTER_BITS << 8) | target);
+    return end;
+  }
+
+  /** Fills `cased` with the name at `from`, which readName has found to be well-formed. */
+  private readCase(from: number): void {
+    const m = this.message;
+    let at = from;
+    let used = 0;
+    for (let octet = m[at]; octet !== 0; octet = m[at]) {
+      if (octet >= POINTER_BITS) {
+        at = readU16(m, at) & MAX_POINTER;
+        continue;
+      }
+      const stop = at + octet + 1;
+      this.cased[used++] = octet;
+      const ours = at < this.questionEnd;
+      for (at++; at < stop; at++) this.cased[used++] = ours ? lowerCase(m[at]) : m[at];
+    }
+    this.cased[used] = 0;
+  }
+
+  private remember(label: number, offset: number): void {
+    const slot = this.hashes[label] & (KNOWN_NAMES - 1);
+    if (offset > MAX_POINTER || this.knownOffsets[slot] !== 0) return;
+    this.knownHashes[slot] = this.hashes[label];
+    this.knownOffsets[slot] = offset;
+  }
+
+  /** Where the suffix of `name` that starts at this label was written before; 0 for nowhere. */
+  private recall(label: number): number {
+    const slot = this.hashes[label] & (KNOWN_NAMES - 1);
+    const offset = this.knownOffsets[slot];
+    if (offset === 0 || this.knownHashes[slot] !== this.hashes[label]) return 0;
+    return this.standsAt(offset, label) ? offset : 0;
+  }
+
+  private standsAt(offset: number, label: number): boolean {
+    const { bytes, name } = this;
+    let at = offset;
+    for (let i = label; i <= name.labelCount; i++) {
+      while (bytes[at] >= POINTER_BITS) at = readU16(bytes, at) & MAX_POINTER;
+      const from = name.labelOffsets[i];
+      const octets = name.bytes[from];
+      if (bytes[at] !== octets) return false;
+      for (let j = 1; j <= octets; j++) if (lowerCase(bytes[at + j]) !== name.bytes[from + j]) return false;
+      at += octets + 1;
+    }
+    return true;
+  }
+
+  private put16(value: number): void {
+    writeU16(this.bytes, this.offset, value);
+    this.offset += 2;
+  }
+}
+
+function layoutOf(type: number, rclass: number): RdataLayout {
+  // The layouts of A and AAAA are those of class IN; RFC 1035's CH has another A.
+  if (rclass !== RecordClass.IN && (type === RecordType.A || type === RecordType.AAAA)) return OPAQUE;
+  return LAYOUTS.get(type) ?? OPAQUE;
+}
+
+/** RFC 1035 3.3, and the types that RFC 3597 4 lists, with those since that hold names. */
+function rdataLayouts(): Map<number, RdataLayout> {
+  const layouts = new Map<number, RdataLayout>();
+  const put = (compress: boolean, parts: number[], ...types: number[]): void => {
+    for (const type of types) layouts.set(type, { parts, compress });
+  };
+  const t = RecordType;
+  put(false, [4], t.A);
+  put(false, [16], t.AAAA);
+  put(true, [NAME], t.NS, t.MD, t.MF, t.CNAME, t.MB, t.MG, t.MR, t.PTR);
+  put(true, [NAME, NAME, 20], t.SOA);
+  put(true, [NAME, NAME], t.MINFO);
+  put(true, [2, NAME], t.MX);
+  put(false, [NAME], t.DNAME);
+  put(false, [NAME, NAME], t.RP);
+  put(false, [2, NAME], t.AFSDB, t.RT, t.KX);
+  put(false, [2, NAME, NAME], t.PX);
+  put(false, [6, NAME], t.SRV);
+  put(false, [4, STRING, STRING, STRING, NAME], t.NAPTR);
+  put(false, [18, NAME, REST], t.SIG, t.RRSIG);
+  put(false, [NAME, REST], t.NXT, t.NSEC);
+  put(false, [2, NAME, REST], t.SVCB, t.HTTPS);
+  return layouts;
+}
