@@ -54,9 +54,6 @@ export class InvalidField extends RegistryError {
 /** More different choices of regions by service than the formats of the feed can number. */
 export class TooManyProfiles extends RegistryError {
   readonly code = 'too_many_profiles';
-  constructor(limit: number) {
-    super(`there are ${limit} different profiles already, which is the limit`);
-  }
 }
 
 /** The store cannot do its work now: disk full, no permission, too slow, ended. The call is safe to repeat. */
@@ -77,4 +74,13 @@ export class StoreVersion extends RegistryError {
 /** Another process has the data directory. */
 export class StoreLocked extends RegistryError {
   readonly code = 'store_locked';
+}
+
+/** The fault that a store told by its code, from another thread: error classes do not survive a message. */
+export function storeFault(code: string, message: string): RegistryError {
+  if (code === 'store_corrupt') return new StoreCorrupt(message);
+  if (code === 'store_version') return new StoreVersion(message);
+  if (code === 'store_locked') return new StoreLocked(message);
+  if (code === 'too_many_profiles') return new TooManyProfiles(message);
+  return new StoreUnavailable(message);
 }

@@ -1,5 +1,19 @@
 import type { Feed } from '../feed/index.ts';
-import type { Address } from '../net/index.ts';
+import { type Address, formatAddress, formatPrefix, type Prefix } from '../net/index.ts';
+import {
+  AccountNotFound,
+  AddressNotPublic,
+  IdempotencyKeyReused,
+  InvalidField,
+  TooManyAddresses,
+} from './errors.ts';
+import { checkLabel, checkPageLimit, checkPerAccount, checkRegion, checkServices } from './fields.ts';
+import { idempotencyMark } from './idempotency.ts';
+import { hashSecret, makeId, makeSecret, sameHash } from './ids.ts';
+import { LogTrimmer } from './log-trimmer.ts';
+import { registrable } from './registrable.ts';
+import { openSqliteStore } from './store/sqlite.ts';
+import type { AccountRecord, RegistrationRecord, Store } from './store/store.ts';
 import type {
   Account,
   AccountExport,
@@ -81,10 +95,230 @@ export interface Registry {
   close(): Promise<void>;
 }
 
+const DAY_MS = 86_400_000;
+const LOG_SECONDS = 60;
+/** Registrations that one step expires: a step holds up those that come after it. */
+const EXPIRE_LIMIT = 500;
+
+class StoreRegistry implements Registry {
+  readonly feed: Feed;
+  readonly #store: Store;
+  readonly #options: OpenRegistryOptions;
+  readonly #trimmer: LogTrimmer;
+  #seq: number;
+
+  constructor(store: Store, seq: number, options: OpenRegistryOptions) {
+    this.#store = store;
+    this.#seq = seq;
+    this.#options = options;
+    this.#trimmer = new LogTrimmer({
+      keepMs: (options.logSeconds ?? LOG_SECONDS) * 1_000,
+      trim: (throughSeq) => store.trimLog(throughSeq),
+    });
+    this.#trimmer.reached(seq);
+    store.subscribe((changes) => {
+      this.#seq = changes[changes.length - 1].seq;
+      this.#trimmer.reached(this.#seq);
+    });
+    this.feed = {
+      snapshot: () => store.snapshot(),
+      subscribe: (listener) => store.subscribe((changes) => listener(changes, store.epoch)),
+    };
+  }
+
+  async createAccount(request: {
+    region?: string;
+    perAccount?: number;
+    idempotencyKey?: string;
+  }): Promise<CreatedAccount> {
+    const { randomBytes, regions, defaultRegion } = this.#options;
+    const region = checkRegion(request.region ?? defaultRegion, regions);
+    const perAccount = checkPerAccount(request.perAccount ?? this.#options.perAccount);
+    const nowMs = this.#options.now();
+    const secret = makeSecret(randomBytes);
+    const result = await this.#store.createAccount({
+      account: {
+        id: makeId(randomBytes),
+        region,
+        perAccount,
+        suspended: false,
+        services: {},
+        createdAtMs: nowMs,
+      },
+      secretHash: hashSecret(secret),
+      idempotency: idempotencyMark(
+        request.idempotencyKey,
+        ['createAccount'],
+        [request.region ?? null, request.perAccount ?? null],
+        nowMs,
+      ),
+      nowMs,
+    });
+    if (result.outcome === 'key-reused') throw new IdempotencyKeyReused();
+    return { account: accountOf(result.account), secret };
+  }
+
+  async listAccounts(request: { after?: string; limit: number }): Promise<AccountPage> {
+    const limit = checkPageLimit(request.limit);
+    const records = await this.#store.listAccounts({ after: request.after ?? null, limit: limit + 1 });
+    const accounts = records.slice(0, limit).map(accountOf);
+    return { accounts, next: records.length > limit ? accounts[limit - 1].id : null };
+  }
+
+  async getAccount(id: string): Promise<Account | null> {
+    const record = await this.#store.getAccount(id);
+    return record === null ? null : accountOf(record);
+  }
+
+  async authenticate(secret: string): Promise<Account | null> {
+    const hash = hashSecret(secret);
+    const found = await this.#store.findAccountBySecret(hash);
+    // The unknown secret is compared too, so that both take the same way.
+    const isSame = sameHash(found?.secretHash ?? NO_HASH, hash);
+    return found !== null && isSame ? accountOf(found.account) : null;
+  }
+
+  async updateAccount(
+    id: string,
+    change: { region?: string; perAccount?: number; suspended?: boolean; services?: Record<string, string> },
+  ): Promise<Account | null> {
+    const { regions } = this.#options;
+    if (change.region !== undefined) checkRegion(change.region, regions);
+    if (change.perAccount !== undefined) checkPerAccount(change.perAccount);
+    if (change.services !== undefined) checkServices(change.services, regions);
+    const record = await this.#store.updateAccount({ ...change, id });
+    return record === null ? null : accountOf(record);
+  }
+
+  async rotateSecret(id: string): Promise<{ secret: string } | null> {
+    const secret = makeSecret(this.#options.randomBytes);
+    return (await this.#store.setSecret({ id, secretHash: hashSecret(secret) })) ? { secret } : null;
+  }
+
+  async deleteAccount(id: string): Promise<boolean> {
+    const existed = await this.#store.deleteAccount(id);
+    if (!existed) return false;
+    // The log may hold addresses that the account gave up earlier, so it goes whole. The deletion stands without
+    // this step: if it fails, the trimmer does it within the log's time.
+    await this.#store.trimLog(this.#seq).catch(() => {});
+    return true;
+  }
+
+  async exportAccount(id: string): Promise<AccountExport | null> {
+    const found = await this.#store.readAccount(id);
+    if (found === null) return null;
+    return {
+      version: 1,
+      exportedAt: timeText(this.#options.now()),
+      account: accountOf(found.account),
+      registrations: found.registrations.map(registrationOf),
+    };
+  }
+
+  async register(accountId: string, request: RegisterRequest): Promise<RegisterOutcome> {
+    const { randomBytes, leaseDays } = this.#options;
+    const label = checkLabel(request.label);
+    const prefix = registrable(request.address, this.#options);
+    if (prefix === null) throw new AddressNotPublic();
+    const nowMs = this.#options.now();
+    const result = await this.#store.register({
+      accountId,
+      id: makeId(randomBytes),
+      prefix,
+      label,
+      source: request.source,
+      replaceOldest: request.replace === 'oldest',
+      nowMs,
+      expiresAtMs: nowMs + leaseDays * DAY_MS,
+      idempotency: idempotencyMark(
+        request.idempotencyKey,
+        ['register', accountId, request.source],
+        [formatPrefix(prefix), label ?? null, request.replace ?? null],
+        nowMs,
+      ),
+    });
+    if (result.outcome === 'no-account') throw new AccountNotFound();
+    if (result.outcome === 'key-reused') throw new IdempotencyKeyReused();
+    if (result.outcome === 'too-many') throw new TooManyAddresses(result.perAccount);
+    return {
+      outcome: result.outcome,
+      registration: registrationOf(result.registration),
+      replaced: result.replaced === null ? null : registrationOf(result.replaced),
+    };
+  }
+
+  async listRegistrations(accountId: string): Promise<Registration[] | null> {
+    const found = await this.#store.readAccount(accountId);
+    return found === null ? null : found.registrations.map(registrationOf);
+  }
+
+  removeRegistration(accountId: string, id: string): Promise<boolean> {
+    return this.#store.removeRegistration({ accountId, id });
+  }
+
+  async expireLeases(): Promise<number> {
+    const nowMs = this.#options.now();
+    let expired = 0;
+    for (;;) {
+      const count = await this.#store.expireLeases({ nowMs, limit: EXPIRE_LIMIT });
+      expired += count;
+      if (count < EXPIRE_LIMIT) return expired;
+    }
+  }
+
+  status(): RegistryStatus {
+    return { epoch: this.#store.epoch, seq: this.#seq, ...this.#store.status() };
+  }
+
+  async close(): Promise<void> {
+    this.#trimmer.stop();
+    await this.#store.close();
+  }
+}
+
+const NO_HASH = new Uint8Array(32);
+
+function accountOf(record: AccountRecord): Account {
+  const { createdAtMs, ...rest } = record;
+  return { ...rest, createdAt: timeText(createdAtMs) };
+}
+
+function registrationOf(record: RegistrationRecord): Registration {
+  return {
+    id: record.id,
+    address: prefixText(record.prefix),
+    label: record.label,
+    source: record.source,
+    createdAt: timeText(record.createdAtMs),
+    expiresAt: timeText(record.expiresAtMs),
+  };
+}
+
+function prefixText(prefix: Prefix): string {
+  return prefix.family === 4 && prefix.length === 32 ? formatAddress(prefix) : formatPrefix(prefix);
+}
+
+function timeText(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}
+
 /**
  * Opens the store, making it where there is none.
- * Throws StoreUnavailable, StoreCorrupt, StoreVersion, StoreLocked: nothing was changed then.
+ * Throws InvalidField, StoreUnavailable, StoreCorrupt, StoreVersion, StoreLocked: nothing was changed then.
  */
-export function openRegistry(_options: OpenRegistryOptions): Promise<Registry> {
-  throw new Error('not built yet');
+export async function openRegistry(options: OpenRegistryOptions): Promise<Registry> {
+  checkRegion(options.defaultRegion, options.regions);
+  checkPerAccount(options.perAccount);
+  if (!(options.leaseDays > 0 && options.leaseDays <= MAX_LEASE_DAYS)) {
+    throw new InvalidField('leaseDays', `more than 0 and at most ${MAX_LEASE_DAYS}`);
+  }
+  const store = await openSqliteStore({
+    dataDir: options.dataDir,
+    epoch: makeId(options.randomBytes),
+    onFailed: options.onFailed ?? (() => {}),
+  });
+  const { seq } = await store.state();
+  return new StoreRegistry(store, seq, options);
 }
+
+const MAX_LEASE_DAYS = 3_650;

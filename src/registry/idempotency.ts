@@ -1,0 +1,35 @@
+import { createHash, createHmac } from 'node:crypto';
+import { InvalidField } from './errors.ts';
+import type { IdempotencyMark } from './store/store.ts';
+
+const KEPT_MS = 24 * 3_600_000;
+const MAX_KEY_LENGTH = 255;
+
+/**
+ * The mark of a call that may be repeated; null if it came without a key. The body's fingerprint is keyed by the
+ * client's key, which is not kept: an address, of which there are few, cannot be found from it by trying all.
+ *
+ * @param scope who calls, and what: the same key means nothing elsewhere.
+ * @param body what must be the same in a repeat; of JSON's types.
+ * @throws InvalidField
+ */
+export function idempotencyMark(
+  key: string | undefined,
+  scope: readonly string[],
+  body: unknown,
+  nowMs: number,
+): IdempotencyMark | null {
+  if (key === undefined) return null;
+  if (key.length === 0 || key.length > MAX_KEY_LENGTH) {
+    throw new InvalidField('idempotencyKey', `1 to ${MAX_KEY_LENGTH} characters`);
+  }
+  const keyHash = createHash('sha256')
+    .update(JSON.stringify([...scope, key]))
+    .digest();
+  const fingerprint = createHmac('sha256', key).update(JSON.stringify(body)).digest();
+  return {
+    key: new Uint8Array(keyHash),
+    fingerprint: new Uint8Array(fingerprint),
+    expiresAtMs: nowMs + KEPT_MS,
+  };
+}

@@ -1,0 +1,87 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { AccountRecord, UpdateAccountStep } from '../store.ts';
+import type { AccountRow } from './rows.ts';
+
+export class AccountTable {
+  readonly #insert: StatementSync;
+  readonly #byId: StatementSync;
+  readonly #byNumber: StatementSync;
+  readonly #bySecret: StatementSync;
+  readonly #page: StatementSync;
+  readonly #update: StatementSync;
+  readonly #setSecret: StatementSync;
+  readonly #setCounts: StatementSync;
+  readonly #delete: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#insert = database.prepare(
+      `INSERT INTO account (id, secret_hash, region, per_account, suspended, services, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#byId = database.prepare('SELECT * FROM account WHERE id = ?');
+    this.#byNumber = database.prepare('SELECT * FROM account WHERE number = ?');
+    this.#bySecret = database.prepare('SELECT * FROM account WHERE secret_hash = ?');
+    this.#page = database.prepare('SELECT * FROM account WHERE id > ? ORDER BY id LIMIT ?');
+    this.#update = database.prepare(
+      'UPDATE account SET region = ?, per_account = ?, suspended = ?, services = ? WHERE number = ?',
+    );
+    this.#setSecret = database.prepare('UPDATE account SET secret_hash = ? WHERE id = ?');
+    this.#setCounts = database.prepare('UPDATE account SET ipv4 = ?, ipv6 = ? WHERE number = ?');
+    this.#delete = database.prepare('DELETE FROM account WHERE number = ?');
+  }
+
+  /** @returns the row's number. */
+  insert(account: AccountRecord, secretHash: Uint8Array): number {
+    const { lastInsertRowid } = this.#insert.run(
+      account.id,
+      secretHash,
+      account.region,
+      account.perAccount,
+      Number(account.suspended),
+      JSON.stringify(account.services),
+      account.createdAtMs,
+    );
+    return Number(lastInsertRowid);
+  }
+
+  byId(id: string): AccountRow | undefined {
+    return this.#byId.get(id) as unknown as AccountRow | undefined;
+  }
+
+  byNumber(number: number): AccountRow {
+    return this.#byNumber.get(number) as unknown as AccountRow;
+  }
+
+  bySecret(secretHash: Uint8Array): AccountRow | undefined {
+    return this.#bySecret.get(secretHash) as unknown as AccountRow | undefined;
+  }
+
+  page(after: string | null, limit: number): AccountRow[] {
+    return this.#page.all(after ?? '', limit) as unknown as AccountRow[];
+  }
+
+  /** Writes what `change` names, to the row and to the table. */
+  update(row: AccountRow, change: UpdateAccountStep): void {
+    row.region = change.region ?? row.region;
+    row.per_account = change.perAccount ?? row.per_account;
+    row.suspended = change.suspended === undefined ? row.suspended : Number(change.suspended);
+    row.services = change.services === undefined ? row.services : JSON.stringify(change.services);
+    this.#update.run(row.region, row.per_account, row.suspended, row.services, row.number);
+  }
+
+  setSecret(id: string, secretHash: Uint8Array): boolean {
+    return this.#setSecret.run(secretHash, id).changes === 1;
+  }
+
+  /** Counts one registration more or less of a family, in the row and in the table. */
+  count(row: AccountRow, family: number, by: 1 | -1): void {
+    if (family === 4) row.ipv4 += by;
+    else row.ipv6 += by;
+    this.#setCounts.run(row.ipv4, row.ipv6, row.number);
+  }
+
+  /** The account's registrations and marks go with it. */
+  delete(row: AccountRow): void {
+    this.#delete.run(row.number);
+  }
+}

@@ -1,0 +1,84 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Change } from '../../../feed/index.ts';
+import type { RegistryError } from '../../errors.ts';
+import { STEPS, type StoreSteps } from '../store.ts';
+import { registryFault } from './fault.ts';
+import type { SqliteSteps } from './steps.ts';
+
+/** A step to do: its name and its arguments. */
+export interface Call {
+  id: number;
+  name: keyof StoreSteps;
+  step: readonly unknown[];
+}
+
+export type Reply = { id: number; value: unknown } | { id: number; fault: RegistryError };
+
+export interface BatchResult {
+  changes: Change[];
+  replies: Reply[];
+  /** Whether the files may still hold what was erased. */
+  erased: boolean;
+}
+
+/**
+ * Does steps that arrived together in one transaction, so that one sync makes all of them durable. Each is atomic
+ * by itself (a savepoint); the replies are worth something once this has returned, for then they are synced.
+ */
+export function runBatch(database: DatabaseSync, steps: SqliteSteps, calls: readonly Call[]): BatchResult {
+  if (calls.every((call) => STEPS[call.name] === 'read')) {
+    return { changes: [], erased: false, replies: calls.map((call) => read(steps, call)) };
+  }
+  const result: BatchResult = { changes: [], replies: [], erased: false };
+  try {
+    database.exec('BEGIN IMMEDIATE');
+    for (const call of calls) result.replies.push(write(database, steps, call, result));
+    database.exec('COMMIT');
+    return result;
+  } catch (fault) {
+    steps.reset();
+    rollBack(database);
+    const told = registryFault(fault);
+    return { changes: [], erased: false, replies: calls.map(({ id }) => ({ id, fault: told })) };
+  }
+}
+
+/** @throws if the whole transaction is lost. */
+function write(database: DatabaseSync, steps: SqliteSteps, call: Call, result: BatchResult): Reply {
+  if (STEPS[call.name] === 'read') return read(steps, call);
+  database.exec('SAVEPOINT step');
+  try {
+    const value = invoke(steps, call);
+    database.exec('RELEASE step');
+    const { changes, erased } = steps.take();
+    for (const change of changes) result.changes.push(change);
+    result.erased ||= erased;
+    return { id: call.id, value };
+  } catch (fault) {
+    // Some faults (disk full, I/O) end the transaction by themselves, and with it the steps before this one.
+    if (!database.isTransaction) throw fault;
+    database.exec('ROLLBACK TO step; RELEASE step');
+    steps.reset();
+    return { id: call.id, fault: registryFault(fault) };
+  }
+}
+
+function read(steps: SqliteSteps, call: Call): Reply {
+  try {
+    return { id: call.id, value: invoke(steps, call) };
+  } catch (fault) {
+    return { id: call.id, fault: registryFault(fault) };
+  }
+}
+
+function invoke(steps: SqliteSteps, call: Call): unknown {
+  return (steps[call.name] as (...step: readonly unknown[]) => unknown)(...call.step);
+}
+
+function rollBack(database: DatabaseSync): void {
+  try {
+    if (database.isTransaction) database.exec('ROLLBACK');
+  } catch {
+    // What cannot be rolled back now is rolled back by whoever opens the file next.
+  }
+}

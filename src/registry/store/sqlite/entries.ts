@@ -1,0 +1,118 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { profileText } from '../profile-text.ts';
+import type { EntryChange } from './change-log.ts';
+import { ProfileTable } from './profiles.ts';
+
+interface EntryRow {
+  profile: number;
+  holders: number;
+  others: number;
+}
+
+/** An entry's row that has not been given a profile yet. */
+const NO_PROFILE = 0;
+
+/**
+ * The entries of the allowlist, kept in step with the registrations that hold them. A step counts what it changes
+ * (hold, release, shiftOthers, touch), and settles once at its end: what came back to where it was is no change.
+ */
+export class Entries {
+  readonly #profiles: ProfileTable;
+  readonly #hold: StatementSync;
+  readonly #release: StatementSync;
+  readonly #shiftOthers: StatementSync;
+  readonly #get: StatementSync;
+  readonly #owner: StatementSync;
+  readonly #setProfile: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #touched = new Map<string, Uint8Array>();
+
+  constructor(database: DatabaseSync) {
+    this.#profiles = new ProfileTable(database);
+    this.#hold = database.prepare(
+      `INSERT INTO entry (prefix, profile, holders, others) VALUES (?, ${NO_PROFILE}, 1, ?)
+       ON CONFLICT (prefix) DO UPDATE SET holders = holders + 1, others = others + excluded.others`,
+    );
+    this.#release = database.prepare(
+      'UPDATE entry SET holders = holders - 1, others = others - ? WHERE prefix = ?',
+    );
+    this.#shiftOthers = database.prepare('UPDATE entry SET others = others + ? WHERE prefix = ?');
+    this.#get = database.prepare('SELECT profile, holders, others FROM entry WHERE prefix = ?');
+    this.#owner = database.prepare(
+      `SELECT region, services FROM registration JOIN account ON account.number = registration.account
+       WHERE prefix = ? AND live = 1 ORDER BY renewal DESC LIMIT 1`,
+    );
+    this.#setProfile = database.prepare('UPDATE entry SET profile = ? WHERE prefix = ?');
+    this.#delete = database.prepare('DELETE FROM entry WHERE prefix = ?');
+  }
+
+  /** One more live registration holds the prefix; `other`: its account has the other family, too. */
+  hold(key: Uint8Array, other: boolean): void {
+    this.#hold.run(key, Number(other));
+    this.touch(key);
+  }
+
+  /** One that held it does not any more; `other` as it was counted until now. */
+  release(key: Uint8Array, other: boolean): void {
+    this.#release.run(Number(other), key);
+    this.touch(key);
+  }
+
+  /** The account of a live registration gained (1) or lost (-1) the other family. */
+  shiftOthers(key: Uint8Array, by: 1 | -1): void {
+    this.#shiftOthers.run(by, key);
+    this.touch(key);
+  }
+
+  /** The entry's profile may be another one now. */
+  touch(key: Uint8Array): void {
+    this.#touched.set(Buffer.from(key).toString('latin1'), key);
+  }
+
+  /** @returns the entries that differ from before the step, in the order in which they were touched. */
+  settle(): EntryChange[] {
+    const changes: EntryChange[] = [];
+    for (const key of this.#touched.values()) {
+      const change = this.#settleEntry(key);
+      if (change !== null) changes.push(change);
+    }
+    this.#touched.clear();
+    this.#profiles.settle();
+    return changes;
+  }
+
+  /** Forgets what a step that failed touched. */
+  reset(): void {
+    this.#touched.clear();
+    this.#profiles.reset();
+  }
+
+  #settleEntry(key: Uint8Array): EntryChange | null {
+    const entry = this.#get.get(key) as unknown as EntryRow | undefined;
+    if (entry === undefined) return null;
+    if (entry.holders === 0) {
+      this.#delete.run(key);
+      if (entry.profile === NO_PROFILE) return null;
+      this.#profiles.use(entry.profile, -1);
+      return { key, profile: null };
+    }
+    const text = this.#profileText(key, entry);
+    const number = this.#profiles.numberOf(text);
+    if (number === entry.profile) return null;
+    this.#setProfile.run(number, key);
+    this.#profiles.use(number, 1);
+    if (entry.profile !== NO_PROFILE) this.#profiles.use(entry.profile, -1);
+    return { key, profile: text };
+  }
+
+  #profileText(key: Uint8Array, entry: EntryRow): string {
+    const owner = this.#owner.get(key) as unknown as { region: string; services: string };
+    const other = entry.others > 0;
+    return profileText({
+      region: owner.region,
+      services: JSON.parse(owner.services),
+      ipv4: key[0] === 4 || other,
+      ipv6: key[0] === 6 || other,
+    });
+  }
+}

@@ -1,0 +1,78 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { type IdempotencyMark, MAX_IDEMPOTENCY_KEYS_PER_ACCOUNT } from '../store.ts';
+import type { RegistrationRow } from './rows.ts';
+
+export interface IdempotencyRow {
+  account: number;
+  fingerprint: Uint8Array;
+  outcome: string;
+  registration: string | null;
+  created_at: number | null;
+  lease_expires_at: number | null;
+  expires_at: number;
+}
+
+/** Expired marks that one chore forgets at most. */
+const FORGET_LIMIT = 10_000;
+
+export class IdempotencyTable {
+  readonly #find: StatementSync;
+  readonly #count: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #deleteOldest: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #deleteOver: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#find = database.prepare('SELECT * FROM idempotency WHERE key = ?');
+    this.#count = database.prepare('SELECT count(*) AS count FROM idempotency WHERE account = ?');
+    this.#insert = database.prepare(
+      `INSERT INTO idempotency
+       (key, account, fingerprint, outcome, registration, created_at, lease_expires_at, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#deleteOldest = database.prepare(
+      `DELETE FROM idempotency WHERE key IN
+       (SELECT key FROM idempotency WHERE account = ? ORDER BY expires_at LIMIT ?)`,
+    );
+    this.#delete = database.prepare('DELETE FROM idempotency WHERE key = ?');
+    this.#deleteOver = database.prepare(
+      'DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE expires_at <= ? LIMIT ?)',
+    );
+  }
+
+  /** The first call with this mark's key, unless that is too long ago; 'key-reused' if its body was another one. */
+  find(mark: IdempotencyMark | null, nowMs: number): IdempotencyRow | 'key-reused' | null {
+    if (mark === null) return null;
+    const row = this.#find.get(mark.key) as unknown as IdempotencyRow | undefined;
+    if (row === undefined || row.expires_at <= nowMs) return null;
+    return Buffer.compare(row.fingerprint, mark.fingerprint) === 0 ? row : 'key-reused';
+  }
+
+  keep(
+    mark: IdempotencyMark | null,
+    account: number,
+    outcome: string,
+    registration: RegistrationRow | null,
+  ): void {
+    if (mark === null) return;
+    this.#delete.run(mark.key);
+    const count = this.#count.get(account)!['count'] as number;
+    const excess = count + 1 - MAX_IDEMPOTENCY_KEYS_PER_ACCOUNT;
+    if (excess > 0) this.#deleteOldest.run(account, excess);
+    this.#insert.run(
+      mark.key,
+      account,
+      mark.fingerprint,
+      outcome,
+      registration?.id ?? null,
+      registration?.created_at ?? null,
+      registration?.expires_at ?? null,
+      mark.expiresAtMs,
+    );
+  }
+
+  forget(nowMs: number): void {
+    this.#deleteOver.run(nowMs, FORGET_LIMIT);
+  }
+}

@@ -1,0 +1,27 @@
+import { DatabaseSync } from 'node:sqlite';
+import { StoreLocked, StoreUnavailable } from '../../errors.ts';
+import { SqliteCode, sqliteCode } from './fault.ts';
+import { makeFile } from './make-file.ts';
+
+/**
+ * Takes the data directory for this process: an exclusive lock on a file of its own, held by the kernel, so that it
+ * ends with the process however that ends. It is SQLite's lock because node has no other; the database itself
+ * stays open to readers (the snapshot's own connection, a backup).
+ *
+ * @returns what gives it back.
+ * @throws StoreLocked, StoreUnavailable
+ */
+export function takeLock(path: string, dataDir: string): () => void {
+  makeFile(path);
+  const lock = new DatabaseSync(path, { timeout: 0 });
+  try {
+    // A rollback journal is of no use to a file that stays empty.
+    lock.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
+  } catch (fault) {
+    lock.close();
+    const code = sqliteCode(fault);
+    if (code === SqliteCode.BUSY) throw new StoreLocked(`${dataDir}: another process is using it`);
+    throw new StoreUnavailable(`${path}: cannot be locked (SQLite code ${code})`);
+  }
+  return () => lock.close();
+}

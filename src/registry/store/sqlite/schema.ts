@@ -1,0 +1,84 @@
+/** 'MSrg': says that a SQLite file is ours. */
+export const APPLICATION_ID = 0x4d537267;
+/** Version of the tables below. A file with a greater one is left alone. */
+export const SCHEMA_VERSION = 1;
+
+/**
+ * The tables.
+ * - `state`: one row. `trimmed` is the last change that the log has forgotten; `renewal` counts registrations and
+ *   renewals, and orders them (the clock may jump).
+ * - `account`: `ipv4`, `ipv6` count its registrations by family.
+ * - `registration`: `prefix` as prefix-key.ts has it; `live` is 0 while the account is suspended.
+ * - `entry`: the allowlist. `holders` counts the live registrations of the prefix, `others` those of them whose
+ *   account has a registration of the other family too.
+ * - `profile`: as profile-text.ts has it, counted.
+ * - `log`: a change; no profile means that the entry went.
+ * - `idempotency`: what a call that is repeated gets.
+ */
+export const SCHEMA = `
+CREATE TABLE state (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  epoch TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  trimmed INTEGER NOT NULL,
+  renewal INTEGER NOT NULL
+) STRICT;
+CREATE TABLE account (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  secret_hash BLOB NOT NULL UNIQUE,
+  region TEXT NOT NULL,
+  per_account INTEGER NOT NULL,
+  suspended INTEGER NOT NULL,
+  services TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  ipv4 INTEGER NOT NULL DEFAULT 0,
+  ipv6 INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE registration (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  account INTEGER NOT NULL REFERENCES account (number) ON DELETE CASCADE,
+  prefix BLOB NOT NULL,
+  live INTEGER NOT NULL,
+  renewal INTEGER NOT NULL,
+  label TEXT,
+  source TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX registration_account ON registration (account, prefix);
+CREATE INDEX registration_age ON registration (account, renewal);
+CREATE INDEX registration_prefix ON registration (prefix, live, renewal);
+CREATE INDEX registration_lease ON registration (expires_at);
+CREATE TABLE entry (
+  prefix BLOB PRIMARY KEY,
+  profile INTEGER NOT NULL,
+  holders INTEGER NOT NULL,
+  others INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE profile (
+  number INTEGER PRIMARY KEY,
+  text TEXT NOT NULL UNIQUE,
+  uses INTEGER NOT NULL
+) STRICT;
+CREATE TABLE log (
+  seq INTEGER PRIMARY KEY,
+  prefix BLOB NOT NULL,
+  profile TEXT
+) STRICT;
+CREATE TABLE idempotency (
+  key BLOB PRIMARY KEY,
+  account INTEGER NOT NULL REFERENCES account (number) ON DELETE CASCADE,
+  fingerprint BLOB NOT NULL,
+  outcome TEXT NOT NULL,
+  registration TEXT,
+  created_at INTEGER,
+  lease_expires_at INTEGER,
+  expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_account ON idempotency (account, expires_at);
+CREATE INDEX idempotency_expiry ON idempotency (expires_at);
+PRAGMA application_id = ${APPLICATION_ID};
+PRAGMA user_version = ${SCHEMA_VERSION};
+`;

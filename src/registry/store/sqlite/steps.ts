@@ -1,0 +1,255 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Change } from '../../../feed/index.ts';
+import { prefixKey } from '../prefix-key.ts';
+import type {
+  AccountRecord,
+  CreateAccountResult,
+  CreateAccountStep,
+  RegisterResult,
+  RegisterStep,
+  RegistrationRecord,
+  StoreSteps,
+  UpdateAccountStep,
+} from '../store.ts';
+import { AccountTable } from './account-table.ts';
+import { ChangeLog } from './change-log.ts';
+import { Entries } from './entries.ts';
+import { type IdempotencyRow, IdempotencyTable } from './idempotency-table.ts';
+import { RegistrationTable } from './registration-table.ts';
+import {
+  type AccountRow,
+  accountRecord,
+  hasOtherFamily,
+  type RegistrationRow,
+  registrationRecord,
+} from './rows.ts';
+
+/**
+ * The steps of a store on SQLite. They open no transaction: whoever calls a step wraps it, and calls `reset` if it
+ * was rolled back.
+ */
+export class SqliteSteps implements StoreSteps {
+  readonly #accounts: AccountTable;
+  readonly #registrations: RegistrationTable;
+  readonly #idempotency: IdempotencyTable;
+  readonly #entries: Entries;
+  readonly #log: ChangeLog;
+  #changes: Change[] = [];
+  #erased = false;
+
+  /** @param logLimit how many changes the log keeps at most. */
+  constructor(database: DatabaseSync, logLimit: number) {
+    this.#accounts = new AccountTable(database);
+    this.#registrations = new RegistrationTable(database);
+    this.#idempotency = new IdempotencyTable(database);
+    this.#entries = new Entries(database);
+    this.#log = new ChangeLog(database, logLimit);
+  }
+
+  /** The changes logged since this was last called, and whether anything was erased. */
+  take(): { changes: Change[]; erased: boolean } {
+    const taken = { changes: this.#changes, erased: this.#erased };
+    this.#changes = [];
+    this.#erased = false;
+    return taken;
+  }
+
+  /** Forgets what a step that was rolled back left in memory. */
+  reset(): void {
+    this.#entries.reset();
+    this.take();
+  }
+
+  createAccount(step: CreateAccountStep): CreateAccountResult {
+    const repeated = this.#idempotency.find(step.idempotency, step.nowMs);
+    if (repeated === 'key-reused') return { outcome: 'key-reused' };
+    if (repeated !== null) {
+      const row = this.#accounts.byNumber(repeated.account);
+      this.#accounts.setSecret(row.id, step.secretHash);
+      return { outcome: 'repeated', account: accountRecord(row) };
+    }
+    const number = this.#accounts.insert(step.account, step.secretHash);
+    this.#idempotency.keep(step.idempotency, number, 'created', null);
+    return { outcome: 'created', account: step.account };
+  }
+
+  getAccount(id: string): AccountRecord | null {
+    const row = this.#accounts.byId(id);
+    return row === undefined ? null : accountRecord(row);
+  }
+
+  listAccounts(step: { after: string | null; limit: number }): AccountRecord[] {
+    return this.#accounts.page(step.after, step.limit).map(accountRecord);
+  }
+
+  findAccountBySecret(secretHash: Uint8Array): { account: AccountRecord; secretHash: Uint8Array } | null {
+    const row = this.#accounts.bySecret(secretHash);
+    return row === undefined ? null : { account: accountRecord(row), secretHash: row.secret_hash };
+  }
+
+  updateAccount(step: UpdateAccountStep): AccountRecord | null {
+    const row = this.#accounts.byId(step.id);
+    if (row === undefined) return null;
+    const wasLive = row.suspended === 0;
+    this.#accounts.update(row, step);
+    const isLive = row.suspended === 0;
+    if (wasLive !== isLive) this.#registrations.setLive(row, isLive);
+    if (wasLive || isLive) {
+      for (const { prefix } of this.#registrations.ofAccount(row)) {
+        if (wasLive === isLive) this.#entries.touch(prefix);
+        else if (isLive) this.#entries.hold(prefix, hasOtherFamily(row, prefix));
+        else this.#entries.release(prefix, hasOtherFamily(row, prefix));
+      }
+    }
+    this.#settle();
+    return accountRecord(row);
+  }
+
+  setSecret(step: { id: string; secretHash: Uint8Array }): boolean {
+    return this.#accounts.setSecret(step.id, step.secretHash);
+  }
+
+  deleteAccount(id: string): boolean {
+    const row = this.#accounts.byId(id);
+    if (row === undefined) return false;
+    if (row.suspended === 0) {
+      for (const { prefix } of this.#registrations.ofAccount(row)) {
+        this.#entries.release(prefix, hasOtherFamily(row, prefix));
+      }
+    }
+    this.#accounts.delete(row);
+    this.#erased = true;
+    this.#settle();
+    return true;
+  }
+
+  readAccount(id: string): { account: AccountRecord; registrations: RegistrationRecord[] } | null {
+    const row = this.#accounts.byId(id);
+    if (row === undefined) return null;
+    return {
+      account: accountRecord(row),
+      registrations: this.#registrations.ofAccount(row).map(registrationRecord),
+    };
+  }
+
+  register(step: RegisterStep): RegisterResult {
+    const account = this.#accounts.byId(step.accountId);
+    if (account === undefined) return { outcome: 'no-account' };
+    const repeated = this.#idempotency.find(step.idempotency, step.nowMs);
+    if (repeated === 'key-reused') return { outcome: 'key-reused' };
+    if (repeated !== null) return this.#repeat(account, step, repeated);
+    const key = prefixKey(step.prefix);
+    const existing = this.#registrations.find(account, key);
+    if (existing === undefined) return this.#add(account, key, step);
+    const row = this.#registrations.renew(existing, step.label, step.expiresAtMs);
+    if (account.suspended === 0) this.#entries.touch(key);
+    return this.#registered(step, 'renewed', row, null);
+  }
+
+  removeRegistration(step: { accountId: string; id: string }): boolean {
+    const account = this.#accounts.byId(step.accountId);
+    const row = account && this.#registrations.byId(account, step.id);
+    if (account === undefined || row === undefined) return false;
+    this.#remove(account, row);
+    this.#settle();
+    return true;
+  }
+
+  expireLeases(step: { nowMs: number; limit: number }): number {
+    const rows = this.#registrations.over(step.nowMs, step.limit);
+    for (const row of rows) this.#remove(this.#accounts.byNumber(row.account), row);
+    this.#idempotency.forget(step.nowMs);
+    this.#settle();
+    return rows.length;
+  }
+
+  trimLog(throughSeq: number): void {
+    if (this.#log.trim(throughSeq)) this.#erased = true;
+  }
+
+  changesSince(step: { seq: number; limit: number }): Change[] | 'gap' {
+    return this.#log.since(step.seq, step.limit);
+  }
+
+  state(): { epoch: string; seq: number } {
+    const { epoch, seq } = this.#log.state();
+    return { epoch, seq };
+  }
+
+  #add(account: AccountRow, key: Uint8Array, step: RegisterStep): RegisterResult {
+    const leaving = this.#makeRoom(account, step);
+    if (leaving === null) return { outcome: 'too-many', perAccount: account.per_account };
+    for (const row of leaving) this.#remove(account, row);
+    const row = this.#registrations.insert(account, key, step);
+    this.#countFamily(account, key[0], 1);
+    if (account.suspended === 0) this.#entries.hold(key, hasOtherFamily(account, key));
+    const replaced = leaving.find((other) => other.expires_at > step.nowMs);
+    return this.#registered(step, 'created', row, replaced ?? null);
+  }
+
+  /** The registrations that go so that one more fits, the oldest renewal first; null if none may. */
+  #makeRoom(account: AccountRow, step: RegisterStep): RegistrationRow[] | null {
+    const excess = account.ipv4 + account.ipv6 + 1 - account.per_account;
+    if (excess <= 0) return [];
+    const rows = this.#registrations.byAge(account);
+    const over = rows.filter((row) => row.expires_at <= step.nowMs);
+    if (over.length >= excess) return over;
+    if (!step.replaceOldest) return null;
+    const valid = rows.filter((row) => row.expires_at > step.nowMs);
+    return [...over, ...valid.slice(0, excess - over.length)];
+  }
+
+  #registered(
+    step: RegisterStep,
+    outcome: 'created' | 'renewed',
+    row: RegistrationRow,
+    replaced: RegistrationRow | null,
+  ): RegisterResult {
+    this.#idempotency.keep(step.idempotency, row.account, outcome, row);
+    this.#settle();
+    return {
+      outcome,
+      registration: registrationRecord(row),
+      replaced: replaced === null ? null : registrationRecord(replaced),
+    };
+  }
+
+  /** If the registration is gone by now, what the first call made of it is told again, and nothing is made. */
+  #repeat(account: AccountRow, step: RegisterStep, first: IdempotencyRow): RegisterResult {
+    const row = this.#registrations.byId(account, first.registration!);
+    const registration = row
+      ? registrationRecord(row)
+      : {
+          id: first.registration!,
+          prefix: step.prefix,
+          label: step.label ?? null,
+          source: step.source,
+          createdAtMs: first.created_at!,
+          expiresAtMs: first.lease_expires_at!,
+        };
+    return { outcome: first.outcome as 'created' | 'renewed', registration, replaced: null };
+  }
+
+  #remove(account: AccountRow, row: RegistrationRow): void {
+    this.#registrations.delete(row);
+    this.#erased = true;
+    if (account.suspended === 0) this.#entries.release(row.prefix, hasOtherFamily(account, row.prefix));
+    this.#countFamily(account, row.prefix[0], -1);
+  }
+
+  /** The account's first registration of a family, and its last one, change the entries of its other family. */
+  #countFamily(account: AccountRow, family: number, by: 1 | -1): void {
+    this.#accounts.count(account, family, by);
+    const count = family === 4 ? account.ipv4 : account.ipv6;
+    const crossed = by === 1 ? count === 1 : count === 0;
+    if (!crossed || account.suspended === 1) return;
+    for (const { prefix } of this.#registrations.ofAccount(account)) {
+      if (prefix[0] !== family) this.#entries.shiftOthers(prefix, by);
+    }
+  }
+
+  #settle(): void {
+    const changes = this.#log.append(this.#entries.settle());
+    for (const change of changes) this.#changes.push(change);
+  }
+}

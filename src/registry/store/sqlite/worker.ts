@@ -1,0 +1,135 @@
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { Snapshot } from '../../../feed/index.ts';
+import { type BatchResult, type Call, runBatch } from './batch.ts';
+import { type OpenedDatabase, openDatabase } from './database.ts';
+import { registryFault } from './fault.ts';
+import type { SqliteWorkerData, ToClient, ToWorker } from './messages.ts';
+import { takeSnapshot } from './snapshot.ts';
+import { SqliteSteps } from './steps.ts';
+
+/** Steps that one transaction holds at most. */
+const BATCH_LIMIT = 256;
+
+/** Serves a database to the thread that started this one, message by message. */
+class SqliteServer {
+  readonly #port: MessagePort;
+  readonly #opened: OpenedDatabase;
+  readonly #steps: SqliteSteps;
+  readonly #eraseDelayMs: number;
+  #eraseTimer: NodeJS.Timeout | null = null;
+  #snapshots: Promise<void> = Promise.resolve();
+
+  constructor(port: MessagePort, opened: OpenedDatabase, data: SqliteWorkerData) {
+    this.#port = port;
+    this.#opened = opened;
+    this.#steps = new SqliteSteps(opened.database, data.logLimit);
+    this.#eraseDelayMs = data.eraseDelayMs;
+    // What an earlier process erased may still be in the write-ahead log that it left.
+    this.#eraseSoon();
+    port.on('message', (message: ToWorker) => this.#drain(message));
+  }
+
+  state(): { epoch: string; seq: number } {
+    return this.#steps.state();
+  }
+
+  /** Takes what has arrived up to now together: what came during the last sync shares the next one. */
+  #drain(first: ToWorker): void {
+    let calls: Call[] = [];
+    for (let message: ToWorker | undefined = first; message; message = this.#receive()) {
+      if (message.kind === 'call') calls.push(message.call);
+      else if (message.kind === 'snapshot') this.#snapshot(message.id);
+      else {
+        this.#close(calls);
+        return;
+      }
+      if (calls.length === BATCH_LIMIT) {
+        this.#answer(runBatch(this.#opened.database, this.#steps, calls));
+        calls = [];
+      }
+    }
+    if (calls.length > 0) this.#answer(runBatch(this.#opened.database, this.#steps, calls));
+  }
+
+  #receive(): ToWorker | undefined {
+    return receiveMessageOnPort(this.#port)?.message;
+  }
+
+  #answer(result: BatchResult): void {
+    const replies = result.replies.map((reply) =>
+      'fault' in reply
+        ? { id: reply.id, fault: { code: reply.fault.code, message: reply.fault.message } }
+        : reply,
+    );
+    this.#post({ kind: 'batch', changes: result.changes, replies });
+    if (result.erased) this.#eraseSoon();
+  }
+
+  /** One after the other: each is of a moment after it was asked for. */
+  #snapshot(id: number): void {
+    this.#snapshots = this.#snapshots.then(async () => {
+      try {
+        this.#postSnapshot(id, await takeSnapshot(this.#opened.path));
+      } catch (fault) {
+        const { code, message } = registryFault(fault);
+        this.#post({ kind: 'batch', changes: [], replies: [{ id, fault: { code, message } }] });
+      }
+    });
+  }
+
+  #postSnapshot(id: number, snapshot: Snapshot): void {
+    const transfer = snapshot.groups.flatMap((group) => [
+      group.keys.buffer as ArrayBuffer,
+      group.profiles.buffer as ArrayBuffer,
+    ]);
+    this.#post({ kind: 'batch', changes: [], replies: [{ id, value: snapshot }] }, transfer);
+  }
+
+  #eraseSoon(): void {
+    this.#eraseTimer ??= setTimeout(() => {
+      this.#eraseTimer = null;
+      if (!this.#truncateLog()) this.#eraseSoon();
+    }, this.#eraseDelayMs);
+  }
+
+  /** Moves the write-ahead log into the file and empties it. False while a snapshot is reading. */
+  #truncateLog(): boolean {
+    try {
+      return this.#opened.database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] === 0;
+    } catch {
+      return false;
+    }
+  }
+
+  #close(calls: Call[]): void {
+    if (calls.length > 0) this.#answer(runBatch(this.#opened.database, this.#steps, calls));
+    this.#port.removeAllListeners('message');
+    if (this.#eraseTimer !== null) clearTimeout(this.#eraseTimer);
+    void this.#snapshots.then(() => {
+      this.#truncateLog();
+      this.#opened.close();
+      this.#post({ kind: 'closed' });
+      this.#port.close();
+    });
+  }
+
+  #post(message: ToClient, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage(message, transfer);
+  }
+}
+
+function start(port: MessagePort, data: SqliteWorkerData): void {
+  let opened: OpenedDatabase | null = null;
+  try {
+    opened = openDatabase(data.dataDir, data.epoch);
+    const server = new SqliteServer(port, opened, data);
+    port.postMessage({ kind: 'opened', ...server.state() } satisfies ToClient);
+  } catch (fault) {
+    opened?.close();
+    const { code, message } = registryFault(fault);
+    port.postMessage({ kind: 'failed', fault: { code, message } } satisfies ToClient);
+    port.close();
+  }
+}
+
+start(parentPort!, workerData as SqliteWorkerData);
