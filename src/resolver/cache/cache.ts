@@ -1,0 +1,251 @@
+import { EntryReader, EntryView } from './entry-view.ts';
+import { EntryKey } from './key.ts';
+import { EXPIRES_WORD, HASH_WORD, SIZE_WORD, UNIT_BYTES } from './layout.ts';
+import {
+  bucketWord,
+  type CacheShare,
+  createShare,
+  distance,
+  type Geometry,
+  geometryOf,
+  markByte,
+  placeOf,
+  TAIL_WORD,
+  WAYS,
+} from './share.ts';
+
+export const DEFAULT_CACHE_BYTES = 64 * 1024 ** 2;
+export const DEFAULT_STALE_SECONDS = 86_400;
+
+/** Set in the first word of the gap before the arena's end, in which the next entry had no room. */
+const GAP_BIT = 0x80000000;
+/** An entry may fill this part of the arena; a larger one is not stored. */
+const MAX_ENTRY_SHARE = 1 / 4;
+/** What a store may carry on from the tail to the head: the bound of the work for the second chance. */
+const CARRY_BYTES = 8192;
+const MAX_CARRIED_ENTRY_BYTES = 2048;
+
+export interface AnswerCacheOptions {
+  /** Memory in all, index included. Default 64 MiB; the system gives it as it is written. */
+  bytes?: number;
+  /** How long after its expiry an answer is still found, as Stale. Default a day. */
+  staleSeconds?: number;
+  /** The position of the first entry. A test starts shortly before positions start over. */
+  firstPosition?: number;
+}
+
+export interface CacheStats {
+  /** Memory in all, in octets. */
+  bytes: number;
+  /** Entries that the index leads to, expired ones included. */
+  entries: number;
+  stored: number;
+  /** Stored over an entry of the same key. */
+  replaced: number;
+  /** Taken by the tail: unused since they were written, expired, or past what a store may carry. */
+  evicted: number;
+  /** Taken out of a full bucket of the index. */
+  displaced: number;
+  /** Used entries that the tail met and that were written again at the head. */
+  carried: number;
+  /** Too large for the arena. */
+  refused: number;
+}
+
+/**
+ * The writer of the cache; there is one, in one thread. The arena is a log that goes round: entries are
+ * written at the head, and the tail gives way to it. An entry that was found since it was written is
+ * carried on to the head when the tail meets it, so what is asked for stays and what is not goes, in the
+ * order of its arrival. Deleting and replacing only changes the index.
+ */
+export class AnswerCache {
+  private readonly view: EntryView;
+  private readonly bytes: Buffer;
+  private readonly words: Uint32Array;
+  private readonly memory: CacheShare;
+  private readonly geometry: Geometry;
+  private readonly tailWord: Int32Array;
+  private readonly key = new EntryKey();
+  private readonly carry = Buffer.alloc(CARRY_BYTES);
+  private readonly carryWords = new Uint32Array(this.carry.buffer, this.carry.byteOffset, CARRY_BYTES >>> 2);
+  private carryLength = 0;
+  private head: number;
+  private tail: number;
+  private usedUnits = 0;
+  private nowSeconds = 0;
+  private readonly counts: CacheStats;
+
+  constructor(options: AnswerCacheOptions = {}) {
+    const bytes = options.bytes ?? DEFAULT_CACHE_BYTES;
+    const memory = createShare(bytes, options.staleSeconds ?? DEFAULT_STALE_SECONDS);
+    this.memory = memory;
+    this.view = new EntryView(memory.buffer);
+    this.bytes = Buffer.from(memory.buffer);
+    this.words = new Uint32Array(memory.buffer);
+    this.geometry = geometryOf(memory);
+    this.tailWord = new Int32Array(memory.buffer, TAIL_WORD * 4, 1);
+    this.head = (options.firstPosition ?? 0) % this.geometry.modulus;
+    this.tail = this.head;
+    this.publishTail();
+    this.counts = {
+      bytes: memory.buffer.byteLength,
+      entries: 0,
+      stored: 0,
+      replaced: 0,
+      evicted: 0,
+      displaced: 0,
+      carried: 0,
+      refused: 0,
+    };
+  }
+
+  /** What readers in this and other threads are made from. */
+  share(): CacheShare {
+    return this.memory;
+  }
+
+  get stats(): Readonly<CacheStats> {
+    return this.counts;
+  }
+
+  /** Stores an entry as buildEntry made it, over one of the same key. Which may be stored, BuiltEntry says. */
+  store(entry: Uint8Array): void {
+    if (entry.length > this.geometry.arenaUnits * UNIT_BYTES * MAX_ENTRY_SHARE) {
+      this.counts.refused++;
+      return;
+    }
+    const view = new EntryReader(entry, 0);
+    view.keyAt(0, this.key);
+    this.nowSeconds = view.storedSeconds;
+    this.counts.stored++;
+    this.carryLength = 0;
+    const newest = this.key.hash;
+    this.append(entry, newest);
+    for (let at = 0; at < this.carryLength; ) {
+      const size = this.carryWords[(at >>> 2) + SIZE_WORD] * UNIT_BYTES;
+      const carried = this.carry.subarray(at, at + size);
+      new EntryReader(carried, 0).keyAt(0, this.key);
+      this.append(carried, newest);
+      this.counts.carried++;
+      at += size;
+    }
+  }
+
+  /** Writes the entry with this.key at the head, then lets the index lead to it. */
+  private append(entry: Uint8Array, newestHash: number): void {
+    const { geometry, words } = this;
+    const units = entry.length / UNIT_BYTES;
+    const left = geometry.arenaUnits - (this.head % geometry.arenaUnits);
+    const gap = units > left ? left : 0;
+    const needed = units + gap;
+    if (this.usedUnits + needed > geometry.arenaUnits) {
+      while (this.usedUnits + needed > geometry.arenaUnits) this.retireOldest(newestHash);
+      this.publishTail();
+    }
+    if (gap > 0) {
+      words[(placeOf(this.head, geometry) >>> 2) + SIZE_WORD] = (GAP_BIT | gap) >>> 0;
+      this.advanceHead(gap);
+    }
+    const position = this.head;
+    this.bytes.set(entry, placeOf(position, geometry));
+    this.advanceHead(units);
+    this.point(position);
+  }
+
+  private advanceHead(units: number): void {
+    this.head = (this.head + units) % this.geometry.modulus;
+    this.usedUnits += units;
+  }
+
+  /** Moves the tail past one entry or gap. Readers learn of it by publishTail. */
+  private retireOldest(newestHash: number): void {
+    const { geometry, words, tail } = this;
+    const place = placeOf(tail, geometry);
+    const size = words[(place >>> 2) + SIZE_WORD];
+    const units = size & ~GAP_BIT;
+    if (units === 0) throw new Error('cache: an entry without a size');
+    if (size < GAP_BIT) this.unlink(place, units * UNIT_BYTES, newestHash);
+    this.tail = (tail + units) % geometry.modulus;
+    this.usedUnits -= units;
+  }
+
+  /** Takes the tail's entry out of the index, unless that leads to a newer one, and carries it if it is in use. */
+  private unlink(place: number, length: number, newestHash: number): void {
+    const { words, bytes, geometry } = this;
+    const hash = words[(place >>> 2) + HASH_WORD];
+    const bucket = bucketWord(hash, geometry.buckets);
+    const way = this.wayOf(bucket, this.tail);
+    if (way < 0) return;
+    words[bucket + WAYS + way] = 0;
+    this.counts.entries--;
+    // What is being stored may be the newer answer to the same question.
+    const inUse = bytes[markByte(bucket, way)] !== 0 && hash !== newestHash;
+    const fresh = words[(place >>> 2) + EXPIRES_WORD] > this.nowSeconds;
+    const fits = length <= MAX_CARRIED_ENTRY_BYTES && this.carryLength + length <= CARRY_BYTES;
+    if (inUse && fresh && fits) {
+      bytes.copy(this.carry, this.carryLength, place, place + length);
+      this.carryLength += length;
+    } else this.counts.evicted++;
+  }
+
+  private wayOf(bucket: number, position: number): number {
+    for (let way = 0; way < WAYS; way++) if (this.words[bucket + WAYS + way] === position + 1) return way;
+    return -1;
+  }
+
+  /**
+   * Lets the index lead to the entry with this.key at `position`. The position is what publishes it: a
+   * reader that sees it sees the entry's octets.
+   */
+  private point(position: number): void {
+    const { words, key } = this;
+    const bucket = bucketWord(key.hash, this.geometry.buckets);
+    let way = this.wayHolding(bucket);
+    if (way >= 0) {
+      this.counts.replaced++;
+      Atomics.store(words, bucket + WAYS + way, position + 1);
+      return;
+    }
+    way = this.wayToTake(bucket);
+    if (words[bucket + WAYS + way] !== 0) {
+      Atomics.store(words, bucket + WAYS + way, 0);
+      this.counts.displaced++;
+    } else this.counts.entries++;
+    words[bucket + way] = key.hash;
+    this.bytes[markByte(bucket, way)] = 0;
+    Atomics.store(words, bucket + WAYS + way, position + 1);
+  }
+
+  private wayHolding(bucket: number): number {
+    const { words, key, geometry } = this;
+    for (let way = 0; way < WAYS; way++) {
+      const stored = words[bucket + WAYS + way];
+      if (stored === 0 || words[bucket + way] !== key.hash) continue;
+      if (this.view.holds(placeOf(stored - 1, geometry), key, 0)) return way;
+    }
+    return -1;
+  }
+
+  /** A free slot, or the one whose entry is missed least: unused before used, then the oldest. */
+  private wayToTake(bucket: number): number {
+    const { words, bytes, geometry } = this;
+    let best = 0;
+    let least = Number.POSITIVE_INFINITY;
+    for (let way = 0; way < WAYS; way++) {
+      const stored = words[bucket + WAYS + way];
+      if (stored === 0) return way;
+      const used = bytes[markByte(bucket, way)] === 0 ? 0 : geometry.arenaUnits;
+      const worth = used + distance(stored - 1, this.tail, geometry.modulus);
+      if (worth >= least) continue;
+      best = way;
+      least = worth;
+    }
+    return best;
+  }
+
+  /** The load behind the store keeps the octets that are written next from being seen before the tail. */
+  private publishTail(): void {
+    Atomics.store(this.tailWord, 0, this.tail | 0);
+    Atomics.load(this.tailWord, 0);
+  }
+}

@@ -1,0 +1,178 @@
+import {
+  authenticData,
+  HEADER_BYTES,
+  isResponse,
+  isTruncated,
+  type Question,
+  questionCount,
+  Rcode,
+  readU16,
+} from '../../wire/index.ts';
+import { RecordWriter } from '../../wire/rewrite.ts';
+import { keyFlags, keyHash } from './key.ts';
+import {
+  ANSWER_COUNT_HALF,
+  AUTHENTIC_BYTE,
+  AUTHORITY_COUNT_HALF,
+  BODY_LENGTH_HALF,
+  CLASS_HALF,
+  CUT_COUNT_HALF,
+  ENTRY_HEADER_BYTES,
+  EXPIRES_WORD,
+  HASH_WORD,
+  KEY_FLAGS_BYTE,
+  NAME_LENGTH_BYTE,
+  RCODE_BYTE,
+  SIZE_WORD,
+  STORED_WORD,
+  TABLE_HALF,
+  TYPE_HALF,
+  UNIT_BYTES,
+} from './layout.ts';
+import { type NameKey, nameKeyOf, type ReplyRecords, readReplyRecords } from './reply-records.ts';
+import { type RecordSet, type Selection, selectRecords } from './select.ts';
+
+const EMPTY: Selection = { answers: [], authorities: [], conclusive: false };
+
+/** What was asked of the upstream. The question's hashes must be made with the seed that all readers use. */
+export interface EntryRequest {
+  readonly question: Question;
+  readonly dnssecOk: boolean;
+  readonly checkingDisabled: boolean;
+}
+
+/** Bounds that every record's TTL is held to before it is stored. */
+export interface TtlLimits {
+  readonly minTtlSeconds: number;
+  readonly maxTtlSeconds: number;
+}
+
+export const DEFAULT_TTL_LIMITS: TtlLimits = { minTtlSeconds: 0, maxTtlSeconds: 86_400 };
+
+export interface BuiltEntry {
+  /** For EntryReader and AnswerCache.store. */
+  readonly entry: Uint8Array;
+  /** The least TTL in it. */
+  readonly ttlSeconds: number;
+  /** Whether it may be stored: NOERROR or NXDOMAIN, with the answer or a SOA, and a TTL above 0. */
+  readonly cacheable: boolean;
+}
+
+/** The records as the writer has them, from `start` to its offset. */
+interface Body {
+  readonly start: number;
+  /** Where TTLs stand and RRsets end, counted from `start`. */
+  readonly ttlOffsets: number[];
+  readonly cuts: number[];
+  answerCount: number;
+  ttlSeconds: number;
+}
+
+const writer = new RecordWriter();
+
+/**
+ * Makes an entry of an upstream's reply m[0, length): only what answers the question (select.ts), with
+ * TTLs as RFC 2181 5.2 and 8 and RFC 2308 5 have them, within `limits`. An rcode other than NOERROR and
+ * NXDOMAIN gives an entry without records; an extended one becomes SERVFAIL.
+ * @param nowMs the process' clock; entries keep whole seconds of it.
+ * @returns null for a reply that no one should be given: malformed, truncated, to another question, or
+ *   with a chain of CNAMEs that goes round.
+ */
+export function buildEntry(
+  request: EntryRequest,
+  m: Uint8Array,
+  length: number,
+  nowMs: number,
+  limits: TtlLimits = DEFAULT_TTL_LIMITS,
+): BuiltEntry | null {
+  if (length < HEADER_BYTES || !isResponse(m) || isTruncated(m) || questionCount(m) !== 1) return null;
+  const { question } = request;
+  const name = nameKeyOf(question.name);
+  const reply = readReplyRecords(m, length);
+  if (reply === null || !asks(m, reply, name, question)) return null;
+  const isAnswer = reply.rcode === Rcode.NOERROR || reply.rcode === Rcode.NXDOMAIN;
+  const asked = {
+    name,
+    type: question.type,
+    qclass: question.qclass,
+    dnssecOk: request.dnssecOk,
+  };
+  const selection = isAnswer ? selectRecords(asked, reply, m, length) : EMPTY;
+  if (selection === null) return null;
+  writer.begin(question, m, length, reply.questionEnd);
+  const body = writeBody(selection, limits);
+  if (body === null) return null;
+  const rcode = reply.rcode > 15 ? Rcode.SERVFAIL : reply.rcode;
+  const entry = encode(request, rcode, m, body, nowMs);
+  return { entry, ttlSeconds: body.ttlSeconds, cacheable: selection.conclusive && body.ttlSeconds > 0 };
+}
+
+/** Whether the reply is to this question, whatever its case. */
+function asks(m: Uint8Array, reply: ReplyRecords, name: NameKey, question: Question): boolean {
+  const end = reply.questionEnd;
+  if (reply.question !== name || end !== HEADER_BYTES + name.length + 4) return false;
+  return readU16(m, end - 4) === question.type && readU16(m, end - 2) === question.qclass;
+}
+
+/** Writes the records behind the question. @returns null where one is malformed or they are over 64 KiB. */
+function writeBody(selection: Selection, limits: TtlLimits): Body | null {
+  const body: Body = {
+    start: writer.offset,
+    ttlOffsets: [],
+    cuts: [],
+    answerCount: 0,
+    ttlSeconds: limits.maxTtlSeconds,
+  };
+  for (const set of selection.answers) if (!writeSet(set, limits, body)) return null;
+  body.answerCount = body.ttlOffsets.length;
+  for (const set of selection.authorities) if (!writeSet(set, limits, body)) return null;
+  if (body.ttlOffsets.length === 0) body.ttlSeconds = 0;
+  // The last RRset ends with the body.
+  body.cuts.pop();
+  return body;
+}
+
+function writeSet(set: RecordSet, limits: TtlLimits, body: Body): boolean {
+  const ttlSeconds = Math.max(Math.min(set.ttlSeconds, limits.maxTtlSeconds), limits.minTtlSeconds);
+  body.ttlSeconds = Math.min(body.ttlSeconds, ttlSeconds);
+  for (const record of set.records) {
+    if (!writer.copy(record, ttlSeconds)) return false;
+    body.ttlOffsets.push(writer.ttlOffset - body.start);
+  }
+  body.cuts.push(writer.offset - body.start);
+  return true;
+}
+
+/** Puts the entry together (layout.ts). */
+function encode(request: EntryRequest, rcode: number, m: Uint8Array, body: Body, nowMs: number): Uint8Array {
+  const { question } = request;
+  const { bytes: nameBytes, length: nameLength } = question.name;
+  const { ttlOffsets, cuts, start, answerCount } = body;
+  const bodyLength = writer.offset - start;
+  const nameOffset = ENTRY_HEADER_BYTES + 2 * (ttlOffsets.length + cuts.length);
+  const units = Math.ceil((nameOffset + nameLength + bodyLength) / UNIT_BYTES);
+  const entry = new Uint8Array(units * UNIT_BYTES);
+  const words = new Uint32Array(entry.buffer);
+  const halves = new Uint16Array(entry.buffer);
+  const flags = keyFlags(request.dnssecOk, request.checkingDisabled);
+  const storedSeconds = Math.floor(nowMs / 1000);
+  words[SIZE_WORD] = units;
+  words[HASH_WORD] = keyHash(question.hashes[0], question.type, question.qclass, flags);
+  words[STORED_WORD] = storedSeconds;
+  words[EXPIRES_WORD] = storedSeconds + body.ttlSeconds;
+  halves[CLASS_HALF] = question.qclass;
+  halves[TYPE_HALF] = question.type;
+  entry[KEY_FLAGS_BYTE] = flags;
+  entry[RCODE_BYTE] = rcode;
+  entry[AUTHENTIC_BYTE] = authenticData(m) ? 1 : 0;
+  entry[NAME_LENGTH_BYTE] = nameLength;
+  halves[ANSWER_COUNT_HALF] = answerCount;
+  halves[AUTHORITY_COUNT_HALF] = ttlOffsets.length - answerCount;
+  halves[CUT_COUNT_HALF] = cuts.length;
+  halves[BODY_LENGTH_HALF] = bodyLength;
+  halves.set(ttlOffsets, TABLE_HALF);
+  halves.set(cuts, TABLE_HALF + ttlOffsets.length);
+  for (let i = 0; i < nameLength; i++) entry[nameOffset + i] = nameBytes[i];
+  entry.set(writer.bytes.subarray(start, writer.offset), nameOffset + nameLength);
+  return entry;
+}

@@ -1,0 +1,18 @@
+export { AnswerCache, type AnswerCacheOptions, type CacheStats } from './cache.ts';
+export {
+  type BuiltEntry,
+  buildEntry,
+  DEFAULT_TTL_LIMITS,
+  type EntryRequest,
+  type TtlLimits,
+} from './entry.ts';
+export {
+  DOES_NOT_FIT,
+  EntryReader,
+  EntryView,
+  OVERTAKEN,
+  renderEntry,
+  STALE_TTL_SECONDS,
+} from './entry-view.ts';
+export { CacheReader, CacheResult } from './reader.ts';
+export { type CacheShare, CacheSizeError } from './share.ts';

@@ -1,0 +1,44 @@
+import type { Question } from '../../wire/index.ts';
+
+const DNSSEC_OK = 1;
+const CHECKING_DISABLED = 2;
+
+/** DO and CD, as they stand in the key. */
+export function keyFlags(dnssecOk: boolean, checkingDisabled: boolean): number {
+  return (dnssecOk ? DNSSEC_OK : 0) | (checkingDisabled ? CHECKING_DISABLED : 0);
+}
+
+/**
+ * The hash of a key, unsigned: the keyed hash of the name (question.hashes; the same seed in all threads)
+ * with the rest mixed in.
+ */
+export function keyHash(nameHash: number, type: number, qclass: number, flags: number): number {
+  let h = nameHash ^ Math.imul((type << 16) | qclass, 0x9e3779b1) ^ Math.imul(flags, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
+  h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** What an answer is found by. Made once and filled again. */
+export class EntryKey {
+  hash = 0;
+  /** The name in lower-cased wire form: nameBytes[nameOffset, nameOffset + nameLength). */
+  nameBytes: Uint8Array = new Uint8Array(0);
+  nameOffset = 0;
+  nameLength = 0;
+  type = 0;
+  qclass = 0;
+  flags = 0;
+
+  /** The question's key, or that of its name's suffix from this label on. */
+  set(question: Question, label: number, flags: number): void {
+    const name = question.name;
+    this.nameBytes = name.bytes;
+    this.nameOffset = name.labelOffsets[label];
+    this.nameLength = name.length - this.nameOffset;
+    this.type = question.type;
+    this.qclass = question.qclass;
+    this.flags = flags;
+    this.hash = keyHash(question.hashes[label], question.type, question.qclass, flags);
+  }
+}

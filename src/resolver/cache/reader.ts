@@ -1,0 +1,89 @@
+import type { Question } from '../../wire/index.ts';
+import { EntryView, OVERTAKEN } from './entry-view.ts';
+import { EntryKey, keyFlags } from './key.ts';
+import {
+  bucketWord,
+  type CacheShare,
+  distance,
+  type Geometry,
+  geometryOf,
+  markByte,
+  placeOf,
+  TAIL_WORD,
+  WAYS,
+} from './share.ts';
+
+/** What find found. Stale: expired, but not longer ago than the cache's staleSeconds (RFC 8767). */
+export const CacheResult = { Miss: 0, Fresh: 1, Stale: 2 } as const;
+export type CacheResult = (typeof CacheResult)[keyof typeof CacheResult];
+
+/**
+ * Finds answers in a cache that another thread, or this one, fills: without locks and without allocation.
+ * Each thread has a reader of its own.
+ *
+ * How a reader knows that what it copied was whole: the writer moves the tail past an entry before it
+ * overwrites the first octet of it, and the reader looks at the tail after it has copied the last. So
+ * rcode, counts and TTL of a found entry hold only if render did not return OVERTAKEN.
+ */
+export class CacheReader extends EntryView {
+  private readonly geometry: Geometry;
+  private readonly tail: Int32Array;
+  /** Stored to, never read: what stands before an atomic store stays before it, on ARM too. */
+  private readonly fence = new Int32Array(new SharedArrayBuffer(4));
+  private readonly key = new EntryKey();
+  private position = 0;
+
+  constructor(share: CacheShare) {
+    super(share.buffer);
+    this.geometry = geometryOf(share);
+    this.tail = new Int32Array(share.buffer, TAIL_WORD * 4, 1);
+  }
+
+  /** Looks an answer up and opens it for render. */
+  find(question: Question, dnssecOk: boolean, checkingDisabled: boolean, nowSeconds: number): CacheResult {
+    this.key.set(question, 0, keyFlags(dnssecOk, checkingDisabled));
+    if (!this.locate(nowSeconds)) return CacheResult.Miss;
+    if (this.ttlSeconds > 0) return CacheResult.Fresh;
+    if (nowSeconds - this.expiresSeconds >= this.geometry.staleSeconds) return CacheResult.Miss;
+    this.stale = true;
+    return CacheResult.Stale;
+  }
+
+  override render(out: Uint8Array, outOffset: number, maxLength: number, nowSeconds: number): number {
+    const end = super.render(out, outOffset, maxLength, nowSeconds);
+    return end < 0 || this.isWhole() ? end : OVERTAKEN;
+  }
+
+  override renderTruncated(
+    out: Uint8Array,
+    outOffset: number,
+    maxLength: number,
+    nowSeconds: number,
+  ): number {
+    const end = super.renderTruncated(out, outOffset, maxLength, nowSeconds);
+    return end < 0 || this.isWhole() ? end : OVERTAKEN;
+  }
+
+  /** Opens the entry with this.key and marks it as used. */
+  private locate(nowSeconds: number): boolean {
+    const { geometry, words, bytes, key } = this;
+    const bucket = bucketWord(key.hash, geometry.buckets);
+    for (let way = 0; way < WAYS; way++) {
+      if (words[bucket + way] !== key.hash) continue;
+      const stored = words[bucket + WAYS + way];
+      if (stored === 0 || !this.holds(placeOf(stored - 1, geometry), key, nowSeconds)) continue;
+      this.position = stored - 1;
+      // Written only when it is new: the line then stays shared among the threads' caches.
+      const mark = markByte(bucket, way);
+      if (bytes[mark] === 0) bytes[mark] = 1;
+      return true;
+    }
+    return false;
+  }
+
+  private isWhole(): boolean {
+    Atomics.store(this.fence, 0, 0);
+    const tail = Atomics.load(this.tail, 0) >>> 0;
+    return distance(this.position, tail, this.geometry.modulus) < this.geometry.arenaUnits;
+  }
+}

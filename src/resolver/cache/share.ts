@@ -1,0 +1,111 @@
+import { UNIT_BYTES } from './layout.ts';
+
+/**
+ * The cache's memory:
+ *
+ *     octet 0    geometry, written once
+ *           64   the tail: position of the oldest entry that is whole
+ *          128   the index: buckets of 64 octets
+ *                the arena: entries (layout.ts), one behind the other, round and round
+ *
+ * A **position** is where in the arena an entry starts, counted in units of 8 octets and without going
+ * back to zero at the arena's end, so that a place in the arena has another position each time round. It
+ * does start over at `modulus`, the last multiple of the arena's size that a u32 holds with one to spare:
+ * position % arenaUnits is the place at all times, and (a - b) modulo `modulus` is the distance between
+ * two positions, given that they lie less than 32 GiB of writing apart. Entries live from tail to head,
+ * which are never more than arenaUnits apart; so a position lives if its distance from the tail is below
+ * arenaUnits.
+ *
+ * A **bucket** is one cache line: 7 hashes, 7 positions plus one (0: a free slot) and 7 marks of use. The
+ * marks are the one thing that readers write; they lie here and not in the arena, where a reader that
+ * came late would write into the middle of a newer entry.
+ */
+export const WAYS = 7;
+const BUCKET_WORDS = 16;
+const BUCKET_BYTES = BUCKET_WORDS * 4;
+/** Octets of the whole for each bucket: a slot for each 64 octets of the arena; the least entries have about 72. */
+const BYTES_PER_BUCKET = 512;
+const CONTROL_BYTES = 128;
+
+const VERSION = 1;
+const VERSION_WORD = 0;
+const BUCKETS_WORD = 1;
+const ARENA_UNITS_WORD = 2;
+const STALE_WORD = 3;
+export const TAIL_WORD = 16;
+export const INDEX_WORD = CONTROL_BYTES / 4;
+
+export const MIN_CACHE_BYTES = 64 * 1024;
+export const MAX_CACHE_BYTES = 4 * 1024 ** 3;
+
+/** A size that no cache can have; the configuration has been checked before. */
+export class CacheSizeError extends RangeError {
+  readonly code = 'CACHE_SIZE';
+  constructor(bytes: number) {
+    super(`cache of ${bytes} bytes: expected ${MIN_CACHE_BYTES} to ${MAX_CACHE_BYTES}`);
+  }
+}
+
+/** What a thread needs to read the cache; can be posted to it. */
+export interface CacheShare {
+  readonly buffer: SharedArrayBuffer;
+}
+
+/** Where things lie in a share, derived from its geometry. */
+export interface Geometry {
+  readonly buckets: number;
+  readonly arenaUnits: number;
+  readonly arenaOffset: number;
+  readonly modulus: number;
+  readonly staleSeconds: number;
+}
+
+/** Makes the memory; the system gives its pages only as they are written. */
+export function createShare(bytes: number, staleSeconds: number): CacheShare {
+  if (!Number.isInteger(bytes) || bytes < MIN_CACHE_BYTES || bytes > MAX_CACHE_BYTES) {
+    throw new CacheSizeError(bytes);
+  }
+  const buckets = Math.floor((bytes - CONTROL_BYTES) / BYTES_PER_BUCKET);
+  const arenaUnits = Math.floor((bytes - CONTROL_BYTES - buckets * BUCKET_BYTES) / UNIT_BYTES);
+  const buffer = new SharedArrayBuffer(CONTROL_BYTES + buckets * BUCKET_BYTES + arenaUnits * UNIT_BYTES);
+  const words = new Uint32Array(buffer);
+  words[VERSION_WORD] = VERSION;
+  words[BUCKETS_WORD] = buckets;
+  words[ARENA_UNITS_WORD] = arenaUnits;
+  words[STALE_WORD] = staleSeconds;
+  return { buffer };
+}
+
+export function geometryOf(share: CacheShare): Geometry {
+  const words = new Uint32Array(share.buffer, 0, INDEX_WORD);
+  if (words[VERSION_WORD] !== VERSION) throw new TypeError('not a share of this cache');
+  const buckets = words[BUCKETS_WORD];
+  const arenaUnits = words[ARENA_UNITS_WORD];
+  return {
+    buckets,
+    arenaUnits,
+    arenaOffset: CONTROL_BYTES + buckets * BUCKET_BYTES,
+    modulus: Math.floor(0xfffffffe / arenaUnits) * arenaUnits,
+    staleSeconds: words[STALE_WORD],
+  };
+}
+
+/** The first word of the bucket that a hash belongs to: the hash's upper bits choose it. */
+export function bucketWord(hash: number, buckets: number): number {
+  return INDEX_WORD + Math.floor((hash * buckets) / 0x100000000) * BUCKET_WORDS;
+}
+
+/** The octet that marks a slot as used since its entry was written. */
+export function markByte(bucket: number, way: number): number {
+  return (bucket + 2 * WAYS) * 4 + way;
+}
+
+/** The octet at which the entry of this position starts. */
+export function placeOf(position: number, geometry: Geometry): number {
+  return geometry.arenaOffset + (position % geometry.arenaUnits) * UNIT_BYTES;
+}
+
+/** Units from position b on to position a. */
+export function distance(a: number, b: number, modulus: number): number {
+  return a >= b ? a - b : a - b + modulus;
+}
