@@ -49,13 +49,9 @@ function transportWarnings({ roles, dns }: FileConfig): string[] {
 }
 
 function regionWarnings({ regions }: FileConfig, open: readonly Listener[]): string[] {
+  if (!open.some(({ key }) => key.startsWith('dns.'))) return [];
   const warnings: string[] = [];
-  const isShared = open.some(({ key }) => key.startsWith('dns.'));
   for (const [region, { relays }] of Object.entries(regions)) {
-    if (relays.every(({ weight }) => weight === 0)) {
-      warnings.push(`regions.${region}.relays: all have weight 0: the region has nothing to give`);
-    }
-    if (!isShared) continue;
     for (const [index, relay] of relays.entries()) {
       for (const address of [relay.address, relay.address6]) {
         const scope = address === null ? 'public' : scopeOf(parseAddress(address)!);

@@ -1,0 +1,41 @@
+import { writeSync } from 'node:fs';
+import type { Io } from './command.ts';
+import { crash, installCrashHandlers } from './crash.ts';
+import { run } from './run.ts';
+
+const EXIT_BROKEN_PIPE = 141;
+
+/** The process's whole run: command line in, exit code out. */
+export async function main(): Promise<void> {
+  installCrashHandlers();
+  try {
+    process.exit(await run(process.argv.slice(2), processIo()));
+  } catch (error) {
+    crash(error);
+  }
+}
+
+function processIo(): Io {
+  return {
+    out: (text) => write(1, text),
+    err: (text) => write(2, text),
+    cwd: process.cwd(),
+    env: process.env,
+  };
+}
+
+/** Written at once, so that nothing is lost when the process exits. A reader that went away ends it quietly. */
+function write(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text.endsWith('\n') ? text : `${text}\n`);
+  let offset = 0;
+  while (offset < bytes.length) {
+    try {
+      offset += writeSync(descriptor, bytes, offset);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') process.exit(EXIT_BROKEN_PIPE);
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}

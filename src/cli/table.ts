@@ -1,0 +1,29 @@
+import type { Command } from './command.ts';
+
+/** A command as the list shows it; its file is loaded when it is asked for. */
+export interface TableEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** What runs where the first argument names no command. */
+export const DEFAULT_COMMAND = 'serve';
+
+export const COMMANDS: readonly TableEntry[] = [
+  {
+    name: 'serve',
+    summary: 'run the roles of the configuration (the default)',
+    load: async () => (await import('./serve.ts')).command,
+  },
+  {
+    name: 'check-config',
+    summary: 'check a configuration and its catalogue, and sum them up',
+    load: async () => (await import('./check-config.ts')).command,
+  },
+  {
+    name: 'import-domains',
+    summary: 'turn a v2fly domain list into a catalogue file',
+    load: async () => (await import('./import-domains.ts')).command,
+  },
+];
