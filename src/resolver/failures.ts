@@ -1,0 +1,57 @@
+import { LRUCache } from 'lru-cache';
+import type { ResolveFailure } from './request.ts';
+
+interface RememberedFailure {
+  readonly failure: ResolveFailure;
+  /** How often in a row. */
+  readonly times: number;
+  readonly untilMs: number;
+  readonly forMs: number;
+}
+
+export interface FailureOptions {
+  readonly now: () => number;
+  readonly minMs: number;
+  readonly maxMs: number;
+  /** The most questions remembered; the least recently asked is forgotten first. */
+  readonly capacity: number;
+}
+
+/**
+ * Questions that could not be resolved, and until when they are not tried again (RFC 9520 3.2): first
+ * minMs, then twice as long for each failure that follows, up to maxMs.
+ */
+export class FailureCache {
+  private readonly entries: LRUCache<string, RememberedFailure>;
+  private readonly options: FailureOptions;
+
+  constructor(options: FailureOptions) {
+    this.options = options;
+    this.entries = new LRUCache({ max: options.capacity });
+  }
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** The failure to answer with, or undefined if the question may be tried. */
+  find(key: string): ResolveFailure | undefined {
+    const entry = this.entries.get(key);
+    return entry !== undefined && this.options.now() < entry.untilMs ? entry.failure : undefined;
+  }
+
+  record(key: string, failure: ResolveFailure): void {
+    const { minMs, maxMs } = this.options;
+    const nowMs = this.options.now();
+    const before = this.entries.peek(key);
+    // A failure that ended long ago says nothing about this one.
+    const inARow = before !== undefined && nowMs < before.untilMs + Math.max(before.forMs, minMs * 10);
+    const times = inARow ? before.times + 1 : 1;
+    const forMs = Math.min(maxMs, minMs * 2 ** Math.min(times - 1, 30));
+    this.entries.set(key, { failure, times, forMs, untilMs: nowMs + forMs });
+  }
+
+  forget(key: string): void {
+    if (this.entries.size > 0) this.entries.delete(key);
+  }
+}

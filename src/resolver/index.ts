@@ -1,0 +1,15 @@
+export * from './cache/index.ts';
+export { ResolverCounters } from './counters.ts';
+export type { UpstreamStatus } from './endpoint.ts';
+export { NoSystemUpstreamError, UpstreamUrlError } from './errors.ts';
+export type { FillRandom } from './random.ts';
+export type { Resolved, ResolvedEntry, ResolveFailure, ResolveRequest } from './request.ts';
+export { type AnswerStore, Resolver, type ResolverLimits, type ResolverOptions } from './resolver.ts';
+export {
+  type LocalListener,
+  readSystemUpstreams,
+  type SystemOptions,
+  type SystemUpstreams,
+} from './system.ts';
+export { DEFAULT_TIMEOUTS, type ResolverTimeouts } from './timeouts.ts';
+export { parseUpstream, type UpstreamConfig, type UpstreamScheme } from './upstream/url.ts';

@@ -1,0 +1,60 @@
+import { HEADER_BYTES, MAX_QUERY_BYTES, setAuthenticData, writeQuery } from '../wire/index.ts';
+import type { RandomSource } from './random.ts';
+import type { ResolveRequest } from './request.ts';
+
+/** What we announce to upstreams: fits an IPv6 link's least MTU with headers to spare. */
+export const UPSTREAM_UDP_SIZE = 1232;
+
+/** A query as sent to an upstream, but for its ID, which belongs to the socket that it leaves by. */
+export interface UpstreamQuery {
+  readonly bytes: Uint8Array;
+  /** Offset behind the question. */
+  readonly questionEnd: number;
+  readonly hasEdns: boolean;
+}
+
+/**
+ * Writes a query afresh, so that nothing of the client's goes with it, ECS and cookies least of all: RD=1,
+ * CD and DO as asked, and AD=1, which asks for the AD bit in the reply without asking for signatures
+ * (RFC 6840 5.7); who answers the client leaves AD out again if it asked for neither AD nor DO (5.8).
+ *
+ * @param mixCase whether the name's letters get a random case (draft-vixie-dnsext-dns0x20).
+ */
+export function buildQuery(
+  request: ResolveRequest,
+  withEdns: boolean,
+  mixCase: boolean,
+  random: RandomSource,
+): UpstreamQuery {
+  const buffer = new Uint8Array(MAX_QUERY_BYTES);
+  const length = writeQuery(buffer, {
+    id: 0,
+    name: request.name,
+    nameLength: request.nameLength,
+    type: request.type,
+    qclass: request.qclass,
+    checkingDisabled: request.checkingDisabled,
+    udpSize: withEdns ? UPSTREAM_UDP_SIZE : null,
+    dnssecOk: request.dnssecOk,
+  });
+  setAuthenticData(buffer);
+  const nameEnd = HEADER_BYTES + request.nameLength;
+  if (mixCase) mixLetters(buffer, HEADER_BYTES, nameEnd, random);
+  return { bytes: buffer.subarray(0, length), questionEnd: nameEnd + 4, hasEdns: withEdns };
+}
+
+/** Length octets are below 64 and so are never taken for letters. */
+function mixLetters(bytes: Uint8Array, from: number, to: number, random: RandomSource): void {
+  let bits = 0;
+  let left = 0;
+  for (let at = from; at < to; at++) {
+    if (bytes[at] < 0x61 || bytes[at] > 0x7a) continue;
+    if (left === 0) {
+      bits = random.byte();
+      left = 8;
+    }
+    if (bits & 1) bytes[at] &= 0xdf;
+    bits >>>= 1;
+    left--;
+  }
+}

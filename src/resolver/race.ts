@@ -1,0 +1,256 @@
+import type { Answer, ReadReply } from './answer.ts';
+import { Attempt, type AttemptFault, type AttemptOwner, type AttemptParts } from './attempt.ts';
+import { type Endpoint, orderEndpoints } from './endpoint.ts';
+import type { ResolveRequest } from './request.ts';
+import type { ResolverTimeouts } from './timeouts.ts';
+
+/** RFC 9520 3.1: a question goes to one server over one transport three times at most. */
+const MAX_TRIES_PER_ENDPOINT = 3;
+/** However many upstreams there are. */
+const MAX_TRIES = 8;
+
+/** How a question ended. */
+export type Outcome =
+  | { readonly kind: 'answered'; readonly answer: Answer }
+  /** All that replied have no answer; the last one's rcode. */
+  | { readonly kind: 'declined'; readonly rcode: number }
+  /** Nobody replied. */
+  | { readonly kind: 'failed'; readonly unreachable: boolean }
+  /** There was no room to ask, or the resolver closes: this says nothing about the question. */
+  | { readonly kind: 'busy' };
+
+export interface RaceParts extends AttemptParts {
+  readonly endpoints: readonly Endpoint[];
+  readonly timeouts: ResolverTimeouts;
+}
+
+/**
+ * One question on its way: the best upstream is asked; when it declines, fails or is slower than it uses to
+ * be, the next one; whoever answers first ends it. Those asked before are still listened to.
+ */
+export class Race implements AttemptOwner {
+  private readonly parts: RaceParts;
+  private readonly request: ResolveRequest;
+  private readonly read: ReadReply;
+  private readonly onSettled: (outcome: Outcome) => void;
+  /** Called when nothing of the race is left, its probe included. */
+  private readonly onDone: (race: Race) => void;
+  private readonly order: readonly Endpoint[];
+  private readonly startedMs: number;
+  private readonly triesLeft: number[];
+  private readonly attempts: Attempt[] = [];
+  private probe: Attempt | null = null;
+  private readonly maxTries: number;
+  private readonly overallMs: number;
+  private timer: NodeJS.Timeout | undefined;
+  private settled = false;
+  private lastRcode = -1;
+  private unreachable = false;
+  private faulted = false;
+  private readonly decliners: Endpoint[] = [];
+  private nextIndex = 0;
+
+  constructor(
+    parts: RaceParts,
+    request: ResolveRequest,
+    read: ReadReply,
+    onSettled: (outcome: Outcome) => void,
+    onDone: (race: Race) => void,
+  ) {
+    this.parts = parts;
+    this.request = request;
+    this.read = read;
+    this.onSettled = onSettled;
+    this.onDone = onDone;
+    this.startedMs = parts.now();
+    this.order = orderEndpoints(parts.endpoints, this.startedMs);
+    // Where all are dead, a question is only to find out whether one is back: fewer tries, an early end.
+    const outage = this.order.every((endpoint) => endpoint.health.dead);
+    this.triesLeft = this.order.map(() => (outage ? 1 : MAX_TRIES_PER_ENDPOINT));
+    const tries = outage ? this.order.length : Math.max(MAX_TRIES_PER_ENDPOINT, this.order.length);
+    this.maxTries = Math.min(tries, MAX_TRIES);
+    this.overallMs = outage ? parts.timeouts.tryMs : parts.timeouts.overallMs;
+  }
+
+  start(): void {
+    this.sendProbe();
+    this.next();
+  }
+
+  /** Ends it at once. */
+  abort(): void {
+    for (const attempt of this.attempts) attempt.cancel();
+    this.probe?.cancel();
+    this.probe = null;
+    if (!this.settled) this.finish({ kind: 'busy' });
+    clearTimeout(this.timer);
+    this.onDone(this);
+  }
+
+  answered(attempt: Attempt, answer: Answer): void {
+    attempt.endpoint.health.useful(true);
+    if (attempt === this.probe) this.probe = null;
+    if (!this.settled) this.settle({ kind: 'answered', answer }, attempt.endpoint);
+    else this.doneIfOver();
+  }
+
+  declined(attempt: Attempt, rcode: number): void {
+    if (this.endOfProbe(attempt)) return;
+    this.lastRcode = rcode;
+    // It has said what it has to say.
+    this.triesLeft[this.order.indexOf(attempt.endpoint)] = 0;
+    this.decliners.push(attempt.endpoint);
+    this.advance();
+  }
+
+  failed(attempt: Attempt, fault: AttemptFault): void {
+    if (this.endOfProbe(attempt)) return;
+    if (fault !== 'busy') this.faulted = true;
+    if (fault === 'unreachable') this.unreachable = true;
+    this.advance();
+  }
+
+  resent(attempt: Attempt): void {
+    if (attempt === this.attempts.at(-1)) this.arm(attempt.endpoint);
+  }
+
+  /** An attempt ended without an answer. */
+  private advance(): void {
+    if (this.settled) return;
+    if (this.hasUntried()) {
+      this.next();
+      return;
+    }
+    const waiting = this.attempts.findLast((attempt) => !attempt.over);
+    // Where one has declined, those that are silent get one more moment, not all the time there is.
+    if (waiting !== undefined && this.lastRcode >= 0) {
+      this.setTimer(waiting.endpoint.health.patienceMs(0), () => this.giveUp());
+      return;
+    }
+    // The same upstream is given a moment before it is asked again; the timer is running.
+    if (waiting === undefined && !this.canTry()) this.giveUp();
+  }
+
+  private hasUntried(): boolean {
+    return this.attempts.length < this.maxTries && this.nextIndex < this.order.length;
+  }
+
+  private canTry(): boolean {
+    if (this.lastRcode >= 0) return this.hasUntried();
+    return this.attempts.length < this.maxTries && this.triesLeft.some((left) => left > 0);
+  }
+
+  /** Asks the next upstream, in turns. */
+  private next(): void {
+    if (!this.canTry()) {
+      this.waitForTheLast();
+      return;
+    }
+    while (this.triesLeft[this.nextIndex % this.order.length] === 0) this.nextIndex++;
+    const index = this.nextIndex++ % this.order.length;
+    const endpoint = this.order[index];
+    this.triesLeft[index]--;
+    if (this.attempts.length > 0) this.parts.counters.retries++;
+    const attempt = new Attempt(endpoint, this.request, this.read, this, this.parts);
+    this.attempts.push(attempt);
+    // Before it starts: it may fail at once and lead on to the next.
+    this.arm(endpoint);
+    attempt.start();
+  }
+
+  private arm(endpoint: Endpoint): void {
+    const round = Math.floor((this.attempts.length - 1) / this.order.length);
+    this.setTimer(endpoint.health.patienceMs(round), () => this.next());
+  }
+
+  private waitForTheLast(): void {
+    if (this.attempts.every((attempt) => attempt.over)) this.giveUp();
+    else this.setTimer(this.overallMs, () => this.giveUp());
+  }
+
+  /** Runs `then` after waitMs, but ends the race when its time is over before that. */
+  private setTimer(waitMs: number, then: () => void): void {
+    clearTimeout(this.timer);
+    const leftMs = this.startedMs + this.overallMs - this.parts.now();
+    if (leftMs <= waitMs) this.timer = setTimeout(() => this.giveUp(), Math.max(0, leftMs));
+    else this.timer = setTimeout(then, waitMs);
+  }
+
+  private giveUp(): void {
+    if (this.settled) return;
+    const waiting = this.attempts.some((attempt) => !attempt.over);
+    if (this.lastRcode >= 0) this.settle({ kind: 'declined', rcode: this.lastRcode }, null);
+    else if (this.faulted || waiting) {
+      this.settle({ kind: 'failed', unreachable: this.unreachable && !waiting }, null);
+    } else this.settle({ kind: 'busy' }, null);
+  }
+
+  private settle(outcome: Outcome, winner: Endpoint | null): void {
+    const nowMs = this.parts.now();
+    for (const attempt of this.attempts) {
+      if (attempt.over) continue;
+      attempt.cancel();
+      this.judgeUnheard(attempt, winner, nowMs);
+    }
+    if (winner !== null) this.judgeDeclined(winner);
+    this.finish(outcome);
+    this.doneIfOver();
+  }
+
+  private finish(outcome: Outcome): void {
+    this.settled = true;
+    clearTimeout(this.timer);
+    this.onSettled(outcome);
+  }
+
+  /** Silence counts against an upstream if another one answered, or if it lasted. */
+  private judgeUnheard(attempt: Attempt, winner: Endpoint | null, nowMs: number): void {
+    const { health } = attempt.endpoint;
+    const silentMs = nowMs - attempt.sentMs;
+    const outrun = winner !== null && winner !== attempt.endpoint && attempt !== this.attempts.at(-1);
+    if (outrun || silentMs >= this.parts.timeouts.tryMs) health.failed(nowMs, attempt.sentMs);
+  }
+
+  private judgeDeclined(winner: Endpoint): void {
+    for (const endpoint of this.decliners) {
+      if (endpoint !== winner) endpoint.health.useful(false);
+    }
+  }
+
+  /** Sends the question along to an upstream that had failed, if another one can be relied on meanwhile. */
+  private sendProbe(): void {
+    if (this.order.length === 1 || !this.order[0].health.healthy) return;
+    const endpoint = this.order.find(({ health }) => health.probeDue(this.startedMs));
+    if (endpoint === undefined) return;
+    endpoint.health.probing(this.startedMs);
+    this.parts.counters.probes++;
+    this.probe = new Attempt(endpoint, this.request, this.read, this, this.parts);
+    this.probe.start();
+  }
+
+  private endOfProbe(attempt: Attempt): boolean {
+    if (attempt !== this.probe) return false;
+    this.probe = null;
+    if (this.settled) this.doneIfOver();
+    return true;
+  }
+
+  private doneIfOver(): void {
+    clearTimeout(this.timer);
+    const probe = this.probe;
+    if (probe === null) {
+      this.onDone(this);
+      return;
+    }
+    const leftMs = probe.sentMs + this.parts.timeouts.tryMs - this.parts.now();
+    this.timer = setTimeout(() => this.expireProbe(probe), Math.max(0, leftMs));
+    this.timer.unref();
+  }
+
+  private expireProbe(probe: Attempt): void {
+    probe.cancel();
+    this.probe = null;
+    probe.endpoint.health.failed(this.parts.now(), probe.sentMs);
+    this.onDone(this);
+  }
+}

@@ -1,0 +1,44 @@
+/** Fills all of `bytes` with unpredictable bytes, as crypto.randomFillSync does. */
+export type FillRandom = (bytes: Uint8Array) => void;
+
+const BLOCK_BYTES = 4096;
+
+/**
+ * Unpredictable numbers, drawn from the system by the block: one call into it for each ID, port and letter
+ * would cost more than the query.
+ */
+export class RandomSource {
+  private readonly block = new Uint8Array(BLOCK_BYTES);
+  private readonly fill: FillRandom;
+  private used = BLOCK_BYTES;
+
+  constructor(fill: FillRandom) {
+    this.fill = fill;
+  }
+
+  byte(): number {
+    if (this.used === BLOCK_BYTES) {
+      this.fill(this.block);
+      this.used = 0;
+    }
+    const value = this.block[this.used];
+    // What was given out is not left in memory for a later reader.
+    this.block[this.used++] = 0;
+    return value;
+  }
+
+  /** 0 to 65,535. */
+  u16(): number {
+    return (this.byte() << 8) | this.byte();
+  }
+
+  /** An index below `count`, which is at most 65,536; the bias is below count / 2^24. */
+  below(count: number): number {
+    return Math.floor((((this.u16() << 8) | this.byte()) / 0x1000000) * count);
+  }
+
+  /** `value` made up to a tenth longer or shorter, so that timers of many questions do not meet. */
+  jitter(value: number): number {
+    return value * (0.9 + (this.u16() / 0xffff) * 0.2);
+  }
+}

@@ -1,0 +1,98 @@
+import {
+  additionalCount,
+  answerCount,
+  authorityCount,
+  HEADER_BYTES,
+  isAuthoritative,
+  isResponse,
+  lowerCase,
+  opcode,
+  questionCount,
+  Rcode,
+  RecordCursor,
+  RecordType,
+  rcode,
+  recursionAvailable,
+} from '../wire/index.ts';
+import type { UpstreamQuery } from './query.ts';
+
+/** How a message stands to the query that it has the ID of. */
+export const Match = {
+  /** Not a reply to this question. */
+  NONE: 0,
+  EXACT: 1,
+  /** The question, but in another case than it was asked in (0x20). */
+  CASE_DIFFERS: 2,
+  /** FORMERR or NOTIMP with a header alone, as servers send that could not read the query. */
+  HEADER_ONLY: 3,
+} as const;
+
+/** Compares the question that a reply echoes with the one that was asked: name, type and class (RFC 5452 9.1). */
+export function matchReply(m: Uint8Array, length: number, query: UpstreamQuery): number {
+  if (length < HEADER_BYTES || !isResponse(m) || opcode(m) !== 0) return Match.NONE;
+  if (questionCount(m) === 0) {
+    const code = rcode(m);
+    const couldNotRead = code === Rcode.FORMERR || code === Rcode.NOTIMP;
+    return couldNotRead && length === HEADER_BYTES ? Match.HEADER_ONLY : Match.NONE;
+  }
+  if (questionCount(m) !== 1) return Match.NONE;
+  return compareQuestion(m, length, query);
+}
+
+/** Whether the message is about the question of `query`, whatever its ID: what a forger sends who guesses IDs. */
+export function concernsQuestion(m: Uint8Array, length: number, query: UpstreamQuery): boolean {
+  return compareQuestion(m, length, query) !== Match.NONE;
+}
+
+function compareQuestion(m: Uint8Array, length: number, query: UpstreamQuery): number {
+  const end = query.questionEnd;
+  if (length < end) return Match.NONE;
+  const asked = query.bytes;
+  const nameEnd = end - 4;
+  let match: number = Match.EXACT;
+  for (let at = HEADER_BYTES; at < nameEnd; at++) {
+    if (m[at] === asked[at]) continue;
+    if (lowerCase(m[at]) !== lowerCase(asked[at])) return Match.NONE;
+    match = Match.CASE_DIFFERS;
+  }
+  for (let at = nameEnd; at < end; at++) {
+    if (m[at] !== asked[at]) return Match.NONE;
+  }
+  return match;
+}
+
+/** Walks the records of a reply and says what they amount to. Made once and filled again. */
+export class ReplySurvey {
+  private readonly cursor = new RecordCursor();
+  hasOpt = false;
+  /** All twelve bits of it (RFC 6891 6.1.3). */
+  rcode = 0;
+  /** A referral instead of an answer: the server does not recurse for us. */
+  lame = false;
+
+  /** @returns false where a record is malformed. `offset` is the end of the question. */
+  read(m: Uint8Array, length: number, offset: number): boolean {
+    this.hasOpt = false;
+    this.rcode = rcode(m);
+    const inAnswerAndAuthority = answerCount(m) + authorityCount(m);
+    const count = inAnswerAndAuthority + additionalCount(m);
+    const cursor = this.cursor;
+    cursor.begin(m, length, offset);
+    let hasSoa = false;
+    for (let i = 0; i < count; i++) {
+      if (!cursor.next()) return false;
+      if (cursor.type === RecordType.SOA) hasSoa = true;
+      if (cursor.type !== RecordType.OPT) continue;
+      if (this.hasOpt || i < inAnswerAndAuthority) return false;
+      this.hasOpt = true;
+      this.rcode |= m[cursor.ttlOffset] << 4;
+    }
+    this.lame =
+      this.rcode === Rcode.NOERROR &&
+      answerCount(m) === 0 &&
+      !hasSoa &&
+      !recursionAvailable(m) &&
+      !isAuthoritative(m);
+    return true;
+  }
+}

@@ -1,0 +1,49 @@
+/** A question to resolve, as the listeners hand it over. */
+export interface ResolveRequest {
+  /** Lower-cased wire form in [0, nameLength), the root's octet included. Copied when it is kept. */
+  readonly name: Uint8Array;
+  readonly nameLength: number;
+  readonly type: number;
+  readonly qclass: number;
+  /** DO (RFC 3225) and CD (RFC 4035 3.2.2) as asked: answers to them are not the same. */
+  readonly dnssecOk: boolean;
+  readonly checkingDisabled: boolean;
+}
+
+/** An answer, as bytes of the cache's entry format. */
+export interface ResolvedEntry {
+  readonly entry: Uint8Array;
+  /** Whether it was known already; else an upstream was asked for it. */
+  readonly cached: boolean;
+}
+
+/** No answer. */
+export interface ResolveFailure {
+  readonly entry: null;
+  /** SERVFAIL where nothing was heard; else what the last upstream said. */
+  readonly rcode: number;
+  /** RFC 8914: 22 where no upstream answered, 23 where the network refused; ExtendedError.NONE else. */
+  readonly extendedError: number;
+}
+
+export type Resolved = ResolvedEntry | ResolveFailure;
+
+/** A request that stays as it is when the caller's buffer is used again. */
+export function keepRequest(request: ResolveRequest): ResolveRequest {
+  return {
+    name: request.name.slice(0, request.nameLength),
+    nameLength: request.nameLength,
+    type: request.type,
+    qclass: request.qclass,
+    dnssecOk: request.dnssecOk,
+    checkingDisabled: request.checkingDisabled,
+  };
+}
+
+/** The same string for the same question and flags, another for any other. */
+export function requestKey(request: ResolveRequest): string {
+  const { name, nameLength } = request;
+  const text = Buffer.from(name.buffer, name.byteOffset, nameLength).toString('latin1');
+  const flags = (request.dnssecOk ? 1 : 0) | (request.checkingDisabled ? 2 : 0);
+  return text + String.fromCharCode(request.type, request.qclass, flags);
+}

@@ -1,0 +1,218 @@
+import { LRUCache } from 'lru-cache';
+import { ExtendedError, hashSuffixes, Question, Rcode, readName } from '../wire/index.ts';
+import type { Answer } from './answer.ts';
+import { buildEntry, type EntryRequest, type TtlLimits } from './cache/entry.ts';
+import { ResolverCounters } from './counters.ts';
+import type { UpstreamStatus } from './endpoint.ts';
+import { FailureCache } from './failures.ts';
+import { Forwarder } from './forwarder.ts';
+import { Pending } from './pending.ts';
+import type { Outcome } from './race.ts';
+import { type FillRandom, RandomSource } from './random.ts';
+import {
+  keepRequest,
+  type Resolved,
+  type ResolveFailure,
+  type ResolveRequest,
+  requestKey,
+} from './request.ts';
+import { DEFAULT_TIMEOUTS, type ResolverTimeouts } from './timeouts.ts';
+import type { DatagramPool } from './upstream/datagram-pool.ts';
+import { NodeDatagramPool } from './upstream/node-datagram-pool.ts';
+import type { UpstreamConfig } from './upstream/url.ts';
+
+/** Where answers are kept for those who ask next. */
+export interface AnswerStore {
+  store(entry: Uint8Array): void;
+}
+
+export interface ResolverLimits {
+  /** Different questions under way; what comes beyond is answered SERVFAIL at once. */
+  readonly questions: number;
+  readonly waitersPerQuestion: number;
+  /** Failures remembered. */
+  readonly failures: number;
+}
+
+export interface ResolverOptions {
+  /** At least one. */
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly cache: AnswerStore;
+  /** Milliseconds; the clock that the cache's entries are aged by. */
+  readonly now: () => number;
+  readonly fillRandom: FillRandom;
+  /** What names are hashed with; the same as the cache's readers use. */
+  readonly nameSeed: number;
+  readonly ttlLimits?: TtlLimits;
+  readonly timeouts?: Partial<ResolverTimeouts>;
+  readonly limits?: Partial<ResolverLimits>;
+  readonly counters?: ResolverCounters;
+  /** The sockets to ask over UDP with; those of node:dgram by default. */
+  readonly createDatagramPool?: (remote: UpstreamConfig, random: RandomSource) => DatagramPool;
+}
+
+const DEFAULT_LIMITS: ResolverLimits = Object.freeze({
+  questions: 16_384,
+  waitersPerQuestion: 4096,
+  failures: 10_000,
+});
+
+/** A listener may have looked into the cache this long before its question arrives here. */
+const JUST_ANSWERED_MS = 1000;
+const JUST_ANSWERED_ENTRIES = 1024;
+const JUST_ANSWERED_ENTRY_BYTES = 4096;
+
+interface JustAnswered {
+  readonly entry: Uint8Array;
+  readonly untilMs: number;
+}
+
+const OVERLOADED: ResolveFailure = Object.freeze({
+  entry: null,
+  rcode: Rcode.SERVFAIL,
+  extendedError: ExtendedError.NONE,
+});
+
+/**
+ * Resolves questions by asking upstreams: each once, however many ask, with failures remembered (RFC 9520)
+ * and answers stored. Looking into the cache first is the caller's part.
+ */
+export class Resolver {
+  readonly counters: ResolverCounters;
+  private readonly cache: AnswerStore;
+  private readonly now: () => number;
+  private readonly nameSeed: number;
+  private readonly ttlLimits: TtlLimits | undefined;
+  private readonly question = new Question();
+  private readonly pending: Pending<Resolved>;
+  private readonly failures: FailureCache;
+  private readonly forwarder: Forwarder;
+  private readonly justAnswered = new LRUCache<string, JustAnswered>({ max: JUST_ANSWERED_ENTRIES });
+
+  constructor(options: ResolverOptions) {
+    if (options.upstreams.length === 0) throw new RangeError('a resolver needs an upstream');
+    const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const random = new RandomSource(options.fillRandom);
+    const { now, cache } = options;
+    this.now = now;
+    this.cache = cache;
+    this.nameSeed = options.nameSeed;
+    this.ttlLimits = options.ttlLimits;
+    this.counters = options.counters ?? new ResolverCounters();
+    this.pending = new Pending({
+      questions: limits.questions,
+      waitersPerQuestion: limits.waitersPerQuestion,
+    });
+    this.failures = new FailureCache({
+      now,
+      minMs: timeouts.failureMinMs,
+      maxMs: timeouts.failureMaxMs,
+      capacity: limits.failures,
+    });
+    const createPool = options.createDatagramPool;
+    this.forwarder = new Forwarder({
+      upstreams: options.upstreams,
+      now,
+      random,
+      timeouts,
+      counters: this.counters,
+      createDatagramPool: (remote) =>
+        createPool?.(remote, random) ?? new NodeDatagramPool({ ...remote, random, now }),
+    });
+  }
+
+  /** Questions under way. */
+  get inFlight(): number {
+    return this.pending.size;
+  }
+
+  /** Resolves to an entry or a failure within timeouts.overallMs; never rejects. */
+  resolve(request: ResolveRequest): Promise<Resolved> {
+    this.counters.questions++;
+    const key = requestKey(request);
+    const joined = this.pending.join(key);
+    if (joined !== undefined) {
+      if (joined === null) return this.turnAway();
+      this.counters.coalesced++;
+      return joined;
+    }
+    const known = this.recall(key);
+    if (known !== undefined) return Promise.resolve(known);
+    return this.pending.begin(key, () => this.ask(key, keepRequest(request))) ?? this.turnAway();
+  }
+
+  /** The upstreams as configured, with what was measured. */
+  upstreams(): UpstreamStatus[] {
+    return this.forwarder.upstreams();
+  }
+
+  /** Ends all questions as failures and closes all sockets. */
+  async close(): Promise<void> {
+    await this.forwarder.close();
+  }
+
+  private recall(key: string): Resolved | undefined {
+    const failure = this.failures.find(key);
+    if (failure !== undefined) {
+      this.counters.rememberedFailures++;
+      return failure;
+    }
+    const answered = this.justAnswered.get(key);
+    if (answered === undefined || this.now() >= answered.untilMs) return undefined;
+    this.counters.justAnswered++;
+    return { entry: answered.entry, cached: true };
+  }
+
+  private async ask(key: string, request: ResolveRequest): Promise<Resolved> {
+    const read = (message: Uint8Array, length: number): Answer | null =>
+      buildEntry(this.asked(request), message, length, this.now(), this.ttlLimits);
+    const outcome = await this.forwarder.forward(request, read);
+    if (outcome.kind === 'answered') return this.keep(key, outcome.answer);
+    this.counters.failures++;
+    if (outcome.kind === 'busy') {
+      this.counters.overloaded++;
+      return OVERLOADED;
+    }
+    const failure = failureOf(outcome);
+    this.failures.record(key, failure);
+    return failure;
+  }
+
+  /** The request as the cache has it; valid until the next call. */
+  private asked(request: ResolveRequest): EntryRequest {
+    const { question } = this;
+    const { dnssecOk, checkingDisabled } = request;
+    readName(request.name, request.nameLength, 0, question.name);
+    question.type = request.type;
+    question.qclass = request.qclass;
+    hashSuffixes(question.name, this.nameSeed, question.hashes);
+    return { question, dnssecOk, checkingDisabled };
+  }
+
+  private keep(key: string, { entry, ttlSeconds, cacheable }: Answer): Resolved {
+    this.failures.forget(key);
+    if (cacheable) {
+      this.cache.store(entry);
+      if (entry.length <= JUST_ANSWERED_ENTRY_BYTES) {
+        const untilMs = this.now() + Math.min(JUST_ANSWERED_MS, ttlSeconds * 1000);
+        this.justAnswered.set(key, { entry, untilMs });
+      }
+    }
+    return { entry, cached: false };
+  }
+
+  private turnAway(): Promise<Resolved> {
+    this.counters.overloaded++;
+    return Promise.resolve(OVERLOADED);
+  }
+}
+
+function failureOf(outcome: Extract<Outcome, { kind: 'declined' | 'failed' }>): ResolveFailure {
+  if (outcome.kind === 'declined') {
+    return { entry: null, rcode: outcome.rcode, extendedError: ExtendedError.NONE };
+  }
+  const { NETWORK_ERROR, NO_REACHABLE_AUTHORITY } = ExtendedError;
+  const extendedError = outcome.unreachable ? NETWORK_ERROR : NO_REACHABLE_AUTHORITY;
+  return { entry: null, rcode: Rcode.SERVFAIL, extendedError };
+}

@@ -1,0 +1,209 @@
+import type { Duplex } from 'node:stream';
+import { HEADER_BYTES, id, LENGTH_BYTES, StreamFramer, setId, writeU16 } from '../../wire/index.ts';
+import type { UpstreamQuery } from '../query.ts';
+import type { RandomSource } from '../random.ts';
+import type { Exchange, ReplyListener, Upstream, UpstreamFault } from './upstream.ts';
+
+/** A socket as the pool needs it: of node:net, or of node:tls. */
+export interface StreamSocket extends Duplex {
+  setTimeout(timeoutMs: number, callback?: () => void): unknown;
+  unref(): unknown;
+}
+
+export interface StreamUpstreamOptions {
+  /** Begins a connection; what is written before it stands is sent when it does. */
+  readonly connect: () => StreamSocket;
+  readonly random: RandomSource;
+  /** A connection that carried nothing for so long is closed (RFC 7766 6.2.3). */
+  readonly idleMs: number;
+  /** Counts a message that was ignored. */
+  readonly onIgnored: () => void;
+}
+
+const MAX_CONNECTIONS = 8;
+const MAX_IN_FLIGHT_PER_CONNECTION = 2048;
+/** With as many queries on each connection, another one is opened. */
+const CROWDED = 32;
+/** Messages that nobody waits for, after which a connection is not trusted further. */
+const MAX_IGNORED_PER_CONNECTION = 1000;
+
+/**
+ * DNS over connections that are kept open and shared: queries are sent without waiting for replies, which
+ * come in any order (RFC 7766 6.2.1). A query on a connection that the server closes meanwhile is sent once
+ * more, on a fresh one.
+ */
+export class StreamUpstream implements Upstream {
+  readonly mayBeSpoofed = false;
+  private readonly options: StreamUpstreamOptions;
+  private readonly connections = new Set<StreamConnection>();
+  private closed = false;
+
+  constructor(options: StreamUpstreamOptions) {
+    this.options = options;
+  }
+
+  /** Connections open or opening. */
+  get openConnections(): number {
+    return this.connections.size;
+  }
+
+  ask(query: UpstreamQuery, listener: ReplyListener): Exchange | null {
+    if (this.closed) return null;
+    const exchange = new StreamExchange(query, listener);
+    return this.place(exchange) ? exchange : null;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await Promise.all([...this.connections].map((connection) => connection.close()));
+  }
+
+  private place(exchange: StreamExchange): boolean {
+    let best: StreamConnection | undefined;
+    let serving = 0;
+    for (const connection of this.connections) {
+      if (connection.retired) continue;
+      serving++;
+      if (best === undefined || connection.inFlight < best.inFlight) best = connection;
+    }
+    if (best === undefined || (best.inFlight >= CROWDED && serving < MAX_CONNECTIONS)) {
+      best = this.open() ?? best;
+    }
+    if (best === undefined || best.inFlight >= MAX_IN_FLIGHT_PER_CONNECTION) return false;
+    best.send(exchange);
+    return true;
+  }
+
+  private open(): StreamConnection | null {
+    // Twice as many, for those that are retired and wait for a last reply.
+    if (this.connections.size >= 2 * MAX_CONNECTIONS) return null;
+    const connection = new StreamConnection(this.options, (lost, fault) => {
+      this.connections.delete(connection);
+      for (const exchange of lost) this.recover(exchange, fault);
+    });
+    this.connections.add(connection);
+    return connection;
+  }
+
+  private recover(exchange: StreamExchange, fault: UpstreamFault): void {
+    if (!this.closed && exchange.mayMove) {
+      exchange.mayMove = false;
+      if (this.place(exchange)) return;
+    }
+    exchange.listener.failed(fault);
+  }
+}
+
+class StreamExchange implements Exchange {
+  readonly query: UpstreamQuery;
+  readonly listener: ReplyListener;
+  connection: StreamConnection | null = null;
+  messageId = 0;
+  /** Octets that its connection had read when it was sent: if none came since, the connection may be dead. */
+  octetsBefore = 0;
+  /** Whether it may be sent once more if its connection ends: not if that was fresh. */
+  mayMove = true;
+
+  constructor(query: UpstreamQuery, listener: ReplyListener) {
+    this.query = query;
+    this.listener = listener;
+  }
+
+  cancel(): void {
+    this.connection?.abandon(this);
+    this.connection = null;
+  }
+}
+
+class StreamConnection {
+  /** It takes no more queries, and closes after the last reply. */
+  retired = false;
+  private readonly socket: StreamSocket;
+  private readonly options: StreamUpstreamOptions;
+  private readonly exchanges = new Map<number, StreamExchange>();
+  private readonly framer = new StreamFramer();
+  private readonly ended: Promise<void>;
+  private octetsRead = 0;
+  private sent = 0;
+  private ignored = 0;
+  private refused = false;
+
+  constructor(options: StreamUpstreamOptions, onEnd: (lost: StreamExchange[], fault: UpstreamFault) => void) {
+    this.options = options;
+    const socket = options.connect();
+    this.socket = socket;
+    socket.unref();
+    socket.setTimeout(options.idleMs, () => socket.destroy());
+    socket.on('data', (chunk: Uint8Array) => this.read(chunk));
+    socket.on('end', () => socket.destroy());
+    socket.on('error', () => {
+      this.refused = true;
+    });
+    this.ended = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.retired = true;
+        const lost = [...this.exchanges.values()];
+        this.exchanges.clear();
+        onEnd(lost, this.refused ? 'unreachable' : 'closed');
+        resolve();
+      });
+    });
+  }
+
+  get inFlight(): number {
+    return this.exchanges.size;
+  }
+
+  send(exchange: StreamExchange): void {
+    let messageId = this.options.random.u16();
+    while (this.exchanges.has(messageId)) messageId = this.options.random.u16();
+    const { bytes } = exchange.query;
+    const frame = new Uint8Array(LENGTH_BYTES + bytes.length);
+    writeU16(frame, 0, bytes.length);
+    frame.set(bytes, LENGTH_BYTES);
+    setId(frame.subarray(LENGTH_BYTES), messageId);
+    if (this.sent === 0) exchange.mayMove = false;
+    this.sent++;
+    exchange.connection = this;
+    exchange.messageId = messageId;
+    exchange.octetsBefore = this.octetsRead;
+    this.exchanges.set(messageId, exchange);
+    this.socket.write(frame);
+  }
+
+  /** Nobody waits for the reply any more. */
+  abandon(exchange: StreamExchange): void {
+    if (this.exchanges.get(exchange.messageId) !== exchange) return;
+    this.exchanges.delete(exchange.messageId);
+    if (exchange.octetsBefore === this.octetsRead) this.retired = true;
+    this.closeIfDone();
+  }
+
+  close(): Promise<void> {
+    this.exchanges.clear();
+    this.socket.destroy();
+    return this.ended;
+  }
+
+  private closeIfDone(): void {
+    if (this.retired && this.exchanges.size === 0) this.socket.destroy();
+  }
+
+  private read(chunk: Uint8Array): void {
+    this.octetsRead += chunk.length;
+    this.framer.push(chunk, (message) => this.received(message));
+  }
+
+  private received(message: Uint8Array): void {
+    const exchange = message.length < HEADER_BYTES ? undefined : this.exchanges.get(id(message));
+    if (exchange === undefined) {
+      this.options.onIgnored();
+      if (++this.ignored > MAX_IGNORED_PER_CONNECTION) this.socket.destroy();
+      return;
+    }
+    this.exchanges.delete(exchange.messageId);
+    exchange.connection = null;
+    if (!exchange.listener.reply(message, message.length)) exchange.listener.failed('malformed');
+    this.closeIfDone();
+  }
+}
