@@ -1,0 +1,166 @@
+import * as packet from 'dns-packet';
+import {
+  type BuiltEntry,
+  buildEntry,
+  EntryReader,
+  type TtlLimits,
+} from '../../../src/resolver/cache/index.ts';
+import { parseQuestion, Question, RecordType, writeU16 } from '../../../src/wire/index.ts';
+
+export const SEED = 0x5eed;
+const AA = 1 << 10;
+const RA = 1 << 7;
+
+export interface ReplyParts {
+  name?: string;
+  type?: string;
+  rcode?: number;
+  flags?: number;
+  answers?: packet.Answer[];
+  authorities?: packet.Answer[];
+  additionals?: packet.Answer[];
+}
+
+export const a = (name: string, ttl: number, data: string): packet.Answer => ({ type: 'A', name, ttl, data });
+export const cname = (name: string, ttl: number, data: string): packet.Answer => ({
+  type: 'CNAME',
+  name,
+  ttl,
+  data,
+});
+export const ns = (name: string, ttl: number, data: string): packet.Answer => ({
+  type: 'NS',
+  name,
+  ttl,
+  data,
+});
+export const soa = (name: string, ttl: number, minimum: number): packet.Answer => ({
+  type: 'SOA',
+  name,
+  ttl,
+  data: { mname: `ns.${name}`, rname: `root.${name}`, serial: 1, refresh: 2, retry: 3, expire: 4, minimum },
+});
+export const rrsig = (name: string, ttl: number, typeCovered: string): packet.Answer =>
+  ({
+    type: 'RRSIG',
+    name,
+    ttl,
+    data: {
+      typeCovered,
+      algorithm: 13,
+      labels: 2,
+      originalTTL: ttl,
+      expiration: 2_000_000_000,
+      inception: 1_700_000_000,
+      keyTag: 7,
+      signersName: 'example.com',
+      signature: Buffer.alloc(64, 1),
+    },
+  }) as packet.Answer;
+
+/** An upstream's reply, as dns-packet writes it. */
+export function reply(parts: ReplyParts): Buffer {
+  return packet.encode({
+    type: 'response',
+    id: 1,
+    flags: (parts.flags ?? AA | RA) | (parts.rcode ?? 0),
+    questions: [{ type: (parts.type ?? 'A') as packet.RecordType, name: parts.name ?? 'www.example.com' }],
+    answers: parts.answers ?? [],
+    authorities: parts.authorities ?? [],
+    additionals: parts.additionals ?? [],
+  });
+}
+
+/** The question of a query for this name. */
+export function questionFor(name: string, type = 'A', seed = SEED): Question {
+  const query = packet.encode({ type: 'query', questions: [{ type: type as packet.RecordType, name }] });
+  const question = new Question();
+  if (!parseQuestion(query, query.length, seed, question)) throw new Error('no question');
+  return question;
+}
+
+export interface BuildOptions {
+  dnssecOk?: boolean;
+  nowSeconds?: number;
+  limits?: TtlLimits;
+  question?: Question;
+}
+
+/** buildEntry on a message, for the question that stands in it. */
+export function build(message: Uint8Array, options: BuildOptions = {}): BuiltEntry | null {
+  const question = options.question ?? questionOf(message);
+  const request = { question, dnssecOk: options.dnssecOk ?? false, checkingDisabled: false };
+  return buildEntry(request, message, message.length, (options.nowSeconds ?? 100) * 1000, options.limits);
+}
+
+export function questionOf(message: Uint8Array): Question {
+  const question = new Question();
+  if (!parseQuestion(message, message.length, SEED, question)) throw new Error('no question');
+  return question;
+}
+
+/** What render and renderTruncated need of a view. */
+interface Renders {
+  rcode: number;
+  answerCount: number;
+  authorityCount: number;
+  render(out: Uint8Array, outOffset: number, maxLength: number, nowSeconds: number): number;
+  renderTruncated(out: Uint8Array, outOffset: number, maxLength: number, nowSeconds: number): number;
+}
+
+/** A reply as a listener would send it: header and the question in the case of `name`, then the records. */
+export function answerWith(
+  view: Renders,
+  name: string,
+  type: string,
+  nowSeconds: number,
+  maxLength = 65535,
+): Buffer | null {
+  const out = new Uint8Array(new SharedArrayBuffer(65535));
+  const query = packet.encode({ type: 'query', questions: [{ type: type as packet.RecordType, name }] });
+  out.set(query);
+  let end = view.render(out, query.length, maxLength, nowSeconds);
+  if (end === -1) end = view.renderTruncated(out, query.length, maxLength, nowSeconds);
+  if (end < 0) return null;
+  out[2] = 0x80;
+  out[3] = view.rcode;
+  writeU16(out, 6, view.answerCount);
+  writeU16(out, 8, view.authorityCount);
+  return Buffer.from(out.slice(0, end));
+}
+
+/** Builds, renders and decodes by dns-packet; fails where there is no entry. */
+export function through(
+  message: Uint8Array,
+  options: BuildOptions & { atSeconds?: number } = {},
+): packet.Packet {
+  const built = build(message, options);
+  if (built === null) throw new Error('no entry');
+  const question = packet.decode(Buffer.from(message)).questions?.[0];
+  const now = options.atSeconds ?? options.nowSeconds ?? 100;
+  const view = new EntryReader(built.entry, now);
+  const out = answerWith(view, question?.name ?? '', question?.type ?? 'A', now);
+  if (out === null) throw new Error('overtaken');
+  return packet.decode(out);
+}
+
+/** Records in one line each: owner, type, TTL, data. */
+export function lines(records: packet.Answer[] | undefined): string[] {
+  return (records ?? []).map((record) => {
+    const { name, type, ttl, data } = record as { name: string; type: string; ttl: number; data: unknown };
+    return `${name} ${type} ${ttl} ${typeof data === 'string' ? data : JSON.stringify(data)}`;
+  });
+}
+
+/** A raw message, for what dns-packet cannot write: octets from numbers and strings (as ASCII). */
+export function raw(...parts: (number | string | number[])[]): Uint8Array {
+  const octets: number[] = [];
+  for (const part of parts) {
+    if (typeof part === 'number') octets.push(part);
+    else if (typeof part === 'string') octets.push(...Buffer.from(part, 'latin1'));
+    else octets.push(...part);
+  }
+  return Uint8Array.from(octets);
+}
+
+export const T = RecordType;
