@@ -36,6 +36,8 @@ export interface FollowerState {
   readonly entries: number;
   /** Changes that were heard of and do not show yet. */
   readonly lagChanges: number;
+  /** When the list fell behind what was heard, by the clock; null where it is not behind. */
+  readonly behindSinceMs: number | null;
   readonly reloads: number;
   /** Changes that could not be applied, and loads that failed. */
   readonly faults: number;
@@ -63,6 +65,7 @@ export class AllowlistFollower {
   #faults = 0;
   #skipped = 0;
   #loadedAtMs: number | null = null;
+  #behindSinceMs: number | null = null;
   /** What was heard since the snapshot was asked for. */
   #pending: { changes: readonly Change[]; epoch: string | undefined }[] = [];
   #pendingCount = 0;
@@ -81,6 +84,7 @@ export class AllowlistFollower {
       seq: this.#seq,
       entries: this.#options.table.size,
       lagChanges: Math.max(0, this.#heardSeq - this.#seq),
+      behindSinceMs: this.#behindSinceMs,
       reloads: this.#reloads,
       faults: this.#faults,
       skipped: this.#skipped,
@@ -117,9 +121,13 @@ export class AllowlistFollower {
     if (this.#phase === 'stopped' || changes.length === 0) return;
     if (this.#phase === 'following') {
       const reason = this.#follow(changes, epoch);
-      if (reason) void this.#reload(reason);
+      if (reason) {
+        this.#behindSinceMs = this.#options.now();
+        void this.#reload(reason);
+      }
       return;
     }
+    this.#behindSinceMs ??= this.#options.now();
     this.#heardSeq = Math.max(this.#heardSeq, changes[changes.length - 1].seq);
     this.#pendingCount += changes.length;
     if (this.#pendingCount <= this.#maxPending) this.#pending.push({ changes, epoch });
@@ -203,6 +211,7 @@ export class AllowlistFollower {
       if (reason) return reason;
     }
     this.#phase = 'following';
+    this.#behindSinceMs = null;
     return null;
   }
 

@@ -10,3 +10,4 @@ export {
   receiveBufferBytes,
   type UdpSocketOptions,
 } from './socket.ts';
+export { COMPILE_CACHE_DIRECTORY, startThread, type ThreadOptions } from './thread.ts';

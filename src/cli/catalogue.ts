@@ -1,0 +1,55 @@
+import {
+  buildCatalog,
+  type CatalogTables,
+  type Fault,
+  formatFault,
+  hasFaults,
+  loadServices,
+  readServiceFiles,
+} from '../catalog/index.ts';
+import type { LoadedConfig } from '../config/index.ts';
+
+/** The catalogue that a configuration names has faults; the message holds each as a line. */
+export class CatalogueError extends Error {
+  readonly code = 'CATALOGUE';
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'));
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+export interface LoadedCatalogue {
+  readonly tables: CatalogTables;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads the service files of a configuration and builds the catalogue's tables.
+ * @param seed of the hashes of names; of no matter where nothing is looked up
+ * @throws CatalogueError with every fault
+ */
+export async function loadCatalogue(loaded: LoadedConfig, seed: number): Promise<LoadedCatalogue> {
+  const { config, directory, file } = loaded;
+  const found = await readServiceFiles({ patterns: config.catalog.services, directory, configFile: file });
+  const services = loadServices(found.files);
+  const notes: Fault[] = [...found.faults, ...services.faults];
+  if (hasFaults(notes)) throw errorOf(notes);
+  const { regions, defaultRegion } = config;
+  const built = buildCatalog({
+    services: services.services,
+    regions,
+    defaultRegion,
+    seed,
+    configFile: file,
+  });
+  notes.push(...built.faults);
+  if (built.catalog === null) throw errorOf(notes);
+  const warnings = notes.filter(({ severity }) => severity === 'warning').map(formatFault);
+  return { tables: built.catalog, warnings };
+}
+
+function errorOf(notes: readonly Fault[]): CatalogueError {
+  return new CatalogueError(notes.filter(({ severity }) => severity === 'fault').map(formatFault));
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { loadConfig, locateConfig } from '../config/index.ts';
+import type { Command, Io } from './command.ts';
+import { crash } from './crash.ts';
+import { parseOptions } from './options.ts';
+import { createLog } from './serve/log.ts';
+import { Service } from './serve/service.ts';
+
+const USAGE = `Usage: mediastreamer serve [--config FILE]
+
+Runs the roles of the configuration until SIGTERM or SIGINT: then it stops accepting, finishes what is in
+flight (10 s at most) and exits 0. SIGHUP reads configuration and catalogue again; a fault in them keeps the
+old ones. The log is one JSON object a line on standard output, or readable where that is a terminal.
+
+  --config FILE  the configuration; else MEDIASTREAMER_CONFIG, else config/default.yaml
+
+Exit codes: 0 stopped, 1 it could not start, 2 bad usage, 70 a crash.
+`;
+
+async function run(args: string[], io: Io): Promise<number> {
+  const { config: argument } = parseOptions(args, { config: { type: 'string' } });
+  const load = () => loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd });
+  const loaded = load();
+  const terminal = process.stdout.isTTY === true;
+  const log = createLog(loaded.config.log.level, terminal);
+  const stopped = stopSignal();
+  const service = await Service.start({
+    loaded,
+    log,
+    version: packageVersion(),
+    terminal,
+    write: io.out,
+    onFailure: crash,
+  });
+  process.on('SIGHUP', () => void service.reload(load));
+  log.info({ signal: await stopped }, 'stopping');
+  await service.stop();
+  log.info({}, 'stopped');
+  return 0;
+}
+
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    process.on('SIGTERM', resolve);
+    process.on('SIGINT', resolve);
+  });
+}
+
+function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+export const command: Command = {
+  name: 'serve',
+  summary: 'run the roles of the configuration (the default)',
+  usage: USAGE,
+  run,
+};

@@ -1,0 +1,25 @@
+import type { Config } from '../../config/index.ts';
+
+/** Keys that a reload takes; all others are read at the start only. */
+const RELOADED = ['catalog.services', 'regions', 'defaultRegion', 'log.level'];
+
+/** Paths of keys that differ and that a reload does not take. Their values are not told: some are secret. */
+export function changedKeys(before: Config, after: Config): string[] {
+  return differences(before, after, '').filter(
+    (path) => !RELOADED.some((key) => path === key || path.startsWith(`${key}.`)),
+  );
+}
+
+function differences(before: unknown, after: unknown, path: string): string[] {
+  if (!isSection(before) || !isSection(after)) {
+    return JSON.stringify(before) === JSON.stringify(after) ? [] : [path];
+  }
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].flatMap((key) =>
+    differences(before[key], after[key], path === '' ? key : `${path}.${key}`),
+  );
+}
+
+function isSection(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

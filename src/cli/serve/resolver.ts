@@ -1,0 +1,75 @@
+import { randomFillSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { Config } from '../../config/index.ts';
+import { Counter, type CounterBlock } from '../../metrics/index.ts';
+import { formatAddress, parseSocketAddress } from '../../net/index.ts';
+import {
+  type AnswerStore,
+  parseUpstream,
+  Resolver,
+  type ResolverCounters,
+  readSystemUpstreams,
+  type UpstreamConfig,
+} from '../../resolver/index.ts';
+import type { Log } from './log.ts';
+
+const RESOLV_CONF = '/etc/resolv.conf';
+
+export interface OpenResolverOptions {
+  config: Config;
+  cache: AnswerStore;
+  now(): number;
+  /** Of the hashes of names, the one that the cache's readers look up by. */
+  nameSeed: number;
+  log: Log;
+}
+
+/** Makes the resolver of a configuration; `system` becomes the host's resolvers, less ourselves. */
+export function openResolver({ config, cache, now, nameSeed, log }: OpenResolverOptions): Resolver {
+  const { minTtlSeconds, maxTtlSeconds } = config.cache;
+  return new Resolver({
+    upstreams: config.upstreams.flatMap((text) =>
+      text === 'system' ? systemUpstreams(config, log) : [parseUpstream(text)],
+    ),
+    cache,
+    now,
+    nameSeed,
+    fillRandom: (bytes) => void randomFillSync(bytes),
+    ttlLimits: { minTtlSeconds, maxTtlSeconds },
+  });
+}
+
+function systemUpstreams(config: Config, log: Log): readonly UpstreamConfig[] {
+  const listeners = [...config.dns.udp, ...config.dns.tcp].map((text) => {
+    const { address, port } = parseSocketAddress(text)!;
+    return { address: formatAddress(address), port };
+  });
+  const localAddresses = Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).map(({ address }) => address),
+  );
+  const found = readSystemUpstreams({
+    path: RESOLV_CONF,
+    readFile: (path) => readFileSync(path, 'utf8'),
+    listeners,
+    localAddresses,
+  });
+  const fields = {
+    file: RESOLV_CONF,
+    upstreams: found.upstreams.map(({ url }) => url),
+    leftOut: found.own,
+    unreadableLines: found.unreadableLines,
+  };
+  log.info(fields, 'upstreams taken from the host');
+  return found.upstreams;
+}
+
+/** Copies what the resolver has counted into the main thread's block, before each scrape. */
+export function copyResolverCounters(resolver: Resolver, block: CounterBlock): void {
+  const counters: ResolverCounters = resolver.counters;
+  const { values } = block;
+  values[Counter.COALESCED] = counters.coalesced;
+  values[Counter.UPSTREAM_QUERIES] = counters.upstreamQueries;
+  values[Counter.UPSTREAM_MISMATCHES] = counters.ignored;
+  values[Counter.UPSTREAM_FAILURES] = resolver.upstreams().reduce((sum, { failures }) => sum + failures, 0);
+}

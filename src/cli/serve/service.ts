@@ -1,0 +1,272 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import type { CatalogTables } from '../../catalog/index.ts';
+import type { Config, LoadedConfig } from '../../config/index.ts';
+import type { ControlServer } from '../../control/index.ts';
+import { CounterBlock } from '../../metrics/index.ts';
+import { Exposition, MetricsServer } from '../../metrics/scrape/index.ts';
+import {
+  type Address,
+  formatAddress,
+  formatSocketAddress,
+  parseAddress,
+  parseSocketAddress,
+  scopeOf,
+} from '../../net/index.ts';
+import { openRegistry, type Registry } from '../../registry/index.ts';
+import { loadCatalogue } from '../catalogue.ts';
+import { type AdminKey, readAdminKey } from './admin-key.ts';
+import { startControl } from './control.ts';
+import { Edge } from './edge.ts';
+import { type Greeting, nextSteps, readableGreeting } from './greeting.ts';
+import type { Log } from './log.ts';
+import { changedKeys } from './reload.ts';
+import { copyResolverCounters } from './resolver.ts';
+
+/** How long what is in flight may take once the process has been told to stop. */
+const GRACE_MS = 10_000;
+const EXPIRY_INTERVAL_MS = 60_000;
+
+export interface ServiceOptions {
+  loaded: LoadedConfig;
+  log: Log;
+  version: string;
+  /** Whether a person reads the output. */
+  terminal: boolean;
+  write(text: string): void;
+  /** Something that nobody can serve without has ended. */
+  onFailure(error: Error): void;
+}
+
+/** One process: the roles of its configuration, put together. */
+export class Service {
+  private readonly options: ServiceOptions;
+  private readonly log: Log;
+  private readonly seed = randomInt(0x1_0000_0000) | 0;
+  private readonly counters = new CounterBlock();
+  private loaded: LoadedConfig;
+  private catalog: CatalogTables | null = null;
+  private registry: Registry | null = null;
+  private edge: Edge | null = null;
+  private control: ControlServer | null = null;
+  private controlAddresses: readonly { host: string; port: number }[] = [];
+  private metrics: MetricsServer | null = null;
+  private adminKey: AdminKey | null = null;
+  private readonly blocks: CounterBlock[] = [this.counters];
+  private expiry: NodeJS.Timeout | null = null;
+  private reloading: Promise<void> = Promise.resolve();
+  private stopping = false;
+
+  private constructor(options: ServiceOptions) {
+    this.options = options;
+    this.log = options.log;
+    this.loaded = options.loaded;
+  }
+
+  /** Starts all roles. @throws errors with a code and one clear line; what was opened is closed again. */
+  static async start(options: ServiceOptions): Promise<Service> {
+    const service = new Service(options);
+    try {
+      await service.open();
+      return service;
+    } catch (error) {
+      await service.stop(0);
+      throw error;
+    }
+  }
+
+  /**
+   * Reads catalogue and configuration again. What is wrong with them is logged, and the old ones stay; keys
+   * that only a restart takes are named.
+   */
+  reload(load: () => LoadedConfig): Promise<void> {
+    this.reloading = this.reloading.then(() => this.reloadNow(load));
+    return this.reloading;
+  }
+
+  /** Stops accepting, finishes what is in flight, for graceMs at most, and closes everything. */
+  async stop(graceMs = GRACE_MS): Promise<void> {
+    if (this.stopping) return;
+    this.stopping = true;
+    if (this.expiry !== null) clearInterval(this.expiry);
+    await this.reloading;
+    await Promise.all([this.control?.close(graceMs), this.edge?.close(graceMs)]);
+    await this.registry?.close();
+    await this.metrics?.close();
+  }
+
+  private get config(): Config {
+    return this.loaded.config;
+  }
+
+  private async open(): Promise<void> {
+    const { config, log } = this;
+    const { onFailure, version } = this.options;
+    const catalogue = await loadCatalogue(this.loaded, this.seed);
+    this.catalog = catalogue.tables;
+    for (const warning of [...this.loaded.warnings, ...catalogue.warnings])
+      log.warn({ warning }, 'configuration');
+    this.registry = await openRegistry({
+      store: 'embedded',
+      dataDir: config.dataDir,
+      ...config.registration,
+      defaultRegion: config.defaultRegion,
+      regions: Object.keys(config.regions),
+      ownAddresses: ownAddresses(config),
+      now: Date.now,
+      randomBytes,
+      onFailed: onFailure,
+    });
+    if (config.roles.includes('control'))
+      this.adminKey = readAdminKey(config.control.adminKey, config.dataDir);
+    if (config.roles.includes('edge')) await this.openEdge(this.registry);
+    if (config.roles.includes('control')) {
+      const { server, addresses } = await startControl({
+        config,
+        registry: this.registry,
+        adminKey: this.adminKey!.key,
+        version,
+        log,
+        counters: this.counters,
+        regions: () => Object.keys(this.config.regions),
+        services: () =>
+          this.catalog!.services.map(({ service, title, regions }) => ({ id: service, title, regions })),
+      });
+      this.control = server;
+      this.controlAddresses = addresses;
+    }
+    await this.openMetrics();
+    this.expireLeases(this.registry);
+    this.announce();
+  }
+
+  private async openEdge(registry: Registry): Promise<void> {
+    this.edge = await Edge.start({
+      config: this.config,
+      catalog: this.catalog!,
+      seed: this.seed,
+      feed: registry.feed,
+      log: this.log,
+      counters: this.counters,
+      onCounters: (block) => this.blocks.push(block),
+      onFailure: this.options.onFailure,
+    });
+  }
+
+  private async openMetrics(): Promise<void> {
+    const { edge, registry } = this;
+    const storeIsUp = () => registry?.status().failed === null;
+    const exposition = new Exposition({
+      blocks: this.blocks,
+      sources: {
+        store: storeIsUp,
+        ...(edge !== null && {
+          allowlist: () => {
+            const { entries, seq, lagChanges } = edge.follower.state;
+            return { entries, seq, lagChanges, lagSeconds: edge.lagSeconds };
+          },
+          upstreams: () => edge.resolver.upstreams(),
+          cache: () => edge.cacheStats,
+        }),
+      },
+    });
+    const checks = [
+      { name: 'store', check: () => ({ ready: storeIsUp(), state: storeIsUp() ? 'up' : 'failed' }) },
+    ];
+    if (edge !== null) {
+      checks.push({
+        name: 'allowlist',
+        check: () => {
+          const { phase } = edge.follower.state;
+          return { ready: phase === 'following' || phase === 'reloading', state: phase };
+        },
+      });
+    }
+    this.metrics = await MetricsServer.open({
+      listen: this.config.metrics.listen.map((text) => {
+        const { address, port } = parseSocketAddress(text)!;
+        return { address: formatAddress(address), port };
+      }),
+      checks,
+      exposition: {
+        contentType: exposition.contentType,
+        text: () => {
+          if (edge !== null) copyResolverCounters(edge.resolver, this.counters);
+          return exposition.text();
+        },
+      },
+    });
+  }
+
+  private expireLeases(registry: Registry): void {
+    const expire = (): void => {
+      registry.expireLeases().catch((error: { code?: string }) => {
+        this.log.error({ code: error.code ?? 'unknown' }, 'leases not expired');
+      });
+    };
+    expire();
+    this.expiry = setInterval(expire, EXPIRY_INTERVAL_MS).unref();
+  }
+
+  private announce(): void {
+    const { edge, log, adminKey } = this;
+    const api = this.controlAddresses.map(({ host, port }) => urlOf(host, port));
+    const udp = edge?.udpAddresses.map(formatSocketAddress) ?? [];
+    const tcp = edge?.tcpAddresses.map(formatSocketAddress) ?? [];
+    const metrics = this.metrics!.addresses.map(({ address, port }) => urlOf(address, port));
+    const engine = edge?.engine ?? null;
+    if (adminKey?.made) {
+      const dns = udp[0] ?? null;
+      const greeting: Greeting = {
+        api,
+        dns: udp,
+        adminKeyFile: adminKey.file,
+        next: nextSteps(api[0] ?? '', adminKey.file, dns),
+      };
+      if (this.options.terminal) this.options.write(readableGreeting(greeting));
+      else log.info(greeting, 'first start');
+    }
+    log.info({ roles: this.config.roles, udp, tcp, control: api, metrics, engine }, 'ready');
+  }
+
+  private async reloadNow(load: () => LoadedConfig): Promise<void> {
+    const { log } = this;
+    try {
+      const loaded = load();
+      const catalogue = await loadCatalogue(loaded, this.seed);
+      const restart = changedKeys(this.loaded.config, loaded.config);
+      this.loaded = loaded;
+      this.catalog = catalogue.tables;
+      log.level = loaded.config.log.level;
+      await this.edge?.useCatalog(catalogue.tables);
+      for (const warning of [...loaded.warnings, ...catalogue.warnings])
+        log.warn({ warning }, 'configuration');
+      if (restart.length > 0) log.warn({ keys: restart }, 'changed, and taken at the next start only');
+      log.info({ services: catalogue.tables.services.length }, 'configuration and catalogue read again');
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      if (code === undefined) throw error;
+      log.error(
+        { code, faults: message.split('\n') },
+        'not reloaded: the old configuration and catalogue stay',
+      );
+    }
+  }
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/**
+ * Addresses that are the service's own, and so never registered: relays, and the listeners' where they are
+ * public. On a laptop the device is the machine itself, so that loopback addresses do not count.
+ */
+function ownAddresses(config: Config): Address[] {
+  const relays = Object.values(config.regions).flatMap(({ relays }) =>
+    relays.flatMap(({ address, address6 }) => [address, address6]),
+  );
+  const listeners = [...config.dns.udp, ...config.dns.tcp].map((text) => parseSocketAddress(text)!.address);
+  return [...relays.flatMap((text) => (text === null ? [] : [parseAddress(text)!])), ...listeners].filter(
+    (address) => scopeOf(address) === 'public',
+  );
+}
