@@ -26,6 +26,8 @@ export interface LoadedConfig {
 }
 
 const LARGEST_FILE_BYTES = 2 ** 20;
+/** What comes after the first few is their consequence. */
+const MOST_YAML_FAULTS = 5;
 
 /**
  * Reads, checks and freezes a configuration.
@@ -91,7 +93,7 @@ function parse(file: string, text: string, lineCounter: LineCounter): Document {
   const problems: YAMLError[] = [...document.errors, ...document.warnings];
   if (problems.length === 0) return document;
   throw new ConfigError(
-    problems.map(({ code, pos }) => {
+    problems.slice(0, MOST_YAML_FAULTS).map(({ code, pos }) => {
       const [found, expected] = YAML_FAULTS[code] ?? [`what is not YAML (${code})`, 'YAML'];
       return { file, line: lineCounter.linePos(pos[0]).line || undefined, found, expected };
     }),

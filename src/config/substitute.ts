@@ -14,6 +14,13 @@ const TOKEN = new RegExp(`${OPEN}(\\d+)${CLOSE}`, 'gu');
 const EXPRESSION = /\$\$\{|\$\{(?:([^}\n]*)\})?/g;
 const NAME_AND_DEFAULT = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/su;
 
+const MALFORMED = {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's, not JavaScript's
+  found: 'a ${ without a name and a }',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's, not JavaScript's
+  expected: '${NAME} or ${NAME:-default}',
+};
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Substitution {
@@ -52,7 +59,7 @@ export class Substitutions {
       if (expression === undefined) return '${';
       const match = expression ? NAME_AND_DEFAULT.exec(expression) : null;
       if (match === null) {
-        fault ??= { found: 'a ${ without a name and a }', expected: '${NAME} or ${NAME:-default}' };
+        fault ??= MALFORMED;
         return '';
       }
       const name = match[1]!;

@@ -1,0 +1,347 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/index.ts';
+import { faultsOf, linesOf, REGIONS } from './builders.ts';
+
+const SOCKET = 'an address and port, such as 127.0.0.1:5300 or [::1]:5300';
+const WHOLE = (from: number, to: number) => `a whole number from ${from} to ${to}`;
+const PREFIX = 'an address or a prefix with no bits past its length, such as 10.0.0.0/8';
+const URL_TEXT = 'an http:// or https:// URL without a user, a query or a fragment';
+const UPSTREAM = 'system, udp://ADDRESS[:PORT] or tcp://ADDRESS[:PORT]';
+const ID = 'lower-case letters, digits and hyphens';
+const IPV4 = 'an IPv4 unicast address, or null';
+const IPV6 = 'an IPv6 unicast address, or null';
+const LATER = '(not built in this release)';
+
+/** YAML beside the regions, and the one fault that it has. */
+const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
+  // What no key at all may be
+  [
+    'colour: red',
+    'colour: found an unknown key, expected one of roles, dataDir, store, dns, tls, upstreams, cache, catalog, regions, defaultRegion, registration, control, relay, metrics, log',
+  ],
+  [
+    'dns: { upd: [] }',
+    'dns.upd: found an unknown key, expected one of udp, tcp, tls, https, workers, engine, unregistered, rateLimit, tcpLimits, bootstrapNames, testZone, cookieSecrets, proxyProtocolFrom',
+  ],
+  ['upstream: [system]', 'upstream: found an unknown key, expected upstreams?'],
+  ['control: { adminkey: "a" }', 'control.adminkey: found an unknown key, expected adminKey?'],
+  ['dns: { rate_limit: {} }', 'dns.rate_limit: found an unknown key, expected rateLimit?'],
+  ['dns:', 'dns: found nothing, expected a mapping'],
+  ['dns: []', 'dns: found an empty list, expected a mapping'],
+  ['? [a]\n: 1', 'found a key that is no text, expected a key that is text'],
+  [
+    '"a\\nb": 1',
+    '"a\\nb": found an unknown key, expected one of roles, dataDir, store, dns, tls, upstreams, cache, catalog, regions, defaultRegion, registration, control, relay, metrics, log',
+  ],
+
+  // roles, dataDir, store
+  ['roles: edge', 'roles: found "edge", expected a list, each one of control, edge, relay'],
+  ['roles: [edge, web]', 'roles[1]: found "web", expected one of control, edge, relay'],
+  ['roles: [edge, edge]', 'roles[1]: found "edge" a second time, expected each once'],
+  ['roles: []', 'roles: found an empty list, expected at least one of control, edge'],
+  [
+    'roles: [relay]',
+    'roles[0]: found "relay", expected control or edge (relay is not built in this release)',
+  ],
+  ['dataDir: 5', 'dataDir: found 5, expected a path'],
+  ['dataDir: ""', 'dataDir: found "", expected a path'],
+  ['store: file', 'store: found a string (not shown), expected embedded'],
+  [
+    'store: redis://u:hunter2@h',
+    'store: found redis://..., expected embedded (redis:// is not built in this release)',
+  ],
+  ['store: 7', 'store: found a number (not shown), expected embedded'],
+
+  // dns
+  ['dns: { udp: "127.0.0.1:53" }', `dns.udp: found "127.0.0.1:53", expected a list, each ${SOCKET}`],
+  ['dns: { udp: [53] }', `dns.udp[0]: found 53, expected ${SOCKET}`],
+  ['dns: { udp: ["localhost:53"] }', `dns.udp[0]: found "localhost:53", expected ${SOCKET}`],
+  ['dns: { tcp: ["127.0.0.1:65536"] }', `dns.tcp[0]: found "127.0.0.1:65536", expected ${SOCKET}`],
+  ['dns: { tcp: ["::1:53"] }', `dns.tcp[0]: found "::1:53", expected ${SOCKET}`],
+  [
+    'dns: { udp: [], tcp: [] }',
+    'dns.udp: found no listener here nor in dns.tcp, expected one at least, as roles has edge',
+  ],
+  ['dns: { workers: 0 }', `dns.workers: found 0, expected auto or ${WHOLE(1, 64)}`],
+  ['dns: { workers: all }', `dns.workers: found "all", expected auto or ${WHOLE(1, 64)}`],
+  ['dns: { workers: 1.5 }', `dns.workers: found 1.5, expected auto or ${WHOLE(1, 64)}`],
+  ['dns: { engine: epoll }', 'dns.engine: found "epoll", expected one of auto, mmsg, dgram'],
+  ['dns: { unregistered: allow }', 'dns.unregistered: found "allow", expected one of refuse, drop'],
+  ['dns: { rateLimit: 5 }', 'dns.rateLimit: found 5, expected a mapping'],
+  [
+    'dns: { rateLimit: { perSecond: 0 } }',
+    `dns.rateLimit.perSecond: found 0, expected ${WHOLE(1, 1_000_000)}`,
+  ],
+  ['dns: { rateLimit: { burst: -1 } }', `dns.rateLimit.burst: found -1, expected ${WHOLE(1, 1_000_000)}`],
+  [
+    'dns: { tcpLimits: { connections: "9" } }',
+    `dns.tcpLimits.connections: found "9", expected ${WHOLE(1, 1_000_000)}`,
+  ],
+  [
+    'dns: { tcpLimits: { connections: 10 } }',
+    'dns.tcpLimits.connectionsPerSource: found 64, expected at most dns.tcpLimits.connections (10)',
+  ],
+  [
+    'dns: { tcpLimits: { connectionsPerSource: 0 } }',
+    `dns.tcpLimits.connectionsPerSource: found 0, expected ${WHOLE(1, 1_000_000)}`,
+  ],
+  [
+    'dns: { tcpLimits: { idleSeconds: 601 } }',
+    `dns.tcpLimits.idleSeconds: found 601, expected ${WHOLE(1, 600)}`,
+  ],
+  [
+    'dns: { tcpLimits: { queriesPerConnection: 0 } }',
+    `dns.tcpLimits.queriesPerConnection: found 0, expected ${WHOLE(1, 1_000_000)}`,
+  ],
+
+  // upstreams, cache, catalog
+  ['upstreams: system', `upstreams: found "system", expected a list, each ${UPSTREAM}`],
+  ['upstreams: []', 'upstreams: found an empty list, expected one at least, as roles has edge'],
+  ['upstreams: [9.9.9.9]', `upstreams[0]: found "9.9.9.9", expected ${UPSTREAM}`],
+  ['upstreams: [udp://dns.quad9.net]', `upstreams[0]: found "udp://dns.quad9.net", expected ${UPSTREAM}`],
+  ['upstreams: [udp://9.9.9.9:0]', `upstreams[0]: found "udp://9.9.9.9:0", expected ${UPSTREAM}`],
+  ['upstreams: ["udp://9.9.9.9#x"]', `upstreams[0]: found "udp://9.9.9.9#x", expected ${UPSTREAM}`],
+  ['upstreams: ["udp://u:p@9.9.9.9"]', `upstreams[0]: found "udp://***@9.9.9.9", expected ${UPSTREAM}`],
+  [
+    'upstreams: [tls://9.9.9.9]',
+    `upstreams[0]: found "tls://9.9.9.9", expected ${UPSTREAM} (tls:// is not built in this release)`,
+  ],
+  [
+    'upstreams: [https://dns.quad9.net/dns-query]',
+    `upstreams[0]: found "https://dns.quad9.net/dns-query", expected ${UPSTREAM} (https:// is not built in this release)`,
+  ],
+  [
+    'upstreams: [udp://9.9.9.9, "udp://9.9.9.9:53"]',
+    'upstreams[1]: found "udp://9.9.9.9:53" a second time, expected each once',
+  ],
+  ['cache: { bytes: 64MB }', 'cache.bytes: found "64MB", expected a size from 1MiB to 2GiB, such as 64MiB'],
+  ['cache: { bytes: 1000 }', 'cache.bytes: found 1000, expected a size from 1MiB to 2GiB, such as 64MiB'],
+  ['cache: { bytes: 3GiB }', 'cache.bytes: found "3GiB", expected a size from 1MiB to 2GiB, such as 64MiB'],
+  ['cache: { minTtlSeconds: -1 }', `cache.minTtlSeconds: found -1, expected ${WHOLE(0, 86_400)}`],
+  ['cache: { maxTtlSeconds: 604801 }', `cache.maxTtlSeconds: found 604801, expected ${WHOLE(0, 604_800)}`],
+  ['cache: { staleSeconds: .inf }', `cache.staleSeconds: found Infinity, expected ${WHOLE(0, 604_800)}`],
+  [
+    'cache: { minTtlSeconds: 60, maxTtlSeconds: 30 }',
+    'cache.minTtlSeconds: found 60, expected at most cache.maxTtlSeconds (30)',
+  ],
+  ['catalog: { services: x.yaml }', 'catalog.services: found "x.yaml", expected a list, each a path'],
+  ['catalog: { services: [""] }', 'catalog.services[0]: found "", expected a path'],
+  [
+    'catalog: { answerTtlSeconds: 1e9 }',
+    `catalog.answerTtlSeconds: found 1000000000, expected ${WHOLE(0, 86_400)}`,
+  ],
+
+  // defaultRegion, registration, control, metrics, log
+  ['defaultRegion: fr', 'defaultRegion: found "fr", expected one of us'],
+  ['defaultRegion: US', `defaultRegion: found "US", expected ${ID}, or null`],
+  ['registration: { perAccount: 0 }', `registration.perAccount: found 0, expected ${WHOLE(1, 10_000)}`],
+  ['registration: { leaseDays: 0 }', `registration.leaseDays: found 0, expected ${WHOLE(1, 3650)}`],
+  ['registration: { allowPrivate: yes }', 'registration.allowPrivate: found "yes", expected true or false'],
+  [
+    'control: { listen: [] }',
+    'control.listen: found an empty list, expected one address at least, as roles has control',
+  ],
+  ['control: { publicUrl: example.com }', `control.publicUrl: found "example.com", expected ${URL_TEXT}`],
+  ['control: { publicUrl: "https://h/?q" }', `control.publicUrl: found "https://h/?q", expected ${URL_TEXT}`],
+  [
+    'control: { publicUrl: "https://u:p@h" }',
+    `control.publicUrl: found "https://***@h", expected ${URL_TEXT}`,
+  ],
+  [
+    'control: { adminKey: "two words" }',
+    'control.adminKey: found a string (not shown), expected visible ASCII characters without spaces',
+  ],
+  [
+    'control: { adminKey: 12345 }',
+    'control.adminKey: found a number (not shown), expected visible ASCII characters without spaces',
+  ],
+  [
+    'control: { adminKey: [s3cret] }',
+    'control.adminKey: found a list, expected visible ASCII characters without spaces',
+  ],
+  [
+    'control: { trustedProxies: [10.0.0.1/8] }',
+    `control.trustedProxies[0]: found "10.0.0.1/8", expected ${PREFIX}`,
+  ],
+  [
+    'control: { trustedProxies: ["0.0.0.0/0"] }',
+    'control.trustedProxies[0]: found 0.0.0.0/0, which is everyone, expected the proxies alone',
+  ],
+  ['metrics: { listen: [x] }', `metrics.listen[0]: found "x", expected ${SOCKET}`],
+  ['log: { level: loud }', 'log.level: found "loud", expected one of fatal, error, warn, info, debug, trace'],
+
+  // What is not built
+  ['dns: { tls: ["127.0.0.1:853"] }', `dns.tls: found a list, expected [] ${LATER}`],
+  ['dns: { https: ["127.0.0.1:443"] }', `dns.https: found a list, expected [] ${LATER}`],
+  ['dns: { bootstrapNames: [a.example] }', `dns.bootstrapNames: found a list, expected [] ${LATER}`],
+  ['dns: { testZone: t.example }', `dns.testZone: found "t.example", expected null ${LATER}`],
+  ['dns: { cookieSecrets: [hunter2] }', `dns.cookieSecrets: found a list, expected [] ${LATER}`],
+  ['dns: { cookieSecrets: hunter2 }', `dns.cookieSecrets: found a string (not shown), expected [] ${LATER}`],
+  ['dns: { proxyProtocolFrom: [10.0.0.0/8] }', `dns.proxyProtocolFrom: found a list, expected [] ${LATER}`],
+  ['tls: { certFile: a.pem }', `tls.certFile: found "a.pem", expected null ${LATER}`],
+  ['tls: { keyFile: [] }', `tls.keyFile: found an empty list, expected null ${LATER}`],
+  [
+    'control: { familyUrls: { ipv4: "http://a" } }',
+    `control.familyUrls.ipv4: found "http://a", expected null ${LATER}`,
+  ],
+  [
+    'control: { familyUrls: { ipv6: "http://a" } }',
+    `control.familyUrls.ipv6: found "http://a", expected null ${LATER}`,
+  ],
+  ['control: { dnsAddresses: [9.9.9.9] }', `control.dnsAddresses: found a list, expected [] ${LATER}`],
+  ['relay: { tls: ["127.0.0.1:443"] }', `relay.tls: found a list, expected [] ${LATER}`],
+  ['relay: { http: ["127.0.0.1:80"] }', `relay.http: found a list, expected [] ${LATER}`],
+  ['relay: { quic: ["127.0.0.1:443"] }', `relay.quic: found a list, expected [] ${LATER}`],
+  ['relay: { quicMode: refuse }', `relay.quicMode: found "refuse", expected "carry" ${LATER}`],
+  ['relay: { region: us }', `relay.region: found "us", expected null ${LATER}`],
+  [
+    'relay: { egress: "socks5://u:hunter2@h" }',
+    `relay.egress: found a string (not shown), expected "direct" ${LATER}`,
+  ],
+  [
+    'relay: { egress: { localAddress: 10.0.0.1 } }',
+    `relay.egress: found a mapping, expected "direct" ${LATER}`,
+  ],
+  ['relay: { probeSources: [10.0.0.0/8] }', `relay.probeSources: found a list, expected [] ${LATER}`],
+  [
+    'relay: { proxyProtocolFrom: [10.0.0.0/8] }',
+    `relay.proxyProtocolFrom: found a list, expected [] ${LATER}`,
+  ],
+  ['relay: { drainSeconds: 31 }', `relay.drainSeconds: found 31, expected 30 ${LATER}`],
+  ['relay: { allowPrivateOrigins: true }', `relay.allowPrivateOrigins: found true, expected false ${LATER}`],
+  ['relay: { originPort: 8443 }', `relay.originPort: found 8443, expected null ${LATER}`],
+];
+
+const RELAY_FAULTS: readonly (readonly [regions: string, fault: string])[] = [
+  ['regions: []', 'regions: found an empty list, expected a mapping'],
+  ['regions: {}', 'regions: found no region, expected at least one, with its relays'],
+  ['{}', 'regions: found no region, expected at least one, with its relays'],
+  [
+    'regions: { US: { relays: [{ address: 203.0.113.1 }] } }',
+    `regions.US: found the key "US", expected ${ID}`,
+  ],
+  [
+    'regions: { off: { relays: [{ address: 203.0.113.1 }] } }',
+    'regions.off: found the region "off", expected another id: off means no relay for a service',
+  ],
+  ['regions: { us: {} }', 'regions.us.relays: found no relay, expected one at least'],
+  ['regions: { us: { relays: [] } }', 'regions.us.relays: found no relay, expected one at least'],
+  ['regions: { us: { relays: [9.9.9.9] } }', 'regions.us.relays[0]: found "9.9.9.9", expected a mapping'],
+  [
+    'regions: { us: { relays: { address: 9.9.9.9 } } }',
+    'regions.us.relays: found a mapping, expected a list of mappings',
+  ],
+  [
+    'regions: { us: { relays: [{ weight: 1 }] } }',
+    'regions.us.relays[0]: found a relay without an address, expected address, address6 or both',
+  ],
+  [
+    'regions: { us: { relays: [{ address: "::1" }] } }',
+    `regions.us.relays[0].address: found "::1", expected ${IPV4}`,
+  ],
+  [
+    'regions: { us: { relays: [{ address: 0.0.0.0 }] } }',
+    `regions.us.relays[0].address: found "0.0.0.0", expected ${IPV4}`,
+  ],
+  [
+    'regions: { us: { relays: [{ address: 224.0.0.1 }] } }',
+    `regions.us.relays[0].address: found "224.0.0.1", expected ${IPV4}`,
+  ],
+  [
+    'regions: { us: { relays: [{ address6: 203.0.113.1 }] } }',
+    `regions.us.relays[0].address6: found "203.0.113.1", expected ${IPV6}`,
+  ],
+  [
+    'regions: { us: { relays: [{ address: 203.0.113.1, weight: -1 }] } }',
+    `regions.us.relays[0].weight: found -1, expected ${WHOLE(0, 1_000_000)}`,
+  ],
+  [
+    'regions: { us: { relays: [{ address: 203.0.113.1, group: A }] } }',
+    `regions.us.relays[0].group: found "A", expected ${ID}, or null`,
+  ],
+  [
+    'regions: { us: { relays: [{ address: 203.0.113.1, adress6: null }] } }',
+    'regions.us.relays[0].adress6: found an unknown key, expected address6?',
+  ],
+  [
+    'regions: { us: { relays: [{ address: 203.0.113.1 }, { address: 203.0.113.1 }] } }',
+    'regions.us.relays[1].address: found 203.0.113.1, which regions.us.relays[0] has too, expected each address once',
+  ],
+  [
+    'regions: { us: { relays: [{ address: 203.0.113.1 }] }, gb: { relays: [{ address: 203.0.113.2 }] } }',
+    'defaultRegion: found nothing, expected one of us, gb',
+  ],
+];
+
+describe('a fault of one key', () => {
+  it.each(FAULTS)('%s', (yaml, fault) => {
+    expect(faultsOf(`${REGIONS}\n${yaml}\n`)).toEqual([fault]);
+  });
+
+  it.each(RELAY_FAULTS)('%s', (yaml, fault) => {
+    expect(faultsOf(yaml)).toEqual([fault]);
+  });
+});
+
+describe('faults', () => {
+  it('come all at once, in the order of the lines, each with its line', () => {
+    const text = [
+      'log: { level: loud }',
+      'dns:',
+      '  udp:',
+      '    - "127.0.0.1:0"',
+      '    - nowhere',
+      '  workers: 100',
+      'colour: red',
+      REGIONS,
+    ].join('\n');
+    expect(linesOf(text).map((line) => line.replace(/: found.*/, ''))).toEqual([
+      'test.yaml:1: log.level',
+      'test.yaml:5: dns.udp[1]',
+      'test.yaml:6: dns.workers',
+      'test.yaml:7: colour',
+    ]);
+  });
+
+  it('name a key that is given twice', () => {
+    const text = `${REGIONS}\nlog: { level: warn }\nlog: { level: info }\n`;
+    expect(linesOf(text)).toEqual(['test.yaml:2: log: found the key a second time, expected each key once']);
+  });
+
+  it('say what a file is, where it is no configuration', () => {
+    expect(linesOf('')).toEqual(['test.yaml: found nothing in it, expected a mapping']);
+    expect(linesOf('# nothing\n')).toEqual(['test.yaml: found nothing in it, expected a mapping']);
+    expect(linesOf('just text')).toEqual(['test.yaml:1: found "just text", expected a mapping']);
+    expect(linesOf('a: 1\n---\nb: 2\n')).toEqual([
+      'test.yaml:2: found a second document, expected one document',
+    ]);
+    expect(linesOf(Uint8Array.of(0x61, 0xff))).toEqual(['test.yaml: found other bytes, expected UTF-8 text']);
+    expect(linesOf('['.repeat(100_000)).length).toBeLessThanOrEqual(5);
+    expect(linesOf('a: !secret aGk=\n')[0]).toContain('found an unknown tag, expected plain YAML');
+    expect(linesOf('x'.repeat(2 ** 20 + 1))).toEqual([
+      'test.yaml: found 1048577 bytes, expected at most 1048576',
+    ]);
+  });
+
+  it('never quote the file where it is not YAML: a secret may stand there', () => {
+    for (const text of [
+      'control: { adminKey: "hunter2" hunter2 }',
+      'control:\n  adminKey: "hunter2',
+      'a: *hunter2',
+    ]) {
+      const lines = linesOf(text);
+      expect(lines.length).toBeGreaterThan(0);
+      expect(lines.join()).not.toContain('hunter2');
+    }
+  });
+
+  it('of a file that cannot be read are one line', () => {
+    const read = (file: string) => () => loadConfig({ file, env: {}, cwd: '/' });
+    expect(read('none/here.yaml')).toThrow(
+      /^none\/here\.yaml: found no such file, expected a configuration$/,
+    );
+    expect(read('tmp')).toThrow(
+      /^tmp: found a file that cannot be read \(EISDIR\), expected a configuration$/,
+    );
+  });
+});

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { faultsOf, load, REGIONS } from './builders.ts';
+
+const OWN = 'expected an address and port of its own';
+
+describe('two listeners on one address and port', () => {
+  it.each([
+    [
+      'dns: { tcp: ["127.0.0.1:8080"] }',
+      `control.listen[0]: found 127.0.0.1:8080, which dns.tcp[0] opens too, ${OWN}`,
+    ],
+    [
+      'metrics: { listen: ["127.0.0.1:5300"] }',
+      `metrics.listen[0]: found 127.0.0.1:5300, which dns.tcp[0] opens too, ${OWN}`,
+    ],
+    [
+      'dns: { udp: ["0.0.0.0:53", "127.0.0.1:53"] }',
+      `dns.udp[1]: found 127.0.0.1:53, which dns.udp[0] opens too as 0.0.0.0:53, ${OWN}`,
+    ],
+    [
+      'dns: { udp: ["127.0.0.1:53", "0.0.0.0:53"] }',
+      `dns.udp[1]: found 0.0.0.0:53, which dns.udp[0] opens too as 127.0.0.1:53, ${OWN}`,
+    ],
+    [
+      'dns: { udp: ["[::]:53", "[::1]:53"] }',
+      `dns.udp[1]: found [::1]:53, which dns.udp[0] opens too as [::]:53, ${OWN}`,
+    ],
+    [
+      'dns: { udp: ["127.0.0.1:53", "[::ffff:127.0.0.1]:53"] }',
+      'dns.udp[1]: found "[::ffff:127.0.0.1]:53" a second time, expected each once',
+    ],
+  ])('%s', (yaml, fault) => {
+    expect(faultsOf(`${REGIONS}\n${yaml}\n`)).toEqual([fault]);
+  });
+
+  it.each([
+    ['over UDP and over TCP', 'dns: { udp: ["127.0.0.1:53"], tcp: ["127.0.0.1:53"] }'],
+    ['of two families', 'dns: { udp: ["0.0.0.0:53", "[::]:53"] }'],
+    [
+      "on ports of the system's choice",
+      'dns: { tcp: ["127.0.0.1:0"] }\ncontrol: { listen: ["127.0.0.1:0"] }',
+    ],
+    ['of which one belongs to a role that does not run', 'roles: [edge]\ndns: { tcp: ["127.0.0.1:8080"] }'],
+    ['on two addresses', 'dns: { tcp: ["127.0.0.2:8080"] }'],
+  ])('but those %s are none', (_, yaml) => {
+    expect(faultsOf(`${REGIONS}\n${yaml}\n`)).toEqual([]);
+  });
+});
+
+describe('warnings', () => {
+  const warningsOf = (yaml: string) => load(`${REGIONS}\n${yaml}\n`).warnings;
+  const PUBLIC_RELAY =
+    'regions: { us: { relays: [{ address: 8.8.4.4 }] } }\ncontrol: { publicUrl: https://a.example }\n';
+
+  it('are none for the defaults', () => {
+    expect(warningsOf('')).toEqual([]);
+  });
+
+  it('tell of private addresses that may register where others reach the listeners', () => {
+    const yaml = 'dns: { udp: ["0.0.0.0:53"] }\nregistration: { allowPrivate: true }';
+    expect(load(PUBLIC_RELAY + yaml).warnings).toEqual([
+      'registration.allowPrivate: private addresses may register, and dns.udp[0] is open to more than this machine (0.0.0.0:53)',
+    ]);
+  });
+
+  it('tell of keys that travel in the clear', () => {
+    expect(warningsOf('control: { listen: ["0.0.0.0:8080"] }')).toEqual([
+      'control.publicUrl: control.listen[0] is open to more than this machine, and control.publicUrl is not https: keys and secrets travel in the clear',
+    ]);
+  });
+
+  it('tell of relays and URLs that nobody else can reach', () => {
+    expect(warningsOf('dns: { udp: ["0.0.0.0:53"] }')).toEqual([
+      'control.publicUrl: http://127.0.0.1:8080 leads nowhere but on this machine',
+      'regions.us.relays[0]: 203.0.113.1 is no public address (documentation)',
+    ]);
+  });
+
+  it('tell of metrics in the open, a missing transport, short leases and short keys', () => {
+    expect(warningsOf('metrics: { listen: ["0.0.0.0:9153"] }')).toHaveLength(1);
+    expect(warningsOf('dns: { tcp: [] }')[0]).toMatch(/^dns\.tcp: /);
+    expect(warningsOf('dns: { udp: [] }')[0]).toMatch(/^dns\.udp: /);
+    expect(warningsOf('registration: { leaseDays: 30 }')[0]).toMatch(/^registration\.leaseDays: /);
+    const [keyWarning] = warningsOf('control: { adminKey: hunter2 }');
+    expect(keyWarning).toMatch(/^control\.adminKey: /);
+    expect(keyWarning).not.toContain('hunter2');
+  });
+});

@@ -1,0 +1,109 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_CONFIG_FILE, loadConfig, locateConfig } from '../../src/config/index.ts';
+import { load, REGIONS } from './builders.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+describe('defaults', () => {
+  it('are the strict choice', () => {
+    const { config } = load(REGIONS);
+    expect(config).toMatchObject({
+      roles: ['control', 'edge'],
+      store: 'embedded',
+      dns: {
+        udp: ['127.0.0.1:5300'],
+        tcp: ['127.0.0.1:5300'],
+        unregistered: 'refuse',
+        workers: 'auto',
+        engine: 'auto',
+      },
+      upstreams: ['system'],
+      cache: { bytes: 67_108_864, minTtlSeconds: 0, maxTtlSeconds: 86_400, staleSeconds: 86_400 },
+      catalog: { services: ['services/*.yaml'], answerTtlSeconds: 60 },
+      defaultRegion: 'us',
+      registration: { perAccount: 5, leaseDays: 90, allowPrivate: false },
+      control: { listen: ['127.0.0.1:8080'], adminKey: '', trustedProxies: [] },
+      metrics: { listen: ['127.0.0.1:9153'] },
+      log: { level: 'info' },
+    });
+  });
+
+  it('fill the rest of a section that is given in part', () => {
+    const { config } = load(`${REGIONS}\ndns: { rateLimit: { burst: 7 } }\n`);
+    expect(config.dns.rateLimit).toEqual({ perSecond: 20, burst: 7 });
+    expect(config.dns.udp).toEqual(['127.0.0.1:5300']);
+  });
+
+  it('are not shared between two configurations', () => {
+    expect(load(REGIONS).config.dns.udp).not.toBe(load(REGIONS).config.dns.udp);
+  });
+});
+
+describe('values', () => {
+  it('are given in their canonical form', () => {
+    const { config } = load(
+      'regions: { us: { relays: [{ address6: "2001:DB8:0::1", group: a-1 }] } }\n' +
+        'dns: { udp: ["[0:0::1]:53", "[::ffff:127.0.0.1]:54"] }\n' +
+        'upstreams: [system, udp://9.9.9.9, "tcp://[2620:FE::FE]", "udp://[2620:fe::9]:5353", udp://1.1.1.1:54]\n' +
+        'control: { publicUrl: "https://DNS.example/api/", trustedProxies: [10.0.0.0/8, 10.1.2.3, "::1"] }\n' +
+        'cache: { bytes: 1GiB }\n',
+    );
+    expect(config.regions['us']!.relays[0]).toEqual({
+      address: null,
+      address6: '2001:db8::1',
+      weight: 1,
+      group: 'a-1',
+    });
+    expect(config.dns.udp).toEqual(['[::1]:53', '127.0.0.1:54']);
+    expect(config.upstreams).toEqual([
+      'system',
+      'udp://9.9.9.9:53',
+      'tcp://[2620:fe::fe]:53',
+      'udp://[2620:fe::9]:5353',
+      'udp://1.1.1.1:54',
+    ]);
+    expect(config.control.publicUrl).toBe('https://dns.example/api');
+    expect(config.control.trustedProxies).toEqual(['10.0.0.0/8', '10.1.2.3/32', '::1/128']);
+    expect(config.cache.bytes).toBe(2 ** 30);
+  });
+
+  it('may be written once and meant twice, by an anchor', () => {
+    const { config } = load(`${REGIONS}\ndns: { udp: &at ["127.0.0.1:1"], tcp: *at }\n`);
+    expect(config.dns.tcp).toEqual(['127.0.0.1:1']);
+  });
+
+  it('of keys that are not built may be the default', () => {
+    const yaml =
+      'dns: { tls: [], testZone: null }\nrelay: { drainSeconds: 30, egress: direct, originPort: null }';
+    expect(load(`${REGIONS}\n${yaml}\n`).config.relay.drainSeconds).toBe(30);
+  });
+
+  it('are frozen throughout', () => {
+    const loaded = load(REGIONS);
+    const walk = (value: unknown): void => {
+      if (typeof value !== 'object' || value === null) return;
+      expect(Object.isFrozen(value)).toBe(true);
+      for (const member of Object.values(value)) walk(member);
+    };
+    walk(loaded);
+    expect(() => (loaded.config.dns.udp as string[]).push('x')).toThrow(TypeError);
+  });
+});
+
+describe('paths', () => {
+  it('of data are relative to the current directory, of services to the file', () => {
+    const { config, directory } = loadConfig({ file: 'config/default.yaml', env: {}, cwd: ROOT });
+    expect(config.dataDir).toBe(resolve(ROOT, 'var'));
+    expect(directory).toBe(resolve(ROOT, 'config'));
+  });
+});
+
+describe('the file that is read', () => {
+  it('is the argument, else MEDIASTREAMER_CONFIG, else the default beside the program', () => {
+    expect(locateConfig('a.yaml', { MEDIASTREAMER_CONFIG: 'b.yaml' })).toBe('a.yaml');
+    expect(locateConfig(undefined, { MEDIASTREAMER_CONFIG: 'b.yaml' })).toBe('b.yaml');
+    expect(locateConfig(undefined, { MEDIASTREAMER_CONFIG: '' })).toBe(DEFAULT_CONFIG_FILE);
+    expect(locateConfig(undefined, {})).toBe(resolve(ROOT, 'config/default.yaml'));
+  });
+});

@@ -1,0 +1,89 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are the configuration's, not JavaScript's
+import { describe, expect, it } from 'vitest';
+import { faultsOf, load, REGIONS } from './builders.ts';
+
+describe('environment variables', () => {
+  const dataDirOf = (yaml: string, env: Record<string, string> = {}) =>
+    load(`${REGIONS}\ndataDir: ${yaml}\n`, env).config.dataDir;
+
+  it.each([
+    ['${DIR}', { DIR: '/srv' }, '/srv'],
+    ['"${DIR}"', { DIR: '/srv' }, '/srv'],
+    ["'${DIR}/x'", { DIR: '/srv' }, '/srv/x'],
+    ['/a/${ONE}/${TWO}', { ONE: '1', TWO: '2' }, '/a/1/2'],
+    ['${DIR:-/default}', {}, '/default'],
+    ['${DIR:-/default}', { DIR: '' }, '/default'],
+    ['${DIR:-/default}', { DIR: '/srv' }, '/srv'],
+    ['${DIR:-/a:-b # c}', {}, '/a:-b # c'],
+    ['/a/$${DIR}', { DIR: '/srv' }, '/a/${DIR}'],
+    ['/a/$DIR', { DIR: '/srv' }, '/a/$DIR'],
+    ['/a/${ONE}', { ONE: '${TWO}', TWO: 'no' }, '/a/${TWO}'],
+  ])('%s with %j', (yaml, env, expected) => {
+    expect(dataDirOf(yaml, env as Record<string, string>)).toBe(expected);
+  });
+
+  it('need no quotes inside of brackets and braces', () => {
+    const yaml = 'regions: { us: { relays: [{ address: ${US} , weight: ${WEIGHT:-3} }] } }';
+    expect(load(yaml, { US: '203.0.113.9' }).config.regions['us']!.relays).toEqual([
+      { address: '203.0.113.9', address6: null, weight: 3, group: null },
+    ]);
+  });
+
+  it('give the type that the key has: numbers, sizes, true and false, nothing', () => {
+    const { config } = load(
+      `${REGIONS}\nregistration: { perAccount: \${N}, allowPrivate: \${B} }\ncache: { bytes: \${S} }\n` +
+        'defaultRegion: ${NONE:-}\ncontrol: { adminKey: ${KEY} }\n',
+      { N: '7', B: 'true', S: '128MiB', KEY: '12345' },
+    );
+    expect(config.registration).toMatchObject({ perAccount: 7, allowPrivate: true });
+    expect(config.cache.bytes).toBe(128 * 2 ** 20);
+    expect(config.defaultRegion).toBe('us');
+    expect(config.control.adminKey).toBe('12345');
+  });
+
+  it('cannot change what the file is made of', () => {
+    const evil = '[a, b]\nroles: [control]';
+    expect(faultsOf(`${REGIONS}\nlog: { level: \${EVIL} }`, { EVIL: evil })).toEqual([
+      'log.level: found "[a, b]\\nroles: [control]" from ${EVIL}, expected one of fatal, error, warn, info, debug, trace',
+    ]);
+  });
+
+  it('are not looked for in comments', () => {
+    expect(faultsOf(`${REGIONS} # \${UNSET} and \${\n`)).toEqual([]);
+  });
+
+  it.each([
+    [
+      'dataDir: ${UNSET}',
+      'dataDir: found ${UNSET}, which is not set, expected the environment variable UNSET',
+    ],
+    [
+      'log: { level: "${UNSET}" }',
+      'log.level: found ${UNSET}, which is not set, expected the environment variable UNSET',
+    ],
+    [
+      'dns: { workers: ${UNSET} }',
+      'dns.workers: found ${UNSET}, which is not set, expected the environment variable UNSET',
+    ],
+    ['dns: { tls: [${UNSET}] }', 'dns.tls: found a list, expected [] (not built in this release)'],
+    [
+      'dns: { udp: ["${UNSET}:53"] }',
+      'dns.udp[0]: found ${UNSET}, which is not set, expected the environment variable UNSET',
+    ],
+    ['dns: ${UNSET:-x}', 'dns: found "x" from ${UNSET}, expected a mapping'],
+    ['dataDir: ${}', 'dataDir: found a ${ without a name and a }, expected ${NAME} or ${NAME:-default}'],
+    ['dataDir: ${A-b}', 'dataDir: found a ${ without a name and a }, expected ${NAME} or ${NAME:-default}'],
+    ['dataDir: ${1A}', 'dataDir: found a ${ without a name and a }, expected ${NAME} or ${NAME:-default}'],
+    ['dataDir: "${A"', 'dataDir: found a ${ without a name and a }, expected ${NAME} or ${NAME:-default}'],
+    [
+      'registration: { perAccount: ${N:-five} }',
+      'registration.perAccount: found "five" from ${N}, expected a whole number from 1 to 10000',
+    ],
+    [
+      'control: { adminKey: "${KEY:-hunter 2}" }',
+      'control.adminKey: found a string (not shown) from ${KEY}, expected visible ASCII characters without spaces',
+    ],
+  ])('%s is a fault', (yaml, fault) => {
+    expect(faultsOf(`${REGIONS}\n${yaml}\n`)).toEqual([fault]);
+  });
+});
