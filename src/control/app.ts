@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { type FastifyReply, type FastifyRequest, type FastifyServerOptions, fastify } from 'fastify';
+import { controlCounter, controlRoute } from '../metrics/index.ts';
 import type { App } from './context.ts';
 import { DocumentsRoutes } from './documents.ts';
 import { FaultLog, problemOf } from './fault.ts';
 import { securityHeaders } from './headers.ts';
 import { Keys } from './keys.ts';
 import { collectRoutes, describeRoutes } from './openapi.ts';
-import type { ControlOptions } from './options.ts';
+import type { ControlCounters, ControlOptions } from './options.ts';
 import { OriginGuard } from './origin.ts';
 import { PROBLEM_TYPE, Problem } from './problem.ts';
 import { accountRoutes } from './routes/account.ts';
@@ -78,7 +79,9 @@ async function addRoutes(app: App, options: ControlOptions): Promise<void> {
 }
 
 function sendProblem(reply: FastifyReply, problem: Problem): void {
-  reply.code(problem.status).headers(problem.headers).type(PROBLEM_TYPE).send(JSON.stringify(problem.body));
+  // Bytes, as Fastify would add a charset to text, which JSON does not have (RFC 8259, section 11).
+  const body = Buffer.from(JSON.stringify(problem.body));
+  reply.code(problem.status).headers(problem.headers).type(PROBLEM_TYPE).send(body);
 }
 
 /** Forms and text/plain are what a page of another site can send without asking (CORS), so they are not read. */
@@ -110,12 +113,9 @@ function guardCalls(app: App, options: ControlOptions, headers: Record<string, s
   });
 }
 
-function countReplies(app: App, counters: NonNullable<ControlOptions['counters']>): void {
-  app.addHook('onResponse', (_request, reply, done) => {
-    const statusClass = Math.trunc(reply.statusCode / 100);
-    if (statusClass >= 2 && statusClass <= 5) {
-      counters.replied(statusClass as 2 | 3 | 4 | 5, reply.elapsedTime / 1000);
-    }
+function countReplies(app: App, counters: ControlCounters): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    counters.increment(controlCounter(controlRoute(request.routeOptions.url), reply.statusCode));
     done();
   });
 }

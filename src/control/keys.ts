@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { Counter } from '../metrics/index.ts';
 import type { Account } from '../registry/index.ts';
 import { callerAddress, peerAddress, sourceKey } from './caller.ts';
 import type { ControlOptions } from './options.ts';
@@ -55,9 +56,7 @@ export class Keys {
   /** @throws Problem `unauthorized`, `too_many_attempts`, `forbidden` */
   async require(access: Exclude<Access, 'anyone'>, request: IncomingMessage): Promise<Principal> {
     const header = request.headers.authorization;
-    if (header === undefined) {
-      throw new Problem('unauthorized', { detail: EXPECTED[access], headers: CHALLENGE });
-    }
+    if (header === undefined) throw this.#unauthorized(access);
     const principal = await this.#principalOf(BEARER.exec(header)?.[1] ?? '');
     if (principal === null) throw this.#failure(access, request);
     if (access !== 'either' && access !== principal.kind) {
@@ -74,11 +73,14 @@ export class Keys {
 
   #failure(access: Exclude<Access, 'anyone'>, request: IncomingMessage): Problem {
     const retryAfterSeconds = this.#throttle.fail(this.#sourceOf(request));
-    this.#options.counters?.authenticationFailed(retryAfterSeconds > 0);
-    if (retryAfterSeconds === 0) {
-      return new Problem('unauthorized', { detail: EXPECTED[access], headers: CHALLENGE });
-    }
+    const unauthorized = this.#unauthorized(access);
+    if (retryAfterSeconds === 0) return unauthorized;
     return new Problem('too_many_attempts', { headers: { 'retry-after': String(retryAfterSeconds) } });
+  }
+
+  #unauthorized(access: Exclude<Access, 'anyone'>): Problem {
+    this.#options.counters?.increment(Counter.CONTROL_AUTH_FAILURES);
+    return new Problem('unauthorized', { detail: EXPECTED[access], headers: CHALLENGE });
   }
 
   #sourceOf(request: IncomingMessage): string {

@@ -1,3 +1,4 @@
+import type { CounterBlock } from '../metrics/index.ts';
 import type { Prefix } from '../net/index.ts';
 import type { Registry } from '../registry/index.ts';
 
@@ -30,12 +31,8 @@ export interface ControlLogger {
   error(fields: object, message: string): void;
 }
 
-export interface ControlCounters {
-  /** One reply: the first digit of its status, and the time from the request's head to the reply's last byte. */
-  replied(statusClass: 2 | 3 | 4 | 5, seconds: number): void;
-  /** One wrong key; `throttled` if its source had used up its attempts. */
-  authenticationFailed(throttled: boolean): void;
-}
+/** Where replies and wrong keys are counted. */
+export type ControlCounters = Pick<CounterBlock, 'increment'>;
 
 export interface AuthenticationLimits {
   /** Wrong keys that a source (an IPv4 address, an IPv6 /64) may try in a window before the answer is 429. */

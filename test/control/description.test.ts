@@ -1,0 +1,242 @@
+import fc from 'fast-check';
+import { Check } from 'typebox/schema';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ADMIN_KEY, ControlBench } from '../support/control.ts';
+
+interface Operation {
+  operationId: string;
+  summary: string;
+  tags: string[];
+  security: Record<string, string[]>[];
+  parameters?: { name: string; in: string; required?: boolean; schema: object }[];
+  requestBody?: { content: Record<string, { schema: { properties?: Record<string, object> } }> };
+  responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
+}
+interface Description {
+  openapi: string;
+  info: { version: string };
+  tags: { name: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object> };
+}
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+interface Call {
+  method: Method;
+  path: string;
+  operation: Operation;
+}
+
+let bench: ControlBench;
+let description: Description;
+let calls: Call[];
+beforeEach(async () => {
+  bench = await ControlBench.make();
+});
+beforeAll(async () => {
+  description = (await (await ControlBench.make()).call('GET', '/openapi.json')).json();
+  calls = Object.entries(description.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      path,
+      method: method.toUpperCase() as Method,
+      operation,
+    })),
+  );
+});
+
+/** Checks a reply against the schema that the description has for it. */
+function checkReply(
+  { path, method, operation }: Call,
+  reply: { statusCode: number; body: string; headers: object },
+) {
+  const described = operation.responses[reply.statusCode];
+  const name = `${method} ${path} ${reply.statusCode} ${reply.body}`;
+  expect(described, name).toBeDefined();
+  if (described!.content === undefined) {
+    expect(reply.body, name).toBe('');
+    return;
+  }
+  const [type, { schema }] = Object.entries(described!.content)[0]!;
+  expect((reply.headers as { 'content-type': string })['content-type'], name).toContain(type);
+  if (!type.includes('json')) return;
+  const inlined = JSON.parse(JSON.stringify(schema), (_key, value) => inline(value));
+  expect(Check(inlined, JSON.parse(reply.body)), name).toBe(true);
+}
+
+function inline(value: { $ref?: string } | null): unknown {
+  if (typeof value?.$ref !== 'string') return value;
+  const shared = description.components.schemas[value.$ref.replace('#/components/schemas/', '')];
+  return JSON.parse(JSON.stringify(shared), (_key, inner) => inline(inner));
+}
+
+describe('/openapi.json', () => {
+  test('describes every call of the contract', () => {
+    expect(description.openapi).toBe('3.1.0');
+    expect(description.info.version).toBe('1.2.3');
+    expect(calls.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
+      'DELETE /v1/account',
+      'DELETE /v1/accounts/{id}',
+      'DELETE /v1/accounts/{id}/registrations/{rid}',
+      'DELETE /v1/registrations/{id}',
+      'GET /docs',
+      'GET /openapi.json',
+      'GET /v1/account',
+      'GET /v1/account/export',
+      'GET /v1/accounts',
+      'GET /v1/accounts/{id}',
+      'GET /v1/accounts/{id}/registrations',
+      'GET /v1/ip',
+      'GET /v1/registrations',
+      'PATCH /v1/account',
+      'PATCH /v1/accounts/{id}',
+      'POST /v1/accounts',
+      'POST /v1/accounts/{id}/registrations',
+      'POST /v1/accounts/{id}/secret',
+      'POST /v1/registrations',
+    ]);
+  });
+
+  test('says of each who may call, what comes back and where it belongs', () => {
+    const ids = calls.map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(calls.length);
+    for (const { path, operation } of calls) {
+      expect(operation.summary).not.toBe('');
+      expect(description.tags.map(({ name }) => name)).toContain(operation.tags[0]);
+      const isOpen = ['/docs', '/openapi.json', '/v1/ip'].includes(path);
+      expect(operation.security.length === 0).toBe(isOpen);
+      expect('401' in operation.responses).toBe(!isOpen);
+      expect(Object.keys(operation.responses).some((status) => status.startsWith('2'))).toBe(true);
+    }
+  });
+
+  test('refers to nothing that it does not have', () => {
+    for (const [, name] of JSON.stringify(description).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)) {
+      expect(Object.keys(description.components.schemas)).toContain(name);
+    }
+  });
+
+  test('each call answers as described with a wrong key and for what does not exist', async () => {
+    for (const call of calls) {
+      const url = call.path.replaceAll(/\{\w+\}/g, 'nobody');
+      checkReply(call, await bench.call(call.method, url, { key: 'wrong' }));
+      checkReply(call, await bench.call(call.method, url, { key: ADMIN_KEY }));
+    }
+  });
+});
+
+const text = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 80 }),
+  fc.constantFrom(
+    'us',
+    'gb',
+    'off',
+    'oldest',
+    '198.51.99.7',
+    '2a00::1',
+    '203.0.114.1',
+    '1.2.3.4/32',
+    '__proto__',
+  ),
+);
+const anything = fc.oneof(
+  text,
+  fc.integer(),
+  fc.double(),
+  fc.boolean(),
+  fc.constant(null),
+  fc.object({ maxDepth: 2 }),
+);
+
+function bodyOf({ operation }: Call): fc.Arbitrary<unknown> {
+  const schema = operation.requestBody?.content['application/json']?.schema;
+  if (schema === undefined) return fc.constant(undefined);
+  const fields = Object.fromEntries(
+    Object.keys(schema.properties ?? {}).map((name) => [name, fieldValue(name)]),
+  );
+  return fc.oneof(
+    { weight: 4, arbitrary: fc.record(fields, { requiredKeys: [] }) },
+    { weight: 1, arbitrary: fc.record({ ...fields, extra: anything }, { requiredKeys: [] }) },
+    { weight: 1, arbitrary: anything },
+  );
+}
+
+function fieldValue(name: string): fc.Arbitrary<unknown> {
+  if (name !== 'services') return fc.oneof(text, anything, fc.integer({ min: 1, max: 5 }));
+  const service = fc.oneof(fc.constantFrom('netflix', 'hulu', 'constructor', '__proto__'), text);
+  return fc.oneof(fc.dictionary(service, fc.oneof(text, anything), { maxKeys: 3 }), anything);
+}
+
+describe('the calls as described', () => {
+  test('take any input without a fault of ours, and answer as described', async () => {
+    const { id, secret } = await bench.account({ perAccount: 1000 });
+    const rid = (await bench.call('POST', '/v1/registrations', { key: secret })).json().id;
+    const fuzzed = calls.filter(({ operation }) => !operation.operationId.startsWith('delete'));
+    const input = fc.constantFrom(...fuzzed).chain((call) =>
+      fc.record({
+        call: fc.constant(call),
+        id: fc.oneof({ weight: 3, arbitrary: fc.constant(id) }, { weight: 1, arbitrary: text }),
+        rid: fc.oneof(fc.constant(rid), text),
+        query: fc.oneof(
+          fc.constant({}),
+          fc.dictionary(fc.constantFrom('limit', 'after', 'x'), text, { maxKeys: 2 }),
+        ),
+        body: bodyOf(call),
+        idempotencyKey: fc.oneof(fc.constant(undefined), fc.string({ maxLength: 20 })),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(input, async (given) => {
+        const { call } = given;
+        const isAdmin = call.operation.security.some((scheme) => 'adminKey' in scheme);
+        const ids = call.path.startsWith('/v1/registrations')
+          ? { id: given.rid }
+          : { id: given.id, rid: given.rid };
+        const path = call.path.replaceAll(/\{(\w+)\}/g, (_all, name: 'id') => encode(ids[name]));
+        const reply = await bench.call(call.method, `${path}?${new URLSearchParams(given.query)}`, {
+          key: isAdmin ? ADMIN_KEY : secret,
+          headers: {
+            ...(given.idempotencyKey === undefined ? {} : { 'idempotency-key': given.idempotencyKey }),
+            ...(given.body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
+          ...(given.body === undefined ? {} : { body: JSON.stringify(given.body) as unknown as object }),
+        });
+        expect(reply.statusCode).toBeLessThan(500);
+        // An empty id is another path.
+        if (!path.includes('//') && !path.endsWith('/')) checkReply(call, reply);
+        if (call.operation.operationId === 'removeRegistration' && reply.statusCode === 204) {
+          await bench.call('POST', '/v1/registrations', { key: secret });
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
+
+/** A path's segment. Lone surrogates have no UTF-8. */
+function encode(segment: string): string {
+  return encodeURIComponent(segment.toWellFormed());
+}
+
+describe('/docs', () => {
+  test('shows every call and problem to people, and neither loads nor runs anything', async () => {
+    const reply = await bench.call('GET', '/docs');
+    expect(reply.headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(reply.headers['content-security-policy']).toMatch(
+      /^default-src 'none'; style-src 'sha256-[^']+'; base-uri/,
+    );
+    for (const { path, operation } of calls) {
+      expect(reply.body).toContain(`id="${operation.operationId}"`);
+      expect(reply.body).toContain(`<code>${path}</code>`);
+    }
+    expect(reply.body).toContain('too_many_addresses');
+    expect(reply.body).not.toMatch(/<script|<link|<img|style="|onclick|src=|url\(|@import/);
+    expect(reply.body).toContain('prefers-color-scheme:dark');
+  });
+
+  test('its content policy is that of its style sheet', async () => {
+    const { createHash } = await import('node:crypto');
+    const reply = await bench.call('GET', '/docs');
+    const style = /<style>([\s\S]*?)<\/style>/.exec(reply.body)![1]!;
+    const hash = createHash('sha256').update(style).digest('base64');
+    expect(reply.headers['content-security-policy']).toContain(`'sha256-${hash}'`);
+  });
+});

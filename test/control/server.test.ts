@@ -1,0 +1,129 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ListenError } from '../../src/control/index.ts';
+import { ControlBench } from '../support/control.ts';
+
+let bench: ControlBench;
+beforeEach(async () => {
+  bench = await ControlBench.make();
+});
+afterEach(() => bench.control.close(0));
+
+/** Writes to a fresh connection and reads it to its end. */
+async function exchange(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(text);
+  return readAll(socket);
+}
+
+async function readAll(socket: Socket): Promise<string> {
+  let received = '';
+  socket.setEncoding('latin1').on('data', (chunk) => {
+    received += chunk;
+  });
+  await once(socket, 'close');
+  return received;
+}
+
+const GET_IP = 'GET /v1/ip HTTP/1.1\r\nHost: localhost\r\n\r\n';
+
+describe('listeners', () => {
+  test('several serve one API, each on the port it reports', async () => {
+    const opened = await bench.control.listen([
+      { host: '127.0.0.1', port: 0 },
+      { host: '127.0.0.2', port: 0 },
+      { host: '::1', port: 0 },
+    ]);
+    expect(opened.map(({ host }) => host)).toEqual(['127.0.0.1', '127.0.0.2', '::1']);
+    for (const { host, port } of opened) {
+      const reply = await fetch(`http://${host.includes(':') ? `[${host}]` : host}:${port}/v1/ip`);
+      expect(await reply.json()).toEqual({ address: host === '::1' ? '::1' : '127.0.0.1' });
+    }
+  });
+
+  test('one that cannot be opened says which and why, and none stays open', async () => {
+    const [taken] = await bench.control.listen([{ host: '127.0.0.1', port: 0 }]);
+    const other = await ControlBench.make();
+    const error = await other.control
+      .listen([{ host: '127.0.0.2', port: 0 }, taken!])
+      .catch((fault) => fault);
+    expect(error).toBeInstanceOf(ListenError);
+    expect([error.code, error.reason, error.address]).toEqual(['listen_failed', 'EADDRINUSE', taken]);
+    await other.control.close();
+  });
+});
+
+describe('what is no HTTP', () => {
+  test.each([
+    ['rubbish', 'rubbish\r\n\r\n', 400, 'bad_request'],
+    ['HTTP/1.1 without Host', 'GET /v1/ip HTTP/1.1\r\nConnection: close\r\n\r\n', 400, null],
+    [
+      'a huge header',
+      `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+      'headers_too_large',
+    ],
+    [
+      'two lengths',
+      `${GET_IP.slice(0, -2)}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`,
+      400,
+      'bad_request',
+    ],
+  ])('%s is refused', async (_name, text, status, code) => {
+    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as [{ port: number }];
+    const reply = await exchange(port, text);
+    expect(reply).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    if (code !== null) {
+      expect(reply).toContain('content-type: application/problem+json');
+      expect(reply).toContain(`"code":"${code}"`);
+    }
+    expect(bench.lines).toEqual([]);
+  });
+});
+
+describe('close', () => {
+  test('lets a call in flight finish, and ends idle connections at once', async () => {
+    let release = () => {};
+    const started = new Promise<void>((hasStarted) => {
+      bench.registry.authenticate = () => {
+        hasStarted();
+        return new Promise((resolve) => {
+          release = () => resolve(null);
+        });
+      };
+    });
+    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as [{ port: number }];
+    const silent = connect(port, '127.0.0.1');
+    silent.resume();
+    await once(silent, 'connect');
+    const idle = connect(port, '127.0.0.1');
+    idle.write(GET_IP);
+    await once(idle, 'data');
+    const call = fetch(`http://127.0.0.1:${port}/v1/account`, { headers: { authorization: 'Bearer x' } });
+    await started;
+    const closing = bench.control.close();
+    await once(idle.resume(), 'close');
+    await expect(fetch(`http://127.0.0.1:${port}/v1/ip`)).rejects.toThrow();
+    release();
+    expect((await call).status).toBe(401);
+    await closing;
+    if (!silent.destroyed) await once(silent, 'close');
+  });
+
+  test('waits no longer than it is given', async () => {
+    const started = new Promise<void>((hasStarted) => {
+      bench.registry.authenticate = () => {
+        hasStarted();
+        return new Promise(() => {});
+      };
+    });
+    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as [{ port: number }];
+    const call = fetch(`http://127.0.0.1:${port}/v1/account`, { headers: { authorization: 'Bearer x' } });
+    const cut = expect(call).rejects.toThrow();
+    await started;
+    await bench.control.close(1);
+    await cut;
+  });
+});
