@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 
 /** A canonical name, or what was expected of one. */
 export type HostName =
@@ -12,6 +12,17 @@ function refuse(expected: string): HostName {
   return { name: null, expected };
 }
 
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
+/** domainToASCII passes over labels that are A-labels by their prefix only; domainToUnicode leaves those. */
+function hasBadALabel(name: string): boolean {
+  const prefixed = /(?:^|\.)xn--/;
+  return prefixed.test(name) && prefixed.test(domainToUnicode(name));
+}
+
 /**
  * Checks that `text` is a host name in canonical form: lower case, letters, digits and hyphens
  * (RFC 1123 section 2.1), no final dot, at most 253 characters. U-labels are turned into A-labels
@@ -21,14 +32,16 @@ export function canonicalHostName(text: string): HostName {
   if (text === '') return refuse('a host name');
   if (text !== text.toLowerCase()) return refuse('lower case');
   if (text.endsWith('.')) return refuse('a host name without a final dot');
-  const name = /[^\0-\x7f]/.test(text) || text.includes('xn--') ? domainToASCII(text) : text;
-  if (name === '') return refuse('a host name with valid international labels (RFC 5891)');
+  const name = isAscii(text) ? text : domainToASCII(text);
+  if (name === '' || hasBadALabel(name)) {
+    return refuse('a host name with valid international labels (RFC 5891)');
+  }
   if (name.length > LONGEST_NAME) return refuse(`at most ${LONGEST_NAME} characters`);
   const labels = name.split('.');
   for (const label of labels) {
     if (!LABEL.test(label)) return refuse('a host name of letters, digits and hyphens (RFC 1123)');
   }
-  if (/^[0-9]+$/.test(labels[labels.length - 1] as string)) return refuse('a host name, not an address');
+  if (/^[0-9]+$/.test(labels[labels.length - 1])) return refuse('a host name, not an address');
   return { name, expected: null };
 }
 

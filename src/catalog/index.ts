@@ -5,7 +5,7 @@ export { formatFault, hasFaults } from './fault.ts';
 export type { FoundFiles } from './files.ts';
 export { readServiceFiles } from './files.ts';
 export type { ImportNote, ImportOptions, ImportResult } from './import/index.ts';
-export { IMPORT_CODES, importDomains } from './import/index.ts';
+export { importDomains } from './import/index.ts';
 export type { LoadedServices } from './load.ts';
 export { loadServices } from './load.ts';
 export type { NamedQuestion, NameTableShare } from './name-table.ts';

@@ -107,13 +107,13 @@ export class NameTable {
     const deepest = name.labelCount - this.maxLabels;
     const last = deepest > 0 ? deepest : 0;
     for (let label = name.labelCount - 2; label >= last; label--) {
-      const hash = hashes[label] as number;
+      const hash = hashes[label];
       let slot = hash & mask;
       for (;;) {
-        const offset = slots[slot * SLOT_WORDS + 1] as number;
+        const offset = slots[slot * SLOT_WORDS + 1];
         if (offset === 0) break;
         if (slots[slot * SLOT_WORDS] === hash) {
-          const kind = slots[slot * SLOT_WORDS + 2] as number;
+          const kind = slots[slot * SLOT_WORDS + 2];
           const eligible = (kind & 1) === 0 || label === 0;
           if (eligible && this.equals(question, label, offset - 1)) {
             this.matchedLabel = label;
@@ -131,7 +131,7 @@ export class NameTable {
     const asked = question.name.bytes;
     const bytes = this.bytes;
     const length = question.name.length;
-    for (let i = question.name.labelOffsets[label] as number, j = offset; i < length; i++, j++) {
+    for (let i = question.name.labelOffsets[label], j = offset; i < length; i++, j++) {
       if (asked[i] !== bytes[j]) return false;
     }
     return true;

@@ -53,7 +53,7 @@ interface Candidate {
 function candidates(region: Region, relays: readonly Relay[], family: 4 | 6): Candidate[] {
   const found: Candidate[] = [];
   for (const index of region.relays) {
-    const relay = relays[index] as Relay;
+    const relay = relays[index];
     const address = family === 4 ? relay.address4 : relay.address6;
     if (address !== null && relay.weight > 0)
       found.push({ index, hash: relayHash(relay), weight: relay.weight });
@@ -68,7 +68,7 @@ function fillBucket(from: readonly Candidate[], bucket: number, orders: Uint16Ar
   for (const candidate of from) {
     const score = relayScore(candidate.hash, candidate.weight, bucket);
     let at = scores.length;
-    while (at > 0 && score > (scores[at - 1] as number)) at--;
+    while (at > 0 && score > scores[at - 1]) at--;
     if (at >= MAX_RELAYS_PER_ANSWER) continue;
     scores.splice(at, 0, score);
     best.splice(at, 0, candidate.index);

@@ -1,5 +1,5 @@
 import type { Document } from 'yaml';
-import { isNode, LineCounter, parseDocument } from 'yaml';
+import { isNode, LineCounter, parseDocument, visit } from 'yaml';
 import type { Fault } from './fault.ts';
 import { describeValue } from './fault.ts';
 import { canonicalHostName } from './host-name.ts';
@@ -57,6 +57,7 @@ class FileReader {
   mapping(): Record<string, unknown> | null {
     if (this.faults.length > 0) return null;
     const value = this.plain();
+    if (value === undefined) return null;
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return value as Record<string, unknown>;
     }
@@ -64,13 +65,25 @@ class FileReader {
     return null;
   }
 
-  /** yaml throws where aliases are too many or have no anchor. */
+  /** The document's value; undefined (noted) where it has aliases, as an unquoted `*.example.com` is one. */
   private plain(): unknown {
     try {
       return this.document.toJS({ maxAliasCount: 0 });
     } catch {
+      this.note(this.aliasLine(), '', 'a YAML alias (*)', 'plain values');
       return undefined;
     }
+  }
+
+  private aliasLine(): number | null {
+    let offset: number | null = null;
+    visit(this.document, {
+      Alias: (_, node) => {
+        offset = node.range?.[0] ?? null;
+        return visit.BREAK;
+      },
+    });
+    return offset === null ? null : this.lines.linePos(offset).line;
   }
 
   line(path: readonly (string | number)[]): number | null {

@@ -45,15 +45,15 @@ export class CatalogView {
 
   /** Index of the region that the profile takes the service from, or NO_REGION (-1): resolve as usual. */
   region(profile: number, service: number): number {
-    return (this.rows[profile * this.stride + 1 + service] as number) - 1;
+    return this.rows[profile * this.stride + 1 + service] - 1;
   }
 
   allowsIPv4(profile: number): boolean {
-    return ((this.rows[profile * this.stride] as number) & FAMILY_IPV4) !== 0;
+    return (this.rows[profile * this.stride] & FAMILY_IPV4) !== 0;
   }
 
   allowsIPv6(profile: number): boolean {
-    return ((this.rows[profile * this.stride] as number) & FAMILY_IPV6) !== 0;
+    return (this.rows[profile * this.stride] & FAMILY_IPV6) !== 0;
   }
 
   /**

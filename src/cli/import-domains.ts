@@ -3,14 +3,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ImportNote, ImportResult, Service } from '../catalog/index.ts';
-import {
-  formatFault,
-  formatServiceFile,
-  hasFaults,
-  IMPORT_CODES,
-  importDomains,
-  loadServices,
-} from '../catalog/index.ts';
+import { formatFault, formatServiceFile, hasFaults, importDomains, loadServices } from '../catalog/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 
 const USAGE = `Usage: mediastreamer import-domains [options] FILE
@@ -29,6 +22,8 @@ read from its directory. Every line that cannot be expressed is reported as file
 
 Exit codes: 0 all expressed, 1 faults (nothing is written), 2 bad usage, 3 written, some lines not expressed.
 `;
+
+const EXIT = { expressed: 0, faults: 1, unexpressed: 3 } as const;
 
 interface Request {
   readonly file: string;
@@ -169,12 +164,12 @@ async function importFile(request: Request, io: Io): Promise<number> {
   const result = importDomains({ ...request, read });
   report(io, result.faults, directory);
   for (const item of result.unmatched) io.err(`--without ${item}: nothing in the list is meant by it`);
-  if (result.faults.length + result.unmatched.length > 0) return IMPORT_CODES.faults;
+  if (result.faults.length + result.unmatched.length > 0) return EXIT.faults;
   const text = compose(request, result, existing, io);
   report(io, result.unexpressed, directory);
   if (request.out === null) io.out(text);
   else await writeOut(request.out, text);
-  return result.unexpressed.length === 0 ? IMPORT_CODES.expressed : IMPORT_CODES.unexpressed;
+  return result.unexpressed.length === 0 ? EXIT.expressed : EXIT.unexpressed;
 }
 
 async function run(args: string[], io: Io): Promise<number> {
@@ -184,7 +179,7 @@ async function run(args: string[], io: Io): Promise<number> {
   } catch (error) {
     if (!(error instanceof ImportError)) throw error;
     io.err(error.message);
-    return IMPORT_CODES.faults;
+    return EXIT.faults;
   }
 }
 

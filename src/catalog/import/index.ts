@@ -30,9 +30,6 @@ export interface ImportResult {
   readonly unmatched: string[];
 }
 
-/** Exit codes of an import. */
-export const IMPORT_CODES = { expressed: 0, faults: 1, badUsage: 2, unexpressed: 3 } as const;
-
 const INCLUDE = 'include:';
 
 /** Which names were asked to be left out, and which of the requests were of use. */

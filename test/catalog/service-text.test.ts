@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { formatServiceFile, loadServices } from '../../src/catalog/index.ts';
+
+it('is read back as what was written', () => {
+  const written = {
+    service: '7plus',
+    title: 'yes: "7plus" #1',
+    regions: ['no', 'us'],
+    names: ['112263.com', 'xn--bcher-kva.example', '1.e5'],
+    exact: ['one.akamaized.net'],
+    verified: false,
+    source: 'list: a # b',
+  };
+  const text = formatServiceFile({ ...written, comment: ['One line', 'and another'] });
+  expect(text).toMatch(/^# One line\n# and another\nservice: /);
+  expect(text).toContain('regions: ["no", us]');
+  const { services, faults } = loadServices([{ path: 'a.yaml', text }]);
+  expect(faults).toEqual([]);
+  expect(services).toEqual([{ ...written, file: 'a.yaml' }]);
+});

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import type { CatalogTables, RegionOptions, Service, SteeringProfile } from '../../src/catalog/index.ts';
+import { buildCatalog, CatalogView, NO_REGION, NO_RELAY, Steering } from '../../src/catalog/index.ts';
+import { question, service } from './support.ts';
+
+const SEED = 77;
+const REGIONS: RegionOptions = {
+  us: { relays: [{ address: '192.0.2.10', address6: '2001:db8::10' }, { address: '192.0.2.11' }] },
+  gb: { relays: [{ address: '192.0.2.20' }] },
+  de: { relays: [{ address: '192.0.2.30', weight: 0 }] },
+};
+const NETFLIX = service('netflix', { names: ['netflix.com'], regions: ['us', 'gb', 'de'] });
+const BBC = service('bbc', { names: ['bbc.co.uk'], regions: ['gb'] });
+const ZDF = service('zdf', { names: ['zdf.de'], regions: ['de', 'fr'] });
+const US = 0;
+const GB = 1;
+
+function build(services: Service[] = [NETFLIX, BBC, ZDF]): CatalogTables {
+  const { catalog } = buildCatalog({ services, regions: REGIONS, defaultRegion: 'us', seed: SEED });
+  if (catalog === null) throw new TypeError('the catalogue of the test is at fault');
+  return catalog;
+}
+
+function profile(parts: Partial<SteeringProfile> = {}): SteeringProfile {
+  return { region: 'us', services: {}, ipv4: true, ipv6: false, ...parts };
+}
+
+describe('the region that a profile takes a service from', () => {
+  it.each<[string, Partial<SteeringProfile>, number, number]>([
+    ["the account's, if the service lists it", { region: 'gb' }, 0, GB],
+    ['the first listed with relays, if it does not', { region: 'us' }, 1, GB],
+    ["the first listed with relays, if the account's has none", { region: 'de' }, 0, US],
+    ["the first listed with relays, if the account's is not configured", { region: 'xx' }, 0, US],
+    ['the one chosen for the service', { services: { netflix: 'gb' } }, 0, GB],
+    ["the account's, if the chosen one is not listed", { region: 'gb', services: { netflix: 'jp' } }, 0, GB],
+    ["the account's, if the chosen one has no relays", { region: 'gb', services: { netflix: 'de' } }, 0, GB],
+    ['none, if it is off', { services: { netflix: 'off' } }, 0, NO_REGION],
+    ['none, if no listed region has relays', {}, 2, NO_REGION],
+    ['not moved by services that are not in the catalogue', { services: { other: 'gb' } }, 0, US],
+  ])('is %s', (_, parts, asked, expected) => {
+    const steering = new Steering(build());
+    steering.setProfile(7, profile(parts));
+    expect(new CatalogView(steering.share()).region(7, asked)).toBe(expected);
+  });
+
+  it('is not taken from what every object has', () => {
+    const steering = new Steering(build([service('constructor', { names: ['a.example'] })]));
+    steering.setProfile(1, profile());
+    expect(new CatalogView(steering.share()).region(1, 0)).toBe(US);
+  });
+
+  it('is none for a profile that was never set', () => {
+    const view = new CatalogView(new Steering(build()).share());
+    expect(view.region(0, 0)).toBe(NO_REGION);
+    expect(view.region(65_535, 2)).toBe(NO_REGION);
+  });
+});
+
+it('keeps the families of each profile, to the last number', () => {
+  const steering = new Steering(build());
+  const view = new CatalogView(steering.share());
+  steering.setProfile(65_535, profile({ ipv4: false, ipv6: true }));
+  steering.setProfile(1, profile());
+  expect([view.allowsIPv4(65_535), view.allowsIPv6(65_535)]).toEqual([false, true]);
+  expect([view.allowsIPv4(1), view.allowsIPv6(1)]).toEqual([true, false]);
+  expect([view.allowsIPv4(2), view.allowsIPv6(2)]).toEqual([false, false]);
+  for (const id of [0, 65_536, 1.5]) expect(() => steering.setProfile(id, profile())).toThrow(RangeError);
+});
+
+it('gives relays of the region that have an address of the family', () => {
+  const view = new CatalogView(new Steering(build()).share());
+  for (const bucket of [0, 500, 1023]) {
+    const by4 = view.order(US, 4, bucket);
+    expect([...view.orders.subarray(by4, by4 + 4)].toSorted()).toEqual([0, 1, NO_RELAY, NO_RELAY].toSorted());
+    const by6 = view.order(US, 6, bucket);
+    expect([...view.orders.subarray(by6, by6 + 2)]).toEqual([0, NO_RELAY]);
+    expect(view.orders[view.order(GB, 4, bucket)]).toBe(2);
+    expect(view.orders[view.order(GB, 6, bucket)]).toBe(NO_RELAY);
+    expect(view.orders[view.order(2, 4, bucket)]).toBe(NO_RELAY);
+  }
+  expect([...view.addresses4.subarray(8, 12)]).toEqual([192, 0, 2, 20]);
+  expect(view.addresses6[15]).toBe(0x10);
+});
+
+it("is read by another thread's copy of the share", () => {
+  const steering = new Steering(build());
+  const view = new CatalogView(structuredClone(steering.share()));
+  steering.setProfile(3, profile());
+  const asked = question('www.bbc.co.uk', SEED);
+  expect(view.match(asked)).toBe(1);
+  expect(view.matchedLabel).toBe(1);
+  expect(view.region(3, view.match(asked))).toBe(GB);
+});
+
+describe('another catalogue', () => {
+  it('has the rows of all live profiles', () => {
+    const steering = new Steering(build());
+    steering.setProfile(1, profile({ region: 'gb' }));
+    steering.setProfile(2, profile());
+    steering.dropProfile(2);
+    const view = new CatalogView(steering.share());
+    view.attach(steering.rebuild(build([service('new', { names: ['new.example'] }), NETFLIX])));
+    expect(view.match(question('netflix.com', SEED))).toBe(1);
+    expect(view.match(question('bbc.co.uk', SEED))).toBe(-1);
+    expect(view.region(1, 1)).toBe(GB);
+    expect(view.region(2, 1)).toBe(NO_REGION);
+    expect(steering.profileCount).toBe(1);
+  });
+
+  it('leaves readers of the old one with new profiles until all have turned', () => {
+    const steering = new Steering(build());
+    const behind = new CatalogView(steering.share());
+    steering.rebuild(build([NETFLIX]));
+    steering.setProfile(9, profile());
+    expect(behind.region(9, 1)).toBe(GB);
+    steering.settled();
+    steering.setProfile(10, profile());
+    expect(behind.region(10, 1)).toBe(NO_REGION);
+  });
+});
