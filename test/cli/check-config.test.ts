@@ -1,0 +1,107 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { run } from '../../src/cli/run.ts';
+import { recorder } from './io.ts';
+
+const REGIONS = 'regions: { us: { relays: [{ address: 203.0.113.1 }, { address: 203.0.113.2 }] } }\n';
+const SERVICE =
+  'service: netflix\ntitle: Netflix\nregions: [us]\nnames: [netflix.com]\nexact: [netflix.com.edgesuite.net]\n';
+
+describe('check-config', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'check-config-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  async function check(files: Record<string, string>, argv = ['--config', 'a.yaml'], env = {}) {
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(directory, path)), { recursive: true });
+      writeFileSync(join(directory, path), text);
+    }
+    const { io, out, err } = recorder(env, directory);
+    return { code: await run(['check-config', ...argv], io), out, err };
+  }
+
+  it('sums up what a configuration gives', async () => {
+    const { code, out, err } = await check({ 'a.yaml': REGIONS, 'services/netflix.yaml': SERVICE });
+    expect({ code, err }).toEqual({ code: 0, err: [] });
+    expect(out).toEqual([
+      'a.yaml: no faults',
+      '  roles              control, edge',
+      '  dns.udp            127.0.0.1:5300',
+      '  dns.tcp            127.0.0.1:5300',
+      '  control.listen     127.0.0.1:8080',
+      '  metrics.listen     127.0.0.1:9153',
+      `  store              embedded, in ${join(directory, 'var')}`,
+      '  upstreams          system',
+      '  cache              64MiB',
+      '  regions            us (default): 2 relays',
+      '  catalogue          1 services, 2 names',
+      '  private addresses  may not register',
+    ]);
+  });
+
+  it('prints warnings and is content', async () => {
+    const yaml = `${REGIONS}registration: { leaseDays: 7 }\n`;
+    const { code, out } = await check({ 'a.yaml': yaml, 'services/netflix.yaml': SERVICE });
+    expect(code).toBe(0);
+    expect(out.at(-1)).toMatch(/^warning: registration\.leaseDays: /);
+  });
+
+  it('prints each fault of the configuration on a line, exit 1', async () => {
+    const { code, out, err } = await check({ 'a.yaml': 'log: { level: loud }\ncolour: red\n' });
+    expect({ code, out }).toEqual({ code: 1, out: [] });
+    expect(err).toHaveLength(3);
+    for (const line of err) expect(line).toMatch(/^a\.yaml(:\d)?: \w[\w.]*: found .*, expected /);
+  });
+
+  it('prints the faults of the catalogue in the same form, exit 1', async () => {
+    const { code, out, err } = await check({
+      'a.yaml': REGIONS,
+      'services/x.yaml': `${SERVICE}colour: red\n`,
+    });
+    expect({ code, out }).toEqual({ code: 1, out: [] });
+    expect(err).toEqual([expect.stringMatching(/services\/x\.yaml:6: colour: found .*, expected /)]);
+  });
+
+  it('finds a pattern that names no file', async () => {
+    const { code, err } = await check({ 'a.yaml': REGIONS });
+    expect(code).toBe(1);
+    expect(err).toEqual([
+      expect.stringMatching(/^a\.yaml: catalog\.services\[0\]: found "services\/\*\.yaml".*, expected /),
+    ]);
+  });
+
+  it('says which file is not there', async () => {
+    const { code, err } = await check({});
+    expect({ code, err }).toEqual({ code: 1, err: ['a.yaml: found no such file, expected a configuration'] });
+  });
+
+  it('reads MEDIASTREAMER_CONFIG where no file is named', async () => {
+    const { err } = await check({}, [], { MEDIASTREAMER_CONFIG: 'b.yaml' });
+    expect(err).toEqual(['b.yaml: found no such file, expected a configuration']);
+  });
+
+  it('shows no secret', async () => {
+    const yaml = `${REGIONS}control: { adminKey: hunter2-hunter2-hunter2 }\n`;
+    const { code, out } = await check({ 'a.yaml': yaml, 'services/netflix.yaml': SERVICE });
+    expect(code).toBe(0);
+    expect(out.join('\n')).not.toContain('hunter2');
+  });
+
+  it('finds both shipped configurations sound', async () => {
+    const env = {
+      MEDIASTREAMER_PUBLIC_URL: 'https://dns.example.com',
+      MEDIASTREAMER_RELAY_US: '8.8.4.4',
+      MEDIASTREAMER_RELAY_GB: '9.9.9.9',
+    };
+    for (const name of ['default', 'production']) {
+      const file = join(import.meta.dirname, `../../config/${name}.yaml`);
+      const { code, err } = await check({}, ['--config', file], env);
+      expect({ name, code, err }).toEqual({ name, code: 0, err: [] });
+    }
+  });
+});
