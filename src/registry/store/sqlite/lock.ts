@@ -15,8 +15,8 @@ export function takeLock(path: string, dataDir: string): () => void {
   makeFile(path);
   const lock = new DatabaseSync(path, { timeout: 0 });
   try {
-    // A rollback journal is of no use to a file that stays empty.
-    lock.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
+    // Nothing is ever written to the file: a journal beside it would only be left over.
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (fault) {
     lock.close();
     const code = sqliteCode(fault);
