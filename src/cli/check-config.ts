@@ -1,4 +1,3 @@
-import { buildCatalog, formatFault, hasFaults, loadServices, readServiceFiles } from '../catalog/index.ts';
 import {
   formatSize,
   type Listener,
@@ -7,6 +6,7 @@ import {
   loadConfig,
   locateConfig,
 } from '../config/index.ts';
+import { type LoadedCatalogue, loadCatalogue } from './catalogue.ts';
 import type { Command, Io } from './command.ts';
 import { parseOptions } from './options.ts';
 
@@ -20,57 +20,28 @@ and nothing is written. Faults are one line each: file, line, path of the key, w
 Exit codes: 0 no faults (there may be warnings), 1 faults, 2 bad usage.
 `;
 
+/** Hashes the names of a catalogue in which nothing is looked up. */
+const ANY_SEED = 0;
+
 async function run(args: string[], io: Io): Promise<number> {
   const { config: argument } = parseOptions(args, { config: { type: 'string' } });
   const loaded = loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd });
-  const catalogue = await checkCatalogue(loaded);
-  for (const fault of catalogue.faults) io.err(fault);
-  if (catalogue.failed) return 1;
-  io.out(summary(loaded, catalogue).join('\n'));
-  for (const warning of [...loaded.warnings, ...catalogue.warnings]) io.out(`warning: ${warning}`);
+  const catalogue = await loadCatalogue(loaded, ANY_SEED);
+  for (const line of summary(loaded, catalogue)) io.out(line);
+  for (const warning of loaded.warnings) io.out(`${loaded.file}: warning: ${warning}`);
+  for (const warning of catalogue.warnings) io.out(warning);
   return 0;
 }
 
-interface Catalogue {
-  readonly failed: boolean;
-  readonly faults: readonly string[];
-  readonly warnings: readonly string[];
-  readonly services: number;
-  readonly names: number;
-}
-
-async function checkCatalogue({ config, directory, file }: LoadedConfig): Promise<Catalogue> {
-  const found = await readServiceFiles({ patterns: config.catalog.services, directory, configFile: file });
-  const loaded = loadServices(found.files);
-  const readFaults = [...found.faults, ...loaded.faults];
-  // The tables are built from sound services only; the seed is of no matter for checking.
-  const built = hasFaults(readFaults)
-    ? []
-    : buildCatalog({
-        services: loaded.services,
-        regions: config.regions,
-        defaultRegion: config.defaultRegion,
-        seed: 0,
-        configFile: file,
-      }).faults;
-  const all = [...readFaults, ...built];
-  return {
-    failed: hasFaults(all),
-    faults: all.filter(({ severity }) => severity === 'fault').map(formatFault),
-    // Each line says that it is a warning where it is printed.
-    warnings: all
-      .filter(({ severity }) => severity === 'warning')
-      .map((warning) => formatFault({ ...warning, severity: 'fault' })),
-    services: loaded.services.length,
-    names: loaded.services.reduce((sum, { names, exact }) => sum + names.length + exact.length, 0),
-  };
-}
-
-function summary({ config, file }: LoadedConfig, catalogue: Catalogue): string[] {
+function summary({ config, file }: LoadedConfig, { tables }: LoadedCatalogue): string[] {
   const regions = Object.entries(config.regions).map(([region, { relays }]) => {
-    const count = `${relays.length} relay${relays.length === 1 ? '' : 's'}`;
-    return region === config.defaultRegion ? `${region} (default): ${count}` : `${region}: ${count}`;
+    const mark = region === config.defaultRegion ? ' (default)' : '';
+    return `${region}${mark}: ${count(relays.length, 'relay')}`;
   });
+  const names = tables.services.reduce(
+    (sum, service) => sum + service.names.length + service.exact.length,
+    0,
+  );
   const rows: [string, string][] = [
     ['roles', config.roles.join(', ')],
     ...listenerRows(listenersOf(config)),
@@ -78,7 +49,7 @@ function summary({ config, file }: LoadedConfig, catalogue: Catalogue): string[]
     ['upstreams', config.upstreams.join(', ')],
     ['cache', formatSize(config.cache.bytes)],
     ['regions', regions.join(', ')],
-    ['catalogue', `${catalogue.services} services, ${catalogue.names} names`],
+    ['catalogue', `${count(tables.services.length, 'service')}, ${count(names, 'name')}`],
     ['private addresses', config.registration.allowPrivate ? 'may register' : 'may not register'],
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
@@ -93,6 +64,10 @@ function listenerRows(listeners: readonly Listener[]): [string, string][] {
     rows.set(name, [...(rows.get(name) ?? []), text]);
   }
   return [...rows].map(([name, texts]) => [name, texts.join(', ')]);
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 export const command: Command = {

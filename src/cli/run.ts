@@ -92,7 +92,9 @@ function report(error: unknown, name: string, io: Io): number {
     return EXIT_USAGE;
   }
   if (!isExpected(error)) throw error;
-  io.err(error.name === 'ConfigError' ? error.message : `mediastreamer ${name}: ${firstLine(error.message)}`);
+  // Faults of files name their place themselves, a line each.
+  if ('faults' in error) io.err(error.message);
+  else io.err(`mediastreamer ${name}: ${firstLine(error.message)}`);
   return EXIT_FAILED;
 }
 

@@ -39,7 +39,7 @@ describe('check-config', () => {
       '  upstreams          system',
       '  cache              64MiB',
       '  regions            us (default): 2 relays',
-      '  catalogue          1 services, 2 names',
+      '  catalogue          1 service, 2 names',
       '  private addresses  may not register',
     ]);
   });
@@ -48,7 +48,7 @@ describe('check-config', () => {
     const yaml = `${REGIONS}registration: { leaseDays: 7 }\n`;
     const { code, out } = await check({ 'a.yaml': yaml, 'services/netflix.yaml': SERVICE });
     expect(code).toBe(0);
-    expect(out.at(-1)).toMatch(/^warning: registration\.leaseDays: /);
+    expect(out.at(-1)).toMatch(/^a\.yaml: warning: registration\.leaseDays: /);
   });
 
   it('prints each fault of the configuration on a line, exit 1', async () => {
