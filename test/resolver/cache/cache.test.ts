@@ -1,0 +1,274 @@
+import * as packet from 'dns-packet';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  AnswerCache,
+  CacheReader,
+  CacheResult,
+  CacheSizeError,
+  DOES_NOT_FIT,
+  EntryReader,
+  OVERTAKEN,
+  renderEntry,
+  STALE_TTL_SECONDS,
+} from '../../../src/resolver/cache/index.ts';
+import { a, answerWith, build, lines, questionFor, reply, soa } from './messages.ts';
+
+const SMALLEST = 64 * 1024;
+/** The last multiples of the smallest arena below 2^32 units; see share.ts. */
+const NEARLY_OVER = 0xfffffffe - 20_000;
+const WWW = 'www.example.com';
+
+function entryFor(
+  name: string,
+  ttl: number,
+  address: string,
+  nowSeconds: number,
+  dnssecOk = false,
+): Uint8Array {
+  return build(reply({ name, answers: [a(name, ttl, address)] }), { nowSeconds, dnssecOk })!.entry;
+}
+
+function textEntry(name: string, ttl: number, octets: number, nowSeconds: number): Uint8Array {
+  const data = Array.from({ length: Math.ceil(octets / 200) }, () => Buffer.alloc(200, 0x61));
+  const answers = [{ type: 'TXT', name, ttl, data } as packet.Answer];
+  return build(reply({ name, type: 'TXT', answers }), { nowSeconds })!.entry;
+}
+
+/** What the reader answers, or the result where it is no answer. */
+function ask(reader: CacheReader, name: string, now: number, type = 'A'): string[] | number {
+  const found = reader.find(questionFor(name, type), false, false, now);
+  if (found === CacheResult.Miss) return found;
+  return lines(packet.decode(answerWith(reader, name, type, now)!).answers);
+}
+
+describe('the cache', () => {
+  it('finds what was stored, until it expires, then stale for staleSeconds, then no more', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST, staleSeconds: 50 });
+    const reader = new CacheReader(cache.share());
+    const question = questionFor(WWW);
+    expect(reader.find(question, false, false, 100)).toBe(CacheResult.Miss);
+    cache.store(entryFor(WWW, 10, '192.0.2.1', 100));
+    expect(ask(reader, 'WWW.example.COM', 103)).toEqual(['WWW.example.COM A 7 192.0.2.1']);
+    expect(reader.find(question, false, false, 109)).toBe(CacheResult.Fresh);
+    expect([reader.ttlSeconds, reader.originalTtlSeconds]).toEqual([1, 10]);
+    expect(reader.find(question, false, false, 110)).toBe(CacheResult.Stale);
+    expect(ask(reader, WWW, 159)).toEqual([`${WWW} A ${STALE_TTL_SECONDS} 192.0.2.1`]);
+    expect(reader.find(question, false, false, 160)).toBe(CacheResult.Miss);
+  });
+
+  it('tells questions apart by name, type, DO and CD', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST });
+    const reader = new CacheReader(cache.share());
+    cache.store(entryFor(WWW, 10, '192.0.2.1', 100));
+    const found = (name: string, type: string, dnssecOk: boolean, cd: boolean): number =>
+      reader.find(questionFor(name, type), dnssecOk, cd, 100);
+    expect(found(WWW, 'A', false, false)).toBe(CacheResult.Fresh);
+    expect(found(WWW, 'AAAA', false, false)).toBe(CacheResult.Miss);
+    expect(found(WWW, 'A', true, false)).toBe(CacheResult.Miss);
+    expect(found(WWW, 'A', false, true)).toBe(CacheResult.Miss);
+    expect(found('example.com', 'A', false, false)).toBe(CacheResult.Miss);
+    cache.store(entryFor(WWW, 10, '192.0.2.2', 100, true));
+    expect(found(WWW, 'A', true, false)).toBe(CacheResult.Fresh);
+  });
+
+  it('compares names and does not trust the hash', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST });
+    const reader = new CacheReader(cache.share());
+    const one = questionFor('one.example');
+    const two = questionFor('two.example');
+    one.hashes[0] = two.hashes[0] = 7;
+    const message = reply({ name: 'one.example', answers: [a('one.example', 9, '192.0.2.1')] });
+    cache.store(build(message, { question: one })!.entry);
+    expect(reader.find(two, false, false, 100)).toBe(CacheResult.Miss);
+    const other = reply({ name: 'two.example', answers: [a('two.example', 9, '192.0.2.2')] });
+    cache.store(build(other, { question: two })!.entry);
+    expect(reader.find(one, false, false, 100)).toBe(CacheResult.Fresh);
+    expect(reader.find(two, false, false, 100)).toBe(CacheResult.Fresh);
+    expect(cache.stats.entries).toBe(2);
+  });
+
+  it('gives the newer of two answers to one question', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST });
+    const reader = new CacheReader(cache.share());
+    cache.store(entryFor(WWW, 10, '192.0.2.1', 100));
+    cache.store(entryFor(WWW, 10, '192.0.2.2', 105));
+    expect(ask(reader, WWW, 106)).toEqual([`${WWW} A 9 192.0.2.2`]);
+    expect(cache.stats).toMatchObject({ entries: 1, stored: 2, replaced: 1 });
+  });
+
+  it('keeps rcode, AD and counts of negative answers', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST });
+    const reader = new CacheReader(cache.share());
+    const message = reply({ rcode: 3, flags: 1 << 5, authorities: [soa('example.com', 60, 30)] });
+    cache.store(build(message)!.entry);
+    expect(reader.find(questionFor(WWW), false, false, 101)).toBe(CacheResult.Fresh);
+    expect(reader).toMatchObject({
+      rcode: 3,
+      authenticData: true,
+      answerCount: 0,
+      authorityCount: 1,
+      ttlSeconds: 29,
+    });
+  });
+
+  it('renders like an entry of its own, and says when the room is too small', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST });
+    const reader = new CacheReader(cache.share());
+    const entry = entryFor(WWW, 10, '192.0.2.1', 100);
+    cache.store(entry);
+    reader.find(questionFor(WWW), false, false, 104);
+    const [one, two] = [new Uint8Array(600), new Uint8Array(600)];
+    expect(reader.render(one, 33, 48, 104)).toBe(DOES_NOT_FIT);
+    expect(reader.render(one, 33, 49, 104)).toBe(49);
+    expect(renderEntry(entry, two, 33, 49, 104)).toBe(49);
+    expect(one).toEqual(two);
+  });
+
+  it('refuses an entry that would fill a quarter of it, and sizes that are none', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST });
+    cache.store(textEntry(WWW, 10, 30_000, 100));
+    expect(cache.stats).toMatchObject({ stored: 0, refused: 1 });
+    expect(() => new AnswerCache({ bytes: 1000 })).toThrow(CacheSizeError);
+    expect(() => new AnswerCache({ bytes: Number.NaN })).toThrow(CacheSizeError);
+  });
+
+  it('has all of its memory within `bytes`', () => {
+    for (const bytes of [SMALLEST, 100_001, 1_000_000]) {
+      const { byteLength } = new AnswerCache({ bytes }).share().buffer;
+      expect(byteLength).toBeLessThanOrEqual(bytes);
+      expect(byteLength).toBeGreaterThan(bytes - 1024);
+    }
+  });
+});
+
+describe('a full cache', () => {
+  it('tells a reader whose entry was overwritten between find and render', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST });
+    const reader = new CacheReader(cache.share());
+    cache.store(entryFor(WWW, 1, '192.0.2.1', 100));
+    expect(reader.find(questionFor(WWW), false, false, 100)).toBe(CacheResult.Fresh);
+    for (let i = 0; i < 2000; i++) cache.store(entryFor(`n${i}.example`, 10, '192.0.2.2', 101));
+    expect(reader.render(new Uint8Array(600), 33, 600, 100)).toBe(OVERTAKEN);
+  });
+
+  it('keeps what is asked for, and lets go what is not', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST });
+    const reader = new CacheReader(cache.share());
+    const hot = Array.from({ length: 20 }, (_, i) => `hot${i}.example`);
+    for (const name of hot) cache.store(entryFor(name, 10_000, '192.0.2.1', 100));
+    let misses = 0;
+    for (let i = 0; i < 20_000; i++) {
+      cache.store(entryFor(`once${i}.example`, 10_000, '192.0.2.2', 100));
+      if (i % 100 === 0) for (const name of hot) if (ask(reader, name, 101) === CacheResult.Miss) misses++;
+    }
+    expect(misses).toBe(0);
+    expect(ask(reader, 'once0.example', 101)).toBe(CacheResult.Miss);
+    expect(cache.stats.carried).toBeGreaterThan(20);
+  });
+
+  it('does not carry what has expired', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST });
+    const reader = new CacheReader(cache.share());
+    cache.store(entryFor(WWW, 5, '192.0.2.1', 100));
+    expect(ask(reader, WWW, 101)).not.toBe(CacheResult.Miss);
+    for (let i = 0; i < 2000; i++) cache.store(entryFor(`n${i}.example`, 10, '192.0.2.2', 105));
+    expect(cache.stats.carried).toBe(0);
+    expect(reader.find(questionFor(WWW), false, false, 105)).toBe(CacheResult.Miss);
+  });
+
+  it('does not bring an old answer back over the newer one that pushes it out', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST });
+    const reader = new CacheReader(cache.share());
+    let version = 0;
+    const store = (): void => cache.store(entryFor(WWW, 1000, `192.0.2.${version++ % 250}`, 100));
+    for (let lap = 0; lap < 3000; lap++) {
+      store();
+      expect(ask(reader, WWW, 100)).toEqual([`${WWW} A 1000 192.0.2.${(version - 1) % 250}`]);
+      if (lap % 3 === 0) cache.store(textEntry(`t${lap}.example`, 1000, 3000, 100));
+    }
+    expect(cache.stats.stored).toBe(4000);
+  });
+});
+
+interface Known {
+  answer: string;
+  expires: number;
+}
+
+/**
+ * Runs random commands on a small cache and on a Map; the cache may miss, but what it gives is what was
+ * stored last.
+ */
+function compareWithMap(seed: number, firstPosition: number, commands: number): number {
+  const cache = new AnswerCache({ bytes: SMALLEST, staleSeconds: 20, firstPosition });
+  const reader = new CacheReader(cache.share());
+  const map = new Map<string, Known>();
+  let state = seed | 1;
+  const random = (below: number): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+  let now = 100;
+  let hits = 0;
+  for (let i = 0; i < commands; i++) {
+    const name = `n${random(3) === 0 ? random(20) : random(1000)}.example`;
+    if (random(8) === 0) now += random(3);
+    if (random(2) === 0) {
+      const ttl = 1 + random(60);
+      const address = `192.0.${random(256)}.${random(256)}`;
+      if (random(40) === 0) cache.store(textEntry(name, ttl, random(12_000), now));
+      cache.store(entryFor(name, ttl, address, now));
+      map.set(name, { answer: address, expires: now + ttl });
+      continue;
+    }
+    const found = reader.find(questionFor(name), false, false, now);
+    const known = map.get(name);
+    if (found === CacheResult.Miss) continue;
+    hits++;
+    const left = known!.expires - now;
+    expect(found).toBe(left > 0 ? CacheResult.Fresh : CacheResult.Stale);
+    expect(left).toBeGreaterThan(-20);
+    const ttl = left > 0 ? left : STALE_TTL_SECONDS;
+    const got = lines(packet.decode(answerWith(reader, name, 'A', now)!).answers);
+    expect(got).toEqual([`${name} A ${ttl} ${known!.answer}`]);
+  }
+  expect(cache.stats.entries).toBeLessThanOrEqual(1020);
+  return hits;
+}
+
+describe('properties', () => {
+  it('whatever is stored and asked, an answer is the last one stored, aged; when positions start over, too', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.constantFrom(0, NEARLY_OVER), (seed, first) => {
+        expect(compareWithMap(seed, first, 4000)).toBeGreaterThan(200);
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  it('holds over thousands of times round', () => {
+    const cache = new AnswerCache({ bytes: SMALLEST, firstPosition: NEARLY_OVER });
+    const reader = new CacheReader(cache.share());
+    const big = Array.from({ length: 50 }, (_, i) => textEntry(`b${i}.example`, 1000, 500 + i * 200, 100));
+    const views = big.map((entry) => new EntryReader(entry, 100));
+    const questions = big.map((_, i) => questionFor(`b${i}.example`, 'TXT'));
+    const [got, want] = [new Uint8Array(16_384), new Uint8Array(16_384)];
+    let written = 0;
+    let hits = 0;
+    for (let i = 0; written < 2000 * SMALLEST; i++) {
+      const which = (i * 7919) % big.length;
+      cache.store(big[which]);
+      written += big[which].length;
+      const other = (i * 104_729) % big.length;
+      if (reader.find(questions[other], false, false, 150) === CacheResult.Miss) continue;
+      hits++;
+      const end = reader.render(got, 29, 16_384, 150);
+      expect(end).toBe(views[other].render(want, 29, 16_384, 150));
+      expect(Buffer.compare(got.subarray(29, end), want.subarray(29, end))).toBe(0);
+    }
+    expect(hits).toBeGreaterThan(1000);
+  });
+});

@@ -1,0 +1,41 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, it } from 'vitest';
+import { AnswerCache } from '../../../src/resolver/cache/index.ts';
+import { NAMES, patternEntry, VERSIONS } from './pattern.ts';
+import type { ReaderTally } from './reader-thread.ts';
+
+const FINDS = 1_000_000;
+
+function startReader(cache: AnswerCache): Promise<ReaderTally> {
+  const worker = new Worker(new URL('./reader-thread.ts', import.meta.url), {
+    workerData: { share: cache.share(), finds: FINDS },
+  });
+  return new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+}
+
+describe('one writer and two reading threads', () => {
+  it('agree: over two million finds in a small arena, what is rendered is whole and the answer asked for', {
+    timeout: 60_000,
+  }, async () => {
+    const cache = new AnswerCache({ bytes: 64 * 1024, firstPosition: 0xfffffffe - 2 ** 24 });
+    const entries = Array.from({ length: NAMES * VERSIONS }, (_, i) =>
+      patternEntry(i % NAMES, Math.floor(i / NAMES)),
+    );
+    let reading = 2;
+    const readers = [startReader(cache), startReader(cache)].map((reader) => reader.finally(() => reading--));
+    for (let i = 0; reading > 0; i++) {
+      cache.store(entries[(i * 7919) % entries.length]);
+      if (i % 5000 === 0) await turn();
+    }
+    const tallies = await Promise.all(readers);
+    for (const tally of tallies) {
+      expect(tally.wrong).toBe(0);
+      expect(tally.hits).toBeGreaterThan(FINDS / 100);
+    }
+    if (process.env['SHOW']) process.stdout.write(`${JSON.stringify({ tallies, stats: cache.stats })}\n`);
+  });
+});
