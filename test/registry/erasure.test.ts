@@ -1,0 +1,111 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { parseAddress } from '../../src/net/index.ts';
+import { openRegistry, type Registry } from '../../src/registry/index.ts';
+import { registryOptions, temporaryDirectory } from './support.ts';
+
+/** What these tests let a change stay in the log; 60 otherwise. */
+const LOG_SECONDS = 1;
+/** The log's time, then the write-ahead log's (half a second), then a slow machine's. */
+const STATED_MS = LOG_SECONDS * 1_000 + 500;
+const SLACK_MS = 8_000;
+
+/** Which of the addresses stand in which file, as bytes, as text, as a number of either order, in hex, in base64. */
+function found(dataDir: string, addresses: readonly string[]): string[] {
+  const files = readdirSync(dataDir).map((name) => ({ name, bytes: readFileSync(join(dataDir, name)) }));
+  const places: string[] = [];
+  for (const address of addresses) {
+    const { bytes } = parseAddress(address)!;
+    const kept = Buffer.from(bytes.length === 16 ? bytes.subarray(0, 8) : bytes);
+    const forms: (Buffer | string)[] = [
+      kept,
+      Buffer.from(kept).reverse(),
+      address,
+      kept.toString('hex'),
+      kept.toString('hex').toUpperCase(),
+      kept.toString('base64').slice(0, -2),
+    ];
+    for (const file of files) {
+      if (forms.some((form) => file.bytes.includes(form))) places.push(`${address} in ${file.name}`);
+    }
+  }
+  return places;
+}
+
+async function waitUntilGone(dataDir: string, addresses: readonly string[]): Promise<string[]> {
+  await setTimeout(STATED_MS);
+  for (let waitedMs = 0; ; waitedMs += 100) {
+    const places = found(dataDir, addresses);
+    if (places.length === 0 || waitedMs >= SLACK_MS) return places;
+    await setTimeout(100);
+  }
+}
+
+function spread(count: number, first: number): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    const mixed = Math.imul(index + 1, 0x9e3779b1) >>> 0;
+    return `${first}.${(mixed >>> 24) & 255}.${(mixed >>> 16) & 255}.${(mixed >>> 8) & 255}`;
+  });
+}
+
+async function registerAll(
+  registry: Registry,
+  accountId: string,
+  addresses: readonly string[],
+): Promise<string[]> {
+  const results = await Promise.all(
+    addresses.map((address) =>
+      registry.register(accountId, {
+        address: parseAddress(address)!,
+        label: address,
+        source: 'api',
+        idempotencyKey: address,
+      }),
+    ),
+  );
+  return results.map((result) => result.registration.id);
+}
+
+async function open(dataDir: string): Promise<Registry> {
+  return openRegistry(registryOptions({ dataDir, perAccount: 5_000, logSeconds: LOG_SECONDS }));
+}
+
+it('leaves nothing of addresses that were given up, in any file', { timeout: 60_000 }, async () => {
+  const dataDir = temporaryDirectory();
+  const registry = await open(dataDir);
+  const staying = (await registry.createAccount({})).account.id;
+  const leaving = (await registry.createAccount({})).account.id;
+  // Enough of both, mixed in the order of keys, that pages split, merge and are freed.
+  const kept = spread(1_500, 37);
+  const gone = [
+    ...spread(1_499, 41).map((address, index) => address.replace('41.', `${37 + (index % 5)}.`)),
+    '2a00:1450:77:88::',
+  ];
+  const given = gone.filter((address) => !kept.includes(address));
+  await registerAll(registry, staying, kept);
+  const ids = await registerAll(registry, leaving, given);
+  expect(found(dataDir, given.slice(0, 20)).length, 'the search finds what is there').toBeGreaterThan(19);
+
+  await Promise.all(ids.slice(0, 700).map((id) => registry.removeRegistration(leaving, id)));
+  expect(await waitUntilGone(dataDir, given.slice(0, 700))).toEqual([]);
+  expect(await registry.deleteAccount(leaving)).toBe(true);
+  expect(await waitUntilGone(dataDir, [...given])).toEqual([]);
+  await registry.close();
+  expect(found(dataDir, given)).toEqual([]);
+  expect(found(dataDir, kept.slice(0, 5))).toHaveLength(5);
+});
+
+it('erases what a process that ended early left behind', { timeout: 60_000 }, async () => {
+  const dataDir = temporaryDirectory();
+  const first = await open(dataDir);
+  const { account } = await first.createAccount({});
+  const [id] = await registerAll(first, account.id, ['37.1.2.3']);
+  await first.removeRegistration(account.id, id);
+  await first.close();
+  expect(found(dataDir, ['37.1.2.3']), 'its change is in the log').not.toEqual([]);
+  const second = await open(dataDir);
+  expect(await waitUntilGone(dataDir, ['37.1.2.3'])).toEqual([]);
+  await second.close();
+});

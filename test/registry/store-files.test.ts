@@ -1,0 +1,235 @@
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openSqliteStore } from '../../src/registry/store/sqlite.ts';
+import { newAccount, registration } from '../contract/store-support.ts';
+import { openStore, temporaryDirectory } from './support.ts';
+
+const PAGE_BYTES = 4096;
+
+function modeOf(path: string): string {
+  return (statSync(path).mode & 0o777).toString(8);
+}
+
+function contents(directory: string): Record<string, string> {
+  return Object.fromEntries(
+    readdirSync(directory)
+      .filter((name) => !name.startsWith('registry.lock'))
+      .map((name) => [name, readFileSync(join(directory, name)).toString('base64')]),
+  );
+}
+
+async function faultOf(dataDir: string): Promise<{ code: string; message: string }> {
+  try {
+    const store = await openStore(dataDir);
+    await store.close();
+  } catch (fault) {
+    return fault as { code: string; message: string };
+  }
+  throw new Error('opened');
+}
+
+describe('the data directory', () => {
+  it('is made for its owner alone, with all its files', async () => {
+    const dataDir = join(temporaryDirectory(), 'a', 'b');
+    const store = await openStore(dataDir);
+    await store.createAccount(newAccount('a'));
+    expect(modeOf(dataDir)).toBe('700');
+    const files = readdirSync(dataDir);
+    expect(files).toContain('registry.db-wal');
+    for (const file of files) expect(`${file} ${modeOf(join(dataDir, file))}`).toBe(`${file} 600`);
+    await store.close();
+    expect(readdirSync(dataDir).sort()).toEqual(['registry.db', 'registry.lock']);
+  });
+
+  it('keeps epoch, accounts and entries over a restart', async () => {
+    const dataDir = temporaryDirectory();
+    const first = await openStore(dataDir);
+    await first.createAccount(newAccount('a'));
+    await first.register(registration('a', '198.51.99.7'));
+    const snapshot = await first.snapshot();
+    await first.close();
+    const second = await openSqliteStore({ dataDir, epoch: 'another', onFailed: () => {} });
+    expect(second.epoch).toBe('epoch of the test');
+    expect(await second.snapshot()).toEqual(snapshot);
+    await second.close();
+  });
+
+  it('is used by one store at a time', async () => {
+    const dataDir = temporaryDirectory();
+    const store = await openStore(dataDir);
+    const fault = await faultOf(dataDir);
+    expect(fault).toMatchObject({ name: 'StoreLocked', code: 'store_locked' });
+    expect(fault.message).toBe(`${dataDir}: another process is using it`);
+    await store.createAccount(newAccount('a'));
+    await store.close();
+    await (await openStore(dataDir)).close();
+  });
+
+  it('is free again when the process that used it was killed', async () => {
+    const dataDir = temporaryDirectory();
+    const child = spawn(process.execPath, [new URL('./crash-child.ts', import.meta.url).pathname, dataDir]);
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    expect((await faultOf(dataDir)).code).toBe('store_locked');
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
+    await (await openStore(dataDir)).close();
+  });
+
+  it.each([
+    ['below a file', () => '/etc/hostname/data'],
+    ['where nothing can be made', () => '/proc/mediastreamer'],
+    [
+      'a file itself',
+      () => {
+        const path = join(temporaryDirectory(), 'file');
+        writeFileSync(path, '');
+        return path;
+      },
+    ],
+  ])('says what it cannot use: %s', async (_what, path) => {
+    const dataDir = path();
+    const fault = await faultOf(dataDir);
+    expect(fault).toMatchObject({ name: 'StoreUnavailable', code: 'store_unavailable' });
+    expect(fault.message).toMatch(new RegExp(`^${dataDir}: .*$`));
+  });
+
+  it.runIf(process.getuid?.() !== 0)('says that it may not write', async () => {
+    const dataDir = temporaryDirectory();
+    chmodSync(dataDir, 0o500);
+    expect((await faultOf(dataDir)).code).toBe('store_unavailable');
+  });
+});
+
+describe('a damaged file', () => {
+  let good: string;
+
+  beforeAll(async () => {
+    good = `${process.env['TMPDIR'] ?? '/tmp'}/registry-good-${process.pid}`;
+    rmSync(good, { recursive: true, force: true });
+    const store = await openStore(good);
+    await store.createAccount(newAccount('a', { perAccount: 1_000 }));
+    const steps = Array.from({ length: 500 }, (_, index) =>
+      registration('a', `23.0.${index >> 8}.${index & 255}`),
+    );
+    await Promise.all(steps.map((step) => store.register(step)));
+    await store.close();
+  });
+  afterAll(() => rmSync(good, { recursive: true, force: true }));
+
+  function damage(change: (path: string) => void): string {
+    const dataDir = join(temporaryDirectory(), 'data');
+    cpSync(good, dataDir, { recursive: true });
+    change(join(dataDir, 'registry.db'));
+    return dataDir;
+  }
+
+  function overwrite(path: string, offset: number, bytes: Uint8Array): void {
+    const file = readFileSync(path);
+    file.set(bytes, offset);
+    writeFileSync(path, file);
+  }
+
+  const noise = (length: number) => Uint8Array.from({ length }, (_, index) => (index * 167 + 13) & 255);
+
+  const cases: [string, string, (path: string) => void][] = [
+    ['emptied', 'store_corrupt', (path) => truncateSync(path, 0)],
+    ['cut in the header', 'store_corrupt', (path) => truncateSync(path, 50)],
+    ['cut after a page', 'store_corrupt', (path) => truncateSync(path, PAGE_BYTES)],
+    ['cut within a page', 'store_corrupt', (path) => truncateSync(path, 5 * PAGE_BYTES + 100)],
+    ['cut at its last page', 'store_corrupt', (path) => truncateSync(path, statSync(path).size - PAGE_BYTES)],
+    ['without its magic', 'store_corrupt', (path) => overwrite(path, 0, noise(16))],
+    ['noise in the header', 'store_corrupt', (path) => overwrite(path, 16, noise(84))],
+    ['noise in the schema', 'store_corrupt', (path) => overwrite(path, 100, noise(600))],
+    ['a page of noise', 'store_corrupt', (path) => overwrite(path, 7 * PAGE_BYTES, noise(PAGE_BYTES))],
+    [
+      'a page of zeros',
+      'store_corrupt',
+      (path) => overwrite(path, 9 * PAGE_BYTES, new Uint8Array(PAGE_BYTES)),
+    ],
+    ['text', 'store_corrupt', (path) => writeFileSync(path, 'accounts:\n'.repeat(50))],
+    [
+      'another application',
+      'store_corrupt',
+      (path) => {
+        rmSync(path);
+        const other = new DatabaseSync(path);
+        other.exec('CREATE TABLE account (id TEXT); PRAGMA application_id = 1; PRAGMA user_version = 1');
+        other.close();
+      },
+    ],
+    [
+      'without a table',
+      'store_corrupt',
+      (path) => {
+        const own = new DatabaseSync(path);
+        own.exec('DROP TABLE state');
+        own.close();
+      },
+    ],
+    [
+      'of a newer release',
+      'store_version',
+      (path) => {
+        const own = new DatabaseSync(path);
+        own.exec('PRAGMA user_version = 2');
+        own.close();
+      },
+    ],
+    [
+      'missing beside its log',
+      'store_corrupt',
+      (path) => {
+        rmSync(path);
+        writeFileSync(`${path}-wal`, noise(5_000));
+      },
+    ],
+  ];
+
+  it.each(cases)('is told and left as it is: %s', async (_what, code, change) => {
+    const dataDir = damage(change);
+    const before = contents(dataDir);
+    const fault = await faultOf(dataDir);
+    expect(fault.code).toBe(code);
+    expect(fault.message.split('\n')).toHaveLength(1);
+    expect(fault.message).toContain(join(dataDir, 'registry.db'));
+    const after = contents(dataDir);
+    // Reading may leave an empty log and its index behind; it never changes what was there.
+    for (const name of Object.keys(before)) expect(after[name] === before[name], name).toBe(true);
+    expect((await faultOf(dataDir)).code, 'the second time too').toBe(code);
+  });
+
+  it('opens undamaged, and what a creation that was killed left is no hindrance', async () => {
+    const dataDir = damage((path) => writeFileSync(`${path}.new`, noise(100)));
+    await (await openStore(dataDir)).close();
+    const fresh = temporaryDirectory();
+    mkdirSync(fresh, { recursive: true });
+    writeFileSync(join(fresh, 'registry.db.new'), noise(100));
+    await (await openStore(fresh)).close();
+    expect(existsSync(join(fresh, 'registry.db.new'))).toBe(false);
+  });
+});
+
+describe('the log', () => {
+  it('is bounded in number whatever its age', async () => {
+    const store = await openStore(temporaryDirectory(), { logLimit: 10 });
+    await store.createAccount(newAccount('a', { perAccount: 100 }));
+    for (let index = 0; index < 25; index++) await store.register(registration('a', `23.0.0.${index}`));
+    expect(await store.changesSince({ seq: 14, limit: 99 })).toBe('gap');
+    expect(await store.changesSince({ seq: 15, limit: 99 })).toHaveLength(10);
+    await store.close();
+  });
+});
