@@ -20,7 +20,7 @@ export const RegionName = Type.String({
 
 const PerAccount = Type.Integer({
   minimum: 1,
-  maximum: 1000,
+  maximum: 10_000,
   description: 'How many addresses the account may have at a time',
 });
 
@@ -40,7 +40,7 @@ const Services = Type.Unsafe<Record<string, string>>(
     {},
     {
       additionalProperties: Type.String({ maxLength: 64, expected: "one of the service's regions, or off" }),
-      maxProperties: 1000,
+      maxProperties: 256,
       description:
         'Where single services are watched from: service to region, or `off` for not at all. Services that are not ' +
         "named follow the account's region. The object given takes the place of the one held.",

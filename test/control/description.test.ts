@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { Check } from 'typebox/schema';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ADMIN_KEY, ControlBench } from '../support/control.ts';
+import { type DiskRegistry, openDiskRegistry } from '../support/disk-registry.ts';
 
 interface Operation {
   operationId: string;
@@ -26,13 +27,16 @@ interface Call {
   operation: Operation;
 }
 
+let disk: DiskRegistry;
 let bench: ControlBench;
 let description: Description;
 let calls: Call[];
 beforeEach(async () => {
-  bench = await ControlBench.make();
+  bench = await ControlBench.make({ registry: disk.registry }, disk.clock);
 });
+afterAll(() => disk.close());
 beforeAll(async () => {
+  disk = await openDiskRegistry();
   description = (await (await ControlBench.make()).call('GET', '/openapi.json')).json();
   calls = Object.entries(description.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({

@@ -74,7 +74,9 @@ describe('a problem', () => {
 
   test('numbers are not made of text in a body', async () => {
     const reply = await post('{"perAccount":"5"}');
-    expect(reply.json().errors).toEqual([{ field: 'perAccount', expected: 'a whole number from 1 to 1000' }]);
+    expect(reply.json().errors).toEqual([
+      { field: 'perAccount', expected: 'a whole number from 1 to 10000' },
+    ]);
   });
 
   test('unknown fields are named, if they look like fields', async () => {
@@ -106,7 +108,7 @@ describe('a store that does not answer', () => {
   });
 
   test('and so is one that can number no further profile, by a code of its own', async () => {
-    bench.registry.fail = new TooManyProfiles(65_534);
+    bench.registry.fail = new TooManyProfiles('65534 of them');
     const reply = await bench.call('POST', '/v1/accounts', { key: ADMIN_KEY });
     expect([reply.statusCode, reply.json().code]).toEqual([503, 'too_many_profiles']);
   });
@@ -125,7 +127,7 @@ describe('a fault of ours', () => {
       expect([reply.statusCode, reply.json().code]).toEqual([500, 'internal']);
       expect(reply.json().detail).toBeUndefined();
     }
-    bench.nowMs += 1000;
+    bench.clock.nowMs += 1000;
     await bench.call('DELETE', '/v1/registrations/some-id', { key: secret });
     expect(bench.lines).toEqual([
       {

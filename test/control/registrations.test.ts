@@ -1,10 +1,17 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ADMIN_KEY, ControlBench, HOME } from '../support/control.ts';
+import { type DiskRegistry, openDiskRegistry } from '../support/disk-registry.ts';
 
+let disk: DiskRegistry;
 let bench: ControlBench;
 let key: string;
+beforeAll(async () => {
+  disk = await openDiskRegistry();
+});
+afterAll(() => disk.close());
 beforeEach(async () => {
-  bench = await ControlBench.make();
+  disk.clock.nowMs = Date.UTC(2026, 0, 1);
+  bench = await ControlBench.make({ registry: disk.registry }, disk.clock);
   key = (await bench.account({ perAccount: 2 })).secret;
 });
 
@@ -21,7 +28,7 @@ describe('POST /v1/registrations', () => {
       expiresAt: '2026-04-01T00:00:00.000Z',
     });
     expect(made.headers.location).toBe(`/v1/registrations/${made.json().id}`);
-    bench.nowMs += 86_400_000;
+    bench.clock.nowMs += 86_400_000;
     const renewed = await bench.call('POST', '/v1/registrations', { key, body: { label: 'Home' } });
     expect(renewed.statusCode).toBe(200);
     expect(renewed.json()).toEqual({ ...made.json(), label: 'Home', expiresAt: '2026-04-02T00:00:00.000Z' });

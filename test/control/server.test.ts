@@ -72,7 +72,9 @@ describe('what is no HTTP', () => {
       'bad_request',
     ],
   ])('%s is refused', async (_name, text, status, code) => {
-    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as [{ port: number }];
+    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as unknown as [
+      { port: number },
+    ];
     const reply = await exchange(port, text);
     expect(reply).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     if (code !== null) {
@@ -94,7 +96,9 @@ describe('close', () => {
         });
       };
     });
-    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as [{ port: number }];
+    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as unknown as [
+      { port: number },
+    ];
     const silent = connect(port, '127.0.0.1');
     silent.resume();
     await once(silent, 'connect');
@@ -119,7 +123,9 @@ describe('close', () => {
         return new Promise(() => {});
       };
     });
-    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as [{ port: number }];
+    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as unknown as [
+      { port: number },
+    ];
     const call = fetch(`http://127.0.0.1:${port}/v1/account`, { headers: { authorization: 'Bearer x' } });
     const cut = expect(call).rejects.toThrow();
     await started;

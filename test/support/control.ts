@@ -9,20 +9,29 @@ export const HOME = '198.51.99.7';
 
 type Fields = Record<string, string | string[]>;
 
-/** A control API over a registry in memory, with a clock that stands still and a log that is kept. */
+/** A control API with a clock that stands still and a log that is kept; over a registry in memory by default. */
 export class ControlBench {
-  nowMs = Date.UTC(2026, 0, 1);
+  readonly clock: { nowMs: number };
   regions: string[] = ['us', 'gb'];
   services: { id: string; title: string; regions: string[] }[] = [
     { id: 'netflix', title: 'Netflix', regions: ['us', 'gb'] },
     { id: 'hulu', title: 'Hulu', regions: ['us', 'jp'] },
   ];
   readonly lines: unknown[] = [];
-  readonly registry = new MemoryRegistry({ now: () => this.nowMs });
+  /** Stands in for the registry unless a test hands in another. */
+  readonly registry: MemoryRegistry;
   control!: ControlServer;
 
-  static async make(options: Partial<ControlOptions> = {}): Promise<ControlBench> {
-    const bench = new ControlBench();
+  constructor(clock: { nowMs: number }) {
+    this.clock = clock;
+    this.registry = new MemoryRegistry({ now: () => clock.nowMs });
+  }
+
+  static async make(
+    options: Partial<ControlOptions> = {},
+    clock = { nowMs: Date.UTC(2026, 0, 1) },
+  ): Promise<ControlBench> {
+    const bench = new ControlBench(clock);
     bench.control = await createControl({
       registry: bench.registry,
       adminKey: ADMIN_KEY,
@@ -32,7 +41,7 @@ export class ControlBench {
       publicUrl: 'https://dns.example.net',
       version: '1.2.3',
       logger: { error: (fields, message) => bench.lines.push({ ...fields, message }) },
-      now: () => bench.nowMs,
+      now: () => clock.nowMs,
       ...options,
     });
     return bench;

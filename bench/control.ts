@@ -1,0 +1,177 @@
+/**
+ * The control API under load, with the store on disk: how many calls a second, and how long they take.
+ *
+ *   node bench/control.ts [--dir DIRECTORY] [--seconds 5] [--connections 16]
+ *
+ * The server is a process of its own, with the registry as it is shipped (a change is synced before its reply).
+ * Registrations are bounded by the disk's syncs, so give a directory on the disk that is meant: /tmp may be memory.
+ * No claim is tied to the figures; a call that is not answered 2xx makes it exit 1.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import autocannon from 'autocannon';
+import { createControl } from '../src/control/index.ts';
+import { openRegistry } from '../src/registry/index.ts';
+
+const ADMIN_KEY = 'admin-key-of-the-bench';
+const REGIONS = ['us', 'gb'];
+const WARM_UP_SECONDS = 1;
+
+interface ServerReport {
+  url: string;
+}
+
+/** One line of the table. */
+interface Figure {
+  call: string;
+  callsPerSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  failed: number;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** The server's process: tells its URL, and ends when the other side goes. */
+async function serve(dataDir: string): Promise<void> {
+  const registry = await openRegistry({
+    store: 'embedded',
+    dataDir,
+    perAccount: 5,
+    leaseDays: 90,
+    allowPrivate: true,
+    defaultRegion: 'us',
+    regions: REGIONS,
+    ownAddresses: [],
+    now: Date.now,
+    randomBytes,
+  });
+  const control = await createControl({
+    registry,
+    adminKey: ADMIN_KEY,
+    trustedProxies: [],
+    regions: () => REGIONS,
+    services: () => [],
+    publicUrl: 'http://127.0.0.1',
+    version: '0.0.0',
+    logger: { error: (fields, message) => print(`${message} ${JSON.stringify(fields)}`) },
+    now: Date.now,
+  });
+  const [listener] = await control.listen([{ host: '127.0.0.1', port: 0 }]);
+  process.send!({ url: `http://127.0.0.1:${listener!.port}` } satisfies ServerReport);
+  await once(process, 'disconnect');
+  await control.close(0);
+  await registry.close();
+}
+
+/** Distinct public addresses for distinct numbers: 20.0.0.0/8. */
+function addressAt(index: number): string {
+  return `20.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`;
+}
+
+async function createAccount(url: string, perAccount: number): Promise<{ id: string; secret: string }> {
+  const reply = await fetch(`${url}/v1/accounts`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ perAccount }),
+  });
+  return (await reply.json()) as { id: string; secret: string };
+}
+
+async function measure(
+  call: string,
+  url: string,
+  request: autocannon.Request,
+  load: { seconds: number; connections: number },
+): Promise<Figure> {
+  const options = { url, connections: load.connections, requests: [request] };
+  await autocannon({ ...options, duration: WARM_UP_SECONDS });
+  const result = await autocannon({ ...options, duration: load.seconds });
+  return {
+    call,
+    callsPerSecond: result['2xx'] / result.duration,
+    p50Ms: result.latency.p50,
+    p99Ms: result.latency.p99,
+    failed: result.non2xx + result.errors,
+  };
+}
+
+async function measureAll(url: string, load: { seconds: number; connections: number }): Promise<Figure[]> {
+  const { secret } = await createAccount(url, 5);
+  const authorization = `Bearer ${secret}`;
+  const admin = { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' };
+  const { id } = await createAccount(url, 10);
+  let made = 0;
+  const newAddress: autocannon.Request = {
+    method: 'POST',
+    path: `/v1/accounts/${id}/registrations`,
+    headers: admin,
+    setupRequest: (request) => {
+      made += 1;
+      return { ...request, body: JSON.stringify({ address: addressAt(made), replace: 'oldest' }) };
+    },
+  };
+  const own = { headers: { authorization } };
+  const calls: [string, autocannon.Request][] = [
+    ['register, a renewal', { method: 'POST', path: '/v1/registrations', ...own }],
+    ['register, a new address', newAddress],
+    ['list the registrations', { method: 'GET', path: '/v1/registrations', ...own }],
+    ['show the address', { method: 'GET', path: '/v1/ip' }],
+  ];
+  const figures: Figure[] = [];
+  for (const [call, request] of calls) figures.push(await measure(call, url, request, load));
+  return figures;
+}
+
+function printTable(figures: readonly Figure[]): void {
+  print(
+    `${'call'.padEnd(26)}${'calls/s'.padStart(9)}${'p50 ms'.padStart(9)}${'p99 ms'.padStart(9)}${'failed'.padStart(9)}`,
+  );
+  for (const { call, callsPerSecond, p50Ms, p99Ms, failed } of figures) {
+    const numbers = [callsPerSecond.toFixed(0), p50Ms.toFixed(1), p99Ms.toFixed(1), String(failed)];
+    print(`${call.padEnd(26)}${numbers.map((text) => text.padStart(9)).join('')}`);
+  }
+}
+
+async function startServer(dataDir: string): Promise<{ child: ChildProcess; url: string }> {
+  const child = fork(import.meta.filename, ['--serve', dataDir]);
+  const [{ url }] = (await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(() => Promise.reject(new Error('the server did not start'))),
+  ])) as [ServerReport];
+  return { child, url };
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      dir: { type: 'string', default: tmpdir() },
+      seconds: { type: 'string', default: '5' },
+      connections: { type: 'string', default: '16' },
+      serve: { type: 'string' },
+    },
+  });
+  if (values.serve !== undefined) return serve(values.serve);
+  const dataDir = await mkdtemp(join(values.dir, 'bench-control-'));
+  try {
+    const { child, url } = await startServer(dataDir);
+    const load = { seconds: Number(values.seconds), connections: Number(values.connections) };
+    print(`${load.connections} connections, ${load.seconds} s each, store in ${values.dir}`);
+    const figures = await measureAll(url, load);
+    printTable(figures);
+    child.disconnect();
+    await once(child, 'exit');
+    if (figures.some(({ failed }) => failed > 0)) process.exitCode = 1;
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+await main();
