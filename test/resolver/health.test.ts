@@ -1,0 +1,102 @@
+import { randomFillSync } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { UpstreamHealth } from '../../src/resolver/health.ts';
+import { RandomSource } from '../../src/resolver/random.ts';
+import { DEFAULT_TIMEOUTS } from '../../src/resolver/timeouts.ts';
+
+const create = (): UpstreamHealth => new UpstreamHealth(DEFAULT_TIMEOUTS, new RandomSource(randomFillSync));
+
+function measured(...latenciesMs: number[]): UpstreamHealth {
+  const health = create();
+  for (const latencyMs of latenciesMs) health.replied(0, latencyMs);
+  return health;
+}
+
+describe('how long a try is waited for', () => {
+  const between = (value: number, low: number, high: number): void => {
+    expect(value).toBeGreaterThanOrEqual(low);
+    expect(value).toBeLessThanOrEqual(high);
+  };
+
+  test('half of the longest while nothing is measured, with jitter', () => {
+    for (let i = 0; i < 100; i++) between(create().patienceMs(0), 675, 825);
+  });
+  test('follows the latency, within bounds', () => {
+    between(measured(...Array(50).fill(2)).patienceMs(0), 225, 275);
+    between(measured(...Array(50).fill(500)).patienceMs(0), 450, 560);
+    expect(measured(...Array(50).fill(5000)).patienceMs(0)).toBe(1500);
+  });
+  test('doubles with each round', () => {
+    const health = measured(...Array(50).fill(2));
+    between(health.patienceMs(1), 450, 550);
+    expect(health.patienceMs(9)).toBe(1500);
+  });
+});
+
+describe('put aside', () => {
+  test('after a failure, for a time that doubles from a second to a minute', () => {
+    const health = create();
+    let nowMs = 0;
+    const waits: number[] = [];
+    for (let i = 0; i < 9; i++) {
+      health.failed(nowMs, nowMs - 100);
+      const failedMs = nowMs;
+      while (!health.probeDue(nowMs)) nowMs += 50;
+      waits.push((nowMs - failedMs) / 1000);
+    }
+    for (const [index, seconds] of waits.entries()) {
+      const expected = Math.min(60, 2 ** index);
+      expect(seconds).toBeGreaterThan(expected * 0.89);
+      expect(seconds).toBeLessThan(expected * 1.1 + 0.06);
+    }
+  });
+  test('once for many tries that fail together', () => {
+    const health = create();
+    for (let i = 0; i < 100; i++) health.failed(1000, 0);
+    expect(health.probeDue(2200)).toBe(true);
+    expect(health.failures).toBe(100);
+  });
+  test('not for a lost packet: others were answered since it was sent', () => {
+    const health = measured(10);
+    health.replied(500, 10);
+    health.failed(1000, 400);
+    expect(health.healthy).toBe(true);
+    expect(health.failures).toBe(1);
+  });
+  test('until it replies', () => {
+    const health = create();
+    for (let i = 0; i < 3; i++) health.failed(10_000 * i, 10_000 * i - 100);
+    expect(health.dead).toBe(true);
+    health.replied(30_000, 10);
+    expect([health.healthy, health.dead, health.probeDue(99_999)]).toEqual([true, false, false]);
+  });
+  test('one probe at a time', () => {
+    const health = create();
+    health.failed(0, -100);
+    health.probing(5000);
+    expect([health.probeDue(5100), health.probeDue(6600)]).toEqual([false, true]);
+  });
+});
+
+describe('the order of upstreams', () => {
+  test('the quicker before the slower, both before one that is put aside', () => {
+    const failed = create();
+    failed.failed(0, -100);
+    const costs = [measured(10), measured(20), failed].map((health) => health.cost(0));
+    expect(costs).toEqual([...costs].sort((a, b) => a - b));
+  });
+  test('one whose answers are of no use goes behind', () => {
+    const lame = measured(1);
+    for (let i = 0; i < 10; i++) lame.useful(false);
+    expect(lame.cost(0)).toBeGreaterThan(measured(300).cost(0));
+  });
+  test('one that was not asked for long is tried again', () => {
+    expect(measured(100).cost(300_000)).toBeLessThan(measured(10).cost(0));
+  });
+});
+
+test('percentiles are of the last 128 replies', () => {
+  const health = measured(...Array(500).fill(900), ...Array.from({ length: 128 }, (_, index) => index));
+  expect([health.percentileMs(0.5), health.percentileMs(0.95)]).toEqual([64, 121]);
+  expect(create().percentileMs(0.5)).toBeNull();
+});

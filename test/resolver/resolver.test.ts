@@ -1,0 +1,505 @@
+import { randomFillSync } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Resolved, Resolver, ResolverOptions } from '../../src/resolver/index.ts';
+import { ExtendedError, Rcode, RecordType } from '../../src/wire/index.ts';
+import {
+  andHangUp,
+  answer,
+  type Behaviour,
+  caseChanged,
+  closeMidMessage,
+  delay,
+  drop,
+  echo,
+  FakeUpstream,
+  formerrOnEdns,
+  garbage,
+  hangUp,
+  inTurn,
+  malformed,
+  refuse,
+  soa,
+  truncate,
+  twice,
+  wrongId,
+  wrongPort,
+  wrongQuestion,
+} from '../support/fake-upstream.ts';
+import { QUICK, RecordingStore, request, requests, resolverFor, STEADY, shown, until } from './support.ts';
+
+const ADDRESS = '192.0.2.1';
+const WWW = request('www.example');
+
+let upstream: FakeUpstream;
+let second: FakeUpstream;
+let resolver: Resolver | undefined;
+
+beforeEach(async () => {
+  upstream = await FakeUpstream.start({ address: '127.0.0.2' });
+  second = await FakeUpstream.start({ address: '127.0.0.3', udp: answerWith('192.0.2.2') });
+});
+
+afterEach(async () => {
+  await resolver?.close();
+  resolver = undefined;
+  await upstream.stop();
+  await second.stop();
+});
+
+function answerWith(address: string): Behaviour {
+  return (query, replier) =>
+    answer({ answers: [{ type: 'A', name: query.name, ttl: 300, data: address }] })(query, replier);
+}
+
+function withOne(options: Partial<ResolverOptions> = {}): Resolver {
+  resolver = resolverFor([upstream.url], options);
+  return resolver;
+}
+
+function withTwo(options: Partial<ResolverOptions> = {}): Resolver {
+  resolver = resolverFor([upstream.url, second.url], options);
+  return resolver;
+}
+
+describe('one upstream: what it does, what comes of it, and what it was asked', () => {
+  interface Case {
+    readonly title: string;
+    readonly udp: Behaviour;
+    readonly tcp?: Behaviour;
+    readonly shown: string;
+    /** Queries over UDP and over TCP. */
+    readonly asked: readonly [number, number];
+  }
+  const cases: readonly Case[] = [
+    { title: 'answers', udp: answer(), shown: ADDRESS, asked: [1, 0] },
+    { title: 'answers late, but within the try', udp: delay(20), shown: ADDRESS, asked: [1, 0] },
+    {
+      title: 'answers after the next try was made',
+      udp: inTurn(delay(300), drop()),
+      shown: ADDRESS,
+      asked: [2, 0],
+    },
+    { title: 'loses the first query', udp: inTurn(drop(), answer()), shown: ADDRESS, asked: [2, 0] },
+    { title: 'never answers', udp: drop(), shown: 'rcode 2', asked: [3, 0] },
+    { title: 'answers twice', udp: twice(), shown: ADDRESS, asked: [1, 0] },
+    { title: 'truncates', udp: truncate(), shown: ADDRESS, asked: [1, 1] },
+    { title: 'truncates over TCP too', udp: truncate(), tcp: truncate(), shown: 'rcode 2', asked: [1, 1] },
+    {
+      title: 'is forged with a few wrong IDs before the answer',
+      udp: wrongId(5, answer()),
+      shown: ADDRESS,
+      asked: [1, 0],
+    },
+    { title: 'is forged with a flood of wrong IDs', udp: wrongId(30), shown: ADDRESS, asked: [1, 1] },
+    { title: 'is forged from another port', udp: wrongPort(answer()), shown: ADDRESS, asked: [1, 0] },
+    { title: 'is forged with another question', udp: wrongQuestion(answer()), shown: ADDRESS, asked: [1, 0] },
+    { title: 'sends the query back first', udp: echo(answer()), shown: ADDRESS, asked: [1, 0] },
+    {
+      title: 'sends a malformed reply first, a valid one second',
+      udp: malformed(answer()),
+      shown: ADDRESS,
+      asked: [1, 0],
+    },
+    { title: 'sends garbage first', udp: garbage(answer()), shown: ADDRESS, asked: [1, 0] },
+    { title: 'changes the case of the question', udp: caseChanged(), shown: ADDRESS, asked: [1, 1] },
+    {
+      title: 'changes the case over TCP too',
+      udp: caseChanged(),
+      tcp: caseChanged(),
+      shown: ADDRESS,
+      asked: [1, 1],
+    },
+    { title: 'says FORMERR to EDNS', udp: formerrOnEdns(), shown: ADDRESS, asked: [2, 0] },
+    {
+      title: 'says FORMERR to EDNS with a header alone',
+      udp: formerrOnEdns(true),
+      shown: ADDRESS,
+      asked: [2, 0],
+    },
+    { title: 'says FORMERR to everything', udp: refuse(1), shown: 'rcode 1', asked: [1, 0] },
+    { title: 'says SERVFAIL', udp: refuse(2), shown: 'rcode 2', asked: [1, 0] },
+    { title: 'says REFUSED', udp: refuse(5), shown: 'rcode 5', asked: [1, 0] },
+    {
+      title: 'says that the name does not exist',
+      udp: answer({ rcode: 3, authorities: [soa(60)] }),
+      shown: 'rcode 3',
+      asked: [1, 0],
+    },
+    {
+      title: 'refers to other servers instead of asking them',
+      udp: answer({ answers: [], authorities: [], recursionAvailable: false }),
+      shown: 'rcode 2',
+      asked: [1, 0],
+    },
+    {
+      title: 'closes TCP in the middle of a reply',
+      udp: truncate(),
+      tcp: closeMidMessage(),
+      shown: 'rcode 2',
+      asked: [3, 3],
+    },
+    {
+      title: 'closes TCP without a word, once',
+      udp: truncate(),
+      tcp: inTurn(hangUp(), answer()),
+      shown: ADDRESS,
+      asked: [2, 2],
+    },
+    { title: 'sends garbage over TCP', udp: truncate(), tcp: garbage(), shown: 'rcode 2', asked: [3, 3] },
+  ];
+  test.each(cases)('$title', async ({ udp, tcp, shown: expected, asked }) => {
+    upstream.udp = udp;
+    if (tcp !== undefined) upstream.tcp = tcp;
+    const resolved = await withOne().resolve(WWW);
+    expect(shown(resolved, WWW)).toEqual([expected]);
+    expect([upstream.over('udp').length, upstream.over('tcp').length]).toEqual(asked);
+  });
+});
+
+describe('the query that an upstream sees', () => {
+  test('is made afresh: RD and AD set, CD and DO as asked, OPT without options', async () => {
+    const resolver = withOne();
+    await resolver.resolve(request('plain.example'));
+    await resolver.resolve(request('flags.example', { dnssecOk: true, checkingDisabled: true }));
+    expect(upstream.queries[0]).toMatchObject({
+      recursionDesired: true,
+      authenticData: true,
+      checkingDisabled: false,
+      edns: { udpSize: 1232, dnssecOk: false, options: [] },
+    });
+    expect(upstream.queries[1]).toMatchObject({
+      checkingDisabled: true,
+      edns: { udpSize: 1232, dnssecOk: true, options: [] },
+    });
+  });
+
+  test('RFC 5452 9.2: has an ID and a port that follow no pattern', async () => {
+    const resolver = withOne({ timeouts: {} });
+    await Promise.all(requests('random', 200).map((asked) => resolver.resolve(asked)));
+    expect(upstream.queries).toHaveLength(200);
+    const ids = upstream.queries.map(({ id }) => id);
+    const ports = upstream.queries.map(({ sourcePort }) => sourcePort);
+    for (const values of [ids, ports]) {
+      expect(new Set(values).size).toBeGreaterThan(190);
+      const steps = values.slice(1).map((value, index) => value - values[index]);
+      expect(new Set(steps).size).toBeGreaterThan(180);
+      const rising = steps.filter((step) => step > 0).length;
+      expect(rising).toBeGreaterThan(55);
+      expect(rising).toBeLessThan(145);
+    }
+    // Each bit of the IDs is set about half of the time.
+    for (let bit = 0; bit < 16; bit++) {
+      const set = ids.filter((id) => id & (1 << bit)).length;
+      expect(set).toBeGreaterThan(55);
+      expect(set).toBeLessThan(145);
+    }
+  });
+
+  test('has letters in a case that differs from query to query, and the answer does not show it', async () => {
+    const store = new RecordingStore();
+    const name = 'abcdefghijklmnopqrstuvwxyz.example';
+    const resolver = withOne({ cache: store });
+    for (const type of [RecordType.A, RecordType.AAAA]) await resolver.resolve(request(name, { type }));
+    const [one, two] = upstream.queries.map((query) => query.name);
+    expect(one.toLowerCase()).toBe(name);
+    expect(one).not.toBe(two);
+    for (const entry of store.entries) expect(Buffer.from(entry).toString('latin1')).not.toMatch(/[A-Z]{3}/);
+  });
+
+  test('RFC 6891 7: goes without EDNS to an upstream that stumbled over it, for a while', async () => {
+    let nowMs = 0;
+    upstream.udp = formerrOnEdns();
+    const resolver = withOne({ now: () => nowMs, timeouts: { ...STEADY, quirkMs: 1000 } });
+    const [first, next, later] = requests('old', 3);
+    await resolver.resolve(first);
+    nowMs = 900;
+    await resolver.resolve(next);
+    nowMs = 1100;
+    await resolver.resolve(later);
+    expect(upstream.queries.map(({ edns }) => edns !== null)).toEqual([true, false, false, true, false]);
+  });
+
+  test('keeps its case to lower letters for an upstream that was seen to fold them over TCP', async () => {
+    upstream.udp = caseChanged();
+    upstream.tcp = caseChanged();
+    const resolver = withOne();
+    const [first, next] = requests('folding', 2);
+    await resolver.resolve(first);
+    upstream.udp = answer();
+    await resolver.resolve(next);
+    expect(upstream.queries.map(({ transport }) => transport)).toEqual(['udp', 'tcp', 'udp']);
+    expect(upstream.queries[2].name).toBe('folding1.example');
+  });
+});
+
+describe('one query a question, however many ask', () => {
+  test('those who ask while it is under way wait for the same reply', async () => {
+    upstream.udp = delay(20);
+    const resolver = withOne();
+    const all = await Promise.all(Array.from({ length: 500 }, () => resolver.resolve(WWW)));
+    expect(upstream.queries).toHaveLength(1);
+    expect(all.map((resolved) => shown(resolved, WWW)[0])).toEqual(Array(500).fill(ADDRESS));
+    expect(resolver.counters.coalesced).toBe(499);
+  });
+
+  test('who asks right after it, having missed it in the cache before, gets what was just answered', async () => {
+    const resolver = withOne();
+    const first = await resolver.resolve(WWW);
+    const late = await resolver.resolve(WWW);
+    expect([first.entry !== null && first.cached, late.entry !== null && late.cached]).toEqual([false, true]);
+    expect(upstream.queries).toHaveLength(1);
+  });
+
+  test('an answer with TTL 0 is given to those who waited and to nobody else', async () => {
+    const store = new RecordingStore();
+    upstream.udp = answer({ ttlSeconds: 0 });
+    const resolver = withOne({ cache: store });
+    await Promise.all([resolver.resolve(WWW), resolver.resolve(WWW)]);
+    await resolver.resolve(WWW);
+    expect(upstream.queries).toHaveLength(2);
+    expect(store.entries).toHaveLength(0);
+  });
+
+  test.each([
+    ['type', { type: RecordType.AAAA }],
+    ['DO', { dnssecOk: true }],
+    ['CD', { checkingDisabled: true }],
+  ])('another %s is another question', async (_what, fields) => {
+    const resolver = withOne();
+    await Promise.all([resolver.resolve(WWW), resolver.resolve(request('www.example', fields))]);
+    expect(upstream.queries).toHaveLength(2);
+  });
+
+  test('the caller may use its buffer again at once', async () => {
+    upstream.udp = delay(5);
+    const asked = { ...WWW, name: WWW.name.slice() };
+    const resolving = withOne().resolve(asked);
+    asked.name.fill(0);
+    expect(shown(await resolving, WWW)).toEqual([ADDRESS]);
+  });
+});
+
+describe('bounds', () => {
+  test('too many questions under way: the next fails at once, is counted and not remembered', async () => {
+    upstream.udp = delay(20);
+    const resolver = withOne({ limits: { questions: 2 } });
+    const [a, b, c] = requests('many', 3);
+    const waiting = [resolver.resolve(a), resolver.resolve(b)];
+    const turnedAway = await resolver.resolve(c);
+    expect(turnedAway).toEqual({ entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NONE });
+    expect(resolver.counters.overloaded).toBe(1);
+    await Promise.all(waiting);
+    expect(shown(await resolver.resolve(c), c)).toEqual([ADDRESS]);
+  });
+
+  test('too many wait for one question: the next fails at once', async () => {
+    upstream.udp = delay(20);
+    const resolver = withOne({ limits: { waitersPerQuestion: 3 } });
+    const all = await Promise.all(Array.from({ length: 5 }, () => resolver.resolve(WWW)));
+    expect(all.filter(({ entry }) => entry === null)).toHaveLength(2);
+  });
+});
+
+describe('RFC 9520: failures are remembered', () => {
+  const fake = (): { now: () => number; advance: (ms: number) => void } => {
+    const began = performance.now();
+    let added = 0;
+    return {
+      now: () => performance.now() - began + added,
+      advance: (ms) => {
+        added += ms;
+      },
+    };
+  };
+
+  test('100 like queries to a dead upstream cost three', async () => {
+    upstream.udp = drop();
+    const resolver = withOne({ timeouts: QUICK });
+    const all: Resolved[] = [];
+    for (let i = 0; i < 4; i++) {
+      all.push(...(await Promise.all(Array.from({ length: 25 }, () => resolver.resolve(WWW)))));
+    }
+    expect(upstream.queries).toHaveLength(3);
+    const dead = { entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NO_REACHABLE_AUTHORITY };
+    expect(all).toEqual(Array(100).fill(dead));
+  });
+
+  test('for a second, then for twice as long each time, until there is an answer', async () => {
+    const clock = fake();
+    upstream.udp = refuse(2);
+    const resolver = withOne({ now: clock.now });
+    const askedAfter = async (ms: number): Promise<boolean> => {
+      clock.advance(ms);
+      const before = upstream.queries.length;
+      await resolver.resolve(WWW);
+      return upstream.queries.length > before;
+    };
+    expect(await askedAfter(0)).toBe(true);
+    expect(await askedAfter(800)).toBe(false);
+    expect(await askedAfter(1000)).toBe(true);
+    expect(await askedAfter(1700)).toBe(false);
+    upstream.udp = answer({ ttlSeconds: 0 });
+    expect(await askedAfter(1000)).toBe(true);
+    upstream.udp = refuse(2);
+    expect(await askedAfter(0)).toBe(true);
+    expect(await askedAfter(800)).toBe(false);
+    expect(await askedAfter(400)).toBe(true);
+  });
+
+  test('an upstream that nobody runs any more is found out by ICMP, and told as a network error', async () => {
+    await upstream.stop();
+    const resolved = await withOne().resolve(WWW);
+    expect(resolved).toEqual({ entry: null, rcode: 2, extendedError: ExtendedError.NETWORK_ERROR });
+    upstream = await FakeUpstream.start();
+  });
+});
+
+describe('several upstreams', () => {
+  test.each([
+    ['is silent', drop()],
+    ['says SERVFAIL', refuse(2)],
+    ['says REFUSED', refuse(5)],
+    ['says NOTIMP', refuse(4)],
+  ])('the first %s: the second answers', async (_what, udp) => {
+    upstream.udp = udp;
+    expect(shown(await withTwo().resolve(WWW), WWW)).toEqual(['192.0.2.2']);
+  });
+
+  test('all decline: the last one is believed', async () => {
+    upstream.udp = refuse(2);
+    second.udp = refuse(5);
+    expect(await withTwo().resolve(WWW)).toMatchObject({ entry: null, rcode: Rcode.REFUSED });
+  });
+
+  test('one declines, the other is silent: no more waiting than for one try', async () => {
+    upstream.udp = drop();
+    second.udp = refuse(2);
+    const resolver = withTwo({ timeouts: { ...QUICK, overallMs: 60_000 } });
+    expect(await resolver.resolve(WWW)).toMatchObject({ entry: null, rcode: Rcode.SERVFAIL });
+    expect(upstream.queries).toHaveLength(1);
+  });
+
+  test('a dead one is put aside: later questions go to the other first', async () => {
+    upstream.udp = drop();
+    const resolver = withTwo({ timeouts: { ...STEADY, asideMinMs: 60_000 } });
+    const [first, ...others] = requests('aside', 20);
+    await resolver.resolve(first);
+    for (const asked of others) await resolver.resolve(asked);
+    expect(upstream.queries).toHaveLength(1);
+    expect(resolver.upstreams().map(({ healthy }) => healthy)).toEqual([false, true]);
+  });
+
+  test('one that is back is noticed by a copy of a real question, at no cost for who asked it', async () => {
+    upstream.udp = drop();
+    const resolver = withTwo();
+    const [first, ...others] = requests('back', 200);
+    await resolver.resolve(first);
+    expect(resolver.upstreams()[0].healthy).toBe(false);
+    upstream.udp = answer();
+    for (const asked of others) {
+      await resolver.resolve(asked);
+      if (resolver.upstreams()[0].healthy) break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(resolver.upstreams()[0].healthy).toBe(true);
+    expect(resolver.counters.probes).toBeGreaterThan(0);
+  });
+
+  test('the quicker one is asked first once both are measured', async () => {
+    upstream.udp = delay(100);
+    const resolver = withTwo();
+    for (const asked of requests('quick', 10)) await resolver.resolve(asked);
+    expect(upstream.queries).toHaveLength(1);
+    expect(second.queries).toHaveLength(9);
+  });
+});
+
+describe('tcp:// upstreams', () => {
+  test('are asked over one connection, and answers may come in any order', async () => {
+    let seen = 0;
+    upstream.tcp = (query, replier) => delay(seen++ === 0 ? 30 : 0)(query, replier);
+    resolver = resolverFor([upstream.urlFor('tcp')]);
+    const order: number[] = [];
+    const all = requests('stream', 10).map(async (asked, index) => {
+      const resolved = await resolver?.resolve(asked);
+      order.push(index);
+      return resolved;
+    });
+    await Promise.all(all);
+    expect(order.at(-1)).toBe(0);
+    expect(upstream.connectionCount).toBe(1);
+    expect(upstream.over('udp')).toHaveLength(0);
+  });
+
+  test('that close a connection after each answer are asked on a fresh one', async () => {
+    upstream.tcp = andHangUp();
+    resolver = resolverFor([upstream.urlFor('tcp')]);
+    for (const asked of requests('closing', 5)) {
+      expect(shown(await resolver.resolve(asked), asked)).toEqual([ADDRESS]);
+    }
+  });
+
+  test('that closed an idle connection unnoticed: the question is sent once more, without a failure', async () => {
+    resolver = resolverFor([upstream.urlFor('tcp')]);
+    const [first, next] = requests('idle', 2);
+    await resolver.resolve(first);
+    upstream.tcp = inTurn(hangUp(), answer());
+    expect(shown(await resolver.resolve(next), next)).toEqual([ADDRESS]);
+    expect(upstream.connectionCount).toBe(2);
+    expect(resolver.upstreams()[0]).toMatchObject({ healthy: true, failures: 0 });
+  });
+});
+
+describe('status and end', () => {
+  test('upstreams() names each by its place and scheme, with what was measured', async () => {
+    const resolver = withTwo();
+    expect(resolver.upstreams()[0]).toEqual({
+      name: '0-udp',
+      url: upstream.url,
+      healthy: true,
+      p50Ms: null,
+      p95Ms: null,
+      failures: 0,
+    });
+    await resolver.resolve(WWW);
+    const [first] = resolver.upstreams();
+    expect(first.p50Ms).toBeGreaterThanOrEqual(0);
+    expect(first.p95Ms).toBeGreaterThanOrEqual(first.p50Ms ?? 0);
+  });
+
+  test('close() ends questions under way as failures, closes every socket, and later questions fail', async () => {
+    upstream.udp = inTurn(truncate(), drop());
+    upstream.tcp = drop();
+    const closing = withOne({ fillRandom: randomFillSync });
+    const before = sockets();
+    const waiting = requests('closing', 20).map((asked) => closing.resolve(asked));
+    await until(() => upstream.openConnections === 1);
+    await closing.close();
+    for (const resolved of await Promise.all(waiting)) expect(resolved.entry).toBeNull();
+    expect((await closing.resolve(WWW)).entry).toBeNull();
+    await until(() => upstream.openConnections === 0);
+    expect(sockets()).toBeLessThanOrEqual(before);
+  });
+
+  test('no socket is left when all is answered', async () => {
+    const before = sockets();
+    const resolver = withOne();
+    await Promise.all(requests('left', 100).map((asked) => resolver.resolve(asked)));
+    await until(() => sockets() <= before);
+  });
+
+  test('close() waits for no probe', async () => {
+    upstream.udp = drop();
+    const resolver = withTwo({ timeouts: { ...QUICK, asideMinMs: 1 } });
+    const [first, next] = requests('probe', 2);
+    await resolver.resolve(first);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await resolver.resolve(next);
+    await resolver.close();
+    expect(resolver.counters.probes).toBe(1);
+  });
+});
+
+function sockets(): number {
+  return process.getActiveResourcesInfo().filter((kind) => /UDP|TCPSocket/.test(kind)).length;
+}

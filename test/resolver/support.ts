@@ -1,0 +1,85 @@
+import { randomFillSync } from 'node:crypto';
+import * as dnsPacket from 'dns-packet';
+import {
+  EntryReader,
+  parseUpstream,
+  type Resolved,
+  type ResolveRequest,
+  Resolver,
+  type ResolverOptions,
+} from '../../src/resolver/index.ts';
+import { HEADER_BYTES, nameFromText, RecordType } from '../../src/wire/index.ts';
+
+/** A try that gets no reply costs 200 ms: long enough for a busy machine, short enough for a test. */
+export const STEADY = { tryMs: 400, minTryMs: 150, overallMs: 1200, asideMinMs: 50, asideMaxMs: 400 };
+/** For tests in which nothing answers. */
+export const QUICK = { ...STEADY, tryMs: 60, minTryMs: 40, overallMs: 180 };
+
+export function request(name: string, fields: Partial<ResolveRequest> = {}): ResolveRequest {
+  const bytes = nameFromText(name);
+  if (bytes === null) throw new Error(`not a name: ${name}`);
+  return {
+    name: bytes,
+    nameLength: bytes.length,
+    type: RecordType.A,
+    qclass: 1,
+    dnssecOk: false,
+    checkingDisabled: false,
+    ...fields,
+  };
+}
+
+/** Keeps what is stored, in order. */
+export class RecordingStore {
+  readonly entries: Uint8Array[] = [];
+  store(entry: Uint8Array): void {
+    this.entries.push(entry);
+  }
+}
+
+export function resolverFor(urls: readonly string[], options: Partial<ResolverOptions> = {}): Resolver {
+  return new Resolver({
+    upstreams: urls.map(parseUpstream),
+    cache: new RecordingStore(),
+    now: () => performance.now(),
+    fillRandom: randomFillSync,
+    nameSeed: 7,
+    timeouts: STEADY,
+    ...options,
+  });
+}
+
+/** The data of the answer's records, or `rcode N` for an answer without any and for failures. */
+export function shown(resolved: Resolved, asked: ResolveRequest): string[] {
+  if (resolved.entry === null) return [`rcode ${resolved.rcode}`];
+  const reply = decodeEntry(resolved.entry, asked);
+  const data = reply.answers?.map((record) => String((record as { data: unknown }).data)) ?? [];
+  return data.length > 0 ? data : [`rcode ${(reply as unknown as { flags: number }).flags & 0xf}`];
+}
+
+/** An entry as the reply to `asked` that a client would get. */
+function decodeEntry(entry: Uint8Array, asked: ResolveRequest): dnsPacket.DecodedPacket {
+  const reader = new EntryReader(entry, 0);
+  const message = Buffer.alloc(65_535);
+  message[2] = 0x80;
+  message[3] = reader.rcode;
+  message.set(asked.name.subarray(0, asked.nameLength), HEADER_BYTES);
+  const end = HEADER_BYTES + asked.nameLength;
+  message.writeUInt16BE(asked.type, end);
+  message.writeUInt16BE(asked.qclass, end + 2);
+  message.writeUInt16BE(1, 4);
+  const length = reader.render(message, end + 4, message.length, 0);
+  message.writeUInt16BE(reader.answerCount, 6);
+  message.writeUInt16BE(reader.authorityCount, 8);
+  return dnsPacket.decode(message.subarray(0, length));
+}
+
+/** Waits until `done` holds; a test's own time limit ends it if it never does. */
+export async function until(done: () => boolean): Promise<void> {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** A request for each name of the form `PREFIXn.example`. */
+export function requests(prefix: string, count: number): ResolveRequest[] {
+  return Array.from({ length: count }, (_, index) => request(`${prefix}${index}.example`));
+}
