@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RegistryError, StoreUnavailable } from '../../errors.ts';
 import { SqliteCode, sqliteCode } from './fault.ts';
 import { checkHeader, corrupt } from './header.ts';
 import { takeLock } from './lock.ts';
-import { makeFile, syncDirectory } from './make-file.ts';
+import { makeDirectory, makeFile, syncDirectory } from './make-file.ts';
 import { SCHEMA } from './schema.ts';
 
 /** Up to this size the whole file is checked at the start, which takes less than a second. */
@@ -32,7 +32,7 @@ export function openDatabase(dataDir: string, epoch: string): OpenedDatabase {
   const path = join(dataDir, 'registry.db');
   let unlock: (() => void) | null = null;
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeDirectory(dataDir);
     unlock = takeLock(join(dataDir, 'registry.lock'), dataDir);
     const logBytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
     if (existsSync(path)) check(path, logBytes);
