@@ -22,6 +22,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import('./check-config.ts')).command,
   },
   {
+    name: 'compile',
+    summary: 'fill the cache of compiled code (npm start does so once)',
+    load: async () => (await import('./compile.ts')).command,
+  },
+  {
     name: 'import-domains',
     summary: 'turn a v2fly domain list into a catalogue file',
     load: async () => (await import('./import-domains.ts')).command,
