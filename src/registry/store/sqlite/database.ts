@@ -109,14 +109,19 @@ function create(dataDir: string, path: string, epoch: string): void {
 
 function connect(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 1_000 });
-  // FULL: with a write-ahead log it is what syncs at every commit.
-  database.exec(`
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA secure_delete = ON;
-    PRAGMA temp_store = MEMORY;
-    PRAGMA cache_size = -4096;
-  `);
+  try {
+    // FULL: with a write-ahead log it is what syncs at every commit.
+    database.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA secure_delete = ON;
+      PRAGMA temp_store = MEMORY;
+      PRAGMA cache_size = -4096;
+    `);
+  } catch (fault) {
+    database.close();
+    throw fault;
+  }
   return database;
 }
 

@@ -1,4 +1,4 @@
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { Snapshot } from '../../../feed/index.ts';
 import { type BatchResult, type Call, runBatch } from './batch.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
@@ -16,6 +16,8 @@ class SqliteServer {
   readonly #opened: OpenedDatabase;
   readonly #steps: SqliteSteps;
   readonly #eraseDelayMs: number;
+  readonly #calls: Call[] = [];
+  #next: NodeJS.Immediate | null = null;
   #eraseTimer: NodeJS.Timeout | null = null;
   #snapshots: Promise<void> = Promise.resolve();
 
@@ -26,33 +28,35 @@ class SqliteServer {
     this.#eraseDelayMs = data.eraseDelayMs;
     // What an earlier process erased may still be in the write-ahead log that it left.
     this.#eraseSoon();
-    port.on('message', (message: ToWorker) => this.#drain(message));
+    port.on('message', (message: ToWorker) => this.#take(message));
   }
 
   state(): { epoch: string; seq: number } {
     return this.#steps.state();
   }
 
-  /** Takes what has arrived up to now together: what came during the last sync shares the next one. */
-  #drain(first: ToWorker): void {
-    let calls: Call[] = [];
-    for (let message: ToWorker | undefined = first; message; message = this.#receive()) {
-      if (message.kind === 'call') calls.push(message.call);
-      else if (message.kind === 'snapshot') this.#snapshot(message.id);
-      else {
-        this.#close(calls);
-        return;
-      }
-      if (calls.length === BATCH_LIMIT) {
-        this.#answer(runBatch(this.#opened.database, this.#steps, calls));
-        calls = [];
-      }
-    }
-    if (calls.length > 0) this.#answer(runBatch(this.#opened.database, this.#steps, calls));
+  #take(message: ToWorker): void {
+    if (message.kind === 'call') this.#calls.push(message.call);
+    else if (message.kind === 'snapshot') this.#snapshot(message.id);
+    else this.#close();
+    if (this.#calls.length > 0) this.#runSoon();
   }
 
-  #receive(): ToWorker | undefined {
-    return receiveMessageOnPort(this.#port)?.message;
+  /**
+   * What came during the last sync shares the next one. Between two batches the event loop turns, so that a steady
+   * stream of calls keeps neither a snapshot nor an erasure waiting.
+   */
+  #runSoon(): void {
+    this.#next ??= setImmediate(() => {
+      this.#next = null;
+      this.#run();
+      if (this.#calls.length > 0) this.#runSoon();
+    });
+  }
+
+  #run(): void {
+    const calls = this.#calls.splice(0, BATCH_LIMIT);
+    this.#answer(runBatch(this.#opened.database, this.#steps, calls));
   }
 
   #answer(result: BatchResult): void {
@@ -101,8 +105,9 @@ class SqliteServer {
     }
   }
 
-  #close(calls: Call[]): void {
-    if (calls.length > 0) this.#answer(runBatch(this.#opened.database, this.#steps, calls));
+  #close(): void {
+    while (this.#calls.length > 0) this.#run();
+    if (this.#next !== null) clearImmediate(this.#next);
     this.#port.removeAllListeners('message');
     if (this.#eraseTimer !== null) clearTimeout(this.#eraseTimer);
     void this.#snapshots.then(() => {
