@@ -1,4 +1,4 @@
-import { BUCKETS, MAX_RELAYS_PER_ANSWER, NO_RELAY } from '../catalog/index.ts';
+import { BUCKETS, MAX_RELAYS_PER_ANSWER, NO_RELAY } from '../catalog/lookup/index.ts';
 import { QueryVerdict } from '../metrics/index.ts';
 import {
   beginReply,

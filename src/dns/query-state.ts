@@ -1,5 +1,5 @@
 import type { AllowlistReader } from '../allowlist/index.ts';
-import type { CatalogView } from '../catalog/index.ts';
+import type { CatalogView } from '../catalog/lookup/index.ts';
 import type { CounterBlock, Transport } from '../metrics/index.ts';
 import type { CacheReader } from '../resolver/cache/index.ts';
 import { Edns, ExtendedError, MIN_UDP_SIZE, parseQuestion, Question, Rcode } from '../wire/index.ts';

@@ -6,4 +6,5 @@ export * from './query.ts';
 export * from './question.ts';
 export * from './record.ts';
 export * from './reply.ts';
+export * from './rewrite.ts';
 export * from './types.ts';

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { AllowlistShare } from '../../allowlist/index.ts';
-import type { CatalogShare } from '../../catalog/index.ts';
+import type { CatalogShare } from '../../catalog/lookup/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
 import type { SocketAddress } from '../../net/index.ts';
 import type { CacheShare } from '../../resolver/cache/index.ts';

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { AllowlistShare } from '../../allowlist/index.ts';
-import type { CatalogShare } from '../../catalog/index.ts';
+import type { CatalogShare } from '../../catalog/lookup/index.ts';
 import type { BlockShare } from '../../metrics/index.ts';
 import type { CacheShare } from '../../resolver/cache/index.ts';
 import type { QueryPolicy } from '../query-state.ts';

@@ -4,7 +4,7 @@
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { AllowlistReader } from '../../allowlist/index.ts';
-import { CatalogView } from '../../catalog/index.ts';
+import { CatalogView } from '../../catalog/lookup/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
 import { CacheReader } from '../../resolver/cache/index.ts';
 import { monotonicClock, PacketBatch, Poller } from '../../sys/index.ts';

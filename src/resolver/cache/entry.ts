@@ -6,9 +6,9 @@ import {
   type Question,
   questionCount,
   Rcode,
+  RecordWriter,
   readU16,
 } from '../../wire/index.ts';
-import { RecordWriter } from '../../wire/rewrite.ts';
 import { keyFlags, keyHash } from './key.ts';
 import {
   ANSWER_COUNT_HALF,

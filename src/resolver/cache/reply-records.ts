@@ -1,3 +1,4 @@
+import type { RecordPlace } from '../../wire/index.ts';
 import {
   additionalCount,
   answerCount,
@@ -11,7 +12,6 @@ import {
   readName,
   readU16,
 } from '../../wire/index.ts';
-import type { RecordPlace } from '../../wire/rewrite.ts';
 
 /** A name in lower-cased wire form as a string of octets, so that it can be a key of a Map. */
 export type NameKey = string;
