@@ -2,11 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import { type FastifyReply, type FastifyRequest, type FastifyServerOptions, fastify } from 'fastify';
 import { controlCounter, controlRoute } from '../metrics/index.ts';
 import type { App } from './context.ts';
-import { DocumentsRoutes } from './documents.ts';
+import { documentsRoutes } from './documents.ts';
 import { FaultLog, problemOf } from './fault.ts';
 import { securityHeaders } from './headers.ts';
 import { Keys } from './keys.ts';
-import { collectRoutes, describeRoutes } from './openapi.ts';
+import { collectRoutes } from './openapi.ts';
 import type { ControlCounters, ControlOptions } from './options.ts';
 import { OriginGuard } from './origin.ts';
 import { PROBLEM_TYPE, Problem } from './problem.ts';
@@ -72,10 +72,9 @@ async function addRoutes(app: App, options: ControlOptions): Promise<void> {
   ]) {
     add(app, options);
   }
-  const documents = new DocumentsRoutes(app);
+  documentsRoutes(app);
   refuseOtherMethods(app, methodsOf);
   await app.ready();
-  documents.publish(describeRoutes(app));
 }
 
 function sendProblem(reply: FastifyReply, problem: Problem): void {

@@ -184,8 +184,7 @@ function row(name: string, isRequired: boolean, schema: Schema, place: string | 
 }
 
 function replyRow(status: string, { description }: { description: string }): string {
-  const text = description === 'Default Response' ? '' : description;
-  return `<tr><th scope="row">${escapeHtml(status)}</th><td>${prose(text)}</td></tr>`;
+  return `<tr><th scope="row">${escapeHtml(status)}</th><td>${prose(description)}</td></tr>`;
 }
 
 /** A schema's type in a few words. */

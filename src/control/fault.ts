@@ -86,14 +86,17 @@ const MAX_FRAMES = 8;
 export function describeFault(error: unknown): LoggedFault {
   if (!(error instanceof Error)) return { errorName: typeof error, code: null, stack: [] };
   const code = codeOf(error);
-  const stack = typeof error.stack === 'string' ? error.stack : '';
-  // The message stands before the frames and may have lines that look like frames.
-  const frames = stack.slice(Math.max(0, stack.indexOf(error.message)) + error.message.length).split('\n');
   return {
     errorName: /^[A-Za-z]{1,40}$/.test(error.name) ? error.name : 'Error',
     code: /^[A-Za-z][A-Za-z_]{0,47}$/.test(code) ? code : null,
-    stack: frames.flatMap((frame) => frameLocation(frame)).slice(0, MAX_FRAMES),
+    stack: framesOf(error).flatMap(frameLocation).slice(0, MAX_FRAMES),
   };
+}
+
+/** The message stands before the frames, and may have lines that look like some. */
+function framesOf({ stack, message }: Error): string[] {
+  const start = typeof stack === 'string' ? stack.indexOf(message) : -1;
+  return start < 0 ? [] : stack!.slice(start + message.length).split('\n');
 }
 
 function frameLocation(frame: string): string[] {

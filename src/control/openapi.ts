@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import type { App } from './context.ts';
 import { PROBLEMS } from './problem.ts';
@@ -23,6 +24,12 @@ export interface OpenApiOptions {
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
+type Paths = Record<string, Record<string, DescribedOperation>>;
+interface DescribedOperation {
+  requestBody?: { required: boolean; content: { 'application/json': { schema: { required?: string[] } } } };
+  responses: Record<string, { description: string }>;
+}
+
 /** Collects the routes that are added from here on. */
 export async function collectRoutes(app: App, options: OpenApiOptions): Promise<void> {
   await app.register(swagger, {
@@ -46,12 +53,25 @@ export async function collectRoutes(app: App, options: OpenApiOptions): Promise<
 export function describeRoutes(app: App): JsonObject {
   // A copy: the plugin's own has undefined members and shared nodes.
   const document = JSON.parse(JSON.stringify(app.swagger())) as JsonObject;
+  mendOperations(document['paths'] as unknown as Paths);
   const shared: JsonObject = {};
   document['paths'] = shareSchemas(document['paths']!, shared);
   const components = document['components'] as JsonObject;
   components['schemas'] = shared;
   nameProblemCodes(shared['Problem'] as JsonObject);
   return document;
+}
+
+/** Puts right what the plugin says of every body and reply. */
+function mendOperations(paths: Paths): void {
+  for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+    const body = operation.requestBody;
+    // A body without required fields may be left out.
+    if (body !== undefined) body.required = body.content['application/json'].schema.required !== undefined;
+    for (const [status, reply] of Object.entries(operation.responses)) {
+      if (reply.description === 'Default Response') reply.description = STATUS_CODES[status]!;
+    }
+  }
 }
 
 /** Moves every schema that has a title to the shared components, and refers to it there. */

@@ -147,7 +147,9 @@ describe('a fault of ours', () => {
   test('is described without a value, whatever was thrown', () => {
     const odd = Object.assign(new Error('x'), { name: '203.0.113.7', code: '203.0.113.7', stack: 7 });
     expect(describeFault(odd)).toEqual({ errorName: 'Error', code: null, stack: [] });
-    for (const thrown of ['203.0.113.7', null, undefined, 7, { message: '203.0.113.7' }]) {
+    const changed = new Error('\n    at x (/203.0.113.7/203.ts:1:1)');
+    changed.message = 'another';
+    for (const thrown of [changed, '203.0.113.7', null, undefined, 7, { message: '203.0.113.7' }]) {
       expect(JSON.stringify(describeFault(thrown))).not.toContain('203');
     }
   });
