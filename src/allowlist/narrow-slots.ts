@@ -1,26 +1,29 @@
 import { mixWord } from './hash.ts';
 import type { SlotsShare } from './share.ts';
-import { firstSlot, HASH_RANGE, type Slots } from './slots.ts';
+import { firstSlot, pairWords, type Slots, slotsPerHash } from './slots.ts';
 
 /** 0.0.0.0 and 255.255.255.255 are nobody's source address (RFC 1122, 3.2.1.3). */
 const EMPTY = 0;
 const TOMBSTONE = -1;
 
+const PAIR_WORDS = pairWords(1);
+
 /** Slots of one-word keys: IPv4. Six bytes each. The key is the word that publishes: it is stored last. */
 export class NarrowSlots implements Slots {
   readonly capacity: number;
-  readonly profiles: Uint16Array;
-  readonly #keys: Int32Array;
+  readonly #words: Int32Array;
+  readonly #halves: Uint16Array;
   readonly #seed: number;
-  readonly #slotsPerHash: number;
+  readonly #perHash: number;
   readonly #mask: number;
 
   constructor(share: SlotsShare, seed: number) {
+    const words = PAIR_WORDS * (share.capacity >> 1);
     this.capacity = share.capacity;
-    this.#keys = new Int32Array(share.memory, 0, share.capacity);
-    this.profiles = new Uint16Array(share.memory, 4 * share.capacity, share.capacity);
+    this.#words = new Int32Array(share.memory, 0, words);
+    this.#halves = new Uint16Array(share.memory, 0, 2 * words);
     this.#seed = seed;
-    this.#slotsPerHash = share.capacity / HASH_RANGE;
+    this.#perHash = slotsPerHash(share.capacity);
     this.#mask = share.length === 32 ? -1 : ~(-1 >>> share.length);
   }
 
@@ -28,8 +31,8 @@ export class NarrowSlots implements Slots {
   lookup(address: number): number {
     const key = address & this.#mask;
     if (key === EMPTY || key === TOMBSTONE) return 0;
-    const slot = this.#find(key);
-    return slot < 0 ? 0 : this.profiles[slot];
+    const slot = this.slotOf(key);
+    return slot < 0 ? 0 : this.#halves[profileIndex(slot)];
   }
 
   holds(w0: number): boolean {
@@ -37,53 +40,79 @@ export class NarrowSlots implements Slots {
   }
 
   slotOf(w0: number): number {
-    return this.#find(w0 | 0);
+    const words = this.#words;
+    const key = w0 | 0;
+    let slot = firstSlot(mixWord(this.#seed, key), this.#perHash);
+    for (;;) {
+      const found = words[keyIndex(slot)];
+      if (found === key) return slot;
+      if (found === EMPTY) return -1;
+      slot += 1;
+      if (slot === this.capacity) slot = 0;
+    }
   }
 
   claim(w0: number): number {
-    const keys = this.#keys;
+    const words = this.#words;
     const key = w0 | 0;
-    let slot = firstSlot(mixWord(this.#seed, key), this.#slotsPerHash);
-    while (keys[slot] !== key && keys[slot] !== EMPTY) slot = slot + 1 === this.capacity ? 0 : slot + 1;
-    return slot;
+    let slot = firstSlot(mixWord(this.#seed, key), this.#perHash);
+    for (;;) {
+      const found = words[keyIndex(slot)];
+      if (found === key || found === EMPTY) return slot;
+      slot += 1;
+      if (slot === this.capacity) slot = 0;
+    }
+  }
+
+  touch(w0: number): number {
+    return this.#words[keyIndex(firstSlot(mixWord(this.#seed, w0 | 0), this.#perHash))];
   }
 
   isEmpty(slot: number): boolean {
-    return this.#keys[slot] === EMPTY;
+    return this.#words[keyIndex(slot)] === EMPTY;
+  }
+
+  profileAt(slot: number): number {
+    return this.#halves[profileIndex(slot)];
+  }
+
+  setProfile(slot: number, profile: number): void {
+    Atomics.store(this.#halves, profileIndex(slot), profile);
   }
 
   publish(slot: number, w0: number, _w1: number, _w2: number, _w3: number, profile: number): void {
-    this.profiles[slot] = profile;
-    Atomics.store(this.#keys, slot, w0 | 0);
+    this.#halves[profileIndex(slot)] = profile;
+    Atomics.store(this.#words, keyIndex(slot), w0 | 0);
   }
 
   bury(slot: number): void {
-    Atomics.store(this.profiles, slot, 0);
-    Atomics.store(this.#keys, slot, TOMBSTONE);
+    this.setProfile(slot, 0);
+    Atomics.store(this.#words, keyIndex(slot), TOMBSTONE);
   }
 
   copyTo(target: Slots): number {
-    const keys = this.#keys;
     let copied = 0;
     for (let slot = 0; slot < this.capacity; slot++) {
-      const key = keys[slot];
+      const key = this.#words[keyIndex(slot)];
       if (key === EMPTY || key === TOMBSTONE) continue;
-      target.publish(target.claim(key, 0, 0, 0), key, 0, 0, 0, this.profiles[slot]);
+      target.publish(target.claim(key, 0, 0, 0), key, 0, 0, 0, this.profileAt(slot));
       copied += 1;
     }
     return copied;
   }
 
-  #find(key: number): number {
-    const keys = this.#keys;
-    const capacity = this.capacity;
-    let slot = firstSlot(mixWord(this.#seed, key), this.#slotsPerHash);
-    for (;;) {
-      const found = keys[slot];
-      if (found === key) return slot;
-      if (found === EMPTY) return -1;
-      slot += 1;
-      if (slot === capacity) slot = 0;
+  countProfiles(counts: Uint32Array): void {
+    for (let slot = 0; slot < this.capacity; slot++) {
+      if (this.holds(this.#words[keyIndex(slot)])) counts[this.profileAt(slot)] += 1;
     }
   }
+}
+
+function keyIndex(slot: number): number {
+  return (slot >> 1) * PAIR_WORDS + (slot & 1);
+}
+
+/** In half words. */
+function profileIndex(slot: number): number {
+  return (slot >> 1) * (2 * PAIR_WORDS) + 4 + (slot & 1);
 }

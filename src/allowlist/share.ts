@@ -5,8 +5,8 @@ export interface SlotsShare {
   readonly length: number;
   /** 32-bit words of a key: 1, 2 or 4. */
   readonly keyWords: 1 | 2 | 4;
+  /** Slots; an even number. Two stand together: their keys, then their profile ids (u16). */
   readonly capacity: number;
-  /** The keys of all slots, then their profile ids (u16). */
   readonly memory: SharedArrayBuffer;
 }
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { isListableLength, type SnapshotGroup, snapshotKeyBytes } from '../feed/index.ts';
+import { isListableLength, type SnapshotGroup } from '../feed/index.ts';
 import { type Prefix, readWord } from '../net/index.ts';
 import { PrefixNotListable } from './errors.ts';
+import { fillTable } from './fill.ts';
 import { NOT_REGISTERED, PROFILE_ID_SPACE, type ProfileId } from './profile-id.ts';
 import { type AllowlistShare, CONTROL_BYTES, SUPERSEDED } from './share.ts';
 import { SlotTable } from './slot-table.ts';
@@ -79,12 +80,12 @@ export class AllowlistTable {
     if (!table.slots.holds(w0)) throw new PrefixNotListable();
     const slot = table.slots.slotOf(w0, w1, w2, w3);
     if (slot >= 0) {
-      const previous = table.slots.profiles[slot] as ProfileId;
-      table.replace(slot, profile);
+      const previous = table.slots.profileAt(slot) as ProfileId;
+      table.slots.setProfile(slot, profile);
       return previous;
     }
     const roomy = table.hasRoom ? table : this.#rebuild(table);
-    roomy.add(w0, w1, w2, w3, profile);
+    roomy.add(roomy.slots.claim(w0, w1, w2, w3), w0, w1, w2, w3, profile);
     return NOT_REGISTERED;
   }
 
@@ -95,7 +96,7 @@ export class AllowlistTable {
     if (!table?.slots.holds(w0)) return NOT_REGISTERED;
     const slot = table.slots.slotOf(w0, w1, w2, w3);
     if (slot < 0) return NOT_REGISTERED;
-    const previous = table.slots.profiles[slot] as ProfileId;
+    const previous = table.slots.profileAt(slot) as ProfileId;
     table.remove(slot);
     return previous;
   }
@@ -112,7 +113,7 @@ export class AllowlistTable {
     for (const group of groups) {
       if (!isListableLength(group.family, group.length)) throw new PrefixNotListable();
       const table = SlotTable.forEntries(group.family, group.length, group.count, this.#seed);
-      skipped += fill(table, group, ids);
+      skipped += fillTable(table, group, ids);
       tables.set(kindOf(group.family, group.length), table);
     }
     const removed = countProfiles(this.#tables);
@@ -172,32 +173,9 @@ function wordsOf({ family, bytes }: Prefix): [number, number, number, number] {
   return [readWord(bytes, 0), readWord(bytes, 4), readWord(bytes, 8), readWord(bytes, 12)];
 }
 
-/** Fills a table that nobody reads yet; returns how many entries were left out. */
-function fill(table: SlotTable, group: SnapshotGroup, ids: ArrayLike<ProfileId>): number {
-  const { slots } = table;
-  const { keys, profiles, count } = group;
-  const width = snapshotKeyBytes(group.family, group.length);
-  let skipped = 0;
-  for (let index = 0; index < count; index++) {
-    const at = index * width;
-    const w0 = readWord(keys, at);
-    const w1 = width > 4 ? readWord(keys, at + 4) : 0;
-    const w2 = width > 8 ? readWord(keys, at + 8) : 0;
-    const w3 = width > 8 ? readWord(keys, at + 12) : 0;
-    if (!slots.holds(w0)) {
-      skipped += 1;
-      continue;
-    }
-    const slot = slots.claim(w0, w1, w2, w3);
-    if (slots.isEmpty(slot)) table.addAt(slot, w0, w1, w2, w3, ids[profiles[index]]);
-    else table.replace(slot, ids[profiles[index]]);
-  }
-  return skipped;
-}
-
 function countProfiles(tables: ReadonlyMap<number, SlotTable>): Uint32Array {
   const counts = new Uint32Array(PROFILE_ID_SPACE);
-  for (const table of tables.values()) table.countProfiles(counts);
+  for (const { slots } of tables.values()) slots.countProfiles(counts);
   counts[NOT_REGISTERED] = 0;
   return counts;
 }

@@ -1,6 +1,6 @@
 import { mixWord } from './hash.ts';
 import type { SlotsShare } from './share.ts';
-import { firstSlot, HASH_RANGE, type Slots } from './slots.ts';
+import { firstSlot, pairWords, type Slots, slotsPerHash } from './slots.ts';
 
 /*
  * The first word of a key is kept inverted, so that the two values set aside mean ffff:ffff:... and
@@ -9,24 +9,29 @@ import { firstSlot, HASH_RANGE, type Slots } from './slots.ts';
 const EMPTY = 0;
 const TOMBSTONE = 1;
 
-/** Slots of two-word keys (IPv6 to /64; ten bytes each) or four-word keys. The first word publishes: it is stored last. */
+/**
+ * Slots of two-word keys (IPv6 to /64; ten bytes each) or four-word keys (18 bytes). The first word of the key
+ * publishes: it is stored last.
+ */
 export class WideSlots implements Slots {
   readonly capacity: number;
-  readonly profiles: Uint16Array;
-  readonly #keys: Int32Array;
-  readonly #words: number;
+  readonly #words: Int32Array;
+  readonly #halves: Uint16Array;
+  readonly #keyWords: number;
+  readonly #pairWords: number;
   readonly #seed: number;
-  readonly #slotsPerHash: number;
+  readonly #perHash: number;
   readonly #masks: Int32Array;
 
   constructor(share: SlotsShare, seed: number) {
-    const words = share.keyWords * share.capacity;
     this.capacity = share.capacity;
-    this.#words = share.keyWords;
-    this.#keys = new Int32Array(share.memory, 0, words);
-    this.profiles = new Uint16Array(share.memory, 4 * words, share.capacity);
+    this.#keyWords = share.keyWords;
+    this.#pairWords = pairWords(share.keyWords);
+    const words = this.#pairWords * (share.capacity >> 1);
+    this.#words = new Int32Array(share.memory, 0, words);
+    this.#halves = new Uint16Array(share.memory, 0, 2 * words);
     this.#seed = seed;
-    this.#slotsPerHash = share.capacity / HASH_RANGE;
+    this.#perHash = slotsPerHash(share.capacity);
     this.#masks = masksOf(share.length);
   }
 
@@ -41,7 +46,7 @@ export class WideSlots implements Slots {
     for (;;) {
       const slot = this.slotOf(k0, k1, k2, k3);
       if (slot < 0) return 0;
-      if (this.#isStill(slot, k0, k1, k2, k3)) return this.profiles[slot];
+      if (this.#isStill(slot, k0, k1, k2, k3)) return this.#halves[this.#profileIndex(slot)];
     }
   }
 
@@ -51,71 +56,98 @@ export class WideSlots implements Slots {
 
   slotOf(w0: number, w1: number, w2: number, w3: number): number {
     const slot = this.claim(w0, w1, w2, w3);
-    return this.#keys[slot * this.#words] === EMPTY ? -1 : slot;
+    return this.isEmpty(slot) ? -1 : slot;
   }
 
   claim(w0: number, w1: number, w2: number, w3: number): number {
-    const keys = this.#keys;
     const words = this.#words;
+    const isShort = this.#keyWords === 2;
     const first = ~w0;
     const second = w1 | 0;
-    let slot = firstSlot(this.#hash(w0, w1, w2, w3), this.#slotsPerHash);
+    let slot = firstSlot(this.#hash(w0, w1, w2, w3), this.#perHash);
     for (;;) {
-      const at = slot * words;
-      const found = keys[at];
+      const at = this.#keyIndex(slot);
+      const found = words[at];
       if (found === EMPTY) return slot;
-      if (found === first && keys[at + 1] === second) {
-        if (words === 2 || (keys[at + 2] === (w2 | 0) && keys[at + 3] === (w3 | 0))) return slot;
+      if (found === first && words[at + 1] === second) {
+        if (isShort || (words[at + 2] === (w2 | 0) && words[at + 3] === (w3 | 0))) return slot;
       }
       slot += 1;
       if (slot === this.capacity) slot = 0;
     }
   }
 
+  touch(w0: number, w1: number, w2: number, w3: number): number {
+    return this.#words[this.#keyIndex(firstSlot(this.#hash(w0, w1, w2, w3), this.#perHash))];
+  }
+
   isEmpty(slot: number): boolean {
-    return this.#keys[slot * this.#words] === EMPTY;
+    return this.#words[this.#keyIndex(slot)] === EMPTY;
+  }
+
+  profileAt(slot: number): number {
+    return this.#halves[this.#profileIndex(slot)];
+  }
+
+  setProfile(slot: number, profile: number): void {
+    Atomics.store(this.#halves, this.#profileIndex(slot), profile);
   }
 
   publish(slot: number, w0: number, w1: number, w2: number, w3: number, profile: number): void {
-    const keys = this.#keys;
-    const at = slot * this.#words;
-    this.profiles[slot] = profile;
-    keys[at + 1] = w1;
-    if (this.#words === 4) {
-      keys[at + 2] = w2;
-      keys[at + 3] = w3;
+    const words = this.#words;
+    const at = this.#keyIndex(slot);
+    this.#halves[this.#profileIndex(slot)] = profile;
+    words[at + 1] = w1;
+    if (this.#keyWords === 4) {
+      words[at + 2] = w2;
+      words[at + 3] = w3;
     }
-    Atomics.store(keys, at, ~w0);
+    Atomics.store(words, at, ~w0);
   }
 
   bury(slot: number): void {
-    const keys = this.#keys;
-    const at = slot * this.#words;
-    Atomics.store(this.profiles, slot, 0);
-    Atomics.store(keys, at, TOMBSTONE);
-    for (let word = 1; word < this.#words; word++) Atomics.store(keys, at + word, 0);
+    const words = this.#words;
+    const at = this.#keyIndex(slot);
+    this.setProfile(slot, 0);
+    Atomics.store(words, at, TOMBSTONE);
+    for (let word = 1; word < this.#keyWords; word++) Atomics.store(words, at + word, 0);
   }
 
   copyTo(target: Slots): number {
-    const keys = this.#keys;
-    const isLong = this.#words === 4;
+    const words = this.#words;
+    const isLong = this.#keyWords === 4;
     let copied = 0;
     for (let slot = 0; slot < this.capacity; slot++) {
-      const at = slot * this.#words;
-      if (keys[at] === EMPTY || keys[at] === TOMBSTONE) continue;
-      const w0 = ~keys[at];
-      const w1 = keys[at + 1];
-      const w2 = isLong ? keys[at + 2] : 0;
-      const w3 = isLong ? keys[at + 3] : 0;
-      target.publish(target.claim(w0, w1, w2, w3), w0, w1, w2, w3, this.profiles[slot]);
+      const at = this.#keyIndex(slot);
+      if (words[at] === EMPTY || words[at] === TOMBSTONE) continue;
+      const w0 = ~words[at];
+      const w1 = words[at + 1];
+      const w2 = isLong ? words[at + 2] : 0;
+      const w3 = isLong ? words[at + 3] : 0;
+      target.publish(target.claim(w0, w1, w2, w3), w0, w1, w2, w3, this.profileAt(slot));
       copied += 1;
     }
     return copied;
   }
 
+  countProfiles(counts: Uint32Array): void {
+    for (let slot = 0; slot < this.capacity; slot++) {
+      if (this.holds(~this.#words[this.#keyIndex(slot)])) counts[this.profileAt(slot)] += 1;
+    }
+  }
+
   #hash(w0: number, w1: number, w2: number, w3: number): number {
     const hash = mixWord(mixWord(this.#seed, w0), w1);
-    return this.#words === 2 ? hash : mixWord(mixWord(hash, w2), w3);
+    return this.#keyWords === 2 ? hash : mixWord(mixWord(hash, w2), w3);
+  }
+
+  #keyIndex(slot: number): number {
+    return (slot >> 1) * this.#pairWords + (slot & 1) * this.#keyWords;
+  }
+
+  /** In half words. */
+  #profileIndex(slot: number): number {
+    return (slot >> 1) * (2 * this.#pairWords) + 4 * this.#keyWords + (slot & 1);
   }
 
   /**
@@ -123,11 +155,11 @@ export class WideSlots implements Slots {
    * the probe the new first word with the other words or the profile as they stood before it.
    */
   #isStill(slot: number, w0: number, w1: number, w2: number, w3: number): boolean {
-    const keys = this.#keys;
-    const at = slot * this.#words;
-    if (Atomics.load(keys, at) !== ~w0 || Atomics.load(keys, at + 1) !== (w1 | 0)) return false;
-    if (this.#words === 2) return true;
-    return Atomics.load(keys, at + 2) === (w2 | 0) && Atomics.load(keys, at + 3) === (w3 | 0);
+    const words = this.#words;
+    const at = this.#keyIndex(slot);
+    if (Atomics.load(words, at) !== ~w0 || Atomics.load(words, at + 1) !== (w1 | 0)) return false;
+    if (this.#keyWords === 2) return true;
+    return Atomics.load(words, at + 2) === (w2 | 0) && Atomics.load(words, at + 3) === (w3 | 0);
   }
 }
 
