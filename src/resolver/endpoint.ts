@@ -1,7 +1,7 @@
 import { UpstreamHealth } from './health.ts';
 import type { RandomSource } from './random.ts';
 import type { ResolverTimeouts } from './timeouts.ts';
-import type { UpstreamTransports } from './upstream/upstream.ts';
+import type { UpstreamTransports } from './upstream/transports.ts';
 import type { UpstreamConfig } from './upstream/url.ts';
 
 /** What is shown of an upstream. */

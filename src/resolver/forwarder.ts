@@ -6,7 +6,7 @@ import type { RandomSource } from './random.ts';
 import type { ResolveRequest } from './request.ts';
 import type { ResolverTimeouts } from './timeouts.ts';
 import type { DatagramPool } from './upstream/datagram-pool.ts';
-import { createTransports } from './upstream/upstream.ts';
+import { createTransports } from './upstream/transports.ts';
 import type { UpstreamConfig } from './upstream/url.ts';
 
 export interface ForwarderOptions {
@@ -32,7 +32,7 @@ export class Forwarder {
     const onIgnored = (): void => {
       counters.ignored++;
     };
-    const upstreamParts = { now, random, timeouts, createDatagramPool, onIgnored };
+    const upstreamParts = { random, now, timeouts, createDatagramPool, onIgnored };
     const endpoints = options.upstreams.map((config, index) => {
       return new Endpoint(index, config, createTransports(config, upstreamParts), timeouts, random);
     });

@@ -43,6 +43,7 @@ export class Race implements AttemptOwner {
   private readonly maxTries: number;
   private readonly overallMs: number;
   private timer: NodeJS.Timeout | undefined;
+  private immediate: NodeJS.Immediate | undefined;
   private settled = false;
   private lastRcode = -1;
   private unreachable = false;
@@ -83,7 +84,7 @@ export class Race implements AttemptOwner {
     this.probe?.cancel();
     this.probe = null;
     if (!this.settled) this.finish({ kind: 'busy' });
-    clearTimeout(this.timer);
+    this.clearTimer();
     this.onDone(this);
   }
 
@@ -170,10 +171,24 @@ export class Race implements AttemptOwner {
 
   /** Runs `then` after waitMs, but ends the race when its time is over before that. */
   private setTimer(waitMs: number, then: () => void): void {
-    clearTimeout(this.timer);
+    this.clearTimer();
     const leftMs = this.startedMs + this.overallMs - this.parts.now();
-    if (leftMs <= waitMs) this.timer = setTimeout(() => this.giveUp(), Math.max(0, leftMs));
-    else this.timer = setTimeout(then, waitMs);
+    if (leftMs <= waitMs)
+      this.timer = setTimeout(() => this.afterReads(() => this.giveUp()), Math.max(0, leftMs));
+    else this.timer = setTimeout(() => this.afterReads(then), waitMs);
+  }
+
+  /**
+   * Runs `then` after the sockets were read: when the thread was held up, timers run out while replies lie
+   * there unread, and asking all of it again would hold it up for longer.
+   */
+  private afterReads(then: () => void): void {
+    this.immediate = setImmediate(then);
+  }
+
+  private clearTimer(): void {
+    clearTimeout(this.timer);
+    clearImmediate(this.immediate);
   }
 
   private giveUp(): void {
@@ -199,7 +214,7 @@ export class Race implements AttemptOwner {
 
   private finish(outcome: Outcome): void {
     this.settled = true;
-    clearTimeout(this.timer);
+    this.clearTimer();
     this.onSettled(outcome);
   }
 
@@ -236,14 +251,14 @@ export class Race implements AttemptOwner {
   }
 
   private doneIfOver(): void {
-    clearTimeout(this.timer);
+    this.clearTimer();
     const probe = this.probe;
     if (probe === null) {
       this.onDone(this);
       return;
     }
     const leftMs = probe.sentMs + this.parts.timeouts.tryMs - this.parts.now();
-    this.timer = setTimeout(() => this.expireProbe(probe), Math.max(0, leftMs));
+    this.timer = setTimeout(() => this.afterReads(() => this.expireProbe(probe)), Math.max(0, leftMs));
     this.timer.unref();
   }
 

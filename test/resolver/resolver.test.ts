@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Resolved, Resolver, ResolverOptions } from '../../src/resolver/index.ts';
 import { ExtendedError, Rcode, RecordType } from '../../src/wire/index.ts';
@@ -6,6 +6,7 @@ import {
   andHangUp,
   answer,
   type Behaviour,
+  buildReply,
   caseChanged,
   closeMidMessage,
   delay,
@@ -439,6 +440,25 @@ describe('tcp:// upstreams', () => {
     }
   });
 
+  test('that close a connection after each answer get all of many questions that come at once', async () => {
+    upstream.tcp = andHangUp();
+    resolver = resolverFor([upstream.urlFor('tcp')], { timeouts: {} });
+    const asked = requests('burst', 10);
+    const all = await Promise.all(asked.map((one) => resolver?.resolve(one) as Promise<Resolved>));
+    expect(all.map((resolved, index) => shown(resolved, asked[index])[0])).toEqual(Array(10).fill(ADDRESS));
+  });
+
+  test('whose connection died in silence are asked on another one', async () => {
+    let deadPort = 0;
+    upstream.tcp = (query, replier) => {
+      if (deadPort === 0) deadPort = query.sourcePort;
+      if (query.sourcePort !== deadPort) answer()(query, replier);
+    };
+    resolver = resolverFor([upstream.urlFor('tcp')]);
+    expect(shown(await resolver.resolve(WWW), WWW)).toEqual([ADDRESS]);
+    expect(upstream.connectionCount).toBe(2);
+  });
+
   test('that closed an idle connection unnoticed: the question is sent once more, without a failure', async () => {
     resolver = resolverFor([upstream.urlFor('tcp')]);
     const [first, next] = requests('idle', 2);
@@ -448,6 +468,44 @@ describe('tcp:// upstreams', () => {
     expect(upstream.connectionCount).toBe(2);
     expect(resolver.upstreams()[0]).toMatchObject({ healthy: true, failures: 0 });
   });
+});
+
+test('upstreams are asked over IPv6', async () => {
+  const ipv6 = await FakeUpstream.start({ address: '::1', udp: inTurn(answer(), truncate()) });
+  resolver = resolverFor([ipv6.url]);
+  for (const asked of requests('six', 2)) {
+    expect(shown(await resolver.resolve(asked), asked)).toEqual([ADDRESS]);
+  }
+  expect(ipv6.queries.map(({ transport }) => transport)).toEqual(['udp', 'udp', 'tcp']);
+  await ipv6.stop();
+});
+
+test('replies that waited while the thread was held up are read before anything is asked again', async () => {
+  const resolver = withOne();
+  const all = requests('held', 20).map((asked) => resolver.resolve(asked));
+  await until(() => upstream.queries.length >= 20);
+  const heldUntilMs = performance.now() + 300;
+  while (performance.now() < heldUntilMs);
+  await Promise.all(all);
+  expect(upstream.queries).toHaveLength(20);
+});
+
+test('replies of random and mutated octets are survived, and the next good one is taken', async () => {
+  const mutate: Behaviour = (query, replier) => {
+    const message = buildReply(query, query.index % 2 ? { answers: [] } : {});
+    const changes = randomBytes(8);
+    for (let i = 0; i < 8; i += 2) message[2 + (changes[i] % (message.length - 2))] = changes[i + 1];
+    replier.send(query.index % 5 === 0 ? randomBytes(changes[0]) : message);
+  };
+  upstream.udp = mutate;
+  upstream.tcp = mutate;
+  const resolver = withOne({ timeouts: QUICK });
+  const all = await Promise.all(requests('mutated', 400).map((asked) => resolver.resolve(asked)));
+  expect(all).toHaveLength(400);
+  upstream.udp = answer();
+  await expect
+    .poll(async () => shown(await resolver.resolve(WWW), WWW), { timeout: 10_000 })
+    .toEqual([ADDRESS]);
 });
 
 describe('status and end', () => {

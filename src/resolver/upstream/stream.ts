@@ -14,6 +14,9 @@ export interface StreamUpstreamOptions {
   /** Begins a connection; what is written before it stands is sent when it does. */
   readonly connect: () => StreamSocket;
   readonly random: RandomSource;
+  readonly now: () => number;
+  /** A connection on which nothing came for so long after a query gets no more queries. */
+  readonly stallMs: number;
   /** A connection that carried nothing for so long is closed (RFC 7766 6.2.3). */
   readonly idleMs: number;
   /** Counts a message that was ignored. */
@@ -61,7 +64,9 @@ export class StreamUpstream implements Upstream {
   private place(exchange: StreamExchange): boolean {
     let best: StreamConnection | undefined;
     let serving = 0;
+    const nowMs = this.options.now();
     for (const connection of this.connections) {
+      connection.retireIfStalled(nowMs);
       if (connection.retired) continue;
       serving++;
       if (best === undefined || connection.inFlight < best.inFlight) best = connection;
@@ -79,15 +84,16 @@ export class StreamUpstream implements Upstream {
     if (this.connections.size >= 2 * MAX_CONNECTIONS) return null;
     const connection = new StreamConnection(this.options, (lost, fault) => {
       this.connections.delete(connection);
-      for (const exchange of lost) this.recover(exchange, fault);
+      for (const exchange of lost) this.recover(exchange, connection.replies > 0, fault);
     });
     this.connections.add(connection);
     return connection;
   }
 
-  private recover(exchange: StreamExchange, fault: UpstreamFault): void {
-    if (!this.closed && exchange.mayMove) {
-      exchange.mayMove = false;
+  /** @param progressed whether the connection brought replies: some servers close after each. */
+  private recover(exchange: StreamExchange, progressed: boolean, fault: UpstreamFault): void {
+    if (!this.closed && (progressed || exchange.mayMove)) {
+      exchange.mayMove = progressed;
       if (this.place(exchange)) return;
     }
     exchange.listener.failed(fault);
@@ -99,8 +105,6 @@ class StreamExchange implements Exchange {
   readonly listener: ReplyListener;
   connection: StreamConnection | null = null;
   messageId = 0;
-  /** Octets that its connection had read when it was sent: if none came since, the connection may be dead. */
-  octetsBefore = 0;
   /** Whether it may be sent once more if its connection ends: not if that was fresh. */
   mayMove = true;
 
@@ -118,12 +122,14 @@ class StreamExchange implements Exchange {
 class StreamConnection {
   /** It takes no more queries, and closes after the last reply. */
   retired = false;
+  replies = 0;
   private readonly socket: StreamSocket;
   private readonly options: StreamUpstreamOptions;
   private readonly exchanges = new Map<number, StreamExchange>();
   private readonly framer = new StreamFramer();
   private readonly ended: Promise<void>;
-  private octetsRead = 0;
+  /** Since when a query waits on which nothing was read. */
+  private silentSinceMs = Number.POSITIVE_INFINITY;
   private sent = 0;
   private ignored = 0;
   private refused = false;
@@ -166,7 +172,7 @@ class StreamConnection {
     this.sent++;
     exchange.connection = this;
     exchange.messageId = messageId;
-    exchange.octetsBefore = this.octetsRead;
+    if (this.silentSinceMs === Number.POSITIVE_INFINITY) this.silentSinceMs = this.options.now();
     this.exchanges.set(messageId, exchange);
     this.socket.write(frame);
   }
@@ -175,7 +181,13 @@ class StreamConnection {
   abandon(exchange: StreamExchange): void {
     if (this.exchanges.get(exchange.messageId) !== exchange) return;
     this.exchanges.delete(exchange.messageId);
-    if (exchange.octetsBefore === this.octetsRead) this.retired = true;
+    this.closeIfDone();
+  }
+
+  /** A path that died in silence is found out only so; those who wait may still get their replies. */
+  retireIfStalled(nowMs: number): void {
+    if (nowMs - this.silentSinceMs < this.options.stallMs) return;
+    this.retired = true;
     this.closeIfDone();
   }
 
@@ -190,8 +202,8 @@ class StreamConnection {
   }
 
   private read(chunk: Uint8Array): void {
-    this.octetsRead += chunk.length;
     this.framer.push(chunk, (message) => this.received(message));
+    this.silentSinceMs = this.exchanges.size > 0 ? this.options.now() : Number.POSITIVE_INFINITY;
   }
 
   private received(message: Uint8Array): void {
@@ -203,6 +215,7 @@ class StreamConnection {
     }
     this.exchanges.delete(exchange.messageId);
     exchange.connection = null;
+    this.replies++;
     if (!exchange.listener.reply(message, message.length)) exchange.listener.failed('malformed');
     this.closeIfDone();
   }

@@ -1,10 +1,4 @@
 import type { UpstreamQuery } from '../query.ts';
-import type { RandomSource } from '../random.ts';
-import type { ResolverTimeouts } from '../timeouts.ts';
-import type { DatagramPool } from './datagram-pool.ts';
-import { createTcpUpstream } from './tcp.ts';
-import { UdpUpstream } from './udp.ts';
-import type { UpstreamConfig } from './url.ts';
 
 /** Why an exchange ended without a reply that was taken. */
 export type UpstreamFault =
@@ -42,35 +36,4 @@ export interface Upstream {
   ask(query: UpstreamQuery, listener: ReplyListener): Exchange | null;
   /** Closes all sockets. Exchanges under way are dropped in silence. */
   close(): Promise<void>;
-}
-
-export interface UpstreamParts {
-  readonly random: RandomSource;
-  readonly timeouts: ResolverTimeouts;
-  readonly now: () => number;
-  readonly createDatagramPool: (remote: UpstreamConfig) => DatagramPool;
-  /** Counts a message that was ignored. */
-  readonly onIgnored: () => void;
-}
-
-/** The transports of one configured upstream. */
-export interface UpstreamTransports {
-  readonly first: Upstream;
-  /** What truncated and doubtful replies are asked again by; the same as `first` if that is a stream. */
-  readonly stream: Upstream;
-}
-
-/** Makes the transports for an upstream, by its scheme. */
-export function createTransports(config: UpstreamConfig, parts: UpstreamParts): UpstreamTransports {
-  switch (config.scheme) {
-    case 'udp':
-      return {
-        first: new UdpUpstream(parts.createDatagramPool(config), parts.onIgnored),
-        stream: createTcpUpstream(config, parts),
-      };
-    case 'tcp': {
-      const stream = createTcpUpstream(config, parts);
-      return { first: stream, stream };
-    }
-  }
 }

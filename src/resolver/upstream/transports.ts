@@ -1,0 +1,46 @@
+import type { RandomSource } from '../random.ts';
+import type { ResolverTimeouts } from '../timeouts.ts';
+import type { DatagramPool } from './datagram-pool.ts';
+import { createTcpUpstream } from './tcp.ts';
+import { UdpUpstream } from './udp.ts';
+import type { Upstream } from './upstream.ts';
+import type { UpstreamConfig } from './url.ts';
+
+export interface UpstreamParts {
+  readonly random: RandomSource;
+  readonly now: () => number;
+  readonly timeouts: ResolverTimeouts;
+  readonly createDatagramPool: (remote: UpstreamConfig) => DatagramPool;
+  /** Counts a message that was ignored. */
+  readonly onIgnored: () => void;
+}
+
+/** The transports of one configured upstream. */
+export interface UpstreamTransports {
+  readonly first: Upstream;
+  /** What truncated and doubtful replies are asked again by; the same as `first` if that is a stream. */
+  readonly stream: Upstream;
+}
+
+/** Makes the transports for an upstream, by its scheme. */
+export function createTransports(config: UpstreamConfig, parts: UpstreamParts): UpstreamTransports {
+  const { random, now, onIgnored, timeouts } = parts;
+  const streamOptions = {
+    random,
+    now,
+    onIgnored,
+    stallMs: timeouts.minTryMs,
+    idleMs: timeouts.streamIdleMs,
+  };
+  switch (config.scheme) {
+    case 'udp':
+      return {
+        first: new UdpUpstream(parts.createDatagramPool(config), onIgnored),
+        stream: createTcpUpstream(config, streamOptions),
+      };
+    case 'tcp': {
+      const stream = createTcpUpstream(config, streamOptions);
+      return { first: stream, stream };
+    }
+  }
+}
