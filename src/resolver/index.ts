@@ -2,7 +2,7 @@ export * from './cache/index.ts';
 export { ResolverCounters } from './counters.ts';
 export type { UpstreamStatus } from './endpoint.ts';
 export { NoSystemUpstreamError, UpstreamUrlError } from './errors.ts';
-export type { FillRandom } from './random.ts';
+export type { FillRandom, RandomSource } from './random.ts';
 export type { Resolved, ResolvedEntry, ResolveFailure, ResolveRequest } from './request.ts';
 export { type AnswerStore, Resolver, type ResolverLimits, type ResolverOptions } from './resolver.ts';
 export {
@@ -12,4 +12,5 @@ export {
   type SystemUpstreams,
 } from './system.ts';
 export { DEFAULT_TIMEOUTS, type ResolverTimeouts } from './timeouts.ts';
+export type { DatagramLease, DatagramPool, DatagramReceiver } from './upstream/datagram-pool.ts';
 export { parseUpstream, type UpstreamConfig, type UpstreamScheme } from './upstream/url.ts';

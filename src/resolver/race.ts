@@ -165,7 +165,8 @@ export class Race implements AttemptOwner {
   }
 
   private waitForTheLast(): void {
-    if (this.attempts.every((attempt) => attempt.over)) this.giveUp();
+    // Where one has declined, the silent ones have had their moment.
+    if (this.lastRcode >= 0 || this.attempts.every((attempt) => attempt.over)) this.giveUp();
     else this.setTimer(this.overallMs, () => this.giveUp());
   }
 
@@ -173,9 +174,8 @@ export class Race implements AttemptOwner {
   private setTimer(waitMs: number, then: () => void): void {
     this.clearTimer();
     const leftMs = this.startedMs + this.overallMs - this.parts.now();
-    if (leftMs <= waitMs)
-      this.timer = setTimeout(() => this.afterReads(() => this.giveUp()), Math.max(0, leftMs));
-    else this.timer = setTimeout(() => this.afterReads(then), waitMs);
+    const atEnd = leftMs <= waitMs ? () => this.giveUp() : then;
+    this.timer = setTimeout(() => this.afterReads(atEnd), Math.max(0, Math.min(leftMs, waitMs)));
   }
 
   /**
