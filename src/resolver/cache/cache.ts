@@ -1,18 +1,8 @@
 import { EntryReader, EntryView } from './entry-view.ts';
 import { EntryKey } from './key.ts';
 import { EXPIRES_WORD, HASH_WORD, SIZE_WORD, UNIT_BYTES } from './layout.ts';
-import {
-  bucketWord,
-  type CacheShare,
-  createShare,
-  distance,
-  type Geometry,
-  geometryOf,
-  markByte,
-  placeOf,
-  TAIL_WORD,
-  WAYS,
-} from './share.ts';
+import { type CacheShare, createShare, type Geometry, geometryOf, placeOf, TAIL_WORD } from './share.ts';
+import { NO_SLOT, SlotIndex } from './slot-index.ts';
 
 export const DEFAULT_CACHE_BYTES = 64 * 1024 ** 2;
 export const DEFAULT_STALE_SECONDS = 86_400;
@@ -44,7 +34,7 @@ export interface CacheStats {
   replaced: number;
   /** Taken by the tail: unused since they were written, expired, or past what a store may carry. */
   evicted: number;
-  /** Taken out of a full bucket of the index. */
+  /** Taken out of the index to make room there. */
   displaced: number;
   /** Used entries that the tail met and that were written again at the head. */
   carried: number;
@@ -59,7 +49,7 @@ export interface CacheStats {
  * order of its arrival. Deleting and replacing only changes the index.
  */
 export class AnswerCache {
-  private readonly view: EntryView;
+  private readonly index: SlotIndex;
   private readonly bytes: Buffer;
   private readonly words: Uint32Array;
   private readonly memory: CacheShare;
@@ -79,10 +69,10 @@ export class AnswerCache {
     const bytes = options.bytes ?? DEFAULT_CACHE_BYTES;
     const memory = createShare(bytes, options.staleSeconds ?? DEFAULT_STALE_SECONDS);
     this.memory = memory;
-    this.view = new EntryView(memory.buffer);
     this.bytes = Buffer.from(memory.buffer);
     this.words = new Uint32Array(memory.buffer);
     this.geometry = geometryOf(memory);
+    this.index = new SlotIndex(this.geometry, memory.buffer, new EntryView(memory.buffer));
     this.tailWord = new Int32Array(memory.buffer, TAIL_WORD * 4, 1);
     this.head = (options.firstPosition ?? 0) % this.geometry.modulus;
     this.tail = this.head;
@@ -171,15 +161,14 @@ export class AnswerCache {
 
   /** Takes the tail's entry out of the index, unless that leads to a newer one, and carries it if it is in use. */
   private unlink(place: number, length: number, newestHash: number): void {
-    const { words, bytes, geometry } = this;
+    const { words, bytes } = this;
     const hash = words[(place >>> 2) + HASH_WORD];
-    const bucket = bucketWord(hash, geometry.buckets);
-    const way = this.wayOf(bucket, this.tail);
-    if (way < 0) return;
-    words[bucket + WAYS + way] = 0;
-    this.counts.entries--;
+    const slot = this.index.slotAt(hash, this.tail);
+    if (slot === NO_SLOT) return;
     // What is being stored may be the newer answer to the same question.
-    const inUse = bytes[markByte(bucket, way)] !== 0 && hash !== newestHash;
+    const inUse = this.index.isUsed(slot) && hash !== newestHash;
+    this.index.clear(slot);
+    this.counts.entries--;
     const fresh = words[(place >>> 2) + EXPIRES_WORD] > this.nowSeconds;
     const fits = length <= MAX_CARRIED_ENTRY_BYTES && this.carryLength + length <= CARRY_BYTES;
     if (inUse && fresh && fits) {
@@ -188,59 +177,19 @@ export class AnswerCache {
     } else this.counts.evicted++;
   }
 
-  private wayOf(bucket: number, position: number): number {
-    for (let way = 0; way < WAYS; way++) if (this.words[bucket + WAYS + way] === position + 1) return way;
-    return -1;
-  }
-
-  /**
-   * Lets the index lead to the entry with this.key at `position`. The position is what publishes it: a
-   * reader that sees it sees the entry's octets.
-   */
+  /** Lets the index lead to the entry with this.key at `position`. */
   private point(position: number): void {
-    const { words, key } = this;
-    const bucket = bucketWord(key.hash, this.geometry.buckets);
-    let way = this.wayHolding(bucket);
-    if (way >= 0) {
-      this.counts.replaced++;
-      Atomics.store(words, bucket + WAYS + way, position + 1);
+    const { index, key, counts } = this;
+    const slot = index.slotOf(key);
+    if (slot !== NO_SLOT) {
+      counts.replaced++;
+      index.point(slot, position);
       return;
     }
-    way = this.wayToTake(bucket);
-    if (words[bucket + WAYS + way] !== 0) {
-      Atomics.store(words, bucket + WAYS + way, 0);
-      this.counts.displaced++;
-    } else this.counts.entries++;
-    words[bucket + way] = key.hash;
-    this.bytes[markByte(bucket, way)] = 0;
-    Atomics.store(words, bucket + WAYS + way, position + 1);
-  }
-
-  private wayHolding(bucket: number): number {
-    const { words, key, geometry } = this;
-    for (let way = 0; way < WAYS; way++) {
-      const stored = words[bucket + WAYS + way];
-      if (stored === 0 || words[bucket + way] !== key.hash) continue;
-      if (this.view.holds(placeOf(stored - 1, geometry), key, 0)) return way;
-    }
-    return -1;
-  }
-
-  /** A free slot, or the one whose entry is missed least: unused before used, then the oldest. */
-  private wayToTake(bucket: number): number {
-    const { words, bytes, geometry } = this;
-    let best = 0;
-    let least = Number.POSITIVE_INFINITY;
-    for (let way = 0; way < WAYS; way++) {
-      const stored = words[bucket + WAYS + way];
-      if (stored === 0) return way;
-      const used = bytes[markByte(bucket, way)] === 0 ? 0 : geometry.arenaUnits;
-      const worth = used + distance(stored - 1, this.tail, geometry.modulus);
-      if (worth >= least) continue;
-      best = way;
-      least = worth;
-    }
-    return best;
+    const taken = index.slotToTake(key.hash, this.tail);
+    if (index.isFree(taken)) counts.entries++;
+    else counts.displaced++;
+    index.assign(taken, key.hash, position);
   }
 
   /** The load behind the store keeps the octets that are written next from being seen before the tail. */

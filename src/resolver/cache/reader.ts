@@ -2,13 +2,14 @@ import type { Question } from '../../wire/index.ts';
 import { EntryView, OVERTAKEN } from './entry-view.ts';
 import { EntryKey, keyFlags } from './key.ts';
 import {
-  bucketWord,
   type CacheShare,
   distance,
+  firstBucket,
   type Geometry,
   geometryOf,
   markByte,
   placeOf,
+  secondBucket,
   TAIL_WORD,
   WAYS,
 } from './share.ts';
@@ -66,15 +67,22 @@ export class CacheReader extends EntryView {
 
   /** Opens the entry with this.key and marks it as used. */
   private locate(nowSeconds: number): boolean {
+    const { geometry, key } = this;
+    return (
+      this.locateIn(firstBucket(key.hash, geometry), nowSeconds) ||
+      this.locateIn(secondBucket(key.hash, geometry), nowSeconds)
+    );
+  }
+
+  private locateIn(bucket: number, nowSeconds: number): boolean {
     const { geometry, words, bytes, key } = this;
-    const bucket = bucketWord(key.hash, geometry.buckets);
-    for (let way = 0; way < WAYS; way++) {
-      if (words[bucket + way] !== key.hash) continue;
-      const stored = words[bucket + WAYS + way];
+    for (let slot = bucket; slot < bucket + WAYS; slot++) {
+      if (words[slot] !== key.hash) continue;
+      const stored = words[slot + WAYS];
       if (stored === 0 || !this.holds(placeOf(stored - 1, geometry), key, nowSeconds)) continue;
       this.position = stored - 1;
+      const mark = markByte(slot);
       // Written only when it is new: the line then stays shared among the threads' caches.
-      const mark = markByte(bucket, way);
       if (bytes[mark] === 0) bytes[mark] = 1;
       return true;
     }

@@ -16,8 +16,8 @@ import { UNIT_BYTES } from './layout.ts';
  * which are never more than arenaUnits apart; so a position lives if its distance from the tail is below
  * arenaUnits.
  *
- * A **bucket** is one cache line: 7 hashes, 7 positions plus one (0: a free slot) and 7 marks of use. The
- * marks are the one thing that readers write; they lie here and not in the arena, where a reader that
+ * A **bucket** is one cache line: 7 hashes, 7 positions plus one (0: a free slot) and 7 marks of use; an
+ * entry's slot is in either of two. The marks are the one thing that readers write; they lie here and not in the arena, where a reader that
  * came late would write into the middle of a newer entry.
  */
 export const WAYS = 7;
@@ -33,7 +33,7 @@ const BUCKETS_WORD = 1;
 const ARENA_UNITS_WORD = 2;
 const STALE_WORD = 3;
 export const TAIL_WORD = 16;
-export const INDEX_WORD = CONTROL_BYTES / 4;
+const INDEX_WORD = CONTROL_BYTES / 4;
 
 export const MIN_CACHE_BYTES = 64 * 1024;
 export const MAX_CACHE_BYTES = 4 * 1024 ** 3;
@@ -90,14 +90,20 @@ export function geometryOf(share: CacheShare): Geometry {
   };
 }
 
-/** The first word of the bucket that a hash belongs to: the hash's upper bits choose it. */
-export function bucketWord(hash: number, buckets: number): number {
-  return INDEX_WORD + Math.floor((hash * buckets) / 0x100000000) * BUCKET_WORDS;
+/** The first word of the bucket where an entry with this hash belongs. */
+export function firstBucket(hash: number, geometry: Geometry): number {
+  return INDEX_WORD + Math.floor((hash * geometry.buckets) / 0x100000000) * BUCKET_WORDS;
 }
 
-/** The octet that marks a slot as used since its entry was written. */
-export function markByte(bucket: number, way: number): number {
-  return (bucket + 2 * WAYS) * 4 + way;
+/** The one where it goes when the first is full: with one bucket alone, one in fifty would find no slot. */
+export function secondBucket(hash: number, geometry: Geometry): number {
+  return firstBucket(Math.imul(hash, 0x9e3779b1) >>> 0, geometry);
+}
+
+/** The octet that marks a slot (the word of its hash) as used since its entry was written. */
+export function markByte(slot: number): number {
+  const way = slot % BUCKET_WORDS;
+  return (slot - way + 2 * WAYS) * 4 + way;
 }
 
 /** The octet at which the entry of this position starts. */
