@@ -17,8 +17,8 @@ import { UNIT_BYTES } from './layout.ts';
  * arenaUnits.
  *
  * A **bucket** is one cache line: 7 hashes, 7 positions plus one (0: a free slot) and 7 marks of use; an
- * entry's slot is in either of two. The marks are the one thing that readers write; they lie here and not in the arena, where a reader that
- * came late would write into the middle of a newer entry.
+ * entry's slot is in either of two. The marks are the one thing that readers write; they lie here and not
+ * in the arena, where a reader that came late would write into the middle of a newer entry.
  */
 export const WAYS = 7;
 const BUCKET_WORDS = 16;
