@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ProfileLimitReached, Profiles } from '../../src/allowlist/index.ts';
+import type { Profile } from '../../src/feed/index.ts';
+
+const US: Profile = { region: 'us', services: {}, ipv4: true, ipv6: false };
+const GRACE_MS = 1_000;
+
+function profile(region: string): Profile {
+  return { ...US, region };
+}
+
+function setUp(limit?: number): { profiles: Profiles; clock: { ms: number } } {
+  const clock = { ms: 0 };
+  const profiles = new Profiles({ now: () => clock.ms, graceMs: GRACE_MS, ...(limit ? { limit } : {}) });
+  return { profiles, clock };
+}
+
+describe('Profiles', () => {
+  test('gives one id to profiles that say the same, in whatever order', () => {
+    const { profiles } = setUp();
+    const services = fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true });
+    fc.assert(
+      fc.property(services, (choices) => {
+        const turned = Object.fromEntries(Object.entries(choices).reverse());
+        const id = profiles.intern({ ...US, services: choices });
+        expect(profiles.intern({ ipv6: false, ipv4: true, services: turned, region: 'us' })).toBe(id);
+        expect(profiles.get(id).services).toEqual(choices);
+      }),
+    );
+  });
+
+  test('gives different ids to profiles that differ in anything', () => {
+    const { profiles } = setUp();
+    const others: Profile[] = [
+      US,
+      { ...US, region: 'gb' },
+      { ...US, ipv4: false },
+      { ...US, ipv6: true },
+      { ...US, services: { a: 'b' } },
+      { ...US, services: { b: 'a' } },
+      { ...US, services: { a: 'off' } },
+    ];
+    expect(new Set(others.map((each) => profiles.intern(each))).size).toBe(others.length);
+  });
+
+  test('numbers from 1, and keeps a copy that cannot be changed', () => {
+    const { profiles } = setUp();
+    const services: Record<string, string> = { netflix: 'gb' };
+    const id = profiles.intern({ ...US, services });
+    services['netflix'] = 'us';
+    expect(id).toBe(1);
+    expect(profiles.get(id).services['netflix']).toBe('gb');
+    expect(Object.isFrozen(profiles.get(id).services)).toBe(true);
+  });
+
+  test('tells of ids that get a meaning, those before the subscription too, and of none twice', () => {
+    const { profiles } = setUp();
+    const told: string[] = [];
+    profiles.intern(US);
+    const stop = profiles.onInterned((id, { region }) => told.push(`${id} ${region}`));
+    profiles.intern(profile('gb'));
+    profiles.intern(US);
+    stop();
+    profiles.intern(profile('fr'));
+    expect(told).toEqual(['1 us', '2 gb']);
+  });
+
+  test('gives the id that is idle longest to another profile, after the grace time only', () => {
+    const { profiles, clock } = setUp(2);
+    const first = profiles.intern(profile('a'));
+    const second = profiles.intern(profile('b'));
+    profiles.release(second);
+    clock.ms = 10;
+    profiles.release(first);
+    clock.ms = GRACE_MS - 1;
+    expect(() => profiles.intern(profile('c'))).toThrow(ProfileLimitReached);
+    clock.ms = GRACE_MS;
+    expect(profiles.intern(profile('c'))).toBe(second);
+    expect(() => profiles.intern(profile('d'))).toThrow(ProfileLimitReached);
+    expect(profiles.get(first).region).toBe('a');
+  });
+
+  test('an idle profile that comes back has its id again', () => {
+    const { profiles, clock } = setUp(1);
+    const id = profiles.intern(US);
+    profiles.release(id);
+    expect(profiles.size).toBe(0);
+    clock.ms = 10 * GRACE_MS;
+    expect(profiles.intern(US)).toBe(id);
+    expect(() => profiles.intern(profile('gb'))).toThrow(ProfileLimitReached);
+  });
+
+  test('counts references', () => {
+    const { profiles, clock } = setUp(1);
+    const id = profiles.intern(US);
+    profiles.retain(id, 2);
+    profiles.release(id, 2);
+    clock.ms = 10 * GRACE_MS;
+    expect(() => profiles.intern(profile('gb'))).toThrow(ProfileLimitReached);
+    profiles.release(id);
+    expect(() => profiles.release(id)).toThrow(RangeError);
+  });
+
+  test('holds 65,534 at once and says so at the next', () => {
+    const { profiles } = setUp();
+    for (let index = 0; index < 65_534; index++) profiles.intern(profile(String(index)));
+    expect(() => profiles.intern(profile('one more'))).toThrow('65534 distinct profiles');
+    expect(profiles.intern(profile('7'))).toBe(8);
+  });
+});
