@@ -1,0 +1,354 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  AllowlistFollower,
+  AllowlistReader,
+  AllowlistTable,
+  FollowerStopped,
+  ProfileLimitReached,
+  Profiles,
+  type Reload,
+  SnapshotOutdated,
+} from '../../src/allowlist/index.ts';
+import type { Change, Feed, FeedListener, Profile, Snapshot } from '../../src/feed/index.ts';
+import { parseAddress, parsePrefix } from '../../src/net/index.ts';
+
+const US: Profile = { region: 'us', services: {}, ipv4: true, ipv6: false };
+const GB: Profile = { ...US, region: 'gb' };
+
+function set(seq: number, last: number, profile = US): Change {
+  return { seq, kind: 'set', prefix: parsePrefix(`192.0.2.${last}/32`)!, profile };
+}
+
+function remove(seq: number, last: number): Change {
+  return { seq, kind: 'remove', prefix: parsePrefix(`192.0.2.${last}/32`)! };
+}
+
+function snapshotOf(entries: ReadonlyMap<number, Profile>, seq: number, epoch: string): Snapshot {
+  const profiles = [...new Set(entries.values())];
+  const group = {
+    family: 4,
+    length: 32,
+    count: entries.size,
+    keys: Uint8Array.from([...entries.keys()].flatMap((last) => [192, 0, 2, last])),
+    profiles: Uint16Array.from([...entries.values()].map((profile) => profiles.indexOf(profile))),
+  } as const;
+  return { version: 1, epoch, seq, profiles, groups: [group] };
+}
+
+/** A log in memory, that can lose what it tells, and gives its snapshots when it is told to. */
+class FakeFeed implements Feed {
+  readonly entries = new Map<number, Profile>();
+  epoch = 'e1';
+  seq = 0;
+  failure: Error | null = null;
+  subscribers = 0;
+  snapshots = 0;
+  #listener: FeedListener = () => {};
+  #held: (() => void)[] | null = null;
+
+  subscribe(listener: FeedListener): () => void {
+    this.subscribers += 1;
+    this.#listener = listener;
+    return () => {
+      this.subscribers -= 1;
+    };
+  }
+
+  snapshot(): Promise<Snapshot> {
+    this.snapshots += 1;
+    if (this.failure) return Promise.reject(this.failure);
+    const snapshot = snapshotOf(this.entries, this.seq, this.epoch);
+    if (!this.#held) return Promise.resolve(snapshot);
+    return new Promise((resolve) => this.#held?.push(() => resolve(snapshot)));
+  }
+
+  hold(): void {
+    this.#held = [];
+  }
+
+  letGo(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const each of held) each();
+  }
+
+  make(change: Change): void {
+    this.seq = change.seq;
+    const last = change.prefix.bytes[3];
+    if (change.kind === 'set') this.entries.set(last, change.profile);
+    else this.entries.delete(last);
+  }
+
+  tell(...changes: Change[]): void {
+    this.#listener(changes);
+  }
+
+  tellFrom(epoch: string, ...changes: Change[]): void {
+    this.#listener(changes, epoch);
+  }
+
+  happen(...changes: Change[]): void {
+    for (const change of changes) this.make(change);
+    this.tell(...changes);
+  }
+}
+
+/** Lets all promises that can settle do so. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function setUp(options: { limit?: number; maxPending?: number } = {}) {
+  const feed = new FakeFeed();
+  const table = new AllowlistTable({ seed: 7 });
+  const reader = new AllowlistReader(table.share());
+  table.onReplaced((share) => reader.attach(share));
+  const profiles = new Profiles({ now: () => 0, ...(options.limit ? { limit: options.limit } : {}) });
+  const reloads: Reload[] = [];
+  const faults: unknown[] = [];
+  const timers: { callback: () => void; delayMs: number }[] = [];
+  const follower = new AllowlistFollower({
+    feed,
+    table,
+    profiles,
+    now: () => 5,
+    onReload: (reload) => reloads.push(reload),
+    onFault: (fault) => faults.push(fault),
+    setTimer: (callback, delayMs) => {
+      timers.push({ callback, delayMs });
+      return () => {};
+    },
+    ...(options.maxPending ? { maxPending: options.maxPending } : {}),
+  });
+  const regionAt = (last: number): string | null => {
+    const id = reader.lookup(parseAddress(`192.0.2.${last}`)!);
+    return id === 0 ? null : profiles.get(id).region;
+  };
+  const served = (): Record<number, string> => {
+    const found: Record<number, string> = {};
+    for (let last = 0; last < 256; last++) {
+      const region = regionAt(last);
+      if (region) found[last] = region;
+    }
+    return found;
+  };
+  return { feed, table, profiles, follower, reloads, faults, timers, served };
+}
+
+describe('the follower', () => {
+  test('loads the list, then follows it change by change', async () => {
+    const { feed, follower, served } = setUp();
+    feed.make(set(1, 1));
+    await follower.start();
+    expect(served()).toEqual({ 1: 'us' });
+    feed.happen(set(2, 2, GB), set(3, 1, GB));
+    expect(served()).toEqual({ 1: 'gb', 2: 'gb' });
+    feed.happen(remove(4, 1));
+    expect(served()).toEqual({ 2: 'gb' });
+    expect(follower.state).toEqual({
+      phase: 'following',
+      epoch: 'e1',
+      seq: 4,
+      entries: 1,
+      lagChanges: 0,
+      behindSinceMs: null,
+      reloads: 0,
+      faults: 0,
+      skipped: 0,
+      loadedAtMs: 5,
+    });
+  });
+
+  test('takes a list without entries for a list', async () => {
+    const { follower } = setUp();
+    await follower.start();
+    expect(follower.state).toMatchObject({ phase: 'following', epoch: 'e1', seq: 0, entries: 0 });
+  });
+
+  test('keeps what it hears while the snapshot is on its way, and skips what that holds already', async () => {
+    const { feed, follower, served } = setUp();
+    feed.make(set(1, 1));
+    feed.hold();
+    const started = follower.start();
+    feed.tell(set(1, 1, GB));
+    feed.happen(set(2, 2));
+    feed.happen(set(3, 3), remove(4, 1));
+    expect(follower.state).toMatchObject({ phase: 'loading', lagChanges: 4 });
+    expect(served()).toEqual({});
+    feed.letGo();
+    await started;
+    expect(served()).toEqual({ 2: 'us', 3: 'us' });
+    feed.tell(set(4, 9));
+    expect(served()).toEqual({ 2: 'us', 3: 'us' });
+  });
+
+  test('loads anew after a gap, serving what it has until then', async () => {
+    const { feed, follower, served, reloads } = setUp();
+    await follower.start();
+    feed.happen(set(1, 1));
+    feed.make(set(2, 2));
+    feed.hold();
+    feed.happen(remove(3, 1));
+    expect(follower.state).toMatchObject({ phase: 'reloading', seq: 1, lagChanges: 2, behindSinceMs: 5 });
+    feed.happen(set(4, 4));
+    expect(served()).toEqual({ 1: 'us' });
+    feed.letGo();
+    await settled();
+    expect(served()).toEqual({ 2: 'us', 4: 'us' });
+    expect(reloads).toEqual([{ reason: 'gap', entries: 2, durationMs: 0 }]);
+    expect(follower.state).toMatchObject({ phase: 'following', seq: 4, reloads: 1, behindSinceMs: null });
+  });
+
+  test('loads anew when changes come from another epoch', async () => {
+    const { feed, follower, served, reloads } = setUp();
+    feed.make(set(50, 1));
+    await follower.start();
+    feed.entries.clear();
+    feed.epoch = 'e2';
+    feed.make(set(1, 2, GB));
+    feed.tellFrom('e2', set(1, 2, GB));
+    await settled();
+    expect(served()).toEqual({ 2: 'gb' });
+    expect(reloads[0].reason).toBe('epoch');
+    feed.happen(set(2, 3));
+    expect(follower.state).toMatchObject({ epoch: 'e2', seq: 2, entries: 2, lagChanges: 0 });
+  });
+
+  test('refuses a snapshot that is older than what it heard, and asks again later', async () => {
+    const { feed, follower, served, faults, timers } = setUp();
+    await follower.start();
+    feed.happen(set(1, 1));
+    feed.tell(set(3, 3));
+    await settled();
+    expect(faults).toEqual([expect.any(SnapshotOutdated)]);
+    expect(served()).toEqual({ 1: 'us' });
+    feed.make(set(2, 2));
+    feed.make(set(3, 3));
+    timers[0].callback();
+    await settled();
+    expect(served()).toEqual({ 1: 'us', 2: 'us', 3: 'us' });
+    expect(follower.state.phase).toBe('following');
+  });
+
+  test('tries again, ever less often, while the feed fails', async () => {
+    const { feed, follower, served, faults, timers } = setUp();
+    await follower.start();
+    feed.happen(set(1, 1));
+    feed.failure = new Error('away');
+    feed.tell(set(9, 9));
+    for (let attempt = 0; attempt < 7; attempt++) {
+      await settled();
+      timers[attempt].callback();
+    }
+    await settled();
+    expect(timers.slice(0, 7).map(({ delayMs }) => delayMs)).toEqual(
+      [1, 2, 4, 8, 16, 30, 30].map((s) => s * 1000),
+    );
+    expect(faults.length).toBe(8);
+    expect(served()).toEqual({ 1: 'us' });
+    feed.failure = null;
+    feed.seq = 9;
+    timers[7].callback();
+    await settled();
+    expect(follower.state).toMatchObject({ phase: 'following', seq: 9, faults: 8 });
+  });
+
+  test('loads once more when it heard more than it keeps meanwhile', async () => {
+    const { feed, follower, served, timers } = setUp({ maxPending: 2 });
+    feed.hold();
+    const started = follower.start();
+    feed.happen(set(1, 1), set(2, 2), set(3, 3));
+    feed.letGo();
+    await settled();
+    timers[0].callback();
+    await started;
+    expect(served()).toEqual({ 1: 'us', 2: 'us', 3: 'us' });
+    expect(feed.snapshots).toBe(2);
+  });
+
+  test('gives up when the first snapshot fails, and hears nothing more', async () => {
+    const { feed, follower } = setUp();
+    feed.failure = new Error('away');
+    await expect(follower.start()).rejects.toThrow('away');
+    expect(feed.subscribers).toBe(0);
+    expect(follower.state.phase).toBe('stopped');
+  });
+
+  test('stops, before the list is loaded and after', async () => {
+    const one = setUp();
+    one.feed.hold();
+    const started = one.follower.start();
+    one.follower.stop();
+    one.feed.letGo();
+    await expect(started).rejects.toThrow(FollowerStopped);
+    const other = setUp();
+    await other.follower.start();
+    other.follower.stop();
+    other.feed.happen(set(1, 1));
+    expect(other.served()).toEqual({});
+    expect(other.feed.subscribers).toBe(0);
+  });
+
+  test('goes on behind a change that it cannot apply', async () => {
+    const { feed, follower, served, faults } = setUp({ limit: 1 });
+    await follower.start();
+    feed.happen(set(1, 1), set(2, 2, GB), set(3, 3));
+    expect(served()).toEqual({ 1: 'us', 3: 'us' });
+    expect(faults).toEqual([expect.any(ProfileLimitReached)]);
+    expect(follower.state).toMatchObject({ seq: 3, faults: 1 });
+  });
+
+  test('refers to a profile once for each entry, and to no other', async () => {
+    const { feed, follower, profiles } = setUp();
+    feed.make(set(1, 1));
+    await follower.start();
+    feed.happen(set(2, 2, GB), set(3, 3, GB), set(4, 3, GB), set(5, 1, GB));
+    expect(profiles.size).toBe(1);
+    feed.make(set(6, 4));
+    feed.seq = 9;
+    feed.tell(set(9, 9));
+    await settled();
+    expect(profiles.size).toBe(2);
+    const [us, gb] = [profiles.intern(US), profiles.intern(GB)];
+    profiles.release(us, 2);
+    profiles.release(gb, 4);
+    expect(profiles.size).toBe(0);
+    expect(() => profiles.release(gb)).toThrow(RangeError);
+  });
+
+  test('ends with the list of the feed, whatever was lost, doubled or late', async () => {
+    const event = fc.record({
+      last: fc.nat(7),
+      kind: fc.constantFrom('us', 'gb', 'remove'),
+      fate: fc.constantFrom('told', 'told', 'told', 'lost', 'doubled', 'held', 'let go'),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 40 }), async (events) => {
+        const { feed, follower, served, timers, table, profiles } = setUp();
+        await follower.start();
+        for (const { last, kind, fate } of events) {
+          const seq = feed.seq + 1;
+          const change = kind === 'remove' ? remove(seq, last) : set(seq, last, kind === 'us' ? US : GB);
+          feed.make(change);
+          if (fate === 'held') feed.hold();
+          if (fate !== 'lost') feed.tell(change);
+          if (fate === 'doubled') feed.tell(change);
+          if (fate === 'let go') feed.letGo();
+          if (seq % 3 === 0) await settled();
+        }
+        feed.letGo();
+        feed.happen(set(feed.seq + 1, 99));
+        for (let round = 0; round < 4; round++) {
+          await settled();
+          for (const timer of timers.splice(0)) timer.callback();
+        }
+        const expected = Object.fromEntries([...feed.entries].map(([last, { region }]) => [last, region]));
+        expect(served()).toEqual(expected);
+        expect(table.size).toBe(feed.entries.size);
+        expect(profiles.size).toBe(new Set(feed.entries.values()).size);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
