@@ -64,7 +64,7 @@ class FakeFeed implements Feed {
   }
 
   hold(): void {
-    this.#held = [];
+    this.#held ??= [];
   }
 
   letGo(): void {
