@@ -37,7 +37,7 @@ export function registerGauges(sources: Sources, registry: Registry): void {
   if (store) gauge('store_up', 'Whether the store of accounts answers', () => (store() ? 1 : 0));
   if (cache) {
     gauge('cache_entries', 'Answers in the cache', () => cache().entries);
-    gauge('cache_bytes', 'Bytes that the cache holds', () => cache().bytes);
+    gauge('cache_bytes', 'Memory of the answer cache', () => cache().bytes);
   }
   if (upstreams) registerUpstreams(upstreams, registry);
 }
