@@ -59,3 +59,8 @@ export function lookupAt(reader: AllowlistReader, number: number): number {
   if (number % 8 !== 7) return reader.lookup6(IPV6_HIGH, mixed(number), 1, 2);
   return reader.lookup6(IPV6_HIGH, mixed(number), mixed(number + 1), mixed(number + 2));
 }
+
+/** A prefix that is never set: what a slot holds whose other words are not written yet. */
+export function lookupHalfWritten(reader: AllowlistReader): number {
+  return reader.lookup6(IPV6_HIGH, 0, 0, 0);
+}

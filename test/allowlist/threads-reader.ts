@@ -1,10 +1,19 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { AllowlistReader, type AllowlistShare } from '../../src/allowlist/index.ts';
-import { ALWAYS, FLAPPING, FRESH, isLegal, lookupAt, NEVER, Word } from './threads-keys.ts';
+import {
+  ALWAYS,
+  FLAPPING,
+  FRESH,
+  isLegal,
+  lookupAt,
+  lookupHalfWritten,
+  NEVER,
+  Word,
+} from './threads-keys.ts';
 
 const { shared, port } = workerData as { shared: SharedArrayBuffer; port: MessagePort };
 const words = new Int32Array(shared);
-const faults = { always: 0, never: 0, flapping: 0, added: 0, removed: 0, shareMissing: 0 };
+const faults = { always: 0, never: 0, flapping: 0, added: 0, removed: 0, halfWritten: 0, shareMissing: 0 };
 let rounds = 0;
 let attached = 0;
 let presentSeen = 0;
@@ -44,6 +53,7 @@ function checkRound(reader: AllowlistReader): void {
     const flappingProfile = lookupAt(reader, flapping);
     if (!isLegal(always, lookupAt(reader, always))) faults.always += 1;
     if (lookupAt(reader, never) !== 0) faults.never += 1;
+    if (lookupHalfWritten(reader) !== 0) faults.halfWritten += 1;
     if (flappingProfile !== 0 && !isLegal(flapping, flappingProfile)) faults.flapping += 1;
     if (flappingProfile !== 0) presentSeen += 1;
   }
