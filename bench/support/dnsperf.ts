@@ -12,6 +12,8 @@ export interface DnsperfOptions {
   /** Name and type of each query, asked in turns. */
   queries: readonly string[];
   seconds: number;
+  /** The address that it asks from; 127.0.0.1 by default. */
+  source?: string;
   /** Queries a second at the most; none: as many as are answered. */
   rate?: number;
   /** Queries under way at one time. */
@@ -35,6 +37,7 @@ export async function dnsperf(options: DnsperfOptions): Promise<DnsperfResult> {
     const { stdout } = await run('taskset', [
       ...['-c', String(options.processor), 'dnsperf', '-s', '127.0.0.1', '-p', String(options.port)],
       ...['-d', file, '-c', '16', '-T', '1', '-q', String(options.outstanding ?? 600)],
+      ...(options.source === undefined ? [] : ['-a', options.source]),
       ...['-l', String(options.seconds), '-O', 'suppress=timeout', ...rate],
     ]);
     return {

@@ -18,8 +18,11 @@ export interface EdgeOptions {
   processor: number;
   workers?: number;
   upstream?: string;
-  /** Further lines of the configuration's dns section. */
+  /** Further keys of the configuration's dns section, each after a comma. */
   dns?: string;
+  nodeOptions?: readonly string[];
+  /** Told each line of the output that is no line of the log. */
+  onLine?(line: string): void;
 }
 
 /** The whole service as `npm start` runs it, on one processor, with 127.0.0.1 registered. */
@@ -30,8 +33,18 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const ready: Record<string, string[]> = {};
   const server = await startServer(
     options.processor,
-    [process.execPath, '--max-semi-space-size=2', join(ROOT, 'src/main.ts'), 'serve', '--config', file],
+    [
+      process.execPath,
+      '--max-semi-space-size=2',
+      ...(options.nodeOptions ?? []),
+      join(ROOT, 'src/main.ts'),
+      'serve',
+      '--config',
+      file,
+    ],
     (line) => {
+      options.onLine?.(line);
+      if (!line.startsWith('{')) return false;
       const entry = JSON.parse(line) as Record<string, string[]> & { msg: string };
       if (entry.msg === 'ready') Object.assign(ready, entry);
       return entry.msg === 'ready';
