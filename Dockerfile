@@ -9,11 +9,11 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-audit --no-fund
 COPY src ./src
 COPY config ./config
-# Code compiled beforehand (src/main.ts says where). Node names the cache's folder after the user who runs it; it is
-# root's in the end, so that the service cannot change its own code.
+# Node names the folder of compiled code after the user who runs it. It is root's in the end, so that the service
+# cannot change its own code.
 RUN install -d -o 10001 -g 10001 node_modules/.cache
 USER 10001
-RUN node src/main.ts serve --help
+RUN node src/main.ts compile
 USER root
 RUN chown -R root:root node_modules/.cache && chmod -R a+rX node_modules/.cache
 
@@ -30,8 +30,8 @@ RUN --mount=type=bind,from=build,source=/usr/local/bin/node,target=/mnt/node \
  && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin mediastreamer \
  && install -d -o 10001 -g 10001 -m 0700 /var/lib/mediastreamer \
  && node --version
-RUN printf '%s\n' '#!/bin/sh' '[ "$1" = mediastreamer ] && shift' 'exec node /app/src/main.ts "$@"' \
-      > /usr/local/bin/mediastreamer \
+RUN printf '%s\n' '#!/bin/sh' '[ "$1" = mediastreamer ] && shift' \
+      'exec node --max-semi-space-size=2 /app/src/main.ts "$@"' > /usr/local/bin/mediastreamer \
  && chmod 0755 /usr/local/bin/mediastreamer
 COPY --from=build /app /app
 WORKDIR /app

@@ -154,6 +154,7 @@ describe('the steps of the image', () => {
   it('fill the compile cache with what serve loads', () => {
     const files = readdirSync(join(folder, 'app/node_modules/.cache'), { recursive: true });
     expect(files.length).toBeGreaterThan(100);
+    expect(files).toContain('mediastreamer/.compiled');
   });
 
   it.each([[['--help']], [['mediastreamer', '--help']]])(
