@@ -1,0 +1,366 @@
+/** Starts that succeed and starts that fail, signals, reloads and crashes of the real program. */
+import { execFileSync } from 'node:child_process';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  askTcp,
+  askUdp,
+  encodeQuery,
+  readReply,
+  shown,
+  TcpClient,
+  UdpClient,
+} from '../support/dns-client.ts';
+import { answer, type Behaviour, byName, FakeUpstream } from '../support/fake-upstream.ts';
+import {
+  FILMS,
+  RELAY,
+  RunningService,
+  runProgram,
+  temporaryFolder,
+  until,
+  writeConfig,
+  writeServiceFile,
+} from '../support/service.ts';
+
+const HOME = '127.0.3.1';
+const STEERED = `NOERROR ${RELAY.us.address}`;
+
+let upstream: FakeUpstream;
+beforeAll(async () => {
+  upstream = await FakeUpstream.start();
+});
+afterAll(() => upstream.stop());
+
+const start = (config = {}) => RunningService.start({ config: { upstreams: [upstream.url], ...config } });
+
+describe('a service that is ready', () => {
+  it('names every listener, and answers at each', async () => {
+    const service = await start();
+    await service.household([HOME, '::1']);
+    const [ready] = service.lines.filter(({ msg }) => msg === 'ready');
+    const on = (pattern: string) => [expect.stringMatching(pattern)];
+    expect(ready).toMatchObject({
+      level: 'info',
+      roles: ['control', 'edge'],
+      udp: [...on('^127\\.0\\.0\\.1:\\d+$'), ...on('^\\[::1\\]:\\d+$')],
+      tcp: [...on('^127\\.0\\.0\\.1:\\d+$'), ...on('^\\[::1\\]:\\d+$')],
+      control: [...on('^http://127\\.0\\.0\\.1:\\d+$'), ...on('^http://\\[::1\\]:\\d+$')],
+      metrics: on('^http://127\\.0\\.0\\.1:\\d+$'),
+      engine: 'mmsg',
+    });
+    expect(shown(await askUdp(service.udp, HOME, { name: FILMS }))).toBe(STEERED);
+    expect(shown(await askUdp(service.udp6, '::1', { name: FILMS }))).toBe(STEERED);
+    expect(shown(await askTcp(service.tcp, HOME, { name: FILMS }))).toBe(STEERED);
+    expect(shown(await askTcp(service.tcp6, '::1', { name: FILMS }))).toBe(STEERED);
+    for (const url of [service.controlUrl, service.controlUrl6])
+      expect((await fetch(`${url}/v1/ip`)).status).toBe(200);
+    expect((await fetch(`${service.metricsUrl}/readyz`)).status).toBe(200);
+    await service.stop();
+  });
+
+  it.each([[['control']], [['edge']]])('runs the roles %j alone', async (roles) => {
+    const service = await start({ roles });
+    const [ready] = service.lines.filter(({ msg }) => msg === 'ready');
+    const has = (role: string) => (roles.includes(role) ? 2 : 0);
+    expect([ready['udp'], ready['tcp'], ready['control']].map((list) => (list as []).length)).toEqual([
+      has('edge'),
+      has('edge'),
+      has('control'),
+    ]);
+    expect((await fetch(`${service.metricsUrl}/readyz`)).status).toBe(200);
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it('writes nothing but JSON lines, and nothing on standard error', async () => {
+    const service = await start();
+    await service.stop();
+    const lines = service.stdout.split('\n').slice(0, -1);
+    for (const line of lines)
+      expect(JSON.parse(line)).toMatchObject({ level: expect.any(String), time: expect.any(String) });
+    expect(service.lines.map(({ msg }) => msg)).toEqual(['first start', 'ready', 'stopping', 'stopped']);
+    expect(service.stderr).toBe('');
+  });
+});
+
+describe.each(['mmsg', 'dgram'])('a service with %s that is told to stop', (engine) => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('by %s answers what is in flight, then exits 0', async (signal) => {
+    // The upstream answers when it is told to, so that the queries are certainly in flight.
+    const held: (() => void)[] = [];
+    const late: Behaviour = (query, replier) => void held.push(() => answer()(query, replier));
+    upstream.udp = byName({ 'late-udp.example': late, 'late-tcp.example': late });
+    onTestFinished(() => {
+      upstream.udp = answer();
+    });
+    const service = await start({ dns: { engine } });
+    await service.household([HOME]);
+    const udp = await UdpClient.open(HOME);
+    const replied = once(udp.socket, 'message');
+    udp.send(service.udp, encodeQuery({ name: 'late-udp.example' }));
+    const tcp = await TcpClient.open(service.tcp, HOME);
+    const idle = await TcpClient.open(service.tcp, HOME);
+    tcp.send(encodeQuery({ name: 'late-tcp.example', id: 7 }));
+    await until(() => held.length >= 2, 'both queries are upstream');
+
+    service.kill(signal);
+    expect(await service.logged('stopping')).toMatchObject({ signal });
+    // New connections are not taken any more; one that waits for nothing is closed.
+    await until(() => idle.isClosed, 'the idle connection is closed');
+    await until(async () => (await connects(service.tcp)) === false, 'no connection is accepted');
+    for (const release of held.splice(0)) release();
+
+    const [bytes] = (await replied) as [Buffer];
+    expect(shown(readReply(bytes))).toBe('NOERROR 192.0.2.1');
+    const overTcp = await tcp.next(7);
+    expect(overTcp && shown(readReply(overTcp))).toBe('NOERROR 192.0.2.1');
+    expect(await service.exited).toEqual({ code: 0, signal: null });
+    expect(service.stderr).toBe('');
+    udp.close();
+  });
+
+  it('waits 10 s at most for what never comes', { timeout: 60_000 }, async () => {
+    const never = await FakeUpstream.start({ udp: () => {}, tcp: () => {} });
+    const service = await start({ dns: { engine }, upstreams: [never.url] });
+    await service.household([HOME]);
+    const udp = await UdpClient.open(HOME);
+    udp.send(service.udp, encodeQuery({ name: 'never.example' }));
+    await until(() => never.queries.length > 0, 'the query is upstream');
+    const stoppedAt = performance.now();
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - stoppedAt).toBeLessThan(10_000 + SLOW_MACHINE_MS);
+    udp.close();
+    await never.stop();
+  });
+});
+
+/** What a busy machine may add to a time that is promised. */
+const SLOW_MACHINE_MS = 10_000;
+
+async function connects({ host, port }: { host: string; port: number }): Promise<boolean> {
+  const socket = net.connect({ host, port });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
+  const NEW = 'new-in-the-catalogue.com';
+  const both = async (service: RunningService, name: string) => [
+    shown(await askUdp(service.udp, HOME, { name })),
+    shown(await askTcp(service.tcp, HOME, { name })),
+  ];
+  const twice = (text: string) => [text, text];
+
+  it('takes a changed catalogue from the next query on, and keeps the old one for a faulty one', async () => {
+    const service = await start({ dns: { engine } });
+    await service.household([HOME]);
+    expect(await both(service, NEW)).toEqual(twice('NOERROR 192.0.2.1'));
+
+    writeServiceFile(service.folder, { service: 'new', title: 'New', regions: ['us'], names: [NEW] });
+    service.kill('SIGHUP');
+    expect(await service.logged('configuration and catalogue read again')).toMatchObject({ services: 3 });
+    expect(await both(service, NEW)).toEqual(twice(STEERED));
+
+    const file = join(service.folder, 'services/new.yaml');
+    writeFileSync(file, 'service: new\ntitle: New\nregions: [us]\nnames: [com]\n');
+    service.kill('SIGHUP');
+    const fault = await service.logged('not reloaded: the old configuration and catalogue stay');
+    expect(fault).toMatchObject({ level: 'error', code: 'CATALOGUE' });
+    expect(fault['faults']).toEqual([expect.stringMatching(/services\/new\.yaml:4: names\[0\]: /)]);
+    expect(await both(service, NEW)).toEqual(twice(STEERED));
+    expect(await both(service, FILMS)).toEqual(twice(STEERED));
+
+    rmSync(file);
+    service.kill('SIGHUP');
+    await service.logged('configuration and catalogue read again', 2);
+    expect(await both(service, NEW)).toEqual(twice('NOERROR 192.0.2.1'));
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it('takes other relays, names what it does not take, and keeps all for a faulty configuration', async () => {
+    const service = await start({ dns: { engine } });
+    await service.household([HOME]);
+    const file = join(service.folder, 'config.yaml');
+    const before = JSON.parse(readFileSync(file, 'utf8'));
+    const changed = { ...before, cache: { bytes: '2MiB' } };
+    changed.regions = { ...before.regions, us: { relays: [{ address: '192.0.2.77' }] } };
+    writeFileSync(file, JSON.stringify(changed));
+    service.kill('SIGHUP');
+    await service.logged('configuration and catalogue read again');
+    expect(await service.logged('changed, and taken at the next start only')).toMatchObject({
+      keys: ['cache.bytes'],
+    });
+    expect(await both(service, FILMS)).toEqual(twice('NOERROR 192.0.2.77'));
+
+    writeFileSync(file, JSON.stringify({ ...changed, regions: {} }));
+    service.kill('SIGHUP');
+    const fault = await service.logged('not reloaded: the old configuration and catalogue stay');
+    expect(JSON.stringify(fault['faults'])).toContain('regions');
+    expect(await both(service, FILMS)).toEqual(twice('NOERROR 192.0.2.77'));
+    await service.stop();
+  });
+});
+
+/** The files of a folder, but for the lock, which every start opens. */
+function contents(folder: string): Record<string, string> {
+  const files = readdirSync(folder).filter((name) => name !== 'registry.lock');
+  return Object.fromEntries(files.map((name) => [name, readFileSync(join(folder, name)).toString('base64')]));
+}
+
+/** Starts what must not start: it says one line and exits 1. @returns the line */
+async function refusedStart(folder: string): Promise<string> {
+  const { code, stdout, stderr } = await runProgram(['serve', '--config', join(folder, 'config.yaml')]);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^mediastreamer serve: .+\n$/) });
+  expect(stderr.split('\n')).toHaveLength(2);
+  expect(stderr).not.toMatch(/ at .*\.ts|Error:/);
+  expect(stdout).not.toContain('"ready"');
+  return stderr.slice('mediastreamer serve: '.length, -1);
+}
+
+describe('a start that cannot succeed', { concurrent: true }, () => {
+  let tcpServer: net.Server;
+  let udpSocket: dgram.Socket;
+  let tcpPort: number;
+  let udpPort: number;
+  beforeAll(async () => {
+    tcpServer = net.createServer().listen(0, '127.0.0.1');
+    udpSocket = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+    await Promise.all([once(tcpServer, 'listening'), once(udpSocket, 'listening')]);
+    tcpPort = (tcpServer.address() as net.AddressInfo).port;
+    udpPort = udpSocket.address().port;
+  });
+  afterAll(() => {
+    tcpServer.close();
+    udpSocket.close();
+  });
+
+  it.each([
+    ['dns.udp with mmsg', () => ({ dns: { engine: 'mmsg', udp: [`127.0.0.1:${udpPort}`] } }), () => udpPort],
+    [
+      'dns.udp with dgram',
+      () => ({ dns: { engine: 'dgram', udp: [`127.0.0.1:${udpPort}`] } }),
+      () => udpPort,
+    ],
+    ['dns.tcp', () => ({ dns: { tcp: [`127.0.0.1:${tcpPort}`] } }), () => tcpPort],
+    ['the control API', () => ({ control: { listen: [`127.0.0.1:${tcpPort}`] } }), () => tcpPort],
+    ['metrics', () => ({ metrics: { listen: [`127.0.0.1:${tcpPort}`] } }), () => tcpPort],
+  ])('says which port is in use: %s', async (what, config, port) => {
+    const folder = temporaryFolder();
+    writeConfig(folder, config());
+    const line = await refusedStart(folder);
+    expect(line).toContain(what.split(' with ')[0]);
+    expect(line).toContain(String(port()));
+    expect(line).toMatch(/in use/);
+  });
+
+  it('leaves behind what the next start can use', async () => {
+    const folder = temporaryFolder();
+    writeConfig(folder, { metrics: { listen: [`127.0.0.1:${tcpPort}`] } });
+    await refusedStart(folder);
+    writeConfig(folder);
+    await (await RunningService.start({ folder })).stop();
+  });
+
+  it('says that no interface has the address', async () => {
+    const folder = temporaryFolder();
+    writeConfig(folder, { dns: { udp: ['192.0.2.99:0'] } });
+    expect(await refusedStart(folder)).toContain('192.0.2.99');
+  });
+
+  it('says that the data directory cannot be made below a file', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'file'), 'kept');
+    writeConfig(folder, { dataDir: join(folder, 'file/var') });
+    expect(await refusedStart(folder)).toContain(join(folder, 'file/var'));
+    expect(readFileSync(join(folder, 'file'), 'utf8')).toBe('kept');
+  });
+
+  it.runIf(process.getuid?.() !== 0)('says that the data directory may not be written', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'var'));
+    chmodSync(join(folder, 'var'), 0o500);
+    writeConfig(folder);
+    expect(await refusedStart(folder)).toContain(join(folder, 'var'));
+  });
+
+  it.each([
+    ['noise in it', (bytes: Buffer) => bytes.fill(0x5a, 4096, 8192)],
+    ['its end gone', (bytes: Buffer) => bytes.subarray(0, bytes.length - 4096)],
+    ['nothing in it', () => Buffer.alloc(0)],
+  ])('leaves a store as it is that has %s', async (_what, damage) => {
+    const service = await start();
+    await service.household([HOME]);
+    await service.stop();
+    const file = join(service.dataDir, 'registry.db');
+    writeFileSync(file, damage(readFileSync(file)));
+    const before = contents(service.dataDir);
+    for (let times = 0; times < 2; times++) {
+      expect(await refusedStart(service.folder)).toContain(file);
+      expect(contents(service.dataDir)).toMatchObject(before);
+    }
+  });
+
+  it('leaves a data directory to the process that has it', async () => {
+    const service = await start();
+    const { secret } = await service.household([HOME]);
+    expect(await refusedStart(service.folder)).toBe(`${service.dataDir}: another process is using it`);
+    expect(shown(await askUdp(service.udp, HOME, { name: FILMS }))).toBe(STEERED);
+    expect((await service.as(secret, '127.0.3.2').call('POST', '/v1/registrations', {})).status).toBe(201);
+    await service.stop();
+  });
+
+  it('leaves an admin key file as it is that holds no key', async () => {
+    const folder = temporaryFolder();
+    const { dataDir } = JSON.parse(readFileSync(writeConfig(folder), 'utf8'));
+    mkdirSync(dataDir, { mode: 0o700 });
+    writeFileSync(join(dataDir, 'admin.key'), 'short\n');
+    expect(await refusedStart(folder)).toContain(join(dataDir, 'admin.key'));
+    expect(readFileSync(join(dataDir, 'admin.key'), 'utf8')).toBe('short\n');
+  });
+});
+
+describe('a process that was killed', () => {
+  it.each(['mmsg', 'dgram'])('is followed by one that has all that was acknowledged: %s', async (engine) => {
+    let service = await start({ dns: { engine } });
+    const { secret } = await service.household([HOME]);
+    for (let round = 1; round <= 2; round++) {
+      const address = `127.0.3.${100 + round}`;
+      expect((await service.as(secret, address).call('POST', '/v1/registrations', {})).status).toBe(201);
+      // In the middle of further calls.
+      const more = Promise.allSettled(
+        Array.from({ length: 5 }, (_, index) =>
+          service.as(secret, `127.0.4.${round * 10 + index}`).call('POST', '/v1/registrations', {}),
+        ),
+      );
+      expect(await service.stop('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' });
+      const replies = await more;
+      const made = replies.flatMap((reply, index) =>
+        reply.status === 'fulfilled' && reply.value.status === 201 ? [`127.0.4.${round * 10 + index}`] : [],
+      );
+      service = await RunningService.start({ folder: service.folder });
+      for (const one of [HOME, address, ...made])
+        expect(shown(await askUdp(service.udp, one, { name: FILMS }))).toBe(STEERED);
+    }
+    await service.stop();
+  });
+});
+
+describe('files of a process', () => {
+  it('are for its owner alone, and none is a core dump', async () => {
+    const service = await start();
+    await service.household([HOME]);
+    const modes = execFileSync('find', [service.dataDir, '-printf', '%m %y %f\n'], { encoding: 'utf8' });
+    for (const line of modes.trim().split('\n')) expect(line).toMatch(/^(700 d var|600 f [a-z.-]+)$/);
+    await service.stop('SIGKILL');
+    expect(existsSync(join(service.folder, 'core'))).toBe(false);
+  });
+});
