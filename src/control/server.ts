@@ -41,7 +41,8 @@ export class ListenError extends Error {
   readonly address: ListenAddress;
 
   constructor(address: ListenAddress, reason: string) {
-    super(`the control API cannot listen on ${address.host} port ${address.port}: ${reason}`);
+    const why = reason === 'EADDRINUSE' ? 'it is in use by another process (EADDRINUSE)' : reason;
+    super(`the control API cannot listen on ${address.host} port ${address.port}: ${why}`);
     this.name = 'ListenError';
     this.reason = reason;
     this.address = address;

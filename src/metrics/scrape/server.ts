@@ -23,7 +23,8 @@ export class MetricsListenError extends Error {
   readonly code = 'METRICS_LISTEN';
 
   constructor({ address, port }: ListenAddress, cause: NodeJS.ErrnoException) {
-    super(`metrics cannot listen on ${address} port ${port}: ${cause.code}`, { cause });
+    const reason = cause.code === 'EADDRINUSE' ? 'it is in use by another process (EADDRINUSE)' : cause.code;
+    super(`metrics cannot listen on ${address} port ${port}: ${reason}`, { cause });
   }
 }
 
