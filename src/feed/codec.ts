@@ -66,19 +66,11 @@ export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
  */
 export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const reader = new Reader(bytes);
-  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw new SnapshotCorrupt('it does not begin as one');
-  const version = reader.number(2);
-  if (version !== SNAPSHOT_VERSION) throw new SnapshotVersionUnknown(version, SNAPSHOT_VERSION);
-  const total = reader.long();
+  const { total, seq, epoch } = readHead(reader);
   if (total !== bytes.length) {
     throw new SnapshotCorrupt(`it has ${bytes.length} bytes where its header says ${total}`);
   }
   verifyChecksum(bytes);
-  const seq = reader.long();
-  const epochBytes = reader.number(2);
-  if (epochBytes === 0 || epochBytes > MAX_EPOCH_BYTES)
-    throw new SnapshotCorrupt('its epoch has no proper length');
-  const epoch = reader.bytes(epochBytes).toString('utf8');
   const profiles = parseProfiles(reader.bytes(reader.number(4)).toString('utf8'));
   const groupCount = reader.number(2);
   const groups: SnapshotGroup[] = [];
@@ -88,6 +80,17 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const kinds = new Set(groups.map((group) => group.family * 256 + group.length));
   if (kinds.size !== groups.length) throw new SnapshotCorrupt('two groups have one family and length');
   return { version: SNAPSHOT_VERSION, epoch, seq, profiles, groups };
+}
+
+/**
+ * What a packed snapshot says of itself, from its first bytes. Nothing is verified: the snapshot may be damaged.
+ *
+ * @throws SnapshotVersionUnknown, SnapshotCorrupt.
+ */
+export function readSnapshotPosition(bytes: Uint8Array): { epoch: string; seq: number } {
+  const reader = new Reader(bytes);
+  const { seq, epoch } = readHead(reader);
+  return { epoch, seq };
 }
 
 class Reader {
@@ -113,6 +116,18 @@ class Reader {
     if (!Number.isSafeInteger(value)) throw new SnapshotCorrupt('a number in it is too large');
     return value;
   }
+}
+
+function readHead(reader: Reader): { total: number; seq: number; epoch: string } {
+  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw new SnapshotCorrupt('it does not begin as one');
+  const version = reader.number(2);
+  if (version !== SNAPSHOT_VERSION) throw new SnapshotVersionUnknown(version, SNAPSHOT_VERSION);
+  const total = reader.long();
+  const seq = reader.long();
+  const epochBytes = reader.number(2);
+  if (epochBytes === 0 || epochBytes > MAX_EPOCH_BYTES)
+    throw new SnapshotCorrupt('its epoch has no proper length');
+  return { total, seq, epoch: reader.bytes(epochBytes).toString('utf8') };
 }
 
 function writeLong(bytes: Buffer, offset: number, value: number): void {

@@ -29,14 +29,38 @@ export interface Snapshot {
   readonly groups: readonly SnapshotGroup[];
 }
 
+/** A snapshot as a feed gives it, with what has to be done to it before anyone sees the list. */
+export interface FeedSnapshot extends Snapshot {
+  /** The changes that followed it, from `seq` + 1 on without a gap. */
+  readonly changes?: readonly Change[];
+}
+
 /** Hears changes in their order, in batches; `epoch` where the source knows that of the log they are from. */
 export type FeedListener = (changes: readonly Change[], epoch?: string) => void;
 
+/** What a source has to say besides changes. */
+export interface FeedSignals {
+  /** The log cannot be followed from what was heard last: only another snapshot helps. */
+  lost(reason: LostReason): void;
+  /** What the digest (digest.ts) of the list is after a change; told before or after that change is. */
+  digest(at: DigestAt): void;
+}
+
+/** Changes are missing; the store's data is of another epoch, and the operator said that it is the truth. */
+export type LostReason = 'gap' | 'epoch';
+
+export interface DigestAt {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly digest: string;
+}
+
 /** A source of the list: whole, and then change by change. */
 export interface Feed {
-  snapshot(): Promise<Snapshot>;
+  /** Rejects if there is none now; a source that knows when there will be one waits for it instead. */
+  snapshot(): Promise<FeedSnapshot>;
   /** @returns what ends the subscription. */
-  subscribe(listener: FeedListener): () => void;
+  subscribe(listener: FeedListener, signals?: FeedSignals): () => void;
 }
 
 /** Bytes of a key in a group: IPv4 4; IPv6 the upper 8 where they hold the prefix, else 16. */

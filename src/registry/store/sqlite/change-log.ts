@@ -1,7 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Change } from '../../../feed/index.ts';
+import { type Change, profileOfText } from '../../../feed/index.ts';
 import { prefixOfKey } from '../prefix-key.ts';
-import { profileOfText } from '../profile-text.ts';
 
 /** What became of an entry: its profile as text, or null if it went. */
 export interface EntryChange {

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { profileText } from '../profile-text.ts';
+import { profileText } from '../../../feed/index.ts';
 import type { EntryChange } from './change-log.ts';
 import { ProfileTable } from './profiles.ts';
 

@@ -1,7 +1,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
-import { type Profile, type Snapshot, type SnapshotGroup, snapshotKeyBytes } from '../../../feed/index.ts';
-import { profileOfText } from '../profile-text.ts';
+import {
+  type Profile,
+  profileOfText,
+  type Snapshot,
+  type SnapshotGroup,
+  snapshotKeyBytes,
+} from '../../../feed/index.ts';
 import { connectReader } from './database.ts';
 
 /** Entries that are read at a time: about a millisecond, after which other steps get their turn. */

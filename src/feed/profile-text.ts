@@ -1,4 +1,4 @@
-import type { Profile } from '../../feed/index.ts';
+import type { Profile } from './change.ts';
 
 /** A profile as one text, the same for profiles that are the same: JSON with the services sorted by name. */
 export function profileText(profile: Profile): string {

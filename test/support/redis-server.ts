@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+
+const STARTS_WITHIN_MS = 10_000;
+const POLL_MS = 20;
+
+export interface RedisServerOptions {
+  /** Arguments of redis-server besides port, directory and what a store needs, e.g. ['--requirepass', 'x']. */
+  args?: readonly string[];
+  /** Where its files are; made, and taken away by `stop`, if it is left out. */
+  directory?: string;
+  port?: number;
+  /** What the client that looks whether it is up needs: a password, TLS. */
+  probe?: { username?: string; password?: string; tls?: { ca: string } };
+  sentinel?: boolean;
+}
+
+/** A real redis-server on 127.0.0.1, with appendfsync always, that belongs to a test. */
+export class RedisServer {
+  readonly port: number;
+  readonly directory: string;
+  readonly #options: RedisServerOptions;
+  #child: ChildProcess | null = null;
+
+  private constructor(port: number, directory: string, options: RedisServerOptions) {
+    this.port = port;
+    this.directory = directory;
+    this.#options = options;
+  }
+
+  /** Resolves once it answers. */
+  static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
+    const port = options.port ?? (await freePort());
+    const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'redis-'));
+    const server = new RedisServer(port, directory, options);
+    await server.launch();
+    return server;
+  }
+
+  /** redis://127.0.0.1:port/0 */
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}/0`;
+  }
+
+  get pid(): number {
+    return this.#child!.pid!;
+  }
+
+  /** Starts it (again) on the same port and directory. */
+  async launch(): Promise<void> {
+    this.#child = spawn('redis-server', this.#arguments(), { stdio: 'ignore', cwd: this.directory });
+    const exited = once(this.#child, 'exit');
+    const deadline = Date.now() + STARTS_WITHIN_MS;
+    while (!(await this.#answers())) {
+      if (this.#child.exitCode !== null) throw new Error(`redis-server ended (${this.#child.exitCode})`);
+      if (Date.now() > deadline) throw new Error('redis-server does not answer');
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, POLL_MS)), exited]);
+    }
+  }
+
+  /** Sends a signal: SIGKILL, SIGSTOP, SIGCONT, SIGTERM. Resolves when it has ended, if it is one that ends it. */
+  async signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): Promise<void> {
+    const child = this.#child!;
+    const ends = name === 'SIGKILL' || name === 'SIGTERM';
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = ends ? once(child, 'exit') : null;
+    child.kill(name);
+    await exited;
+  }
+
+  kill(): Promise<void> {
+    return this.signal('SIGKILL');
+  }
+
+  /** Kills it and starts it on what is on its disk. */
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.launch();
+  }
+
+  /** Ends it and takes its files away. */
+  async stop(): Promise<void> {
+    if (this.#child !== null) {
+      this.#child.kill('SIGCONT');
+      await this.kill();
+    }
+    if (this.#options.directory === undefined) rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** A client of its own, which the caller disconnects. */
+  client(): Redis {
+    const redis = new Redis({ host: '127.0.0.1', port: this.port, protocol: 2, ...this.#options.probe });
+    redis.on('error', () => {});
+    return redis;
+  }
+
+  #arguments(): string[] {
+    const { args = [], sentinel } = this.#options;
+    if (sentinel) return [join(this.directory, 'sentinel.conf'), '--sentinel', ...args];
+    const own = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.directory, '--save', ''];
+    const store = ['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction'];
+    return [...own, ...store, '--slowlog-log-slower-than', '-1', ...args];
+  }
+
+  async #answers(): Promise<boolean> {
+    const redis = new Redis({
+      host: '127.0.0.1',
+      port: this.port,
+      protocol: 2,
+      lazyConnect: true,
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+      ...this.#options.probe,
+    });
+    redis.on('error', () => {});
+    try {
+      await redis.connect();
+      return (await redis.ping()) === 'PONG';
+    } catch {
+      return false;
+    } finally {
+      redis.disconnect();
+    }
+  }
+}
+
+/** A port of 127.0.0.1 that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
