@@ -6,6 +6,8 @@ export const MAX_NAME_BYTES = 255;
 export const MAX_LABELS = 127;
 const MAX_LABEL_BYTES = 63;
 const POINTER_BITS = 0xc0;
+/** A pointer leads to a label, so a name has no use for more; a message of pointers alone could hold thousands. */
+const MAX_POINTERS = MAX_LABELS;
 
 /** A malformed name, as readName and skipName report it. */
 export const MALFORMED = -1;
@@ -32,7 +34,8 @@ export function lowerCase(octet: number): number {
 /**
  * Reads the name at `offset` of the message m[0, length), following compression pointers (RFC 1035
  * 4.1.4). Pointers must lead strictly backwards, to before the place where the name, or the part last
- * pointed at, began; so no message can make it loop, and a name costs at most 255 octets of work.
+ * pointed at, began, and are at most MAX_POINTERS; so no message can make it loop, and a name costs at most
+ * 255 octets and as many pointers of work.
  *
  * @returns the offset behind the name as it stands in the message, or MALFORMED.
  */
@@ -44,11 +47,12 @@ export function readName(m: Uint8Array, length: number, offset: number, out: Nam
   let lowest = offset;
   let used = 0;
   let labels = 0;
+  let pointers = 0;
   for (;;) {
     if (at >= length) return MALFORMED;
     const octet = m[at];
     if ((octet & POINTER_BITS) === POINTER_BITS) {
-      if (at + 1 >= length) return MALFORMED;
+      if (at + 1 >= length || ++pointers > MAX_POINTERS) return MALFORMED;
       if (end === MALFORMED) end = at + 2;
       const target = ((octet & 0x3f) << 8) | m[at + 1];
       if (target >= lowest) return MALFORMED;

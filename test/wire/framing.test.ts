@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { StreamFramer } from '../../src/wire/index.ts';
+
+const framed = (...messages: Uint8Array[]): Uint8Array =>
+  Uint8Array.from(messages.flatMap((m) => [m.length >>> 8, m.length & 0xff, ...m]));
+
+function collect(framer: StreamFramer, chunks: Uint8Array[]): Uint8Array[] {
+  const found: Uint8Array[] = [];
+  for (const chunk of chunks) {
+    framer.push(Uint8Array.from(chunk), (m) => {
+      found.push(Uint8Array.from(m));
+      // The reader may write to what it is given.
+      m.fill(0xff);
+    });
+  }
+  return found;
+}
+
+describe('a stream of messages', () => {
+  it('gives the same messages however its octets are cut', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 700 }), { maxLength: 8 }),
+        fc.array(fc.nat(6000), { maxLength: 40 }),
+        (messages, cuts) => {
+          const octets = framed(...messages);
+          const at = [0, ...cuts.map((cut) => cut % (octets.length + 1)), octets.length].sort(
+            (a, b) => a - b,
+          );
+          const chunks = at.slice(1).map((end, i) => octets.subarray(at[i], end));
+          const framer = new StreamFramer();
+          expect(collect(framer, chunks)).toEqual(messages);
+          expect(framer.pendingBytes).toBe(0);
+          expect(framer.oversized).toBe(false);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives the same messages octet by octet', () => {
+    const messages = [new Uint8Array(0), Uint8Array.of(1), new Uint8Array(3000).fill(7), Uint8Array.of(2, 3)];
+    const chunks = Array.from(framed(...messages), (octet) => Uint8Array.of(octet));
+    expect(collect(new StreamFramer(), chunks)).toEqual(messages);
+  });
+
+  it('holds no more than one unfinished message and what came with it', () => {
+    const framer = new StreamFramer();
+    framer.push(framed(new Uint8Array(500), new Uint8Array(500)).subarray(0, 900), () => {});
+    expect(framer.pendingBytes).toBe(900 - 502);
+  });
+
+  it('ends at the announcement of a message that is too long, after those before it', () => {
+    const framer = new StreamFramer(100);
+    const octets = framed(Uint8Array.of(1), new Uint8Array(100), new Uint8Array(101), Uint8Array.of(2));
+    expect(collect(framer, [octets])).toEqual([Uint8Array.of(1), new Uint8Array(100)]);
+    expect(framer.oversized).toBe(true);
+    expect(framer.pendingBytes).toBe(0);
+    expect(collect(framer, [framed(Uint8Array.of(3))])).toEqual([]);
+  });
+
+  it('sees the announcement of a message that is too long in two reads', () => {
+    const framer = new StreamFramer(100);
+    expect(collect(framer, [Uint8Array.of(0), Uint8Array.of(101)])).toEqual([]);
+    expect(framer.oversized).toBe(true);
+  });
+
+  it('carries messages of 65535 octets', () => {
+    const longest = new Uint8Array(65535).fill(9);
+    expect(collect(new StreamFramer(), [framed(longest)])).toEqual([longest]);
+  });
+});
