@@ -110,7 +110,7 @@ export class PacketBatch {
 
   /**
    * Sends the answers of the first `count` slots, in order, leaving out those whose replyLength is 0.
-   * @returns how many the kernel took; it drops the rest when the socket's buffer is full, as a network would.
+   * @returns how many the kernel took; the rest is dropped, as a network would, and counted in failedSends.
    */
   send(fd: number, count: number): number {
     const headers = this.sendHeaders;
@@ -130,15 +130,17 @@ export class PacketBatch {
       if (this.packetInfo) this.pointControl(at, i);
       messages++;
     }
-    let sent = 0;
-    while (sent < messages) {
-      const part = sent === 0 ? headers : headers.subarray(sent * HEADER_WORDS);
-      const taken = this.libc.sendmmsg(fd, part, messages - sent, MSG_DONTWAIT);
+    let done = 0;
+    let failed = 0;
+    while (done < messages) {
+      const part = done === 0 ? headers : headers.subarray(done * HEADER_WORDS);
+      const taken = this.libc.sendmmsg(fd, part, messages - done, MSG_DONTWAIT);
       // An error belongs to the first message not sent (a route that is gone, a full buffer): it is given up.
-      sent += taken > 0 ? taken : 1;
-      if (taken <= 0) this.failedSends++;
+      done += taken > 0 ? taken : 1;
+      if (taken <= 0) failed++;
     }
-    return messages;
+    this.failedSends += failed;
+    return messages - failed;
   }
 
   /** Messages that the kernel refused to send since the batch was made. */
