@@ -55,9 +55,9 @@ export class QueryState {
 
   /** The source: 4 or 6, and the address as words in host order (IPv4: the first alone). Set by the listener. */
   family = 4;
-  readonly source = new Uint32Array(4);
-  /** A monotonic clock in ms, one for all threads. Set by the listener, once a batch. */
-  nowMs = 0;
+  readonly source = new Int32Array(4);
+  /** The monotonic clock in ms, one for all threads. Set by the listener, once a batch. */
+  readonly clock = new Float64Array(1);
   /** The same in whole seconds. */
   nowSeconds = 0;
 
@@ -90,7 +90,7 @@ export class QueryState {
   }
 
   setTime(nowMs: number): void {
-    this.nowMs = nowMs;
+    this.clock[0] = nowMs;
     this.nowSeconds = Math.floor(nowMs / 1000);
   }
 

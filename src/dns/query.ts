@@ -48,7 +48,7 @@ export function decide(s: QueryState, m: Uint8Array, length: number, traits: Tra
       : s.allowlist.lookup6(source[0], source[1], source[2], source[3]);
   if (s.profile === 0) {
     if (s.dropsUnregistered) return QueryVerdict.IGNORED;
-    if (traits.spoofable && !s.rateLimiter.take(s.family, source[0], source[1], s.nowMs)) {
+    if (traits.spoofable && !s.rateLimiter.take(s.family, source, s.clock)) {
       return QueryVerdict.RATELIMITED;
     }
   }

@@ -34,20 +34,20 @@ export class RateLimiter {
 
   /**
    * Takes one reply's worth from the bucket of the source's prefix.
-   * @param word0 first word of the address in host order; all of it for IPv4
-   * @param word1 second word, IPv6 only
+   * @param source the address as words in host order; IPv4: the first alone
+   * @param clock the time in ms, in memory: a number with a fraction would be allocated for the call
    * @returns false where nothing is left.
    */
-  take(family: number, word0: number, word1: number, nowMs: number): boolean {
+  take(family: number, source: Int32Array, clock: Float64Array): boolean {
     const hash =
       family === 4
-        ? this.hash(word0 >>> 8, 0x34)
-        : this.hash(word0 ^ Math.imul(word1 & IPV6_SECOND_WORD_MASK, 0x9e3779b1), 0x36);
+        ? this.hash(source[0] >>> 8, 0x34)
+        : this.hash(source[0] ^ Math.imul(source[1] & IPV6_SECOND_WORD_MASK, 0x9e3779b1), 0x36);
     const bucket = hash & (BUCKETS - 1);
     const emptyAt = this.emptyAtMs[bucket];
-    const wait = emptyAt - nowMs;
+    const wait = emptyAt - clock[0];
     if (wait <= 0) {
-      this.emptyAtMs[bucket] = nowMs + this.intervalMs;
+      this.emptyAtMs[bucket] = clock[0] + this.intervalMs;
       return true;
     }
     if (wait > this.toleranceMs) return false;
