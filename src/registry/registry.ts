@@ -33,8 +33,9 @@ export interface OpenRegistryOptions {
   perAccount: number;
   leaseDays: number;
   allowPrivate: boolean;
-  defaultRegion: string;
-  regions: readonly string[];
+  /** Asked at each call, as `regions` is: a reload of the configuration changes them. */
+  defaultRegion: () => string;
+  regions: () => readonly string[];
   /** Addresses of this service (listeners, relays): never registered. */
   ownAddresses: readonly Address[];
   /** Milliseconds since 1970. */
@@ -132,7 +133,7 @@ class StoreRegistry implements Registry {
     idempotencyKey?: string;
   }): Promise<CreatedAccount> {
     const { randomBytes, regions, defaultRegion } = this.#options;
-    const region = checkRegion(request.region ?? defaultRegion, regions);
+    const region = checkRegion(request.region ?? defaultRegion(), regions());
     const perAccount = checkPerAccount(request.perAccount ?? this.#options.perAccount);
     const nowMs = this.#options.now();
     const secret = makeSecret(randomBytes);
@@ -182,7 +183,7 @@ class StoreRegistry implements Registry {
     id: string,
     change: { region?: string; perAccount?: number; suspended?: boolean; services?: Record<string, string> },
   ): Promise<Account | null> {
-    const { regions } = this.#options;
+    const regions = this.#options.regions();
     if (change.region !== undefined) checkRegion(change.region, regions);
     if (change.perAccount !== undefined) checkPerAccount(change.perAccount);
     if (change.services !== undefined) checkServices(change.services, regions);
@@ -307,7 +308,7 @@ function timeText(timeMs: number): string {
  * Throws InvalidField, StoreUnavailable, StoreCorrupt, StoreVersion, StoreLocked: nothing was changed then.
  */
 export async function openRegistry(options: OpenRegistryOptions): Promise<Registry> {
-  checkRegion(options.defaultRegion, options.regions);
+  checkRegion(options.defaultRegion(), options.regions());
   checkPerAccount(options.perAccount);
   if (!(options.leaseDays > 0 && options.leaseDays <= MAX_LEASE_DAYS)) {
     throw new InvalidField('leaseDays', `more than 0 and at most ${MAX_LEASE_DAYS}`);

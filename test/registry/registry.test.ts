@@ -241,6 +241,6 @@ it('answers nothing more once it is closed', async () => {
 });
 
 it('refuses to open with a region or a lease that makes no sense', async () => {
-  await expect(openTestRegistry({ defaultRegion: 'fr' })).rejects.toThrow(InvalidField);
+  await expect(openTestRegistry({ defaultRegion: () => 'fr' })).rejects.toThrow(InvalidField);
   await expect(openTestRegistry({ leaseDays: 0 })).rejects.toThrow(InvalidField);
 });

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { startThread } from '../../sys/index.ts';
 import type { SqliteWorkerData } from './sqlite/messages.ts';
 import type { Store } from './store.ts';
 import { openThreadStore } from './thread.ts';
@@ -28,11 +28,12 @@ export function openSqliteStore(options: OpenSqliteOptions): Promise<Store> {
     logLimit: options.logLimit ?? LOG_LIMIT,
     eraseDelayMs: ERASE_DELAY_MS,
   };
-  const worker = new Worker(new URL('./sqlite/worker.ts', import.meta.url), {
+  const worker = startThread(new URL('./sqlite/worker.ts', import.meta.url), {
     name: 'store',
     workerData: data,
     // The young generation is what an idle thread costs; the old one holds the greatest batch of changes.
-    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
+    youngGenerationMb: 2,
+    oldGenerationMb: 128,
   });
   return openThreadStore(worker, options.onFailed);
 }
