@@ -43,3 +43,24 @@ export class FollowerStopped extends Error {
     this.name = 'FollowerStopped';
   }
 }
+
+/** The last known list on disk is damaged, or is none. Stale is served, corrupt never. */
+export class ListFileCorrupt extends Error {
+  readonly code = 'list_file_corrupt';
+
+  /** `fault` never quotes the content. */
+  constructor(fault: string) {
+    super(`The last known list on disk is corrupt: ${fault}`);
+    this.name = 'ListFileCorrupt';
+  }
+}
+
+/** The last known list on disk was written by another release, in a format that this one does not read. */
+export class ListFileVersionUnknown extends Error {
+  readonly code = 'list_file_version_unknown';
+
+  constructor(found: number, expected: number) {
+    super(`The last known list on disk has format version ${found}; this release reads version ${expected}`);
+    this.name = 'ListFileVersionUnknown';
+  }
+}

@@ -1,10 +1,11 @@
-import type { Change, Feed, Profile, Snapshot } from '../feed/index.ts';
+import type { Change, DigestAt, Feed, FeedSnapshot, Profile, Snapshot } from '../feed/index.ts';
 import { FollowerStopped, SnapshotOutdated } from './errors.ts';
-import type { ProfileId } from './profile-id.ts';
+import { NOT_REGISTERED, type ProfileId } from './profile-id.ts';
 import type { Profiles } from './profiles.ts';
-import type { AllowlistTable } from './table.ts';
+import { RunningDigest } from './running-digest.ts';
+import type { AllowlistTable, TableEdit } from './table.ts';
 
-export type ReloadReason = 'gap' | 'epoch' | 'overflow';
+export type ReloadReason = 'gap' | 'epoch' | 'overflow' | 'digest';
 
 export interface Reload {
   readonly reason: ReloadReason;
@@ -30,7 +31,8 @@ export interface AllowlistFollowerOptions {
 }
 
 export interface FollowerState {
-  readonly phase: 'idle' | 'loading' | 'following' | 'reloading' | 'stopped';
+  /** restored: a list from disk is served, and the feed has not given one yet. */
+  readonly phase: 'idle' | 'loading' | 'restored' | 'following' | 'reloading' | 'stopped';
   readonly epoch: string | null;
   readonly seq: number;
   readonly entries: number;
@@ -44,11 +46,25 @@ export interface FollowerState {
   /** Entries of the last snapshot that no packet can come from. */
   readonly skipped: number;
   readonly loadedAtMs: number | null;
+  /** Of the list as it stands (feed/digest.ts); null while it is not known. */
+  readonly digest: string | null;
+  /** How often the digest was not the one that the feed told. */
+  readonly digestMismatches: number;
+}
+
+/** What to serve where the feed gives no list in time. */
+export interface FollowerFallback {
+  /** The last known one; null where there is none: then nobody is registered until the feed gives a list. */
+  readonly list: Snapshot | null;
+  readonly waitMs: number;
 }
 
 const DEFAULT_MAX_PENDING = 100_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
+/** After a digest that differed: a list that stays different is not loaded over and over. Doubled each time. */
+const DIGEST_REST_MS = 10_000;
+const LONGEST_DIGEST_REST_MS = 600_000;
 
 /**
  * Keeps the table equal to what the feed tells: a snapshot, then change by change. A gap in the log or another
@@ -57,6 +73,14 @@ const LAST_RETRY_MS = 30_000;
 export class AllowlistFollower {
   readonly #options: AllowlistFollowerOptions;
   readonly #maxPending: number;
+  readonly #digest: RunningDigest;
+  #digestMismatches = 0;
+  #mismatchesInTurn = 0;
+  #digestRestsUntilMs = Number.NEGATIVE_INFINITY;
+  /** What the digest should be once the list stands there. */
+  #checkpoint: DigestAt | null = null;
+  /** What the feed signalled while a snapshot was on its way. */
+  #lost: ReloadReason | null = null;
   #phase: FollowerState['phase'] = 'idle';
   #epoch: string | null = null;
   #seq = 0;
@@ -75,6 +99,7 @@ export class AllowlistFollower {
   constructor(options: AllowlistFollowerOptions) {
     this.#options = options;
     this.#maxPending = options.maxPending ?? DEFAULT_MAX_PENDING;
+    this.#digest = new RunningDigest(options.profiles);
   }
 
   get state(): FollowerState {
@@ -89,24 +114,71 @@ export class AllowlistFollower {
       faults: this.#faults,
       skipped: this.#skipped,
       loadedAtMs: this.#loadedAtMs,
+      digest: this.#digest.value,
+      digestMismatches: this.#digestMismatches,
     };
   }
 
   /**
-   * Resolves when the list is loaded and followed.
-   *
-   * @throws what the first snapshot failed with; ProfileLimitReached; FollowerStopped.
+   * The list as it stands, or null before there is one. It is packed in one go: 10 ms for a million entries.
    */
-  async start(): Promise<void> {
+  snapshot(): Snapshot | null {
+    if (this.#epoch === null) return null;
+    const { table, profiles } = this.#options;
+    const used: Profile[] = [];
+    const indexes = new Map<number, number>();
+    const groups = table.pack();
+    for (const group of groups) {
+      for (let entry = 0; entry < group.count; entry++) {
+        const id = group.profiles[entry];
+        let index = indexes.get(id);
+        if (index === undefined) {
+          index = used.push(profiles.get(id as ProfileId)) - 1;
+          indexes.set(id, index);
+        }
+        group.profiles[entry] = index;
+      }
+    }
+    return { version: 1, epoch: this.#epoch, seq: this.#seq, profiles: used, groups };
+  }
+
+  /**
+   * Resolves when the list is loaded and followed. With a fallback also when that is served instead; the feed's
+   * list is then taken whenever it comes, and faults on the way are told to `onFault`.
+   *
+   * @throws what the first snapshot failed with; ProfileLimitReached; FollowerStopped. With a fallback only what
+   * loading that fails with.
+   */
+  async start(fallback?: FollowerFallback): Promise<void> {
     if (this.#phase !== 'idle') throw new Error('A follower is started once');
     this.#phase = 'loading';
-    this.#unsubscribe = this.#options.feed.subscribe((changes, epoch) => this.#hear(changes, epoch));
+    this.#unsubscribe = this.#options.feed.subscribe((changes, epoch) => this.#hear(changes, epoch), {
+      lost: (reason) => this.#lose(reason),
+      digest: (at) => this.#compare(at),
+    });
+    if (fallback !== undefined) {
+      await this.#startWith(fallback);
+      return;
+    }
     try {
       for (let attempt = 0; (await this.#loadOnce()) !== null; attempt++) await this.#pause(attempt);
     } catch (error) {
       this.stop();
       throw error;
     }
+  }
+
+  async #startWith({ list, waitMs }: FollowerFallback): Promise<void> {
+    const { setTimer = unrefTimer } = this.#options;
+    let cancel: () => void = () => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = setTimer(resolve, waitMs);
+    });
+    await Promise.race([this.#load(), late]);
+    cancel();
+    if (this.#phase !== 'loading' || list === null) return;
+    this.#install(list);
+    this.#phase = 'restored';
   }
 
   /** Hears nothing any more. The table stays as it is. */
@@ -121,10 +193,7 @@ export class AllowlistFollower {
     if (this.#phase === 'stopped' || changes.length === 0) return;
     if (this.#phase === 'following') {
       const reason = this.#follow(changes, epoch);
-      if (reason) {
-        this.#behindSinceMs = this.#options.now();
-        void this.#reload(reason);
-      }
+      if (reason) this.#lose(reason);
       return;
     }
     this.#behindSinceMs ??= this.#options.now();
@@ -143,27 +212,65 @@ export class AllowlistFollower {
       if (change.seq !== this.#seq + 1) return 'gap';
       this.#apply(change);
       this.#seq = change.seq;
+      if (this.#checkpoint?.seq === change.seq && this.#differs(this.#checkpoint)) return 'digest';
     }
     return null;
+  }
+
+  /** The list cannot be followed from where it stands. */
+  #lose(reason: ReloadReason): void {
+    if (this.#phase !== 'following') {
+      this.#lost = reason;
+      return;
+    }
+    this.#behindSinceMs = this.#options.now();
+    void this.#reload(reason);
+  }
+
+  #compare(at: DigestAt): void {
+    if (this.#phase !== 'following' || at.epoch !== this.#epoch || at.seq < this.#seq) return;
+    if (at.seq > this.#seq) this.#checkpoint = at;
+    else if (this.#differs(at)) this.#lose('digest');
+  }
+
+  #differs({ digest }: DigestAt): boolean {
+    this.#checkpoint = null;
+    const own = this.#digest.value;
+    const nowMs = this.#options.now();
+    if (own === null || nowMs < this.#digestRestsUntilMs) return false;
+    if (own === digest) {
+      this.#mismatchesInTurn = 0;
+      return false;
+    }
+    this.#digestMismatches += 1;
+    const restMs = DIGEST_REST_MS * 2 ** Math.min(this.#mismatchesInTurn++, 10);
+    this.#digestRestsUntilMs = nowMs + Math.min(LONGEST_DIGEST_REST_MS, restMs);
+    return true;
   }
 
   /** A change that cannot be applied must not stop those behind it. */
   #apply(change: Change): void {
     const { table, profiles } = this.#options;
+    const { prefix } = change;
     try {
-      const previous =
-        change.kind === 'set' ? this.#set(change.prefix, change.profile) : table.remove(change.prefix);
-      if (previous !== 0) profiles.release(previous);
+      const [previous, next] =
+        change.kind === 'set'
+          ? this.#set(prefix, change.profile)
+          : ([table.remove(prefix), NOT_REGISTERED] as const);
+      this.#digest.change(prefix, previous, next);
+      if (previous !== NOT_REGISTERED) profiles.release(previous);
     } catch (error) {
+      this.#digest.spoil();
       this.#fault(error);
     }
   }
 
-  #set(prefix: Change['prefix'], profile: Profile): ProfileId {
+  /** @returns the profile that the prefix had, and the one that it has. */
+  #set(prefix: Change['prefix'], profile: Profile): readonly [ProfileId, ProfileId] {
     const { table, profiles } = this.#options;
     const id = profiles.intern(profile);
     try {
-      return table.set(prefix, id);
+      return [table.set(prefix, id), id];
     } catch (error) {
       profiles.release(id);
       throw error;
@@ -174,13 +281,17 @@ export class AllowlistFollower {
     const { now, onReload, table } = this.#options;
     const startedMs = now();
     this.#phase = 'reloading';
+    await this.#load();
+    if (!this.#isRunning) return;
+    this.#reloads += 1;
+    onReload?.({ reason, entries: table.size, durationMs: now() - startedMs });
+  }
+
+  /** Tries until a list is loaded and followed, or the follower is stopped. */
+  async #load(): Promise<void> {
     for (let attempt = 0; this.#isRunning; attempt++) {
       try {
-        if ((await this.#loadOnce()) === null) {
-          this.#reloads += 1;
-          onReload?.({ reason, entries: table.size, durationMs: now() - startedMs });
-          return;
-        }
+        if ((await this.#loadOnce()) === null) return;
       } catch (error) {
         if (this.#isRunning) this.#fault(error);
       }
@@ -197,11 +308,11 @@ export class AllowlistFollower {
   async #loadOnce(): Promise<ReloadReason | null> {
     const heardBefore = this.#heardSeq;
     this.#clearPending();
+    this.#lost = null;
     const snapshot = await this.#options.feed.snapshot();
     if (!this.#isRunning) throw new FollowerStopped();
-    if (snapshot.epoch === this.#epoch && snapshot.seq < heardBefore) {
-      throw new SnapshotOutdated(snapshot.seq, heardBefore);
-    }
+    const seq = seqOf(snapshot);
+    if (snapshot.epoch === this.#epoch && seq < heardBefore) throw new SnapshotOutdated(seq, heardBefore);
     this.#install(snapshot);
     if (this.#pendingCount > this.#maxPending) return 'overflow';
     const pending = this.#pending;
@@ -210,28 +321,42 @@ export class AllowlistFollower {
       const reason = this.#follow(changes, epoch);
       if (reason) return reason;
     }
+    if (this.#lost !== null) return this.#lost;
     this.#phase = 'following';
     this.#behindSinceMs = null;
     return null;
   }
 
-  #install(snapshot: Snapshot): void {
+  #install(snapshot: FeedSnapshot): void {
     const { table, profiles, now } = this.#options;
+    const { changes = [] } = snapshot;
     const ids: ProfileId[] = [];
+    const edits: TableEdit[] = [];
     try {
       for (const profile of snapshot.profiles) ids.push(profiles.intern(profile));
-      const { added, removed, skipped } = table.load(snapshot.groups, ids);
+      for (const change of changes) {
+        const profile = change.kind === 'set' ? profiles.intern(change.profile) : NOT_REGISTERED;
+        edits.push({ prefix: change.prefix, profile });
+      }
+      const { added, removed, skipped, replaced } = table.load(snapshot.groups, ids, edits);
       for (let id = 1; id < added.length; id++) {
         profiles.retain(id as ProfileId, added[id]);
         profiles.release(id as ProfileId, removed[id]);
       }
       this.#skipped = skipped;
+      this.#digest.begin(snapshot);
+      edits.forEach(({ prefix, profile }, index) => {
+        if (replaced[index] >= 0) this.#digest.change(prefix, replaced[index] as ProfileId, profile);
+        else this.#digest.spoil();
+      });
     } finally {
       for (const id of ids) profiles.release(id);
+      for (const { profile } of edits) if (profile !== NOT_REGISTERED) profiles.release(profile);
     }
     this.#epoch = snapshot.epoch;
-    this.#seq = snapshot.seq;
-    this.#heardSeq = snapshot.seq;
+    this.#seq = seqOf(snapshot);
+    this.#heardSeq = this.#seq;
+    this.#checkpoint = null;
     this.#loadedAtMs = now();
   }
 
@@ -261,6 +386,11 @@ export class AllowlistFollower {
       };
     });
   }
+}
+
+/** Where the list stands once its changes are applied. */
+function seqOf({ seq, changes = [] }: FeedSnapshot): number {
+  return seq + changes.length;
 }
 
 /** A retry does not keep a process alive that has nothing else to do. */

@@ -1,13 +1,23 @@
-export { FollowerStopped, PrefixNotListable, ProfileLimitReached, SnapshotOutdated } from './errors.ts';
+export {
+  FollowerStopped,
+  ListFileCorrupt,
+  ListFileVersionUnknown,
+  PrefixNotListable,
+  ProfileLimitReached,
+  SnapshotOutdated,
+} from './errors.ts';
 export {
   AllowlistFollower,
   type AllowlistFollowerOptions,
+  type FollowerFallback,
   type FollowerState,
   type Reload,
   type ReloadReason,
 } from './follower.ts';
+export { type LastKnownList, ListFile } from './list-file.ts';
+export { ListKeeper, type ListKeeperOptions } from './list-keeper.ts';
 export { MAX_PROFILE_ID, NOT_REGISTERED, type ProfileId } from './profile-id.ts';
 export { Profiles, type ProfilesOptions } from './profiles.ts';
 export { AllowlistReader } from './reader.ts';
 export type { AllowlistShare, SlotsShare } from './share.ts';
-export { AllowlistTable, type AllowlistTableOptions, type LoadResult } from './table.ts';
+export { AllowlistTable, type AllowlistTableOptions, type LoadResult, type TableEdit } from './table.ts';

@@ -101,6 +101,17 @@ export class NarrowSlots implements Slots {
     return copied;
   }
 
+  pack(keys: Uint8Array, profiles: Uint16Array): void {
+    const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
+    let packed = 0;
+    for (let slot = 0; slot < this.capacity; slot++) {
+      const key = this.#words[keyIndex(slot)];
+      if (key === EMPTY || key === TOMBSTONE) continue;
+      view.setInt32(4 * packed, key);
+      profiles[packed++] = this.profileAt(slot);
+    }
+  }
+
   countProfiles(counts: Uint32Array): void {
     for (let slot = 0; slot < this.capacity; slot++) {
       if (this.holds(this.#words[keyIndex(slot)])) counts[this.profileAt(slot)] += 1;

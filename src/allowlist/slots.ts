@@ -27,6 +27,8 @@ export interface Slots {
   bury(slot: number): void;
   /** Copies all taken slots into an empty table with room for them; returns how many there were. */
   copyTo(target: Slots): number;
+  /** Writes the keys (in network order, as a snapshot's group has them) and the profile ids of all taken slots. */
+  pack(keys: Uint8Array, profiles: Uint16Array): void;
   /** Adds how many taken slots each profile has to `counts`, which is indexed by profile id. */
   countProfiles(counts: Uint32Array): void;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { isListableLength, type SnapshotGroup } from '../feed/index.ts';
+import { isListableLength, type SnapshotGroup, snapshotKeyBytes } from '../feed/index.ts';
 import { type Prefix, readWord } from '../net/index.ts';
 import { PrefixNotListable } from './errors.ts';
 import { fillTable } from './fill.ts';
@@ -20,6 +20,14 @@ export interface LoadResult {
   readonly removed: Uint32Array;
   /** Entries left out because no packet can come from them. */
   readonly skipped: number;
+  /** For each edit the profile that its prefix had before, 0 if it was not listed; -1: it cannot be listed. */
+  readonly replaced: readonly number[];
+}
+
+/** What becomes of a prefix: its profile, 0 if it goes. */
+export interface TableEdit {
+  readonly prefix: Prefix;
+  readonly profile: ProfileId;
 }
 
 /**
@@ -105,9 +113,14 @@ export class AllowlistTable {
    * Replaces the whole list. Readers have the old list until they attach the new share, and never half of one.
    *
    * @param ids for each profile index of the snapshot its id here
+   * @param edits done to the new list, in their order, before anyone sees it; those that cannot be are skipped
    * @throws PrefixNotListable if a group has a length that is not listed; the table is then as it was.
    */
-  load(groups: readonly SnapshotGroup[], ids: ArrayLike<ProfileId>): LoadResult {
+  load(
+    groups: readonly SnapshotGroup[],
+    ids: ArrayLike<ProfileId>,
+    edits: readonly TableEdit[] = [],
+  ): LoadResult {
     const tables = this.#emptyTables(0);
     let skipped = 0;
     for (const group of groups) {
@@ -116,10 +129,25 @@ export class AllowlistTable {
       skipped += fillTable(table, group, ids);
       tables.set(kindOf(group.family, group.length), table);
     }
+    const replaced = edits.map((edit) => editTables(tables, edit, this.#seed));
     const removed = countProfiles(this.#tables);
     this.#tables = tables;
     this.#publish();
-    return { added: countProfiles(tables), removed, skipped };
+    return { added: countProfiles(tables), removed, skipped, replaced };
+  }
+
+  /** The list as a snapshot's groups, except that their profiles are the ids here. */
+  pack(): SnapshotGroup[] {
+    const groups: SnapshotGroup[] = [];
+    for (const { share, slots, live } of this.#tables.values()) {
+      if (live === 0) continue;
+      const { family, length } = share;
+      const keys = new Uint8Array(live * snapshotKeyBytes(family, length));
+      const profiles = new Uint16Array(live);
+      slots.pack(keys, profiles);
+      groups.push({ family, length, count: live, keys, profiles });
+    }
+    return groups;
   }
 
   #tableFor(prefix: Prefix): SlotTable {
@@ -171,6 +199,26 @@ function kindOf(family: 4 | 6, length: number): number {
 function wordsOf({ family, bytes }: Prefix): [number, number, number, number] {
   if (family === 4) return [readWord(bytes, 0), 0, 0, 0];
   return [readWord(bytes, 0), readWord(bytes, 4), readWord(bytes, 8), readWord(bytes, 12)];
+}
+
+/** @returns what the prefix had before; -1 if it cannot be listed. */
+function editTables(tables: Map<number, SlotTable>, { prefix, profile }: TableEdit, seed: number): number {
+  const { family, length } = prefix;
+  if (!isListableLength(family, length)) return -1;
+  const [w0, w1, w2, w3] = wordsOf(prefix);
+  const kind = kindOf(family, length);
+  let table = tables.get(kind) ?? SlotTable.forEntries(family, length, 0, seed);
+  if (!table.slots.holds(w0)) return -1;
+  const slot = table.slots.slotOf(w0, w1, w2, w3);
+  const previous = slot < 0 ? NOT_REGISTERED : table.slots.profileAt(slot);
+  if (slot >= 0 && profile === NOT_REGISTERED) table.remove(slot);
+  else if (slot >= 0) table.slots.setProfile(slot, profile);
+  else if (profile !== NOT_REGISTERED) {
+    if (!table.hasRoom) table = table.rebuilt();
+    table.add(table.slots.claim(w0, w1, w2, w3), w0, w1, w2, w3, profile);
+  }
+  tables.set(kind, table);
+  return previous;
 }
 
 function countProfiles(tables: ReadonlyMap<number, SlotTable>): Uint32Array {

@@ -130,6 +130,22 @@ export class WideSlots implements Slots {
     return copied;
   }
 
+  pack(keys: Uint8Array, profiles: Uint16Array): void {
+    const words = this.#words;
+    const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
+    const width = 4 * this.#keyWords;
+    let packed = 0;
+    for (let slot = 0; slot < this.capacity; slot++) {
+      const at = this.#keyIndex(slot);
+      if (words[at] === EMPTY || words[at] === TOMBSTONE) continue;
+      view.setInt32(width * packed, ~words[at]);
+      for (let word = 1; word < this.#keyWords; word++) {
+        view.setInt32(width * packed + 4 * word, words[at + word]);
+      }
+      profiles[packed++] = this.profileAt(slot);
+    }
+  }
+
   countProfiles(counts: Uint32Array): void {
     for (let slot = 0; slot < this.capacity; slot++) {
       if (this.holds(~this.#words[this.#keyIndex(slot)])) counts[this.profileAt(slot)] += 1;

@@ -10,7 +10,14 @@ import {
   type Reload,
   SnapshotOutdated,
 } from '../../src/allowlist/index.ts';
-import type { Change, Feed, FeedListener, Profile, Snapshot } from '../../src/feed/index.ts';
+import {
+  type Change,
+  digestSnapshot,
+  type Feed,
+  type FeedListener,
+  type Profile,
+  type Snapshot,
+} from '../../src/feed/index.ts';
 import { parseAddress, parsePrefix } from '../../src/net/index.ts';
 
 const US: Profile = { region: 'us', services: {}, ipv4: true, ipv6: false };
@@ -157,6 +164,8 @@ describe('the follower', () => {
       faults: 0,
       skipped: 0,
       loadedAtMs: 5,
+      digest: digestSnapshot(snapshotOf(new Map([[2, GB]]), 4, 'e1')),
+      digestMismatches: 0,
     });
   });
 

@@ -1,0 +1,94 @@
+import type { LastKnownList, ListFile } from './list-file.ts';
+
+export interface ListKeeperOptions {
+  readonly file: Pick<ListFile, 'write'>;
+  /** Where the list that is served stands; null where it is none that should be kept. */
+  readonly position: () => { epoch: string; seq: number } | null;
+  readonly take: () => LastKnownList;
+  /** Milliseconds of a clock that does not jump. */
+  readonly now: () => number;
+  /** Told of a write that failed; the next look tries again. */
+  readonly onFault?: (fault: unknown) => void;
+  readonly setTimer?: (callback: () => void, delayMs: number) => () => void;
+  /** How long after a change the file may be without it, at least. */
+  readonly intervalMs?: number;
+}
+
+/** An address that was given up has left the file after this and the time of a write. */
+const INTERVAL_MS = 5_000;
+/** A list without changes is written again after this: its age tells when it was last known to be the store's. */
+const REFRESH_MS = 600_000;
+/** Writing takes no more than this part of the time. */
+const MOST_DUTY = 0.05;
+
+/** Writes the list that is served to disk some seconds after it changed, and at a clean stop. */
+export class ListKeeper {
+  readonly #options: ListKeeperOptions;
+  #written: { epoch: string; seq: number; atMs: number } | null = null;
+  #writing: Promise<void> | null = null;
+  #cancelTimer: () => void = () => {};
+  #stopped = false;
+  #writes = 0;
+
+  constructor(options: ListKeeperOptions) {
+    this.#options = options;
+  }
+
+  get writes(): number {
+    return this.#writes;
+  }
+
+  start(): void {
+    this.#arm(this.#interval);
+  }
+
+  /** Writes what has not been written yet, and ends. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#cancelTimer();
+    await this.#writing;
+    await this.#write();
+  }
+
+  get #interval(): number {
+    return this.#options.intervalMs ?? INTERVAL_MS;
+  }
+
+  #arm(delayMs: number): void {
+    const setTimer = this.#options.setTimer ?? unrefTimer;
+    this.#cancelTimer = setTimer(() => void this.#tick(), delayMs);
+  }
+
+  async #tick(): Promise<void> {
+    const startedMs = this.#options.now();
+    this.#writing = this.#write();
+    await this.#writing;
+    this.#writing = null;
+    const tookMs = this.#options.now() - startedMs;
+    if (!this.#stopped) this.#arm(Math.max(this.#interval, tookMs / MOST_DUTY));
+  }
+
+  async #write(): Promise<void> {
+    const { file, position, take, now, onFault } = this.#options;
+    const at = position();
+    if (at === null || !this.#isDue(at)) return;
+    try {
+      if (await file.write(take())) this.#writes += 1;
+      this.#written = { ...at, atMs: now() };
+    } catch (fault) {
+      onFault?.(fault);
+    }
+  }
+
+  #isDue({ epoch, seq }: { epoch: string; seq: number }): boolean {
+    const written = this.#written;
+    if (written === null || written.epoch !== epoch || written.seq !== seq) return true;
+    return this.#options.now() - written.atMs >= REFRESH_MS;
+  }
+}
+
+function unrefTimer(callback: () => void, delayMs: number): () => void {
+  const timer = setTimeout(callback, delayMs).unref();
+  return () => clearTimeout(timer);
+}
