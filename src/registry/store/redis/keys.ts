@@ -26,18 +26,26 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  *   profile-numbers  hash profile -> number
  *   profile-uses  hash    number -> how many entries have it; one that none has is not in any of the three
  *   account:<id>  hash    region, services (JSON of both, the services as sorted pairs), perAccount, suspended (0, 1),
- *                         createdAt, secret (SHA-256), ipv4, ipv6 (how many registrations); for each registration
- *                         `p<prefix>`: packed id, number, renewal, createdAt, expiresAt, source, label or false;
- *                         and `i<id>`: prefix
- *   marks:<id>    zset    the account's idempotency keys (32 bytes), by when they are forgotten
+ *                         createdAt, secret (SHA-256), ipv4, ipv6, tokens, hostnames (how many there are of each);
+ *                         `r:<prefix>` a registration: packed id, number, renewal, createdAt, expiresAt, source, label
+ *                         or false; `i:<id of a registration>`: prefix;
+ *                         `t:<id>` an update token: packed number, hash, label, createdAt;
+ *                         `h:<id>` a host name: packed number, name, state, createdAt, checkedAt or false, next look-up
  *   accounts      zset    ids of accounts, all with score 0: pages by bytes
  *   secrets       hash    SHA-256 of a secret -> id of its account
+ *   tokens        hash    SHA-256 of an update token -> id of its account
  *   leases        zset    prefix, then id of the account; by when the lease is over
+ *   passes        hash    kind (session, link, ticket), `:`, SHA-256 -> packed account, createdAt, expiresAt
+ *   passes:<kind>:<id>  zset  the account's of that kind, as in `passes`, by when they are over
+ *   pass-leases   zset    all of them, likewise
+ *   due           zset    packed account, id of a host name; by when it is looked up next
  *   marks         hash    idempotency key -> packed account, fingerprint, expiresAt, outcome, and for a registration
  *                         its id, createdAt, expiresAt
- *   mark-leases   zset    idempotency keys by when they are forgotten
- *   counters      hash    `number` (registrations made), `renewal` (renewals made), `profile` (profiles numbered),
- *                         `erasures` (steps that erased something), `erased` (of these, gone from log and snapshot)
+ *   marks:<id>    zset    the account's idempotency keys, by when they are forgotten
+ *   mark-leases   zset    all of them, likewise
+ *   counters      hash    `number` (registrations, tokens and names made), `renewal` (renewals made), `profile`
+ *                         (profiles numbered), `erasures` (steps that erased something), `erased` (how many of these
+ *                         are gone from log, snapshot and append-only file)
  *   chores        string  who does the chores (a random token), with PX: gone if it is not renewed
  *
  * Which clock: leases, marks and all that a step decides take the caller's time, which is an argument, as SQLite's
@@ -108,8 +116,19 @@ export interface Meta {
 
 /** What HMGET meta META_FIELDS gave; null where there is no meta: an empty Redis. */
 export function parseMeta(values: readonly (string | Buffer | null)[]): Meta | null {
-  const [format, leastFormat, epoch, seq, trimmed, digestA, digestB, heartbeat, snapshotSeq, lostSeq, predecessors] =
-    values.map((value) => (value === null ? null : value.toString()));
+  const [
+    format,
+    leastFormat,
+    epoch,
+    seq,
+    trimmed,
+    digestA,
+    digestB,
+    heartbeat,
+    snapshotSeq,
+    lostSeq,
+    predecessors,
+  ] = values.map((value) => (value === null ? null : value.toString()));
   if (format === null || epoch === null || seq === null) return null;
   return {
     format: Number(format),
@@ -121,8 +140,28 @@ export function parseMeta(values: readonly (string | Buffer | null)[]): Meta | n
     heartbeatMs: Number(heartbeat ?? 0),
     snapshotSeq: Number(snapshotSeq ?? -1),
     lostSeq: lostSeq === null ? null : Number(lostSeq),
+    adopted,
     predecessors: predecessors ? predecessors.split(',') : [],
   };
+}
+
+/** A new epoch: nine letters and digits that say when it began, so that epochs have an order, and a random id. */
+export function makeEpoch(nowMs: number, id: string): string {
+  return `${nowMs.toString(36).padStart(9, '0')}-${id}`;
+}
+
+/** When an epoch of Redis began; 0 for one of another store. */
+export function epochTime(epoch: string): number {
+  const time = /^([0-9a-z]{9})-[0-9A-Za-z]+$/.exec(epoch)?.[1];
+  return time === undefined ? 0 : Number.parseInt(time, 36);
+}
+
+/**
+ * Whether who knows the epoch `known` goes over to the one that Redis has: the operator has said that its data is the
+ * truth, and after `known` began. Another epoch, and an adopted one that came back from a backup, is lost data.
+ */
+export function mayFollow(meta: Meta, known: string): boolean {
+  return meta.adopted === meta.epoch && epochTime(meta.epoch) > epochTime(known);
 }
 
 /** Fields of an entry of the log. */
