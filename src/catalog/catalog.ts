@@ -85,15 +85,20 @@ function packAddresses(relays: readonly Relay[], size: 4 | 16): SharedArrayBuffe
   return share;
 }
 
+/** How many of them a warning names. */
+const NAMED_IDLE_SERVICES = 5;
+
 /**
- * Services that can be given from nowhere. One warning names them all: a shipped catalogue covers the world, and
+ * Services that can be given from nowhere. One warning tells of them all: a shipped catalogue covers the world, and
  * most configurations a few countries of it.
  */
 function idleServices(services: readonly Service[], model: RegionModel, file: string): Fault[] {
   const serving = new Set(model.regions.filter((region) => region.serves).map((region) => region.region));
   const idle = services.filter(({ regions }) => !regions.some((region) => serving.has(region)));
   if (idle.length === 0) return [];
-  const ids = idle.map(({ service }) => service).join(', ');
+  const named = idle.slice(0, NAMED_IDLE_SERVICES).map(({ service }) => service);
+  const more = idle.length > named.length ? ` and ${idle.length - named.length} more` : '';
+  const ids = named.join(', ') + more;
   return [
     {
       severity: 'warning',

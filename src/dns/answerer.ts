@@ -21,15 +21,25 @@ export class Answerer {
   private readonly state: QueryState;
   private readonly resolver: Pick<Resolver, 'resolve'>;
   private readonly now: () => number;
+  private readonly onFault: (fault: unknown) => void;
   private readonly scratch: Uint8Array;
   private waiting = 0;
   private onIdle: (() => void) | null = null;
 
-  /** @param now the monotonic clock, in ms */
-  constructor(state: QueryState, resolver: Pick<Resolver, 'resolve'>, now: () => number) {
+  /**
+   * @param now the monotonic clock, in ms
+   * @param onFault told of a fault of this program that kept one query from being answered; the others go on
+   */
+  constructor(
+    state: QueryState,
+    resolver: Pick<Resolver, 'resolve'>,
+    now: () => number,
+    onFault: (fault: unknown) => void,
+  ) {
     this.state = state;
     this.resolver = resolver;
     this.now = now;
+    this.onFault = onFault;
     this.scratch = new Uint8Array(0x10000);
   }
 
@@ -102,12 +112,18 @@ export class Answerer {
       dnssecOk: edns.dnssecOk,
       checkingDisabled: checkingDisabled(query),
     };
-    this.resolver.resolve(request).then((resolved) => {
-      this.finish(query, resolved, receivedAt, traits, send);
-      if (--this.waiting > 0) return;
-      this.onIdle?.();
-      this.onIdle = null;
-    });
+    this.resolver
+      .resolve(request)
+      .then((resolved) => this.finish(query, resolved, receivedAt, traits, send))
+      .catch((fault: unknown) => {
+        this.onFault(fault);
+        send(null);
+      })
+      .finally(() => {
+        if (--this.waiting > 0) return;
+        this.onIdle?.();
+        this.onIdle = null;
+      });
   }
 
   private finish(

@@ -93,12 +93,15 @@ export const Counter = {
   DEFER_OVERFLOW: family('counter', 'defer_overflow_total', 'Queries that the resolver had no room for'),
   COALESCED: family('counter', 'coalesced_total', 'Questions that joined one already on its way upstream'),
   UPSTREAM_QUERIES: family('counter', 'upstream_queries_total', 'Queries sent upstream'),
-  UPSTREAM_FAILURES: family(
+  UPSTREAM_FAILURES: family('counter', 'upstream_failures_total', 'Upstream queries without a usable reply'),
+  UPSTREAM_RETRIES: family('counter', 'upstream_retries_total', 'Tries after the first of a question'),
+  UPSTREAM_TRUNCATED: family('counter', 'upstream_truncated_total', 'Replies asked again over TCP'),
+  REMEMBERED_FAILURES: family(
     'counter',
-    'upstream_failures_total',
-    'Upstream queries without a usable reply (timeouts too)',
+    'remembered_failures_total',
+    'Questions answered by a failure that is remembered',
   ),
-  UPSTREAM_TIMEOUTS: family('counter', 'upstream_timeouts_total', 'Upstream queries without a reply in time'),
+  OVERLOADED: family('counter', 'overloaded_total', 'Questions turned away as too many were under way'),
   UPSTREAM_MISMATCHES: family(
     'counter',
     'upstream_mismatches_total',

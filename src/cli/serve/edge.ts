@@ -17,6 +17,7 @@ import { parseSocketAddress, type SocketAddress } from '../../net/index.ts';
 import { AnswerCache, CacheReader } from '../../resolver/cache/index.ts';
 import type { Resolver } from '../../resolver/index.ts';
 import { libc, monotonicClock } from '../../sys/index.ts';
+import { crashReport } from '../crash.ts';
 import type { Log } from './log.ts';
 import { openResolver } from './resolver.ts';
 
@@ -90,7 +91,10 @@ export class Edge {
       },
       policyOf(config, seed),
     );
-    this.answerer = new Answerer(this.state, this.resolver, now);
+    this.answerer = new Answerer(this.state, this.resolver, now, (fault) => {
+      const { name, code, frames } = crashReport(fault);
+      log.error({ name, code, frames }, 'a query was not answered');
+    });
     this.table.onReplaced((share) => {
       this.state.allowlist.attach(share);
       void this.udp?.publish({ allowlist: share });

@@ -71,5 +71,9 @@ export function copyResolverCounters(resolver: Resolver, block: CounterBlock): v
   values[Counter.COALESCED] = counters.coalesced;
   values[Counter.UPSTREAM_QUERIES] = counters.upstreamQueries;
   values[Counter.UPSTREAM_MISMATCHES] = counters.ignored;
+  values[Counter.UPSTREAM_RETRIES] = counters.retries;
+  values[Counter.UPSTREAM_TRUNCATED] = counters.truncated;
+  values[Counter.REMEMBERED_FAILURES] = counters.rememberedFailures;
+  values[Counter.OVERLOADED] = counters.overloaded;
   values[Counter.UPSTREAM_FAILURES] = resolver.upstreams().reduce((sum, { failures }) => sum + failures, 0);
 }
