@@ -112,6 +112,7 @@ export interface Meta {
   lostSeq: number | null;
   /** Epochs that the operator replaced by this one. */
   predecessors: readonly string[];
+  adopted: string | null;
 }
 
 /** What HMGET meta META_FIELDS gave; null where there is no meta: an empty Redis. */
@@ -128,6 +129,7 @@ export function parseMeta(values: readonly (string | Buffer | null)[]): Meta | n
     snapshotSeq,
     lostSeq,
     predecessors,
+    adopted,
   ] = values.map((value) => (value === null ? null : value.toString()));
   if (format === null || epoch === null || seq === null) return null;
   return {
@@ -140,8 +142,8 @@ export function parseMeta(values: readonly (string | Buffer | null)[]): Meta | n
     heartbeatMs: Number(heartbeat ?? 0),
     snapshotSeq: Number(snapshotSeq ?? -1),
     lostSeq: lostSeq === null ? null : Number(lostSeq),
-    adopted,
     predecessors: predecessors ? predecessors.split(',') : [],
+    adopted: adopted ?? null,
   };
 }
 
@@ -158,9 +160,11 @@ export function epochTime(epoch: string): number {
 
 /**
  * Whether who knows the epoch `known` goes over to the one that Redis has: the operator has said that its data is the
- * truth, and after `known` began. Another epoch, and an adopted one that came back from a backup, is lost data.
+ * truth, and after `known` began (the adopting command may not have known the epoch that it replaced). Another
+ * epoch, and an adopted one that came back from a backup, is lost data.
  */
 export function mayFollow(meta: Meta, known: string): boolean {
+  if (meta.predecessors.includes(known)) return true;
   return meta.adopted === meta.epoch && epochTime(meta.epoch) > epochTime(known);
 }
 
