@@ -92,6 +92,8 @@ export const MetaField = {
    * of one of them takes this epoch as the operator's word. Another epoch without it is lost data, or a stranger's.
    */
   PREDECESSORS: 'predecessors',
+  /** The epoch, if it began by `registry adopt`. */
+  ADOPTED: 'adopted',
 } as const;
 
 /** The names of all fields of meta, in the order of `parseMeta`. */
