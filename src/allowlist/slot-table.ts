@@ -5,8 +5,10 @@ import { WideSlots } from './wide-slots.ts';
 
 /** Below it probing stays short: 2.5 slots on a hit, 8.5 on a miss. */
 const MOST_LOAD = 0.75;
-/** The load of a new table: an IPv4 entry then takes 11.5 bytes, and 8 when the next table is due. */
-const FIRST_LOAD = 0.52;
+/** The load after growth: an IPv4 entry then takes 11.5 bytes, and 8 when the next growth is due. */
+const LOAD_AFTER_GROWTH = 0.52;
+/** The load after a snapshot: 10 bytes. */
+const LOAD_AFTER_LOADING = 0.6;
 const LEAST_CAPACITY = 1024;
 
 /** The entries of one family and prefix length, for the one thread that writes them. */
@@ -29,7 +31,7 @@ export class SlotTable {
 
   /** An empty table with room for `entries` before it must be rebuilt. */
   static forEntries(family: 4 | 6, length: number, entries: number, seed: number): SlotTable {
-    return new SlotTable(family, length, capacityFor(entries), seed);
+    return new SlotTable(family, length, capacityFor(entries, LOAD_AFTER_LOADING), seed);
   }
 
   /** Whether one more key can be added here. */
@@ -40,7 +42,7 @@ export class SlotTable {
   /** The same entries, without tombstones and with room for more, in memory of its own. */
   rebuilt(): SlotTable {
     const { family, length } = this.share;
-    const next = new SlotTable(family, length, capacityFor(this.live + 1), this.#seed);
+    const next = new SlotTable(family, length, capacityFor(this.live + 1, LOAD_AFTER_GROWTH), this.#seed);
     next.live = this.slots.copyTo(next.slots);
     next.#used = next.live;
     return next;
@@ -59,8 +61,8 @@ export class SlotTable {
   }
 }
 
-function capacityFor(entries: number): number {
-  return Math.max(LEAST_CAPACITY, 2 * Math.ceil(entries / FIRST_LOAD / 2));
+function capacityFor(entries: number, load: number): number {
+  return Math.max(LEAST_CAPACITY, 2 * Math.ceil(entries / load / 2));
 }
 
 /**
