@@ -1,0 +1,29 @@
+/** The store did not answer in time. */
+export class FeedTimeout extends Error {
+  readonly code = 'feed_timeout';
+
+  constructor() {
+    super('The store of the feed did not answer in time');
+    this.name = 'FeedTimeout';
+  }
+}
+
+/** The log lacks changes between what is known and what is there. */
+export class LogGap extends Error {
+  readonly code = 'log_gap';
+
+  constructor() {
+    super('The log lacks changes that follow those that are known');
+    this.name = 'LogGap';
+  }
+}
+
+/** The feed was closed while its snapshot was waited for. */
+export class FeedClosed extends Error {
+  readonly code = 'feed_closed';
+
+  constructor() {
+    super('The feed was closed');
+    this.name = 'FeedClosed';
+  }
+}

@@ -1,0 +1,173 @@
+import type { Redis } from 'ioredis';
+import type { Change } from '../../feed/index.ts';
+import { connectRedis } from '../store/redis/connect.ts';
+import {
+  decodeLogEntry,
+  Key,
+  LogField,
+  logId,
+  META_FIELDS,
+  type Meta,
+  parseMeta,
+  seqOfLogId,
+} from '../store/redis/keys.ts';
+import { FeedClosed, FeedTimeout } from './errors.ts';
+
+/** What the store says when nothing happens, and how often it is asked then. */
+const BLOCK_MS = 500;
+/** A healthy store answers in milliseconds; one that is far away in a few hundred. */
+const ANSWER_MS = 1_500;
+/** A packed list of ten million addresses over 100 Mbit/s. */
+const SNAPSHOT_MS = 20_000;
+/** So that an edge is back within a second of its store. */
+const RETRY_MS = 400;
+const BATCH = 1_000;
+const PAGE = 10_000;
+
+/** A change and the bytes of its entry, by which its history is known again. */
+export interface LogEntry {
+  readonly change: Change;
+  readonly mark: string;
+}
+
+/** What was read in one go: the log first, then the store's word on itself, which so is at least as late. */
+export interface LogRead {
+  readonly entries: readonly LogEntry[];
+  readonly meta: Meta | null;
+}
+
+type StreamEntry = [Buffer, Buffer[]];
+
+/** The edge's only connection, and the few commands that it uses: HMGET, XREAD, XRANGE, STRLEN, GET. */
+export class Link {
+  readonly #redis: Redis;
+  readonly #end = Promise.withResolvers<never>();
+  #connections = 0;
+
+  constructor(url: string) {
+    this.#redis = connectRedis(url, {
+      name: 'edge',
+      commandTimeoutMs: 0,
+      readyCheck: false,
+      retryToMs: RETRY_MS,
+    });
+    this.#end.promise.catch(() => {});
+    this.#redis.on('ready', () => {
+      this.#connections += 1;
+    });
+  }
+
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** Resolves once there is a connection. @throws FeedTimeout */
+  async ready(): Promise<void> {
+    if (this.#redis.status === 'ready') return;
+    let done: () => void = () => {};
+    const ready = new Promise<void>((resolve) => {
+      done = resolve;
+      this.#redis.once('ready', done);
+    });
+    try {
+      await this.#within(ready, ANSWER_MS);
+    } finally {
+      this.#redis.off('ready', done);
+    }
+  }
+
+  async meta(): Promise<Meta | null> {
+    return parseMeta(await this.#within(this.#redis.hmgetBuffer(Key.META, ...META_FIELDS), ANSWER_MS));
+  }
+
+  /**
+   * The changes after `seq`, a batch at a time; waits for one, half a second at most. Both commands are sent at once:
+   * while the first one blocks, the second waits in the server, and its answer comes with the first one's.
+   */
+  async follow(seq: number): Promise<LogRead> {
+    const [streams, meta] = await this.#both(
+      ['XREAD', 'COUNT', BATCH, 'BLOCK', BLOCK_MS, 'STREAMS', Key.LOG, logId(seq)],
+      BLOCK_MS + ANSWER_MS,
+    );
+    const read = streams as [Buffer, StreamEntry[]][] | null;
+    return { entries: (read?.[0]?.[1] ?? []).map(entryOf), meta };
+  }
+
+  /** The changes from `seq` on that the log has, a page at a time. */
+  async range(seq: number): Promise<LogRead> {
+    const [entries, meta] = await this.#both(
+      ['XRANGE', Key.LOG, logId(seq), '+', 'COUNT', PAGE],
+      ANSWER_MS * 4,
+    );
+    return { entries: (entries as StreamEntry[]).map(entryOf), meta };
+  }
+
+  /** By what the entry of change `seq` is known again; null where the log has it not. */
+  async mark(seq: number): Promise<string | null> {
+    const id = logId(seq);
+    const [entries] = await this.#both(['XRANGE', Key.LOG, id, id], ANSWER_MS);
+    const [entry] = entries as StreamEntry[];
+    return entry === undefined ? null : markOf(entry);
+  }
+
+  snapshotBytes(): Promise<number> {
+    return this.#within(this.#redis.strlen(Key.SNAPSHOT), ANSWER_MS);
+  }
+
+  snapshot(): Promise<Buffer | null> {
+    return this.#within(this.#redis.getBuffer(Key.SNAPSHOT), SNAPSHOT_MS);
+  }
+
+  /** What is waited for fails at once. */
+  close(): void {
+    this.#end.reject(new FeedClosed());
+    this.#redis.disconnect();
+  }
+
+  async #both(command: [string, ...(string | number)[]], timeoutMs: number): Promise<[unknown, Meta | null]> {
+    const [name, ...args] = command;
+    const pipeline = this.#redis.pipeline();
+    pipeline.callBuffer(name, ...args);
+    pipeline.hmgetBuffer(Key.META, ...META_FIELDS);
+    const replies = await this.#within(pipeline.exec(), timeoutMs);
+    for (const [error] of replies!) if (error) throw error;
+    return [replies![0][1], parseMeta(replies![1][1] as (Buffer | null)[])];
+  }
+
+  /** What comes too late is not waited for: the connection is made anew, so that it cannot answer another question. */
+  async #within<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new FeedTimeout());
+        this.#redis.disconnect(true);
+      }, timeoutMs);
+    });
+    answer.catch(() => {});
+    try {
+      return await Promise.race([answer, late, this.#end.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function entryOf(entry: StreamEntry): LogEntry {
+  const seq = seqOfLogId(entry[0].toString('latin1'));
+  const change = fieldOf(entry, LogField.CHANGE);
+  if (Number.isNaN(seq) || change === null) throw new RangeError('an entry of the log is none of ours');
+  return { change: decodeLogEntry(seq, change), mark: markOf(entry) };
+}
+
+/** Two histories that part at a change differ in its time or in what it did. */
+function markOf(entry: StreamEntry): string {
+  const time = fieldOf(entry, LogField.TIME)?.toString('latin1') ?? '';
+  return `${time} ${fieldOf(entry, LogField.CHANGE)?.toString('latin1') ?? ''}`;
+}
+
+function fieldOf([, fields]: StreamEntry, name: string): Buffer | null {
+  for (let index = 0; index < fields.length; index += 2) {
+    if (fields[index].toString('latin1') === name) return fields[index + 1];
+  }
+  return null;
+}
