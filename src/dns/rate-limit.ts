@@ -1,5 +1,7 @@
 const BUCKETS = 65536;
 const IPV6_SECOND_WORD_MASK = 0xffffff00;
+/** Threads take the time once a batch, so that one may be behind another by as much. */
+const BEHIND_MS = 1000;
 
 export interface RateLimitOptions {
   /** Replies a second to one prefix, on average. */
@@ -42,11 +44,13 @@ export class RateLimiter {
     const hash =
       family === 4
         ? this.hash(source[0] >>> 8, 0x34)
-        : this.hash(source[0] ^ Math.imul(source[1] & IPV6_SECOND_WORD_MASK, 0x9e3779b1), 0x36);
+        : this.hash(this.hash(source[0], 0x36) ^ (source[1] & IPV6_SECOND_WORD_MASK), 0x36);
     const bucket = hash & (BUCKETS - 1);
     const emptyAt = this.emptyAtMs[bucket];
     const wait = emptyAt - clock[0];
-    if (wait <= 0) {
+    // No bucket is ever further ahead than this, unless the clock has gone back: then it is of no account.
+    const full = this.toleranceMs + this.intervalMs + BEHIND_MS;
+    if (wait <= 0 || wait > full) {
       this.emptyAtMs[bucket] = clock[0] + this.intervalMs;
       return true;
     }

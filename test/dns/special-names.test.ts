@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { SpecialNames, SpecialUse } from '../../src/dns/special-names.ts';
+import { question } from '../catalog/support.ts';
+
+const SEED = 3;
+const names = new SpecialNames(SEED);
+const useOf = (name: string): number => names.match(question(name, SEED));
+
+describe('special-use names', () => {
+  it.each([
+    'use-application-dns.net',
+    'mask.icloud.com',
+    'mask-h2.icloud.com',
+    'x.test',
+    'test',
+    'a.b.invalid',
+    'xyz.onion',
+    'alt',
+    '_dns.resolver.arpa',
+    'resolver.arpa',
+    '1.0.0.10.in-addr.arpa',
+    '4.3.16.172.in-addr.arpa',
+    '4.3.31.172.in-addr.arpa',
+    '1.1.168.192.in-addr.arpa',
+    '1.1.64.100.in-addr.arpa',
+    '1.1.127.100.in-addr.arpa',
+    '1.1.254.169.in-addr.arpa',
+    '1.0.0.127.in-addr.arpa',
+    `${'0.'.repeat(32)}ip6.arpa`,
+    `1.${'0.'.repeat(31)}ip6.arpa`,
+    `a.${'0.'.repeat(20)}0.8.e.f.ip6.arpa`,
+    'x.d.f.ip6.arpa',
+  ])('do not exist: %s', (name) => expect(useOf(name)).toBe(SpecialUse.NameError));
+
+  it.each(['localhost', 'a.b.localhost', 'LOCALHOST'])('are loopback: %s', (name) => {
+    expect(useOf(name)).toBe(SpecialUse.Loopback);
+  });
+
+  it('do not exist but for DS: home.arpa', () => {
+    expect(useOf('home.arpa')).toBe(SpecialUse.NameErrorButDs);
+    expect(useOf('tv.home.arpa')).toBe(SpecialUse.NameErrorButDs);
+  });
+
+  it.each([
+    '.',
+    'com',
+    'icloud.com',
+    'xmask.icloud.com',
+    'testing',
+    'test.example',
+    'localhost.example',
+    'arpa',
+    'ipv4only.arpa',
+    'in-addr.arpa',
+    '1.1.15.172.in-addr.arpa',
+    '1.1.32.172.in-addr.arpa',
+    '1.1.63.100.in-addr.arpa',
+    '1.1.128.100.in-addr.arpa',
+    '1.1.1.11.in-addr.arpa',
+    '8.8.8.8.in-addr.arpa',
+    `2.${'0.'.repeat(31)}ip6.arpa`,
+    'ip6.arpa',
+  ])('are not: %s', (name) => expect(useOf(name)).toBe(0));
+
+  it('say at which label they start', () => {
+    useOf('a.b.onion');
+    expect(names.matchedLabel).toBe(2);
+    useOf('x.mask.icloud.com');
+    expect(names.matchedLabel).toBe(1);
+  });
+});

@@ -1,0 +1,253 @@
+import * as dnsPacket from 'dns-packet';
+import { AllowlistReader, AllowlistTable, Profiles } from '../../src/allowlist/index.ts';
+import { buildCatalog, type CatalogTables, CatalogView, Steering } from '../../src/catalog/index.ts';
+import {
+  decide,
+  type Outcome,
+  QueryState,
+  RateLimiter,
+  type RateLimitOptions,
+  TCP_TRAITS,
+  type TransportTraits,
+  UDP_TRAITS,
+} from '../../src/dns/index.ts';
+import type { Profile } from '../../src/feed/index.ts';
+import { CounterBlock } from '../../src/metrics/index.ts';
+import { parseAddress, prefixOf, readWord } from '../../src/net/index.ts';
+import { AnswerCache, buildEntry, CacheReader } from '../../src/resolver/cache/index.ts';
+import { parseQuestion, Question, RecordType } from '../../src/wire/index.ts';
+import { service } from '../catalog/support.ts';
+
+export const SEED = 0x5eed;
+/** A registered home in the US, IPv4 and IPv6. */
+export const HOME = '198.51.100.7';
+export const HOME6 = '2001:db8:1:2::7';
+export const STRANGER = '203.0.113.9';
+export const STRANGER6 = '2001:db8:ffff:1::9';
+
+export const OPT_DEFAULTS = { udpPayloadSize: 1232, ednsVersion: 0, flags: 0, options: [] };
+
+export interface QueryFields {
+  id?: number;
+  /** dns-packet's flags: RECURSION_DESIRED by default. */
+  flags?: number;
+  opt?: Partial<typeof OPT_DEFAULTS> | null;
+  class?: string;
+}
+
+/** A query for `name`, which keeps its case; the type by its name or its number. */
+export function query(
+  name: string,
+  type: keyof typeof RecordType | number = 'A',
+  fields: QueryFields = {},
+): Buffer {
+  const { id = 0x1234, flags = dnsPacket.RECURSION_DESIRED, opt = null } = fields;
+  const additionals = opt === null ? [] : [{ type: 'OPT', name: '.', ...OPT_DEFAULTS, ...opt }];
+  const message = dnsPacket.encode({
+    type: 'query',
+    id,
+    flags,
+    questions: [{ name, type: 'A', class: (fields.class ?? 'IN') as 'IN' }],
+    additionals: additionals as unknown as dnsPacket.Answer[],
+  });
+  const at = 12 + dnsPacket.encode({ questions: [{ name, type: 'A' }] }).length - 12 - 4;
+  message.writeUInt16BE(typeof type === 'number' ? type : RecordType[type], at);
+  return message;
+}
+
+/** A reply as a test looks at it. */
+export interface Seen {
+  outcome: Outcome;
+  /** Empty where none is sent. */
+  bytes: Buffer;
+  /** Throws where there is no reply. */
+  reply: dnsPacket.DecodedPacket & { flag_aa: boolean; flag_tc: boolean; flag_rd: boolean; flag_ra: boolean };
+  /** The rcode, with OPT's upper bits. */
+  rcode: number;
+  /** The data of the answer's records, in one line each: `A 192.0.2.10 60`. */
+  answers: string[];
+  authorities: string[];
+  /** The extended error, null without one. */
+  extendedError: number | null;
+  hasOpt: boolean;
+}
+
+export interface EdgeParts {
+  profile?: Partial<Profile>;
+  unregistered?: 'refuse' | 'drop';
+  rateLimit?: RateLimitOptions;
+  catalog?: CatalogTables;
+}
+
+export const REGIONS = {
+  us: {
+    relays: [
+      { address: '192.0.2.10', address6: '2001:db8::10' },
+      { address: '192.0.2.11', weight: 3 },
+    ],
+  },
+  gb: { relays: [{ address: '192.0.2.20' }] },
+};
+
+export function catalogue(): CatalogTables {
+  const services = [
+    service('netflix', { names: ['netflix.com'], exact: ['netflix.example.net'], regions: ['us', 'gb'] }),
+    service('bbc', { names: ['bbc.co.uk'], regions: ['gb'] }),
+  ];
+  const { catalog, faults } = buildCatalog({ services, regions: REGIONS, defaultRegion: 'us', seed: SEED });
+  if (catalog === null) throw new TypeError(JSON.stringify(faults));
+  return catalog;
+}
+
+/** All tables of an edge, with HOME and HOME6 on the list, and no sockets. */
+export class TestEdge {
+  readonly catalog: CatalogTables;
+  readonly steering: Steering;
+  readonly table = new AllowlistTable();
+  readonly profiles = new Profiles({ now: () => 0 });
+  readonly cache = new AnswerCache({ bytes: 1 << 20 });
+  readonly counters = new CounterBlock();
+  readonly rateLimit = RateLimiter.allocate();
+  readonly rateLimitOptions: RateLimitOptions;
+  readonly policy: { seed: number; answerTtlSeconds: number; unregistered: 'refuse' | 'drop' };
+  readonly state: QueryState;
+  nowMs = 1_000_000;
+
+  constructor(parts: EdgeParts = {}) {
+    this.catalog = parts.catalog ?? catalogue();
+    this.steering = new Steering(this.catalog);
+    this.profiles.onInterned((id, profile) => this.steering.setProfile(id, profile));
+    this.rateLimitOptions = parts.rateLimit ?? { perSecond: 1000, burst: 100_000 };
+    this.policy = { seed: SEED, answerTtlSeconds: 60, unregistered: parts.unregistered ?? 'refuse' };
+    this.register(HOME, parts.profile);
+    this.register(HOME6, parts.profile);
+    this.state = new QueryState(
+      {
+        allowlist: new AllowlistReader(this.table.share()),
+        catalog: new CatalogView(this.steering.share()),
+        cache: new CacheReader(this.cache.share()),
+        rateLimiter: new RateLimiter(this.rateLimit, this.rateLimitOptions, SEED),
+        counters: this.counters,
+      },
+      this.policy,
+    );
+    this.table.onReplaced((share) => this.state.allowlist.attach(share));
+  }
+
+  register(address: string, profile: Partial<Profile> = {}, length?: number): void {
+    const parsed = parseAddress(address)!;
+    const id = this.profiles.intern({ region: 'us', services: {}, ipv4: true, ipv6: true, ...profile });
+    this.table.set(prefixOf(parsed, length ?? (parsed.family === 4 ? 32 : 64)), id);
+  }
+
+  unregister(address: string): void {
+    const parsed = parseAddress(address)!;
+    this.table.remove(prefixOf(parsed, parsed.family === 4 ? 32 : 64));
+  }
+
+  /** Fills the cache with an upstream's answer to `name`. */
+  cacheAnswer(name: string, answers: dnsPacket.Answer[], fields: CacheFields = {}): void {
+    this.cache.store(this.entry(name, answers, fields));
+  }
+
+  /** The entry of an upstream's answer, as the resolver would give it. */
+  entry(name: string, answers: dnsPacket.Answer[], fields: CacheFields = {}): Uint8Array {
+    const { rcode = 0, authorities = [], type = 'A', authenticData = false } = fields;
+    const reply = dnsPacket.encode({
+      type: 'response',
+      flags: 0x80 | rcode | (authenticData ? dnsPacket.AUTHENTIC_DATA : 0),
+      questions: [{ name, type }],
+      answers,
+      authorities,
+    });
+    const question = new Question();
+    parseQuestion(reply, reply.length, SEED, question);
+    const asked = {
+      question,
+      dnssecOk: fields.dnssecOk ?? false,
+      checkingDisabled: fields.checkingDisabled ?? false,
+    };
+    return buildEntry(asked, reply, reply.length, this.nowMs)!.entry;
+  }
+
+  /** What `source` gets for a query. */
+  ask(message: Uint8Array, source = HOME, traits: TransportTraits = UDP_TRAITS): Seen {
+    const m = new Uint8Array(65_536).fill(0xee);
+    m.set(message);
+    const parsed = parseAddress(source)!;
+    this.state.family = parsed.family;
+    for (let i = 0; i < parsed.bytes.length / 4; i++) this.state.source[i] = readWord(parsed.bytes, i * 4);
+    this.state.setTime(this.nowMs);
+    const outcome = decide(this.state, m, message.length, traits);
+    return seen(outcome, Buffer.from(m.subarray(0, this.state.replyLength)));
+  }
+
+  askTcp(message: Uint8Array, source = HOME): Seen {
+    return this.ask(message, source, TCP_TRAITS);
+  }
+}
+
+export interface CacheFields {
+  rcode?: number;
+  authorities?: dnsPacket.Answer[];
+  type?: dnsPacket.RecordType;
+  authenticData?: boolean;
+  dnssecOk?: boolean;
+  checkingDisabled?: boolean;
+}
+
+/** Takes a reply apart. Everything but `outcome` and `bytes` is read when it is asked for. */
+export function seen(outcome: Outcome, bytes: Buffer): Seen {
+  const decoded = (): Seen['reply'] => dnsPacket.decode(bytes) as Seen['reply'];
+  const opt = (): OptRecord | undefined =>
+    decoded().additionals?.find((record) => record.type === 'OPT') as OptRecord | undefined;
+  return {
+    outcome,
+    bytes,
+    get reply() {
+      return decoded();
+    },
+    get rcode() {
+      return ((opt()?.extendedRcode ?? 0) << 4) | (bytes[3] & 15);
+    },
+    get answers() {
+      return lines(decoded().answers);
+    },
+    get authorities() {
+      return lines(decoded().authorities);
+    },
+    get extendedError() {
+      const option = opt()?.options.find(({ code }) => code === 15);
+      return option === undefined ? null : option.data.readUInt16BE(0);
+    },
+    get hasOpt() {
+      return opt() !== undefined;
+    },
+  };
+}
+
+interface OptRecord {
+  extendedRcode: number;
+  options: { code: number; data: Buffer }[];
+}
+
+function lines(records: dnsPacket.Answer[] | undefined): string[] {
+  return (records ?? []).map((record) => {
+    const { name, type, ttl, data } = record as { name: string; type: string; ttl: number; data: unknown };
+    return `${name} ${type} ${ttl} ${typeof data === 'string' ? data : JSON.stringify(data)}`;
+  });
+}
+
+export const a = (name: string, ttl: number, data: string): dnsPacket.Answer => ({
+  type: 'A',
+  name,
+  ttl,
+  data,
+});
+
+export const soa = (name: string, ttl: number): dnsPacket.Answer => ({
+  type: 'SOA',
+  name,
+  ttl,
+  data: { mname: 'ns', rname: 'root', serial: 1, refresh: 2, retry: 3, expire: 4, minimum: ttl },
+});
