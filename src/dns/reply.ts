@@ -65,7 +65,9 @@ export function replyFromResolved(
     return QueryVerdict.RESOLVED;
   }
   const found = s.cache.find(s.question, s.edns.dnssecOk, checkingDisabled(m), s.nowSeconds);
-  if (found !== CacheResult.Miss) {
+  // Fresh: another answer came while this one was given up.
+  if (found === CacheResult.Fresh && replyFromEntry(s, m, s.cache, traits)) return QueryVerdict.CACHED;
+  if (found === CacheResult.Stale) {
     s.extendedError =
       s.cache.rcode === Rcode.NXDOMAIN ? ExtendedError.STALE_NXDOMAIN : ExtendedError.STALE_ANSWER;
     if (replyFromEntry(s, m, s.cache, traits)) {

@@ -90,6 +90,7 @@ async function open(address: SocketAddress): Promise<Socket> {
   try {
     await once(socket, 'listening');
   } catch (error) {
+    socket.close();
     throw new ListenError('udp', address, (error as NodeJS.ErrnoException).code ?? 'unknown');
   }
   try {

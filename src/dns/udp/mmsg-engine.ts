@@ -73,6 +73,8 @@ interface UdpThread {
   readonly mail: MessagePort;
   readonly ring: RingReader;
   readonly exited: Promise<void>;
+  /** Updates of the tables that it has taken, in their order. */
+  updates: number;
 }
 
 /** Threads that block in recvmmsg(2), and the way back for what they defer. */
@@ -82,8 +84,9 @@ export class MmsgEngine implements UdpEngine {
   private readonly threads: UdpThread[] = [];
   private readonly options: MmsgEngineOptions;
   private stopping = false;
-  private attachments = 0;
-  private readonly waitingForAttachment: { count: number; resolve: () => void }[] = [];
+  private updates = 0;
+  /** Publishers that wait until every thread has taken their update, the first first. */
+  private readonly publishers: { update: number; resolve: () => void }[] = [];
 
   private constructor(options: MmsgEngineOptions) {
     this.options = options;
@@ -114,16 +117,17 @@ export class MmsgEngine implements UdpEngine {
   }
 
   async publish(update: TableUpdate): Promise<void> {
-    if (this.threads.length === 0) return;
-    const attached = new Promise<void>((resolve) => {
-      const count = this.attachments + this.threads.length;
-      this.waitingForAttachment.push({ count, resolve });
+    if (this.threads.length === 0 || this.stopping) return;
+    this.updates++;
+    const taken = new Promise<void>((resolve) => {
+      this.publishers.push({ update: this.updates, resolve });
     });
     for (const thread of this.threads) {
       thread.mail.postMessage(update);
       Atomics.add(thread.control, MAIL_WORD, 1);
     }
-    await attached;
+    this.settlePublishers();
+    await taken;
   }
 
   async stop(): Promise<void> {
@@ -135,7 +139,6 @@ export class MmsgEngine implements UdpEngine {
       thread.ring.stop();
       thread.mail.close();
     }
-    for (const waiting of this.waitingForAttachment.splice(0)) waiting.resolve();
   }
 
   async close(): Promise<void> {
@@ -179,25 +182,41 @@ export class MmsgEngine implements UdpEngine {
     const exited = new Promise<void>((resolve) => {
       ended = resolve;
     });
-    this.threads.push({ worker, control: new Int32Array(control), mail: port1, ring: reader, exited });
+    const thread = {
+      worker,
+      control: new Int32Array(control),
+      mail: port1,
+      ring: reader,
+      exited,
+      updates: 0,
+    };
+    this.threads.push(thread);
     await new Promise<void>((resolve, reject) => {
       worker.on('message', (message) => {
         if (message === 'ready') resolve();
-        else this.countAttachment();
+        else this.countUpdate(thread, 1);
       });
       worker.on('error', (error) => {
         reject(error);
         if (!this.stopping) options.onFailure(error);
       });
-      worker.on('exit', () => ended());
+      worker.on('exit', () => {
+        // It reads no table any more.
+        this.countUpdate(thread, Number.POSITIVE_INFINITY);
+        ended();
+      });
     });
   }
 
-  private countAttachment(): void {
-    this.attachments++;
-    while (this.waitingForAttachment.length > 0 && this.waitingForAttachment[0].count <= this.attachments) {
-      this.waitingForAttachment.shift()!.resolve();
-    }
+  private countUpdate(thread: UdpThread, taken: number): void {
+    thread.updates += taken;
+    this.settlePublishers();
+  }
+
+  private settlePublishers(): void {
+    const { publishers } = this;
+    const taken = Math.min(...this.threads.map((thread) => thread.updates));
+    while (publishers.length > 0 && publishers[0].update <= taken) publishers.shift()!.resolve();
   }
 
   private takeDeferred(bytes: Uint8Array, offset: number, length: number): void {
