@@ -172,6 +172,8 @@ describe('noticed within a second or so, also in silence', () => {
     await control.set(7);
     await same(one);
     kept = one.list();
+    await control.redis.hset(Key.META, MetaField.SEQ, Number.parseInt(last, 10));
+    await soon(() => one.feed.state.reason === 'older');
     await control.redis.del(Key.LOG);
     for (const at of [logId(control.seq), logId(control.seq + 1)]) {
       await control.redis.xadd(
@@ -183,8 +185,6 @@ describe('noticed within a second or so, also in silence', () => {
         1,
       );
     }
-    await control.redis.hset(Key.META, MetaField.SEQ, Number.parseInt(last, 10));
-    await soon(() => one.feed.state.reason === 'older');
     await control.redis.hset(Key.META, MetaField.SEQ, control.seq + 1);
     await holds('lost-data', 'other-history');
   });
