@@ -24,7 +24,7 @@ export class Answerer {
   private readonly onFault: (fault: unknown) => void;
   private readonly scratch: Uint8Array;
   private waiting = 0;
-  private onIdle: (() => void) | null = null;
+  private readonly onIdle: (() => void)[] = [];
 
   /**
    * @param now the monotonic clock, in ms
@@ -92,7 +92,7 @@ export class Answerer {
   async idle(): Promise<void> {
     if (this.waiting === 0) return;
     await new Promise<void>((resolve) => {
-      this.onIdle = resolve;
+      this.onIdle.push(resolve);
     });
   }
 
@@ -121,8 +121,7 @@ export class Answerer {
       })
       .finally(() => {
         if (--this.waiting > 0) return;
-        this.onIdle?.();
-        this.onIdle = null;
+        for (const resolve of this.onIdle.splice(0)) resolve();
       });
   }
 
