@@ -1,0 +1,111 @@
+import {
+  findServerName,
+  HANDSHAKE_HEADER_BYTES,
+  HelloState,
+  helloLength,
+  MAX_HELLO_BYTES,
+  type ServerName,
+} from './server-name.ts';
+
+/** ContentType, legacy_record_version, length (RFC 8446, 5.1). */
+const RECORD_HEADER_BYTES = 5;
+const HANDSHAKE = 22;
+const TLS_MAJOR_VERSION = 3;
+const MAX_FRAGMENT_BYTES = 16_384;
+
+/** Octets of a connection that are kept until its hello is whole: a hello of the greatest length in many records. */
+export const MAX_OPENING_BYTES = MAX_HELLO_BYTES + 4096;
+
+/**
+ * Finds the server name in the first octets of a TLS connection, which come in segments of any size and hold
+ * the ClientHello in records of any size. The octets stay the caller's: they are replayed to the origin as they are.
+ */
+export class ClientHelloReader {
+  /** Where the name stands in `bytes`; valid once `read` gave NAMED. */
+  readonly name: ServerName = { start: 0, end: 0 };
+  /** The octets that `name` stands in: those that were read, or a copy where records cut the hello. */
+  bytes: Uint8Array = NOTHING;
+  private state: HelloState = HelloState.PARTIAL;
+  /** The first octet that no record before it holds. */
+  private at = 0;
+  /** Octets of the hello in the records seen so far. */
+  private found = 0;
+  /** Octets that the hello says it has; 0 before its header is there. */
+  private expected = 0;
+  /** Start and end of each record's fragment. */
+  private readonly fragments: number[] = [];
+
+  /** Reads on in opening[0, length), which holds what it held in the call before and more behind it. */
+  read(opening: Uint8Array, length: number): HelloState {
+    if (this.state !== HelloState.PARTIAL) return this.state;
+    while (this.state === HelloState.PARTIAL && this.takeRecord(opening, length)) this.judge(opening);
+    if (this.state === HelloState.PARTIAL && length >= MAX_OPENING_BYTES) this.state = HelloState.TOO_LONG;
+    return this.state;
+  }
+
+  /** Takes the next record if it is there, or as much of a first one as tells that it will not do. */
+  private takeRecord(opening: Uint8Array, length: number): boolean {
+    const { at } = this;
+    if (length > at && opening[at] !== HANDSHAKE) return this.fail();
+    if (length > at + 1 && opening[at + 1] !== TLS_MAJOR_VERSION) return this.fail();
+    if (length < at + RECORD_HEADER_BYTES) return false;
+    const fragment = (opening[at + 3] << 8) | opening[at + 4];
+    if (fragment === 0 || fragment > MAX_FRAGMENT_BYTES) return this.fail();
+    const start = at + RECORD_HEADER_BYTES;
+    if (length < start + fragment) return this.glance(opening, start, length);
+    this.fragments.push(start, start + fragment);
+    this.found += fragment;
+    this.at = start + fragment;
+    return true;
+  }
+
+  /** A first record that is not whole yet may tell already that it is no hello, or one of 16 MiB. */
+  private glance(opening: Uint8Array, start: number, length: number): boolean {
+    if (this.fragments.length > 0) return false;
+    const hello = helloLength(opening, start, length);
+    if (hello < 0) this.state = -hello as HelloState;
+    return false;
+  }
+
+  private judge(opening: Uint8Array): void {
+    const { fragments, found } = this;
+    const whole = fragments.length === 2;
+    if (this.expected === 0) {
+      const header = whole ? opening : this.joined(opening, HANDSHAKE_HEADER_BYTES);
+      const start = whole ? fragments[0] : 0;
+      const length = helloLength(header, start, start + Math.min(found, HANDSHAKE_HEADER_BYTES));
+      if (length < 0) this.state = -length as HelloState;
+      if (length <= 0) return;
+      this.expected = length;
+    }
+    if (found < this.expected) return;
+    // Nothing may follow the hello in its records before the server has spoken.
+    if (found > this.expected) {
+      this.state = HelloState.MALFORMED;
+      return;
+    }
+    this.bytes = whole ? opening : this.joined(opening, found);
+    const start = whole ? fragments[0] : 0;
+    this.state = findServerName(this.bytes, start, start + found, this.name);
+  }
+
+  /** The first `limit` octets of the fragments, in memory of their own. */
+  private joined(opening: Uint8Array, limit: number): Uint8Array {
+    const { fragments } = this;
+    const out = new Uint8Array(limit);
+    let used = 0;
+    for (let i = 0; i < fragments.length && used < limit; i += 2) {
+      const part = opening.subarray(fragments[i], Math.min(fragments[i + 1], fragments[i] + limit - used));
+      out.set(part, used);
+      used += part.length;
+    }
+    return out;
+  }
+
+  private fail(): false {
+    this.state = HelloState.MALFORMED;
+    return false;
+  }
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,97 @@
+/** What a request's head says, as far as a relay needs to know it (RFC 9112). */
+export interface RequestHead {
+  /** Where the host stands in the head's octets, without a port. */
+  readonly hostStart: number;
+  readonly hostEnd: number;
+  readonly body: RequestBody;
+}
+
+/** Octets of a body: a number of them, or chunks until the last one. */
+export type RequestBody = { readonly kind: 'length'; readonly bytes: number } | { readonly kind: 'chunked' };
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
+/** authority without userinfo: a host, and a port that is of no account, as the relay has its own. */
+const AUTHORITY = /^([^:/?#@[\]]+)(?::\d{0,5})?$/;
+// A tab is the only control character of a field value (RFC 9110, 5.5).
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const NO_BODY: RequestBody = { kind: 'length', bytes: 0 };
+
+interface Fields {
+  host: string | null;
+  hostAt: number;
+  lengths: string[];
+  codings: string[];
+}
+
+/**
+ * Reads a request's head: from the request line to the empty line, as Latin-1 text. Whatever two servers could read
+ * in two ways is refused: bare LF, folded lines, a space before a colon, two hosts, a length beside chunks
+ * (RFC 9112, 2.2, 3.2, 5.1, 6.3). CONNECT is refused too.
+ *
+ * @returns null for a head that is refused, or that names no host.
+ */
+export function readRequestHead(text: string): RequestHead | null {
+  const lines = text.slice(0, -4).split('\r\n');
+  if (lines.some((line) => !FIELD_VALUE.test(line))) return null;
+  const request = REQUEST_LINE.exec(lines[0]);
+  if (request === null || request[1] === 'CONNECT') return null;
+  const fields = readFields(lines);
+  if (fields === null) return null;
+  const body = bodyOf(fields, request[3]);
+  if (body === null) return null;
+  const host = fields.host === null ? null : AUTHORITY.exec(fields.host);
+  if (fields.host !== null && host === null) return null;
+  const target = request[2];
+  if (target.startsWith('/') || target === '*') {
+    if (host === null) return null;
+    return { hostStart: fields.hostAt, hostEnd: fields.hostAt + host[1].length, body };
+  }
+  return absoluteForm(target, request[1].length + 1, host, request[3], body);
+}
+
+/** RFC 9112, 3.2.2: the target's host counts. One that differs from Host is refused. */
+function absoluteForm(
+  target: string,
+  targetAt: number,
+  host: RegExpExecArray | null,
+  minorVersion: string,
+  body: RequestBody,
+): RequestHead | null {
+  const match = /^http:\/\/([^/?#]+)/i.exec(target);
+  const authority = match && AUTHORITY.exec(match[1]);
+  if (!authority) return null;
+  if (host === null && minorVersion === '1') return null;
+  if (host !== null && host[0].toLowerCase() !== authority[0].toLowerCase()) return null;
+  const hostStart = targetAt + 'http://'.length;
+  return { hostStart, hostEnd: hostStart + authority[1].length, body };
+}
+
+function readFields(lines: readonly string[]): Fields | null {
+  const fields: Fields = { host: null, hostAt: 0, lengths: [], codings: [] };
+  let at = lines[0].length + 2;
+  for (const line of lines.slice(1)) {
+    const colon = line.indexOf(':');
+    if (colon < 1 || !TOKEN.test(line.slice(0, colon))) return null;
+    const name = line.slice(0, colon).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    if (name === 'host') {
+      if (fields.host !== null) return null;
+      fields.host = value;
+      fields.hostAt = at + colon + 1 + (line.length - colon - 1 - line.slice(colon + 1).trimStart().length);
+    } else if (name === 'content-length') fields.lengths.push(value);
+    else if (name === 'transfer-encoding') fields.codings.push(value.toLowerCase());
+    at += line.length + 2;
+  }
+  return fields;
+}
+
+function bodyOf({ lengths, codings }: Fields, minorVersion: string): RequestBody | null {
+  if (codings.length > 0) {
+    const isChunked = codings.length === 1 && codings[0] === 'chunked';
+    return isChunked && lengths.length === 0 && minorVersion === '1' ? { kind: 'chunked' } : null;
+  }
+  if (lengths.length === 0) return NO_BODY;
+  if (lengths.length > 1 || !/^\d{1,15}$/.test(lengths[0])) return null;
+  return { kind: 'length', bytes: Number(lengths[0]) };
+}
