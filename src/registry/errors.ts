@@ -16,6 +16,26 @@ export class TooManyAddresses extends RegistryError {
   }
 }
 
+/** The account has as many update tokens as it may have. */
+export class TooManyUpdateTokens extends RegistryError {
+  readonly code = 'too_many_update_tokens';
+  readonly limit: number;
+  constructor(limit: number) {
+    super(`the account has ${limit} update tokens, which is the limit`);
+    this.limit = limit;
+  }
+}
+
+/** The account has as many host names as it may have. */
+export class TooManyHostnames extends RegistryError {
+  readonly code = 'too_many_hostnames';
+  readonly limit: number;
+  constructor(limit: number) {
+    super(`the account has ${limit} host names, which is the limit`);
+    this.limit = limit;
+  }
+}
+
 /** The address is of a range that may not be registered, or one of the service's own. */
 export class AddressNotPublic extends RegistryError {
   readonly code = 'address_not_public';

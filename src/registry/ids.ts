@@ -7,7 +7,15 @@ const FAIR_BELOW = 248;
 const ID_LENGTH = 16;
 /** 190 bits: nothing that a slow hash would have to protect. */
 const SECRET_LENGTH = 32;
-const SECRET_PREFIX = 'ms_';
+/** What a secret is for can be read off it, by people and by scanners of source code. */
+const SECRET_PREFIXES = {
+  account: 'ms_',
+  session: 'mss_',
+  link: 'msl_',
+  ticket: 'mst_',
+  'update-token': 'msu_',
+} as const;
+export type SecretKind = keyof typeof SECRET_PREFIXES;
 
 export type RandomBytes = (count: number) => Uint8Array;
 
@@ -16,9 +24,14 @@ export function makeId(randomBytes: RandomBytes): string {
   return randomText(ID_LENGTH, randomBytes);
 }
 
-/** A new account's secret: 'ms_' and 32 random letters and digits. */
-export function makeSecret(randomBytes: RandomBytes): string {
-  return SECRET_PREFIX + randomText(SECRET_LENGTH, randomBytes);
+/** A new secret: what it is for, and 32 random letters and digits. */
+export function makeSecret(randomBytes: RandomBytes, kind: SecretKind = 'account'): string {
+  return SECRET_PREFIXES[kind] + randomText(SECRET_LENGTH, randomBytes);
+}
+
+/** Whether a text begins as a secret of that kind does. */
+export function looksLike(kind: SecretKind, text: string): boolean {
+  return text.startsWith(SECRET_PREFIXES[kind]);
 }
 
 /** What is kept of a secret: its SHA-256, 32 bytes. */

@@ -1,5 +1,5 @@
 import type { Feed } from '../feed/index.ts';
-import { type Address, formatAddress, formatPrefix, type Prefix } from '../net/index.ts';
+import { type Address, formatPrefix } from '../net/index.ts';
 import {
   AccountNotFound,
   AddressNotPublic,
@@ -7,16 +7,20 @@ import {
   InvalidField,
   TooManyAddresses,
 } from './errors.ts';
+import { Hostnames } from './hostnames.ts';
 import { checkLabel, checkPageLimit, checkPerAccount, checkRegion, checkServices } from './fields.ts';
 import { idempotencyMark } from './idempotency.ts';
 import { hashSecret, makeId, makeSecret, sameHash } from './ids.ts';
 import { LogTrimmer } from './log-trimmer.ts';
+import { Passes } from './passes.ts';
+import { accountOf, hostnameOf, registrationOf, timeText, updateTokenOf } from './records.ts';
 import { registrable } from './registrable.ts';
 import { openSqliteStore } from './store/sqlite.ts';
-import type { AccountRecord, RegistrationRecord, Store } from './store/store.ts';
+import type { Store } from './store/store.ts';
 import type {
   Account,
   AccountExport,
+  AccountHoldings,
   AccountPage,
   CreatedAccount,
   RegisterOutcome,
@@ -24,6 +28,7 @@ import type {
   RegistryStatus,
   Source,
 } from './types.ts';
+import { UpdateTokens } from './update-tokens.ts';
 
 export interface OpenRegistryOptions {
   store: 'embedded';
@@ -53,6 +58,8 @@ export interface RegisterRequest {
   source: Source;
   /** At the limit, the registration with the oldest renewal gives way. */
   replace?: 'oldest';
+  /** Names that the address is registered for: others of its family that are labelled so give way. */
+  movedLabels?: readonly string[];
   idempotencyKey?: string;
 }
 
@@ -78,19 +85,33 @@ export interface Registry {
     id: string,
     change: { region?: string; perAccount?: number; suspended?: boolean; services?: Record<string, string> },
   ): Promise<Account | null>;
-  /** A new secret; the old one ends at once. A repeat gives a fresh one again, whatever the key. */
+  /** A new secret; the old one ends at once, and with it the sessions, links and tickets. A repeat gives a fresh one again, whatever the key. */
   rotateSecret(id: string, request?: { idempotencyKey?: string }): Promise<{ secret: string } | null>;
   /** Erases everything about the account. False: no such account. */
   deleteAccount(id: string): Promise<boolean>;
   exportAccount(id: string): Promise<AccountExport | null>;
+  /** What the account has, its sessions left out. */
+  readAccount(id: string): Promise<AccountHoldings | null>;
   /** Throws TooManyAddresses, AddressNotPublic, AccountNotFound, IdempotencyKeyReused, InvalidField. */
   register(accountId: string, request: RegisterRequest): Promise<RegisterOutcome>;
+  /** Whether an address may be registered at all. */
+  isRegistrable(address: Address): boolean;
+  /** Renews the lease of a registration that the account has for an address, once a day. Null: it was not due. */
+  renewDaily(
+    accountId: string,
+    registration: Registration,
+    address: Address,
+  ): Promise<Registration | null>;
   /** In the order of their first registration. Null: no such account. */
   listRegistrations(accountId: string): Promise<Registration[] | null>;
   /** False: no such account, or no such registration of it. */
   removeRegistration(accountId: string, id: string): Promise<boolean>;
   /** Takes out what expired; resolves to how many registrations went. */
   expireLeases(): Promise<number>;
+  /** Sessions, sign-in links and tickets. */
+  readonly passes: Passes;
+  readonly updateTokens: UpdateTokens;
+  readonly hostnames: Hostnames;
   readonly feed: Feed;
   status(): RegistryStatus;
   close(): Promise<void>;
@@ -103,6 +124,9 @@ const EXPIRE_LIMIT = 500;
 
 class StoreRegistry implements Registry {
   readonly feed: Feed;
+  readonly passes: Passes;
+  readonly updateTokens: UpdateTokens;
+  readonly hostnames: Hostnames;
   readonly #store: Store;
   readonly #options: OpenRegistryOptions;
   readonly #trimmer: LogTrimmer;
@@ -112,6 +136,9 @@ class StoreRegistry implements Registry {
     this.#store = store;
     this.#seq = seq;
     this.#options = options;
+    this.passes = new Passes(store, options);
+    this.updateTokens = new UpdateTokens(store, options);
+    this.hostnames = new Hostnames(store, options);
     this.#trimmer = new LogTrimmer({
       keepMs: (options.logSeconds ?? LOG_SECONDS) * 1_000,
       trim: (throughSeq) => store.trimLog(throughSeq),
@@ -213,7 +240,20 @@ class StoreRegistry implements Registry {
       exportedAt: timeText(this.#options.now()),
       account: accountOf(found.account),
       registrations: found.registrations.map(registrationOf),
+      updateTokens: found.updateTokens.map(updateTokenOf),
+      hostnames: found.hostnames.map(hostnameOf),
+      sessions: found.sessions.map(({ createdAtMs, expiresAtMs }) => ({
+        createdAt: timeText(createdAtMs),
+        expiresAt: timeText(expiresAtMs),
+      })),
     };
+  }
+
+  async readAccount(id: string): Promise<AccountHoldings | null> {
+    const exported = await this.exportAccount(id);
+    if (exported === null) return null;
+    const { account, registrations, updateTokens, hostnames } = exported;
+    return { account, registrations, updateTokens, hostnames };
   }
 
   async register(accountId: string, request: RegisterRequest): Promise<RegisterOutcome> {
@@ -229,6 +269,7 @@ class StoreRegistry implements Registry {
       label,
       source: request.source,
       replaceOldest: request.replace === 'oldest',
+      ...(request.movedLabels === undefined ? {} : { movedLabels: request.movedLabels }),
       nowMs,
       expiresAtMs: nowMs + leaseDays * DAY_MS,
       idempotency: idempotencyMark(
@@ -245,7 +286,23 @@ class StoreRegistry implements Registry {
       outcome: result.outcome,
       registration: registrationOf(result.registration),
       replaced: result.replaced === null ? null : registrationOf(result.replaced),
+      changed: result.changed,
     };
+  }
+
+  isRegistrable(address: Address): boolean {
+    return registrable(address, this.#options) !== null;
+  }
+
+  async renewDaily(
+    accountId: string,
+    { expiresAt, source }: Registration,
+    address: Address,
+  ): Promise<Registration | null> {
+    const { now, leaseDays } = this.#options;
+    const isDue = Date.parse(expiresAt) <= now() + (leaseDays - 1) * DAY_MS;
+    if (!isDue || !this.isRegistrable(address)) return null;
+    return (await this.register(accountId, { address, source })).registration;
   }
 
   async listRegistrations(accountId: string): Promise<Registration[] | null> {
@@ -278,30 +335,6 @@ class StoreRegistry implements Registry {
 }
 
 const NO_HASH = new Uint8Array(32);
-
-function accountOf(record: AccountRecord): Account {
-  const { createdAtMs, ...rest } = record;
-  return { ...rest, createdAt: timeText(createdAtMs) };
-}
-
-function registrationOf(record: RegistrationRecord): Registration {
-  return {
-    id: record.id,
-    address: prefixText(record.prefix),
-    label: record.label,
-    source: record.source,
-    createdAt: timeText(record.createdAtMs),
-    expiresAt: timeText(record.expiresAtMs),
-  };
-}
-
-function prefixText(prefix: Prefix): string {
-  return prefix.family === 4 && prefix.length === 32 ? formatAddress(prefix) : formatPrefix(prefix);
-}
-
-function timeText(timeMs: number): string {
-  return new Date(timeMs).toISOString();
-}
 
 /**
  * Opens the store, making it where there is none.

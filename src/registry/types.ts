@@ -48,14 +48,43 @@ export interface RegisterOutcome {
   registration: Registration;
   /** The oldest one that gave way. Null in the repeat of a call with the same idempotency key: it is erased. */
   replaced: Registration | null;
+  /** False where nothing changed but the lease's end. */
+  changed: boolean;
+}
+
+/** A token that may update an address and nothing else. */
+export interface UpdateToken {
+  id: string;
+  label: string;
+  createdAt: string;
+}
+
+/** How it went when a host name was last looked up. */
+export type HostnameState = 'waiting' | 'followed' | 'empty' | 'not-public' | 'too-many' | 'failing';
+
+/** A DDNS name whose addresses are registered as they change. */
+export interface Hostname {
+  id: string;
+  hostname: string;
+  state: HostnameState;
+  createdAt: string;
+  checkedAt: string | null;
+}
+
+/** An account and what it has. */
+export interface AccountHoldings {
+  account: Account;
+  registrations: Registration[];
+  updateTokens: UpdateToken[];
+  hostnames: Hostname[];
 }
 
 /** All that is held about an account. */
-export interface AccountExport {
+export interface AccountExport extends AccountHoldings {
   version: 1;
   exportedAt: string;
-  account: Account;
-  registrations: Registration[];
+  /** Where it is signed in to the page. */
+  sessions: { createdAt: string; expiresAt: string }[];
 }
 
 export interface RegistryStatus {

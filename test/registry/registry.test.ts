@@ -95,6 +95,9 @@ describe('accounts', () => {
       exportedAt: '2026-01-01T00:00:00.000Z',
       account,
       registrations: [registration],
+      updateTokens: [],
+      hostnames: [],
+      sessions: [],
     });
     expect(await registry.deleteAccount(account.id)).toBe(true);
     expect(await registry.deleteAccount(account.id)).toBe(false);
@@ -123,6 +126,7 @@ describe('registrations', () => {
         expiresAt: '2026-04-01T00:00:00.000Z',
       },
       replaced: null,
+      changed: true,
     });
     const six = await registry.register(account.id, { address: address('2a00:1450:1:2::9'), source: 'api' });
     expect(six.registration.address).toBe('2a00:1450:1:2::/64');

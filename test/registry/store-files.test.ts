@@ -185,7 +185,7 @@ describe('a damaged file', () => {
       'store_version',
       (path) => {
         const own = new DatabaseSync(path);
-        own.exec('PRAGMA user_version = 2');
+        own.exec('PRAGMA user_version = 9');
         own.close();
       },
     ],

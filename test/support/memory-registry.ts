@@ -1,6 +1,12 @@
 import type { ControlRegistry } from '../../src/control/index.ts';
-import { formatAddress, formatPrefix, registrationPrefix, scopeOf } from '../../src/net/index.ts';
-import type { Account, RegisterRequest, Registration } from '../../src/registry/index.ts';
+import { type Address, formatAddress, formatPrefix, registrationPrefix, scopeOf } from '../../src/net/index.ts';
+import type {
+  Account,
+  Hostname,
+  RegisterRequest,
+  Registration,
+  UpdateToken,
+} from '../../src/registry/index.ts';
 import {
   AccountNotFound,
   AddressNotPublic,
@@ -12,6 +18,8 @@ interface Held {
   account: Account;
   secret: string;
   registrations: Registration[];
+  updateTokens: (UpdateToken & { token: string })[];
+  hostnames: Hostname[];
 }
 
 export interface MemoryRegistryOptions {
@@ -25,6 +33,7 @@ export class MemoryRegistry implements ControlRegistry {
   /** Secrets that were asked for, in order. */
   readonly asked: string[] = [];
   readonly #held: Held[] = [];
+  readonly #passes = new Map<string, string>();
   readonly #keys = new Map<string, { body: string; id: string }>();
   readonly #options: MemoryRegistryOptions;
   #made = 0;
@@ -88,9 +97,99 @@ export class MemoryRegistry implements ControlRegistry {
     this.#check();
     const held = this.#find(id);
     if (held === undefined) return null;
-    const { account, registrations } = held;
-    return { version: 1 as const, exportedAt: this.#time(0), account, registrations };
+    const holdings = await this.readAccount(id);
+    return { version: 1 as const, exportedAt: this.#time(0), ...holdings!, sessions: [] };
   }
+
+  async readAccount(id: string) {
+    this.#check();
+    const held = this.#find(id);
+    if (held === undefined) return null;
+    const { account, registrations, hostnames } = held;
+    const updateTokens = held.updateTokens.map(({ token: _token, ...shown }) => shown);
+    return { account, registrations, updateTokens, hostnames };
+  }
+
+  isRegistrable(address: Address): boolean {
+    return scopeOf(address) === 'public';
+  }
+
+  async renewDaily() {
+    return null;
+  }
+
+  readonly passes: ControlRegistry['passes'] = {
+    make: async (kind, accountId) => {
+      this.#check();
+      if (this.#find(accountId) === undefined) return null;
+      const secret = this.#name(kind === 'ticket' ? 'mst_' : `ms_${kind}`);
+      this.#passes.set(secret, accountId);
+      return { secret, expiresAt: this.#time(1) };
+    },
+    session: async (secret) => {
+      this.#check();
+      const account = this.#find(this.#passes.get(secret) ?? '')?.account;
+      return account === undefined ? null : { account, renewed: false };
+    },
+    take: async (_kind, secret) => {
+      this.#check();
+      const account = this.#find(this.#passes.get(secret) ?? '')?.account;
+      this.#passes.delete(secret);
+      return account ?? null;
+    },
+    endSession: async (secret) => this.#passes.delete(secret),
+  };
+
+  readonly updateTokens: ControlRegistry['updateTokens'] = {
+    create: async (accountId, { label }) => {
+      this.#check();
+      const held = this.#find(accountId);
+      if (held === undefined) throw new AccountNotFound();
+      const updateToken = { id: this.#name('t'), label, createdAt: this.#time(0) };
+      const token = this.#name('msu_');
+      held.updateTokens.push({ ...updateToken, token });
+      return { updateToken, token };
+    },
+    remove: async (accountId, id) => {
+      this.#check();
+      const tokens = this.#find(accountId)?.updateTokens ?? [];
+      const index = tokens.findIndex((token) => token.id === id);
+      if (index >= 0) tokens.splice(index, 1);
+      return index >= 0;
+    },
+    authenticate: async (accountId, token) => {
+      this.#check();
+      const held = this.#find(accountId);
+      return held?.updateTokens.some((one) => one.token === token) ? held.account : null;
+    },
+  };
+
+  readonly hostnames: ControlRegistry['hostnames'] = {
+    add: async (accountId, text) => {
+      this.#check();
+      const held = this.#find(accountId);
+      if (held === undefined) throw new AccountNotFound();
+      const there = held.hostnames.find(({ hostname }) => hostname === text);
+      if (there !== undefined) return { outcome: 'exists', hostname: there };
+      const createdAt = this.#time(0);
+      const hostname = {
+        id: this.#name('h'),
+        hostname: text,
+        state: 'waiting' as const,
+        createdAt,
+        checkedAt: null,
+      };
+      held.hostnames.push(hostname);
+      return { outcome: 'created', hostname };
+    },
+    remove: async (accountId, id) => {
+      this.#check();
+      const hostnames = this.#find(accountId)?.hostnames ?? [];
+      const index = hostnames.findIndex((hostname) => hostname.id === id);
+      if (index >= 0) hostnames.splice(index, 1);
+      return index >= 0;
+    },
+  };
 
   async register(accountId: string, request: RegisterRequest) {
     this.#check();
@@ -110,6 +209,7 @@ export class MemoryRegistry implements ControlRegistry {
         outcome: isRepeat ? 'created' : 'renewed',
         registration: { ...there },
         replaced: null,
+        changed: false,
       } as const;
     }
     let replaced: Registration | null = null;
@@ -126,7 +226,7 @@ export class MemoryRegistry implements ControlRegistry {
       expiresAt: this.#time(90),
     };
     held.registrations.push(registration);
-    return { outcome: 'created', registration: { ...registration }, replaced } as const;
+    return { outcome: 'created', registration: { ...registration }, replaced, changed: true } as const;
   }
 
   async listRegistrations(accountId: string) {
@@ -159,7 +259,7 @@ export class MemoryRegistry implements ControlRegistry {
       services: {},
       createdAt: this.#time(0),
     };
-    const held: Held = { account, secret: '', registrations: [] };
+    const held: Held = { account, secret: '', registrations: [], updateTokens: [], hostnames: [] };
     this.#held.push(held);
     return held;
   }

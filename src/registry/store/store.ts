@@ -25,6 +25,41 @@ export interface RegistrationRecord {
   expiresAtMs: number;
 }
 
+/** What lets somebody in for a while, kept by its hash alone. `link` and `ticket` are used once. */
+export type PassKind = 'session' | 'link' | 'ticket';
+
+/** A token that may update an address and nothing else. */
+export interface UpdateTokenRecord {
+  id: string;
+  label: string;
+  createdAtMs: number;
+}
+
+/** How it went when a host name was last looked up. */
+export type HostnameState = 'waiting' | 'followed' | 'empty' | 'not-public' | 'too-many' | 'failing';
+
+/** A host name whose addresses are registered as they change. */
+export interface HostnameRecord {
+  id: string;
+  /** Lower case, without a root dot; the label of what it registers. */
+  hostname: string;
+  state: HostnameState;
+  createdAtMs: number;
+  /** null: not yet. */
+  checkedAtMs: number | null;
+}
+
+/** Everything that an account holds. */
+export interface AccountHoldings {
+  account: AccountRecord;
+  /** The first registered first. */
+  registrations: RegistrationRecord[];
+  updateTokens: UpdateTokenRecord[];
+  hostnames: HostnameRecord[];
+  /** Sessions that are not over are among them, and maybe some that are. */
+  sessions: { createdAtMs: number; expiresAtMs: number }[];
+}
+
 /** What is kept to know a repeated call: neither the key nor the body can be found from it. */
 export interface IdempotencyMark {
   /** 32 bytes: hash of who calls, what, and the key. */
@@ -61,6 +96,11 @@ export interface RegisterStep {
   label: string | null | undefined;
   source: Source;
   replaceOldest: boolean;
+  /**
+   * Other registrations of the account and of the prefix's family that have one of these labels go: the name has
+   * moved here.
+   */
+  movedLabels?: readonly string[];
   nowMs: number;
   expiresAtMs: number;
   idempotency: IdempotencyMark | null;
@@ -71,10 +111,65 @@ export type RegisterResult =
       registration: RegistrationRecord;
       /** The oldest of those that gave way. */
       replaced: RegistrationRecord | null;
+      /** False where the registration was there with this label already and none was moved. */
+      changed: boolean;
     }
   | { outcome: 'too-many'; perAccount: number }
   | { outcome: 'no-account' }
   | { outcome: 'key-reused' };
+
+export interface AddPassStep {
+  kind: PassKind;
+  accountId: string;
+  hash: Uint8Array;
+  nowMs: number;
+  expiresAtMs: number;
+  /** Passes of the kind that an account may have: past it those that end first go. */
+  limit: number;
+}
+
+export interface AddUpdateTokenStep {
+  accountId: string;
+  token: UpdateTokenRecord;
+  hash: Uint8Array;
+  /** Tokens that an account may have. */
+  limit: number;
+  idempotency: IdempotencyMark | null;
+}
+export type AddUpdateTokenResult =
+  | { outcome: 'created' | 'repeated'; token: UpdateTokenRecord }
+  | { outcome: 'too-many' | 'no-account' | 'key-reused' };
+
+export interface AddHostnameStep {
+  accountId: string;
+  /** Taken if the name is a new one of the account. */
+  id: string;
+  hostname: string;
+  nowMs: number;
+  /** Host names that an account may have. */
+  limit: number;
+}
+export type AddHostnameResult =
+  | { outcome: 'created' | 'exists'; hostname: HostnameRecord }
+  | { outcome: 'too-many' }
+  | { outcome: 'no-account' };
+
+export interface SettleHostnameStep {
+  accountId: string;
+  id: string;
+  /** What it has now; null: that could not be found out, and what it had stays as it is. */
+  prefixes: readonly Prefix[] | null;
+  /** Ids for as many new registrations as there are prefixes. */
+  ids: readonly string[];
+  state: HostnameState;
+  nowMs: number;
+  /** The end of a lease that is made or renewed now. */
+  expiresAtMs: number;
+  /** Leases that end before this are renewed: not every look-up has to be a change. */
+  renewBeforeMs: number;
+  /** When it is due again. */
+  nextAtMs: number;
+}
 
 /**
  * The steps that a store does, each atomic: all of it or nothing, with the entries of the allowlist, the sequence
@@ -94,18 +189,54 @@ export interface StoreSteps {
   listAccounts(step: { after: string | null; limit: number }): AccountRecord[];
   findAccountBySecret(secretHash: Uint8Array): { account: AccountRecord; secretHash: Uint8Array } | null;
   updateAccount(step: UpdateAccountStep): AccountRecord | null;
+  /** The account's sessions, links and tickets end with the old secret. */
   setSecret(step: { id: string; secretHash: Uint8Array }): boolean;
-  /** Takes away the account, its registrations, what is remembered of its calls. False: no such account. */
+  /** Takes away the account and everything of it. False: no such account. */
   deleteAccount(id: string): boolean;
-  /** The account and its registrations, the first registered first. */
-  readAccount(id: string): { account: AccountRecord; registrations: RegistrationRecord[] } | null;
+  readAccount(id: string): AccountHoldings | null;
   /**
    * At the limit, registrations of the account whose lease is over go first, then, with `replaceOldest`, those
    * with the oldest renewal. A repeat answers as the first call was answered, without `replaced`.
    */
   register(step: RegisterStep): RegisterResult;
   removeRegistration(step: { accountId: string; id: string }): boolean;
-  /** Takes away up to `limit` registrations whose lease is over, and marks of repeats that are; says how many of the former. */
+  /** False: no such account. */
+  addPass(step: AddPassStep): boolean;
+  /** The account whose pass this is, unless it is over. */
+  findPass(step: {
+    kind: PassKind;
+    hash: Uint8Array;
+    nowMs: number;
+  }): { account: AccountRecord; hash: Uint8Array; expiresAtMs: number } | null;
+  /** Moves a pass's end. False: it is over, or there is none. */
+  renewPass(step: { kind: PassKind; hash: Uint8Array; nowMs: number; expiresAtMs: number }): boolean;
+  /** As findPass, and the pass is used up. */
+  takePass(step: {
+    kind: PassKind;
+    hash: Uint8Array;
+    nowMs: number;
+  }): { account: AccountRecord; hash: Uint8Array } | null;
+  removePass(step: { kind: PassKind; hash: Uint8Array }): boolean;
+  /** A repeat gives the token of the first call the new hash; a token that is gone is made again. */
+  addUpdateToken(step: AddUpdateTokenStep): AddUpdateTokenResult;
+  removeUpdateToken(step: { accountId: string; id: string }): boolean;
+  findAccountByUpdateToken(hash: Uint8Array): { account: AccountRecord; hash: Uint8Array } | null;
+  /** A new name is due at once. */
+  addHostname(step: AddHostnameStep): AddHostnameResult;
+  /** What it registered goes with it. */
+  removeHostname(step: { accountId: string; id: string }): boolean;
+  /** Up to `limit` names that are due, those that are so for longest first. */
+  dueHostnames(step: { nowMs: number; limit: number }): { accountId: string; hostname: HostnameRecord }[];
+  /**
+   * Notes what a host name has: registrations that it made (source `hostname`, the name as label) and that it has
+   * no more go, others are renewed, new ones are made while the account may have more: then the state becomes
+   * `too-many`. False: the name is gone.
+   */
+  settleHostname(step: SettleHostnameStep): boolean;
+  /**
+   * Takes away up to `limit` registrations whose lease is over, and marks of repeats and passes that are; says how
+   * many of the former.
+   */
   expireLeases(step: { nowMs: number; limit: number }): number;
   /** Forgets changes up to and including this one. */
   trimLog(throughSeq: number): void;
@@ -129,6 +260,18 @@ export const STEPS: Readonly<Record<keyof StoreSteps, 'read' | 'write'>> = {
   readAccount: 'read',
   register: 'write',
   removeRegistration: 'write',
+  addPass: 'write',
+  findPass: 'read',
+  renewPass: 'write',
+  takePass: 'write',
+  removePass: 'write',
+  addUpdateToken: 'write',
+  removeUpdateToken: 'write',
+  findAccountByUpdateToken: 'read',
+  addHostname: 'write',
+  removeHostname: 'write',
+  dueHostnames: 'read',
+  settleHostname: 'write',
   expireLeases: 'write',
   trimLog: 'write',
   changesSince: 'read',

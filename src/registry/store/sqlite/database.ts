@@ -6,7 +6,7 @@ import { SqliteCode, sqliteCode } from './fault.ts';
 import { checkHeader, corrupt } from './header.ts';
 import { takeLock } from './lock.ts';
 import { makeDirectory, makeFile, syncDirectory } from './make-file.ts';
-import { SCHEMA } from './schema.ts';
+import { SCHEMA, SCHEMA_VERSION, UPGRADES } from './schema.ts';
 
 /** Up to this size the whole file is checked at the start, which takes less than a second. */
 const WHOLE_CHECK_BYTES = 64 * 1024 * 1024;
@@ -118,11 +118,21 @@ function connect(path: string): DatabaseSync {
       PRAGMA temp_store = MEMORY;
       PRAGMA cache_size = -4096;
     `);
+    upgrade(database);
   } catch (fault) {
     database.close();
     throw fault;
   }
   return database;
+}
+
+/** In one transaction: a file is of one version or of the other. */
+function upgrade(database: DatabaseSync): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()!['user_version']);
+  if (version === SCHEMA_VERSION) return;
+  database.exec('BEGIN IMMEDIATE');
+  for (const step of UPGRADES.slice(version)) database.exec(step!);
+  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
 }
 
 function openFault(fault: unknown, dataDir: string): RegistryError {

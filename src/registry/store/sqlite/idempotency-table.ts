@@ -55,21 +55,27 @@ export class IdempotencyTable {
     outcome: string,
     registration: RegistrationRow | null,
   ): void {
+    const { id = null, created_at = null, expires_at = null } = registration ?? {};
+    this.#keep(mark, account, outcome, [id, created_at, expires_at]);
+  }
+
+  /** Of a call that made something else, by its id. */
+  keepId(mark: IdempotencyMark | null, account: number, id: string): void {
+    this.#keep(mark, account, 'created', [id, null, null]);
+  }
+
+  #keep(
+    mark: IdempotencyMark | null,
+    account: number,
+    outcome: string,
+    made: [id: string | null, createdAt: number | null, leaseExpiresAt: number | null],
+  ): void {
     if (mark === null) return;
     this.#delete.run(mark.key);
     const count = this.#count.get(account)!['count'] as number;
     const excess = count + 1 - MAX_IDEMPOTENCY_KEYS_PER_ACCOUNT;
     if (excess > 0) this.#deleteOldest.run(account, excess);
-    this.#insert.run(
-      mark.key,
-      account,
-      mark.fingerprint,
-      outcome,
-      registration?.id ?? null,
-      registration?.created_at ?? null,
-      registration?.expires_at ?? null,
-      mark.expiresAtMs,
-    );
+    this.#insert.run(mark.key, account, mark.fingerprint, outcome, ...made, mark.expiresAtMs);
   }
 
   forget(nowMs: number): void {

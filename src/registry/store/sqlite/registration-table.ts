@@ -10,6 +10,7 @@ export class RegistrationTable {
   readonly #byAge: StatementSync;
   readonly #renew: StatementSync;
   readonly #setLive: StatementSync;
+  readonly #labelled: StatementSync;
   readonly #over: StatementSync;
   readonly #delete: StatementSync;
   readonly #nextRenewal: StatementSync;
@@ -27,6 +28,7 @@ export class RegistrationTable {
       'UPDATE registration SET renewal = ?, label = ?, expires_at = ? WHERE number = ? RETURNING *',
     );
     this.#setLive = database.prepare('UPDATE registration SET live = ? WHERE account = ?');
+    this.#labelled = database.prepare('SELECT * FROM registration WHERE account = ? AND label = ?');
     this.#over = database.prepare(
       'SELECT * FROM registration WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
     );
@@ -71,6 +73,10 @@ export class RegistrationTable {
   /** The one with the oldest renewal first. */
   byAge(account: AccountRow): RegistrationRow[] {
     return this.#byAge.all(account.number) as unknown as RegistrationRow[];
+  }
+
+  labelled(account: AccountRow, label: string): RegistrationRow[] {
+    return this.#labelled.all(account.number, label) as unknown as RegistrationRow[];
   }
 
   setLive(account: AccountRow, live: boolean): void {

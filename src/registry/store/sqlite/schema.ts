@@ -1,7 +1,7 @@
 /** 'MSrg': says that a SQLite file is ours. */
 export const APPLICATION_ID = 0x4d537267;
 /** Version of the tables below. A file with a greater one is left alone. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /**
  * The tables.
@@ -14,8 +14,11 @@ export const SCHEMA_VERSION = 1;
  * - `profile`: as profile-text.ts has it, counted.
  * - `log`: a change; no profile means that the entry went.
  * - `idempotency`: what a call that is repeated gets.
+ * - `pass`: sessions, sign-in links and tickets, by their hashes.
+ * - `update_token`: by its hash.
+ * - `hostname`: a DDNS name that is followed; `next_at` is when it is due.
  */
-export const SCHEMA = `
+const VERSION_1 = `
 CREATE TABLE state (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   epoch TEXT NOT NULL,
@@ -79,6 +82,46 @@ CREATE TABLE idempotency (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_account ON idempotency (account, expires_at);
 CREATE INDEX idempotency_expiry ON idempotency (expires_at);
+`;
+
+const VERSION_2 = `
+CREATE TABLE pass (
+  hash BLOB PRIMARY KEY,
+  kind TEXT NOT NULL,
+  account INTEGER NOT NULL REFERENCES account (number) ON DELETE CASCADE,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pass_account ON pass (account, kind, expires_at);
+CREATE INDEX pass_expiry ON pass (expires_at);
+CREATE TABLE update_token (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  account INTEGER NOT NULL REFERENCES account (number) ON DELETE CASCADE,
+  hash BLOB NOT NULL UNIQUE,
+  label TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX update_token_account ON update_token (account);
+CREATE TABLE hostname (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  account INTEGER NOT NULL REFERENCES account (number) ON DELETE CASCADE,
+  hostname TEXT NOT NULL,
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  checked_at INTEGER,
+  next_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX hostname_account ON hostname (account, hostname);
+CREATE INDEX hostname_due ON hostname (next_at);
+`;
+
+/** Makes a new file. */
+export const SCHEMA = `${VERSION_1}${VERSION_2}
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
+
+/** Brings a file of an older version to this one, from the version that is the index. */
+export const UPGRADES: readonly (string | null)[] = [null, VERSION_2];

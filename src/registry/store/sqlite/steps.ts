@@ -1,20 +1,30 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Change } from '../../../feed/index.ts';
+import type { Prefix } from '../../../net/index.ts';
 import { prefixKey } from '../prefix-key.ts';
 import type {
+  AccountHoldings,
   AccountRecord,
+  AddHostnameResult,
+  AddHostnameStep,
+  AddPassStep,
+  AddUpdateTokenStep,
   CreateAccountResult,
   CreateAccountStep,
+  HostnameRecord,
+  PassKind,
   RegisterResult,
   RegisterStep,
-  RegistrationRecord,
+  SettleHostnameStep,
   StoreSteps,
   UpdateAccountStep,
 } from '../store.ts';
 import { AccountTable } from './account-table.ts';
 import { ChangeLog } from './change-log.ts';
 import { Entries } from './entries.ts';
+import { HostnameTable, hostnameRecord } from './hostname-table.ts';
 import { type IdempotencyRow, IdempotencyTable } from './idempotency-table.ts';
+import { KeySteps } from './key-steps.ts';
 import { RegistrationTable } from './registration-table.ts';
 import {
   type AccountRow,
@@ -32,6 +42,8 @@ export class SqliteSteps implements StoreSteps {
   readonly #accounts: AccountTable;
   readonly #registrations: RegistrationTable;
   readonly #idempotency: IdempotencyTable;
+  readonly #hostnames: HostnameTable;
+  readonly #keys: KeySteps;
   readonly #entries: Entries;
   readonly #log: ChangeLog;
   #changes: Change[] = [];
@@ -42,6 +54,8 @@ export class SqliteSteps implements StoreSteps {
     this.#accounts = new AccountTable(database);
     this.#registrations = new RegistrationTable(database);
     this.#idempotency = new IdempotencyTable(database);
+    this.#hostnames = new HostnameTable(database);
+    this.#keys = new KeySteps(database, this.#accounts, this.#idempotency);
     this.#entries = new Entries(database);
     this.#log = new ChangeLog(database, logLimit);
   }
@@ -106,6 +120,9 @@ export class SqliteSteps implements StoreSteps {
   }
 
   setSecret(step: { id: string; secretHash: Uint8Array }): boolean {
+    const row = this.#accounts.byId(step.id);
+    if (row === undefined) return false;
+    this.#keys.endPasses(row);
     return this.#accounts.setSecret(step.id, step.secretHash);
   }
 
@@ -123,12 +140,14 @@ export class SqliteSteps implements StoreSteps {
     return true;
   }
 
-  readAccount(id: string): { account: AccountRecord; registrations: RegistrationRecord[] } | null {
+  readAccount(id: string): AccountHoldings | null {
     const row = this.#accounts.byId(id);
     if (row === undefined) return null;
     return {
       account: accountRecord(row),
       registrations: this.#registrations.ofAccount(row).map(registrationRecord),
+      hostnames: this.#hostnames.ofAccount(row).map(hostnameRecord),
+      ...this.#keys.ofAccount(row),
     };
   }
 
@@ -141,9 +160,9 @@ export class SqliteSteps implements StoreSteps {
     const key = prefixKey(step.prefix);
     const existing = this.#registrations.find(account, key);
     if (existing === undefined) return this.#add(account, key, step);
-    const row = this.#registrations.renew(existing, step.label, step.expiresAtMs);
-    if (account.suspended === 0) this.#entries.touch(key);
-    return this.#registered(step, 'renewed', row, null);
+    const moved = this.#moveLabels(account, key, step);
+    const row = this.#renew(account, existing, step.label, step.expiresAtMs);
+    return this.#registered(step, 'renewed', row, null, moved || row.label !== existing.label);
   }
 
   removeRegistration(step: { accountId: string; id: string }): boolean {
@@ -159,8 +178,79 @@ export class SqliteSteps implements StoreSteps {
     const rows = this.#registrations.over(step.nowMs, step.limit);
     for (const row of rows) this.#remove(this.#accounts.byNumber(row.account), row);
     this.#idempotency.forget(step.nowMs);
+    this.#keys.forget(step.nowMs);
     this.#settle();
     return rows.length;
+  }
+
+  addPass(step: AddPassStep): boolean {
+    return this.#keys.addPass(step);
+  }
+
+  findPass(step: { kind: PassKind; hash: Uint8Array; nowMs: number }) {
+    return this.#keys.findPass(step);
+  }
+
+  renewPass(step: { kind: PassKind; hash: Uint8Array; nowMs: number; expiresAtMs: number }): boolean {
+    return this.#keys.renewPass(step);
+  }
+
+  takePass(step: { kind: PassKind; hash: Uint8Array; nowMs: number }) {
+    return this.#keys.takePass(step);
+  }
+
+  removePass(step: { kind: PassKind; hash: Uint8Array }): boolean {
+    return this.#keys.removePass(step);
+  }
+
+  addUpdateToken(step: AddUpdateTokenStep) {
+    return this.#keys.addUpdateToken(step);
+  }
+
+  removeUpdateToken(step: { accountId: string; id: string }): boolean {
+    return this.#keys.removeUpdateToken(step);
+  }
+
+  findAccountByUpdateToken(hash: Uint8Array) {
+    return this.#keys.findAccountByUpdateToken(hash);
+  }
+
+  addHostname(step: AddHostnameStep): AddHostnameResult {
+    const account = this.#accounts.byId(step.accountId);
+    if (account === undefined) return { outcome: 'no-account' };
+    const held = this.#hostnames.ofAccount(account);
+    const same = held.find(({ hostname }) => hostname === step.hostname);
+    if (same !== undefined) return { outcome: 'exists', hostname: hostnameRecord(same) };
+    if (held.length >= step.limit) return { outcome: 'too-many' };
+    return { outcome: 'created', hostname: hostnameRecord(this.#hostnames.insert(account, step)) };
+  }
+
+  removeHostname(step: { accountId: string; id: string }): boolean {
+    const account = this.#accounts.byId(step.accountId);
+    const row = account && this.#hostnames.byId(account, step.id);
+    if (account === undefined || row === undefined) return false;
+    for (const made of this.#madeBy(account, row.hostname)) this.#remove(account, made);
+    this.#hostnames.delete(row);
+    this.#erased = true;
+    this.#settle();
+    return true;
+  }
+
+  dueHostnames(step: { nowMs: number; limit: number }): { accountId: string; hostname: HostnameRecord }[] {
+    return this.#hostnames.due(step.nowMs, step.limit).map((row) => ({
+      accountId: this.#accounts.byNumber(row.account).id,
+      hostname: hostnameRecord(row),
+    }));
+  }
+
+  settleHostname(step: SettleHostnameStep): boolean {
+    const account = this.#accounts.byId(step.accountId);
+    const row = account && this.#hostnames.byId(account, step.id);
+    if (account === undefined || row === undefined) return false;
+    const isWhole = step.prefixes === null || this.#follow(account, row.hostname, step.prefixes, step);
+    this.#hostnames.settle(row, isWhole ? step.state : 'too-many', step.nowMs, step.nextAtMs);
+    this.#settle();
+    return true;
   }
 
   trimLog(throughSeq: number): void {
@@ -177,14 +267,86 @@ export class SqliteSteps implements StoreSteps {
   }
 
   #add(account: AccountRow, key: Uint8Array, step: RegisterStep): RegisterResult {
+    this.#moveLabels(account, key, step);
     const leaving = this.#makeRoom(account, step);
     if (leaving === null) return { outcome: 'too-many', perAccount: account.per_account };
     for (const row of leaving) this.#remove(account, row);
+    const row = this.#insert(account, key, step);
+    const replaced = leaving.find((other) => other.expires_at > step.nowMs);
+    return this.#registered(step, 'created', row, replaced ?? null, true);
+  }
+
+  #insert(account: AccountRow, key: Uint8Array, step: RegisterStep): RegistrationRow {
     const row = this.#registrations.insert(account, key, step);
     this.#countFamily(account, key[0], 1);
     if (account.suspended === 0) this.#entries.hold(key, hasOtherFamily(account, key));
-    const replaced = leaving.find((other) => other.expires_at > step.nowMs);
-    return this.#registered(step, 'created', row, replaced ?? null);
+    return row;
+  }
+
+  #renew(
+    account: AccountRow,
+    row: RegistrationRow,
+    label: string | null | undefined,
+    expiresAtMs: number,
+  ): RegistrationRow {
+    const renewed = this.#registrations.renew(row, label, expiresAtMs);
+    if (account.suspended === 0) this.#entries.touch(row.prefix);
+    return renewed;
+  }
+
+  /** @returns whether one went. */
+  #moveLabels(account: AccountRow, key: Uint8Array, { movedLabels = [] }: RegisterStep): boolean {
+    let moved = false;
+    for (const label of movedLabels) {
+      for (const row of this.#registrations.labelled(account, label)) {
+        if (row.prefix[0] !== key[0] || Buffer.compare(row.prefix, key) === 0) continue;
+        this.#remove(account, row);
+        moved = true;
+      }
+    }
+    return moved;
+  }
+
+  #madeBy(account: AccountRow, hostname: string): RegistrationRow[] {
+    return this.#registrations.labelled(account, hostname).filter(({ source }) => source === 'hostname');
+  }
+
+  /** @returns false where the account may not have as many. */
+  #follow(
+    account: AccountRow,
+    hostname: string,
+    prefixes: readonly Prefix[],
+    step: SettleHostnameStep,
+  ): boolean {
+    const keys = prefixes.map(prefixKey);
+    for (const row of this.#madeBy(account, hostname)) {
+      if (!keys.some((key) => Buffer.compare(key, row.prefix) === 0)) this.#remove(account, row);
+    }
+    let isWhole = true;
+    for (const [index, key] of keys.entries()) {
+      const existing = this.#registrations.find(account, key);
+      if (existing !== undefined) {
+        if (existing.expires_at < step.renewBeforeMs) {
+          this.#renew(account, existing, undefined, step.expiresAtMs);
+        }
+        continue;
+      }
+      const request: RegisterStep = {
+        ...step,
+        id: step.ids[index],
+        prefix: prefixes[index],
+        label: hostname,
+        source: 'hostname',
+        replaceOldest: false,
+        idempotency: null,
+      };
+      const leaving = this.#makeRoom(account, request);
+      isWhole &&= leaving !== null;
+      if (leaving === null) continue;
+      for (const row of leaving) this.#remove(account, row);
+      this.#insert(account, key, request);
+    }
+    return isWhole;
   }
 
   /** The registrations that go so that one more fits, the oldest renewal first; null if none may. */
@@ -204,6 +366,7 @@ export class SqliteSteps implements StoreSteps {
     outcome: 'created' | 'renewed',
     row: RegistrationRow,
     replaced: RegistrationRow | null,
+    changed: boolean,
   ): RegisterResult {
     this.#idempotency.keep(step.idempotency, row.account, outcome, row);
     this.#settle();
@@ -211,6 +374,7 @@ export class SqliteSteps implements StoreSteps {
       outcome,
       registration: registrationRecord(row),
       replaced: replaced === null ? null : registrationRecord(replaced),
+      changed,
     };
   }
 
@@ -227,7 +391,8 @@ export class SqliteSteps implements StoreSteps {
           createdAtMs: first.created_at!,
           expiresAtMs: first.lease_expires_at!,
         };
-    return { outcome: first.outcome as 'created' | 'renewed', registration, replaced: null };
+    const outcome = first.outcome as 'created' | 'renewed';
+    return { outcome, registration, replaced: null, changed: outcome === 'created' };
   }
 
   #remove(account: AccountRow, row: RegistrationRow): void {

@@ -1,0 +1,117 @@
+import type { Address, Prefix } from '../net/index.ts';
+import { AccountNotFound, InvalidField, TooManyHostnames } from './errors.ts';
+import { makeId, type RandomBytes } from './ids.ts';
+import { hostnameOf } from './records.ts';
+import { type RegistrableOptions, registrable } from './registrable.ts';
+import type { HostnameState, Store } from './store/store.ts';
+import type { Hostname } from './types.ts';
+
+/** DDNS names that one account may have. */
+export const MAX_HOSTNAMES = 5;
+/** Addresses that one name may stand for: a home has one of each family, a careful one a few. */
+const MAX_ADDRESSES = 8;
+const DAY_MS = 86_400_000;
+/** RFC 1123, section 2.1: labels of letters, digits and hyphens; at least two, the last one not of digits only. */
+const HOST_NAME =
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[a-z0-9-]*[a-z])[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+const HOST_NAME_EXPECTED = 'a whole host name, such as home.example.net';
+
+export interface HostnamesOptions extends RegistrableOptions {
+  leaseDays: number;
+  now: () => number;
+  randomBytes: RandomBytes;
+}
+
+export interface DueHostname {
+  accountId: string;
+  id: string;
+  hostname: string;
+}
+
+/** What looking a name up came to: its addresses, or null where that could not be found out. */
+export interface HostnameFinding {
+  addresses: readonly Address[] | null;
+  /** When it is to be looked up again. */
+  nextAtMs: number;
+}
+
+/** DDNS names whose addresses are registered for their accounts as they change. */
+export class Hostnames {
+  readonly #store: Store;
+  readonly #options: HostnamesOptions;
+
+  constructor(store: Store, options: HostnamesOptions) {
+    this.#store = store;
+    this.#options = options;
+  }
+
+  /** @throws TooManyHostnames, AccountNotFound, InvalidField */
+  async add(
+    accountId: string,
+    text: string,
+  ): Promise<{ outcome: 'created' | 'exists'; hostname: Hostname }> {
+    const hostname = text.toLowerCase().replace(/\.$/, '');
+    if (!HOST_NAME.test(hostname)) throw new InvalidField('hostname', HOST_NAME_EXPECTED);
+    const { randomBytes, now } = this.#options;
+    const result = await this.#store.addHostname({
+      accountId,
+      id: makeId(randomBytes),
+      hostname,
+      nowMs: now(),
+      limit: MAX_HOSTNAMES,
+    });
+    if (result.outcome === 'no-account') throw new AccountNotFound();
+    if (result.outcome === 'too-many') throw new TooManyHostnames(MAX_HOSTNAMES);
+    return { outcome: result.outcome, hostname: hostnameOf(result.hostname) };
+  }
+
+  /** Takes away what it registered, too. False: no such account, or no such name of it. */
+  remove(accountId: string, id: string): Promise<boolean> {
+    return this.#store.removeHostname({ accountId, id });
+  }
+
+  /** Up to `limit` names that are to be looked up now. */
+  async due(limit: number): Promise<DueHostname[]> {
+    const found = await this.#store.dueHostnames({ nowMs: this.#options.now(), limit });
+    return found.map(({ accountId, hostname }) => ({
+      accountId,
+      id: hostname.id,
+      hostname: hostname.hostname,
+    }));
+  }
+
+  /** Registers what a name has now and gives up what it had. False: the name is gone. */
+  settle(due: DueHostname, { addresses, nextAtMs }: HostnameFinding): Promise<boolean> {
+    const { randomBytes, now, leaseDays } = this.#options;
+    const nowMs = now();
+    const prefixes = addresses === null ? null : this.#registrable(addresses);
+    const expiresAtMs = nowMs + leaseDays * DAY_MS;
+    return this.#store.settleHostname({
+      accountId: due.accountId,
+      id: due.id,
+      prefixes,
+      ids: (prefixes ?? []).map(() => makeId(randomBytes)),
+      state: stateOf(addresses, prefixes),
+      nowMs,
+      expiresAtMs,
+      renewBeforeMs: expiresAtMs - DAY_MS,
+      nextAtMs,
+    });
+  }
+
+  #registrable(addresses: readonly Address[]): Prefix[] {
+    const found = new Map<string, Prefix>();
+    for (const address of addresses) {
+      const prefix = registrable(address, this.#options);
+      if (prefix !== null) found.set(prefix.bytes.join(), prefix);
+    }
+    return [...found.values()].slice(0, MAX_ADDRESSES);
+  }
+}
+
+function stateOf(addresses: readonly Address[] | null, prefixes: readonly Prefix[] | null): HostnameState {
+  if (addresses === null || prefixes === null) return 'failing';
+  if (addresses.length === 0) return 'empty';
+  return prefixes.length === 0 ? 'not-public' : 'followed';
+}

@@ -1,0 +1,37 @@
+import { formatAddress, formatPrefix, type Prefix } from '../net/index.ts';
+import type { AccountRecord, HostnameRecord, RegistrationRecord, UpdateTokenRecord } from './store/store.ts';
+import type { Account, Hostname, Registration, UpdateToken } from './types.ts';
+
+/** A store's records as the registry shows them. */
+export function accountOf(record: AccountRecord): Account {
+  const { createdAtMs, ...rest } = record;
+  return { ...rest, createdAt: timeText(createdAtMs) };
+}
+
+export function registrationOf(record: RegistrationRecord): Registration {
+  return {
+    id: record.id,
+    address: prefixText(record.prefix),
+    label: record.label,
+    source: record.source,
+    createdAt: timeText(record.createdAtMs),
+    expiresAt: timeText(record.expiresAtMs),
+  };
+}
+
+export function updateTokenOf({ id, label, createdAtMs }: UpdateTokenRecord): UpdateToken {
+  return { id, label, createdAt: timeText(createdAtMs) };
+}
+
+export function hostnameOf({ id, hostname, state, createdAtMs, checkedAtMs }: HostnameRecord): Hostname {
+  const checkedAt = checkedAtMs === null ? null : timeText(checkedAtMs);
+  return { id, hostname, state, createdAt: timeText(createdAtMs), checkedAt };
+}
+
+function prefixText(prefix: Prefix): string {
+  return prefix.family === 4 && prefix.length === 32 ? formatAddress(prefix) : formatPrefix(prefix);
+}
+
+export function timeText(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

@@ -1,0 +1,82 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { AddPassStep, PassKind } from '../store.ts';
+import type { AccountRow } from './rows.ts';
+
+/** A row of `pass`. */
+export interface PassRow {
+  hash: Uint8Array;
+  kind: string;
+  account: number;
+  created_at: number;
+  expires_at: number;
+}
+
+/** Passes that are over and that one chore forgets at most. */
+const FORGET_LIMIT = 10_000;
+
+/** Sessions, sign-in links and tickets. */
+export class PassTable {
+  readonly #insert: StatementSync;
+  readonly #find: StatementSync;
+  readonly #ofAccount: StatementSync;
+  readonly #count: StatementSync;
+  readonly #renew: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #deleteFirst: StatementSync;
+  readonly #deleteAll: StatementSync;
+  readonly #deleteOver: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#insert = database.prepare(
+      'INSERT INTO pass (hash, kind, account, created_at, expires_at) VALUES (?, ?, ?, ?, ?)',
+    );
+    this.#find = database.prepare('SELECT * FROM pass WHERE hash = ? AND kind = ? AND expires_at > ?');
+    this.#ofAccount = database.prepare(
+      'SELECT * FROM pass WHERE account = ? AND kind = ? ORDER BY created_at, expires_at',
+    );
+    this.#count = database.prepare('SELECT count(*) AS count FROM pass WHERE account = ? AND kind = ?');
+    this.#renew = database.prepare(
+      'UPDATE pass SET expires_at = ? WHERE hash = ? AND kind = ? AND expires_at > ?',
+    );
+    this.#delete = database.prepare('DELETE FROM pass WHERE hash = ? AND kind = ?');
+    this.#deleteFirst = database.prepare(
+      `DELETE FROM pass WHERE hash IN
+       (SELECT hash FROM pass WHERE account = ? AND kind = ? ORDER BY expires_at LIMIT ?)`,
+    );
+    this.#deleteAll = database.prepare('DELETE FROM pass WHERE account = ?');
+    this.#deleteOver = database.prepare(
+      'DELETE FROM pass WHERE hash IN (SELECT hash FROM pass WHERE expires_at <= ? LIMIT ?)',
+    );
+  }
+
+  add(account: AccountRow, { kind, hash, nowMs, expiresAtMs, limit }: AddPassStep): void {
+    const count = this.#count.get(account.number, kind)!['count'] as number;
+    if (count >= limit) this.#deleteFirst.run(account.number, kind, count + 1 - limit);
+    this.#insert.run(hash, kind, account.number, nowMs, expiresAtMs);
+  }
+
+  find(kind: PassKind, hash: Uint8Array, nowMs: number): PassRow | undefined {
+    return this.#find.get(hash, kind, nowMs) as unknown as PassRow | undefined;
+  }
+
+  /** The first made first. */
+  ofAccount(account: AccountRow, kind: PassKind): PassRow[] {
+    return this.#ofAccount.all(account.number, kind) as unknown as PassRow[];
+  }
+
+  renew(kind: PassKind, hash: Uint8Array, nowMs: number, expiresAtMs: number): boolean {
+    return this.#renew.run(expiresAtMs, hash, kind, nowMs).changes === 1;
+  }
+
+  delete(kind: PassKind, hash: Uint8Array): boolean {
+    return this.#delete.run(hash, kind).changes === 1;
+  }
+
+  deleteAll(account: AccountRow): void {
+    this.#deleteAll.run(account.number);
+  }
+
+  forget(nowMs: number): void {
+    this.#deleteOver.run(nowMs, FORGET_LIMIT);
+  }
+}
