@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { type FastifyReply, type FastifyRequest, type FastifyServerOptions, fastify } from 'fastify';
 import { controlCounter, controlRoute } from '../metrics/index.ts';
-import type { App } from './context.ts';
+import type { App, Context } from './context.ts';
+import { sessionCookie } from './cookie.ts';
+import { addCors } from './cors.ts';
 import { documentsRoutes } from './documents.ts';
 import { FaultLog, problemOf } from './fault.ts';
 import { securityHeaders } from './headers.ts';
@@ -9,12 +11,21 @@ import { Keys } from './keys.ts';
 import { collectRoutes } from './openapi.ts';
 import type { ControlCounters, ControlOptions } from './options.ts';
 import { OriginGuard } from './origin.ts';
+import { pageFilesRoutes } from './page-files.ts';
 import { PROBLEM_TYPE, Problem } from './problem.ts';
 import { accountRoutes } from './routes/account.ts';
 import { accountRegistrationsRoutes } from './routes/account-registrations.ts';
 import { accountsRoutes } from './routes/accounts.ts';
+import { dyndns2Routes } from './routes/dyndns2.ts';
+import { hostnamesRoutes } from './routes/hostnames.ts';
 import { ipRoutes } from './routes/ip.ts';
+import { pageRoutes } from './routes/page.ts';
+import { PROBE_PATHS, probeRoutes } from './routes/probe.ts';
 import { registrationsRoutes } from './routes/registrations.ts';
+import { sessionRoutes } from './routes/session.ts';
+import { signInLinksRoutes } from './routes/sign-in-links.ts';
+import { ticketsRoutes } from './routes/tickets.ts';
+import { updateTokensRoutes } from './routes/update-tokens.ts';
 import { compileSchema } from './validation.ts';
 
 export const BODY_LIMIT_BYTES = 64 * 1024;
@@ -54,24 +65,35 @@ export async function buildApp(options: ControlOptions): Promise<App> {
   app.setErrorHandler(fail);
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, new Problem('not_found')));
   acceptJsonOnly(app);
-  guardCalls(app, options, headers);
+  const keys = new Keys(options);
+  guardCalls(app, options, keys, headers);
   if (options.counters !== undefined) countReplies(app, options.counters);
-  await addRoutes(app, options);
+  const noteFault = (error: unknown, method: string, route: string) => faults.note(error, method, route);
+  await addRoutes(app, options, { ...options, keys, noteFault });
   return app;
 }
 
-async function addRoutes(app: App, options: ControlOptions): Promise<void> {
+async function addRoutes(app: App, options: ControlOptions, context: Context): Promise<void> {
   const methodsOf = recordRoutes(app);
   await collectRoutes(app, options);
   for (const add of [
     accountsRoutes,
     accountRegistrationsRoutes,
+    signInLinksRoutes,
     accountRoutes,
     registrationsRoutes,
     ipRoutes,
+    hostnamesRoutes,
+    updateTokensRoutes,
+    dyndns2Routes,
+    sessionRoutes,
+    pageRoutes,
+    ticketsRoutes,
+    probeRoutes,
   ]) {
-    add(app, options);
+    add(app, context);
   }
+  pageFilesRoutes(app, options);
   documentsRoutes(app);
   refuseOtherMethods(app, methodsOf);
   await app.ready();
@@ -99,16 +121,28 @@ function acceptJsonOnly(app: App): void {
 }
 
 /** The order that every call goes through before its body is read: host and origin, then the key. */
-function guardCalls(app: App, options: ControlOptions, headers: Record<string, string>): void {
-  const origin = new OriginGuard([options.publicUrl, ...(options.otherUrls ?? [])]);
-  const keys = new Keys(options);
+function guardCalls(app: App, options: ControlOptions, keys: Keys, headers: Record<string, string>): void {
+  const { publicUrl, familyUrls = { ipv4: null, ipv6: null }, testZone = null } = options;
+  const urls = [publicUrl, familyUrls.ipv4, familyUrls.ipv6].filter((url) => url !== null);
+  const origin = new OriginGuard(urls, testZone);
+  const isSecure = publicUrl.startsWith('https:');
   app.decorateRequest('principal', null);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headers);
     const message: IncomingMessage = request.raw;
+    if (origin.isProbe(message)) {
+      if (!PROBE_PATHS.includes(request.routeOptions.url ?? '')) throw new Problem('foreign_host');
+      return;
+    }
     origin.check(message);
+    if (request.routeOptions.config.crossOrigin === true) addCors(message, reply, publicUrl);
     const access = request.routeOptions.config.access ?? 'anyone';
-    if (access !== 'anyone') request.principal = await keys.require(access, message);
+    if (access === 'anyone') return;
+    const principal = await keys.require(access, message);
+    request.principal = principal;
+    if (principal.kind === 'account' && principal.renewedSession !== undefined) {
+      reply.header('set-cookie', sessionCookie(principal.renewedSession, isSecure));
+    }
   });
 }
 

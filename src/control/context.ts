@@ -6,7 +6,7 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify';
-import type { Principal } from './keys.ts';
+import type { Keys, Principal } from './keys.ts';
 import type { ControlOptions } from './options.ts';
 
 /** The Fastify instance that routes are added to. */
@@ -19,7 +19,11 @@ export type App = FastifyInstance<
 >;
 
 /** What routes work with. */
-export type Context = Pick<ControlOptions, 'registry' | 'trustedProxies' | 'regions' | 'services'>;
+export interface Context extends ControlOptions {
+  keys: Keys;
+  /** Writes a fault that the caller is answered for otherwise to the log. */
+  noteFault(error: unknown, method: string, route: string): void;
+}
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -120,7 +120,11 @@ function renderSection(
   return `<section><h2>${escapeHtml(section.name)}</h2><p class="faint">${prose(section.description)}</p>${articles.join('\n')}</section>`;
 }
 
-const WHO: Record<string, string> = { adminKey: 'admin key', accountSecret: 'account secret' };
+const WHO: Record<string, string> = {
+  adminKey: 'admin key',
+  accountSecret: 'account secret',
+  updateToken: 'update token',
+};
 
 function renderCall({ path, method, operation }: Call, document: Document): string {
   const keys = (operation.security ?? [])

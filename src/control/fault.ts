@@ -1,5 +1,11 @@
 import { basename } from 'node:path';
-import { InvalidField, RegistryError, TooManyAddresses } from '../registry/index.ts';
+import {
+  InvalidField,
+  RegistryError,
+  TooManyAddresses,
+  TooManyHostnames,
+  TooManyUpdateTokens,
+} from '../registry/index.ts';
 import type { ControlLogger } from './options.ts';
 import { badField, PROBLEMS, Problem, type ProblemCode } from './problem.ts';
 
@@ -9,6 +15,8 @@ const STORE_RETRY_AFTER_SECONDS = 2;
 /** What each of the registry's errors is for the caller. */
 const REGISTRY_CODES: Readonly<Record<string, ProblemCode>> = {
   too_many_addresses: 'too_many_addresses',
+  too_many_update_tokens: 'too_many_update_tokens',
+  too_many_hostnames: 'too_many_hostnames',
   address_not_public: 'address_not_public',
   account_not_found: 'not_found',
   idempotency_key_reused: 'idempotency_key_reused',
@@ -67,6 +75,9 @@ function registryProblem(error: RegistryError): Problem | null {
     return new Problem(code, {
       detail: `The limit is ${error.perAccount}. Remove one, or send "replace": "oldest".`,
     });
+  }
+  if (error instanceof TooManyUpdateTokens || error instanceof TooManyHostnames) {
+    return new Problem(code, { detail: `The limit is ${error.limit}. Remove one first.` });
   }
   if (PROBLEMS[code].status !== 503) return new Problem(code);
   return new Problem(code, { headers: { 'retry-after': String(STORE_RETRY_AFTER_SECONDS) } });

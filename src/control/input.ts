@@ -14,6 +14,11 @@ export function callingAccount(request: FastifyRequest): Account {
   return principal.account;
 }
 
+/** What a registration by this call counts as: the page's calls come with its session, or a ticket of one. */
+export function sourceOf({ principal }: FastifyRequest): 'api' | 'page' {
+  return principal?.kind === 'account' && principal.by !== 'secret' ? 'page' : 'api';
+}
+
 /** The call's idempotency key, as `{idempotencyKey}` or `{}`. */
 export function idempotency(headers: { 'idempotency-key'?: string | string[] }): { idempotencyKey?: string } {
   const key = headers['idempotency-key'];
@@ -39,7 +44,7 @@ export function readAddress(text: string): Address {
 }
 
 /** @throws Problem `bad_input` if the region is not configured */
-export function checkRegion(region: string | undefined, context: Context): void {
+export function checkRegion(region: string | undefined, context: Pick<Context, 'regions'>): void {
   const regions = context.regions();
   if (region !== undefined && !regions.includes(region)) throw badField('region', oneOf(regions));
 }

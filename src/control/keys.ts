@@ -1,18 +1,31 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Counter } from '../metrics/index.ts';
-import type { Account } from '../registry/index.ts';
+import { type Account, looksLike } from '../registry/index.ts';
 import { callerAddress, peerAddress, sourceKey } from './caller.ts';
+import { sessionOf } from './cookie.ts';
 import type { ControlOptions } from './options.ts';
 import { DEFAULT_AUTHENTICATION_LIMITS } from './options.ts';
+import { requireSameOrigin } from './origin.ts';
 import { Problem } from './problem.ts';
-import { FailureThrottle } from './throttle.ts';
+import { Throttle } from './throttle.ts';
 
 /** Who makes a call. */
-export type Principal = { kind: 'admin' } | { kind: 'account'; account: Account };
+export type Principal =
+  | { kind: 'admin' }
+  | {
+      kind: 'account';
+      account: Account;
+      by: 'secret' | 'session' | 'ticket';
+      /** The session's secret, where its end has moved: the cookie is to be sent again. */
+      renewedSession?: string;
+    };
 
-/** Who may make a call; `either` is for the handler to tell apart. */
-export type Access = 'anyone' | 'admin' | 'account' | 'either';
+/**
+ * Who may make a call; `either` (the operator or an account) is for the handler to tell apart, `ticket` is an
+ * account that may bring a ticket in place of its secret.
+ */
+export type Access = 'anyone' | 'admin' | 'account' | 'either' | 'ticket';
 
 /** RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1). */
 const BEARER = /^bearer +([\x21-\x7e]{1,256})$/i;
@@ -23,14 +36,17 @@ const EXPECTED: Record<Exclude<Access, 'anyone'>, string> = {
   admin: 'This call takes the admin key.',
   account: "This call takes an account's secret.",
   either: "This call takes the admin key or an account's secret.",
+  ticket: "This call takes an account's secret, or a ticket.",
 };
+
+const NO_KEY = 'The secret or the sign-in link is not valid, or not any more.';
 
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
 /**
- * Tells who calls by `Authorization: Bearer KEY`.
+ * Tells who calls: by `Authorization: Bearer KEY`, or, without one, by the session's cookie.
  *
  * A wrong key is answered the same whatever is wrong with it, and always after the same two comparisons: with the
  * admin key (hashes in constant time) and with the registry's hashes. Sources that try too many are answered 429,
@@ -40,47 +56,80 @@ function sha256(text: string): Buffer {
 export class Keys {
   readonly #options: ControlOptions;
   readonly #adminHash: Buffer;
-  readonly #throttle: FailureThrottle;
+  readonly #throttle: Throttle;
 
   constructor(options: ControlOptions) {
     if (options.adminKey === '') throw new RangeError('adminKey must not be empty');
     this.#options = options;
     this.#adminHash = sha256(options.adminKey);
-    this.#throttle = new FailureThrottle({
-      ...DEFAULT_AUTHENTICATION_LIMITS,
-      ...options.authentication,
-      now: options.now,
-    });
+    const limits = { ...DEFAULT_AUTHENTICATION_LIMITS, ...options.authentication };
+    this.#throttle = new Throttle({ ...limits, limit: limits.failures, now: options.now });
   }
 
-  /** @throws Problem `unauthorized`, `too_many_attempts`, `forbidden` */
+  /** @throws Problem `unauthorized`, `too_many_attempts`, `forbidden`, `foreign_origin` */
   async require(access: Exclude<Access, 'anyone'>, request: IncomingMessage): Promise<Principal> {
-    const header = request.headers.authorization;
-    if (header === undefined) throw this.#unauthorized(access);
-    const principal = await this.#principalOf(BEARER.exec(header)?.[1] ?? '');
-    if (principal === null) throw this.#failure(access, request);
-    if (access !== 'either' && access !== principal.kind) {
+    const principal = await this.#principalOf(access, request);
+    const kind = access === 'ticket' ? 'account' : access;
+    if (kind !== 'either' && kind !== principal.kind) {
       throw new Problem('forbidden', { detail: EXPECTED[access] });
     }
     return principal;
   }
 
-  async #principalOf(key: string): Promise<Principal | null> {
-    if (timingSafeEqual(sha256(key), this.#adminHash)) return { kind: 'admin' };
-    const account = await this.#options.registry.authenticate(key);
-    return account === null ? null : { kind: 'account', account };
+  /**
+   * The account of a secret or of a sign-in link, which is used up; wrong ones count as guesses.
+   *
+   * @throws Problem `unauthorized`, `too_many_attempts`
+   */
+  async signIn(given: { secret: string } | { link: string }, request: IncomingMessage): Promise<Account> {
+    const { registry } = this.#options;
+    const account =
+      'secret' in given
+        ? await registry.authenticate(given.secret)
+        : await registry.passes.take('link', given.link);
+    if (account === null) throw this.#failure(NO_KEY, request);
+    return account;
   }
 
-  #failure(access: Exclude<Access, 'anyone'>, request: IncomingMessage): Problem {
-    const retryAfterSeconds = this.#throttle.fail(this.#sourceOf(request));
-    const unauthorized = this.#unauthorized(access);
+  /** Notes a wrong key. @returns whether the source has tried too many */
+  noteFailure(request: IncomingMessage): boolean {
+    this.#options.counters?.increment(Counter.CONTROL_AUTH_FAILURES);
+    return this.#throttle.count(this.#sourceOf(request)) > 0;
+  }
+
+  async #principalOf(access: Exclude<Access, 'anyone'>, request: IncomingMessage): Promise<Principal> {
+    const header = request.headers.authorization;
+    if (header === undefined) return this.#principalOfSession(access, request);
+    const key = BEARER.exec(header)?.[1] ?? '';
+    if (timingSafeEqual(sha256(key), this.#adminHash)) return { kind: 'admin' };
+    const isTicket = access === 'ticket' && looksLike('ticket', key);
+    const { registry } = this.#options;
+    const account = isTicket ? await registry.passes.take('ticket', key) : await registry.authenticate(key);
+    if (account === null) throw this.#failure(EXPECTED[access], request);
+    return { kind: 'account', account, by: isTicket ? 'ticket' : 'secret' };
+  }
+
+  async #principalOfSession(access: Exclude<Access, 'anyone'>, request: IncomingMessage): Promise<Principal> {
+    const secret = sessionOf(request);
+    if (secret === null) throw this.#unauthorized(EXPECTED[access]);
+    requireSameOrigin(request);
+    const found = await this.#options.registry.passes.session(secret);
+    // A session that is over is no guess: browsers bring theirs along until they are told.
+    if (found === null) throw this.#unauthorized(EXPECTED[access]);
+    const { account, renewed } = found;
+    return { kind: 'account', account, by: 'session', ...(renewed ? { renewedSession: secret } : {}) };
+  }
+
+  #failure(expected: string, request: IncomingMessage): Problem {
+    const retryAfterSeconds = this.#throttle.count(this.#sourceOf(request));
+    const unauthorized = this.#unauthorized(expected);
     if (retryAfterSeconds === 0) return unauthorized;
     return new Problem('too_many_attempts', { headers: { 'retry-after': String(retryAfterSeconds) } });
   }
 
-  #unauthorized(access: Exclude<Access, 'anyone'>): Problem {
+  #unauthorized(expected: string): Problem {
     this.#options.counters?.increment(Counter.CONTROL_AUTH_FAILURES);
-    return new Problem('unauthorized', { detail: EXPECTED[access], headers: CHALLENGE });
+    return new Problem('unauthorized', { detail: expected, headers: CHALLENGE });
   }
 
   #sourceOf(request: IncomingMessage): string {

@@ -6,6 +6,8 @@ import { PROBLEMS } from './problem.ts';
 export const TAGS = [
   { name: 'My account', description: 'For an account, with its secret' },
   { name: 'My addresses', description: 'For an account, with its secret' },
+  { name: 'Routers', description: 'Addresses that are kept up to date: host names, update tokens, dyndns2' },
+  { name: 'Page', description: 'What the DNS Settings page uses' },
   { name: 'Accounts', description: 'For the operator, with the admin key' },
   { name: 'Addresses of an account', description: 'For the operator, with the admin key' },
   { name: 'Description', description: 'For everyone' },
@@ -43,6 +45,18 @@ export async function collectRoutes(app: App, options: OpenApiOptions): Promise<
         securitySchemes: {
           adminKey: { type: 'http', scheme: 'bearer', description: 'The admin key' },
           accountSecret: { type: 'http', scheme: 'bearer', description: "An account's secret" },
+          session: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: 'ms_session',
+            description: 'The cookie of the DNS Settings page; from pages of its own origin only',
+          },
+          ticket: { type: 'http', scheme: 'bearer', description: 'A ticket, which is used once' },
+          updateToken: {
+            type: 'http',
+            scheme: 'basic',
+            description: "The account's id, and an update token as the password",
+          },
         },
       },
     },

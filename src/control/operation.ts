@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may make the call. Every route says so; a route that does not fails when it is added. */
     access?: Access;
+    /** Pages of publicUrl may make it from another origin: the same API by one address family. */
+    crossOrigin?: boolean;
   }
 }
 
@@ -25,13 +27,17 @@ export interface OperationShape {
   response: Record<number, TSchema>;
   /** Problems besides those that follow from who may call and what is sent. */
   problems?: readonly ProblemCode[];
+  crossOrigin?: boolean;
+  /** Where another key than the usual ones is asked for: its scheme in the description. */
+  security?: readonly Record<string, string[]>[];
 }
 
 const SECURITY: Record<Access, readonly Record<string, string[]>[]> = {
   anyone: [],
   admin: [{ adminKey: [] }],
-  account: [{ accountSecret: [] }],
-  either: [{ adminKey: [] }, { accountSecret: [] }],
+  account: [{ accountSecret: [] }, { session: [] }],
+  either: [{ adminKey: [] }, { accountSecret: [] }, { session: [] }],
+  ticket: [{ accountSecret: [] }, { session: [] }, { ticket: [] }],
 };
 
 function problemCodes(access: Access, shape: OperationShape): Set<ProblemCode> {
@@ -72,16 +78,16 @@ const CHALLENGE = { 'WWW-Authenticate': { type: 'string', description: 'Bearer' 
  * /openapi.json shows it. A route without query parameters takes none.
  */
 export function operation<const Shape extends OperationShape>(access: Access, shape: Shape) {
-  const { tag, problems: _problems, ...schema } = shape;
+  const { tag, problems: _problems, crossOrigin = false, security, ...schema } = shape;
   return {
-    config: { access },
+    config: { access, crossOrigin },
     schema: {
       querystring: NoQuery,
       ...schema,
       response: { ...shape.response, ...problemReplies(problemCodes(access, shape)) },
       tags: [tag],
-      security: SECURITY[access],
-    } as unknown as Omit<Shape, 'tag' | 'problems'> & FastifySchema,
+      security: security ?? SECURITY[access],
+    } as unknown as Omit<Shape, 'tag' | 'problems' | 'crossOrigin' | 'security'> & FastifySchema,
   };
 }
 

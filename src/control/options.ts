@@ -1,6 +1,6 @@
 import type { CounterBlock } from '../metrics/index.ts';
 import type { Prefix } from '../net/index.ts';
-import type { Registry } from '../registry/index.ts';
+import type { Hostnames, Passes, Registry, UpdateTokens } from '../registry/index.ts';
 
 /** What the API asks of the registry; tests hand in less than a whole one. */
 export type ControlRegistry = Pick<
@@ -16,7 +16,14 @@ export type ControlRegistry = Pick<
   | 'register'
   | 'listRegistrations'
   | 'removeRegistration'
->;
+  | 'readAccount'
+  | 'isRegistrable'
+  | 'renewDaily'
+> & {
+  readonly passes: Pick<Passes, 'make' | 'session' | 'take' | 'endSession'>;
+  readonly updateTokens: Pick<UpdateTokens, 'create' | 'remove' | 'authenticate'>;
+  readonly hostnames: Pick<Hostnames, 'add' | 'remove'>;
+};
 
 /** A service of the catalogue as accounts may choose a region for it. */
 export interface ControlService {
@@ -48,6 +55,17 @@ export const DEFAULT_AUTHENTICATION_LIMITS: AuthenticationLimits = {
   sources: 10_000,
 };
 
+export interface UpdateLimits {
+  /** Updates by dyndns2 that an account may make in a window before the answer is `abuse`. */
+  updates: number;
+  windowSeconds: number;
+  /** Accounts remembered at once. */
+  accounts: number;
+}
+
+/** A router asks every few minutes, and some ask for each of their names and families. */
+export const DEFAULT_UPDATE_LIMITS: UpdateLimits = { updates: 60, windowSeconds: 600, accounts: 10_000 };
+
 export interface ControlOptions {
   registry: ControlRegistry;
   /** Must not be empty. */
@@ -60,8 +78,12 @@ export interface ControlOptions {
   services(): readonly ControlService[];
   /** Where people reach this API, e.g. `https://dns.example.net`. */
   publicUrl: string;
-  /** Further URLs of the same API, e.g. those of one address family. */
-  otherUrls?: readonly string[];
+  /** The same API by one address family, where it is served so. */
+  familyUrls?: { readonly ipv4: string | null; readonly ipv6: string | null };
+  /** What the page tells people to type into their devices. */
+  dnsAddresses?: readonly string[];
+  /** The zone of the self-test's names, for which the edges give our address. */
+  testZone?: string | null;
   /** The release, for the API's description. */
   version: string;
   logger: ControlLogger;
@@ -69,4 +91,5 @@ export interface ControlOptions {
   now: () => number;
   counters?: ControlCounters;
   authentication?: Partial<AuthenticationLimits>;
+  updates?: Partial<UpdateLimits>;
 }

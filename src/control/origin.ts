@@ -9,6 +9,23 @@ function hostName(host: string): string | null {
 }
 
 /**
+ * Refuses a call that the session's cookie came with unless a page of ours made it: the cookie goes with whatever the
+ * browser is made to send, from a sibling's page too (SameSite does not tell sub-domains apart). Sec-Fetch-Site says
+ * where a call comes from; browsers that do not send it (and all on plain http) name the Origin of what is no GET, which
+ * OriginGuard has checked.
+ *
+ * @throws Problem `foreign_origin`
+ */
+export function requireSameOrigin({ method, headers }: IncomingMessage): void {
+  const isRead = method === 'GET' || method === 'HEAD';
+  const site = headers['sec-fetch-site'];
+  // A person who types an address, or opens a bookmark, comes from nowhere.
+  if (site === 'same-origin' || (isRead && (site === undefined || site === 'none'))) return;
+  if (site === undefined && headers.origin !== undefined) return;
+  throw new Problem('foreign_origin');
+}
+
+/**
  * Refuses what a browser sends on behalf of another site: a Host that this server does not answer for (a name that
  * an attacker made resolve to us: DNS rebinding) and an Origin that is not ours (dnsdist's CVE-2017-7557).
  *
@@ -18,12 +35,24 @@ function hostName(host: string): string | null {
 export class OriginGuard {
   readonly #hosts: ReadonlySet<string>;
   readonly #origins: ReadonlySet<string>;
+  readonly #testZones: readonly string[];
 
-  /** @param urls where this API is reached; each must parse */
-  constructor(urls: readonly string[]) {
+  /**
+   * @param urls where this API is reached; each must parse
+   * @param testZone the self-test's zone, whose names are not ours but for the probe
+   */
+  constructor(urls: readonly string[], testZone: string | null) {
     const parsed = urls.map((url) => new URL(url));
     this.#hosts = new Set(['localhost', ...parsed.map((url) => hostName(url.host) ?? url.hostname)]);
     this.#origins = new Set(parsed.map((url) => url.origin));
+    const zone = testZone?.toLowerCase().replace(/\.$/, '');
+    this.#testZones = zone === undefined ? [] : [`.reached.${zone}`, `.registered.${zone}`];
+  }
+
+  /** Whether a call is for a name of the self-test: such get the probe, and nothing else. */
+  isProbe({ headers }: IncomingMessage): boolean {
+    const name = hostName(headers.host ?? '');
+    return name !== null && this.#testZones.some((zone) => name.endsWith(zone));
   }
 
   /** @throws Problem `foreign_host`, `foreign_origin` */

@@ -15,6 +15,8 @@ export const PROBLEMS = {
   method_not_allowed: { status: 405, title: 'This path does not take this method' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
   too_many_addresses: { status: 409, title: 'The account has as many addresses as it may have' },
+  too_many_update_tokens: { status: 409, title: 'The account has as many update tokens as it may have' },
+  too_many_hostnames: { status: 409, title: 'The account has as many host names as it may have' },
   body_too_large: { status: 413, title: 'The body is too large' },
   uri_too_long: { status: 414, title: 'The path is too long' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },

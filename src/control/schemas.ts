@@ -31,7 +31,7 @@ const Label = Type.String({
   pattern: LABEL_PATTERN,
   minLength: 1,
   maxLength: 64,
-  description: 'What the person calls this address, such as `Living room`',
+  description: 'What the person calls it, such as `Living room`',
   expected: '1 to 64 characters, none of them a control character',
 });
 
@@ -110,12 +110,112 @@ export const RegistrationListShape = Type.Object(
   { ...closed, title: 'RegistrationList' },
 );
 
+export const UpdateTokenShape = Type.Object(
+  { id: Type.String(), label: Type.String(), createdAt: time('When the token was made') },
+  { ...closed, title: 'UpdateToken' },
+);
+
+export const NewUpdateTokenShape = Type.Object(
+  {
+    id: Type.String(),
+    label: Type.String(),
+    createdAt: time('When the token was made'),
+    token: Type.String({ description: 'The password of the router. It is shown this once and not kept.' }),
+  },
+  { ...closed, title: 'NewUpdateToken' },
+);
+
+export const UpdateTokenListShape = Type.Object(
+  { updateTokens: Type.Array(UpdateTokenShape) },
+  { ...closed, title: 'UpdateTokenList' },
+);
+
+export const HostnameShape = Type.Object(
+  {
+    id: Type.String(),
+    hostname: Type.String(),
+    state: Type.Enum(['waiting', 'followed', 'empty', 'not-public', 'too-many', 'failing'], {
+      description:
+        'How it went when the name was last looked up: `empty` it has no address, `not-public` none that may be ' +
+        'registered, `too-many` more than the account may have, `failing` no answer: what was registered stays',
+    }),
+    createdAt: time('When the name was added'),
+    checkedAt: Type.Union([time('When the name was last looked up'), Type.Null()]),
+  },
+  { ...closed, title: 'Hostname' },
+);
+
+export const HostnameListShape = Type.Object(
+  { hostnames: Type.Array(HostnameShape) },
+  { ...closed, title: 'HostnameList' },
+);
+
+export const TicketShape = Type.Object(
+  {
+    ticket: Type.String({ description: 'A key for one `POST /v1/registrations`, within a minute' }),
+    expiresAt: time('When the ticket ends'),
+  },
+  { ...closed, title: 'Ticket' },
+);
+
+export const SignInLinkShape = Type.Object(
+  {
+    url: Type.String({
+      format: 'uri',
+      description: 'Where to send the person. Opening it uses nothing up: the button there does, once.',
+    }),
+    expiresAt: time('When the link ends'),
+  },
+  { ...closed, title: 'SignInLink' },
+);
+
+const orNull = (description: string) => Type.Union([Type.String(), Type.Null()], { description });
+
+export const PageShape = Type.Object(
+  {
+    account: AccountShape,
+    regions: Type.Array(Type.Object({ id: Type.String(), title: Type.String() }, closed)),
+    services: Type.Array(
+      Type.Object({ id: Type.String(), title: Type.String(), regions: Type.Array(Type.String()) }, closed),
+    ),
+    caller: Type.Object(
+      {
+        address: Type.String({ description: 'The address that this call came from' }),
+        family: Type.Integer({ minimum: 4, maximum: 6 }),
+        scope: Type.String({ description: '`public`, `private`, `shared` (RFC 6598) and so on' }),
+        registrable: Type.Boolean(),
+        registrationId: orNull('The registration of that address'),
+      },
+      closed,
+    ),
+    registrations: Type.Array(RegistrationShape),
+    updateTokens: Type.Array(UpdateTokenShape),
+    hostnames: Type.Array(HostnameShape),
+    dnsAddresses: Type.Array(Type.String(), { description: 'What to type into a device' }),
+    familyUrls: Type.Object(
+      { ipv4: orNull('This API by IPv4 alone'), ipv6: orNull('This API by IPv6 alone') },
+      closed,
+    ),
+    testZone: orNull("The zone of the self-test's names"),
+  },
+  { ...closed, title: 'Page' },
+);
+
 export const AccountExportShape = Type.Object(
   {
     version: Type.Integer(),
     exportedAt: time('When this was put together'),
     account: AccountShape,
     registrations: Type.Array(RegistrationShape),
+    updateTokens: Type.Array(UpdateTokenShape),
+    hostnames: Type.Array(HostnameShape),
+    sessions: Type.Array(
+      Type.Object(
+        { createdAt: time('When it was signed in'), expiresAt: time('When the session ends') },
+        closed,
+      ),
+      { description: 'Where the account is signed in to the page' },
+    ),
   },
   { title: 'AccountExport', description: 'All that is held about the account' },
 );
@@ -156,6 +256,32 @@ const registrationFields = {
   ),
 };
 
+const Secret = Type.String({ minLength: 1, maxLength: 256, expected: 'text of 1 to 256 characters' });
+
+/** One of the two: the handler sees to it. */
+export const SessionBody = Type.Object(
+  {
+    secret: Type.Optional({ ...Secret, description: "The account's secret" }),
+    link: Type.Optional({ ...Secret, description: 'What stands behind the # of a sign-in link' }),
+  },
+  closed,
+);
+
+export const UpdateTokenBody = Type.Object({ label: Label }, closed);
+
+export const HostnameBody = Type.Object(
+  {
+    hostname: Type.String({
+      minLength: 1,
+      maxLength: 254,
+      description: 'The name that the router keeps up to date',
+      examples: ['home.example.net'],
+      expected: 'a whole host name, such as home.example.net',
+    }),
+  },
+  closed,
+);
+
 export const EmptyBody = Type.Object({}, closed);
 
 export const RegisterBody = Type.Object(
@@ -188,6 +314,10 @@ export const RegisterAnyBody = Type.Object(
 export const AccountParams = Type.Object({ id: Type.String({ description: "The account's id" }) });
 
 export const RegistrationParams = Type.Object({ id: Type.String({ description: "The registration's id" }) });
+
+export const UpdateTokenParams = Type.Object({ id: Type.String({ description: "The token's id" }) });
+
+export const HostnameParams = Type.Object({ id: Type.String({ description: "The host name's id" }) });
 
 export const AccountRegistrationParams = Type.Object({
   id: Type.String({ description: "The account's id" }),

@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache';
 
 interface Window {
-  failures: number;
+  count: number;
   endsAt: number;
 }
 
 export interface ThrottleOptions {
-  /** Failures a source may have in a window. */
-  failures: number;
+  /** How many a source may have in a window. */
+  limit: number;
   windowSeconds: number;
   /** Sources remembered at once. */
   sources: number;
@@ -15,10 +15,10 @@ export interface ThrottleOptions {
 }
 
 /**
- * Counts failures by source in fixed windows. Memory is bounded by `sources`: a flood from more of them than that
+ * Counts by source (of failures: who tries; of updates: whose they are) in fixed windows. Memory is bounded by `sources`: a flood from more of them than that
  * makes it forget the older ones, which costs strictness and nothing else.
  */
-export class FailureThrottle {
+export class Throttle {
   readonly #options: ThrottleOptions;
   readonly #windows: LRUCache<string, Window>;
 
@@ -28,19 +28,19 @@ export class FailureThrottle {
   }
 
   /**
-   * Notes a failure.
+   * Notes one more.
    *
-   * @returns 0 while the source has attempts left, else the whole seconds until it has some again
+   * @returns 0 while the source is within its limit, else the whole seconds until it has some again
    */
-  fail(source: string): number {
+  count(source: string): number {
     const now = this.#options.now();
     let window = this.#windows.get(source);
     if (window === undefined || now >= window.endsAt) {
-      window = { failures: 0, endsAt: now + this.#options.windowSeconds * 1000 };
+      window = { count: 0, endsAt: now + this.#options.windowSeconds * 1000 };
       this.#windows.set(source, window);
     }
-    window.failures += 1;
-    if (window.failures <= this.#options.failures) return 0;
+    window.count += 1;
+    if (window.count <= this.#options.limit) return 0;
     return Math.max(1, Math.ceil((window.endsAt - now) / 1000));
   }
 }

@@ -180,15 +180,6 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ['dns: { proxyProtocolFrom: [10.0.0.0/8] }', `dns.proxyProtocolFrom: found a list, expected [] ${LATER}`],
   ['tls: { certFile: a.pem }', `tls.certFile: found "a.pem", expected null ${LATER}`],
   ['tls: { keyFile: [] }', `tls.keyFile: found an empty list, expected null ${LATER}`],
-  [
-    'control: { familyUrls: { ipv4: "http://a" } }',
-    `control.familyUrls.ipv4: found "http://a", expected null ${LATER}`,
-  ],
-  [
-    'control: { familyUrls: { ipv6: "http://a" } }',
-    `control.familyUrls.ipv6: found "http://a", expected null ${LATER}`,
-  ],
-  ['control: { dnsAddresses: [9.9.9.9] }', `control.dnsAddresses: found a list, expected [] ${LATER}`],
   ['relay: { tls: ["127.0.0.1:443"] }', `relay.tls: found a list, expected [] ${LATER}`],
   ['relay: { http: ["127.0.0.1:80"] }', `relay.http: found a list, expected [] ${LATER}`],
   ['relay: { quic: ["127.0.0.1:443"] }', `relay.quic: found a list, expected [] ${LATER}`],

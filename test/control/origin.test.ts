@@ -3,7 +3,7 @@ import { ADMIN_KEY, ControlBench } from '../support/control.ts';
 
 let bench: ControlBench;
 beforeEach(async () => {
-  bench = await ControlBench.make({ otherUrls: ['https://v6.dns.example.net'] });
+  bench = await ControlBench.make({ familyUrls: { ipv4: null, ipv6: 'https://v6.dns.example.net' } });
 });
 
 describe('Host', () => {

@@ -1,6 +1,7 @@
 import { formatAddress } from '../../net/index.ts';
 import { callerAddress } from '../caller.ts';
 import type { App, Context } from '../context.ts';
+import { addPreflight } from '../cors.ts';
 import { operation } from '../operation.ts';
 import { IpShape } from '../schemas.ts';
 
@@ -8,11 +9,13 @@ import { IpShape } from '../schemas.ts';
 export function ipRoutes(app: App, context: Context): void {
   const route = operation('anyone', {
     operationId: 'getIp',
+    crossOrigin: true,
     summary: 'Show the address that I call from',
     tag: 'My addresses',
     response: { 200: IpShape },
     problems: ['bad_forwarded_for'],
   });
+  addPreflight(app, '/v1/ip', 'GET', context);
   app.get('/v1/ip', route, async (request) => ({
     address: formatAddress(callerAddress(request.raw, context.trustedProxies)),
   }));

@@ -1,6 +1,7 @@
 import { callerAddress, isSameHome } from '../caller.ts';
 import type { App, Context } from '../context.ts';
-import { callingAccount, idempotency, readAddress } from '../input.ts';
+import { addPreflight } from '../cors.ts';
+import { callingAccount, idempotency, readAddress, sourceOf } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
 import { Problem } from '../problem.ts';
 import { sendRegistration } from '../registration-reply.ts';
@@ -37,8 +38,9 @@ function addList(app: App, context: Context): void {
 }
 
 function addRegister(app: App, context: Context): void {
-  const route = operation('account', {
+  const route = operation('ticket', {
     operationId: 'register',
+    crossOrigin: true,
     summary: 'Register the address that I call from',
     description: 'If it is registered already, its lease is renewed. The body may be left out.',
     tag,
@@ -58,6 +60,7 @@ function addRegister(app: App, context: Context): void {
       'too_many_profiles',
     ],
   });
+  addPreflight(app, '/v1/registrations', 'POST', context);
   app.post('/v1/registrations', route, async (request, reply) => {
     const caller = callerAddress(request.raw, context.trustedProxies);
     const { address: given, ...rest } = request.body;
@@ -66,7 +69,7 @@ function addRegister(app: App, context: Context): void {
     const outcome = await context.registry.register(callingAccount(request).id, {
       ...rest,
       address: caller,
-      source: 'api',
+      source: sourceOf(request),
       ...idempotency(request.headers),
     });
     return sendRegistration(reply, outcome, '/v1/registrations');

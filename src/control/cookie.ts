@@ -1,0 +1,34 @@
+import type { IncomingMessage } from 'node:http';
+
+const NAME = 'ms_session';
+const MAX_AGE_SECONDS = 30 * 86_400;
+/** RFC 6265, section 4.1.1: cookie-octet, as far as our own values go. */
+const VALUE = /^[\w-]{1,128}$/;
+
+/** The session that a call brings along; null where there is none, or one that cannot be ours. */
+export function sessionOf(request: IncomingMessage): string | null {
+  const header = request.headers.cookie;
+  if (header === undefined) return null;
+  for (const pair of header.split(';')) {
+    const [name, value] = pair.split('=', 2);
+    if (name!.trim() === NAME && value !== undefined && VALUE.test(value.trim())) return value.trim();
+  }
+  return null;
+}
+
+/**
+ * The session's Set-Cookie: no script reads it, no other site's page has it sent, and where people come by https it
+ * travels by https alone.
+ */
+export function sessionCookie(secret: string, isSecure: boolean): string {
+  return `${NAME}=${secret}; ${attributes(isSecure)}; Max-Age=${MAX_AGE_SECONDS}`;
+}
+
+/** Takes the cookie away. */
+export function endedCookie(isSecure: boolean): string {
+  return `${NAME}=; ${attributes(isSecure)}; Max-Age=0`;
+}
+
+function attributes(isSecure: boolean): string {
+  return `Path=/; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`;
+}

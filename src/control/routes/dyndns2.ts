@@ -1,0 +1,174 @@
+import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { type Address, formatAddress, parseAddress } from '../../net/index.ts';
+import { AddressNotPublic } from '../../registry/index.ts';
+import { callerAddress, isSameHome } from '../caller.ts';
+import type { App, Context } from '../context.ts';
+import { operation } from '../operation.ts';
+import { DEFAULT_UPDATE_LIMITS } from '../options.ts';
+import { Throttle } from '../throttle.ts';
+
+const tag = 'Routers';
+/** Names that one update may have, as at dyndns.org. */
+const MAX_HOSTNAMES = 20;
+/** Labels of letters, digits, hyphens and underscores; a single one will do, as the name only labels the address. */
+const HOSTNAME =
+  /^(?=.{1,64}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
+/** RFC 7617, section 2. */
+const BASIC = /^basic +([A-Za-z0-9+/]{1,600}={0,2})$/i;
+const CHALLENGE = 'Basic realm="mediastreamer", charset="UTF-8"';
+
+/** The update protocol of dyndns.org, version 2, which routers and DDNS clients speak. */
+export function dyndns2Routes(app: App, context: Context): void {
+  addUpdate(app, context);
+  addCheckIp(app, context);
+}
+
+const text = (description: string) =>
+  Type.Unsafe({ description, content: { 'text/plain': { schema: Type.String() } } });
+
+function addUpdate(app: App, context: Context): void {
+  const parameter = (description: string) =>
+    Type.Optional(Type.Unsafe<string>({ type: 'string', description }));
+  const route = operation('anyone', {
+    operationId: 'updateAddress',
+    summary: "Update a home's address by dyndns2",
+    description:
+      "The one GET that changes something. HTTP Basic with the account's id and an update token; User-Agent is needed. " +
+      'The first host name labels the registration; another address of the same family with one of the labels goes ' +
+      'at once, and at the limit the oldest gives way. Replies, one line a host name: `good IP`, `nochg IP` (the lease ' +
+      'is renewed), `!yours` (not the address of the call); one for all: `badauth` (401), `badagent`, `notfqdn`, ' +
+      '`numhost`, `nohost` (the address may not be registered), `abuse` (too many updates), `911` (come back later).',
+    tag,
+    querystring: Type.Object({
+      hostname: parameter('The name, or several with commas between them'),
+      myip: parameter('The address that the client believes to have, of one family or `v4,v6`'),
+      myipv6: parameter('The IPv6 address that the client believes to have'),
+    }),
+    response: { 200: text('A code a line'), 401: text('`badauth`') },
+    security: [{ updateToken: [] }],
+  });
+  const limits = { ...DEFAULT_UPDATE_LIMITS, ...context.updates };
+  const throttle = new Throttle({
+    limit: limits.updates,
+    windowSeconds: limits.windowSeconds,
+    sources: limits.accounts,
+    now: context.now,
+  });
+  // Query strings are read here: a router's odd ones get a word of the protocol, and no problem document.
+  app.get(
+    '/nic/update',
+    {
+      ...route,
+      exposeHeadRoute: false,
+      validatorCompiler: () => () => true,
+    },
+    async (request, reply) => {
+      reply.type('text/plain');
+      const { status, lines } = await update(context, throttle, request);
+      if (status === 401) reply.header('www-authenticate', CHALLENGE);
+      return reply.code(status).send(lines.join('\n'));
+    },
+  );
+}
+
+interface Answer {
+  status: 200 | 401;
+  lines: string[];
+}
+
+const one = (line: string): Answer => ({ status: 200, lines: [line] });
+
+async function update(context: Context, throttle: Throttle, request: FastifyRequest): Promise<Answer> {
+  if ((request.headers['user-agent'] ?? '').trim() === '') return one('badagent');
+  try {
+    const accountId = await authenticate(context, request);
+    if (accountId === null) {
+      return context.keys.noteFailure(request.raw) ? one('abuse') : { status: 401, lines: ['badauth'] };
+    }
+    if (throttle.count(accountId) > 0) return one('abuse');
+    return await move(context, accountId, request);
+  } catch (error) {
+    // Whatever it is: anything but 200 stops clients for good.
+    context.noteFault(error, 'GET', '/nic/update');
+    return one('911');
+  }
+}
+
+/** The id of the account that the call names, if the token is one of its own. */
+async function authenticate({ registry }: Context, { headers }: FastifyRequest): Promise<string | null> {
+  const encoded = BASIC.exec(headers.authorization ?? '')?.[1];
+  if (encoded === undefined) return null;
+  const pair = Buffer.from(encoded, 'base64').toString();
+  const colon = pair.indexOf(':');
+  if (colon < 0) return null;
+  const account = await registry.updateTokens.authenticate(pair.slice(0, colon), pair.slice(colon + 1));
+  return account?.id ?? null;
+}
+
+async function move(context: Context, accountId: string, request: FastifyRequest): Promise<Answer> {
+  const { searchParams } = new URL(request.raw.url ?? '', 'http://localhost');
+  const hostnames = listOf(searchParams, 'hostname').map((name) => name.toLowerCase().replace(/\.$/, ''));
+  if (hostnames.length > MAX_HOSTNAMES) return one('numhost');
+  if (hostnames.length === 0 || !hostnames.every((name) => HOSTNAME.test(name))) return one('notfqdn');
+  const caller = callerAddress(request.raw, context.trustedProxies);
+  const address = claimed([...listOf(searchParams, 'myip'), ...listOf(searchParams, 'myipv6')], caller);
+  const answer = (line: string): Answer => ({ status: 200, lines: hostnames.map(() => line) });
+  if (address === null) return answer('!yours');
+  try {
+    const { changed } = await context.registry.register(accountId, {
+      address,
+      label: hostnames[0]!,
+      source: 'dyndns2',
+      replace: 'oldest',
+      movedLabels: hostnames,
+    });
+    return answer(`${changed ? 'good' : 'nochg'} ${formatAddress(address)}`);
+  } catch (error) {
+    if (error instanceof AddressNotPublic) return one('nohost');
+    throw error;
+  }
+}
+
+/** The elements of a parameter that may come several times, each a list with commas. */
+function listOf(parameters: URLSearchParams, name: string): string[] {
+  return parameters
+    .getAll(name)
+    .flatMap((value) => value.split(','))
+    .map((value) => value.trim())
+    .filter((value) => value !== '');
+}
+
+/**
+ * Which address is meant: that of the claims which is of the caller's family, else the caller's own. Null: what is
+ * claimed is not the caller's, or is no address.
+ */
+function claimed(claims: readonly string[], caller: Address): Address | null {
+  let own: Address | null = null;
+  for (const claim of claims) {
+    const address = parseAddress(claim);
+    if (address === null) return null;
+    if (address.family !== caller.family) continue;
+    if (!isSameHome(address, caller)) return null;
+    own ??= address;
+  }
+  return own ?? caller;
+}
+
+function addCheckIp(app: App, context: Context): void {
+  const route = operation('anyone', {
+    operationId: 'checkIp',
+    summary: 'Show the address that I call from, as DDNS clients read it',
+    tag,
+    querystring: Type.Object({}),
+    response: {
+      200: Type.Unsafe({ description: 'A page', content: { 'text/html': { schema: Type.String() } } }),
+    },
+    problems: ['bad_forwarded_for'],
+  });
+  app.get('/nic/checkip', route, async (request, reply) => {
+    const address = formatAddress(callerAddress(request.raw, context.trustedProxies));
+    reply.type('text/html');
+    return `<html><head><title>Current IP Check</title></head><body>Current IP Address: ${address}</body></html>`;
+  });
+}

@@ -1,0 +1,71 @@
+import type { App, Context } from '../context.ts';
+import { callingAccount } from '../input.ts';
+import { noContent, operation } from '../operation.ts';
+import { Problem } from '../problem.ts';
+import { HostnameBody, HostnameListShape, HostnameParams, HostnameShape } from '../schemas.ts';
+
+const tag = 'Routers';
+
+/** An account's calls about the DDNS names that are followed for it. */
+export function hostnamesRoutes(app: App, context: Context): void {
+  addList(app, context);
+  addAdd(app, context);
+  addRemove(app, context);
+}
+
+function addList(app: App, context: Context): void {
+  const route = operation('account', {
+    operationId: 'listHostnames',
+    summary: 'List the host names that are followed for me',
+    tag,
+    response: { 200: HostnameListShape },
+    problems: ['not_found'],
+  });
+  app.get('/v1/hostnames', route, async (request) => {
+    const held = await context.registry.readAccount(callingAccount(request).id);
+    if (held === null) throw new Problem('not_found');
+    return { hostnames: held.hostnames };
+  });
+}
+
+function addAdd(app: App, context: Context): void {
+  const route = operation('account', {
+    operationId: 'addHostname',
+    summary: 'Follow a host name',
+    description:
+      'All addresses of the name are registered, and given up when it has them no more. A name that is followed already ' +
+      'answers 200.',
+    tag,
+    body: HostnameBody,
+    response: {
+      200: { ...HostnameShape, description: 'It is followed already' },
+      201: { ...HostnameShape, headers: { Location: { type: 'string' } } },
+    },
+    problems: ['not_found', 'too_many_hostnames'],
+  });
+  app.post('/v1/hostnames', route, async (request, reply) => {
+    const { registry } = context;
+    const { outcome, hostname } = await registry.hostnames.add(
+      callingAccount(request).id,
+      request.body.hostname,
+    );
+    if (outcome === 'created') reply.code(201).header('location', `/v1/hostnames/${hostname.id}`);
+    return hostname;
+  });
+}
+
+function addRemove(app: App, context: Context): void {
+  const route = operation('account', {
+    operationId: 'removeHostname',
+    summary: 'Follow a host name no more',
+    tag,
+    params: HostnameParams,
+    response: { 204: noContent('Gone, and the addresses that it registered with it') },
+    problems: ['not_found'],
+  });
+  app.delete('/v1/hostnames/:id', route, async (request, reply) => {
+    const { id } = callingAccount(request);
+    if (!(await context.registry.hostnames.remove(id, request.params.id))) throw new Problem('not_found');
+    return reply.code(204).send(null);
+  });
+}

@@ -1,0 +1,73 @@
+import { type Address, formatAddress, formatPrefix, registrationPrefix, scopeOf } from '../../net/index.ts';
+import type { Registration } from '../../registry/index.ts';
+import { callerAddress } from '../caller.ts';
+import type { App, Context } from '../context.ts';
+import { callingAccount } from '../input.ts';
+import { operation } from '../operation.ts';
+import { Problem } from '../problem.ts';
+import { regionTitle } from '../region-title.ts';
+import { PageShape } from '../schemas.ts';
+
+/** Everything that the page shows, in one call. */
+export function pageRoutes(app: App, context: Context): void {
+  const route = operation('account', {
+    operationId: 'getPage',
+    summary: 'Get everything that the page shows',
+    description: 'Where the address of the call is registered its lease is renewed, once a day.',
+    tag: 'Page',
+    response: { 200: PageShape },
+    problems: ['bad_forwarded_for', 'not_found'],
+  });
+  app.get('/v1/page', route, async (request) => {
+    const { registry, familyUrls, dnsAddresses = [], testZone = null } = context;
+    const { id } = callingAccount(request);
+    const caller = callerAddress(request.raw, context.trustedProxies);
+    const held = await registry.readAccount(id);
+    if (held === null) throw new Problem('not_found');
+    const { account, updateTokens, hostnames } = held;
+    const { registrations, own } = await renew(context, id, held.registrations, caller);
+    return {
+      account,
+      ...choices(context),
+      caller: {
+        address: formatAddress(caller),
+        family: caller.family,
+        scope: scopeOf(caller),
+        registrable: registry.isRegistrable(caller),
+        registrationId: own?.id ?? null,
+      },
+      registrations,
+      updateTokens,
+      hostnames,
+      dnsAddresses: [...dnsAddresses],
+      familyUrls: { ipv4: familyUrls?.ipv4 ?? null, ipv6: familyUrls?.ipv6 ?? null },
+      testZone,
+    };
+  });
+}
+
+async function renew(
+  { registry }: Context,
+  accountId: string,
+  registrations: Registration[],
+  caller: Address,
+): Promise<{ registrations: Registration[]; own: Registration | undefined }> {
+  const prefix = registrationPrefix(caller);
+  const text = caller.family === 4 ? formatAddress(caller) : formatPrefix(prefix);
+  const own = registrations.find(({ address }) => address === text);
+  const renewed = own && (await registry.renewDaily(accountId, own, caller));
+  if (own === undefined || !renewed) return { registrations, own };
+  return { registrations: registrations.map((one) => (one === own ? renewed : one)), own: renewed };
+}
+
+function choices({ regions, services }: Context) {
+  const ids = regions();
+  return {
+    regions: ids.map((id) => ({ id, title: regionTitle(id) })),
+    services: services().map(({ id, title, regions: offered }) => ({
+      id,
+      title,
+      regions: offered.filter((region) => ids.includes(region)),
+    })),
+  };
+}
