@@ -14,7 +14,7 @@ const REPLY_MS = 20_000;
 export interface Query {
   readonly name: string;
   /** `A` by default. */
-  readonly type?: dnsPacket.RecordType;
+  readonly type?: dnsPacket.RecordType | 'ANY';
   readonly id?: number;
   /** With an OPT record; true by default. */
   readonly edns?: boolean;
@@ -37,7 +37,7 @@ export function encodeQuery({ name, type = 'A', id = ++lastId & 0xffff, edns = t
     type: 'query',
     id,
     flags: dnsPacket.RECURSION_DESIRED,
-    questions: [{ name, type, class: 'IN' }],
+    questions: [{ name, type: type as dnsPacket.RecordType, class: 'IN' }],
     additionals: edns ? [opt as unknown as dnsPacket.Answer] : [],
   });
 }

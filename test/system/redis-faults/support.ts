@@ -1,0 +1,88 @@
+/** Edges as processes of their own that follow a Redis, and what can be seen of them from outside. */
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { askUdp, shown } from '../../support/dns-client.ts';
+import { RedisServer, type RedisServerOptions } from '../../support/redis-server.ts';
+import { type ConfigFields, FILMS, RELAY, RunningService } from '../../support/service.ts';
+
+export const SERVED = `NOERROR ${RELAY.us.address}`;
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly state: string;
+  readonly epoch: string | null;
+  readonly seq: number;
+  readonly entries: number;
+  readonly digest: string | null;
+  readonly lagChanges: number;
+  readonly ageSeconds: number;
+}
+
+/** An edge; `folder` is that of an earlier one, whose list is on disk there. */
+export function startEdge(
+  store: string,
+  options: { folder?: string; config?: ConfigFields } = {},
+): Promise<RunningService> {
+  const config = { roles: ['edge'], store, ...options.config };
+  return RunningService.start({ ...options, config });
+}
+
+export function startControl(
+  store: string,
+  options: { folder?: string; config?: ConfigFields } = {},
+): Promise<RunningService> {
+  const config = { roles: ['control'], store, dns: { udp: [], tcp: [] }, ...options.config };
+  return RunningService.start({ ...options, config });
+}
+
+/** What /readyz says of the list. */
+export async function readiness(edge: RunningService): Promise<Readiness> {
+  const reply = await fetch(`${edge.metricsUrl}/readyz`);
+  const { checks } = (await reply.json()) as { checks: ({ name: string } & Readiness)[] };
+  const found = checks.find(({ name }) => name === 'allowlist')!;
+  return found;
+}
+
+/** The value of a metric without labels, or with these. */
+export async function metric(edge: RunningService, name: string): Promise<number> {
+  const line = (await edge.metrics()).split('\n').find((text) => text.startsWith(`mediastreamer_${name} `));
+  return Number(line?.split(' ')[1] ?? Number.NaN);
+}
+
+/** What an address gets for a catalogue name: SERVED, or REFUSED. */
+export async function ask(edge: RunningService, from: string): Promise<string> {
+  return shown(await askUdp(edge.udp, from, { name: FILMS }));
+}
+
+/** Waits until `check` holds; says what it was last if it never does. */
+export async function soon(check: () => unknown, timeoutMs = 15_000): Promise<void> {
+  for (const startedAt = Date.now(); ; ) {
+    const found = await check();
+    if (found === true) return;
+    if (Date.now() - startedAt > timeoutMs) throw new Error(`waited in vain; last: ${JSON.stringify(found)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export function reaches(edge: RunningService, state: string, timeoutMs?: number): Promise<void> {
+  return soon(async () => {
+    const found = await readiness(edge);
+    return found.state === state || found;
+  }, timeoutMs);
+}
+
+const servers: RedisServer[] = [];
+afterAll(async () => {
+  for (const server of servers.splice(0)) await server.stop();
+});
+
+/** A Redis that is ended, and its files removed, when the file's tests have ended. */
+export async function startRedis(options?: RedisServerOptions): Promise<RedisServer> {
+  const server = await RedisServer.start(options);
+  servers.push(server);
+  return server;
+}
+
+export function listPath(edge: { dataDir: string }): string {
+  return join(edge.dataDir, 'last-known-list');
+}
