@@ -45,12 +45,8 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ],
   ['dataDir: 5', 'dataDir: found 5, expected a path'],
   ['dataDir: ""', 'dataDir: found "", expected a path'],
-  ['store: file', 'store: found a string (not shown), expected embedded'],
-  [
-    'store: redis://u:hunter2@h',
-    'store: found redis://..., expected embedded (redis:// is not built in this release)',
-  ],
-  ['store: 7', 'store: found a number (not shown), expected embedded'],
+  ['store: file', 'store: found a string (not shown), expected embedded, or a redis:// or rediss:// URL'],
+  ['store: 7', 'store: found a number (not shown), expected embedded, or a redis:// or rediss:// URL'],
 
   // dns
   ['dns: { udp: "127.0.0.1:53" }', `dns.udp: found "127.0.0.1:53", expected a list, each ${SOCKET}`],

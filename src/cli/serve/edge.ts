@@ -19,6 +19,7 @@ import type { Resolver } from '../../resolver/index.ts';
 import { libc, monotonicClock } from '../../sys/index.ts';
 import { crashReport } from '../crash.ts';
 import type { Log } from './log.ts';
+import type { RemoteList } from './remote-list.ts';
 import { openResolver } from './resolver.ts';
 
 export interface EdgeOptions {
@@ -27,6 +28,8 @@ export interface EdgeOptions {
   /** Of the hashes of names, the one that the catalogue was built with. */
   seed: number;
   feed: Feed;
+  /** Where the store is elsewhere: what is known of it, and of the list on disk. */
+  remote: RemoteList | null;
   log: Log;
   /** The main thread's. */
   counters: CounterBlock;
@@ -101,11 +104,12 @@ export class Edge {
     });
   }
 
-  /** Loads the list, then opens the listeners. @throws ListenError, EngineError; nothing stays open then. */
+  /** Loads the list, or what stands for it, then opens the listeners. @throws ListenError, EngineError; nothing stays open then. */
   static async start(options: EdgeOptions): Promise<Edge> {
     const edge = new Edge(options);
     try {
-      await edge.follower.start();
+      await edge.follower.start(options.remote?.fallback);
+      options.remote?.keep(edge.follower);
       await edge.listen(options);
       return edge;
     } catch (error) {

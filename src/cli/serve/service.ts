@@ -3,7 +3,7 @@ import type { CatalogTables } from '../../catalog/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
 import type { ControlServer } from '../../control/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
-import { Exposition, MetricsServer } from '../../metrics/scrape/index.ts';
+import { Exposition, MetricsServer, type ReadinessCheck } from '../../metrics/scrape/index.ts';
 import {
   type Address,
   formatAddress,
@@ -12,7 +12,8 @@ import {
   parseSocketAddress,
   scopeOf,
 } from '../../net/index.ts';
-import { openRegistry, type Registry } from '../../registry/index.ts';
+import type { Registry } from '../../registry/index.ts';
+import { monotonicClock } from '../../sys/index.ts';
 import { loadCatalogue } from '../catalogue.ts';
 import { type AdminKey, readAdminKey } from './admin-key.ts';
 import { startControl } from './control.ts';
@@ -20,6 +21,7 @@ import { Edge } from './edge.ts';
 import { type Greeting, nextSteps, readableGreeting } from './greeting.ts';
 import type { Log } from './log.ts';
 import { changedKeys } from './reload.ts';
+import { LIST_STATES, RemoteList } from './remote-list.ts';
 import { copyResolverCounters } from './resolver.ts';
 
 /** How long what is in flight may take once the process has been told to stop. */
@@ -47,6 +49,7 @@ export class Service {
   private catalog: CatalogTables | null = null;
   private registry: Registry | null = null;
   private edge: Edge | null = null;
+  private remote: RemoteList | null = null;
   private control: ControlServer | null = null;
   private controlAddresses: readonly { host: string; port: number }[] = [];
   private metrics: MetricsServer | null = null;
@@ -90,6 +93,7 @@ export class Service {
     if (this.expiry !== null) clearInterval(this.expiry);
     await this.reloading;
     await Promise.all([this.control?.close(graceMs), this.edge?.close(graceMs)]);
+    await this.remote?.close();
     await this.registry?.close();
     await this.metrics?.close();
   }
@@ -100,29 +104,19 @@ export class Service {
 
   private async open(): Promise<void> {
     const { config, log } = this;
-    const { onFailure, version } = this.options;
+    const { version } = this.options;
     const catalogue = await loadCatalogue(this.loaded, this.seed);
     this.catalog = catalogue.tables;
     for (const warning of [...this.loaded.warnings, ...catalogue.warnings])
       log.warn({ warning }, 'configuration');
-    this.registry = await openRegistry({
-      store: 'embedded',
-      dataDir: config.dataDir,
-      ...config.registration,
-      defaultRegion: () => this.config.defaultRegion,
-      regions: () => Object.keys(this.config.regions),
-      ownAddresses: ownAddresses(config),
-      now: Date.now,
-      randomBytes,
-      onFailed: onFailure,
-    });
-    if (config.roles.includes('control'))
-      this.adminKey = readAdminKey(config.control.adminKey, config.dataDir);
-    if (config.roles.includes('edge')) await this.openEdge(this.registry);
-    if (config.roles.includes('control')) {
+    const isControl = config.roles.includes('control');
+    if (isControl || config.store === 'embedded') this.registry = await this.openRegistry();
+    if (isControl) this.adminKey = readAdminKey(config.control.adminKey, config.dataDir);
+    if (config.roles.includes('edge')) await this.openEdge();
+    if (isControl) {
       const { server, addresses } = await startControl({
         config,
-        registry: this.registry,
+        registry: this.registry!,
         adminKey: this.adminKey!.key,
         version,
         log,
@@ -135,17 +129,41 @@ export class Service {
       this.controlAddresses = addresses;
     }
     await this.openMetrics();
-    this.expireLeases(this.registry);
+    if (this.registry !== null) this.expireLeases(this.registry);
     this.announce();
   }
 
-  private async openEdge(registry: Registry): Promise<void> {
+  /** Loaded here, so that an edge that follows a store elsewhere is without it. */
+  private async openRegistry(): Promise<Registry> {
+    const { openRegistry } = await import('../../registry/index.ts');
+    const { config } = this;
+    const { onFailure } = this.options;
+    return openRegistry({
+      store: 'embedded',
+      dataDir: config.dataDir,
+      ...config.registration,
+      defaultRegion: () => this.config.defaultRegion,
+      regions: () => Object.keys(this.config.regions),
+      ownAddresses: ownAddresses(config),
+      now: Date.now,
+      randomBytes,
+      onFailed: onFailure,
+    });
+  }
+
+  private async openEdge(): Promise<void> {
+    const { config, log } = this;
+    if (config.store !== 'embedded') {
+      const { store: url, dataDir } = config;
+      this.remote = await RemoteList.open({ url, dataDir, log, now: monotonicClock(), wallClock: Date.now });
+    }
     this.edge = await Edge.start({
-      config: this.config,
+      config,
       catalog: this.catalog!,
       seed: this.seed,
-      feed: registry.feed,
-      log: this.log,
+      feed: this.remote?.feed ?? this.registry!.feed,
+      remote: this.remote,
+      log,
       counters: this.counters,
       onCounters: (block) => this.blocks.push(block),
       onFailure: this.options.onFailure,
@@ -153,34 +171,41 @@ export class Service {
   }
 
   private async openMetrics(): Promise<void> {
-    const { edge, registry } = this;
+    const { edge, registry, remote } = this;
     const storeIsUp = () => registry?.status().failed === null;
     const exposition = new Exposition({
       blocks: this.blocks,
       sources: {
-        store: storeIsUp,
+        ...(registry !== null && { store: storeIsUp }),
         ...(edge !== null && {
           allowlist: () => {
-            const { entries, seq, lagChanges } = edge.follower.state;
-            return { entries, seq, lagChanges, lagSeconds: edge.lagSeconds };
+            const { entries, seq, lagChanges, reloads, digestMismatches } = edge.follower.state;
+            return {
+              entries,
+              seq,
+              reloads,
+              digestMismatches,
+              lagChanges: Math.max(lagChanges, remote?.lagChanges ?? 0),
+              lagSeconds: Math.max(edge.lagSeconds, remote?.lagSeconds ?? 0),
+            };
           },
           upstreams: () => edge.resolver.upstreams(),
           cache: () => edge.cacheStats,
         }),
+        ...(remote !== null && {
+          remoteList: () => {
+            const { state, ageSeconds, heartbeatAgeSeconds } = remote;
+            return { states: LIST_STATES, state, ageSeconds, heartbeatAgeSeconds };
+          },
+        }),
       },
     });
-    const checks = [
-      { name: 'store', check: () => ({ ready: storeIsUp(), state: storeIsUp() ? 'up' : 'failed' }) },
-    ];
-    if (edge !== null) {
-      checks.push({
-        name: 'allowlist',
-        check: () => {
-          const { phase } = edge.follower.state;
-          return { ready: phase === 'following' || phase === 'reloading', state: phase };
-        },
-      });
+    const checks: ReadinessCheck[] = [];
+    if (registry !== null) {
+      const check = () => ({ ready: storeIsUp(), state: storeIsUp() ? 'up' : 'failed' });
+      checks.push({ name: 'store', check });
     }
+    if (edge !== null) checks.push({ name: 'allowlist', check: () => listReadiness(edge, remote) });
     this.metrics = await MetricsServer.open({
       listen: this.config.metrics.listen.map((text) => {
         const { address, port } = parseSocketAddress(text)!;
@@ -251,6 +276,17 @@ export class Service {
       );
     }
   }
+}
+
+/** Where the list stands, and whether there is one. */
+function listReadiness(edge: Edge, remote: RemoteList | null): ReturnType<ReadinessCheck['check']> {
+  const { phase, epoch, seq, entries, digest } = edge.follower.state;
+  const detail = { epoch, seq, entries, digest };
+  if (remote === null) {
+    return { ready: phase === 'following' || phase === 'reloading', state: phase, detail };
+  }
+  const { isReady, state, lagChanges, ageSeconds } = remote;
+  return { ready: isReady, state, detail: { ...detail, lagChanges, ageSeconds: Math.round(ageSeconds) } };
 }
 
 function urlOf(host: string, port: number): string {

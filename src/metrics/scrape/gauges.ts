@@ -3,7 +3,21 @@ import { Gauge, type Registry } from 'prom-client';
 /** What other parts hold, read at each scrape. A source that is missing (another role) has no metric. */
 export interface Sources {
   /** The list of registered addresses: its size, the sequence number it is at, and how far behind that is. */
-  readonly allowlist?: () => { entries: number; seq: number; lagChanges: number; lagSeconds: number };
+  readonly allowlist?: () => {
+    entries: number;
+    seq: number;
+    lagChanges: number;
+    lagSeconds: number;
+    reloads: number;
+    digestMismatches: number;
+  };
+  /** That list, where its store is elsewhere: its state of these, and since when nothing is known of the store. */
+  readonly remoteList?: () => {
+    states: readonly string[];
+    state: string;
+    ageSeconds: number;
+    heartbeatAgeSeconds: number;
+  };
   /** Whether the store of accounts answers. */
   readonly store?: () => boolean;
   /** Upstreams in the order of the configuration, with their URLs. */
@@ -27,12 +41,35 @@ export function registerGauges(sources: Sources, registry: Registry): void {
       collect: () => made.set(read()),
     });
   };
-  const { allowlist, store, upstreams, cache } = sources;
+  const { allowlist, remoteList, store, upstreams, cache } = sources;
   if (allowlist) {
     gauge('allowlist_entries', 'Addresses and prefixes that are registered', () => allowlist().entries);
     gauge('allowlist_seq', 'Sequence number of the latest change applied', () => allowlist().seq);
     gauge('allowlist_lag_changes', 'Changes known of but not applied', () => allowlist().lagChanges);
     gauge('allowlist_lag_seconds', 'Age of the oldest change not applied', () => allowlist().lagSeconds);
+    gauge(
+      'allowlist_reloads',
+      'How often the list was loaded again since the start',
+      () => allowlist().reloads,
+    );
+    gauge(
+      'allowlist_digest_mismatches',
+      "How often the list's digest was not the store's since the start",
+      () => allowlist().digestMismatches,
+    );
+  }
+  if (remoteList) {
+    gauge(
+      'allowlist_age_seconds',
+      "Time since the list was last known to be the store's",
+      () => remoteList().ageSeconds,
+    );
+    gauge(
+      'allowlist_heartbeat_age_seconds',
+      'Time since a control was seen to write to the store',
+      () => remoteList().heartbeatAgeSeconds,
+    );
+    registerListState(remoteList, registry);
   }
   if (store) gauge('store_up', 'Whether the store of accounts answers', () => (store() ? 1 : 0));
   if (cache) {
@@ -40,6 +77,19 @@ export function registerGauges(sources: Sources, registry: Registry): void {
     gauge('cache_bytes', 'Memory of the answer cache', () => cache().bytes);
   }
   if (upstreams) registerUpstreams(upstreams, registry);
+}
+
+function registerListState(remoteList: NonNullable<Sources['remoteList']>, registry: Registry): void {
+  const gauge = new Gauge({
+    name: 'mediastreamer_allowlist_state',
+    help: 'How the list stands to its store: 1 for the state that it is in, 0 for the others',
+    labelNames: ['state'],
+    registers: [registry],
+    collect: () => {
+      const { states, state } = remoteList();
+      for (const each of states) gauge.set({ state: each }, each === state ? 1 : 0);
+    },
+  });
 }
 
 function registerUpstreams(upstreams: NonNullable<Sources['upstreams']>, registry: Registry): void {

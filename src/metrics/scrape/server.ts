@@ -1,10 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** One thing that must hold before this process should be sent work. `state` is a constant word of its part. */
+/**
+ * One thing that must hold before this process should be sent work. `state` is a constant word of its part; `detail`
+ * are further facts for people and tools, that hold nothing of a client.
+ */
 export interface ReadinessCheck {
   readonly name: string;
-  readonly check: () => { ready: boolean; state: string };
+  readonly check: () => {
+    ready: boolean;
+    state: string;
+    detail?: Readonly<Record<string, string | number | null>>;
+  };
 }
 
 export interface ListenAddress {
@@ -126,7 +133,10 @@ export class MetricsServer {
   }
 
   #readiness(): Reply {
-    const checks = this.#checks.map(({ name, check }) => ({ name, ...check() }));
+    const checks = this.#checks.map(({ name, check }) => {
+      const { ready, state, detail } = check();
+      return { name, ready, state, ...detail };
+    });
     const ready = checks.every((check) => check.ready);
     const body = `${JSON.stringify({ ready, checks })}\n`;
     return { status: ready ? 200 : 503, type: 'application/json', body };

@@ -24,14 +24,18 @@ export class FakeControl {
   predecessors: string[] = [];
   leastFormat = 1;
 
-  constructor(server: RedisServer) {
+  readonly base: string;
+
+  /** @param base the first three octets of all addresses */
+  constructor(server: RedisServer, base = '192.0.2') {
     this.redis = server.client();
+    this.base = base;
   }
 
-  /** The list as it stands: 192.0.2.N for each entry. */
+  /** The list as it stands: BASE.N for each entry. */
   get list(): Snapshot {
     const profiles = [...new Set(this.entries.values())];
-    const keys = Uint8Array.from([...this.entries.keys()].flatMap((last) => [192, 0, 2, last]));
+    const keys = Uint8Array.from([...this.entries.keys()].flatMap((last) => [...this.#prefixOf(last).bytes]));
     const indexes = Uint16Array.from([...this.entries.values()].map((profile) => profiles.indexOf(profile)));
     const group = { family: 4, length: 32, count: this.entries.size, keys, profiles: indexes } as const;
     return { version: 1, epoch: this.epoch, seq: this.seq, profiles, groups: [group] };
@@ -39,12 +43,12 @@ export class FakeControl {
 
   async set(last: number, profile = US): Promise<void> {
     this.entries.set(last, profile);
-    await this.append({ seq: ++this.seq, kind: 'set', prefix: prefixOf(last), profile });
+    await this.append({ seq: ++this.seq, kind: 'set', prefix: this.#prefixOf(last), profile });
   }
 
   async remove(last: number): Promise<void> {
     this.entries.delete(last);
-    await this.append({ seq: ++this.seq, kind: 'remove', prefix: prefixOf(last) });
+    await this.append({ seq: ++this.seq, kind: 'remove', prefix: this.#prefixOf(last) });
   }
 
   /** The heartbeat, and everything else that meta says. */
@@ -95,8 +99,8 @@ export class FakeControl {
       .hset(Key.META, { seq: change.seq, digestA, digestB })
       .exec();
   }
-}
 
-function prefixOf(last: number) {
-  return parsePrefix(`192.0.2.${last}/32`)!;
+  #prefixOf(last: number) {
+    return parsePrefix(`${this.base}.${last}/32`)!;
+  }
 }

@@ -26,7 +26,7 @@ async function abandoned(): Promise<{ server: RedisServer; control: FakeControl;
   return { server, control, edge };
 }
 
-describe.concurrent('an edge', () => {
+describe.concurrent('an edge', { timeout: 60_000 }, () => {
   it('without a store and without a list refuses everyone, is not ready, and takes the store when it comes', async () => {
     const port = await freePort();
     const edge = await startEdge(`redis://127.0.0.1:${port}`);
