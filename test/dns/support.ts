@@ -1,6 +1,12 @@
 import * as dnsPacket from 'dns-packet';
 import { AllowlistReader, AllowlistTable, Profiles } from '../../src/allowlist/index.ts';
-import { buildCatalog, type CatalogTables, CatalogView, Steering } from '../../src/catalog/index.ts';
+import {
+  buildCatalog,
+  type CatalogTables,
+  CatalogView,
+  type RegionOptions,
+  Steering,
+} from '../../src/catalog/index.ts';
 import {
   decide,
   type Outcome,
@@ -76,7 +82,7 @@ export interface EdgeParts {
   profile?: Partial<Profile>;
   unregistered?: 'refuse' | 'drop';
   rateLimit?: RateLimitOptions;
-  catalog?: CatalogTables;
+  regions?: RegionOptions;
 }
 
 export const REGIONS = {
@@ -89,12 +95,12 @@ export const REGIONS = {
   gb: { relays: [{ address: '192.0.2.20' }] },
 };
 
-export function catalogue(): CatalogTables {
+export function catalogue(regions: RegionOptions = REGIONS): CatalogTables {
   const services = [
     service('netflix', { names: ['netflix.com'], exact: ['netflix.example.net'], regions: ['us', 'gb'] }),
     service('bbc', { names: ['bbc.co.uk'], regions: ['gb'] }),
   ];
-  const { catalog, faults } = buildCatalog({ services, regions: REGIONS, defaultRegion: 'us', seed: SEED });
+  const { catalog, faults } = buildCatalog({ services, regions, defaultRegion: 'us', seed: SEED });
   if (catalog === null) throw new TypeError(JSON.stringify(faults));
   return catalog;
 }
@@ -114,7 +120,7 @@ export class TestEdge {
   nowMs = 1_000_000;
 
   constructor(parts: EdgeParts = {}) {
-    this.catalog = parts.catalog ?? catalogue();
+    this.catalog = catalogue(parts.regions);
     this.steering = new Steering(this.catalog);
     this.profiles.onInterned((id, profile) => this.steering.setProfile(id, profile));
     this.rateLimitOptions = parts.rateLimit ?? { perSecond: 1000, burst: 100_000 };

@@ -26,10 +26,13 @@ export interface DgramEngineOptions {
 export class DgramEngine implements UdpEngine {
   readonly name = 'dgram';
   readonly addresses: readonly SocketAddress[];
-  private readonly sockets: readonly Socket[];
+  private readonly sockets: Socket[];
   private stopping = false;
+  /** Replies that have not left yet; those of a socket that is closed would be lost. */
+  private sending = 0;
+  private onSent: () => void = () => {};
 
-  private constructor(sockets: readonly Socket[], addresses: readonly SocketAddress[], answerer: Answerer) {
+  private constructor(sockets: Socket[], addresses: readonly SocketAddress[], answerer: Answerer) {
     this.sockets = sockets;
     this.addresses = addresses;
     for (const socket of sockets) {
@@ -64,8 +67,14 @@ export class DgramEngine implements UdpEngine {
   }
 
   async close(): Promise<void> {
+    const sockets = this.sockets.splice(0);
+    if (this.sending > 0) {
+      await new Promise<void>((resolve) => {
+        this.onSent = resolve;
+      });
+    }
     await Promise.all(
-      this.sockets.map((socket) => new Promise<void>((resolve) => void socket.close(() => resolve()))),
+      sockets.map((socket) => new Promise<void>((resolve) => void socket.close(() => resolve()))),
     );
   }
 
@@ -77,8 +86,15 @@ export class DgramEngine implements UdpEngine {
       return;
     }
     answerer.answer(query, source, UDP_TRAITS, (reply) => {
-      // Sending is not synchronous, and the reply is valid during this call only.
-      if (reply !== null) socket.send(Uint8Array.from(reply), peer.port, peer.address, () => {});
+      if (reply !== null && this.sockets.length > 0) this.send(socket, reply, peer);
+    });
+  }
+
+  private send(socket: Socket, reply: Uint8Array, peer: RemoteInfo): void {
+    this.sending++;
+    // Sending is not synchronous, and the reply is valid during this call only.
+    socket.send(Uint8Array.from(reply), peer.port, peer.address, () => {
+      if (--this.sending === 0) this.onSent();
     });
   }
 }
