@@ -312,7 +312,9 @@ export class AllowlistFollower {
     const snapshot = await this.#options.feed.snapshot();
     if (!this.#isRunning) throw new FollowerStopped();
     const seq = seqOf(snapshot);
-    if (snapshot.epoch === this.#epoch && seq < heardBefore) throw new SnapshotOutdated(seq, heardBefore);
+    // A list from disk may have been installed meanwhile.
+    const least = Math.max(heardBefore, this.#seq);
+    if (snapshot.epoch === this.#epoch && seq < least) throw new SnapshotOutdated(seq, least);
     this.#install(snapshot);
     if (this.#pendingCount > this.#maxPending) return 'overflow';
     const pending = this.#pending;

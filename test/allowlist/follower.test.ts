@@ -361,3 +361,87 @@ describe('the follower', () => {
     );
   });
 });
+
+describe('with a fallback', () => {
+  const kept = snapshotOf(new Map([[7, US]]), 3, 'e1');
+  const late = (timers: { callback: () => void }[]) => timers.shift()!.callback();
+
+  test('the feed’s list is taken where it comes in time', async () => {
+    const { feed, follower, served } = setUp();
+    feed.make(set(1, 1));
+    await follower.start({ list: kept, waitMs: 10 });
+    expect(served()).toEqual({ 1: 'us' });
+    expect(follower.state.phase).toBe('following');
+  });
+
+  test('the last known list is served until the feed gives one', async () => {
+    const { feed, follower, served, timers, reloads } = setUp();
+    for (let seq = 1; seq <= 4; seq++) feed.make(set(seq, seq));
+    feed.hold();
+    const started = follower.start({ list: kept, waitMs: 10 });
+    late(timers);
+    await started;
+    expect(served()).toEqual({ 7: 'us' });
+    expect(follower.state).toMatchObject({ phase: 'restored', epoch: 'e1', seq: 3, entries: 1 });
+    feed.letGo();
+    await settled();
+    expect(served()).toEqual({ 1: 'us', 2: 'us', 3: 'us', 4: 'us' });
+    expect(follower.state).toMatchObject({ phase: 'following', seq: 4 });
+    expect(reloads).toEqual([]);
+  });
+
+  test('without a list nobody is registered until the feed gives one', async () => {
+    const { feed, follower, served, timers } = setUp();
+    feed.make(set(1, 1));
+    feed.hold();
+    const started = follower.start({ list: null, waitMs: 10 });
+    late(timers);
+    await started;
+    expect([served(), follower.state.phase, follower.snapshot()]).toEqual([{}, 'loading', null]);
+    feed.letGo();
+    await settled();
+    expect(served()).toEqual({ 1: 'us' });
+  });
+
+  test('an older list than the one from disk is not taken', async () => {
+    const { feed, follower, served, timers, faults } = setUp();
+    feed.make(set(1, 1));
+    feed.hold();
+    const started = follower.start({ list: kept, waitMs: 10 });
+    late(timers);
+    await started;
+    feed.letGo();
+    await settled();
+    expect(faults[0]).toBeInstanceOf(SnapshotOutdated);
+    expect(served()).toEqual({ 7: 'us' });
+  });
+});
+
+describe('a snapshot that comes with changes', () => {
+  test('is never shown without them', async () => {
+    const { feed, follower, served, table } = setUp();
+    feed.make(set(1, 1));
+    feed.make(set(2, 2));
+    const whole = feed.snapshot.bind(feed);
+    const shownSizes: number[] = [];
+    table.onReplaced(() => shownSizes.push(table.size));
+    feed.snapshot = async () => ({
+      ...(await whole()),
+      changes: [remove(3, 1), set(4, 3, GB), set(5, 2, GB)],
+    });
+    await follower.start();
+    expect(served()).toEqual({ 2: 'gb', 3: 'gb' });
+    expect(shownSizes).toEqual([2]);
+    expect(follower.state).toMatchObject({ seq: 5, entries: 2 });
+    const same = snapshotOf(
+      new Map([
+        [2, GB],
+        [3, GB],
+      ]),
+      5,
+      'e1',
+    );
+    expect(follower.state.digest).toBe(digestSnapshot(same));
+    expect(digestSnapshot(follower.snapshot()!)).toBe(digestSnapshot(same));
+  });
+});
