@@ -86,29 +86,33 @@ export const FORMATS = {
     parse: (text) => (/^[\x21-\x7e]*$/.test(text) ? text : null),
   },
   store: {
-    expected: 'embedded',
+    expected: 'embedded, or a redis:// or rediss:// URL',
     parse: (text) => (text === 'embedded' || /^rediss?:\/\/\S+$/.test(text) ? text : null),
   },
   upstream: {
-    expected: 'system, udp://ADDRESS[:PORT] or tcp://ADDRESS[:PORT]',
+    expected:
+      'system, or udp://, tcp://, tls:// or https:// and ADDRESS[:PORT]; tls and https with #NAME of the certificate',
     parse: (text) => (text === 'system' ? text : plainUpstream(text)),
   },
 } as const satisfies Record<string, TextFormat>;
 
 export type FormatName = keyof typeof FORMATS;
 
-const DNS_PORT = 53;
+const UPSTREAM_PORTS: Readonly<Record<string, number>> = { udp: 53, tcp: 53, tls: 853, https: 443 };
+const UPSTREAM = /^(udp|tcp|tls|https):\/\/([^/#?\s]+)(\/[\w./~-]*)?(#[a-z0-9.-]{1,253})?$/i;
 
 /** `udp://9.9.9.9` -> `udp://9.9.9.9:53`. A name would need a resolver to find the resolver. */
 function plainUpstream(text: string): string | null {
-  const match = /^(udp|tcp):\/\/([^/#?\s]+)$/.exec(text);
+  const match = UPSTREAM.exec(text);
   if (!match) return null;
-  const host = match[2]!;
+  const [, scheme, host, path, name] = match as unknown as [string, string, string, string?, string?];
+  if (path !== undefined && scheme !== 'https') return null;
+  if (name !== undefined && (scheme === 'udp' || scheme === 'tcp')) return null;
   const bare = parseAddress(host.replace(/^\[(.*:.*)\]$/, '$1'));
   const isBare = bare !== null && (bare.family === 4 || host.startsWith('['));
-  const target = isBare ? { address: bare, port: DNS_PORT } : parseSocketAddress(host);
+  const target = isBare ? { address: bare, port: UPSTREAM_PORTS[scheme]! } : parseSocketAddress(host);
   if (target === null || target.port === 0 || !isUnicast(target.address)) return null;
-  return `${match[1]}://${formatSocketAddress(target)}`;
+  return `${scheme}://${formatSocketAddress(target)}${path ?? ''}${name ?? ''}`;
 }
 
 function httpUrl(text: string): string | null {

@@ -27,10 +27,6 @@ export const NOT_BUILT_KEYS: readonly string[] = [
 /** Values of keys that are built but for these: the key (its list's items likewise) and how the text begins. */
 export const NOT_BUILT_VALUES: readonly { readonly key: string; readonly prefix: string }[] = [
   { key: 'roles', prefix: 'relay' },
-  { key: 'upstreams', prefix: 'tls://' },
-  { key: 'upstreams', prefix: 'https://' },
-  { key: 'store', prefix: 'redis://' },
-  { key: 'store', prefix: 'rediss://' },
 ];
 
 export const NOT_BUILT = 'not built in this release';

@@ -69,7 +69,7 @@ export class Attempt implements ReplyListener {
     this.owner = owner;
     this.parts = parts;
     this.upstream = endpoint.transports.first;
-    this.query = buildQuery(request, endpoint.knowsEdns(nowMs), endpoint.keepsCase(nowMs), parts.random);
+    this.query = this.build(endpoint.knowsEdns(nowMs));
   }
 
   start(): void {
@@ -164,13 +164,19 @@ export class Attempt implements ReplyListener {
   }
 
   private resend(withEdns: boolean): void {
-    const { now, random } = this.parts;
     clearTimeout(this.grace);
     this.grace = undefined;
     this.exchange?.cancel();
-    this.query = buildQuery(this.request, withEdns, this.endpoint.keepsCase(now()), random);
+    this.query = this.build(withEdns);
     this.send();
     if (!this.over) this.owner.resent(this);
+  }
+
+  private build(withEdns: boolean): UpstreamQuery {
+    const { now, random } = this.parts;
+    // Over plain TCP too: it is where an upstream is found out that folds case.
+    const mixCase = !this.upstream.isEncrypted && this.endpoint.keepsCase(now());
+    return buildQuery(this.request, withEdns, this.upstream.isEncrypted, mixCase, random);
   }
 
   private send(): void {

@@ -6,6 +6,7 @@ import type { RandomSource } from './random.ts';
 import type { ResolveRequest } from './request.ts';
 import type { ResolverTimeouts } from './timeouts.ts';
 import type { DatagramPool } from './upstream/datagram-pool.ts';
+import type { UpstreamTrust } from './upstream/tls.ts';
 import { createTransports } from './upstream/transports.ts';
 import type { UpstreamConfig } from './upstream/url.ts';
 
@@ -16,6 +17,7 @@ export interface ForwarderOptions {
   readonly timeouts: ResolverTimeouts;
   readonly counters: ResolverCounters;
   readonly createDatagramPool: (remote: UpstreamConfig) => DatagramPool;
+  readonly trust: UpstreamTrust;
 }
 
 /** Asks the upstreams: which, in which order and how often, is each question's Race. */
@@ -28,11 +30,11 @@ export class Forwarder {
   private closed = false;
 
   constructor(options: ForwarderOptions) {
-    const { now, random, timeouts, counters, createDatagramPool } = options;
+    const { now, random, timeouts, counters, createDatagramPool, trust } = options;
     const onIgnored = (): void => {
       counters.ignored++;
     };
-    const upstreamParts = { random, now, timeouts, createDatagramPool, onIgnored };
+    const upstreamParts = { random, now, timeouts, createDatagramPool, trust, onIgnored };
     const endpoints = options.upstreams.map((config, index) => {
       return new Endpoint(index, config, createTransports(config, upstreamParts), timeouts, random);
     });

@@ -1,4 +1,11 @@
-import { HEADER_BYTES, MAX_QUERY_BYTES, setAuthenticData, writeQuery } from '../wire/index.ts';
+import {
+  HEADER_BYTES,
+  MAX_QUERY_BYTES,
+  padMessage,
+  QUERY_BLOCK_BYTES,
+  setAuthenticData,
+  writeQuery,
+} from '../wire/index.ts';
 import type { RandomSource } from './random.ts';
 import type { ResolveRequest } from './request.ts';
 
@@ -18,16 +25,18 @@ export interface UpstreamQuery {
  * CD and DO as asked, and AD=1, which asks for the AD bit in the reply without asking for signatures
  * (RFC 6840 5.7); who answers the client leaves AD out again if it asked for neither AD nor DO (5.8).
  *
+ * @param padded whether it goes where its length is all that can be seen of it (RFC 8467 4.1).
  * @param mixCase whether the name's letters get a random case (draft-vixie-dnsext-dns0x20).
  */
 export function buildQuery(
   request: ResolveRequest,
   withEdns: boolean,
+  padded: boolean,
   mixCase: boolean,
   random: RandomSource,
 ): UpstreamQuery {
-  const buffer = new Uint8Array(MAX_QUERY_BYTES);
-  const length = writeQuery(buffer, {
+  const buffer = new Uint8Array(MAX_QUERY_BYTES + QUERY_BLOCK_BYTES);
+  const end = writeQuery(buffer, {
     id: 0,
     name: request.name,
     nameLength: request.nameLength,
@@ -40,7 +49,10 @@ export function buildQuery(
   setAuthenticData(buffer);
   const nameEnd = HEADER_BYTES + request.nameLength;
   if (mixCase) mixLetters(buffer, HEADER_BYTES, nameEnd, random);
-  return { bytes: buffer.subarray(0, length), questionEnd: nameEnd + 4, hasEdns: withEdns };
+  const questionEnd = nameEnd + 4;
+  const length =
+    padded && withEdns ? padMessage(buffer, questionEnd, end, QUERY_BLOCK_BYTES, buffer.length) : end;
+  return { bytes: buffer.subarray(0, length), questionEnd, hasEdns: withEdns };
 }
 
 /** Length octets are below 64 and so are never taken for letters. */

@@ -19,6 +19,7 @@ import {
 import { DEFAULT_TIMEOUTS, type ResolverTimeouts } from './timeouts.ts';
 import type { DatagramPool } from './upstream/datagram-pool.ts';
 import { NodeDatagramPool } from './upstream/node-datagram-pool.ts';
+import type { UpstreamTrust } from './upstream/tls.ts';
 import type { UpstreamConfig } from './upstream/url.ts';
 
 /** Where answers are kept for those who ask next. */
@@ -47,6 +48,8 @@ export interface ResolverOptions {
   readonly timeouts?: Partial<ResolverTimeouts>;
   readonly limits?: Partial<ResolverLimits>;
   readonly counters?: ResolverCounters;
+  /** Whose certificates tls and https upstreams may have; by default those of the runtime's authorities. */
+  readonly trust?: UpstreamTrust;
   /** The sockets to ask over UDP with; those of node:dgram by default. */
   readonly createDatagramPool?: (remote: UpstreamConfig, random: RandomSource) => DatagramPool;
 }
@@ -117,6 +120,7 @@ export class Resolver {
       random,
       timeouts,
       counters: this.counters,
+      trust: options.trust ?? {},
       createDatagramPool: (remote) =>
         createPool?.(remote, random) ?? new NodeDatagramPool({ ...remote, random, now }),
     });

@@ -1,5 +1,5 @@
 import { NoSystemUpstreamError } from './errors.ts';
-import { parseLiteral, type UpstreamConfig } from './upstream/url.ts';
+import { parseLiteral, parseUpstream, type UpstreamConfig } from './upstream/url.ts';
 
 const DNS_PORT = 53;
 /** More than the C library's three, and bounded. */
@@ -75,7 +75,7 @@ function parseNameservers(text: string): { addresses: string[]; unreadableLines:
 function toConfig(address: string): UpstreamConfig {
   const isIPv6 = address.includes(':');
   const url = `udp://${isIPv6 ? `[${address}]` : address}:${DNS_PORT}`;
-  return { url, scheme: 'udp', address, family: isIPv6 ? 6 : 4, port: DNS_PORT };
+  return parseUpstream(url);
 }
 
 /** Whether an address, at port 53, is one of our listeners'. */

@@ -2,6 +2,7 @@ export * from './edns.ts';
 export * from './framing.ts';
 export * from './header.ts';
 export * from './name.ts';
+export * from './padding.ts';
 export * from './query.ts';
 export * from './question.ts';
 export * from './record.ts';

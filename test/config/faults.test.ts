@@ -6,7 +6,8 @@ const SOCKET = 'an address and port, such as 127.0.0.1:5300 or [::1]:5300';
 const WHOLE = (from: number, to: number) => `a whole number from ${from} to ${to}`;
 const PREFIX = 'an address or a prefix with no bits past its length, such as 10.0.0.0/8';
 const URL_TEXT = 'an http:// or https:// URL without a user, a query or a fragment';
-const UPSTREAM = 'system, udp://ADDRESS[:PORT] or tcp://ADDRESS[:PORT]';
+const UPSTREAM =
+  'system, or udp://, tcp://, tls:// or https:// and ADDRESS[:PORT]; tls and https with #NAME of the certificate';
 const ID = 'lower-case letters, digits and hyphens';
 const IPV4 = 'an IPv4 unicast address, or null';
 const IPV6 = 'an IPv6 unicast address, or null';
@@ -98,13 +99,11 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ['upstreams: [udp://9.9.9.9:0]', `upstreams[0]: found "udp://9.9.9.9:0", expected ${UPSTREAM}`],
   ['upstreams: ["udp://9.9.9.9#x"]', `upstreams[0]: found "udp://9.9.9.9#x", expected ${UPSTREAM}`],
   ['upstreams: ["udp://u:p@9.9.9.9"]', `upstreams[0]: found "udp://***@9.9.9.9", expected ${UPSTREAM}`],
-  [
-    'upstreams: [tls://9.9.9.9]',
-    `upstreams[0]: found "tls://9.9.9.9", expected ${UPSTREAM} (tls:// is not built in this release)`,
-  ],
+  ['upstreams: [tls://dns.quad9.net]', `upstreams[0]: found "tls://dns.quad9.net", expected ${UPSTREAM}`],
+  ['upstreams: [tls://9.9.9.9/x]', `upstreams[0]: found "tls://9.9.9.9/x", expected ${UPSTREAM}`],
   [
     'upstreams: [https://dns.quad9.net/dns-query]',
-    `upstreams[0]: found "https://dns.quad9.net/dns-query", expected ${UPSTREAM} (https:// is not built in this release)`,
+    `upstreams[0]: found "https://dns.quad9.net/dns-query", expected ${UPSTREAM}`,
   ],
   [
     'upstreams: [udp://9.9.9.9, "udp://9.9.9.9:53"]',

@@ -7,7 +7,7 @@ import { concernsQuestion, Match, matchReply, ReplySurvey } from '../../src/reso
 import { request } from './support.ts';
 
 const random = new RandomSource(randomFillSync);
-const query = buildQuery(request('www.example'), true, true, random);
+const query = buildQuery(request('www.example'), true, false, true, random);
 
 function reply(change: (message: Uint8Array) => void = () => {}): Uint8Array {
   const message = query.bytes.slice(0, query.questionEnd);
@@ -69,7 +69,7 @@ describe('matchReply', () => {
 describe('buildQuery', () => {
   test('mixes the case of letters, and of nothing else', () => {
     const asked = request('ab-01_z.\\193x.example');
-    const bytes = buildQuery(asked, false, true, random).bytes;
+    const bytes = buildQuery(asked, false, false, true, random).bytes;
     for (let at = 0; at < asked.nameLength; at++) {
       const isLetter = asked.name[at] >= 0x61 && asked.name[at] <= 0x7a;
       expect(bytes[12 + at] | (isLetter ? 0x20 : 0)).toBe(asked.name[at]);
@@ -79,7 +79,7 @@ describe('buildQuery', () => {
     const name = 'abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz.example';
     let upper = 0;
     for (let i = 0; i < 20; i++) {
-      const { bytes } = buildQuery(request(name), false, true, random);
+      const { bytes } = buildQuery(request(name), false, false, true, random);
       upper += bytes.filter((octet) => octet >= 0x41 && octet <= 0x5a).length;
     }
     const share = upper / (20 * 59);

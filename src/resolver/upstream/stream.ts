@@ -11,6 +11,7 @@ export interface StreamSocket extends Duplex {
 }
 
 export interface StreamUpstreamOptions {
+  readonly isEncrypted: boolean;
   /** Begins a connection; what is written before it stands is sent when it does. */
   readonly connect: () => StreamSocket;
   readonly random: RandomSource;
@@ -22,6 +23,9 @@ export interface StreamUpstreamOptions {
   /** Counts a message that was ignored. */
   readonly onIgnored: () => void;
 }
+
+/** What every transport over a stream is given alike. */
+export type StreamParts = Omit<StreamUpstreamOptions, 'connect' | 'isEncrypted'>;
 
 const MAX_CONNECTIONS = 8;
 const MAX_IN_FLIGHT_PER_CONNECTION = 2048;
@@ -37,12 +41,14 @@ const MAX_IGNORED_PER_CONNECTION = 1000;
  */
 export class StreamUpstream implements Upstream {
   readonly mayBeSpoofed = false;
+  readonly isEncrypted: boolean;
   private readonly options: StreamUpstreamOptions;
   private readonly connections = new Set<StreamConnection>();
   private closed = false;
 
   constructor(options: StreamUpstreamOptions) {
     this.options = options;
+    this.isEncrypted = options.isEncrypted;
   }
 
   /** Connections open or opening. */

@@ -1,7 +1,9 @@
 import type { RandomSource } from '../random.ts';
 import type { ResolverTimeouts } from '../timeouts.ts';
 import type { DatagramPool } from './datagram-pool.ts';
+import { HttpsUpstream } from './https.ts';
 import { createTcpUpstream } from './tcp.ts';
+import { createTlsUpstream, type UpstreamTrust } from './tls.ts';
 import { UdpUpstream } from './udp.ts';
 import type { Upstream } from './upstream.ts';
 import type { UpstreamConfig } from './url.ts';
@@ -11,6 +13,7 @@ export interface UpstreamParts {
   readonly now: () => number;
   readonly timeouts: ResolverTimeouts;
   readonly createDatagramPool: (remote: UpstreamConfig) => DatagramPool;
+  readonly trust: UpstreamTrust;
   /** Counts a message that was ignored. */
   readonly onIgnored: () => void;
 }
@@ -24,7 +27,7 @@ export interface UpstreamTransports {
 
 /** Makes the transports for an upstream, by its scheme. */
 export function createTransports(config: UpstreamConfig, parts: UpstreamParts): UpstreamTransports {
-  const { random, now, onIgnored, timeouts } = parts;
+  const { random, now, onIgnored, timeouts, trust } = parts;
   const streamOptions = {
     random,
     now,
@@ -40,6 +43,14 @@ export function createTransports(config: UpstreamConfig, parts: UpstreamParts): 
       };
     case 'tcp': {
       const stream = createTcpUpstream(config, streamOptions);
+      return { first: stream, stream };
+    }
+    case 'tls': {
+      const stream = createTlsUpstream(config, streamOptions, trust);
+      return { first: stream, stream };
+    }
+    case 'https': {
+      const stream = new HttpsUpstream(config, { trust, idleMs: timeouts.streamIdleMs, onIgnored });
       return { first: stream, stream };
     }
   }

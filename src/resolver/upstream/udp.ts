@@ -9,6 +9,7 @@ export const MAX_FALSE_REPLIES = 8;
 /** Plain DNS over UDP (RFC 1035 4.2.1). What is not the reply is ignored, and the wait goes on (RFC 5452 9.1). */
 export class UdpUpstream implements Upstream {
   readonly mayBeSpoofed = true;
+  readonly isEncrypted = false;
   private readonly pool: DatagramPool;
   private readonly onIgnored: () => void;
 

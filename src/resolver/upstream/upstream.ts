@@ -32,6 +32,8 @@ export interface Exchange {
 export interface Upstream {
   /** Whether a reply may have been forged by somebody who cannot see the query (RFC 5452). */
   readonly mayBeSpoofed: boolean;
+  /** Whether nobody on the way can read it: then its queries are padded (RFC 8467). */
+  readonly isEncrypted: boolean;
   /** Sends a query, under an ID of its own. @returns null if there is no room for another. */
   ask(query: UpstreamQuery, listener: ReplyListener): Exchange | null;
   /** Closes all sockets. Exchanges under way are dropped in silence. */

@@ -1,7 +1,7 @@
 import { formatAddress, parseAddress } from '../../net/index.ts';
 import { UpstreamUrlError } from '../errors.ts';
 
-export type UpstreamScheme = 'udp' | 'tcp';
+export type UpstreamScheme = 'udp' | 'tcp' | 'tls' | 'https';
 
 /** One upstream, as the configuration names it. */
 export interface UpstreamConfig {
@@ -12,34 +12,52 @@ export interface UpstreamConfig {
   readonly address: string;
   readonly family: 4 | 6;
   readonly port: number;
+  /** tls and https: the name that the certificate must be for; null: the address itself. */
+  readonly serverName: string | null;
+  /** https: the path of queries, `/dns-query`. */
+  readonly path: string;
 }
 
-const DNS_PORT = 53;
+const DEFAULT_PORTS: Readonly<Record<UpstreamScheme, number>> = { udp: 53, tcp: 53, tls: 853, https: 443 };
+const DEFAULT_PATH = '/dns-query';
 const EXPECTED =
-  'udp://ADDRESS[:PORT] or tcp://ADDRESS[:PORT], the address an IP literal, IPv6 in brackets (udp://[2001:db8::53]:53)';
-const URL_TEXT = /^([a-z]+):\/\/(?:\[([^\]]+)\]|([^:/#[\]]+))(?::(\d{1,5}))?(#.*)?$/;
+  'udp://, tcp://, tls:// or https://, then ADDRESS[:PORT], an IP literal, IPv6 in brackets (udp://[2001:db8::53]:53); ' +
+  'for tls and https #NAME after it, which the certificate must be for (tls://192.0.2.53#dns.example.net)';
+const URL_TEXT =
+  /^(udp|tcp|tls|https):\/\/(?:\[([^\]]+)\]|([^:/#[\]]+))(?::(\d{1,5}))?(\/[\w./~-]*)?(?:#(.*))?$/;
 /** An interface name of Linux, or an interface's number (RFC 4007 11). */
 const ZONE_TEXT = /^[\w.-]{1,15}$/;
+const HOST_NAME =
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
 
 /**
- * Reads an upstream: `udp://192.0.2.53:53`, `tcp://[2001:db8::53]`; without a port, 53.
+ * Reads an upstream: `udp://192.0.2.53:53`, `tcp://[2001:db8::53]`, `tls://192.0.2.53#dns.example.net`,
+ * `https://192.0.2.53/dns-query#dns.example.net`. Upstreams are addresses: a name would have to be
+ * resolved before there is anyone to ask.
  * @throws UpstreamUrlError naming what was found and what was expected.
  */
 export function parseUpstream(text: string): UpstreamConfig {
   const match = URL_TEXT.exec(text);
   if (match === null) throw new UpstreamUrlError(text, EXPECTED);
-  const [, scheme, bracketed, bare, portText, verify] = match;
-  if (scheme !== 'udp' && scheme !== 'tcp') throw new UpstreamUrlError(text, EXPECTED);
-  if (verify !== undefined) {
+  const scheme = match[1] as UpstreamScheme;
+  const [, , bracketed, bare, portText, path, serverName] = match;
+  const encrypted = scheme === 'tls' || scheme === 'https';
+  if (serverName !== undefined && !encrypted) {
     throw new UpstreamUrlError(text, `no #name, for ${scheme}:// has no certificate to verify against it`);
+  }
+  if (serverName !== undefined && !HOST_NAME.test(serverName)) {
+    throw new UpstreamUrlError(text, 'a host name after #');
+  }
+  if (path !== undefined && scheme !== 'https') {
+    throw new UpstreamUrlError(text, `no path, which only https:// has`);
   }
   const literal = parseLiteral(bracketed ?? bare);
   if (literal === null || (literal.family === 6) !== (bracketed !== undefined)) {
     throw new UpstreamUrlError(text, EXPECTED);
   }
-  const port = portText === undefined ? DNS_PORT : Number(portText);
+  const port = portText === undefined ? DEFAULT_PORTS[scheme] : Number(portText);
   if (port < 1 || port > 65_535) throw new UpstreamUrlError(text, 'a port from 1 to 65535');
-  return { url: text, scheme, ...literal, port };
+  return { url: text, scheme, ...literal, port, serverName: serverName ?? null, path: path ?? DEFAULT_PATH };
 }
 
 /** An IP literal, with a zone if it is a link-local IPv6 address, in its canonical form. */

@@ -9,8 +9,18 @@ describe('parseUpstream', () => {
     ['tcp://[::1]:53', { scheme: 'tcp', address: '::1', family: 6, port: 53 }],
     ['udp://[2001:DB8:0::53]', { scheme: 'udp', address: '2001:db8::53', family: 6, port: 53 }],
     ['udp://[fe80::1%eth0]:53', { scheme: 'udp', address: 'fe80::1%eth0', family: 6, port: 53 }],
+    ['tls://192.0.2.53', { scheme: 'tls', address: '192.0.2.53', family: 4, port: 853 }],
+    [
+      'tls://[::1]:8853#dns.example',
+      { scheme: 'tls', address: '::1', family: 6, port: 8853, serverName: 'dns.example' },
+    ],
+    ['https://192.0.2.53', { scheme: 'https', address: '192.0.2.53', family: 4, port: 443 }],
+    [
+      'https://192.0.2.53/q#dns.example',
+      { scheme: 'https', address: '192.0.2.53', family: 4, port: 443, serverName: 'dns.example', path: '/q' },
+    ],
   ])('takes %s', (url, expected) => {
-    expect(parseUpstream(url)).toEqual({ url, ...expected });
+    expect(parseUpstream(url)).toEqual({ url, serverName: null, path: '/dns-query', ...expected });
   });
 
   test.each([
@@ -26,7 +36,11 @@ describe('parseUpstream', () => {
     ['udp://[2001:db8::1%eth0]'],
     ['udp://[fe80::1%eth0/../x]'],
     ['udp://192.0.2.53#dns.example'],
-    ['tls://192.0.2.53'],
+    ['tls://192.0.2.53/path'],
+    ['tls://192.0.2.53#'],
+    ['tls://192.0.2.53#-x'],
+    ['https://dns.example/dns-query'],
+    ['https://192.0.2.53/dns-query?x=1'],
     ['UDP://192.0.2.53'],
   ])('refuses %s, saying what was found and what was expected', (url) => {
     expect(() => parseUpstream(url)).toThrow(UpstreamUrlError);
