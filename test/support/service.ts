@@ -13,7 +13,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
+import { afterAll, vi } from 'vitest';
 import { Api } from './api.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
@@ -52,6 +52,8 @@ export interface Endpoint {
   readonly host: string;
   readonly port: number;
 }
+
+vi.setConfig({ testTimeout: 2 * PATIENCE_MS, hookTimeout: 2 * PATIENCE_MS });
 
 const folders: string[] = [];
 const children = new Set<ChildProcess>();

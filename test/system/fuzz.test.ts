@@ -135,7 +135,7 @@ describe.each(['mmsg', 'dgram'])(`random and mutated packets (seed ${seed}) to %
   const udpPackets = engine === 'mmsg' ? UDP_PACKETS : 10_000;
   const tcpPackets = engine === 'mmsg' ? TCP_PACKETS : 1_000;
 
-  it('over UDP are answered with their IDs or not at all', { timeout: 120_000 }, async () => {
+  it('over UDP are answered with their IDs or not at all', async () => {
     const maker = new PacketMaker(new Chance(seed), NAMES);
     const sockets = await Promise.all(Array.from({ length: 8 }, () => FuzzSocket.open()));
     let warm = 0;
@@ -153,7 +153,7 @@ describe.each(['mmsg', 'dgram'])(`random and mutated packets (seed ${seed}) to %
     if (warm > 0) expect(end - warm, `seed ${seed}`).toBeLessThan(MOST_GROWTH_BYTES);
   });
 
-  it('over TCP are answered with their IDs, or the connection ends', { timeout: 120_000 }, async () => {
+  it('over TCP are answered with their IDs, or the connection ends', async () => {
     const maker = new PacketMaker(new Chance(seed ^ 1), NAMES);
     const faults: string[] = [];
     let warm = 0;

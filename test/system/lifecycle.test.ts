@@ -122,7 +122,7 @@ describe.each(['mmsg', 'dgram'])('a service with %s that is told to stop', (engi
     udp.close();
   });
 
-  it('waits 10 s at most for what never comes', { timeout: 60_000 }, async () => {
+  it('waits 10 s at most for what never comes', async () => {
     const never = await FakeUpstream.start({ udp: () => {}, tcp: () => {} });
     const service = await start({ dns: { engine }, upstreams: [never.url] });
     await service.household([HOME]);
@@ -135,6 +135,21 @@ describe.each(['mmsg', 'dgram'])('a service with %s that is told to stop', (engi
     udp.close();
     await never.stop();
   });
+});
+
+it('ends a call that never ends after 10 s, and exits 0', async () => {
+  const service = await start();
+  const { hostname, port } = new URL(service.controlUrl);
+  const socket = net.connect({ host: hostname, port: Number(port) });
+  const head = ['POST /v1/accounts HTTP/1.1', 'Host: 127.0.0.1', `Authorization: Bearer ${service.adminKey}`];
+  socket.on('error', () => {});
+  socket.write([...head, 'Content-Type: application/json', 'Content-Length: 99', '', '{'].join('\r\n'));
+  // What follows on another connection is answered after it: it has been read.
+  expect((await service.admin.call('GET', '/v1/accounts')).status).toBe(200);
+  const stoppedAt = performance.now();
+  expect(await service.stop()).toEqual({ code: 0, signal: null });
+  expect(performance.now() - stoppedAt).toBeLessThan(10_000 + SLOW_MACHINE_MS);
+  socket.destroy();
 });
 
 /** What a busy machine may add to a time that is promised. */
@@ -226,7 +241,7 @@ async function refusedStart(folder: string): Promise<string> {
   return stderr.slice('mediastreamer serve: '.length, -1);
 }
 
-describe('a start that cannot succeed', { concurrent: true }, () => {
+describe('a start that cannot succeed', () => {
   let tcpServer: net.Server;
   let udpSocket: dgram.Socket;
   let tcpPort: number;
@@ -303,10 +318,8 @@ describe('a start that cannot succeed', { concurrent: true }, () => {
     const file = join(service.dataDir, 'registry.db');
     writeFileSync(file, damage(readFileSync(file)));
     const before = contents(service.dataDir);
-    for (let times = 0; times < 2; times++) {
-      expect(await refusedStart(service.folder)).toContain(file);
-      expect(contents(service.dataDir)).toMatchObject(before);
-    }
+    expect(await refusedStart(service.folder)).toContain(file);
+    expect(contents(service.dataDir)).toMatchObject(before);
   });
 
   it('leaves a data directory to the process that has it', async () => {

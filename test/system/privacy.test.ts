@@ -316,7 +316,7 @@ beforeAll(async () => {
   for (const engine of ['mmsg', 'dgram']) subjects.push(await Subject.start(engine, upstream.url));
   await Promise.all(subjects.map(drive));
   before = subjects.map((subject) => subject.files());
-}, 120_000);
+});
 afterAll(() => upstream.stop());
 
 describe.each([0, 1])('after traffic of every kind (service %i)', (index) => {
@@ -437,7 +437,7 @@ describe('what is taken back', () => {
     expect(await gone('registered address', 'label', 'idempotency key')).toEqual([]);
   });
 
-  it('leaves every file within the stated time: accounts', { timeout: 60_000 }, async () => {
+  it('leaves every file within the stated time: accounts', async () => {
     for (const { service, accounts } of subjects) {
       for (const id of accounts)
         expect((await service.admin.call('DELETE', `/v1/accounts/${id}`)).status).toBe(204);
