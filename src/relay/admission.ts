@@ -1,0 +1,33 @@
+import { type AllowlistReader, NOT_REGISTERED } from '../allowlist/index.ts';
+import { type CatalogView, NO_SERVICE } from '../catalog/lookup/index.ts';
+import type { HostName } from './host-name.ts';
+import type { PrefixSet, Source } from './source.ts';
+
+/** Who may use the relay, and to where: the one place where that is decided. */
+export class Admission {
+  readonly allowlist: AllowlistReader;
+  readonly catalog: CatalogView;
+  private readonly probeSources: PrefixSet;
+
+  constructor(allowlist: AllowlistReader, catalog: CatalogView, probeSources: PrefixSet) {
+    this.allowlist = allowlist;
+    this.catalog = catalog;
+    this.probeSources = probeSources;
+  }
+
+  /** Whether a source is registered, or is an edge that probes. True for an open tunnel as long as it may stay. */
+  admits({ address, words }: Source): boolean {
+    const profile =
+      address.family === 4
+        ? this.allowlist.lookup4(words[0])
+        : this.allowlist.lookup6(words[0], words[1], words[2], words[3]);
+    return profile !== NOT_REGISTERED || this.probeSources.has(address);
+  }
+
+  /** The index of the service that the name belongs to, or NO_SERVICE: then it is not relayed. */
+  serviceOf(name: HostName): number {
+    return this.catalog.match(name);
+  }
+}
+
+export { NO_SERVICE };

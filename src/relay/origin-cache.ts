@@ -1,0 +1,51 @@
+import type { Address } from '../net/index.ts';
+import { CacheReader, CacheResult, type CacheShare, type EntryView } from '../resolver/cache/index.ts';
+import { HEADER_BYTES, RecordClass, RecordType } from '../wire/index.ts';
+import type { HostName } from './host-name.ts';
+import { type OriginAddresses, readAddresses } from './origin-addresses.ts';
+
+const QUESTION_TAIL_BYTES = 4;
+const scratch = new Uint8Array(0x10000);
+
+/** The addresses in a cache entry that is open; null where it was overwritten meanwhile. */
+export function entryAddresses(
+  entry: EntryView,
+  nameLength: number,
+  type: number,
+  nowSeconds: number,
+): Address[] | null {
+  const start = HEADER_BYTES + nameLength + QUESTION_TAIL_BYTES;
+  const end = entry.render(scratch, start, scratch.length, nowSeconds);
+  return end < 0 ? null : readAddresses(scratch, end, start, entry.answerCount, type);
+}
+
+/** Looks origins up in the shared cache of answers, in any thread. */
+export class OriginCache {
+  private readonly reader: CacheReader;
+
+  constructor(share: CacheShare) {
+    this.reader = new CacheReader(share);
+  }
+
+  /** Both families, or null where an answer about either is missing or has expired. */
+  find(name: HostName, nowSeconds: number): OriginAddresses | null {
+    const ipv4 = this.family(name, RecordType.A, CacheResult.Fresh, nowSeconds);
+    if (ipv4 === null) return null;
+    const ipv6 = this.family(name, RecordType.AAAA, CacheResult.Fresh, nowSeconds);
+    return ipv6 === null ? null : { ipv4, ipv6 };
+  }
+
+  /** What has expired, to be used where no upstream answers (RFC 8767). */
+  findStale(name: HostName, nowSeconds: number): OriginAddresses {
+    const find = (type: number) => this.family(name, type, CacheResult.Stale, nowSeconds) ?? [];
+    return { ipv4: find(RecordType.A), ipv6: find(RecordType.AAAA) };
+  }
+
+  private family(name: HostName, type: number, worst: CacheResult, nowSeconds: number): Address[] | null {
+    name.type = type;
+    name.qclass = RecordClass.IN;
+    const result = this.reader.find(name, false, false, nowSeconds);
+    if (result === CacheResult.Miss || result > worst) return null;
+    return entryAddresses(this.reader, name.name.length, type, nowSeconds);
+  }
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { parseAddress } from '../../src/net/index.ts';
+import { sourceOf } from '../../src/relay/source.ts';
+import {
+  allocateSourceLimits,
+  type SourceLimitOptions,
+  SourceLimits,
+} from '../../src/relay/source-limits.ts';
+
+const OPTIONS: SourceLimitOptions = {
+  connectionsPerSource: 3,
+  newPerSecond: 10,
+  newBurst: 5,
+  bytesPerSecond: 1_000_000,
+};
+const memory = allocateSourceLimits();
+const make = (options: Partial<SourceLimitOptions> = {}) =>
+  new SourceLimits(memory, { ...OPTIONS, ...options }, 99);
+const place = (limits: SourceLimits, text: string) => limits.placeOf(sourceOf(parseAddress(text)!));
+
+describe('the limits on a source', () => {
+  it('are on open connections, over all threads', () => {
+    const [one, other] = [make(), make()];
+    const home = place(one, '192.0.2.1');
+    expect([one.enter(home, 0), other.enter(home, 0), one.enter(home, 0), other.enter(home, 0)]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect(other.enter(place(other, '192.0.2.2'), 0)).toBe(true);
+    one.leave(home);
+    expect(other.enter(home, 1000)).toBe(true);
+  });
+
+  it('are on a whole IPv6 /64', () => {
+    const limits = make();
+    expect(place(limits, '2001:db8::1')).toBe(place(limits, '2001:db8::ffff:1'));
+    expect(place(limits, '2001:db8::1')).not.toBe(place(limits, '2001:db8:0:1::1'));
+  });
+
+  it('are on new connections', () => {
+    const limits = make({ connectionsPerSource: 1000 });
+    const home = place(limits, '192.0.2.3');
+    const tries = (count: number, nowMs: number) =>
+      Array.from({ length: count }, () => limits.enter(home, nowMs)).filter(Boolean).length;
+    expect(tries(20, 0)).toBe(5);
+    expect(tries(20, 100)).toBe(1);
+    expect(tries(20, 10_000)).toBe(5);
+  });
+
+  it('are on octets, if that is asked for', () => {
+    const limits = make();
+    const home = place(limits, '192.0.2.4');
+    expect(limits.carried(home, 250_000, 0)).toBe(0);
+    expect(limits.carried(home, 100_000, 0)).toBe(100);
+    expect(limits.carried(home, 100_000, 1000)).toBe(0);
+    expect(make({ bytesPerSecond: null }).carried(home, 1e9, 0)).toBe(0);
+  });
+});
