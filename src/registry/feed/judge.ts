@@ -1,4 +1,4 @@
-import { KEY_SPACE_FORMAT, type Meta } from '../store/redis/keys.ts';
+import { KEY_SPACE_FORMAT, type Meta, mayFollow } from '../store/redis/keys.ts';
 import type { Position } from './state.ts';
 
 /**
@@ -21,7 +21,7 @@ export function judge(meta: Meta | null, held: Position | null, format = KEY_SPA
   if (meta.lostSeq !== null) return lost('found-by-control');
   if (held === null) return { kind: 'follow' };
   if (meta.epoch !== held.epoch) {
-    return meta.predecessors.includes(held.epoch) ? { kind: 'adopted' } : lost('other-epoch');
+    return mayFollow(meta, held.epoch) ? { kind: 'adopted' } : lost('other-epoch');
   }
   return meta.seq < held.seq ? lost('older') : { kind: 'follow' };
 }
