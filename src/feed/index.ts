@@ -2,6 +2,7 @@ export type { Change, Prefix, Profile, RemoveChange, SetChange } from './change.
 export { decodeSnapshot, encodeSnapshot, readSnapshotPosition } from './codec.ts';
 export { digestSnapshot, digestText, hashProfile, ListDigest, type ProfileHash } from './digest.ts';
 export { SnapshotCorrupt, SnapshotVersionUnknown } from './errors.ts';
+export { mergeSnapshot } from './merge.ts';
 export { profileOfText, profileText } from './profile-text.ts';
 export {
   type DigestAt,

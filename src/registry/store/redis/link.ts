@@ -1,0 +1,201 @@
+import type { Redis } from 'ioredis';
+import { StoreLostData, StoreUnavailable, StoreVersion, TooManyProfiles } from '../../errors.ts';
+import { connectRedis } from './connect.ts';
+import { redisCode, redisFault } from './fault.ts';
+import { judge } from './judge.ts';
+import { type Meta, makeEpoch, parseMeta } from './keys.ts';
+import { type Reply, runScript, type ScriptArgument } from './script.ts';
+import type { KnownPosition, LostReason, PositionKeeper, StoreNews, StoreState } from './state.ts';
+import { list, text } from './steps.ts';
+
+export interface LinkOptions {
+  url: string;
+  keeper: PositionKeeper;
+  news: StoreNews;
+  /** A random id for the epoch of a store that begins. */
+  makeId: () => string;
+  /** The store is in its place, for the first time or in another epoch: changes go on from here. */
+  placed: (seq: number) => void;
+}
+
+const LOST: Readonly<Record<LostReason, string>> = {
+  empty: 'is empty',
+  epoch: 'has data of another epoch',
+  older: 'lacks changes that were made',
+  found: 'was found to lack changes by another control',
+};
+
+/** The connection of a control, and its judgement of what is at its other end. */
+export class Link {
+  readonly redis: Redis;
+  readonly #options: LinkOptions;
+  #known: KnownPosition | null;
+  #state: StoreState = 'unreachable';
+  #reason: string | null = null;
+  #placed: string | null = null;
+  #looking: Promise<void> | null = null;
+  #ready = Promise.withResolvers<void>();
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#known = options.keeper.known;
+    this.redis = connectRedis(options.url, { name: 'control' });
+    // A new connection may end at another server: nothing is done before it was looked at.
+    this.redis.on('ready', () => void this.look());
+    this.redis.on('close', () => {
+      if (this.#state === 'up') this.#enter('unreachable', 'CONNECTION');
+    });
+  }
+
+  get epoch(): string {
+    return this.#known?.epoch ?? '';
+  }
+
+  get seq(): number {
+    return this.#known?.seq ?? 0;
+  }
+
+  get state(): StoreState {
+    return this.#state;
+  }
+
+  get reason(): string | null {
+    return this.#reason;
+  }
+
+  /** Resolves when the store was first seen in its place. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** The store has reached this number: a Redis that has less has lost data. */
+  reached(seq: number): void {
+    if (this.#known !== null && seq > this.#known.seq) this.#known = { epoch: this.#known.epoch, seq };
+  }
+
+  /** For the next start; called now and then. */
+  keep(): void {
+    if (this.#known !== null && this.#state === 'up') this.#options.keeper.keep(this.#known);
+  }
+
+  /**
+   * A step under the guard: nothing is done where data is lost.
+   *
+   * @returns 'done' or 'read', and what follows.
+   * @throws StoreUnavailable, StoreLostData, StoreVersion, StoreCorrupt, TooManyProfiles
+   */
+  async run(name: string, args: readonly ScriptArgument[]): Promise<Reply[]> {
+    if (this.#state !== 'up') throw this.#fault();
+    let reply: Reply[];
+    try {
+      reply = await runScript(this.redis, [name, this.epoch, this.seq, ...args]);
+    } catch (fault) {
+      throw this.#failed(fault);
+    }
+    const head = text(reply[0]);
+    if (head === 'done' || head === 'read') return reply;
+    if (head === 'profiles') {
+      throw new TooManyProfiles('there are as many different profiles as the feed can number');
+    }
+    if (head === 'lost') this.#lose(text(reply[1]) as LostReason);
+    else if (head === 'version') this.#enter('newer-format', null);
+    else throw new StoreUnavailable(`the store could not do it (${text(reply[1])})`);
+    void this.look();
+    throw this.#fault();
+  }
+
+  async inspect(): Promise<{ meta: Meta | null; timeMs: number }> {
+    const [, values, timeMs] = await runScript(this.redis, ['inspect', '', 0]);
+    return { meta: parseMeta(list(values) as (Buffer | null)[]), timeMs: timeMs as number };
+  }
+
+  /** Looks at what is there: after each connection, and again while something is wrong. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = null;
+    });
+    return this.#looking;
+  }
+
+  close(): void {
+    this.keep();
+    this.redis.disconnect();
+  }
+
+  async #look(): Promise<void> {
+    let meta: Meta | null;
+    try {
+      meta = await this.#readMeta();
+    } catch (fault) {
+      this.#enter('unreachable', redisCode(fault));
+      return;
+    }
+    this.#settle(meta);
+  }
+
+  /** Begins the store where this installation has never had one and nothing is there. */
+  async #readMeta(): Promise<Meta | null> {
+    const found = await this.inspect();
+    if (found.meta !== null || this.#known !== null) return found.meta;
+    const epoch = makeEpoch(found.timeMs, this.#options.makeId());
+    await runScript(this.redis, ['begin', '', 0, epoch]);
+    return (await this.inspect()).meta;
+  }
+
+  #settle(meta: Meta | null): void {
+    const verdict = judge(meta, this.#known);
+    if (verdict.state === 'lost-data') this.#lose(verdict.reason);
+    else if (verdict.state === 'newer-format') this.#enter('newer-format', null);
+    else this.#place(verdict.meta);
+  }
+
+  #place({ epoch, seq }: Meta): void {
+    if (this.#known?.epoch !== epoch) {
+      this.#known = { epoch, seq };
+      this.#options.keeper.keep(this.#known);
+    }
+    if (this.#placed !== epoch) {
+      this.#placed = epoch;
+      this.#options.placed(seq);
+    }
+    this.#enter('up', null);
+    this.#ready.resolve();
+  }
+
+  /** Others are told by a mark in the store, so that none makes new changes over the numbers of the lost ones. */
+  #lose(reason: LostReason): void {
+    this.#enter('lost-data', reason);
+    if (reason !== 'older') return;
+    runScript(this.redis, ['beat', this.epoch, this.seq, '', 0, 1]).catch(() => {});
+  }
+
+  #failed(fault: unknown): Error {
+    const code = redisCode(fault);
+    // What comes after a silence would be answered late as well: the connection is made anew, and until it is there
+    // callers are answered at once.
+    if (code === 'TIMEOUT') this.redis.disconnect(true);
+    if (code === 'TIMEOUT' || code === 'CONNECTION') this.#enter('unreachable', code);
+    return redisFault(fault);
+  }
+
+  #fault(): Error {
+    if (this.#state === 'lost-data') {
+      return new StoreLostData(
+        `Redis ${LOST[this.#reason as LostReason]}; "registry adopt" makes it the truth`,
+      );
+    }
+    if (this.#state === 'newer-format') {
+      return new StoreVersion(
+        'a newer release wrote what is in Redis, in a format that this one does not read',
+      );
+    }
+    return new StoreUnavailable('Redis is not connected');
+  }
+
+  #enter(state: StoreState, reason: string | null): void {
+    if (state === this.#state && reason === this.#reason) return;
+    this.#state = state;
+    this.#reason = reason;
+    this.#options.news.state(state, reason);
+  }
+}

@@ -1,0 +1,156 @@
+-- The entries of the allowlist: counted while a step goes on (hold, release, shiftOthers, touch), settled once.
+
+local entries = {}
+local touched = {}
+
+local function entry(prefix)
+  local known = entries[prefix]
+  if known ~= nil then return known end
+  local bytes = call('HGET', ENTRIES, prefix)
+  local one
+  if bytes then
+    local m = unpackMessage(string.sub(bytes, 5))
+    one = { profile = struct.unpack('>I4', bytes), others = m[1], holders = {} }
+    for index = 2, #m, 2 do one.holders[#one.holders + 1] = { id = m[index], renewal = m[index + 1] } end
+  else
+    one = { profile = 0, others = 0, holders = {} }
+  end
+  entries[prefix] = one
+  return one
+end
+
+local function touch(prefix)
+  local one = entry(prefix)
+  if one.isTouched then return one end
+  one.isTouched = true
+  touched[#touched + 1] = prefix
+  return one
+end
+
+local function holderOf(one, id)
+  for index, holder in ipairs(one.holders) do
+    if holder.id == id then return index end
+  end
+end
+
+local function hold(prefix, id, renewal, other)
+  local one = touch(prefix)
+  one.holders[#one.holders + 1] = { id = id, renewal = renewal }
+  one.others = one.others + other
+end
+
+local function release(prefix, id, other)
+  local one = touch(prefix)
+  table.remove(one.holders, holderOf(one, id))
+  one.others = one.others - other
+end
+
+local function renewHolder(prefix, id, renewal)
+  local one = touch(prefix)
+  one.holders[holderOf(one, id)].renewal = renewal
+end
+
+local function shiftOthers(prefix, by)
+  local one = touch(prefix)
+  one.others = one.others + by
+end
+
+-- profiles -----------------------------------------------------------------------------------------------------
+
+local profiles = { texts = {}, numbers = {}, uses = {}, made = {}, count = nil }
+
+local function profileText(number)
+  if profiles.texts[number] == nil then profiles.texts[number] = call('HGET', PROFILES, number) end
+  return profiles.texts[number]
+end
+
+-- The number of a profile; nil if there are too many.
+local function profileNumber(name)
+  local known = profiles.numbers[name]
+  if known then return known end
+  local found = call('HGET', PROFILE_NUMBERS, name)
+  if found then
+    known = tonumber(found)
+  else
+    profiles.count = (profiles.count or call('HLEN', PROFILES)) + 1
+    if profiles.count > MAX_PROFILES then return nil end
+    known = nextOf('profile')
+    profiles.made[#profiles.made + 1] = known
+  end
+  profiles.numbers[name] = known
+  profiles.texts[known] = name
+  return known
+end
+
+local function useProfile(number, by)
+  profiles.uses[number] = (profiles.uses[number] or 0) + by
+end
+
+local function profileOf(prefix, one)
+  local owner = one.holders[1]
+  for _, holder in ipairs(one.holders) do
+    if holder.renewal > owner.renewal then owner = holder end
+  end
+  local chosen = account(owner.id)
+  local family = familyOf(prefix)
+  local ipv4 = (family == 4 or one.others > 0) and '1' or '0'
+  local ipv6 = (family == 6 or one.others > 0) and '1' or '0'
+  return '[' .. chosen.region .. ',' .. chosen.services .. ',' .. ipv4 .. ',' .. ipv6 .. ']'
+end
+
+-- digest: as feed/digest.ts has it ------------------------------------------------------------------------------
+
+local TWO32 = 4294967296
+local bxor, rshift = bit.bxor, bit.rshift
+
+local function multiply(a, b)
+  local low, high = a % 65536, math.floor(a / 65536)
+  return ((high * b) % 65536 * 65536 + low * b) % TWO32
+end
+
+local function mix(hash)
+  hash = multiply(bxor(hash, rshift(hash, 16)) % TWO32, 0x85ebca6b)
+  hash = multiply(bxor(hash, rshift(hash, 13)) % TWO32, 0xc2b2ae35)
+  return bxor(hash, rshift(hash, 16)) % TWO32
+end
+
+local function hashEntry(prefix, seed)
+  local hash = mix((bxor(seed, familyOf(prefix) * 256 + string.byte(prefix, 2)) + 0x9e3779b9) % TWO32)
+  for at = 3, #prefix, 4 do
+    hash = mix((bxor(hash, (struct.unpack('>I4', prefix, at))) + 0x9e3779b9) % TWO32)
+  end
+  return hash
+end
+
+local function count(prefix, name, sign)
+  local seed = redis.sha1hex(name)
+  meta.digestA = (meta.digestA + sign * hashEntry(prefix, tonumber(string.sub(seed, 1, 8), 16))) % TWO32
+  meta.digestB = (meta.digestB + sign * hashEntry(prefix, tonumber(string.sub(seed, 9, 16), 16))) % TWO32
+end
+
+-- Decides what became of the entries. Gives the changes' bytes, in the order in which they were touched; nil if
+-- there would be too many profiles.
+local function settle()
+  local changes = {}
+  for _, prefix in ipairs(touched) do
+    local one = entries[prefix]
+    local before = one.profile ~= 0 and profileText(one.profile) or nil
+    local after = nil
+    if #one.holders > 0 then after = profileOf(prefix, one) end
+    if before ~= after then
+      if before then
+        useProfile(one.profile, -1)
+        count(prefix, before, -1)
+      end
+      one.profile = 0
+      if after then
+        one.profile = profileNumber(after)
+        if not one.profile then return nil end
+        useProfile(one.profile, 1)
+        count(prefix, after, 1)
+      end
+      changes[#changes + 1] = prefix .. (after or '')
+    end
+  end
+  return changes
+end

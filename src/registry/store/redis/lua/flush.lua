@@ -1,0 +1,85 @@
+-- Writes what a step decided. The first command needs memory, disk and a primary, as the others do: where one of
+-- them would be refused (OOM, MISCONF, READONLY, NOREPLICAS), this one is, and nothing has been written.
+
+local function flushAccounts()
+  for id, one in pairs(accounts) do
+    if one then
+      local key = accountKey(id)
+      if one.changed then
+        call('HSET', key, 'region', one.region, 'services', one.services, 'perAccount', text(one.perAccount),
+          'suspended', one.suspended and '1' or '0', 'createdAt', one.createdAt, 'secret', one.secret,
+          'ipv4', text(one.ipv4), 'ipv6', text(one.ipv6), 'tokens', text(one.tokens),
+          'hostnames', text(one.hostnames))
+      end
+      for _, reg in ipairs(one.gone or {}) do call('HDEL', key, 'i:' .. reg.id) end
+      for prefix in pairs(one.changedRegs) do
+        local reg = one.regs[prefix]
+        if reg then
+          call('HSET', key, 'i:' .. reg.id, prefix, 'r:' .. prefix,
+            pack({ reg.id, reg.number, reg.renewal, reg.createdAt, reg.expiresAt, reg.source, reg.label }))
+          call('ZADD', LEASES, text(reg.expiresAt), prefix .. id)
+        else
+          call('HDEL', key, 'r:' .. prefix)
+          call('ZREM', LEASES, prefix .. id)
+        end
+      end
+    end
+  end
+end
+
+local function flushEntries()
+  for _, prefix in ipairs(touched) do
+    local one = entries[prefix]
+    if #one.holders == 0 then
+      call('HDEL', ENTRIES, prefix)
+    else
+      local message = { one.others }
+      for _, holder in ipairs(one.holders) do
+        message[#message + 1] = holder.id
+        message[#message + 1] = holder.renewal
+      end
+      call('HSET', ENTRIES, prefix, struct.pack('>I4', one.profile) .. pack(message))
+    end
+  end
+  for _, number in ipairs(profiles.made) do
+    if profiles.uses[number] ~= 0 then
+      call('HSET', PROFILES, number, profiles.texts[number])
+      call('HSET', PROFILE_NUMBERS, profiles.texts[number], number)
+    end
+  end
+  for number, by in pairs(profiles.uses) do
+    if by ~= 0 and call('HINCRBY', PROFILE_USES, number, by) == 0 then
+      call('HDEL', PROFILE_USES, number)
+      call('HDEL', PROFILES, number)
+      call('HDEL', PROFILE_NUMBERS, profiles.texts[number])
+    end
+  end
+end
+
+-- Gives the reply's head: the sequence before, and the changes' bytes.
+local function flush(changes)
+  local first = meta.seq
+  meta.seq = first + #changes
+  call('HSET', META, 'format', FORMAT, 'seq', text(meta.seq), 'digestA', text(meta.digestA),
+    'digestB', text(meta.digestB))
+  flushAccounts()
+  flushEntries()
+  for _, command in ipairs(writes) do call(unpack(command)) end
+  if erased then nextOf('erasures') end
+  for name in pairs(counters.changed) do call('HSET', COUNTERS, name, text(counters[name])) end
+  if #changes > 0 then
+    local now = text(time())
+    for index, change in ipairs(changes) do
+      call('XADD', LOG, text(first + index) .. '-0', 'c', change, 't', now)
+    end
+  end
+  return first
+end
+
+-- Settles, writes, and makes the reply of a step that changed something.
+local function done(...)
+  local changes = settle()
+  if not changes then return { 'profiles' } end
+  local first = flush(changes)
+  return { 'done', { text(first), changes }, ... }
+end

@@ -1,0 +1,133 @@
+import type { Redis } from 'ioredis';
+import {
+  type Change,
+  decodeSnapshot,
+  digestSnapshot,
+  encodeSnapshot,
+  mergeSnapshot,
+  profileOfText,
+  type Snapshot,
+} from '../../../feed/index.ts';
+import { StoreUnavailable } from '../../errors.ts';
+import { prefixOfKey } from '../prefix-key.ts';
+import { decodeLogEntry, Key } from './keys.ts';
+import type { Reply, ScriptArgument } from './script.ts';
+import { bytes, list, text } from './steps.ts';
+
+const PAGE = 10_000;
+const SCAN_COUNT = 1_000;
+const ATTEMPTS = 5;
+
+/** Runs a step of the script under the guard of epoch and number; resolves to what follows 'read'. */
+export type Ask = (name: string, args: readonly ScriptArgument[]) => Promise<Reply[]>;
+
+/** What the log has after a number: changes up to `seq`, and the digest of the list then if that is the last one. */
+interface LogPage {
+  changes: Change[];
+  headSeq: number;
+  digest: string;
+}
+
+/** Makes snapshots: from the packed one in Redis and the log after it, or, without a sound one, from the entries. */
+export class Snapshots {
+  readonly #redis: Redis;
+  readonly #ask: Ask;
+  readonly #epoch: () => string;
+
+  constructor(redis: Redis, ask: Ask, epoch: () => string) {
+    this.#redis = redis;
+    this.#ask = ask;
+    this.#epoch = epoch;
+  }
+
+  /** The list as it is now; its digest was compared. @throws StoreUnavailable if it changes too fast to be read. */
+  async take(): Promise<Snapshot> {
+    const packed = await this.#packed();
+    const fromPacked = packed && (await this.#follow(packed));
+    if (fromPacked) return fromPacked;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const scanned = await this.#follow(await this.#scan());
+      if (scanned !== null) return scanned;
+    }
+    throw new StoreUnavailable('Redis holds entries that do not agree with their digest');
+  }
+
+  /** Puts a snapshot of now in Redis. @returns its seq. */
+  async refresh(): Promise<number> {
+    const snapshot = await this.take();
+    await this.#ask('putSnapshot', [snapshot.seq, encodeSnapshot(snapshot)]);
+    return snapshot.seq;
+  }
+
+  async #packed(): Promise<Snapshot | null> {
+    const packed = await this.#redis.getBuffer(Key.SNAPSHOT);
+    if (packed === null) return null;
+    try {
+      const snapshot = decodeSnapshot(packed);
+      return snapshot.epoch === this.#epoch() ? snapshot : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** The snapshot with the changes after it; null if the log does not reach back to it or the digest differs. */
+  async #follow(snapshot: Snapshot): Promise<Snapshot | null> {
+    const changes: Change[] = [];
+    for (;;) {
+      const page = await this.#page(snapshot.seq + changes.length);
+      if (page === null) return null;
+      for (const change of page.changes) changes.push(change);
+      if (snapshot.seq + changes.length < page.headSeq) continue;
+      const merged = mergeSnapshot(snapshot, changes);
+      return digestSnapshot(merged) === page.digest ? merged : null;
+    }
+  }
+
+  async #page(seq: number): Promise<LogPage | null> {
+    const [found, headSeq, digest] = await this.#ask('changesSince', [seq, PAGE]);
+    if (!Array.isArray(found)) return null;
+    return {
+      changes: found.map((change, index) => decodeLogEntry(seq + index + 1, bytes(change))),
+      headSeq: headSeq as number,
+      digest: text(digest),
+    };
+  }
+
+  /**
+   * The entries as a scan finds them, with the number as it stood before: an entry that changed meanwhile may be
+   * missed, doubled or late, and the log after that number puts it right.
+   */
+  async #scan(): Promise<Snapshot> {
+    const [, seq] = await this.#ask('state', []);
+    const found = new Map<string, number>();
+    let cursor = '0';
+    do {
+      const [next, fields] = await this.#redis.hscanBuffer(Key.ENTRIES, cursor, 'COUNT', SCAN_COUNT);
+      for (let index = 0; index < fields.length; index += 2) {
+        found.set(fields[index].toString('latin1'), fields[index + 1].readUInt32BE(0));
+      }
+      cursor = next.toString();
+    } while (cursor !== '0');
+    const texts = new Map<number, string>();
+    const profiles = list((await this.#redis.callBuffer('HGETALL', Key.PROFILES)) as Reply);
+    for (let index = 0; index < profiles.length; index += 2) {
+      texts.set(Number(text(profiles[index])), text(profiles[index + 1]));
+    }
+    const changes: Change[] = [];
+    for (const [key, number] of found) {
+      // A profile that nobody has any more: its entry changed after it was read, and the log says how.
+      const profile = texts.get(number);
+      if (profile === undefined) continue;
+      const prefix = prefixOfKey(Buffer.from(key, 'latin1'));
+      changes.push({ seq: seq as number, kind: 'set', prefix, profile: profileOfText(profile) });
+    }
+    const empty: Snapshot = {
+      version: 1,
+      epoch: this.#epoch(),
+      seq: seq as number,
+      profiles: [],
+      groups: [],
+    };
+    return mergeSnapshot(empty, changes);
+  }
+}
