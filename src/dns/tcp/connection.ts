@@ -28,6 +28,9 @@ export class StreamConnection {
   private readonly socket: Socket;
   private readonly options: ConnectionOptions;
   private readonly framer = new StreamFramer(MAX_QUERY_BYTES);
+  /** Queries that were read and wait until there is room: of one read, since none follows before. */
+  private held: Uint8Array[] = [];
+  private asking = false;
   private queries = 0;
   private inFlight = 0;
   private ended = false;
@@ -72,17 +75,23 @@ export class StreamConnection {
     if (this.framer.oversized) {
       this.onLimit();
       this.socket.destroy();
-    } else if (!this.hasRoom()) this.socket.pause();
+    } else if (this.held.length > 0 || !this.hasRoom()) this.socket.pause();
   }
 
   private take(query: Uint8Array): void {
-    if (this.ended) return;
-    const { answerer, source, traits, now } = this.options;
-    this.activeAtMs = now();
+    if (this.ended || this.socket.destroyed) return;
+    this.activeAtMs = this.options.now();
+    if (this.held.length === 0 && this.hasRoom()) this.ask(query);
+    else this.held.push(Uint8Array.from(query));
+  }
+
+  private ask(query: Uint8Array): void {
+    const { answerer, source, traits, maxQueries } = this.options;
     this.queries++;
     this.inFlight++;
     answerer.answer(query, source, traits, (reply) => this.reply(reply));
-    if (this.queries < this.options.maxQueries) return;
+    if (this.queries < maxQueries) return;
+    this.held = [];
     this.onLimit();
     this.finishReading();
   }
@@ -108,7 +117,18 @@ export class StreamConnection {
   }
 
   private resumeIfRoom(): void {
-    if (this.socket.isPaused() && this.hasRoom()) this.socket.resume();
+    this.askHeld();
+    if (this.held.length === 0 && this.socket.isPaused() && this.hasRoom()) this.socket.resume();
+  }
+
+  private askHeld(): void {
+    // A query that is answered at once comes back here before it is off the list.
+    if (this.asking || this.held.length === 0) return;
+    this.asking = true;
+    this.socket.cork();
+    while (this.held.length > 0 && this.hasRoom() && !this.socket.destroyed) this.ask(this.held.shift()!);
+    this.socket.uncork();
+    this.asking = false;
   }
 
   private finishReading(): void {
@@ -117,6 +137,7 @@ export class StreamConnection {
   }
 
   private endIfDone(): void {
-    if (this.ended && this.inFlight === 0 && !this.socket.writableEnded) this.socket.end();
+    const done = this.ended && this.inFlight === 0 && this.held.length === 0;
+    if (done && !this.socket.writableEnded) this.socket.end();
   }
 }

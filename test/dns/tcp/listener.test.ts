@@ -1,0 +1,383 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Answerer, ListenError, type StreamLimits, TcpListener } from '../../../src/dns/index.ts';
+import {
+  connectionCounter,
+  limitedConnectionCounter,
+  openConnections,
+  Transport,
+} from '../../../src/metrics/index.ts';
+import { parseSocketAddress } from '../../../src/net/index.ts';
+import type { Resolved } from '../../../src/resolver/index.ts';
+import { Rcode, textFromName } from '../../../src/wire/index.ts';
+import { a, type EdgeParts, query, TestEdge } from '../support.ts';
+import { framed, StreamClient } from './client.ts';
+
+const LIMITS: StreamLimits = {
+  connections: 100,
+  connectionsPerSource: 20,
+  idleSeconds: 10,
+  queriesPerConnection: 10_000,
+};
+const SERVER = '127.0.0.1';
+const STRANGER = '127.0.0.9';
+const BIG_RECORDS = 3000;
+
+/** A listener over a TestEdge in which 127.0.0.1 and ::1 are at home, and a resolver that waits when it is told. */
+class Stage {
+  readonly edge: TestEdge;
+  readonly answerer: Answerer;
+  listener!: TcpListener;
+  resolving = 0;
+  release: () => void = () => {};
+  private readonly released = new Promise<void>((resolve) => {
+    this.release = resolve;
+  });
+
+  constructor(parts: EdgeParts = {}) {
+    this.edge = new TestEdge(parts);
+    this.edge.register(SERVER);
+    this.edge.register('::1');
+    this.answerer = new Answerer(
+      this.edge.state,
+      { resolve: (request) => this.resolve(textFromName(request.name.slice(0, request.nameLength))) },
+      () => this.edge.nowMs,
+      () => {},
+    );
+  }
+
+  async start(
+    limits: Partial<StreamLimits> = {},
+    listen: readonly string[] = [`${SERVER}:0`],
+  ): Promise<this> {
+    this.listener = await TcpListener.start({
+      addresses: listen.map((text) => parseSocketAddress(text)!),
+      answerer: this.answerer,
+      limits: { ...LIMITS, ...limits },
+      now: () => this.edge.nowMs,
+    });
+    stages.push(this);
+    return this;
+  }
+
+  get port(): number {
+    return this.listener.addresses[0].port;
+  }
+
+  async connect(from?: string): Promise<StreamClient> {
+    const client = await StreamClient.open(this.port, SERVER, from);
+    clients.push(client);
+    return client;
+  }
+
+  get limited(): number {
+    return this.edge.counters.values[limitedConnectionCounter(Transport.TCP)];
+  }
+
+  private async resolve(name: string): Promise<Resolved> {
+    this.resolving++;
+    if (name.endsWith('slow.example')) await this.released;
+    return { entry: this.edge.entry(name, [a(name, 300, '192.0.2.77')]), cached: false };
+  }
+}
+
+const stages: Stage[] = [];
+const clients: StreamClient[] = [];
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.socket.destroy();
+  for (const stage of stages.splice(0)) {
+    stage.release();
+    await stage.listener.close();
+  }
+});
+
+describe('DNS over TCP', () => {
+  it('answers what decide knows, what the resolver gives, and strangers', async () => {
+    const stage = await new Stage().start();
+    const client = await stage.connect();
+    client.send(query('netflix.com', 'A', { id: 1 }));
+    await client.got(1);
+    client.send(query('Some.example', 'A', { id: 2 }));
+    const [steered, resolved] = await client.got(2);
+    expect([steered.reply.id, steered.answers.length]).toEqual([1, 2]);
+    expect([resolved.reply.id, resolved.answers]).toEqual([2, ['Some.example A 300 192.0.2.77']]);
+    const stranger = await stage.connect(STRANGER);
+    stranger.send(query('netflix.com', 'A', { opt: {} }));
+    const [refused] = await stranger.got(1);
+    expect([refused.rcode, refused.extendedError]).toEqual([Rcode.REFUSED, 18]);
+  });
+
+  it('listens on several addresses, of both families', async () => {
+    const stage = await new Stage().start({}, ['127.0.0.1:0', '[::1]:0']);
+    for (const { address, port } of stage.listener.addresses) {
+      const client = await StreamClient.open(port, address.family === 4 ? '127.0.0.1' : '::1');
+      clients.push(client);
+      client.send(query('netflix.com'));
+      expect((await client.got(1))[0].rcode).toBe(Rcode.NOERROR);
+    }
+  });
+
+  it('answers two queries of one write', async () => {
+    const client = await (await new Stage().start()).connect();
+    client.send(query('netflix.com', 'A', { id: 1 }), query('localhost', 'A', { id: 2 }));
+    await client.got(2);
+    expect(client.ids).toEqual([1, 2]);
+  });
+
+  it('does not let a slow answer hold up the next', async () => {
+    const stage = await new Stage().start();
+    const client = await stage.connect();
+    client.send(query('a.slow.example', 'A', { id: 1 }), query('netflix.com', 'A', { id: 2 }));
+    await client.got(1);
+    expect(client.ids).toEqual([2]);
+    stage.release();
+    await client.got(2);
+    expect(client.ids).toEqual([2, 1]);
+  });
+
+  it('reads a length that comes in two writes of an octet, and a query octet by octet', async () => {
+    const client = await (await new Stage().start()).connect();
+    for (const octet of framed(query('netflix.com'))) {
+      client.socket.write(Uint8Array.of(octet));
+      await delay(1);
+    }
+    expect((await client.got(1))[0].answers).toHaveLength(2);
+  });
+
+  it('answers a client that has closed its half, then closes', async () => {
+    const stage = await new Stage().start();
+    const client = await stage.connect();
+    client.socket.end(framed(query('netflix.com', 'A', { id: 1 }), query('b.slow.example', 'A', { id: 2 })));
+    await client.got(1);
+    stage.release();
+    await client.got(2);
+    await client.closed;
+    expect(client.ended).toBe(true);
+  });
+
+  it('holds every query of a connection against the list as it is then', async () => {
+    const stage = await new Stage().start();
+    const client = await stage.connect();
+    client.send(query('netflix.com'));
+    expect((await client.got(1))[0].rcode).toBe(Rcode.NOERROR);
+    stage.edge.unregister(SERVER);
+    client.send(query('netflix.com'));
+    expect((await client.got(2))[1].rcode).toBe(Rcode.REFUSED);
+  });
+
+  it('closes on octets that are no query, and on strangers where they are to be dropped', async () => {
+    const stage = await new Stage({ unregistered: 'drop' }).start();
+    const response = query('netflix.com');
+    response[2] |= 0x80;
+    for (const message of [Buffer.alloc(0), Buffer.alloc(5), response]) {
+      const client = await stage.connect();
+      client.send(message, query('netflix.com'));
+      await client.closed;
+      expect(client.replies).toEqual([]);
+    }
+    const stranger = await stage.connect(STRANGER);
+    stranger.send(query('netflix.com'));
+    await stranger.closed;
+    expect(stranger.replies).toEqual([]);
+  });
+
+  it('answers malformed queries, and goes on', async () => {
+    const client = await (await new Stage().start()).connect();
+    client.send(query('netflix.com').subarray(0, 20), query('netflix.com'));
+    expect((await client.got(2)).map(({ bytes }) => bytes[3] & 15)).toEqual([Rcode.FORMERR, Rcode.NOERROR]);
+  });
+
+  it('survives connections that are reset with answers under way', async () => {
+    const stage = await new Stage().start();
+    for (let i = 0; i < 5; i++) {
+      const client = await stage.connect();
+      client.send(query('c.slow.example'), query('netflix.com'));
+      await client.got(1);
+      client.socket.resetAndDestroy();
+    }
+    stage.release();
+    await stage.answerer.idle();
+    while (stage.listener.openConnections > 0) await delay(1);
+    const client = await stage.connect();
+    client.send(query('netflix.com'));
+    expect((await client.got(1))[0].rcode).toBe(Rcode.NOERROR);
+  });
+
+  it('counts the connections that were and that are', async () => {
+    const stage = await new Stage().start();
+    const { values } = stage.edge.counters;
+    const client = await stage.connect();
+    await stage.connect();
+    while (stage.listener.openConnections < 2) await delay(1);
+    client.socket.destroy();
+    while (stage.listener.openConnections > 1) await delay(1);
+    expect(values[connectionCounter(Transport.TCP)]).toBe(2);
+    expect(values[openConnections(Transport.TCP)]).toBe(1);
+  });
+
+  it('says which address it could not have, and leaves nothing open then', async () => {
+    const stage = await new Stage().start();
+    const taken = `${SERVER}:${stage.port}`;
+    const other = await new Stage().start();
+    const free = `${SERVER}:${other.port}`;
+    await other.listener.close();
+    await expect(new Stage().start({}, [free, taken])).rejects.toThrow(ListenError);
+    await expect(new Stage().start({}, [free, taken])).rejects.toThrow(`dns.tcp: cannot listen on ${taken}`);
+    await new Stage().start({}, [free]);
+  });
+});
+
+describe('the limits on connections over TCP', () => {
+  it('close one that announces more than a query has use for', async () => {
+    const stage = await new Stage().start();
+    const client = await stage.connect();
+    client.socket.write(Uint8Array.of(0x10, 0x01));
+    await client.closed;
+    expect([client.replies.length, stage.limited]).toEqual([0, 1]);
+  });
+
+  it('close one that has been idle, though octets of an unfinished query trickle in', async () => {
+    const stage = await new Stage().start({ idleSeconds: 5 });
+    const [idle, trickling, asking] = [await stage.connect(), await stage.connect(), await stage.connect()];
+    for (const client of [idle, trickling, asking]) client.send(query('netflix.com'));
+    for (const client of [idle, trickling, asking]) await client.got(1);
+    stage.edge.nowMs += 4900;
+    trickling.socket.write(Uint8Array.of(0, 40, 1));
+    asking.send(query('netflix.com'));
+    await asking.got(2);
+    stage.edge.nowMs += 200;
+    trickling.socket.write(Uint8Array.of(2));
+    await Promise.all([idle.closed, trickling.closed]);
+    asking.send(query('netflix.com'));
+    expect(await asking.got(3)).toHaveLength(3);
+    expect(stage.limited).toBe(2);
+  });
+
+  it('do not take one for idle that waits for its answer', async () => {
+    const stage = await new Stage().start({ idleSeconds: 5 });
+    const [waiting, idle] = [await stage.connect(), await stage.connect()];
+    waiting.send(query('d.slow.example'));
+    while (stage.resolving === 0) await delay(1);
+    stage.edge.nowMs += 60_000;
+    await idle.closed;
+    stage.release();
+    expect(await waiting.got(1)).toHaveLength(1);
+  });
+
+  it('close one that has asked as much as one may, once that is answered', async () => {
+    const stage = await new Stage().start({ queriesPerConnection: 3 });
+    const client = await stage.connect();
+    client.send(
+      query('e.slow.example', 'A', { id: 1 }),
+      ...[2, 3, 4, 5].map((id) => query('netflix.com', 'A', { id })),
+    );
+    await client.got(2);
+    stage.release();
+    client.socket.end();
+    await client.closed;
+    expect(client.ids).toEqual([2, 3, 1]);
+    expect(stage.limited).toBe(1);
+  });
+
+  it('close what comes beyond the number of one source, and of all; others are served', async () => {
+    const stage = await new Stage().start({ connectionsPerSource: 2, connections: 4 });
+    const first = [await stage.connect(), await stage.connect()];
+    const third = await stage.connect();
+    await third.closed;
+    const others = [await stage.connect('127.0.0.61'), await stage.connect('127.0.0.62')];
+    const fifth = await stage.connect('127.0.0.63');
+    await fifth.closed;
+    expect(stage.limited).toBe(2);
+    for (const client of [...first, ...others]) {
+      client.send(query('netflix.com'));
+      await client.got(1);
+    }
+    first[0].socket.destroy();
+    while (stage.listener.openConnections > 3) await delay(1);
+    const again = await stage.connect();
+    again.send(query('netflix.com'));
+    expect(await again.got(1)).toHaveLength(1);
+  });
+
+  it('let memory not grow for a client that asks for much and reads nothing, and answer it when it reads', async () => {
+    const stage = await new Stage().start();
+    const records = Array.from({ length: BIG_RECORDS }, (_, i) =>
+      a('big.example', 300, `10.0.${i >> 8}.${i & 255}`),
+    );
+    stage.edge.cacheAnswer('big.example', records);
+    const socket = connect({ port: stage.port, host: SERVER });
+    await once(socket, 'connect');
+    socket.pause();
+    const client = [...serverSockets(stage.listener)];
+    const asked = 1000;
+    const ids = Array.from({ length: asked }, (_, id) => query('big.example', 'A', { id }));
+    socket.write(framed(...ids));
+    while (client.length === 0) {
+      await delay(1);
+      client.push(...serverSockets(stage.listener));
+    }
+    // As much as the kernel takes, and then what is held: each answer has 48 kB, all of them 48 MB.
+    let largest = 0;
+    for (let i = 0; i < 100; i++) {
+      await delay(2);
+      largest = Math.max(largest, client[0].writableLength);
+    }
+    expect(largest).toBeGreaterThan(0);
+    expect(largest).toBeLessThan(512 * 1024);
+    let octets = 0;
+    const expected = asked * (2 + 12 + 17 + BIG_RECORDS * 16);
+    socket.on('data', (chunk) => {
+      octets += chunk.length;
+      largest = Math.max(largest, client[0].writableLength);
+    });
+    socket.resume();
+    while (octets < expected) await delay(5);
+    expect(octets).toBe(expected);
+    expect(largest).toBeLessThan(512 * 1024);
+    socket.destroy();
+  });
+
+  it('answer more queries of one write than may be under way at once, all of them', async () => {
+    const stage = await new Stage().start();
+    const client = await stage.connect();
+    const asked = Array.from({ length: 350 }, (_, id) => query(`n${id}.slow.example`, 'A', { id }));
+    client.socket.end(framed(...asked));
+    while (stage.resolving < 100) await delay(1);
+    await delay(20);
+    expect(stage.resolving).toBe(100);
+    stage.release();
+    await client.got(350);
+    await client.closed;
+    expect(client.ids.sort((x, y) => x - y)).toEqual(asked.map((_, id) => id));
+  });
+});
+
+describe('a listener that is stopped', () => {
+  it('takes no more, answers what it has been asked, and lets the connections end', async () => {
+    const stage = await new Stage().start();
+    const [waiting, idle] = [await stage.connect(), await stage.connect()];
+    waiting.send(query('f.slow.example'));
+    while (stage.resolving === 0 || stage.listener.openConnections < 2) await delay(1);
+    stage.listener.stop();
+    waiting.send(query('netflix.com'));
+    idle.socket.end();
+    await idle.closed;
+    await expect(stage.connect()).rejects.toThrow();
+    stage.release();
+    await waiting.got(1);
+    waiting.socket.end();
+    await waiting.closed;
+    expect(waiting.replies).toHaveLength(1);
+    expect([idle.ended, waiting.ended]).toEqual([true, true]);
+  });
+});
+
+/** The server's ends of a listener's connections. */
+function serverSockets(listener: TcpListener): Iterable<{ writableLength: number }> {
+  return (
+    listener as unknown as { connections: Map<{ writableLength: number }, unknown> }
+  ).connections.keys();
+}
