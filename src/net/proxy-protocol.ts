@@ -1,0 +1,108 @@
+import { type Address, addressFromBytes, parseAddress } from './address.ts';
+import type { SocketAddress } from './socket-address.ts';
+
+/** What was found at the start of a connection from a balancer. */
+export type ProxyHeader =
+  /** More octets are needed. */
+  | { readonly kind: 'partial' }
+  /** No header, or one that breaks its rules. */
+  | { readonly kind: 'malformed' }
+  /** `bytes` long. A balancer's own check of health names no client: `source` is null then. */
+  | { readonly kind: 'header'; readonly bytes: number; readonly source: SocketAddress | null };
+
+const PARTIAL: ProxyHeader = { kind: 'partial' };
+const MALFORMED: ProxyHeader = { kind: 'malformed' };
+
+/** The longest line of version 1, CR LF included. */
+const V1_MAX_BYTES = 107;
+const V1_PREFIX = Buffer.from('PROXY ');
+const V2_SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
+const V2_HEADER_BYTES = 16;
+/** Addresses and TLVs; what balancers send is a few hundred octets at most. */
+const V2_MAX_BODY_BYTES = 4096;
+const V2_LOCAL = 0x20;
+const V2_PROXY = 0x21;
+const V2_ADDRESS_BYTES: Readonly<Record<number, number>> = { 1: 4, 2: 16 };
+
+/**
+ * Reads the PROXY header, version 1 or 2, that bytes[0, length) begin with (HAProxy's
+ * doc/proxy-protocol.txt, 2.1 and 2.2). Only connections from balancers that are trusted are read so: anyone could
+ * send such a header.
+ */
+export function readProxyHeader(bytes: Uint8Array, length: number): ProxyHeader {
+  if (startsWith(bytes, length, V2_SIGNATURE)) return readVersion2(bytes, length);
+  if (startsWith(bytes, length, V1_PREFIX)) return readVersion1(bytes, length);
+  return MALFORMED;
+}
+
+/** Whether the octets there are agree with the first ones of `prefix`. */
+function startsWith(bytes: Uint8Array, length: number, prefix: Uint8Array): boolean {
+  const known = Math.min(length, prefix.length);
+  for (let i = 0; i < known; i++) if (bytes[i] !== prefix[i]) return false;
+  return true;
+}
+
+function readVersion1(bytes: Uint8Array, length: number): ProxyHeader {
+  const text = Buffer.from(bytes.subarray(0, Math.min(length, V1_MAX_BYTES))).toString('latin1');
+  const end = text.indexOf('\r\n');
+  if (end < 0) return length < V1_MAX_BYTES ? PARTIAL : MALFORMED;
+  const fields = text.slice(0, end).split(' ');
+  if (fields[1] === 'UNKNOWN') return { kind: 'header', bytes: end + 2, source: null };
+  if (fields.length !== 6) return MALFORMED;
+  const [, protocol, sourceText, destinationText, sourcePort, destinationPort] = fields;
+  const isIPv6 = protocol === 'TCP6';
+  const source = parseAddress(sourceText);
+  const isSound =
+    (isIPv6 || protocol === 'TCP4') &&
+    source !== null &&
+    sourceText.includes(':') === isIPv6 &&
+    parseAddress(destinationText) !== null;
+  const port = readPort(sourcePort);
+  if (!isSound || port < 0 || readPort(destinationPort) < 0) return MALFORMED;
+  return { kind: 'header', bytes: end + 2, source: { address: source, port } };
+}
+
+function readPort(text: string): number {
+  return /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535 ? Number(text) : -1;
+}
+
+function readVersion2(bytes: Uint8Array, length: number): ProxyHeader {
+  if (length < V2_HEADER_BYTES) return PARTIAL;
+  const command = bytes[12];
+  if (command !== V2_LOCAL && command !== V2_PROXY) return MALFORMED;
+  const bodyBytes = (bytes[14] << 8) | bytes[15];
+  if (bodyBytes > V2_MAX_BODY_BYTES) return MALFORMED;
+  const end = V2_HEADER_BYTES + bodyBytes;
+  if (length < end) return PARTIAL;
+  if (command === V2_LOCAL) return { kind: 'header', bytes: end, source: null };
+  const addressBytes = V2_ADDRESS_BYTES[bytes[13] >> 4];
+  // AF_UNSPEC and AF_UNIX name no address: the specification has the connection's own used, which is the balancer's.
+  if (addressBytes === undefined) return { kind: 'header', bytes: end, source: null };
+  if (bodyBytes < 2 * addressBytes + 4) return MALFORMED;
+  const at = V2_HEADER_BYTES;
+  const address = addressFromBytes(bytes.subarray(at, at + addressBytes));
+  const portAt = at + 2 * addressBytes;
+  return { kind: 'header', bytes: end, source: { address, port: (bytes[portAt] << 8) | bytes[portAt + 1] } };
+}
+
+/** A header of version 2 for a TCP connection from `source` to `destination`. */
+export function writeProxyHeader(source: SocketAddress, destination: SocketAddress): Uint8Array {
+  const isIPv4 = source.address.family === 4 && destination.address.family === 4;
+  const addressBytes = isIPv4 ? 4 : 16;
+  const header = Buffer.alloc(V2_HEADER_BYTES + 2 * addressBytes + 4);
+  header.set(V2_SIGNATURE);
+  header[12] = V2_PROXY;
+  header[13] = isIPv4 ? 0x11 : 0x21;
+  header.writeUInt16BE(2 * addressBytes + 4, 14);
+  header.set(widened(source.address, addressBytes), V2_HEADER_BYTES);
+  header.set(widened(destination.address, addressBytes), V2_HEADER_BYTES + addressBytes);
+  header.writeUInt16BE(source.port, V2_HEADER_BYTES + 2 * addressBytes);
+  header.writeUInt16BE(destination.port, V2_HEADER_BYTES + 2 * addressBytes + 2);
+  return header;
+}
+
+/** Where the two are of different families, the IPv4 one is written as mapped. */
+function widened({ bytes }: Address, length: number): Uint8Array {
+  if (bytes.length === length) return bytes;
+  return Uint8Array.of(...new Array<number>(10).fill(0), 0xff, 0xff, ...bytes);
+}
