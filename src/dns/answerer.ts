@@ -2,7 +2,7 @@ import {
   answerCounter,
   type CounterBlock,
   QueryPath,
-  type QueryVerdict,
+  QueryVerdict,
   queryCounter,
   queryDuration,
 } from '../metrics/index.ts';
@@ -67,7 +67,7 @@ export class Answerer {
     this.scratch.set(query.subarray(0, length));
     const outcome = decide(state, this.scratch, length, traits);
     if (outcome === DEFERRED) {
-      this.resolve(Uint8Array.from(query), receivedAt, traits, send);
+      this.resolve(Uint8Array.from(query), receivedAt, traits, state.profile !== 0, send);
       return;
     }
     this.count(outcome, traits, QueryPath.FAST, receivedAt);
@@ -77,15 +77,17 @@ export class Answerer {
   /**
    * Answers a query that a thread has deferred: decide has passed it, what is left is to ask the resolver.
    * @param query is kept until it is answered
+   * @param isRegistered whether its source is; one that is not has asked for a bootstrap name
    */
   answerDeferred(
     query: Uint8Array,
     receivedAt: number,
     traits: TransportTraits,
+    isRegistered: boolean,
     send: (reply: Uint8Array | null) => void,
   ): void {
     this.readAgain(query, query.length);
-    this.resolve(query, receivedAt, traits, send);
+    this.resolve(query, receivedAt, traits, isRegistered, send);
   }
 
   /** Resolves when no query waits for an upstream. */
@@ -100,6 +102,7 @@ export class Answerer {
     query: Uint8Array,
     receivedAt: number,
     traits: TransportTraits,
+    isRegistered: boolean,
     send: (reply: Uint8Array | null) => void,
   ): void {
     const { question, edns } = this.state;
@@ -114,7 +117,7 @@ export class Answerer {
     };
     this.resolver
       .resolve(request)
-      .then((resolved) => this.finish(query, resolved, receivedAt, traits, send))
+      .then((resolved) => this.finish(query, resolved, receivedAt, traits, isRegistered, send))
       .catch((fault: unknown) => {
         this.onFault(fault);
         send(null);
@@ -130,6 +133,7 @@ export class Answerer {
     resolved: Resolved,
     receivedAt: number,
     traits: TransportTraits,
+    isRegistered: boolean,
     send: (reply: Uint8Array | null) => void,
   ): void {
     const scratch = this.scratch;
@@ -137,7 +141,7 @@ export class Answerer {
     this.readAgain(scratch, query.length);
     this.state.setTime(this.now());
     const verdict = replyFromResolved(this.state, scratch, resolved, traits);
-    this.count(verdict, traits, QueryPath.RESOLVED, receivedAt);
+    this.count(isRegistered ? verdict : QueryVerdict.BOOTSTRAP, traits, QueryPath.RESOLVED, receivedAt);
     send(scratch.subarray(0, this.state.replyLength));
   }
 

@@ -1,5 +1,6 @@
 export { Answerer, DeferredQueryError } from './answerer.ts';
 export { ListenError } from './listen-error.ts';
+export { NO_OPEN_NAMES, type OpenNamesOptions } from './open-names.ts';
 export { DEFERRED, decide, type Outcome } from './query.ts';
 export {
   MAX_UDP_REPLY_BYTES,

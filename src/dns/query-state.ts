@@ -3,6 +3,8 @@ import type { CatalogView } from '../catalog/lookup/index.ts';
 import type { CounterBlock, Transport } from '../metrics/index.ts';
 import type { CacheReader } from '../resolver/cache/index.ts';
 import { Edns, ExtendedError, MIN_UDP_SIZE, parseQuestion, Question, Rcode } from '../wire/index.ts';
+import { OpenBudget } from './open-budget.ts';
+import { NO_OPEN_NAMES, OpenNames, type OpenNamesOptions } from './open-names.ts';
 import type { RateLimiter } from './rate-limit.ts';
 import { SpecialNames } from './special-names.ts';
 
@@ -34,6 +36,8 @@ export interface QueryPolicy {
   readonly answerTtlSeconds: number;
   /** What unregistered sources get. */
   readonly unregistered: 'refuse' | 'drop';
+  /** Names that the gate does not hold back; none by default. */
+  readonly openNames?: OpenNamesOptions;
 }
 
 /**
@@ -50,6 +54,8 @@ export class QueryState {
   readonly answerTtlSeconds: number;
   readonly dropsUnregistered: boolean;
   readonly specialNames: SpecialNames;
+  readonly openNames: OpenNames;
+  readonly openBudget: OpenBudget;
   readonly question = new Question();
   readonly edns = new Edns();
 
@@ -80,6 +86,8 @@ export class QueryState {
     this.answerTtlSeconds = policy.answerTtlSeconds;
     this.dropsUnregistered = policy.unregistered === 'drop';
     this.specialNames = new SpecialNames(policy.seed);
+    this.openNames = new OpenNames(policy.seed, policy.openNames ?? NO_OPEN_NAMES);
+    this.openBudget = new OpenBudget(tables.rateLimiter.memory, policy.seed);
   }
 
   /** Reads question and OPT of a query that is known to be whole. @returns false where it is not. */

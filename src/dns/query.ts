@@ -14,6 +14,8 @@ import {
   recursionDesired,
 } from '../wire/index.ts';
 import { answerAny, answerSpecial, answerSteered } from './local-answer.ts';
+import { answerOpen, answerTestZone, answerTruncated, OpenOutcome } from './open-answer.ts';
+import { OpenName } from './open-names.ts';
 import type { QueryState, TransportTraits } from './query-state.ts';
 import { finishReply, replyFromCache } from './reply.ts';
 import { SpecialUse } from './special-names.ts';
@@ -26,8 +28,8 @@ export type Outcome = QueryVerdict | typeof DEFERRED;
  * What a query gets: the whole order, and the only place where it is decided. All listeners call it.
  *
  *   1 header   what is no query is dropped, what cannot be read is FORMERR or NOTIMP
- *   2 gate     a source that is not registered is REFUSED, at a limited rate
- *   3 steer    a catalogue name gets relay addresses; special-use names a local answer
+ *   2 gate     a source that is not registered is REFUSED, at a limited rate, but for the open names (open-names.ts)
+ *   3 steer    the self-test's names are answered here; a catalogue name gets relay addresses; special-use names a local answer
  *   4 cache    an answer that is held and fresh
  *   5 resolve  DEFERRED: the caller asks the resolver
  *
@@ -47,9 +49,16 @@ export function decide(s: QueryState, m: Uint8Array, length: number, traits: Tra
       ? s.allowlist.lookup4(source[0])
       : s.allowlist.lookup6(source[0], source[1], source[2], source[3]);
   if (s.profile === 0) {
+    const open = s.openNames.isAny ? answerOpen(s, m, length, traits) : OpenOutcome.CLOSED;
+    if (open === OpenOutcome.ANSWERED) return QueryVerdict.BOOTSTRAP;
+    if (open === OpenOutcome.DEFERRED) return DEFERRED;
     if (s.dropsUnregistered) return QueryVerdict.IGNORED;
     if (traits.spoofable && !s.rateLimiter.take(s.family, source, s.clock)) {
       return QueryVerdict.RATELIMITED;
+    }
+    if (open === OpenOutcome.SPENT && traits.spoofable) {
+      answerTruncated(s, m, length);
+      return QueryVerdict.BOOTSTRAP;
     }
   }
 
@@ -76,12 +85,14 @@ export function decide(s: QueryState, m: Uint8Array, length: number, traits: Tra
     return finish(s, m, Rcode.NOTIMP, QueryVerdict.NOTIMP, traits);
   }
 
+  const open = s.openNames.isAny ? s.openNames.match(question) : 0;
+  if (open > OpenName.Bootstrap) return answerTestZone(s, m, open, traits);
   const service = s.catalog.match(question);
   if (service >= 0) {
     const region = s.catalog.region(s.profile, service);
     if (region >= 0 && isSteeredType(type)) return answerSteered(s, m, region, traits);
   }
-  const special = s.specialNames.match(question);
+  const special = open === OpenName.Bootstrap ? 0 : s.specialNames.match(question);
   if (special !== 0 && !(special === SpecialUse.NameErrorButDs && type === RecordType.DS)) {
     return answerSpecial(s, m, special, traits);
   }

@@ -1,4 +1,7 @@
 const BUCKETS = 65536;
+/** Behind the buckets stand the cells of open-budget.ts. */
+export const OPEN_CELLS_START = BUCKETS;
+const OPEN_CELLS = 8192 + 8;
 const IPV6_SECOND_WORD_MASK = 0xffffff00;
 /** Threads take the time once a batch, so that one may be behind another by as much. */
 const BEHIND_MS = 1000;
@@ -10,58 +13,78 @@ export interface RateLimitOptions {
   burst: number;
 }
 
-/**
- * How many replies unregistered sources get, so that the edge is of no use for reflection: by prefix (IPv4
- * /24, IPv6 /56), for whoever forges one address of a network can forge them all. A generic cell rate
- * limiter (ITU-T I.371): one number a bucket, the time at which it would be empty again. The buckets are shared by all
- * threads and written without locks: a lost update lets one reply too many pass. Prefixes that fall into
- * one bucket share it; the seed is secret, so nobody can choose whom to share with.
- */
-export class RateLimiter {
+/** Generic cell rate limiters (ITU-T I.371) in shared memory: of each one number, when it would be empty again. */
+export class Cells {
   private readonly emptyAtMs: Float64Array;
   private readonly intervalMs: number;
   private readonly toleranceMs: number;
-  private readonly seed: number;
 
-  constructor(memory: SharedArrayBuffer, options: RateLimitOptions, seed: number) {
+  constructor(memory: SharedArrayBuffer, options: RateLimitOptions) {
     this.emptyAtMs = new Float64Array(memory);
     this.intervalMs = 1000 / options.perSecond;
     this.toleranceMs = this.intervalMs * (options.burst - 1);
+  }
+
+  /** @param clock the time in ms, in memory: a number with a fraction would be allocated for the call */
+  take(cell: number, clock: Float64Array): boolean {
+    const emptyAt = this.emptyAtMs[cell];
+    const wait = emptyAt - clock[0];
+    // No cell is ever further ahead than this, unless the clock has gone back: then it is of no account.
+    const full = this.toleranceMs + this.intervalMs + BEHIND_MS;
+    if (wait <= 0 || wait > full) {
+      this.emptyAtMs[cell] = clock[0] + this.intervalMs;
+      return true;
+    }
+    if (wait > this.toleranceMs) return false;
+    this.emptyAtMs[cell] = emptyAt + this.intervalMs;
+    return true;
+  }
+}
+
+/**
+ * A hash of a source's prefix: IPv4 /24, IPv6 /56, for whoever forges one address of a network can forge them all.
+ * @param source the address as words in host order; IPv4: the first alone
+ */
+export function prefixHash(family: number, source: Int32Array, seed: number): number {
+  return family === 4
+    ? hash(source[0] >>> 8, 0x34, seed)
+    : hash(hash(source[0], 0x36, seed) ^ (source[1] & IPV6_SECOND_WORD_MASK), 0x36, seed);
+}
+
+function hash(value: number, salt: number, seed: number): number {
+  let h = Math.imul(value ^ seed, 0x85ebca6b) ^ salt;
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/**
+ * How many replies unregistered sources get, by prefix, so that the edge is of no use for reflection. The buckets are
+ * shared by all threads and written without locks: a lost update lets one reply too many pass. Prefixes that fall into
+ * one bucket share it; the seed is secret, so nobody can choose whom to share with.
+ */
+export class RateLimiter {
+  /** All that threads share: its own buckets, and the cells of the open names' budget. */
+  readonly memory: SharedArrayBuffer;
+  private readonly cells: Cells;
+  private readonly seed: number;
+
+  constructor(memory: SharedArrayBuffer, options: RateLimitOptions, seed: number) {
+    this.memory = memory;
+    this.cells = new Cells(memory, options);
     this.seed = seed;
   }
 
   static allocate(): SharedArrayBuffer {
-    return new SharedArrayBuffer(BUCKETS * Float64Array.BYTES_PER_ELEMENT);
+    return new SharedArrayBuffer((BUCKETS + OPEN_CELLS) * Float64Array.BYTES_PER_ELEMENT);
   }
 
   /**
    * Takes one reply's worth from the bucket of the source's prefix.
    * @param source the address as words in host order; IPv4: the first alone
-   * @param clock the time in ms, in memory: a number with a fraction would be allocated for the call
+   * @param clock the time in ms
    * @returns false where nothing is left.
    */
   take(family: number, source: Int32Array, clock: Float64Array): boolean {
-    const hash =
-      family === 4
-        ? this.hash(source[0] >>> 8, 0x34)
-        : this.hash(this.hash(source[0], 0x36) ^ (source[1] & IPV6_SECOND_WORD_MASK), 0x36);
-    const bucket = hash & (BUCKETS - 1);
-    const emptyAt = this.emptyAtMs[bucket];
-    const wait = emptyAt - clock[0];
-    // No bucket is ever further ahead than this, unless the clock has gone back: then it is of no account.
-    const full = this.toleranceMs + this.intervalMs + BEHIND_MS;
-    if (wait <= 0 || wait > full) {
-      this.emptyAtMs[bucket] = clock[0] + this.intervalMs;
-      return true;
-    }
-    if (wait > this.toleranceMs) return false;
-    this.emptyAtMs[bucket] = emptyAt + this.intervalMs;
-    return true;
-  }
-
-  private hash(value: number, salt: number): number {
-    let h = Math.imul(value ^ this.seed, 0x85ebca6b) ^ salt;
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    return h ^ (h >>> 16);
+    return this.cells.take(prefixHash(family, source, this.seed) & (BUCKETS - 1), clock);
   }
 }

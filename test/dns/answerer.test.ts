@@ -178,11 +178,24 @@ describe('a query that an upstream has to answer', () => {
         Uint8Array.from(query('x.example')),
         scene.edge.nowMs,
         UDP_TRAITS,
+        true,
         (bytes) => resolve(seen(0, Buffer.from(bytes!))),
       );
     });
     scene.resolve(0, whole(scene.edge.entry('x.example', [a('x.example', 9, '192.0.2.4')])));
     expect((await reply).answers).toEqual(['x.example A 9 192.0.2.4']);
+    expect(scene.counted(QueryVerdict.RESOLVED)).toBe(1);
+  });
+
+  it('counts as a bootstrap name where the source is not registered', async () => {
+    const scene = new Scene();
+    const reply = new Promise<void>((resolve) => {
+      const asked = Uint8Array.from(query('x.example'));
+      scene.answerer.answerDeferred(asked, scene.edge.nowMs, UDP_TRAITS, false, () => resolve());
+    });
+    scene.resolve(0, whole(scene.edge.entry('x.example', [a('x.example', 9, '192.0.2.4')])));
+    await reply;
+    expect(scene.counted(QueryVerdict.BOOTSTRAP)).toBe(1);
   });
 
   it('that meets a fault of this program is told so, and the fault is heard of', async () => {

@@ -9,7 +9,9 @@ import {
 } from '../../src/catalog/index.ts';
 import {
   decide,
+  type OpenNamesOptions,
   type Outcome,
+  type QueryPolicy,
   QueryState,
   RateLimiter,
   type RateLimitOptions,
@@ -82,6 +84,7 @@ export interface EdgeParts {
   profile?: Partial<Profile>;
   unregistered?: 'refuse' | 'drop';
   rateLimit?: RateLimitOptions;
+  openNames?: OpenNamesOptions;
   regions?: RegionOptions;
 }
 
@@ -115,7 +118,7 @@ export class TestEdge {
   readonly counters = new CounterBlock();
   readonly rateLimit = RateLimiter.allocate();
   readonly rateLimitOptions: RateLimitOptions;
-  readonly policy: { seed: number; answerTtlSeconds: number; unregistered: 'refuse' | 'drop' };
+  readonly policy: QueryPolicy;
   readonly state: QueryState;
   nowMs = 1_000_000;
 
@@ -124,7 +127,12 @@ export class TestEdge {
     this.steering = new Steering(this.catalog);
     this.profiles.onInterned((id, profile) => this.steering.setProfile(id, profile));
     this.rateLimitOptions = parts.rateLimit ?? { perSecond: 1000, burst: 100_000 };
-    this.policy = { seed: SEED, answerTtlSeconds: 60, unregistered: parts.unregistered ?? 'refuse' };
+    this.policy = {
+      seed: SEED,
+      answerTtlSeconds: 60,
+      unregistered: parts.unregistered ?? 'refuse',
+      ...(parts.openNames && { openNames: parts.openNames }),
+    };
     this.register(HOME, parts.profile);
     this.register(HOME6, parts.profile);
     this.state = new QueryState(

@@ -24,9 +24,10 @@ export const SLOT_BYTES = 2048;
 
 /**
  * A deferred query in the ring:
- *   octet 0 the listener's index, 8 when it was received (float64, ms of the monotonic clock),
+ *   octet 0 the listener's index, 1 whether the source is registered, 8 when it was received (float64, ms of the monotonic clock),
  *   16 its endpoint, then the query.
  */
+export const DEFERRED_REGISTERED = 1;
 export const DEFERRED_TIME = 8;
 export const DEFERRED_ENDPOINT = 16;
 export const DEFERRED_QUERY = DEFERRED_ENDPOINT + ENDPOINT_BYTES;
@@ -87,6 +88,7 @@ export class BatchAnswerer {
     }
     const bytes = this.ring.bytes;
     bytes[at] = listener;
+    bytes[at + DEFERRED_REGISTERED] = this.state.profile === 0 ? 0 : 1;
     this.ringView.setFloat64(at + DEFERRED_TIME, receivedAt, true);
     batch.readEndpoint(i, bytes, at + DEFERRED_ENDPOINT);
     const data = batch.data[i];

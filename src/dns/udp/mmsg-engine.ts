@@ -21,6 +21,7 @@ import type { RateLimitOptions } from '../rate-limit.ts';
 import {
   DEFERRED_ENDPOINT,
   DEFERRED_QUERY,
+  DEFERRED_REGISTERED,
   DEFERRED_TIME,
   SLOT_BYTES,
   UDP_TRAITS,
@@ -226,7 +227,8 @@ export class MmsgEngine implements UdpEngine {
     const start = offset + DEFERRED_ENDPOINT;
     const endpoint = bytes.slice(start, start + ENDPOINT_BYTES);
     const query = bytes.slice(offset + DEFERRED_QUERY, offset + length);
-    this.options.answerer.answerDeferred(query, receivedAt, UDP_TRAITS, (reply) => {
+    const isRegistered = bytes[offset + DEFERRED_REGISTERED] === 1;
+    this.options.answerer.answerDeferred(query, receivedAt, UDP_TRAITS, isRegistered, (reply) => {
       if (reply !== null) replies.add(endpoint, reply);
     });
   }

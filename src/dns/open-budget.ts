@@ -1,0 +1,47 @@
+import { Cells, OPEN_CELLS_START, prefixHash } from './rate-limit.ts';
+
+/** Of one prefix (IPv4 /24, IPv6 /56): a home that resolves the API's name now and then, or runs the self-test. */
+const PREFIX = { perSecond: 5, burst: 60 };
+/** Of all unregistered sources together, over UDP, where they may be forged, and over streams. */
+const TOTAL = { perSecond: 200, burst: 1000 };
+/** Questions to the upstreams that they cause: an answer is asked for once in its TTL. */
+const DEFERRALS = { perSecond: 10, burst: 50 };
+
+/** Cells for prefixes; behind them stand the totals. */
+export const OPEN_PREFIX_CELLS = 8192;
+const TOTAL_CELL = OPEN_CELLS_START + OPEN_PREFIX_CELLS;
+const DEFERRAL_CELL = TOTAL_CELL + 2;
+
+/**
+ * How many questions for open names unregistered sources are answered, so that the edge is no open resolver. It is
+ * apart from what they may be refused, so that a home's other questions do not use it up; UDP, where sources may be
+ * forged, cannot use up what is for streams.
+ */
+export class OpenBudget {
+  private readonly prefixes: Cells;
+  private readonly totals: Cells;
+  private readonly deferrals: Cells;
+  private readonly seed: number;
+
+  /** @param memory as RateLimiter.allocate made it, shared by all threads */
+  constructor(memory: SharedArrayBuffer, seed: number) {
+    this.prefixes = new Cells(memory, PREFIX);
+    this.totals = new Cells(memory, TOTAL);
+    this.deferrals = new Cells(memory, DEFERRALS);
+    this.seed = seed;
+  }
+
+  /** Takes an answer from what the source's prefix and all together have. @returns false where nothing is left. */
+  take(family: number, source: Int32Array, spoofable: boolean, clock: Float64Array): boolean {
+    const cell = prefixHash(family, source, this.seed) & (OPEN_PREFIX_CELLS - 1);
+    return (
+      this.prefixes.take(OPEN_CELLS_START + cell, clock) &&
+      this.totals.take(TOTAL_CELL + Number(spoofable), clock)
+    );
+  }
+
+  /** Takes a question to the upstreams. @returns false where nothing is left. */
+  takeDeferral(spoofable: boolean, clock: Float64Array): boolean {
+    return this.deferrals.take(DEFERRAL_CELL + Number(spoofable), clock);
+  }
+}
