@@ -57,6 +57,8 @@ export interface FollowerFallback {
   /** The last known one; null where there is none: then nobody is registered until the feed gives a list. */
   readonly list: Snapshot | null;
   readonly waitMs: number;
+  /** Settles when there is nothing to wait for. */
+  readonly giveUp?: Promise<void>;
 }
 
 const DEFAULT_MAX_PENDING = 100_000;
@@ -168,13 +170,13 @@ export class AllowlistFollower {
     }
   }
 
-  async #startWith({ list, waitMs }: FollowerFallback): Promise<void> {
+  async #startWith({ list, waitMs, giveUp }: FollowerFallback): Promise<void> {
     const { setTimer = unrefTimer } = this.#options;
     let cancel: () => void = () => {};
     const late = new Promise<void>((resolve) => {
       cancel = setTimer(resolve, waitMs);
     });
-    await Promise.race([this.#load(), late]);
+    await Promise.race([this.#load(), late, ...(giveUp === undefined ? [] : [giveUp])]);
     cancel();
     if (this.#phase !== 'loading' || list === null) return;
     this.#install(list);

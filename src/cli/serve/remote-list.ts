@@ -88,7 +88,7 @@ export class RemoteList {
   }
 
   get fallback(): FollowerFallback {
-    return { list: this.kept?.snapshot ?? null, waitMs: WAIT_MS };
+    return { list: this.kept?.snapshot ?? null, waitMs: WAIT_MS, giveUp: this.feed.withoutList };
   }
 
   /** From now on the list that this follower serves is written to disk. */

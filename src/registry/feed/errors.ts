@@ -27,3 +27,13 @@ export class FeedClosed extends Error {
     this.name = 'FeedClosed';
   }
 }
+
+/** There is no connection to the store of the feed. */
+export class FeedDisconnected extends Error {
+  readonly code = 'feed_disconnected';
+
+  constructor() {
+    super('There is no connection to the store of the feed');
+    this.name = 'FeedDisconnected';
+  }
+}

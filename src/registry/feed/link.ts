@@ -11,7 +11,7 @@ import {
   parseMeta,
   seqOfLogId,
 } from '../store/redis/keys.ts';
-import { FeedClosed, FeedTimeout } from './errors.ts';
+import { FeedClosed, FeedDisconnected, FeedTimeout } from './errors.ts';
 
 /** What the store says when nothing happens, and how often it is asked then. */
 const BLOCK_MS = 500;
@@ -21,7 +21,7 @@ const ANSWER_MS = 1_500;
 const SNAPSHOT_MS = 20_000;
 /** So that an edge is back within a second of its store. */
 const RETRY_MS = 400;
-const BATCH = 1_000;
+const BATCH = 4_000;
 const PAGE = 10_000;
 
 /** A change and the bytes of its entry, by which its history is known again. */
@@ -61,18 +61,16 @@ export class Link {
     return this.#connections;
   }
 
-  /** Resolves once there is a connection. @throws FeedTimeout */
+  /** Resolves once there is a connection. @throws FeedTimeout, FeedDisconnected: the next attempt follows by itself. */
   async ready(): Promise<void> {
     if (this.#redis.status === 'ready') return;
-    let done: () => void = () => {};
-    const ready = new Promise<void>((resolve) => {
-      done = resolve;
-      this.#redis.once('ready', done);
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const refused = (): void => reject(new FeedDisconnected());
+    this.#redis.once('ready', resolve).once('close', refused);
     try {
-      await this.#within(ready, ANSWER_MS);
+      await this.#within(promise, ANSWER_MS);
     } finally {
-      this.#redis.off('ready', done);
+      this.#redis.off('ready', resolve).off('close', refused);
     }
   }
 

@@ -36,6 +36,8 @@ export interface RedisFeedOptions {
 /** A feed that outlives its store: while that is away or wrong, it waits and says so. */
 export interface RedisFeed extends Feed {
   readonly state: RedisFeedState;
+  /** Resolves when it first turns out that the store gives no list now. */
+  readonly withoutList: Promise<void>;
   /** Gives nothing any more; a snapshot that is waited for is rejected. */
   close(): Promise<void>;
 }
@@ -74,6 +76,7 @@ class StreamFeed implements RedisFeed {
   readonly #subscribers = new Set<{ listener: FeedListener; signals: FeedSignals | undefined }>();
   readonly #running: Promise<void>;
   readonly #closing = new AbortController();
+  readonly #withoutList = Promise.withResolvers<void>();
   /** Where the list stands that was given out or is held: what the store is judged by. */
   #held: Position | null;
   /** By what the entry at `held` is known again; null: not known. */
@@ -113,6 +116,10 @@ class StreamFeed implements RedisFeed {
       heartbeatAtMs: this.#heartbeat.atMs,
       connections: this.#link.connections,
     };
+  }
+
+  get withoutList(): Promise<void> {
+    return this.#withoutList.promise;
   }
 
   /** Resolves when the store has a list that may be served: it may be long until then. */
@@ -331,6 +338,7 @@ class StreamFeed implements RedisFeed {
 
   #enter(phase: FeedPhase, reason: string | null = null): void {
     const before = this.#phase;
+    if (phase !== 'loading' && phase !== 'following') this.#withoutList.resolve();
     if (phase === before && reason === this.#reason) return;
     this.#phase = phase;
     this.#reason = reason;
