@@ -23,6 +23,7 @@ const NAME_STRIDE = 32;
 const CONTROL_STRIDE = 40;
 const CMSG_HEADER_BYTES = 16;
 const IN_PKTINFO_BYTES = 12;
+const IN6_ADDRESS_BYTES = 16;
 const MSG_WAITFORONE = 0x10000;
 const MSG_DONTWAIT = 0x40;
 
@@ -179,7 +180,7 @@ export class PacketBatch {
 
   /**
    * The control message that told where the packet was sent to serves to answer from there: ipi_spec_dst
-   * or ipi6_addr is the source. The interface index is cleared for IPv4: the route decides.
+   * or ipi6_addr is the source. The interface index is cleared: the route decides, or the zone of a link-local source.
    */
   private pointControl(header: number, slot: number): void {
     const headers = this.sendHeaders;
@@ -187,10 +188,8 @@ export class PacketBatch {
     headers[header + CONTROL] = this.controlPointers[slot * 2];
     headers[header + CONTROL + 1] = this.controlPointers[slot * 2 + 1];
     headers[header + CONTROL_LENGTH] = ipv4 ? CMSG_HEADER_BYTES + IN_PKTINFO_BYTES + 4 : CONTROL_STRIDE;
-    if (ipv4) {
-      const index = slot * CONTROL_STRIDE + CMSG_HEADER_BYTES;
-      for (let k = 0; k < 4; k++) this.controls[index + k] = 0;
-    }
+    const index = slot * CONTROL_STRIDE + CMSG_HEADER_BYTES + (ipv4 ? 0 : IN6_ADDRESS_BYTES);
+    for (let k = 0; k < 4; k++) this.controls[index + k] = 0;
   }
 
   private pointers(view: Uint8Array | Uint32Array, stride: number, count: number): Uint32Array {

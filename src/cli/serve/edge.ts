@@ -19,6 +19,7 @@ import type { Resolver } from '../../resolver/index.ts';
 import { libc, monotonicClock } from '../../sys/index.ts';
 import { crashReport } from '../crash.ts';
 import type { Log } from './log.ts';
+import { openNamesOf } from './open-names.ts';
 import type { RemoteList } from './remote-list.ts';
 import { openResolver } from './resolver.ts';
 
@@ -153,7 +154,8 @@ export class Edge {
     this.follower.stop();
     this.tcp?.stop();
     await this.udp?.stop();
-    await Promise.race([this.answerer.idle(), delay(graceMs)]);
+    const written = this.answerer.idle().then(() => this.tcp?.drained());
+    await Promise.race([written, delay(graceMs)]);
     await this.tcp?.close();
     await this.udp?.close();
     await this.resolver.close();
@@ -187,6 +189,8 @@ export class Edge {
       onCounters,
       onFailure,
     });
+    // Tables may have been replaced while the threads started.
+    await this.udp.publish({ allowlist: this.table.share(), catalog: this.steering.share() });
   }
 }
 
@@ -197,7 +201,7 @@ function automaticWorkers(): number {
 
 function policyOf(config: Config, seed: number) {
   const { answerTtlSeconds } = config.catalog;
-  return { seed, answerTtlSeconds, unregistered: config.dns.unregistered };
+  return { seed, answerTtlSeconds, unregistered: config.dns.unregistered, openNames: openNamesOf(config) };
 }
 
 /** The configuration has been checked: the text is a socket address. */

@@ -34,6 +34,8 @@ export class StreamConnection {
   private queries = 0;
   private inFlight = 0;
   private ended = false;
+  private draining = false;
+  private limited = false;
   /** When the last whole query came or the last reply was taken, in ms: a trickle of octets does not count. */
   private activeAtMs: number;
   /** Called when one of the limits on a connection closes it. */
@@ -58,12 +60,13 @@ export class StreamConnection {
   closeIfIdle(nowMs: number, idleMs: number): void {
     const waits = this.inFlight > 0 && this.socket.writableLength === 0;
     if (waits || nowMs - this.activeAtMs < idleMs) return;
-    this.onLimit();
+    this.countLimit();
     this.socket.destroy();
   }
 
-  /** Reads no more; ends when what is under way has been answered. */
+  /** Reads no more; closes when what is under way has been answered and written, whatever the client does. */
   drain(): void {
+    this.draining = true;
     this.finishReading();
   }
 
@@ -73,7 +76,7 @@ export class StreamConnection {
     this.framer.push(chunk, (query) => this.take(query));
     this.socket.uncork();
     if (this.framer.oversized) {
-      this.onLimit();
+      this.countLimit();
       this.socket.destroy();
     } else if (this.held.length > 0 || !this.hasRoom()) this.socket.pause();
   }
@@ -92,7 +95,7 @@ export class StreamConnection {
     answerer.answer(query, source, traits, (reply) => this.reply(reply));
     if (this.queries < maxQueries) return;
     this.held = [];
-    this.onLimit();
+    this.countLimit();
     this.finishReading();
   }
 
@@ -131,6 +134,12 @@ export class StreamConnection {
     this.asking = false;
   }
 
+  /** A connection counts once, whatever limits it meets. */
+  private countLimit(): void {
+    if (!this.limited) this.onLimit();
+    this.limited = true;
+  }
+
   private finishReading(): void {
     this.ended = true;
     this.endIfDone();
@@ -138,6 +147,8 @@ export class StreamConnection {
 
   private endIfDone(): void {
     const done = this.ended && this.inFlight === 0 && this.held.length === 0;
-    if (done && !this.socket.writableEnded) this.socket.end();
+    if (!done) return;
+    if (this.draining) this.socket.destroySoon();
+    else if (!this.socket.writableEnded) this.socket.end();
   }
 }
