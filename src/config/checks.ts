@@ -1,3 +1,4 @@
+import { parseAddress } from '../net/index.ts';
 import { collide, listenersOf } from './listeners.ts';
 import type { Reader } from './read.ts';
 import type { FileConfig, RelayConfig } from './schema.ts';
@@ -14,6 +15,7 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkDefaultRegion(config, reader);
   checkLimits(config, reader);
   checkTrustedProxies(config, reader);
+  checkTestZone(config, reader);
 }
 
 function checkRoles({ roles, dns, control, upstreams }: FileConfig, reader: Reader): void {
@@ -105,4 +107,13 @@ function checkTrustedProxies({ control }: FileConfig, reader: Reader): void {
     if (!prefix.endsWith('/0')) continue;
     reader.fault(`control.trustedProxies[${index}]`, `${prefix}, which is everyone`, 'the proxies alone');
   }
+}
+
+/** The self-test's names lead to the control API, and nobody is asked where that is while a query waits. */
+function checkTestZone({ roles, dns, control }: FileConfig, reader: Reader): void {
+  if (dns.testZone === null || !roles.includes('edge')) return;
+  if (!['dns.testZone', 'control.publicUrl', 'control.addresses'].every((key) => reader.isSound(key))) return;
+  const host = new URL(control.publicUrl).hostname.replace(/^\[(.*)\]$/, '$1');
+  if (control.addresses.length > 0 || parseAddress(host) !== null) return;
+  reader.fault('control.addresses', 'no address', `where ${host} is, for the names of dns.testZone`);
 }

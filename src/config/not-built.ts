@@ -5,8 +5,6 @@
 export const NOT_BUILT_KEYS: readonly string[] = [
   'dns.tls',
   'dns.https',
-  'dns.bootstrapNames',
-  'dns.testZone',
   'dns.cookieSecrets',
   'dns.proxyProtocolFrom',
   'tls.certFile',

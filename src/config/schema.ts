@@ -108,6 +108,8 @@ const control = section({
   listen: list('socket-address', ['127.0.0.1:8080']),
   publicUrl: text('http-url', 'http://127.0.0.1:8080'),
   familyUrls: section({ ipv4: optional('http-url'), ipv6: optional('http-url') }),
+  // Where the self-test's names lead: the edges answer them, and may not look this up on the way of a query.
+  addresses: list('address'),
   dnsAddresses: list('address'),
   adminKey: secret(text('admin-key', '')),
   trustedProxies: list('prefix'),

@@ -1,3 +1,4 @@
+export { type HostnameAnswer, HostnameFollower, type HostnameFollowerOptions } from './hostname-follower.ts';
 export type {
   AuthenticationLimits,
   ControlCounters,

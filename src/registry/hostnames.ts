@@ -29,9 +29,11 @@ export interface DueHostname {
   hostname: string;
 }
 
-/** What looking a name up came to: its addresses, or null where that could not be found out. */
+/** What looking a name up came to. */
 export interface HostnameFinding {
-  addresses: readonly Address[] | null;
+  addresses: readonly Address[];
+  /** The families that it was found out for: what the name had of the others stays. */
+  families: readonly (4 | 6)[];
   /** When it is to be looked up again. */
   nextAtMs: number;
 }
@@ -47,10 +49,7 @@ export class Hostnames {
   }
 
   /** @throws TooManyHostnames, AccountNotFound, InvalidField */
-  async add(
-    accountId: string,
-    text: string,
-  ): Promise<{ outcome: 'created' | 'exists'; hostname: Hostname }> {
+  async add(accountId: string, text: string): Promise<{ outcome: 'created' | 'exists'; hostname: Hostname }> {
     const hostname = text.toLowerCase().replace(/\.$/, '');
     if (!HOST_NAME.test(hostname)) throw new InvalidField('hostname', HOST_NAME_EXPECTED);
     const { randomBytes, now } = this.#options;
@@ -82,17 +81,18 @@ export class Hostnames {
   }
 
   /** Registers what a name has now and gives up what it had. False: the name is gone. */
-  settle(due: DueHostname, { addresses, nextAtMs }: HostnameFinding): Promise<boolean> {
+  settle(due: DueHostname, { addresses, families, nextAtMs }: HostnameFinding): Promise<boolean> {
     const { randomBytes, now, leaseDays } = this.#options;
     const nowMs = now();
-    const prefixes = addresses === null ? null : this.#registrable(addresses);
+    const prefixes = this.#registrable(addresses);
     const expiresAtMs = nowMs + leaseDays * DAY_MS;
     return this.#store.settleHostname({
       accountId: due.accountId,
       id: due.id,
       prefixes,
-      ids: (prefixes ?? []).map(() => makeId(randomBytes)),
-      state: stateOf(addresses, prefixes),
+      families,
+      ids: prefixes.map(() => makeId(randomBytes)),
+      state: stateOf(addresses, families, prefixes),
       nowMs,
       expiresAtMs,
       renewBeforeMs: expiresAtMs - DAY_MS,
@@ -110,8 +110,12 @@ export class Hostnames {
   }
 }
 
-function stateOf(addresses: readonly Address[] | null, prefixes: readonly Prefix[] | null): HostnameState {
-  if (addresses === null || prefixes === null) return 'failing';
-  if (addresses.length === 0) return 'empty';
-  return prefixes.length === 0 ? 'not-public' : 'followed';
+function stateOf(
+  addresses: readonly Address[],
+  families: readonly (4 | 6)[],
+  prefixes: readonly Prefix[],
+): HostnameState {
+  if (prefixes.length > 0) return 'followed';
+  if (addresses.length > 0) return 'not-public';
+  return families.length === 2 ? 'empty' : 'failing';
 }

@@ -168,8 +168,11 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   // What is not built
   ['dns: { tls: ["127.0.0.1:853"] }', `dns.tls: found a list, expected [] ${LATER}`],
   ['dns: { https: ["127.0.0.1:443"] }', `dns.https: found a list, expected [] ${LATER}`],
-  ['dns: { bootstrapNames: [a.example] }', `dns.bootstrapNames: found a list, expected [] ${LATER}`],
-  ['dns: { testZone: t.example }', `dns.testZone: found "t.example", expected null ${LATER}`],
+  ['dns: { bootstrapNames: ["a b"] }', 'dns.bootstrapNames[0]: found "a b", expected a host name'],
+  [
+    'dns: { testZone: t.example }\ncontrol: { publicUrl: "https://dns.example" }',
+    'control.addresses: found no address, expected where dns.example is, for the names of dns.testZone',
+  ],
   ['dns: { cookieSecrets: [hunter2] }', `dns.cookieSecrets: found a list, expected [] ${LATER}`],
   ['dns: { cookieSecrets: hunter2 }', `dns.cookieSecrets: found a string (not shown), expected [] ${LATER}`],
   ['dns: { proxyProtocolFrom: [10.0.0.0/8] }', `dns.proxyProtocolFrom: found a list, expected [] ${LATER}`],

@@ -1,7 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { CatalogTables } from '../../catalog/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
-import type { ControlServer } from '../../control/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
 import { Exposition, MetricsServer, type ReadinessCheck } from '../../metrics/scrape/index.ts';
 import {
@@ -16,7 +15,7 @@ import type { Registry } from '../../registry/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
 import { loadCatalogue } from '../catalogue.ts';
 import { type AdminKey, readAdminKey } from './admin-key.ts';
-import { startControl } from './control.ts';
+import { Control } from './control.ts';
 import { Edge } from './edge.ts';
 import { type Greeting, nextSteps, readableGreeting } from './greeting.ts';
 import type { Log } from './log.ts';
@@ -50,8 +49,7 @@ export class Service {
   private registry: Registry | null = null;
   private edge: Edge | null = null;
   private remote: RemoteList | null = null;
-  private control: ControlServer | null = null;
-  private controlAddresses: readonly { host: string; port: number }[] = [];
+  private control: Control | null = null;
   private metrics: MetricsServer | null = null;
   private adminKey: AdminKey | null = null;
   private readonly blocks: CounterBlock[] = [this.counters];
@@ -114,7 +112,7 @@ export class Service {
     if (isControl) this.adminKey = readAdminKey(config.control.adminKey, config.dataDir);
     if (config.roles.includes('edge')) await this.openEdge();
     if (isControl) {
-      const { server, addresses } = await startControl({
+      this.control = await Control.start({
         config,
         registry: this.registry!,
         adminKey: this.adminKey!.key,
@@ -125,8 +123,6 @@ export class Service {
         services: () =>
           this.catalog!.services.map(({ service, title, regions }) => ({ id: service, title, regions })),
       });
-      this.control = server;
-      this.controlAddresses = addresses;
     }
     await this.openMetrics();
     if (this.registry !== null) this.expireLeases(this.registry);
@@ -234,7 +230,7 @@ export class Service {
 
   private announce(): void {
     const { edge, log, adminKey } = this;
-    const api = this.controlAddresses.map(({ host, port }) => urlOf(host, port));
+    const api = (this.control?.addresses ?? []).map(({ host, port }) => urlOf(host, port));
     const udp = edge?.udpAddresses.map(formatSocketAddress) ?? [];
     const tcp = edge?.tcpAddresses.map(formatSocketAddress) ?? [];
     const metrics = this.metrics!.addresses.map(({ address, port }) => urlOf(address, port));

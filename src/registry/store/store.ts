@@ -157,8 +157,10 @@ export type AddHostnameResult =
 export interface SettleHostnameStep {
   accountId: string;
   id: string;
-  /** What it has now; null: that could not be found out, and what it had stays as it is. */
-  prefixes: readonly Prefix[] | null;
+  /** What it has now. */
+  prefixes: readonly Prefix[];
+  /** The families that this is known of: what it had of the others stays. */
+  families: readonly (4 | 6)[];
   /** Ids for as many new registrations as there are prefixes. */
   ids: readonly string[];
   state: HostnameState;
@@ -228,8 +230,8 @@ export interface StoreSteps {
   /** Up to `limit` names that are due, those that are so for longest first. */
   dueHostnames(step: { nowMs: number; limit: number }): { accountId: string; hostname: HostnameRecord }[];
   /**
-   * Notes what a host name has: registrations that it made (source `hostname`, the name as label) and that it has
-   * no more go, others are renewed, new ones are made while the account may have more: then the state becomes
+   * Notes what a host name has: registrations that it made (source `hostname`, the name as label), of a family that is
+   * known, and that it has no more go, others are renewed, new ones are made while the account may have more: then the state becomes
    * `too-many`. False: the name is gone.
    */
   settleHostname(step: SettleHostnameStep): boolean;

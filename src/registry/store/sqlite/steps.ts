@@ -1,6 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Change } from '../../../feed/index.ts';
-import type { Prefix } from '../../../net/index.ts';
 import { prefixKey } from '../prefix-key.ts';
 import type {
   AccountHoldings,
@@ -247,7 +246,7 @@ export class SqliteSteps implements StoreSteps {
     const account = this.#accounts.byId(step.accountId);
     const row = account && this.#hostnames.byId(account, step.id);
     if (account === undefined || row === undefined) return false;
-    const isWhole = step.prefixes === null || this.#follow(account, row.hostname, step.prefixes, step);
+    const isWhole = this.#follow(account, row.hostname, step);
     this.#hostnames.settle(row, isWhole ? step.state : 'too-many', step.nowMs, step.nextAtMs);
     this.#settle();
     return true;
@@ -312,14 +311,11 @@ export class SqliteSteps implements StoreSteps {
   }
 
   /** @returns false where the account may not have as many. */
-  #follow(
-    account: AccountRow,
-    hostname: string,
-    prefixes: readonly Prefix[],
-    step: SettleHostnameStep,
-  ): boolean {
+  #follow(account: AccountRow, hostname: string, step: SettleHostnameStep): boolean {
+    const { prefixes, families } = step;
     const keys = prefixes.map(prefixKey);
     for (const row of this.#madeBy(account, hostname)) {
+      if (!families.includes(row.prefix[0] as 4 | 6)) continue;
       if (!keys.some((key) => Buffer.compare(key, row.prefix) === 0)) this.#remove(account, row);
     }
     let isWhole = true;

@@ -1,0 +1,35 @@
+import type { Config } from '../../config/index.ts';
+import type { OpenNamesOptions } from '../../dns/index.ts';
+import { type Address, parseAddress } from '../../net/index.ts';
+
+/**
+ * The names that edges answer for everyone: the API's own and those of dns.bootstrapNames, so that a device whose
+ * address has changed can report it, and those of the self-test's zone.
+ */
+export function openNamesOf({ dns, control }: Config): OpenNamesOptions {
+  const { publicUrl, familyUrls } = control;
+  const hosts = [publicUrl, familyUrls.ipv4, familyUrls.ipv6].flatMap((url) =>
+    url === null ? [] : [hostOf(url)],
+  );
+  const own = hosts.filter((host) => parseAddress(host) === null && host !== 'localhost');
+  const literal = parseAddress(hostOf(publicUrl));
+  const configured = control.addresses.map((text) => parseAddress(text)!);
+  const addresses = configured.length > 0 || literal === null ? configured : [literal];
+  return {
+    bootstrapNames: [...new Set([...own, ...dns.bootstrapNames])],
+    testZone: dns.testZone,
+    controlAddresses4: bytesOf(addresses, 4),
+    controlAddresses6: bytesOf(addresses, 6),
+  };
+}
+
+/** In lower case, without brackets and a root dot. */
+function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+}
+
+function bytesOf(addresses: readonly Address[], family: 4 | 6): Uint8Array {
+  return Uint8Array.from(
+    addresses.filter((address) => address.family === family).flatMap(({ bytes }) => [...bytes]),
+  );
+}
