@@ -5,6 +5,7 @@ import {
   formatSocketAddress,
   parseAddress,
   parsePrefix,
+  parseRedisUrl,
   parseSocketAddress,
   prefixOf,
   scopeOf,
@@ -87,7 +88,7 @@ export const FORMATS = {
   },
   store: {
     expected: 'embedded, or a redis:// or rediss:// URL',
-    parse: (text) => (text === 'embedded' || /^rediss?:\/\/\S+$/.test(text) ? text : null),
+    parse: (text) => (text === 'embedded' || !('fault' in parseRedisUrl(text)) ? text : null),
   },
   upstream: {
     expected:

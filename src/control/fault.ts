@@ -22,6 +22,7 @@ const REGISTRY_CODES: Readonly<Record<string, ProblemCode>> = {
   idempotency_key_reused: 'idempotency_key_reused',
   too_many_profiles: 'too_many_profiles',
   store_unavailable: 'store_unavailable',
+  store_lost_data: 'store_lost_data',
   store_corrupt: 'store_unavailable',
   store_locked: 'store_unavailable',
   store_version: 'store_unavailable',

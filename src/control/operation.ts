@@ -48,6 +48,7 @@ function problemCodes(access: Access, shape: OperationShape): Set<ProblemCode> {
     codes.add('unauthorized').add('forbidden').add('too_many_attempts').add('store_unavailable');
   }
   for (const code of shape.problems ?? []) codes.add(code);
+  if (codes.has('store_unavailable')) codes.add('store_lost_data');
   return codes;
 }
 

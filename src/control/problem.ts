@@ -27,6 +27,7 @@ export const PROBLEMS = {
   headers_too_large: { status: 431, title: 'The header fields are too large' },
   internal: { status: 500, title: 'A fault of the server' },
   too_many_profiles: { status: 503, title: 'No further combination of regions can be taken' },
+  store_lost_data: { status: 503, title: 'The store has lost data and waits for its operator' },
   store_unavailable: { status: 503, title: 'The store does not answer' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

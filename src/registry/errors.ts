@@ -91,6 +91,11 @@ export class StoreVersion extends RegistryError {
   readonly code = 'store_version';
 }
 
+/** The store is without data that it once acknowledged: nothing is done until the operator says what is the truth. */
+export class StoreLostData extends RegistryError {
+  readonly code = 'store_lost_data';
+}
+
 /** Another process has the data directory. */
 export class StoreLocked extends RegistryError {
   readonly code = 'store_locked';

@@ -1,21 +1,15 @@
 import type { Feed } from '../feed/index.ts';
 import { type Address, formatPrefix } from '../net/index.ts';
-import {
-  AccountNotFound,
-  AddressNotPublic,
-  IdempotencyKeyReused,
-  InvalidField,
-  TooManyAddresses,
-} from './errors.ts';
-import { Hostnames } from './hostnames.ts';
+import { AccountNotFound, AddressNotPublic, IdempotencyKeyReused, TooManyAddresses } from './errors.ts';
 import { checkLabel, checkPageLimit, checkPerAccount, checkRegion, checkServices } from './fields.ts';
+import { Hostnames } from './hostnames.ts';
 import { idempotencyMark } from './idempotency.ts';
 import { hashSecret, makeId, makeSecret, sameHash } from './ids.ts';
 import { LogTrimmer } from './log-trimmer.ts';
 import { Passes } from './passes.ts';
 import { accountOf, hostnameOf, registrationOf, timeText, updateTokenOf } from './records.ts';
 import { registrable } from './registrable.ts';
-import { openSqliteStore } from './store/sqlite.ts';
+import type { StoreNews } from './store/redis/state.ts';
 import type { Store } from './store/store.ts';
 import type {
   Account,
@@ -31,7 +25,8 @@ import type {
 import { UpdateTokens } from './update-tokens.ts';
 
 export interface OpenRegistryOptions {
-  store: 'embedded';
+  /** 'embedded' (SQLite in dataDir), or the URL of a Redis. */
+  store: string;
   /** Made with mode 0700 where it does not exist. */
   dataDir: string;
   /** The limit of an account that was made without one. */
@@ -50,6 +45,13 @@ export interface OpenRegistryOptions {
   logSeconds?: number;
   /** Called once if the store's thread ends by itself: nothing can be changed from then on. */
   onFailed?: (error: Error) => void;
+  /** Hears how Redis stands, and what of its settings is not as it must be. */
+  news?: StoreNews;
+  /**
+   * With Redis, which several processes change: resolves to whether this process' own edge has the change; a call is
+   * answered after that, and with StoreUnavailable where it has not.
+   */
+  heard?: (seq: number) => Promise<boolean>;
 }
 
 export interface RegisterRequest {
@@ -97,11 +99,7 @@ export interface Registry {
   /** Whether an address may be registered at all. */
   isRegistrable(address: Address): boolean;
   /** Renews the lease of a registration that the account has for an address, once a day. Null: it was not due. */
-  renewDaily(
-    accountId: string,
-    registration: Registration,
-    address: Address,
-  ): Promise<Registration | null>;
+  renewDaily(accountId: string, registration: Registration, address: Address): Promise<Registration | null>;
   /** In the order of their first registration. Null: no such account. */
   listRegistrations(accountId: string): Promise<Registration[] | null>;
   /** False: no such account, or no such registration of it. */
@@ -113,6 +111,8 @@ export interface Registry {
   readonly updateTokens: UpdateTokens;
   readonly hostnames: Hostnames;
   readonly feed: Feed;
+  /** Whether this process, of those that share the store, is the one that expires leases and follows host names. */
+  readonly doesChores: boolean;
   status(): RegistryStatus;
   close(): Promise<void>;
 }
@@ -122,14 +122,15 @@ const LOG_SECONDS = 60;
 /** Registrations that one step expires: a step holds up those that come after it. */
 const EXPIRE_LIMIT = 500;
 
-class StoreRegistry implements Registry {
+export class StoreRegistry implements Registry {
   readonly feed: Feed;
   readonly passes: Passes;
   readonly updateTokens: UpdateTokens;
   readonly hostnames: Hostnames;
   readonly #store: Store;
   readonly #options: OpenRegistryOptions;
-  readonly #trimmer: LogTrimmer;
+  /** Null where the store trims its log itself. */
+  readonly #trimmer: LogTrimmer | null;
   #seq: number;
 
   constructor(store: Store, seq: number, options: OpenRegistryOptions) {
@@ -139,19 +140,16 @@ class StoreRegistry implements Registry {
     this.passes = new Passes(store, options);
     this.updateTokens = new UpdateTokens(store, options);
     this.hostnames = new Hostnames(store, options);
-    this.#trimmer = new LogTrimmer({
-      keepMs: (options.logSeconds ?? LOG_SECONDS) * 1_000,
-      trim: (throughSeq) => store.trimLog(throughSeq),
-    });
-    this.#trimmer.reached(seq);
-    store.subscribe((changes) => {
-      this.#seq = changes[changes.length - 1].seq;
-      this.#trimmer.reached(this.#seq);
-    });
+    this.#trimmer = store.shared === undefined ? this.#keepLogShort() : null;
     this.feed = {
       snapshot: () => store.snapshot(),
       subscribe: (listener) => store.subscribe((changes) => listener(changes, store.epoch)),
     };
+  }
+
+  /** Whether this process, of those that share the store, expires leases and follows host names. */
+  get doesChores(): boolean {
+    return this.#store.shared?.doesChores() ?? true;
   }
 
   async createAccount(request: {
@@ -228,7 +226,7 @@ class StoreRegistry implements Registry {
     if (!existed) return false;
     // The log may hold addresses that the account gave up earlier, so it goes whole. The deletion stands without
     // this step: if it fails, the trimmer does it within the log's time.
-    await this.#store.trimLog(this.#seq).catch(() => {});
+    if (this.#trimmer !== null) await this.#store.trimLog(this.#seq).catch(() => {});
     return true;
   }
 
@@ -315,6 +313,7 @@ class StoreRegistry implements Registry {
   }
 
   async expireLeases(): Promise<number> {
+    if (!this.doesChores) return 0;
     const nowMs = this.#options.now();
     let expired = 0;
     for (;;) {
@@ -328,31 +327,23 @@ class StoreRegistry implements Registry {
     return { epoch: this.#store.epoch, seq: this.#seq, ...this.#store.status() };
   }
 
+  #keepLogShort(): LogTrimmer {
+    const trimmer = new LogTrimmer({
+      keepMs: (this.#options.logSeconds ?? LOG_SECONDS) * 1_000,
+      trim: (throughSeq) => this.#store.trimLog(throughSeq),
+    });
+    trimmer.reached(this.#seq);
+    this.#store.subscribe((changes) => {
+      this.#seq = changes[changes.length - 1].seq;
+      trimmer.reached(this.#seq);
+    });
+    return trimmer;
+  }
+
   async close(): Promise<void> {
-    this.#trimmer.stop();
+    this.#trimmer?.stop();
     await this.#store.close();
   }
 }
 
 const NO_HASH = new Uint8Array(32);
-
-/**
- * Opens the store, making it where there is none.
- * Throws InvalidField, StoreUnavailable, StoreCorrupt, StoreVersion, StoreLocked: nothing was changed then.
- */
-export async function openRegistry(options: OpenRegistryOptions): Promise<Registry> {
-  checkRegion(options.defaultRegion(), options.regions());
-  checkPerAccount(options.perAccount);
-  if (!(options.leaseDays > 0 && options.leaseDays <= MAX_LEASE_DAYS)) {
-    throw new InvalidField('leaseDays', `more than 0 and at most ${MAX_LEASE_DAYS}`);
-  }
-  const store = await openSqliteStore({
-    dataDir: options.dataDir,
-    epoch: makeId(options.randomBytes),
-    onFailed: options.onFailed ?? (() => {}),
-  });
-  const { seq } = await store.state();
-  return new StoreRegistry(store, seq, options);
-}
-
-const MAX_LEASE_DAYS = 3_650;

@@ -18,10 +18,12 @@ import { type AdminKey, readAdminKey } from './admin-key.ts';
 import { Control } from './control.ts';
 import { Edge } from './edge.ts';
 import { type Greeting, nextSteps, readableGreeting } from './greeting.ts';
+import { HeardChanges } from './heard.ts';
 import type { Log } from './log.ts';
 import { changedKeys } from './reload.ts';
 import { LIST_STATES, RemoteList } from './remote-list.ts';
 import { copyResolverCounters } from './resolver.ts';
+import { storeNews } from './store-news.ts';
 
 /** How long what is in flight may take once the process has been told to stop. */
 const GRACE_MS = 10_000;
@@ -48,6 +50,7 @@ export class Service {
   private catalog: CatalogTables | null = null;
   private registry: Registry | null = null;
   private edge: Edge | null = null;
+  private heard: HeardChanges | null = null;
   private remote: RemoteList | null = null;
   private control: Control | null = null;
   private metrics: MetricsServer | null = null;
@@ -91,6 +94,7 @@ export class Service {
     if (this.expiry !== null) clearInterval(this.expiry);
     await this.reloading;
     await Promise.all([this.control?.close(graceMs), this.edge?.close(graceMs)]);
+    this.heard?.close();
     await this.remote?.close();
     await this.registry?.close();
     await this.metrics?.close();
@@ -119,6 +123,7 @@ export class Service {
         version,
         log,
         counters: this.counters,
+        resolver: this.edge?.resolver ?? null,
         regions: () => Object.keys(this.config.regions),
         services: () =>
           this.catalog!.services.map(({ service, title, regions }) => ({ id: service, title, regions })),
@@ -135,7 +140,7 @@ export class Service {
     const { config } = this;
     const { onFailure } = this.options;
     return openRegistry({
-      store: 'embedded',
+      store: config.store,
       dataDir: config.dataDir,
       ...config.registration,
       defaultRegion: () => this.config.defaultRegion,
@@ -144,6 +149,8 @@ export class Service {
       now: Date.now,
       randomBytes,
       onFailed: onFailure,
+      news: storeNews(this.log),
+      heard: async (seq) => (await this.heard?.reached(seq)) ?? true,
     });
   }
 
@@ -164,6 +171,7 @@ export class Service {
       onCounters: (block) => this.blocks.push(block),
       onFailure: this.options.onFailure,
     });
+    if (this.remote !== null) this.heard = new HeardChanges(this.edge.follower, this.remote.feed);
   }
 
   private async openMetrics(): Promise<void> {
@@ -198,7 +206,11 @@ export class Service {
     });
     const checks: ReadinessCheck[] = [];
     if (registry !== null) {
-      const check = () => ({ ready: storeIsUp(), state: storeIsUp() ? 'up' : 'failed' });
+      // A list that is followed by itself serves on without the store, and answers for the process.
+      const check = () => ({
+        ready: storeIsUp() || remote !== null,
+        state: registry.status().failed ?? 'up',
+      });
       checks.push({ name: 'store', check });
     }
     if (edge !== null) checks.push({ name: 'allowlist', check: () => listReadiness(edge, remote) });

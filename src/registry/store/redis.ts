@@ -8,9 +8,12 @@ export interface OpenRedisOptions {
   news: StoreNews;
   makeId: () => string;
   chores?: RedisStoreOptions['chores'];
+  heard?: (seq: number) => Promise<boolean>;
   /** How long a Redis is waited for before its callers are told that it is not there. */
   waitMs?: number;
 }
+
+export { storeFace } from './redis/store.ts';
 
 const WAIT_MS = 3_000;
 

@@ -295,7 +295,15 @@ export type Store = {
   snapshot(): Promise<Snapshot>;
   /** Hears every change in order, before the promise of the step that made it resolves. Returns how to stop. */
   subscribe(listener: (changes: readonly Change[]) => void): () => void;
-  /** Calls that wait, and the code of the fault after which the store answers none any more. */
-  status(): { pending: number; failed: string | null };
+  /**
+   * Calls that wait, and the code of the fault for which the store answers none; `seq` where the store itself knows
+   * how far it is.
+   */
+  status(): { pending: number; failed: string | null; seq?: number };
+  /**
+   * There where several processes share the store, which then trims its log itself: whether this process is the one
+   * that does what one has to do.
+   */
+  readonly shared?: { doesChores(): boolean };
   close(): Promise<void>;
 };

@@ -47,6 +47,8 @@ export class Sequencer {
 
   /** Tells all changes up to this one. */
   async reach(seq: number): Promise<void> {
+    // Nobody listens: what others changed need not be fetched.
+    if (this.#listeners.size === 0) this.#seq = Math.max(this.#seq, seq);
     while (this.#seq < seq) {
       this.#filling ??= this.#fill().finally(() => {
         this.#filling = null;

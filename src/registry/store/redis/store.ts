@@ -1,4 +1,5 @@
 import type { Change, Snapshot } from '../../../feed/index.ts';
+import { StoreUnavailable } from '../../errors.ts';
 import { STEPS, type Store, type StoreSteps } from '../store.ts';
 import { Chores, type ChoresOptions } from './chores.ts';
 import { decodeLogEntry } from './keys.ts';
@@ -10,6 +11,8 @@ import { bytes, CODECS, list, type StepCodec, text } from './steps.ts';
 
 export interface RedisStoreOptions extends Omit<LinkOptions, 'placed'> {
   chores: Omit<ChoresOptions, 'news'>;
+  /** Whether others in this process who follow the store by themselves have the change. */
+  heard?: (seq: number) => Promise<boolean>;
 }
 
 /** Changes that are fetched in one go. */
@@ -21,6 +24,7 @@ export class RedisStore {
   readonly snapshots: Snapshots;
   readonly #sequencer: Sequencer;
   readonly #chores: Chores;
+  readonly #heard: (seq: number) => Promise<boolean>;
   #pending = 0;
   #isClosed = false;
 
@@ -36,6 +40,7 @@ export class RedisStore {
       { link: this.link, snapshots: this.snapshots, ask, heard: (seq) => this.#hear(seq) },
       { ...options.chores, news: options.news },
     );
+    this.#heard = options.heard ?? (() => Promise.resolve(true));
     this.#chores.start();
   }
 
@@ -69,14 +74,14 @@ export class RedisStore {
     return this.#sequencer.subscribe(listener);
   }
 
-  status(): { pending: number; failed: string | null } {
+  status(): { pending: number; failed: string | null; seq: number } {
     const { state, reason } = this.link;
     const failed = this.#isClosed
       ? 'closed'
       : state === 'up'
         ? null
         : `${state}${reason ? ` (${reason})` : ''}`;
-    return { pending: this.#pending, failed };
+    return { pending: this.#pending, failed, seq: this.link.seq };
   }
 
   async close(): Promise<void> {
@@ -92,6 +97,8 @@ export class RedisStore {
     const changes = list(told[1]).map((change, index) => decodeLogEntry(first + index + 1, bytes(change)));
     this.link.reached(first + changes.length);
     await this.#sequencer.offer(changes);
+    const isHeard = changes.length === 0 || (await this.#heard(first + changes.length));
+    if (!isHeard) throw new StoreUnavailable('the change is made, and has not been heard here yet');
   }
 
   /** Another control has made changes up to this one, or a new epoch has begun. */
@@ -118,5 +125,6 @@ export function storeFace(store: RedisStore): Store {
     subscribe: (listener) => store.subscribe(listener),
     status: () => store.status(),
     close: () => store.close(),
+    shared: { doesChores: () => store.doesChores },
   };
 }

@@ -514,30 +514,30 @@ end
 function steps.settleHostname()
   local accountId, id, state = A[1], A[2], A[3]
   local nowMs, expiresAt, renewBefore, nextAt = tonumber(A[4]), tonumber(A[5]), tonumber(A[6]), tonumber(A[7])
-  local isKnown, count = A[8] == '1', tonumber(A[9])
+  local families, count = A[8], tonumber(A[9])
   local one = account(accountId)
   local m = hostnameOf(one, id)
   if not m then return { 'read', 0 } end
   local isWhole = true
-  if isKnown then
-    local has = {}
-    for index = 1, count do has[A[8 + 2 * index]] = true end
-    for _, reg in ipairs(madeBy(one, m[2])) do
-      if not has[reg.prefix] then remove(one, reg) end
-    end
-    for index = 1, count do
-      local prefix = A[8 + 2 * index]
-      local reg = registration(one, prefix)
-      if reg then
-        if reg.expiresAt < renewBefore then renew(one, reg, expiresAt) end
+  local has = {}
+  for index = 1, count do has[A[8 + 2 * index]] = true end
+  for _, reg in ipairs(madeBy(one, m[2])) do
+    -- A prefix begins with its family.
+    local isKnown = families:find(text(reg.prefix:byte(1)), 1, true)
+    if isKnown and not has[reg.prefix] then remove(one, reg) end
+  end
+  for index = 1, count do
+    local prefix = A[8 + 2 * index]
+    local reg = registration(one, prefix)
+    if reg then
+      if reg.expiresAt < renewBefore then renew(one, reg, expiresAt) end
+    else
+      local leaving = makeRoom(one, nowMs, false)
+      if leaving then
+        for _, old in ipairs(leaving) do remove(one, old) end
+        add(one, prefix, A[9 + 2 * index], 'hostname', m[2], nowMs, expiresAt)
       else
-        local leaving = makeRoom(one, nowMs, false)
-        if leaving then
-          for _, old in ipairs(leaving) do remove(one, old) end
-          add(one, prefix, A[9 + 2 * index], 'hostname', m[2], nowMs, expiresAt)
-        else
-          isWhole = false
-        end
+        isWhole = false
       end
     end
   end
