@@ -4,6 +4,7 @@ import {
   type RegisterResult,
   type Store,
 } from '../../src/registry/store/store.ts';
+import { accessContract } from './store-access.ts';
 import { storeModel } from './store-model.ts';
 import {
   changeWords,
@@ -411,6 +412,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(heard.take()).toEqual([]);
       });
     });
+
+    accessContract(() => store);
 
     describe('as a whole', () => {
       storeModel(() => store);
