@@ -20,6 +20,8 @@ export const TOOLS: readonly Tool[] = [
   { command: 'curl', debianPackage: 'curl' },
   { command: 'openssl', debianPackage: 'openssl' },
   { command: 'ip', debianPackage: 'iproute2' },
+  { command: 'ddclient', debianPackage: 'ddclient' },
+  { command: 'inadyn', debianPackage: 'inadyn' },
 ];
 
 /** Daemons and `ip` lie in sbin, which a user's PATH often lacks. */
