@@ -1,0 +1,50 @@
+import { isBusy, setBusy } from './dialog.js';
+import { h } from './dom.js';
+import { icon } from './icons.js';
+import { tellFault } from './notice.js';
+
+/**
+ * A button whose work takes a while: it shows that, takes no second press meanwhile, and tells a failure.
+ *
+ * @param {object} options
+ * @param {string} options.label
+ * @param {import('./icons.js').IconName} [options.icon]
+ * @param {string} [options.kind] further classes
+ * @param {string} [options.id] so that the focus finds it again when the view is made anew
+ * @param {string} [options.name] what it is called where the label alone would not say it
+ * @param {() => Promise<unknown>} options.act
+ */
+export function actionButton({ label, icon: name, kind, id, name: spoken, act }) {
+  return h(
+    'button',
+    {
+      type: 'button',
+      class: `button ${kind || ''}`,
+      id,
+      'aria-label': spoken,
+      onclick: async (/** @type {Event} */ event) => {
+        const button = /** @type {HTMLElement} */ (event.currentTarget);
+        if (isBusy(button)) return;
+        setBusy(button, true);
+        try {
+          await act();
+        } catch (error) {
+          tellFault(error);
+        } finally {
+          setBusy(button, false);
+        }
+      },
+    },
+    name === undefined ? null : icon(name),
+    h('span', null, label),
+  );
+}
+
+/**
+ * Text in which what stands between two double asterisks is what a screen shows: menus and buttons.
+ *
+ * @param {string} text
+ */
+export function rich(text) {
+  return text.split('**').map((part, index) => (index % 2 === 1 ? h('b', null, part) : part));
+}

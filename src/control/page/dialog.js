@@ -1,0 +1,114 @@
+import { h } from './dom.js';
+import { sentenceOf } from './problems.js';
+
+/**
+ * Asks before something is done. The dialog stays open, and says why, when it fails.
+ *
+ * @typedef {object} Question
+ * @property {string} title
+ * @property {import('./dom.js').Child[]} body
+ * @property {string} yes the button that does it
+ * @property {boolean} [isGrave] it cannot be taken back
+ * @property {string} [typed] what must be typed before the button works
+ * @property {() => Promise<unknown>} act
+ *
+ * @param {Question} question
+ * @returns {Promise<boolean>} whether it was done
+ */
+export function ask({ title, body, yes, isGrave, typed, act }) {
+  return new Promise((resolve) => {
+    const opener = document.activeElement;
+    let isDone = false;
+    const fault = h('p', { class: 'fault', role: 'alert', hidden: true });
+    const go = h('button', { class: isGrave ? 'button danger' : 'button primary', type: 'submit' }, yes);
+    const field = typed === undefined ? null : typedField(typed, go);
+    const submit = async (/** @type {Event} */ event) => {
+      event.preventDefault();
+      if (field !== null && !isTyped(field.input, /** @type {string} */ (typed))) return;
+      setBusy(go, true);
+      fault.hidden = true;
+      try {
+        await act();
+        isDone = true;
+        dialog.close();
+      } catch (error) {
+        fault.textContent = sentenceOf(error);
+        fault.hidden = false;
+      } finally {
+        setBusy(go, false);
+      }
+    };
+    const cancel = h('button', { class: 'button', type: 'button' }, 'Cancel');
+    const dialog = h(
+      'dialog',
+      { class: 'dialog', 'aria-labelledby': 'dialog-title' },
+      h(
+        'form',
+        { class: 'stack', onsubmit: submit },
+        h('h2', { id: 'dialog-title' }, title),
+        body,
+        field === null ? null : field.element,
+        fault,
+        h('div', { class: 'row dialog-row' }, go, cancel),
+      ),
+    );
+    cancel.addEventListener('click', () => dialog.close());
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+      resolve(isDone);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+    (field === null ? cancel : field.input).focus();
+  });
+}
+
+/**
+ * @param {string} typed
+ * @param {HTMLButtonElement} go
+ */
+function typedField(typed, go) {
+  const input = h('input', {
+    id: 'dialog-typed',
+    type: 'text',
+    autocomplete: 'off',
+    autocapitalize: 'none',
+    spellcheck: 'false',
+    oninput: () => {
+      go.disabled = !isTyped(input, typed);
+    },
+  });
+  go.disabled = true;
+  const label = h('label', { for: 'dialog-typed' }, 'Type ', h('strong', null, typed), ' to confirm');
+  return { input, element: h('div', { class: 'field' }, label, input) };
+}
+
+/**
+ * @param {HTMLInputElement} input
+ * @param {string} typed
+ */
+function isTyped(input, typed) {
+  return input.value.trim().toLowerCase() === typed;
+}
+
+/**
+ * Shows that a button's work is under way. It stays focusable, so that the keyboard does not lose its place.
+ *
+ * @param {HTMLElement} button
+ * @param {boolean} isBusy
+ */
+export function setBusy(button, isBusy) {
+  if (isBusy) button.setAttribute('aria-disabled', 'true');
+  else button.removeAttribute('aria-disabled');
+  button.classList.toggle('busy', isBusy);
+}
+
+/**
+ * Whether a button's work is under way, so that a second press does nothing.
+ *
+ * @param {Element} button
+ */
+export function isBusy(button) {
+  return button.getAttribute('aria-disabled') === 'true';
+}

@@ -1,0 +1,41 @@
+import { copyButton } from './copy.js';
+import { h } from './dom.js';
+import { icon } from './icons.js';
+import { callout } from './notice.js';
+
+/**
+ * The addresses to type into a device.
+ *
+ * @param {import('./app').App} app
+ * @param {boolean} hasWay whether it leads on to the guides
+ */
+export function dnsCard({ page }, hasWay) {
+  const { dnsAddresses } = page;
+  return h(
+    'section',
+    { class: 'card', 'aria-labelledby': 'dns-title' },
+    h('h2', { id: 'dns-title' }, 'DNS server addresses'),
+    h('p', { class: 'soft' }, 'Type these into your TV, console or router.'),
+    dnsAddresses.length === 0
+      ? callout(
+          'info',
+          'None yet',
+          h('p', null, 'Your provider has not listed any address here. Please ask for it.'),
+        )
+      : h(
+          'ol',
+          { class: 'dns-list' },
+          dnsAddresses.map((address) =>
+            h('li', null, h('code', { class: 'dns-address' }, address), copyButton(address, address)),
+          ),
+        ),
+    hasWay
+      ? h(
+          'a',
+          { class: 'button wide-link', href: '#devices' },
+          h('span', null, 'Show me how on my device'),
+          icon('chevron'),
+        )
+      : null,
+  );
+}

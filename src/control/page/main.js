@@ -1,0 +1,319 @@
+import { call } from './api.js';
+import { byId, focusHeading, h, replaceContent } from './dom.js';
+import { icon } from './icons.js';
+import { goToSignIn, isRemembered, remember } from './memory.js';
+import { findWays, registerWays } from './network.js';
+import { speak, tell, tellFault } from './notice.js';
+import { CallFailed, codeOf, sentenceOf } from './problems.js';
+import { runSelfTest, verdictOf } from './self-test.js';
+import { verdictTitle } from './test-card.js';
+import { accountView, signOut } from './view-account.js';
+import { devicesView } from './view-devices.js';
+import { homeView } from './view-home.js';
+import { regionsView } from './view-regions.js';
+import { routersView } from './view-routers.js';
+
+/** @typedef {import('./app').App} App */
+
+/** @type {Record<string, { title: string, icon: import('./icons.js').IconName, make: (app: App) => HTMLElement }>} */
+const VIEWS = {
+  home: { title: 'Home', icon: 'home', make: homeView },
+  regions: { title: 'Where to watch from', icon: 'globe', make: regionsView },
+  devices: { title: 'Set up a device', icon: 'tv', make: devicesView },
+  routers: { title: 'Routers', icon: 'router', make: routersView },
+  account: { title: 'My account', icon: 'person', make: accountView },
+};
+
+/** After how long a page that is looked at again asks anew: the device may have moved. */
+const STALE_MS = 60_000;
+const RENEWED = 'ms.renewed';
+
+const view = byId('view');
+let loadedAtMs = 0;
+/** @type {(() => void)[]} */
+const waiting = [];
+
+/** @type {App} */
+const app = {
+  page: /** @type {any} */ (null),
+  ways: null,
+  test: null,
+  newToken: null,
+  nowMs: () => Date.now(),
+  render,
+  afterRender: (act) => {
+    waiting.push(act);
+  },
+  reload,
+  change,
+  attempt,
+  register,
+  registerQuietly,
+  runTest,
+  sentence,
+};
+
+function currentView() {
+  const [name] = location.hash.slice(1).split('/');
+  return VIEWS[name] === undefined ? 'home' : name;
+}
+
+function render() {
+  if (app.page === null) return;
+  replaceContent(view, VIEWS[currentView()].make(app));
+  for (const act of waiting.splice(0)) act();
+}
+
+/** Shows the view that the address names, and the guide in it, if it names one. */
+function navigate() {
+  const name = currentView();
+  document.title = `${VIEWS[name].title} · DNS Settings`;
+  for (const link of document.querySelectorAll('[data-view]')) {
+    if (link.getAttribute('data-view') === name) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  if (app.page === null) return;
+  render();
+  const target = location.hash.includes('/') ? document.getElementById(location.hash.slice(1)) : null;
+  if (target === null) {
+    window.scrollTo(0, 0);
+    focusHeading(view);
+  } else {
+    target.setAttribute('open', '');
+    target.scrollIntoView();
+    /** @type {HTMLElement} */ (target.querySelector('summary')).focus();
+  }
+}
+
+/** Asks for all that the page shows. A session that has ended goes to the sign-in page. */
+async function load() {
+  try {
+    app.page = await call('GET', '/v1/page');
+  } catch (error) {
+    leaveIfSignedOut(error);
+    throw error;
+  }
+  remember('signedIn', true);
+  loadedAtMs = Date.now();
+}
+
+/**
+ * @param {unknown} error
+ */
+function leaveIfSignedOut(error) {
+  if (error instanceof CallFailed && error.status === 401) {
+    goToSignIn(isRemembered('signedIn') ? 'expired' : null);
+  }
+}
+
+/** @param {string} [words] */
+async function reload(words) {
+  await load();
+  if (words !== undefined) tell(words);
+  await look();
+}
+
+/** Finds out by which addresses this network reaches us. */
+async function look() {
+  const { familyUrls } = app.page;
+  if (familyUrls.ipv4 === null && familyUrls.ipv6 === null) app.ways = await findWays(app.page);
+  else {
+    render();
+    app.ways = await findWays(app.page);
+  }
+  render();
+}
+
+/**
+ * @param {() => Promise<unknown>} act
+ * @param {string} words
+ */
+async function change(act, words) {
+  try {
+    await act();
+    await reload(words);
+  } catch (error) {
+    leaveIfSignedOut(error);
+    tellFault(error);
+    render();
+  }
+}
+
+/** @param {() => Promise<unknown>} act */
+async function attempt(act) {
+  try {
+    await act();
+  } catch (error) {
+    leaveIfSignedOut(error);
+    tellFault(error);
+  }
+}
+
+/**
+ * @param {{ label?: string, replace?: 'oldest' }} options
+ * @param {boolean} [throwsFull]
+ * @returns {Promise<'done' | 'full'>}
+ */
+async function register(options, throwsFull) {
+  const ways = app.ways || (await findWays(app.page));
+  try {
+    await registerWays(ways, options);
+  } catch (error) {
+    leaveIfSignedOut(error);
+    if (codeOf(error) !== 'too_many_addresses' || throwsFull) throw error;
+    await reload();
+    return 'full';
+  }
+  await reload(
+    options.label === undefined ? 'This network is registered.' : `This network is called ${options.label}.`,
+  );
+  return 'done';
+}
+
+/** Where the switch is on, registers; and opening the page where it is registered renews the lease, once a visit. */
+async function registerQuietly() {
+  const present = (app.ways || []).filter((way) => way.address !== null);
+  const held = present.filter((way) => way.registration !== null);
+  const isAllIn = held.length === present.length;
+  if (!isAllIn && !(isRemembered('autoRegister') && app.page.caller.registrable)) return;
+  // The server renews the address that the page came by; the other family's is for the page to renew.
+  const mayRenew = present.some((way) => way.url !== null) && !isRenewed();
+  if (present.length === 0 || (isAllIn && !mayRenew)) return;
+  try {
+    await registerWays(present, {});
+    noteRenewed();
+    await reload(isAllIn ? undefined : 'This network was registered for you.');
+  } catch (error) {
+    if (!isAllIn) await attempt(() => Promise.reject(error));
+  }
+}
+
+function isRenewed() {
+  try {
+    return sessionStorage.getItem(RENEWED) !== null;
+  } catch {
+    return true;
+  }
+}
+
+function noteRenewed() {
+  try {
+    sessionStorage.setItem(RENEWED, '1');
+  } catch {
+    // Then it is not renewed by opening the page.
+  }
+}
+
+async function runTest() {
+  const { testZone } = app.page;
+  if (testZone === null || (app.test !== null && app.test.verdict === null)) return;
+  app.test = { share: 0, verdict: null, tally: null };
+  render();
+  const tally = await runSelfTest(testZone, (share) => {
+    app.test = { share, verdict: null, tally: null };
+    const bar = document.getElementById('test-progress');
+    if (bar instanceof HTMLProgressElement) bar.value = share;
+  });
+  const verdict = (await canReachUs()) ? verdictOf(tally) : 'unknown';
+  app.test = { share: 1, verdict, tally: verdict === 'unknown' ? null : tally };
+  render();
+  speak(verdictTitle(verdict));
+  const again = document.getElementById('run-test');
+  if (again !== null) again.focus({ preventScroll: true });
+}
+
+/** Without a way to us, loads that fail say nothing about the DNS server. */
+async function canReachUs() {
+  try {
+    await call('GET', '/v1/ip');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {unknown} error
+ * @param {string} field
+ */
+function sentence(error, field) {
+  leaveIfSignedOut(error);
+  const isInput = error instanceof CallFailed && error.code === 'bad_input' && error.fields.length > 0;
+  return isInput ? `${field}: expected ${error.fields[0].expected}.` : sentenceOf(error);
+}
+
+async function start() {
+  try {
+    await load();
+  } catch (error) {
+    if (!(error instanceof CallFailed && error.status === 401)) showAway(error);
+    return;
+  }
+  if (document.body.classList.contains('starting')) {
+    for (const link of document.querySelectorAll('[data-view]')) {
+      link.prepend(icon(VIEWS[/** @type {string} */ (link.getAttribute('data-view'))].icon));
+    }
+    document.body.classList.remove('starting');
+  }
+  navigate();
+  await look();
+  await registerQuietly();
+}
+
+/** @param {unknown} error */
+function showAway(error) {
+  const again = h(
+    'button',
+    {
+      type: 'button',
+      class: 'button primary',
+      onclick: () => {
+        replaceContent(view, h('div', { class: 'center' }, h('h1', null, 'Trying again…')));
+        start();
+      },
+    },
+    icon('refresh'),
+    h('span', null, 'Try again'),
+  );
+  const isOffline = codeOf(error) === 'offline';
+  replaceContent(
+    view,
+    h(
+      'div',
+      { class: 'center' },
+      icon('cloud', 'large'),
+      h('h1', null, isOffline ? 'You are offline' : 'We cannot show your settings'),
+      h('p', { class: 'lead' }, sentenceOf(error)),
+      h('p', { class: 'soft' }, 'Your devices go on working meanwhile.'),
+      again,
+    ),
+  );
+  focusHeading(view);
+}
+
+function showOffline() {
+  byId('offline').hidden = navigator.onLine !== false;
+}
+
+function refreshIfStale() {
+  if (document.visibilityState !== 'visible' || app.page === null) return;
+  if (Date.now() - loadedAtMs < STALE_MS) return;
+  reload().catch(() => undefined);
+}
+
+window.addEventListener('hashchange', navigate);
+window.addEventListener('offline', showOffline);
+window.addEventListener('online', () => {
+  showOffline();
+  if (app.page === null) start();
+  else refreshIfStale();
+});
+document.addEventListener('visibilitychange', refreshIfStale);
+// The fragment names the view, so this link cannot have one.
+byId('skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  view.focus();
+});
+byId('sign-out').addEventListener('click', () => attempt(signOut));
+showOffline();
+start();

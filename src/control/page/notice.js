@@ -1,0 +1,67 @@
+import { byId, h } from './dom.js';
+import { icon } from './icons.js';
+import { sentenceOf } from './problems.js';
+
+const SHOWN_MS = 6000;
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+
+/**
+ * Says that something was done, to eyes and to screen readers.
+ *
+ * @param {string} text
+ */
+export function tell(text) {
+  show(text, 'check', '');
+}
+
+/**
+ * Says that something was not done, and why.
+ *
+ * @param {unknown} error
+ */
+export function tellFault(error) {
+  show(sentenceOf(error), 'alert', 'bad');
+}
+
+/**
+ * Says to screen readers what eyes see in its place.
+ *
+ * @param {string} text
+ */
+export function speak(text) {
+  byId('spoken').textContent = text;
+}
+
+/**
+ * @param {string} text
+ * @param {import('./icons.js').IconName} name
+ * @param {string} kind
+ */
+function show(text, name, kind) {
+  const place = byId('notice');
+  clearTimeout(timer);
+  place.textContent = '';
+  place.append(h('div', { class: `notice ${kind}` }, icon(name), h('span', null, text)));
+  timer = setTimeout(() => {
+    place.textContent = '';
+  }, SHOWN_MS);
+}
+
+/**
+ * A box that stands in the page: something to know about, or to do.
+ *
+ * @param {'info' | 'warn' | 'bad' | 'good'} kind
+ * @param {string} title
+ * @param {...import('./dom.js').Child} body
+ */
+export function callout(kind, title, ...body) {
+  const name = kind === 'good' ? 'check' : kind === 'info' ? 'info' : 'alert';
+  return h(
+    'div',
+    { class: `callout ${kind}` },
+    icon(name),
+    h('div', { class: 'callout-body' }, h('p', { class: 'callout-title' }, title), body),
+  );
+}

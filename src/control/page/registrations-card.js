@@ -1,0 +1,130 @@
+import { call } from './api.js';
+import { ask } from './dialog.js';
+import { h } from './dom.js';
+import { icon } from './icons.js';
+import { dateWords, daysUntil, leaseWords, sourceWords } from './words.js';
+
+/** @typedef {import('./app').App} App */
+/** @typedef {import('./types').Registration} Registration */
+
+/**
+ * All registered addresses.
+ *
+ * @param {App} app
+ */
+export function registrationsCard(app) {
+  const { registrations, account } = app.page;
+  const isFull = registrations.length >= account.perAccount;
+  return h(
+    'section',
+    { class: 'card', 'aria-labelledby': 'registrations-title' },
+    h(
+      'div',
+      { class: 'card-head' },
+      h('h2', { id: 'registrations-title' }, 'Registered addresses'),
+      h('span', { class: isFull ? 'tag full' : 'tag' }, `${registrations.length} of ${account.perAccount}`),
+    ),
+    registrations.length === 0
+      ? empty()
+      : h(
+          'ul',
+          { class: 'rows' },
+          registrations.map((one) => row(app, one)),
+        ),
+    isFull
+      ? h(
+          'p',
+          { class: 'soft' },
+          'All places are taken. A new network takes the place of the one that was used longest ago, if you say so.',
+        )
+      : null,
+  );
+}
+
+function empty() {
+  return h(
+    'div',
+    { class: 'empty' },
+    icon('home', 'large'),
+    h('p', { class: 'empty-title' }, 'No address yet'),
+    h('p', null, 'Register the network you are on, and it appears here.'),
+  );
+}
+
+/**
+ * @param {App} app
+ * @param {Registration} registration
+ */
+function row(app, registration) {
+  const { id, address, label, source, expiresAt } = registration;
+  const isHere = isOfThisNetwork(app, registration);
+  const isSoon = daysUntil(expiresAt, app.nowMs()) < 7;
+  return h(
+    'li',
+    { class: 'item' },
+    h(
+      'div',
+      { class: 'item-main' },
+      h(
+        'p',
+        { class: 'item-title' },
+        h('span', { class: label ? '' : 'address' }, label || address),
+        isHere ? h('span', { class: 'tag here' }, 'This network') : null,
+      ),
+      h(
+        'p',
+        { class: 'item-detail' },
+        label ? h('span', { class: 'address' }, address) : null,
+        h('span', null, sourceWords(source)),
+        h(
+          'time',
+          { datetime: expiresAt, title: dateWords(expiresAt), class: isSoon ? 'soon' : '' },
+          leaseWords(expiresAt, app.nowMs()),
+        ),
+      ),
+    ),
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'button small quiet',
+        id: `remove-${id}`,
+        'aria-label': `Remove ${label || address}`,
+        onclick: () => askToRemove(app, registration, isHere),
+      },
+      icon('bin'),
+      h('span', null, 'Remove'),
+    ),
+  );
+}
+
+/**
+ * @param {App} app
+ * @param {Registration} registration
+ */
+function isOfThisNetwork({ ways, page }, { id }) {
+  if (page.caller.registrationId === id) return true;
+  return (ways || []).some((way) => way.registration !== null && way.registration.id === id);
+}
+
+/**
+ * @param {App} app
+ * @param {Registration} registration
+ * @param {boolean} isHere
+ */
+function askToRemove(app, { id, address, label }, isHere) {
+  const name = label ? `${label} (${address})` : address;
+  const text = isHere
+    ? `${name} is the network you are on. Its devices stop working at once. You can register it again here.`
+    : `${name} stops working at once. To have it back, open this page on that network.`;
+  return ask({
+    title: 'Remove this address?',
+    body: [h('p', null, text)],
+    yes: 'Remove',
+    isGrave: true,
+    act: async () => {
+      await call('DELETE', `/v1/registrations/${encodeURIComponent(id)}`);
+      await app.reload(`${label || address} was removed.`);
+    },
+  });
+}

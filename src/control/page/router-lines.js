@@ -1,0 +1,135 @@
+/**
+ * What a router or a DDNS client is told, ready to be copied.
+ *
+ * @typedef {object} Values
+ * @property {string} host the server's host, with a port where it has an unusual one
+ * @property {boolean} isSecure whether it is served by https
+ * @property {string} user the account's id
+ * @property {string} password an update password, or words that stand for one
+ * @property {string} name the host name that the registration is called by
+ *
+ * @typedef {{ id: string, title: string, where: string, text: string, note: string | null }} Recipe
+ */
+
+/**
+ * @param {Values} values
+ * @returns {Recipe[]}
+ */
+export function recipes(values) {
+  return [openWrt(values), fritzBox(values), asus(values), ddclient(values), inadyn(values)];
+}
+
+/** @param {Values} values */
+function ddclient({ host, isSecure, user, password, name }) {
+  const scheme = isSecure ? 'https' : 'http';
+  return {
+    id: 'ddclient',
+    title: 'ddclient',
+    where: 'Put this in /etc/ddclient.conf, then restart ddclient.',
+    text: `daemon=300
+ssl=${isSecure ? 'yes' : 'no'}
+protocol=dyndns2
+usev4=webv4, webv4=${scheme}://${host}/nic/checkip
+server=${host}
+login=${user}
+password='${password}'
+${name}
+`,
+    note: 'For ddclient 3.10 and later. In older ones write use=web, web=… in place of usev4=webv4, webv4=….',
+  };
+}
+
+/** @param {Values} values */
+function inadyn({ host, isSecure, user, password, name }) {
+  return {
+    id: 'inadyn',
+    title: 'inadyn',
+    where: 'Put this in /etc/inadyn.conf, then restart inadyn.',
+    text: `period = 300
+
+custom mediastreamer {
+    username       = ${user}
+    password       = "${password}"
+    hostname       = "${name}"
+    ddns-server    = "${host}"
+    ddns-path      = "/nic/update?hostname=%h&myip=%i"
+    ddns-response  = { good, nochg }
+    ssl            = ${isSecure}
+    checkip-server = "${host}"
+    checkip-path   = "/nic/checkip"
+    checkip-ssl    = ${isSecure}
+}
+`,
+    note: null,
+  };
+}
+
+/** @param {Values} values */
+function openWrt({ host, isSecure, user, password, name }) {
+  const scheme = isSecure ? 'https' : 'http';
+  const lines = [
+    ['', 'service'],
+    ['.enabled', '1'],
+    ['.use_ipv6', '0'],
+    ['.lookup_host', host.replace(/:\d+$/, '')],
+    ['.domain', name],
+    ['.username', user],
+    ['.password', password],
+    ['.update_url', `${scheme}://[USERNAME]:[PASSWORD]@${host}/nic/update?hostname=[DOMAIN]&myip=[IP]`],
+    ...(isSecure
+      ? [
+          ['.use_https', '1'],
+          ['.cacert', '/etc/ssl/certs'],
+        ]
+      : []),
+    ['.ip_source', 'web'],
+    ['.ip_url', `${scheme}://${host}/nic/checkip`],
+    ['.interface', 'wan'],
+    ['.check_interval', '10'],
+    ['.check_unit', 'minutes'],
+  ].map(([option, value]) => `uci set ddns.mediastreamer${option}='${value}'`);
+  return {
+    id: 'openwrt',
+    title: 'OpenWrt',
+    where: 'Install ddns-scripts and curl (System → Software), then run this on the router (SSH).',
+    text: `${lines.join('\n')}\nuci commit ddns\n/etc/init.d/ddns enable\n/etc/init.d/ddns restart\n`,
+    note: 'It reports every ten minutes. That is intended: each report also keeps the registration from ending.',
+  };
+}
+
+/** @param {Values} values */
+function fritzBox({ host, isSecure, user, password, name }) {
+  const scheme = isSecure ? 'https' : 'http';
+  return {
+    id: 'fritzbox',
+    title: 'FRITZ!Box',
+    where: 'Internet → Permit Access → DynDNS. Tick “Use DynDNS”, choose “User-defined”, and fill in:',
+    text: `Update URL:   ${scheme}://<username>:<pass>@${host}/nic/update?hostname=<domain>&myip=<ipaddr>
+Domain name:  ${name}
+User name:    ${user}
+Password:     ${password}
+`,
+    note: 'Leave <username>, <pass>, <domain> and <ipaddr> as they are: the FRITZ!Box fills them in. It may warn that the domain name cannot be found; the registration works all the same.',
+  };
+}
+
+/** @param {Values} values */
+function asus({ host, isSecure, user, password, name }) {
+  const scheme = isSecure ? 'https' : 'http';
+  return {
+    id: 'asus',
+    title: 'ASUS with Merlin',
+    where:
+      'Administration → System: switch on “JFFS custom scripts”. Save this as /jffs/scripts/ddns-start and make it executable. Then WAN → DDNS: choose the server “Custom”.',
+    text: `#!/bin/sh
+# The firmware hands over the new address.
+reply=$(curl -fsS -m 30 -u '${user}:${password}' \\
+  "${scheme}://${host}/nic/update?hostname=${name}&myip=$1")
+case "$reply" in
+  good*|nochg*) /sbin/ddns_custom_updated 1 ;;
+  *) /sbin/ddns_custom_updated 0 ;;
+esac
+`,
+    note: 'The original ASUS firmware has no custom server. Use Asuswrt-Merlin, or follow a host name (below) that the router’s own DDNS keeps up to date.',
+  };
+}

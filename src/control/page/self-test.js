@@ -1,0 +1,80 @@
+/** @typedef {import('./types').Tally} Tally */
+/** @typedef {import('./types').VerdictName} VerdictName */
+
+/** Enough that a second DNS server, which gets every other question or so, shows itself. */
+const LOADS = 8;
+const AT_ONCE = 4;
+const TIMEOUT_MS = 6000;
+
+/**
+ * Asks for names that only our edges answer, each new so that no cache knows it: `reached` for whoever asks us,
+ * `registered` for registered addresses.
+ *
+ * @param {string} zone
+ * @param {(share: number) => void} onProgress from 0 to 1
+ * @returns {Promise<Tally>}
+ */
+export async function runSelfTest(zone, onProgress) {
+  /** @type {('reached' | 'registered')[]} */
+  const names = [];
+  for (let load = 0; load < LOADS; load += 1) names.push('reached', 'registered');
+  const tally = { loads: LOADS, reached: 0, registered: 0 };
+  let done = 0;
+  const work = async () => {
+    for (let name = names.pop(); name !== undefined; name = names.pop()) {
+      const isThere = await loads(
+        `${location.protocol}//${randomLabel()}.${name}.${zone}${port()}/probe.svg`,
+      );
+      if (isThere && name === 'reached') tally.reached += 1;
+      if (isThere && name === 'registered') tally.registered += 1;
+      done += 1;
+      onProgress(done / (2 * LOADS));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return tally;
+}
+
+/**
+ * What the loads say about this device.
+ *
+ * @param {Tally} tally
+ * @returns {VerdictName} `partly`: all questions reach us, some of them from an address that is not registered
+ */
+export function verdictOf({ loads, reached, registered }) {
+  if (reached === 0 && registered === 0) return 'elsewhere';
+  if (reached < loads) return 'mixed';
+  if (registered === 0) return 'unregistered';
+  return registered < loads ? 'partly' : 'working';
+}
+
+function port() {
+  return location.port === '' ? '' : `:${location.port}`;
+}
+
+function randomLabel() {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return `x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}
+
+/**
+ * Whether an image loads. An image asks on every browser, a TV's too, and needs no leave of the other origin.
+ *
+ * @param {string} url
+ * @returns {Promise<boolean>}
+ */
+function loads(url) {
+  return new Promise((resolve) => {
+    const image = new Image();
+    const end = (/** @type {boolean} */ isThere) => {
+      clearTimeout(timer);
+      image.onload = null;
+      image.onerror = null;
+      resolve(isThere);
+    };
+    const timer = setTimeout(() => end(false), TIMEOUT_MS);
+    image.onload = () => end(true);
+    image.onerror = () => end(false);
+    image.src = url;
+  });
+}

@@ -1,0 +1,303 @@
+import { actionButton } from './button.js';
+import { ask } from './dialog.js';
+import { dnsCard } from './dns-card.js';
+import { h } from './dom.js';
+import { icon } from './icons.js';
+import { isRemembered, remember } from './memory.js';
+import { callout } from './notice.js';
+import { registrationsCard } from './registrations-card.js';
+import { testCard } from './test-card.js';
+import { counted, dateWords, daysUntil } from './words.js';
+
+/** @typedef {import('./app').App} App */
+/** @typedef {import('./types').Way} Way */
+
+const WARN_DAYS = 7;
+
+/**
+ * This network, the addresses to type, the self-test, and all registered addresses.
+ *
+ * @param {App} app
+ */
+export function homeView(app) {
+  return h(
+    'div',
+    { class: 'stack wide' },
+    h('h1', { class: 'offscreen' }, 'Home'),
+    warnings(app),
+    networkCard(app),
+    h('div', { class: 'pair' }, dnsCard(app, true), testCard(app)),
+    registrationsCard(app),
+  );
+}
+
+/** @param {App} app */
+function warnings({ page, nowMs }) {
+  const { account, registrations, caller } = page;
+  const shown = [];
+  if (account.suspended) {
+    shown.push(
+      callout(
+        'bad',
+        'Your account is paused',
+        h(
+          'p',
+          null,
+          'Your addresses are kept, but they are not served. Please ask your provider; nothing here is lost.',
+        ),
+      ),
+    );
+  }
+  for (const one of registrations.filter((other) => other.id !== caller.registrationId)) {
+    if (daysUntil(one.expiresAt, nowMs()) >= WARN_DAYS) continue;
+    const text = `It ends on ${dateWords(one.expiresAt)}. Open this page there once, and it is good for the full time again.`;
+    shown.push(callout('warn', `${one.label || one.address} is about to end`, h('p', null, text)));
+  }
+  return shown;
+}
+
+/** @param {App} app */
+function networkCard(app) {
+  const { ways } = app;
+  if (ways === null) return loadingCard();
+  const present = ways.filter((way) => way.address !== null);
+  const missing = present.filter((way) => way.registration === null);
+  const isBlocked = missing.length > 0 && !app.page.caller.registrable && missing.length === present.length;
+  if (isBlocked) return blockedCard(app, present);
+  const isReady = missing.length === 0 && !app.page.account.suspended;
+  const name = nameOf(present);
+  return h(
+    'section',
+    { class: isReady ? 'hero ready' : 'hero', 'aria-labelledby': 'network-title' },
+    h(
+      'div',
+      { class: 'hero-main' },
+      h('p', { class: 'eyebrow' }, name === null ? 'This network' : `This network: ${name}`),
+      h('h2', { id: 'network-title' }, heading(missing, present, app)),
+      h('p', { class: 'lead' }, explanation(missing, present, app)),
+      missing.length === 0 ? rename(app, name) : registerButton(app),
+    ),
+    h('div', { class: 'hero-side' }, wayList(ways), autoSwitch(app), sharedNote()),
+  );
+}
+
+function loadingCard() {
+  return h(
+    'section',
+    { class: 'hero', 'aria-busy': 'true', 'aria-labelledby': 'network-title' },
+    h(
+      'div',
+      { class: 'hero-main' },
+      h('p', { class: 'eyebrow' }, 'This network'),
+      h('h2', { id: 'network-title' }, 'Looking at your network…'),
+      h('p', { class: 'bone long' }),
+      h('p', { class: 'bone' }),
+    ),
+  );
+}
+
+/**
+ * @param {Way[]} missing
+ * @param {Way[]} present
+ * @param {App} app
+ */
+function heading(missing, present, { page }) {
+  if (missing.length === 0)
+    return page.account.suspended ? 'This network is on hold' : 'This network is ready';
+  return missing.length < present.length ? 'One more step for this network' : 'Register this network';
+}
+
+/**
+ * @param {Way[]} missing
+ * @param {Way[]} present
+ * @param {App} app
+ */
+function explanation(missing, present, { page }) {
+  if (missing.length === 0 && page.account.suspended) {
+    return 'It is registered, and works again as soon as your account does.';
+  }
+  if (missing.length === 0) {
+    return 'Every device at home that uses our DNS servers can watch now. Opening this page here keeps it so.';
+  }
+  if (missing.length < present.length) {
+    return `Your home also uses IPv${missing[0].family}, and that address is not registered yet. Devices may use either, so register both.`;
+  }
+  return 'One press lets every device at home use our DNS servers. Do it again when your address changes, or let your router do it.';
+}
+
+/** @param {App} app */
+function registerButton(app) {
+  return actionButton({
+    id: 'register',
+    label: 'Register this network',
+    kind: 'primary huge',
+    act: () => register(app),
+  });
+}
+
+/** @param {App} app */
+async function register(app) {
+  const outcome = await app.register({});
+  if (outcome === 'full') await askToReplace(app);
+}
+
+/**
+ * The limit is reached: the one that was renewed longest ago may give way.
+ *
+ * @param {App} app
+ */
+export function askToReplace(app) {
+  const { registrations, account } = app.page;
+  const [oldest] = [...registrations].sort((a, b) => a.expiresAt.localeCompare(b.expiresAt));
+  const all = counted(account.perAccount, 'network', 'networks');
+  const gives =
+    oldest === undefined
+      ? 'The one that was used longest ago gives way.'
+      : `${oldest.label ? `${oldest.label} (${oldest.address})` : oldest.address} was used longest ago and gives way.`;
+  return ask({
+    title: 'Replace the oldest network?',
+    body: [h('p', null, `Your account holds ${all}, and all are taken. ${gives} It stops working at once.`)],
+    yes: 'Replace the oldest',
+    act: () => app.register({ replace: 'oldest' }, true),
+  });
+}
+
+/**
+ * What this network is called.
+ *
+ * @param {Way[]} ways
+ */
+function nameOf(ways) {
+  for (const { registration } of ways) {
+    if (registration !== null && registration.label !== null) return registration.label;
+  }
+  return null;
+}
+
+/**
+ * @param {App} app
+ * @param {string | null} label
+ */
+function rename(app, label) {
+  const form = h(
+    'form',
+    {
+      class: 'inline-form',
+      hidden: true,
+      onsubmit: async (/** @type {Event} */ event) => {
+        event.preventDefault();
+        const text = input.value.trim();
+        if (text === '') input.focus();
+        else await app.attempt(() => app.register({ label: text }, true));
+      },
+    },
+    h('label', { for: 'network-label', class: 'offscreen' }, 'Name of this network'),
+    h('input', {
+      id: 'network-label',
+      'data-fresh': true,
+      maxlength: '64',
+      placeholder: 'Home',
+      value: label || '',
+    }),
+    h('button', { class: 'button', type: 'submit' }, 'Save'),
+  );
+  const input = /** @type {HTMLInputElement} */ (form.querySelector('input'));
+  const open = h(
+    'button',
+    {
+      type: 'button',
+      class: 'button quiet',
+      id: 'rename',
+      onclick: () => {
+        form.hidden = false;
+        open.hidden = true;
+        input.focus();
+      },
+    },
+    icon('pencil'),
+    h('span', null, label === null ? 'Give it a name' : 'Rename'),
+  );
+  return h('div', null, open, form);
+}
+
+/** @param {Way[]} ways */
+function wayList(ways) {
+  return h(
+    'ul',
+    { class: 'ways', 'aria-label': 'What we found' },
+    ways.map((way) => {
+      const isIn = way.registration !== null;
+      const words = way.address === null ? 'Not in use here' : isIn ? 'Registered' : 'Not registered';
+      return h(
+        'li',
+        { class: isIn ? 'way in' : way.address === null ? 'way off' : 'way' },
+        h('span', { class: 'way-family' }, `IPv${way.family}`),
+        h('span', { class: 'way-address' }, way.address || 'No address'),
+        h('span', { class: 'way-state' }, isIn ? icon('check') : null, words),
+      );
+    }),
+  );
+}
+
+/** @param {App} app */
+function autoSwitch(app) {
+  return h(
+    'label',
+    { class: 'switch' },
+    h('input', {
+      type: 'checkbox',
+      role: 'switch',
+      id: 'auto-register',
+      checked: isRemembered('autoRegister'),
+      onchange: (/** @type {Event} */ event) => {
+        const on = /** @type {HTMLInputElement} */ (event.target).checked;
+        remember('autoRegister', on);
+        if (on) app.registerQuietly();
+      },
+    }),
+    h('span', { class: 'switch-track', 'aria-hidden': 'true' }),
+    h(
+      'span',
+      { class: 'switch-text' },
+      h('span', null, 'Register whenever I open this page'),
+      h('small', null, 'On this browser only'),
+    ),
+  );
+}
+
+function sharedNote() {
+  return h(
+    'details',
+    { class: 'note', id: 'shared-note' },
+    h('summary', null, icon('chevron'), 'My provider shares addresses (CGNAT)'),
+    h(
+      'p',
+      null,
+      'Some providers put many homes behind one address (this is called CGNAT; it is usual on mobile and on some fibre lines). It works here too. The address may change more often, so switch on the line above or set up your router. Neighbours behind the same address could use our DNS servers as well; they see nothing of you. If it keeps changing, ask your provider for a public address of your own.',
+    ),
+  );
+}
+
+/**
+ * @param {App} app
+ * @param {Way[]} present
+ */
+function blockedCard({ page }, present) {
+  const isShared = page.caller.scope === 'shared';
+  const text = isShared
+    ? 'You reach us by an address that your provider shares among many homes and that is not valid on the internet (CGNAT). It cannot be registered. Ask the person who runs this service, or your internet provider for a public address.'
+    : 'You reach us from inside the network that this server is in, so we see an address that means nothing outside. Open this page through your home’s own internet connection: switch off a VPN or proxy, and use the public address of this page.';
+  return h(
+    'section',
+    { class: 'hero blocked', 'aria-labelledby': 'network-title' },
+    h(
+      'div',
+      { class: 'hero-main' },
+      h('p', { class: 'eyebrow' }, 'This network'),
+      h('h2', { id: 'network-title' }, 'This address cannot be registered'),
+      h('p', { class: 'lead' }, text),
+      actionButton({ label: 'Look again', icon: 'refresh', act: () => Promise.resolve(location.reload()) }),
+    ),
+    h('div', { class: 'hero-side' }, wayList(present)),
+  );
+}

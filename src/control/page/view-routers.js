@@ -1,0 +1,385 @@
+import { call } from './api.js';
+import { actionButton } from './button.js';
+import { copyButton } from './copy.js';
+import { ask } from './dialog.js';
+import { h } from './dom.js';
+import { icon } from './icons.js';
+import { recipes } from './router-lines.js';
+import { dateWords } from './words.js';
+
+/** @typedef {import('./app').App} App */
+
+const PLACEHOLDER = 'YOUR-UPDATE-PASSWORD';
+
+/**
+ * Routers that report their address themselves, and host names that are followed.
+ *
+ * @param {App} app
+ */
+export function routersView(app) {
+  return h(
+    'div',
+    { class: 'stack' },
+    h(
+      'header',
+      { class: 'view-head' },
+      h('h1', null, 'Routers and changing addresses'),
+      h(
+        'p',
+        { class: 'lead' },
+        'Most homes get a new address now and then. Let your router report it, and you never think of it again.',
+      ),
+    ),
+    tokensCard(app),
+    recipesCard(app),
+    hostnamesCard(app),
+  );
+}
+
+/** @param {App} app */
+function tokensCard(app) {
+  const { updateTokens } = app.page;
+  return h(
+    'section',
+    { class: 'card', 'aria-labelledby': 'tokens-title' },
+    h('h2', { id: 'tokens-title' }, 'Update passwords'),
+    h(
+      'p',
+      { class: 'soft' },
+      'Your router signs in with one of these. It can report an address and nothing else.',
+    ),
+    app.newToken === null ? null : newToken(app, app.newToken),
+    updateTokens.length === 0
+      ? emptyLine('key', 'No update password yet. Make one for your router.')
+      : h(
+          'ul',
+          { class: 'rows' },
+          updateTokens.map((token) => tokenRow(app, token)),
+        ),
+    addForm({
+      id: 'token-label',
+      label: 'What is it for?',
+      placeholder: 'Home router',
+      button: 'Make an update password',
+      inputmode: 'text',
+      maxlength: '64',
+      add: async (label) => {
+        const made = await call('POST', '/v1/update-tokens', { label });
+        app.newToken = made;
+        await app.reload('The update password is ready. Copy it now: it is shown this once.');
+        const shown = document.getElementById('new-token');
+        if (shown) shown.focus();
+      },
+      app,
+    }),
+  );
+}
+
+/**
+ * @param {App} app
+ * @param {import('./types').NewUpdateToken} made
+ */
+function newToken(app, { label, token }) {
+  return h(
+    'div',
+    {
+      class: 'fresh',
+      id: 'new-token',
+      tabindex: '-1',
+      role: 'group',
+      'aria-label': 'The new update password',
+    },
+    h('p', { class: 'fresh-title' }, `Update password for ${label}`),
+    h('p', null, 'Copy it now. It is shown this once, and is filled in below.'),
+    h(
+      'dl',
+      { class: 'pairs' },
+      h(
+        'div',
+        null,
+        h('dt', null, 'User name'),
+        h('dd', null, h('code', null, app.page.account.id), copyButton(app.page.account.id, 'the user name')),
+      ),
+      h(
+        'div',
+        null,
+        h('dt', null, 'Password'),
+        h('dd', null, h('code', null, token), copyButton(token, 'the password')),
+      ),
+    ),
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'button small',
+        onclick: () => {
+          app.newToken = null;
+          app.render();
+        },
+      },
+      'I have it',
+    ),
+  );
+}
+
+/**
+ * @param {App} app
+ * @param {import('./types').UpdateToken} token
+ */
+function tokenRow(app, { id, label, createdAt }) {
+  const revoke = () =>
+    ask({
+      title: `Revoke “${label}”?`,
+      body: [
+        h(
+          'p',
+          null,
+          'The router that uses it can no longer report its address. Its registered address stays until it ends or you remove it.',
+        ),
+      ],
+      yes: 'Revoke',
+      isGrave: true,
+      act: async () => {
+        await call('DELETE', `/v1/update-tokens/${encodeURIComponent(id)}`);
+        if (app.newToken !== null && app.newToken.id === id) app.newToken = null;
+        await app.reload(`${label} was revoked.`);
+      },
+    });
+  return h(
+    'li',
+    { class: 'item' },
+    h(
+      'div',
+      { class: 'item-main' },
+      h('p', { class: 'item-title' }, label),
+      h('p', { class: 'item-detail' }, h('span', null, `Made on ${dateWords(createdAt)}`)),
+    ),
+    h(
+      'button',
+      { type: 'button', class: 'button small quiet', 'aria-label': `Revoke ${label}`, onclick: revoke },
+      icon('bin'),
+      h('span', null, 'Revoke'),
+    ),
+  );
+}
+
+/** @param {App} app */
+function recipesCard(app) {
+  const { account } = app.page;
+  const password = app.newToken === null ? PLACEHOLDER : app.newToken.token;
+  const list = recipes({
+    host: location.host,
+    isSecure: location.protocol === 'https:',
+    user: account.id,
+    password,
+    name: nameFor(app.newToken === null ? 'home' : app.newToken.label),
+  });
+  return h(
+    'section',
+    { class: 'card flush', 'aria-labelledby': 'recipes-title' },
+    h(
+      'div',
+      { class: 'card-pad' },
+      h('h2', { id: 'recipes-title' }, 'Ready-made settings'),
+      h(
+        'p',
+        { class: 'soft' },
+        app.newToken === null
+          ? `With your values filled in. Make an update password above, and it takes the place of ${PLACEHOLDER}.`
+          : 'With your values and the new password filled in.',
+      ),
+    ),
+    list.map(recipeBox),
+  );
+}
+
+/** @param {import('./router-lines.js').Recipe} recipe */
+function recipeBox({ id, title, where, text, note }) {
+  return h(
+    'details',
+    { class: 'fold', id: `routers/${id}` },
+    h(
+      'summary',
+      null,
+      icon('router', 'lead-icon'),
+      h('span', { class: 'fold-title' }, title),
+      icon('chevron', 'fold-mark'),
+    ),
+    h(
+      'div',
+      { class: 'fold-body' },
+      h('p', null, where),
+      h(
+        'div',
+        { class: 'lines' },
+        h('pre', { tabindex: '0', 'aria-label': `Settings for ${title}` }, h('code', null, text)),
+        copyButton(text, `the settings for ${title}`),
+      ),
+      note === null ? null : h('p', { class: 'aside' }, note),
+    ),
+  );
+}
+
+/**
+ * The host name that a router reports under, which becomes the label of the registration.
+ *
+ * @param {string} label
+ */
+function nameFor(label) {
+  const plain = label
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-');
+  const first =
+    plain
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 32)
+      .replace(/-+$/, '') || 'home';
+  const isName = /[a-z]/.test(location.hostname) && location.hostname.includes('.');
+  return `${first}.${isName ? location.hostname : 'example.net'}`;
+}
+
+/** @param {App} app */
+function hostnamesCard(app) {
+  const { hostnames } = app.page;
+  return h(
+    'section',
+    { class: 'card', 'aria-labelledby': 'hostnames-title' },
+    h('h2', { id: 'hostnames-title' }, 'Follow a host name'),
+    h(
+      'p',
+      { class: 'soft' },
+      'Do you already have a dynamic DNS name, such as myhome.asuscomm.com or myhome.myfritz.net? Enter it, and we register the address it leads to whenever that changes.',
+    ),
+    hostnames.length === 0
+      ? emptyLine('link', 'No host name is followed.')
+      : h(
+          'ul',
+          { class: 'rows' },
+          hostnames.map((one) => hostnameRow(app, one)),
+        ),
+    addForm({
+      id: 'hostname',
+      label: 'Host name',
+      placeholder: 'myhome.example.com',
+      button: 'Follow',
+      inputmode: 'url',
+      maxlength: '253',
+      add: async (hostname) => {
+        await call('POST', '/v1/hostnames', { hostname });
+        await app.reload(`${hostname} is followed from now on.`);
+      },
+      app,
+    }),
+  );
+}
+
+/**
+ * @param {App} app
+ * @param {import('./types').Hostname} hostname
+ */
+function hostnameRow(app, { id, hostname }) {
+  const held = app.page.registrations.filter((one) => one.source === 'hostname' && one.label === hostname);
+  const words =
+    held.length === 0
+      ? 'Looked up within a few minutes'
+      : `Leads to ${held.map((one) => one.address).join(', ')}`;
+  const remove = () =>
+    ask({
+      title: 'Stop following?',
+      body: [h('p', null, `${hostname} is no longer looked up, and the address that it led to ends.`)],
+      yes: 'Stop following',
+      isGrave: true,
+      act: async () => {
+        await call('DELETE', `/v1/hostnames/${encodeURIComponent(id)}`);
+        await app.reload(`${hostname} is no longer followed.`);
+      },
+    });
+  return h(
+    'li',
+    { class: 'item' },
+    h(
+      'div',
+      { class: 'item-main' },
+      h('p', { class: 'item-title address' }, hostname),
+      h('p', { class: 'item-detail' }, h('span', null, words)),
+    ),
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'button small quiet',
+        'aria-label': `Stop following ${hostname}`,
+        onclick: remove,
+      },
+      icon('bin'),
+      h('span', null, 'Stop'),
+    ),
+  );
+}
+
+/**
+ * @param {import('./icons.js').IconName} name
+ * @param {string} text
+ */
+function emptyLine(name, text) {
+  return h('p', { class: 'empty-line' }, icon(name), h('span', null, text));
+}
+
+/**
+ * A field and the button that adds what is typed there.
+ *
+ * @param {object} options
+ * @param {string} options.id
+ * @param {string} options.label
+ * @param {string} options.placeholder
+ * @param {string} options.button
+ * @param {string} options.inputmode
+ * @param {string} options.maxlength
+ * @param {(text: string) => Promise<void>} options.add
+ * @param {App} options.app
+ */
+function addForm({ id, label, placeholder, button, inputmode, maxlength, add, app }) {
+  const input = h('input', {
+    id,
+    type: 'text',
+    inputmode,
+    maxlength,
+    placeholder,
+    autocomplete: 'off',
+    autocapitalize: 'none',
+    spellcheck: 'false',
+  });
+  const fault = h('p', { class: 'fault', id: `${id}-fault`, role: 'alert', hidden: true });
+  input.setAttribute('aria-describedby', fault.id);
+  const submit = actionButton({
+    label: button,
+    act: async () => {
+      const text = input.value.trim();
+      fault.hidden = true;
+      if (text === '') {
+        fault.textContent = 'Please fill this in first.';
+        fault.hidden = false;
+        input.focus();
+        return;
+      }
+      input.value = '';
+      try {
+        await add(text);
+      } catch (error) {
+        input.value = text;
+        fault.textContent = app.sentence(error, label);
+        fault.hidden = false;
+        input.focus();
+      }
+    },
+  });
+  submit.type = 'submit';
+  return h(
+    'form',
+    { class: 'add-form', onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
+    h('div', { class: 'field' }, h('label', { for: id }, label), input),
+    submit,
+    fault,
+  );
+}

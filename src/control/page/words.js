@@ -1,0 +1,54 @@
+const DAY_MS = 86_400_000;
+
+/** How an address came to be registered. */
+const SOURCES = {
+  page: 'Registered on this page',
+  api: 'Registered by an app',
+  dyndns2: 'Kept up to date by a router',
+  hostname: 'Followed by its host name',
+  admin: 'Added by your provider',
+};
+
+/** @param {import('./types').Registration['source']} source */
+export function sourceWords(source) {
+  return SOURCES[source] || 'Registered';
+}
+
+/**
+ * Whole days from now until a time; 0 on its last day.
+ *
+ * @param {string} time ISO 8601
+ * @param {number} nowMs
+ */
+export function daysUntil(time, nowMs) {
+  return Math.max(0, Math.floor((Date.parse(time) - nowMs) / DAY_MS));
+}
+
+/**
+ * When a lease ends.
+ *
+ * @param {string} time
+ * @param {number} nowMs
+ */
+export function leaseWords(time, nowMs) {
+  const days = daysUntil(time, nowMs);
+  if (days === 0) return 'ends today';
+  if (days === 1) return 'ends tomorrow';
+  if (days < 14) return `ends in ${days} days`;
+  if (days < 60) return `good for ${Math.round(days / 7)} weeks`;
+  return `good for ${Math.round(days / 30)} months`;
+}
+
+/** @param {string} time */
+export function dateWords(time) {
+  return new Date(time).toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
+}
+
+/**
+ * @param {number} count
+ * @param {string} one
+ * @param {string} many
+ */
+export function counted(count, one, many) {
+  return `${count} ${count === 1 ? one : many}`;
+}
