@@ -43,13 +43,17 @@ export class ListFile {
     this.#temporary = `${this.path}.new`;
   }
 
+  /** Removes what a crash left of an unfinished write. Not for others than who writes. */
+  async clear(): Promise<void> {
+    await rm(this.#temporary, { force: true });
+  }
+
   /**
-   * The list, or null where there is no file. What a crash left of an unfinished write is removed.
+   * The list, or null where there is no file.
    *
    * @throws ListFileCorrupt, ListFileVersionUnknown, SnapshotCorrupt, SnapshotVersionUnknown; errors of the file system.
    */
   async read(): Promise<LastKnownList | null> {
-    await rm(this.#temporary, { force: true });
     const bytes = await readWhole(this.path);
     return bytes === null ? null : decodeListFile(bytes);
   }
@@ -62,7 +66,7 @@ export class ListFile {
    */
   async write(list: LastKnownList): Promise<boolean> {
     if (await this.#holdsNewer(list.snapshot)) return false;
-    await rm(this.#temporary, { force: true });
+    await this.clear();
     const file = await open(this.#temporary, 'wx', MODE);
     try {
       await file.writeFile(encodeListFile(list));

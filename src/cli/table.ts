@@ -22,6 +22,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import('./check-config.ts')).command,
   },
   {
+    name: 'registry',
+    summary: 'verify a store on Redis and its edges, or adopt one that lost data',
+    load: async () => (await import('./registry.ts')).command,
+  },
+  {
     name: 'compile',
     summary: 'fill the cache of compiled code (npm start does so once)',
     load: async () => (await import('./compile.ts')).command,

@@ -51,7 +51,7 @@ describe('the last known list on disk', () => {
 
   test('loses what a crash left of an unfinished write', async () => {
     writeFileSync(`${file.path}.new`, 'of a crash');
-    await file.read();
+    await file.clear();
     expect(readdirSync(directory)).toEqual([]);
   });
 

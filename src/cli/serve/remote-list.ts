@@ -195,6 +195,7 @@ export class RemoteList {
 
 async function readKept(file: ListFile, log: Log): Promise<LastKnownList | null> {
   try {
+    await file.clear();
     const kept = await file.read();
     if (kept === null) log.info({}, 'no last known list on disk');
     else {

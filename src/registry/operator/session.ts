@@ -1,0 +1,36 @@
+import type { Redis } from 'ioredis';
+import { StoreUnavailable } from '../errors.ts';
+import { connectRedis } from '../store/redis/connect.ts';
+import { redisFault } from '../store/redis/fault.ts';
+
+const READY_MS = 5_000;
+
+/**
+ * Calls back with a connection, and ends it.
+ *
+ * @throws StoreUnavailable where there is none, and for what Redis answers with an error; StoreCorrupt.
+ */
+export async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = connectRedis(url, { name: 'operator' });
+  try {
+    await ready(redis);
+    return await use(redis);
+  } catch (fault) {
+    throw (fault as { code?: unknown }).code === undefined ? redisFault(fault) : fault;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function ready(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') return;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      redis.once('ready', resolve);
+      timer = setTimeout(() => reject(new StoreUnavailable('Redis is not connected')), READY_MS);
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}

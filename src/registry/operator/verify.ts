@@ -1,0 +1,142 @@
+import type { Redis } from 'ioredis';
+import {
+  type Change,
+  decodeSnapshot,
+  digestSnapshot,
+  mergeSnapshot,
+  profileOfText,
+  type Snapshot,
+} from '../../feed/index.ts';
+import { prefixOfKey } from '../store/prefix-key.ts';
+import {
+  decodeLogEntry,
+  Key,
+  LogField,
+  logId,
+  META_FIELDS,
+  type Meta,
+  parseMeta,
+  seqOfLogId,
+} from '../store/redis/keys.ts';
+import { withRedis } from './session.ts';
+
+/** A list that somebody has: where it stands, and what it is with the changes that followed it. */
+export interface ListOfPlace {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly entries: number;
+  /** Whether it is, with the log after it, the list of the store; null: the log does not reach back to it. */
+  readonly agrees: boolean | null;
+}
+
+export interface StoreReport {
+  readonly epoch: string;
+  readonly seq: number;
+  /** Of the list at `seq`, as the store keeps it. */
+  readonly digest: string;
+  readonly entries: ListOfPlace;
+  /** Null: there is none. */
+  readonly snapshot: ListOfPlace | null;
+  /** Whether the log has every change from the last one that was trimmed on. */
+  readonly isLogWhole: boolean;
+  /** Whether a control found that changes are missing. */
+  readonly isLost: boolean;
+  /** Compares another list with the store: of an edge's file. */
+  compare(other: Snapshot): ListOfPlace;
+}
+
+const SCAN_COUNT = 1_000;
+const PAGE = 10_000;
+
+/**
+ * Reads all that Redis has of the list, and whether its parts agree: the entries, the snapshot and the log, each by
+ * the digest. Changes may go on meanwhile.
+ *
+ * @returns null for a Redis that has no store.
+ * @throws StoreUnavailable, StoreCorrupt
+ */
+export function verifyRedis(url: string): Promise<StoreReport | null> {
+  return withRedis(url, async (redis) => {
+    const before = await readMeta(redis);
+    if (before === null) return null;
+    const scanned = await scanEntries(redis, before);
+    const packed = await readSnapshot(redis);
+    const { meta, changes } = await readLog(redis);
+    const compare = (other: Snapshot): ListOfPlace => compareWith(other, meta, changes);
+    return {
+      epoch: meta.epoch,
+      seq: meta.seq,
+      digest: meta.digest,
+      entries: compare(scanned),
+      snapshot: packed === null ? null : compare(packed),
+      isLogWhole: changes.length === meta.seq - meta.trimmed && isConsecutive(changes, meta.trimmed + 1),
+      isLost: meta.lostSeq !== null,
+      compare,
+    };
+  });
+}
+
+async function readMeta(redis: Redis): Promise<Meta | null> {
+  return parseMeta(await redis.hmgetBuffer(Key.META, ...META_FIELDS));
+}
+
+async function readSnapshot(redis: Redis): Promise<Snapshot | null> {
+  const packed = await redis.getBuffer(Key.SNAPSHOT);
+  return packed === null ? null : decodeSnapshot(packed);
+}
+
+/** The entries as a scan finds them: what changed meanwhile is put right by the log after `before`. */
+async function scanEntries(redis: Redis, { epoch, seq }: Meta): Promise<Snapshot> {
+  const numbers = new Map<string, number>();
+  for (let cursor = '0'; ; ) {
+    const [next, fields] = await redis.hscanBuffer(Key.ENTRIES, cursor, 'COUNT', SCAN_COUNT);
+    for (let index = 0; index < fields.length; index += 2) {
+      numbers.set(fields[index].toString('latin1'), fields[index + 1].readUInt32BE(0));
+    }
+    cursor = next.toString();
+    if (cursor === '0') break;
+  }
+  const texts = await redis.hgetall(Key.PROFILES);
+  const changes: Change[] = [];
+  for (const [key, number] of numbers) {
+    const text = texts[String(number)];
+    if (text === undefined) continue;
+    const prefix = prefixOfKey(Buffer.from(key, 'latin1'));
+    changes.push({ seq, kind: 'set', prefix, profile: profileOfText(text) });
+  }
+  return mergeSnapshot({ version: 1, epoch, seq, profiles: [], groups: [] }, changes);
+}
+
+/** All of the log up to what meta said before it was read to its end. */
+async function readLog(redis: Redis): Promise<{ meta: Meta; changes: Change[] }> {
+  const meta = (await readMeta(redis))!;
+  const changes: Change[] = [];
+  for (let from = meta.trimmed + 1; from <= meta.seq; ) {
+    const page = (await redis.callBuffer('XRANGE', Key.LOG, logId(from), logId(meta.seq), 'COUNT', PAGE)) as [
+      Buffer,
+      Buffer[],
+    ][];
+    if (page.length === 0) break;
+    for (const [id, fields] of page) {
+      const at = fields.findIndex((field) => field.toString('latin1') === LogField.CHANGE);
+      changes.push(decodeLogEntry(seqOfLogId(id.toString('latin1')), fields[at + 1]));
+    }
+    from = changes[changes.length - 1].seq + 1;
+  }
+  return { meta, changes };
+}
+
+function compareWith(other: Snapshot, meta: Meta, changes: readonly Change[]): ListOfPlace {
+  const { epoch, seq } = other;
+  const entries = other.groups.reduce((sum, { count }) => sum + count, 0);
+  if (epoch !== meta.epoch || seq > meta.seq) return { epoch, seq, entries, agrees: false };
+  const after = changes.filter((change) => change.seq > seq);
+  if (seq < meta.seq && !(after.length === meta.seq - seq && isConsecutive(after, seq + 1))) {
+    return { epoch, seq, entries, agrees: null };
+  }
+  return { epoch, seq, entries, agrees: digestSnapshot(mergeSnapshot(other, after)) === meta.digest };
+}
+
+function isConsecutive(changes: readonly Change[], first: number): boolean {
+  return changes.every(({ seq }, index) => seq === first + index);
+}
