@@ -12,3 +12,9 @@ export {
   queryDuration,
 } from './counters.ts';
 export { CacheResult, QueryPath, QueryVerdict, Transport } from './labels.ts';
+export {
+  RelayCounters,
+  RelayDirection,
+  RelayOutcome,
+  RelayServiceSlots,
+} from './relay.ts';

@@ -1,5 +1,8 @@
 export { monotonicClock } from './clock.ts';
+export { Epoll, EpollEvent } from './epoll.ts';
+export { clearEvent, openEvent, signalEvent } from './event.ts';
 export { libc, SystemCallError } from './libc.ts';
+export { Memory } from './memory.ts';
 export { ENDPOINT_BYTES, PacketBatch } from './mmsg.ts';
 export { Poller } from './poll.ts';
 export {
@@ -10,4 +13,15 @@ export {
   receiveBufferBytes,
   type UdpSocketOptions,
 } from './socket.ts';
+export {
+  connectError,
+  connectTcp,
+  listenTcp,
+  resetOnClose,
+  sendAtOnce,
+  shutdownWrite,
+  TcpAcceptor,
+  type TcpEndpoint,
+  TcpTransfer,
+} from './tcp.ts';
 export { COMPILE_CACHE_DIRECTORY, startThread, type ThreadOptions } from './thread.ts';

@@ -14,6 +14,21 @@ export interface Libc {
   recvmmsg(fd: number, headers: Uint32Array, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, headers: Uint32Array, count: number, flags: number): number;
   poll(descriptors: Int32Array, count: number, timeoutMs: number): number;
+  listen(fd: number, backlog: number): number;
+  accept4(fd: number, address: Uint8Array, length: Uint32Array, flags: number): number;
+  connect(fd: number, address: Uint8Array, length: number): number;
+  shutdown(fd: number, how: number): number;
+  /** `address` is one of memory that the kernel may keep a pointer to during the call: see Memory. */
+  recv(fd: number, address: number, length: number, flags: number): number;
+  send(fd: number, address: number, length: number, flags: number): number;
+  pipe2(descriptors: Int32Array, flags: number): number;
+  splice(from: number, fromOffset: null, to: number, toOffset: null, length: number, flags: number): number;
+  read(fd: number, buffer: Uint8Array, length: number): number;
+  write(fd: number, buffer: Uint8Array, length: number): number;
+  eventfd(initial: number, flags: number): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: number): number;
+  epoll_wait(epoll: number, events: number, count: number, timeoutMs: number): number;
   close(fd: number): number;
   /** errno of the last call in this thread. */
   errno(): number;
@@ -77,6 +92,20 @@ function load(): Libc | null {
     recvmmsg: library.func('int recvmmsg(int, void *, uint32_t, int, void *)'),
     sendmmsg: library.func('int sendmmsg(int, void *, uint32_t, int)'),
     poll: library.func('int poll(void *, uint64_t, int)'),
+    listen: library.func('int listen(int, int)'),
+    accept4: library.func('int accept4(int, void *, void *, int)'),
+    connect: library.func('int connect(int, void *, uint32_t)'),
+    shutdown: library.func('int shutdown(int, int)'),
+    recv: library.func('int64_t recv(int, uint64_t, uint64_t, int)'),
+    send: library.func('int64_t send(int, uint64_t, uint64_t, int)'),
+    pipe2: library.func('int pipe2(void *, int)'),
+    splice: library.func('int64_t splice(int, void *, int, void *, uint64_t, uint32_t)'),
+    read: library.func('int64_t read(int, void *, uint64_t)'),
+    write: library.func('int64_t write(int, void *, uint64_t)'),
+    eventfd: library.func('int eventfd(uint32_t, int)'),
+    epoll_create1: library.func('int epoll_create1(int)'),
+    epoll_ctl: library.func('int epoll_ctl(int, int, int, uint64_t)'),
+    epoll_wait: library.func('int epoll_wait(int, uint64_t, int, int)'),
     close: library.func('int close(int)'),
     errno: () => koffi.errno(),
     addressOf(view) {

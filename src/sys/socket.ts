@@ -97,7 +97,7 @@ export function receiveBufferBytes(fd: number): number {
   return new DataView(value.buffer).getInt32(0, true);
 }
 
-function encodeSocketAddress(family: 4 | 6, address: Uint8Array, port: number): Uint8Array {
+export function encodeSocketAddress(family: 4 | 6, address: Uint8Array, port: number): Uint8Array {
   const name = new Uint8Array(family === 4 ? 16 : SOCKADDR_BYTES);
   const view = new DataView(name.buffer);
   view.setUint16(0, family === 4 ? AF_INET : AF_INET6, true);
@@ -106,13 +106,13 @@ function encodeSocketAddress(family: 4 | 6, address: Uint8Array, port: number): 
   return name;
 }
 
-function trySetInteger(fd: number, level: number, option: number, value: number): boolean {
+export function trySetInteger(fd: number, level: number, option: number, value: number): boolean {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setInt32(0, value, true);
   return requireLibc().setsockopt(fd, level, option, bytes, 4) === 0;
 }
 
-function setInteger(fd: number, level: number, option: number, value: number): void {
+export function setInteger(fd: number, level: number, option: number, value: number): void {
   if (!trySetInteger(fd, level, option, value)) {
     throw new SystemCallError('setsockopt', requireLibc().errno());
   }

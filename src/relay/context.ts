@@ -1,0 +1,70 @@
+import { AllowlistReader, type AllowlistShare } from '../allowlist/index.ts';
+import { type CatalogShare, CatalogView } from '../catalog/lookup/index.ts';
+import { RelayCounters } from '../metrics/index.ts';
+import { type Address, parseAddress } from '../net/index.ts';
+import type { CacheShare } from '../resolver/cache/index.ts';
+import { Admission } from './admission.ts';
+import { EgressGuard, type EgressRules } from './egress-guard.ts';
+import { HostName } from './host-name.ts';
+import { OriginCache } from './origin-cache.ts';
+import type { RelayPolicy } from './policy.ts';
+import { PrefixSet } from './source.ts';
+import { type SourceLimitMemory, SourceLimits } from './source-limits.ts';
+
+/** Tables and rules in place of those before. */
+export interface RelayUpdate {
+  allowlist?: AllowlistShare;
+  catalog?: { readonly share: CatalogShare; readonly serviceSlots: readonly number[] };
+  egress?: EgressRules;
+}
+
+/** What a relay is made of, in a form that can be posted to threads. */
+export interface RelayShare {
+  readonly policy: RelayPolicy;
+  readonly tables: Required<RelayUpdate>;
+  readonly cache: CacheShare;
+  readonly limits: SourceLimitMemory;
+  /** Of RelayCounters: the thread's own. */
+  readonly counters: SharedArrayBuffer;
+}
+
+/** What a thread judges connections with. */
+export class RelayContext {
+  readonly policy: RelayPolicy;
+  readonly admission: Admission;
+  readonly limits: SourceLimits;
+  readonly origins: OriginCache;
+  readonly counters: RelayCounters;
+  readonly balancers: PrefixSet;
+  readonly localAddresses: readonly Address[];
+  /** The name of the connection that is being judged; used within one call. */
+  readonly name = new HostName();
+  guard: EgressGuard;
+  /** Counter slots of the catalogue's services. */
+  serviceSlots: readonly number[];
+
+  constructor({ policy, tables, cache, limits, counters }: RelayShare) {
+    this.policy = policy;
+    this.admission = new Admission(
+      new AllowlistReader(tables.allowlist),
+      new CatalogView(tables.catalog.share),
+      new PrefixSet(policy.probeSources),
+    );
+    this.limits = new SourceLimits(limits, policy.limits, policy.seed);
+    this.origins = new OriginCache(cache);
+    this.counters = new RelayCounters(counters);
+    this.balancers = new PrefixSet(policy.proxyProtocolFrom);
+    this.localAddresses = policy.localAddresses.map((text) => parseAddress(text)!);
+    this.guard = new EgressGuard(tables.egress);
+    this.serviceSlots = tables.catalog.serviceSlots;
+  }
+
+  update({ allowlist, catalog, egress }: RelayUpdate): void {
+    if (allowlist !== undefined) this.admission.allowlist.attach(allowlist);
+    if (catalog !== undefined) {
+      this.admission.catalog.attach(catalog.share);
+      this.serviceSlots = catalog.serviceSlots;
+    }
+    if (egress !== undefined) this.guard = new EgressGuard(egress);
+  }
+}

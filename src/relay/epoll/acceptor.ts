@@ -1,0 +1,68 @@
+import { constants } from 'node:os';
+import { addressFromBytes } from '../../net/index.ts';
+import { closeSocket, EpollEvent, TcpAcceptor } from '../../sys/index.ts';
+import { sourceOf } from '../source.ts';
+import type { ThreadContext } from './context.ts';
+import type { Handler } from './reactor.ts';
+import { Tunnel } from './tunnel.ts';
+
+const ACCEPTS_PER_TURN = 32;
+/** How long no connection is taken when there are no descriptors for more. */
+const REST_MS = 100;
+const NONE_WAITS = [constants.errno.EAGAIN, constants.errno.EINTR];
+const THEIR_LOSS = [constants.errno.ECONNABORTED, constants.errno.EPROTO];
+
+/** Takes a listener's connections. */
+export class Acceptor implements Handler {
+  private readonly context: ThreadContext;
+  private readonly fd: number;
+  private readonly connections: number;
+  private readonly socket = new TcpAcceptor();
+  private readonly slot: number;
+  private isOpen = true;
+
+  constructor(context: ThreadContext, fd: number, connections: number) {
+    this.context = context;
+    this.fd = fd;
+    this.connections = connections;
+    this.slot = context.reactor.add(fd, EpollEvent.IN, this);
+  }
+
+  ready(): void {
+    for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
+      const fd = this.socket.accept(this.fd);
+      if (fd >= 0) this.take(fd);
+      else if (!THEIR_LOSS.includes(-fd)) {
+        if (!NONE_WAITS.includes(-fd)) this.rest();
+        return;
+      }
+    }
+  }
+
+  close(): void {
+    if (!this.isOpen) return;
+    this.ready();
+    this.isOpen = false;
+    this.context.reactor.close(this.fd, this.slot);
+  }
+
+  private take(fd: number): void {
+    const { context, socket } = this;
+    if (context.tunnels.size >= this.connections) {
+      closeSocket(fd);
+      return;
+    }
+    const bytes = socket.address.subarray(0, socket.family === 4 ? 4 : 16);
+    const source = sourceOf(addressFromBytes(bytes));
+    new Tunnel(context, fd, source, context.relay.balancers.has(source.address)).start();
+  }
+
+  /** The listener stays ready all the time, so it must not be asked for a while. */
+  private rest(): void {
+    const { reactor } = this.context;
+    reactor.modify(this.fd, 0, this.slot);
+    reactor.timers.after(REST_MS, () => {
+      if (this.isOpen) reactor.modify(this.fd, EpollEvent.IN, this.slot);
+    });
+  }
+}

@@ -1,0 +1,295 @@
+import { RelayDirection, RelayOutcome } from '../../metrics/index.ts';
+import { type Address, readProxyHeader } from '../../net/index.ts';
+import { resetOnClose, sendAtOnce } from '../../sys/index.ts';
+import { NO_SERVICE } from '../admission.ts';
+import { ClientHelloReader, MAX_OPENING_BYTES } from '../hello/client-hello.ts';
+import { HelloState } from '../hello/server-name.ts';
+import { readHostName } from '../host-name.ts';
+import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
+import { TLS_PORT } from '../policy.ts';
+import { race } from '../race.ts';
+import { type Source, sourceOf } from '../source.ts';
+import { attempt, type Connected } from './attempt.ts';
+import type { ThreadContext } from './context.ts';
+import { Direction, Pumped } from './direction.ts';
+import { CONNECTION_EVENTS, type Handler } from './reactor.ts';
+import { Side } from './side.ts';
+import { SLAB_BYTES } from './slabs.ts';
+
+const State = { HEADER: 0, HELLO: 1, CONNECTING: 2, CARRYING: 3, CLOSED: 4 } as const;
+type State = (typeof State)[keyof typeof State];
+
+const FIRST_OPENING_BYTES = 1024;
+const MS_PER_SECOND = 1000;
+/** How long a source that has had its share of octets waits before it is looked at again. */
+const THROTTLE_MS = 25;
+const NOTHING = new Uint8Array(0);
+
+/** A connection of a client, from its first octet to its end, and the one to the origin that it leads to. */
+export class Tunnel implements Handler {
+  source: Source;
+  /** When something last moved. */
+  activeAtMs: number;
+  private readonly context: ThreadContext;
+  private readonly client: Side;
+  private origin: Side | null = null;
+  private upload: Direction | null = null;
+  private download: Direction | null = null;
+  private state: State;
+  private place = -1;
+  private serviceSlot = 0;
+  private opening: Uint8Array = NOTHING;
+  private openingLength = 0;
+  private hello: ClientHelloReader | null = null;
+  /** Ends what is waited for: the handshake's time, the resolver, attempts to connect. */
+  private cancelWait: () => void = () => {};
+  private isQueued = false;
+  private isThrottled = false;
+
+  /** @param fromBalancer whether a PROXY header comes first, which names the source */
+  constructor(context: ThreadContext, fd: number, source: Source, fromBalancer: boolean) {
+    this.context = context;
+    this.source = source;
+    this.activeAtMs = context.reactor.nowMs;
+    this.state = fromBalancer ? State.HEADER : State.HELLO;
+    this.client = new Side(fd, () => this.run());
+    this.client.slot = context.reactor.add(fd, CONNECTION_EVENTS, this.client);
+    context.tunnels.add(this);
+  }
+
+  /** Begins: admits the source where it is known, and gives it its time for the handshake. */
+  start(): void {
+    const { reactor, relay } = this.context;
+    sendAtOnce(this.client.fd);
+    this.cancelWait = reactor.timers.after(relay.policy.limits.handshakeMs, () =>
+      this.end(RelayOutcome.TIMEOUT),
+    );
+    if (this.state === State.HELLO) this.admit();
+  }
+
+  get isCarrying(): boolean {
+    return this.state === State.CARRYING;
+  }
+
+  ready(): void {
+    this.isQueued = false;
+    this.run();
+  }
+
+  /** Ends it at once. */
+  end(outcome: RelayOutcome): void {
+    if (this.state === State.CLOSED) return;
+    const { reactor, slabs, tunnels } = this.context;
+    const { limits, counters } = this.context.relay;
+    this.cancelWait();
+    if (this.isCarrying) {
+      this.count();
+      counters.addOpen(this.serviceSlot, -1);
+    }
+    this.state = State.CLOSED;
+    this.upload?.drop(slabs);
+    this.download?.drop(slabs);
+    const isBroken = outcome === RelayOutcome.RESET || outcome === RelayOutcome.REVOKED;
+    for (const side of [this.client, this.origin]) {
+      if (side === null) continue;
+      if (isBroken) resetOnClose(side.fd);
+      reactor.close(side.fd, side.slot);
+    }
+    if (this.place >= 0) limits.leave(this.place);
+    counters.ended(this.serviceSlot, outcome);
+    tunnels.delete(this);
+  }
+
+  private run(): void {
+    if (this.state === State.CARRYING) this.carry();
+    else if (this.state === State.CONNECTING) {
+      if (this.client.gone) this.end(RelayOutcome.ABANDONED);
+    } else if (this.state !== State.CLOSED) this.readOpening();
+  }
+
+  private admit(): boolean {
+    const { admission, limits } = this.context.relay;
+    if (!admission.admits(this.source)) {
+      this.end(RelayOutcome.UNREGISTERED);
+      return false;
+    }
+    const place = limits.placeOf(this.source);
+    if (!limits.enter(place, this.context.reactor.nowMs)) {
+      this.end(RelayOutcome.LIMITED);
+      return false;
+    }
+    this.place = place;
+    return true;
+  }
+
+  private readOpening(): void {
+    const { transfer, slabs } = this.context;
+    while (this.client.readable && this.state <= State.HELLO) {
+      const room = Math.min(MAX_OPENING_BYTES - this.openingLength, SLAB_BYTES);
+      const count = transfer.receive(this.client.fd, slabs.current.address, room);
+      if (count < 0) {
+        this.client.readable = false;
+        if (this.client.gone) this.end(RelayOutcome.ABANDONED);
+        return;
+      }
+      if (count === 0) {
+        this.end(RelayOutcome.ABANDONED);
+        return;
+      }
+      this.keep(slabs.current.bytes, count);
+      this.judge();
+    }
+  }
+
+  private keep(bytes: Uint8Array, count: number): void {
+    const needed = this.openingLength + count;
+    if (needed > this.opening.length) {
+      const grown = new Uint8Array(Math.max(needed, this.opening.length * 2, FIRST_OPENING_BYTES));
+      grown.set(this.opening.subarray(0, this.openingLength));
+      this.opening = grown;
+    }
+    this.opening.set(bytes.subarray(0, count), this.openingLength);
+    this.openingLength = needed;
+  }
+
+  private judge(): void {
+    if (this.state === State.HEADER && !this.readHeader()) return;
+    if (this.openingLength === 0) return;
+    this.hello ??= new ClientHelloReader();
+    const state = this.hello.read(this.opening, this.openingLength);
+    if (state === HelloState.PARTIAL) return;
+    if (state === HelloState.NAMED) this.takeName(this.hello);
+    else this.end(state === HelloState.UNNAMED ? RelayOutcome.UNNAMED : RelayOutcome.MALFORMED);
+  }
+
+  /** @returns whether the header is whole and its source may go on. */
+  private readHeader(): boolean {
+    const header = readProxyHeader(this.opening, this.openingLength);
+    if (header.kind === 'partial') return false;
+    if (header.kind === 'malformed' || header.source === null) {
+      this.end(header.kind === 'malformed' ? RelayOutcome.MALFORMED : RelayOutcome.ABANDONED);
+      return false;
+    }
+    this.source = sourceOf(header.source.address);
+    this.opening = this.opening.slice(header.bytes);
+    this.openingLength -= header.bytes;
+    this.state = State.HELLO;
+    return this.admit();
+  }
+
+  private takeName(hello: ClientHelloReader): void {
+    const { name, admission, origins, policy, serviceSlots } = this.context.relay;
+    const { bytes, name: at } = hello;
+    this.hello = null;
+    if (!readHostName(bytes, at.start, at.end, policy.seed, name)) {
+      this.end(RelayOutcome.MALFORMED);
+      return;
+    }
+    const service = admission.serviceOf(name);
+    if (service === NO_SERVICE) {
+      this.end(RelayOutcome.UNLISTED);
+      return;
+    }
+    this.serviceSlot = serviceSlots[service] ?? 0;
+    this.cancelWait();
+    this.state = State.CONNECTING;
+    const known = origins.find(name, Math.floor(this.context.reactor.nowMs / MS_PER_SECOND));
+    if (known !== null) this.connect(known);
+    else {
+      const wire = name.name.bytes.slice(0, name.name.length);
+      this.cancelWait = this.context.resolve(wire, (addresses) => this.connect(addresses));
+    }
+  }
+
+  private connect(found: OriginAddresses | null): void {
+    const { reactor, relay } = this.context;
+    const { policy, localAddresses } = relay;
+    const addresses = found === null ? [] : inTurn(found);
+    const port = policy.originPort ?? TLS_PORT;
+    if (addresses.length === 0) {
+      this.end(RelayOutcome.UNRESOLVED);
+      return;
+    }
+    let tried = 0;
+    this.cancelWait = race<Connected>(
+      addresses,
+      (address: Address, done) => {
+        // The address that connect(2) is given, here and nowhere before.
+        if (!relay.guard.allows(address, port)) {
+          done(null);
+          return () => {};
+        }
+        tried++;
+        return attempt(reactor, address, port, localAddresses, done);
+      },
+      reactor.timers.after,
+      (connected) => {
+        if (connected !== null) this.join(connected);
+        else this.end(tried === 0 ? RelayOutcome.FORBIDDEN : RelayOutcome.UNREACHABLE);
+      },
+    );
+  }
+
+  /** The origin is there: it gets what the client has sent so far, as it was. */
+  private join({ fd, slot, events }: Connected): void {
+    const { reactor, relay, slabs, transfer } = this.context;
+    const origin = new Side(fd, () => this.run());
+    origin.slot = slot;
+    origin.note(events);
+    origin.writable = true;
+    sendAtOnce(fd);
+    reactor.replace(slot, origin);
+    this.cancelWait = () => {};
+    this.origin = origin;
+    this.upload = new Direction(this.client, origin);
+    this.download = new Direction(origin, this.client);
+    this.state = State.CARRYING;
+    relay.counters.addOpen(this.serviceSlot, 1);
+    const begun = this.upload.begin(this.opening.subarray(0, this.openingLength), slabs, transfer);
+    this.opening = NOTHING;
+    if (begun === Pumped.FAILED) this.end(RelayOutcome.RESET);
+    else this.carry();
+  }
+
+  private carry(): void {
+    const { slabs, transfer, reactor } = this.context;
+    if (this.isThrottled) return;
+    const up = this.upload!.pump(slabs, transfer);
+    const down = this.download!.pump(slabs, transfer);
+    if (up === Pumped.FAILED || down === Pumped.FAILED) this.end(RelayOutcome.RESET);
+    else if (up === Pumped.ENDED && down === Pumped.ENDED) this.end(RelayOutcome.CARRIED);
+    else {
+      if (this.count() > 0) this.throttle();
+      else if ((up === Pumped.AGAIN || down === Pumped.AGAIN) && !this.isQueued) {
+        this.isQueued = true;
+        reactor.soon(this);
+      }
+    }
+  }
+
+  /** Counts what was carried since the last call. @returns for how long the source must wait, in ms. */
+  private count(): number {
+    const { counters, limits } = this.context.relay;
+    const { nowMs } = this.context.reactor;
+    const { upload, download } = this;
+    const moved = upload!.bytes + download!.bytes;
+    if (moved === 0) return 0;
+    counters.carried(this.serviceSlot, RelayDirection.TO_ORIGIN, upload!.bytes);
+    counters.carried(this.serviceSlot, RelayDirection.TO_CLIENT, download!.bytes);
+    upload!.bytes = 0;
+    download!.bytes = 0;
+    this.activeAtMs = nowMs;
+    return limits.limitsBytes ? limits.carried(this.place, moved, nowMs) : 0;
+  }
+
+  /** The source has had its share: nothing is read until it may have more, so that TCP slows its peers down. */
+  private throttle(): void {
+    const { reactor, relay } = this.context;
+    this.isThrottled = true;
+    this.cancelWait = reactor.timers.after(THROTTLE_MS, () => {
+      this.isThrottled = false;
+      if (relay.limits.carried(this.place, 0, reactor.nowMs) > 0) this.throttle();
+      else this.run();
+    });
+  }
+}

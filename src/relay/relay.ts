@@ -1,0 +1,109 @@
+import type { RelayCounters } from '../metrics/index.ts';
+import { formatSocketAddress, type SocketAddress } from '../net/index.ts';
+import type { Resolver } from '../resolver/index.ts';
+import { libc } from '../sys/index.ts';
+import type { RelayShare, RelayUpdate } from './context.ts';
+import type { EgressRules } from './egress-guard.ts';
+import type { RelayEngine } from './engine.ts';
+import { EpollEngine } from './epoll/engine.ts';
+import { OriginResolver } from './origin-resolver.ts';
+import type { RelayPolicy } from './policy.ts';
+import { allocateSourceLimits } from './source-limits.ts';
+import { StreamEngine } from './streams/engine.ts';
+
+export interface RelayOptions {
+  readonly tls: readonly SocketAddress[];
+  readonly http: readonly SocketAddress[];
+  /** How TLS is carried. auto: by epoll where the platform has it. */
+  readonly engine: 'auto' | RelayEngine['name'];
+  /** Threads that carry TLS. */
+  readonly threads: number;
+  readonly policy: RelayPolicy;
+  readonly tables: Required<RelayUpdate>;
+  readonly cache: RelayShare['cache'];
+  readonly resolver: Pick<Resolver, 'resolve'>;
+  /** The clock of the cache's entries, in ms. */
+  now(): number;
+  makeCounters(): RelayCounters;
+  /** A thread ended by itself: its tunnels are gone. */
+  onFailure(error: Error): void;
+}
+
+/** The relay's listeners and all that they carry. */
+export class Relay {
+  private readonly engines: RelayEngine[] = [];
+  private tls: RelayEngine | null = null;
+  private http: RelayEngine | null = null;
+
+  private constructor() {}
+
+  /** @throws RelayListenError, or SystemCallError where the platform has no epoll; nothing stays open then. */
+  static async start(options: RelayOptions): Promise<Relay> {
+    const relay = new Relay();
+    try {
+      await relay.open(options);
+      return relay;
+    } catch (error) {
+      await relay.close();
+      throw error;
+    }
+  }
+
+  get tlsAddresses(): readonly SocketAddress[] {
+    return this.tls?.addresses ?? [];
+  }
+
+  get httpAddresses(): readonly SocketAddress[] {
+    return this.http?.addresses ?? [];
+  }
+
+  get engine(): RelayEngine['name'] | null {
+    return this.tls?.name ?? null;
+  }
+
+  /** Resolves when the tables and rules are in use everywhere. */
+  async publish(update: RelayUpdate): Promise<void> {
+    const egress = update.egress && this.withListeners(update.egress);
+    await Promise.all(this.engines.map((engine) => engine.publish({ ...update, ...(egress && { egress }) })));
+  }
+
+  /** Takes no more connections, and gives those that are open `drainMs` to end. */
+  async drain(drainMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, drainMs);
+    });
+    await Promise.race([Promise.all(this.engines.map((engine) => engine.drain())), late]);
+    clearTimeout(timer);
+  }
+
+  /** Ends what is open. */
+  async close(): Promise<void> {
+    await Promise.all(this.engines.splice(0).map((engine) => engine.close()));
+  }
+
+  private async open(options: RelayOptions): Promise<void> {
+    const { tls, http, policy, tables, cache, threads, makeCounters, onFailure, now } = options;
+    const resolver = new OriginResolver(options.resolver, now);
+    const share = { policy, tables, cache, limits: allocateSourceLimits() };
+    const byStreams = options.engine === 'streams' || (options.engine === 'auto' && libc() === null);
+    if (tls.length > 0) {
+      this.tls = byStreams
+        ? await StreamEngine.start({ protocol: 'tls', addresses: tls, share, resolver, makeCounters, now })
+        : await EpollEngine.start({ addresses: tls, threads, share, resolver, makeCounters, onFailure });
+      this.engines.push(this.tls);
+    }
+    if (http.length > 0) {
+      const engine = { protocol: 'http', addresses: http, share, resolver, makeCounters, now } as const;
+      this.http = await StreamEngine.start(engine);
+      this.engines.push(this.http);
+    }
+    await this.publish({ egress: tables.egress });
+  }
+
+  /** The rules with this relay's own listeners, whose ports the system may have chosen. */
+  private withListeners(rules: EgressRules): EgressRules {
+    const own = [...this.tlsAddresses, ...this.httpAddresses].map(formatSocketAddress);
+    return { ...rules, listeners: [...new Set([...rules.listeners, ...own])] };
+  }
+}

@@ -1,0 +1,241 @@
+import { connect as connectSocket, type Socket } from 'node:net';
+import { type RelayDirection, RelayOutcome } from '../../metrics/index.ts';
+import { type Address, formatAddress, readProxyHeader } from '../../net/index.ts';
+import { NO_SERVICE } from '../admission.ts';
+import { readHostName } from '../host-name.ts';
+import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
+import { race } from '../race.ts';
+import { type Source, sourceOf } from '../source.ts';
+import { eventLoopTimers } from '../timers.ts';
+import type { StreamContext } from './context.ts';
+
+/** What a client's octets are given to once its source has been admitted. */
+export type Reader = (chunk: Buffer) => void;
+
+/** How long a source that has had its share of octets waits before it is looked at again. */
+const THROTTLE_MS = 25;
+const MAX_HEADER_BYTES = 4200;
+
+/** A client's connection on the event loop: who it is, where it may lead, and how it ends. */
+export class Client {
+  readonly socket: Socket;
+  source: Source;
+  activeAtMs: number;
+  /** The origin that octets are carried to. */
+  origin: Socket | null = null;
+  isCarrying = false;
+  /** Called with what the client sends. */
+  onData: Reader = () => {};
+  private readonly context: StreamContext;
+  private place = -1;
+  private serviceSlot = 0;
+  private hasEnded = false;
+  private header: Buffer | null;
+  private cancelHandshake: () => void;
+  private cancelConnect: () => void = () => {};
+
+  /** @param fromBalancer whether a PROXY header comes first, which names the source */
+  constructor(context: StreamContext, socket: Socket, source: Source, fromBalancer: boolean) {
+    this.context = context;
+    this.socket = socket;
+    this.source = source;
+    this.activeAtMs = context.now();
+    this.header = fromBalancer ? Buffer.alloc(0) : null;
+    const { handshakeMs } = context.relay.policy.limits;
+    this.cancelHandshake = eventLoopTimers(handshakeMs, () => this.end(RelayOutcome.TIMEOUT));
+    context.clients.add(this);
+    socket.setNoDelay(true);
+    socket.on('error', () => this.end(this.isCarrying ? RelayOutcome.RESET : RelayOutcome.ABANDONED));
+    socket.on('end', () => {
+      if (!this.isCarrying) this.end(RelayOutcome.ABANDONED);
+    });
+    socket.on('data', (chunk) => this.take(chunk));
+    if (!fromBalancer) this.admit();
+  }
+
+  /** Ends it, with the origin's connection, and counts what became of it. */
+  end(outcome: RelayOutcome): void {
+    if (this.hasEnded) return;
+    const { counters, limits } = this.context.relay;
+    this.hasEnded = true;
+    this.cancelHandshake();
+    this.cancelConnect();
+    if (this.isCarrying) counters.addOpen(this.serviceSlot, -1);
+    const isBroken = outcome === RelayOutcome.RESET || outcome === RelayOutcome.REVOKED;
+    for (const socket of [this.socket, this.origin]) {
+      if (isBroken) socket?.resetAndDestroy();
+      else socket?.destroy();
+    }
+    if (this.place >= 0) limits.leave(this.place);
+    counters.ended(this.serviceSlot, outcome);
+    this.context.clients.delete(this);
+  }
+
+  /** Whether the name in bytes[start, end) may be relayed to; the client is at its end where not. */
+  leadsTo(bytes: Uint8Array, start: number, end: number): boolean {
+    const { name, admission, policy, serviceSlots } = this.context.relay;
+    if (!admission.admits(this.source)) {
+      this.end(this.isCarrying ? RelayOutcome.REVOKED : RelayOutcome.UNREGISTERED);
+      return false;
+    }
+    if (!readHostName(bytes, start, end, policy.seed, name)) {
+      this.end(RelayOutcome.MALFORMED);
+      return false;
+    }
+    const service = admission.serviceOf(name);
+    if (service === NO_SERVICE) {
+      this.end(RelayOutcome.UNLISTED);
+      return false;
+    }
+    // A connection counts as of the service that it was first for.
+    if (!this.isCarrying) this.serviceSlot = serviceSlots[service] ?? 0;
+    this.cancelHandshake();
+    return true;
+  }
+
+  /** Connects to the name that leadsTo has let through last, which is still in the context. */
+  connect(port: number, done: (origin: Socket) => void): void {
+    const { relay, resolver, now } = this.context;
+    const { name } = relay;
+    let isWanted = true;
+    this.cancelConnect = () => {
+      isWanted = false;
+    };
+    const known = relay.origins.find(name, Math.floor(now() / 1000));
+    if (known !== null) {
+      this.connectTo(known, port, done);
+      return;
+    }
+    void resolver.resolve(name.name.bytes.slice(0, name.name.length)).then((found) => {
+      if (isWanted) this.connectTo(found, port, done);
+    });
+  }
+
+  /** Counts octets and, where the source has had its share, keeps it waiting. */
+  carried(direction: RelayDirection, bytes: number, from: Socket): void {
+    const { counters, limits } = this.context.relay;
+    const nowMs = this.context.now();
+    this.activeAtMs = nowMs;
+    counters.carried(this.serviceSlot, direction, bytes);
+    if (limits.carried(this.place, bytes, nowMs) > 0) this.throttle(from);
+  }
+
+  /** Whether reading from `from` waits for its source's share of octets. */
+  private readonly throttled = new Set<Socket>();
+
+  isThrottled(from: Socket): boolean {
+    return this.throttled.has(from);
+  }
+
+  private throttle(from: Socket): void {
+    this.throttled.add(from);
+    from.pause();
+    eventLoopTimers(THROTTLE_MS, () => {
+      if (this.hasEnded || from.destroyed) return;
+      if (this.context.relay.limits.carried(this.place, 0, this.context.now()) > 0) this.throttle(from);
+      else {
+        this.throttled.delete(from);
+        from.resume();
+      }
+    });
+  }
+
+  private take(chunk: Buffer): void {
+    if (this.hasEnded) return;
+    if (this.header === null) {
+      this.onData(chunk);
+      return;
+    }
+    this.header = Buffer.concat([this.header, chunk]);
+    const header = readProxyHeader(this.header, this.header.length);
+    if (header.kind === 'partial' && this.header.length < MAX_HEADER_BYTES) return;
+    if (header.kind !== 'header') this.end(RelayOutcome.MALFORMED);
+    else if (header.source === null) this.end(RelayOutcome.ABANDONED);
+    else {
+      const rest = this.header.subarray(header.bytes);
+      this.header = null;
+      this.source = sourceOf(header.source.address);
+      if (this.admit() && rest.length > 0) this.onData(rest);
+    }
+  }
+
+  private admit(): boolean {
+    const { admission, limits } = this.context.relay;
+    const place = limits.placeOf(this.source);
+    if (!admission.admits(this.source)) this.end(RelayOutcome.UNREGISTERED);
+    else if (!limits.enter(place, this.context.now())) this.end(RelayOutcome.LIMITED);
+    else this.place = place;
+    return !this.hasEnded;
+  }
+
+  private connectTo(found: OriginAddresses | null, port: number, done: (origin: Socket) => void): void {
+    const { relay } = this.context;
+    const addresses = found === null ? [] : inTurn(found);
+    if (addresses.length === 0) {
+      this.end(RelayOutcome.UNRESOLVED);
+      return;
+    }
+    let tried = 0;
+    this.cancelConnect = race<Socket>(
+      addresses,
+      (address, attempted) => {
+        // The address that connect(2) is given, here and nowhere before.
+        if (!relay.guard.allows(address, port)) {
+          attempted(null);
+          return () => {};
+        }
+        tried++;
+        return attempt(address, port, relay.localAddresses, attempted);
+      },
+      eventLoopTimers,
+      (origin) => {
+        if (origin === null) this.end(tried === 0 ? RelayOutcome.FORBIDDEN : RelayOutcome.UNREACHABLE);
+        else this.join(origin, done);
+      },
+    );
+  }
+
+  private join(origin: Socket, done: (origin: Socket) => void): void {
+    this.origin = origin;
+    if (!this.isCarrying) {
+      this.isCarrying = true;
+      this.context.relay.counters.addOpen(this.serviceSlot, 1);
+    }
+    done(origin);
+  }
+}
+
+function attempt(
+  address: Address,
+  port: number,
+  local: readonly Address[],
+  done: (socket: Socket | null) => void,
+): () => void {
+  const from = local.find(({ family }) => family === address.family);
+  if (local.length > 0 && from === undefined) {
+    done(null);
+    return () => {};
+  }
+  const socket = connectSocket({
+    host: formatAddress(address),
+    port,
+    noDelay: true,
+    allowHalfOpen: true,
+    ...(from && { localAddress: formatAddress(from) }),
+  });
+  const failed = (): void => {
+    socket.destroy();
+    done(null);
+  };
+  socket.once('error', failed);
+  socket.once('connect', () => {
+    socket.off('error', failed);
+    done(socket);
+  });
+  return () => {
+    socket.off('error', failed);
+    // What is destroyed while it connects may still tell of an error.
+    socket.on('error', () => {});
+    socket.destroy();
+  };
+}

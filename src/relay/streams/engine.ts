@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type RelayCounters, RelayOutcome } from '../../metrics/index.ts';
+import { formatAddress, parseAddress, type SocketAddress } from '../../net/index.ts';
+import { RelayContext, type RelayShare, type RelayUpdate } from '../context.ts';
+import type { RelayEngine } from '../engine.ts';
+import { RelayListenError } from '../listen-error.ts';
+import type { OriginResolver } from '../origin-resolver.ts';
+import { sourceOf } from '../source.ts';
+import { Client } from './client.ts';
+import type { StreamContext } from './context.ts';
+import { HttpRelay } from './http.ts';
+import { serveTls } from './tls.ts';
+
+const BACKLOG = 4096;
+const SWEEP_MS = 400;
+
+export interface StreamEngineOptions {
+  readonly protocol: 'tls' | 'http';
+  readonly addresses: readonly SocketAddress[];
+  readonly share: Omit<RelayShare, 'counters'>;
+  readonly resolver: OriginResolver;
+  makeCounters(): RelayCounters;
+  /** The clock of the cache's entries, in ms. */
+  now(): number;
+}
+
+/** Carries connections by Node's streams, on the event loop: HTTP, and TLS where there is no epoll(7). */
+export class StreamEngine implements RelayEngine {
+  readonly name = 'streams';
+  readonly addresses: SocketAddress[] = [];
+  private readonly protocol: 'tls' | 'http';
+  private readonly context: StreamContext;
+  private readonly servers: Server[] = [];
+  private readonly sweeper: NodeJS.Timeout;
+  private onIdle: (() => void) | null = null;
+
+  private constructor({ protocol, share, resolver, makeCounters, now }: StreamEngineOptions) {
+    const relay = new RelayContext({ ...share, counters: makeCounters().buffer });
+    this.protocol = protocol;
+    this.context = { relay, resolver, clients: new Set(), now };
+    this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
+  }
+
+  /** @throws RelayListenError; nothing stays open then. */
+  static async start(options: StreamEngineOptions): Promise<StreamEngine> {
+    const engine = new StreamEngine(options);
+    try {
+      for (const address of options.addresses) await engine.open(address);
+      return engine;
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  }
+
+  async publish(update: RelayUpdate): Promise<void> {
+    this.context.relay.update(update);
+  }
+
+  async drain(): Promise<void> {
+    for (const server of this.servers) server.close();
+    if (this.context.clients.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.onIdle = resolve;
+    });
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.sweeper);
+    const closed = this.servers.map((server) => (server.listening ? once(server, 'close') : null));
+    for (const server of this.servers) server.close();
+    for (const client of this.context.clients) client.end(RelayOutcome.DRAINED);
+    await Promise.all(closed);
+  }
+
+  private async open(address: SocketAddress): Promise<void> {
+    const server = createServer({ allowHalfOpen: true }, (socket) => this.accept(socket));
+    server.listen({
+      host: formatAddress(address.address),
+      port: address.port,
+      ipv6Only: address.address.family === 6,
+      backlog: BACKLOG,
+    });
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new RelayListenError(this.protocol, address, code ?? 'unknown');
+    }
+    // From here on an error is one of accepting (no descriptors left): that connection's loss.
+    server.on('error', () => {});
+    this.servers.push(server);
+    this.addresses.push({ address: address.address, port: (server.address() as AddressInfo).port });
+  }
+
+  private accept(socket: Socket): void {
+    const { relay, clients } = this.context;
+    const address = parseAddress((socket.remoteAddress ?? '').replace(/%.*$/, ''));
+    if (address === null || clients.size >= relay.policy.limits.connections) {
+      socket.destroy();
+      return;
+    }
+    const client = new Client(this.context, socket, sourceOf(address), relay.balancers.has(address));
+    socket.once('close', () => {
+      client.end(RelayOutcome.ABANDONED);
+      if (clients.size === 0) this.onIdle?.();
+    });
+    if (this.protocol === 'http') new HttpRelay(client, relay.policy.originPort);
+    else serveTls(client, relay.policy.originPort);
+  }
+
+  private sweep(): void {
+    const { relay, clients, now } = this.context;
+    const idleSinceMs = now() - relay.policy.limits.idleMs;
+    for (const client of clients) {
+      if (!client.isCarrying) continue;
+      if (!relay.admission.admits(client.source)) client.end(RelayOutcome.REVOKED);
+      else if (client.activeAtMs < idleSinceMs) client.end(RelayOutcome.IDLE);
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import type { Socket } from 'node:net';
+import type { RelayDirection } from '../../metrics/index.ts';
+import type { Client } from './client.ts';
+
+/** Writes to `to`, and reads no more from `from` while `to` has not taken it. */
+export function carry(
+  client: Client,
+  direction: RelayDirection,
+  from: Socket,
+  to: Socket,
+  chunk: Buffer,
+): void {
+  const hasRoom = to.write(chunk);
+  client.carried(direction, chunk.length, from);
+  if (!hasRoom) holdBack(client, from, to);
+}
+
+/** Reads no more from `from` until `to` has taken what it was given. */
+export function holdBack(client: Client, from: Socket, to: Socket): void {
+  from.pause();
+  to.once('drain', () => {
+    if (!client.isThrottled(from) && to.writableLength === 0) from.resume();
+  });
+}

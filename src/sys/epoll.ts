@@ -1,0 +1,82 @@
+import { type Libc, requireLibc, SystemCallError } from './libc.ts';
+import { Memory } from './memory.ts';
+
+const EPOLL_CLOEXEC = 0o2000000;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+const EPOLL_CTL_MOD = 3;
+
+/** include/uapi/linux/eventpoll.h */
+export const EpollEvent = {
+  IN: 0x1,
+  OUT: 0x4,
+  ERR: 0x8,
+  HUP: 0x10,
+  RDHUP: 0x2000,
+  /** A descriptor is reported when something new has come, not as long as something is there. */
+  EDGE: 0x8000_0000,
+} as const;
+
+/** struct epoll_event is packed on x86-64 alone: events at 0, data (of which 32 bits are used) behind it. */
+const EVENT_WORDS = process.arch === 'x64' ? 3 : 4;
+const DATA_WORD = process.arch === 'x64' ? 1 : 2;
+
+/** Waits for events of many descriptors: epoll(7). Each is known by a number of the caller's, 0 to 2^31 - 1. */
+export class Epoll {
+  private readonly libc: Libc = requireLibc();
+  private readonly fd: number;
+  private readonly capacity: number;
+  private readonly memory: Memory;
+  private readonly words: Int32Array;
+  private readonly request = new Memory(EVENT_WORDS * 4);
+  private readonly requestWords = new Int32Array(this.request.bytes.buffer);
+
+  /** @param capacity events that one call of wait gives at the most */
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.memory = new Memory(capacity * EVENT_WORDS * 4);
+    this.words = new Int32Array(this.memory.bytes.buffer);
+    this.fd = this.libc.epoll_create1(EPOLL_CLOEXEC);
+    if (this.fd < 0) throw new SystemCallError('epoll_create1', this.libc.errno());
+  }
+
+  /** @throws SystemCallError ENOSPC where fs.epoll.max_user_watches is reached */
+  add(fd: number, events: number, data: number): void {
+    this.control(EPOLL_CTL_ADD, fd, events, data);
+  }
+
+  modify(fd: number, events: number, data: number): void {
+    this.control(EPOLL_CTL_MOD, fd, events, data);
+  }
+
+  /** Needed only for a descriptor that stays open: closing one removes it. */
+  remove(fd: number): void {
+    this.control(EPOLL_CTL_DEL, fd, 0, 0);
+  }
+
+  /** @returns how many events there are; 0 after timeoutMs or a signal. */
+  wait(timeoutMs: number): number {
+    const count = this.libc.epoll_wait(this.fd, this.memory.address, this.capacity, timeoutMs);
+    return count > 0 ? count : 0;
+  }
+
+  eventsAt(i: number): number {
+    return this.words[i * EVENT_WORDS];
+  }
+
+  dataAt(i: number): number {
+    return this.words[i * EVENT_WORDS + DATA_WORD];
+  }
+
+  close(): void {
+    this.libc.close(this.fd);
+  }
+
+  private control(operation: number, fd: number, events: number, data: number): void {
+    this.requestWords[0] = events | 0;
+    this.requestWords[DATA_WORD] = data;
+    if (this.libc.epoll_ctl(this.fd, operation, fd, this.request.address) !== 0) {
+      throw new SystemCallError('epoll_ctl', this.libc.errno());
+    }
+  }
+}

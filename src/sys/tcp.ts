@@ -1,0 +1,157 @@
+import { constants } from 'node:os';
+import { type Libc, requireLibc, SystemCallError } from './libc.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  encodeSocketAddress,
+  SOCKADDR_BYTES,
+  setInteger,
+  trySetInteger,
+} from './socket.ts';
+
+/* Numbers of the Linux system call interface. */
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_ERROR = 4;
+const SO_LINGER = 13;
+const SO_REUSEPORT = 15;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const ONE = Uint8Array.of(1, 0, 0, 0);
+const SOL_IP = 0;
+const IP_BIND_ADDRESS_NO_PORT = 24;
+const SOL_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const SHUT_WR = 1;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+
+/** An address in network order, 4 or 16 octets. */
+export interface TcpEndpoint {
+  readonly family: 4 | 6;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Opens a TCP listener that does not block. IPv6 ones take IPv6 only.
+ * @param reusePort several listeners share the port, the kernel spreads connections over them
+ * @throws SystemCallError EADDRINUSE, EACCES, EADDRNOTAVAIL ...
+ */
+export function listenTcp(at: TcpEndpoint, port: number, backlog: number, reusePort: boolean): number {
+  const libc = requireLibc();
+  const fd = openSocket(libc, at.family);
+  try {
+    setInteger(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (reusePort) setInteger(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (at.family === 6) setInteger(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+    const name = encodeSocketAddress(at.family, at.bytes, port);
+    if (libc.bind(fd, name, name.length) !== 0) throw new SystemCallError('bind', libc.errno());
+    if (libc.listen(fd, backlog) !== 0) throw new SystemCallError('bind', libc.errno());
+    return fd;
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/** Takes connections from listeners. */
+export class TcpAcceptor {
+  /** The peer of the connection that was taken last. */
+  family: 4 | 6 = 4;
+  port = 0;
+  /** Its address in network order: the first 4 or all 16 octets. */
+  readonly address = new Uint8Array(16);
+  private readonly libc: Libc = requireLibc();
+  private readonly name = new Uint8Array(new SharedArrayBuffer(128));
+  private readonly length = new Uint32Array(new SharedArrayBuffer(128));
+
+  /** @returns the descriptor of a connection, which does not block; or -errno: -EAGAIN where none waits. */
+  accept(listener: number): number {
+    this.length[0] = SOCKADDR_BYTES;
+    const fd = this.libc.accept4(listener, this.name, this.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return -this.libc.errno();
+    this.family = this.name[0] === AF_INET ? 4 : 6;
+    this.port = (this.name[2] << 8) | this.name[3];
+    const from = this.family === 4 ? 4 : 8;
+    const bytes = this.family === 4 ? 4 : 16;
+    for (let i = 0; i < bytes; i++) this.address[i] = this.name[from + i];
+    return fd;
+  }
+}
+
+/**
+ * Begins to connect; the descriptor becomes writable when that has ended, and connectError tells how.
+ * @param local the address to connect from; null: the system chooses
+ * @returns the descriptor, or -errno where it failed at once
+ */
+export function connectTcp(to: TcpEndpoint, port: number, local: TcpEndpoint | null): number {
+  const libc = requireLibc();
+  const fd = libc.socket(to.family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -libc.errno();
+  if (local !== null) {
+    trySetInteger(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    const from = encodeSocketAddress(local.family, local.bytes, 0);
+    if (libc.bind(fd, from, from.length) !== 0) return failed(libc, fd);
+  }
+  const name = encodeSocketAddress(to.family, to.bytes, port);
+  const done = libc.connect(fd, name, name.length);
+  return done === 0 || libc.errno() === constants.errno.EINPROGRESS ? fd : failed(libc, fd);
+}
+
+function failed(libc: Libc, fd: number): number {
+  const errno = libc.errno();
+  libc.close(fd);
+  return -errno;
+}
+
+/** What became of a connect that has ended: 0, or its errno. */
+export function connectError(fd: number): number {
+  const libc = requireLibc();
+  const value = new Uint8Array(4);
+  if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, Uint32Array.of(4)) !== 0) return libc.errno();
+  return new DataView(value.buffer).getInt32(0, true);
+}
+
+/** TCP_NODELAY: what is sent does not wait for what was sent before to be acknowledged. */
+export function sendAtOnce(fd: number): void {
+  requireLibc().setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, ONE.length);
+}
+
+/** Ends the direction to the peer, which reads an end of file. */
+export function shutdownWrite(fd: number): void {
+  requireLibc().shutdown(fd, SHUT_WR);
+}
+
+/** Makes close send a reset, so that the peer does not take what it got for the whole. */
+export function resetOnClose(fd: number): void {
+  const value = new Uint8Array(8);
+  value[0] = 1;
+  requireLibc().setsockopt(fd, SOL_SOCKET, SO_LINGER, value, 8);
+}
+
+/** Octets moved between sockets and memory, without blocking. */
+export class TcpTransfer {
+  private readonly libc: Libc = requireLibc();
+
+  /** @returns how many octets came; 0: the peer has ended; -errno: -EAGAIN where none are there. */
+  receive(fd: number, address: number, length: number): number {
+    const count = this.libc.recv(fd, address, length, MSG_DONTWAIT);
+    return count >= 0 ? count : -this.libc.errno();
+  }
+
+  /** @returns how many octets were taken; -errno: -EAGAIN where there is no room. */
+  send(fd: number, address: number, length: number): number {
+    const count = this.libc.send(fd, address, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return count >= 0 ? count : -this.libc.errno();
+  }
+}
+
+function openSocket(libc: Libc, family: 4 | 6): number {
+  const domain = family === 4 ? AF_INET : AF_INET6;
+  const fd = libc.socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new SystemCallError('socket', libc.errno());
+  return fd;
+}
