@@ -5,6 +5,7 @@ import { redisCode, redisFault } from './fault.ts';
 import { judge } from './judge.ts';
 import { type Meta, makeEpoch, parseMeta } from './keys.ts';
 import { type Reply, runScript, type ScriptArgument } from './script.ts';
+import { checkSettings } from './settings.ts';
 import type { KnownPosition, LostReason, PositionKeeper, StoreNews, StoreState } from './state.ts';
 import { list, text } from './steps.ts';
 
@@ -41,7 +42,10 @@ export class Link {
     this.#known = options.keeper.known;
     this.redis = connectRedis(options.url, { name: 'control' });
     // A new connection may end at another server: nothing is done before it was looked at.
-    this.redis.on('ready', () => void this.look());
+    this.redis.on('ready', () => {
+      void this.look();
+      void checkSettings(this.redis, options.news);
+    });
     this.redis.on('close', () => {
       if (this.#state === 'up') this.#enter('unreachable', 'CONNECTION');
     });
@@ -84,7 +88,7 @@ export class Link {
    * @returns 'done' or 'read', and what follows.
    * @throws StoreUnavailable, StoreLostData, StoreVersion, StoreCorrupt, TooManyProfiles
    */
-  async run(name: string, args: readonly ScriptArgument[]): Promise<Reply[]> {
+  async run(name: string, args: readonly ScriptArgument[], isRepeat = false): Promise<Reply[]> {
     if (this.#state !== 'up') throw this.#fault();
     let reply: Reply[];
     try {
@@ -97,10 +101,10 @@ export class Link {
     if (head === 'profiles') {
       throw new TooManyProfiles('there are as many different profiles as the feed can number');
     }
-    if (head === 'lost') this.#lose(text(reply[1]) as LostReason);
-    else if (head === 'version') this.#enter('newer-format', null);
-    else throw new StoreUnavailable(`the store could not do it (${text(reply[1])})`);
-    void this.look();
+    if (head === 'fault') throw new StoreUnavailable(`the store could not do it (${text(reply[1])})`);
+    // Nothing was done. What was adopted meanwhile is gone over to, and then the step is taken there.
+    await this.look();
+    if (this.#state === 'up' && !isRepeat) return this.run(name, args, true);
     throw this.#fault();
   }
 

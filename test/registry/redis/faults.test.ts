@@ -1,0 +1,276 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { adoptRedis } from '../../../src/registry/operator/index.ts';
+import { PositionFile } from '../../../src/registry/position-file.ts';
+import { storeFace } from '../../../src/registry/store/redis/store.ts';
+import type { OpenRedisOptions } from '../../../src/registry/store/redis.ts';
+import type { Store } from '../../../src/registry/store/store.ts';
+import { newAccount, registration } from '../../contract/store-support.ts';
+import { RedisServer, type RedisServerOptions } from '../../support/redis-server.ts';
+import { MemoryKeeper, NewsRecorder, openTestStore } from './support.ts';
+
+const HOME = '198.51.99.7';
+const AWAY = '198.51.99.8';
+
+async function startServer(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const server = await RedisServer.start(options);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+async function open(url: string, options: Partial<OpenRedisOptions> = {}) {
+  const keeper = (options.keeper as MemoryKeeper) ?? new MemoryKeeper();
+  const news = new NewsRecorder();
+  const opened = await openTestStore(url, { waitMs: 2_000, ...options, keeper, news });
+  onTestFinished(() => opened.close());
+  return { opened, store: storeFace(opened) as Store, keeper, news };
+}
+
+/** Runs commands that a test needs beside the store. */
+async function command(server: RedisServer, ...commands: [string, ...(string | number)[]][]): Promise<void> {
+  const client = server.client();
+  try {
+    for (const [name, ...args] of commands) await client.call(name, ...args);
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function until(isSo: () => boolean, withinMs = 5_000): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error('it did not come to be');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+describe('a Redis in trouble', () => {
+  it('that does not answer is told within 2 s, and a repeat is safe when it is back', async () => {
+    const server = await startServer();
+    const { store, opened } = await open(server.url);
+    await store.createAccount(newAccount('a'));
+    await server.signal('SIGSTOP');
+    const step = registration('a', HOME);
+    const startedMs = performance.now();
+    await expect(store.register(step)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    const againMs = performance.now();
+    await expect(store.register(step)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(performance.now() - againMs, 'callers do not queue up behind a silent server').toBeLessThan(200);
+    await server.signal('SIGCONT');
+    await until(() => opened.link.state === 'up');
+    expect((await store.register({ ...step, id: 'another' })).outcome).toMatch(/created|renewed/);
+    expect((await store.readAccount('a'))?.registrations).toHaveLength(1);
+    expect((await store.snapshot()).groups[0].count).toBe(1);
+  });
+
+  it('that was killed has every change that was answered when it is back', async () => {
+    const server = await startServer();
+    const { store, opened } = await open(server.url);
+    await store.createAccount(newAccount('a', { perAccount: 10_000 }));
+    const done = new Set<string>();
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let index = 0; ; index++) {
+        const address = `23.${writer}.${index >> 8}.${index & 255}`;
+        await store.register(registration('a', address));
+        done.add(address);
+      }
+    });
+    const ended = Promise.allSettled(writers);
+    await until(() => done.size > 300);
+    await server.restart();
+    await ended;
+    await until(() => opened.link.state === 'up');
+    const kept = new Set(
+      (await store.readAccount('a'))!.registrations.map(({ prefix }) => prefix.bytes.join('.')),
+    );
+    expect([...done].filter((address) => !kept.has(address))).toEqual([]);
+    expect((await store.snapshot()).groups[0].count).toBe(kept.size);
+  });
+
+  it('that was told to forget its scripts is given them again', async () => {
+    const server = await startServer();
+    const { store } = await open(server.url);
+    await store.createAccount(newAccount('a'));
+    await command(server, ['SCRIPT', 'FLUSH']);
+    expect((await store.register(registration('a', HOME))).outcome).toBe('created');
+  });
+
+  it.each([
+    ['is full', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0'], /OOM/],
+    ['became a replica', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE'], /READONLY|MASTERDOWN/],
+    [
+      'lacks replicas',
+      ['CONFIG', 'SET', 'min-replicas-to-write', '1'],
+      ['CONFIG', 'SET', 'min-replicas-to-write', '0'],
+      /NOREPLICAS/,
+    ],
+  ] as const)('that %s changes nothing by halves', async (_, worse, better, words) => {
+    const server = await startServer();
+    const { store, opened } = await open(server.url);
+    await store.createAccount(newAccount('a', { perAccount: 1 }));
+    await store.register(registration('a', HOME));
+    const before = JSON.stringify([await store.readAccount('a'), await store.state()]);
+    await command(server, [...worse]);
+    const step = registration('a', AWAY, { replaceOldest: true });
+    await expect(store.register(step)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(words),
+    });
+    await command(server, [...better]);
+    await until(() => opened.link.state === 'up');
+    expect(JSON.stringify([await store.readAccount('a'), await store.state()])).toBe(before);
+    expect((await store.register(step)).outcome).toBe('created');
+    await store.snapshot();
+  });
+
+  it('that was not there at the start is used when it comes', async () => {
+    const server = await startServer();
+    await server.kill();
+    const { store, opened } = await open(server.url, { waitMs: 100 });
+    await expect(store.getAccount('a')).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(store.status().failed).toMatch(/^unreachable/);
+    await server.launch();
+    await until(() => opened.link.state === 'up');
+    expect(store.status().failed).toBeNull();
+    expect((await store.createAccount(newAccount('a'))).outcome).toBe('created');
+  });
+});
+
+describe('a Redis that lost data', () => {
+  async function withData() {
+    const server = await startServer();
+    const first = await open(server.url);
+    await first.store.createAccount(newAccount('a'));
+    for (const address of [HOME, AWAY]) await first.store.register(registration('a', address));
+    return { server, ...first };
+  }
+
+  it('because it is empty is not begun anew', async () => {
+    const { server, store, opened, keeper } = await withData();
+    await command(server, ['FLUSHALL']);
+    await expect(store.register(registration('a', HOME))).rejects.toMatchObject({ code: 'store_lost_data' });
+    await expect(store.getAccount('a')).rejects.toMatchObject({ code: 'store_lost_data' });
+    expect(store.status().failed).toBe('lost-data (empty)');
+    await opened.close();
+    const next = await open(server.url, { keeper, waitMs: 300 });
+    await expect(next.store.getAccount('a')).rejects.toMatchObject({ code: 'store_lost_data' });
+  });
+
+  it('because it is another one is not used', async () => {
+    const { keeper } = await withData();
+    const other = await startServer();
+    await (await open(other.url)).store.createAccount(newAccount('b'));
+    const next = await open(other.url, { keeper, waitMs: 300 });
+    await expect(next.store.getAccount('b')).rejects.toMatchObject({ code: 'store_lost_data' });
+    expect(next.store.status().failed).toBe('lost-data (epoch)');
+  });
+
+  it('because changes are missing is found by who knows them, and told to all controls', async () => {
+    const { server, store } = await withData();
+    const ignorant = await open(server.url);
+    await ignorant.opened.close();
+    await command(server, ['HSET', '{mediastreamer}:1:meta', 'seq', 1]);
+    await expect(store.register(registration('a', HOME))).rejects.toMatchObject({ code: 'store_lost_data' });
+    expect(store.status().failed).toBe('lost-data (older)');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const fresh = await open(server.url, { waitMs: 300 });
+    await expect(fresh.store.getAccount('a')).rejects.toMatchObject({ code: 'store_lost_data' });
+  });
+
+  it('is the truth again once it was adopted, for all who know what was before', async () => {
+    const { server, store, opened, keeper } = await withData();
+    const other = await open(server.url);
+    const { epoch } = store;
+    await command(server, ['FLUSHALL']);
+    await expect(store.getAccount('a')).rejects.toMatchObject({ code: 'store_lost_data' });
+    const dataDir = mkdtempSync(join(tmpdir(), 'control-'));
+    onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
+    new PositionFile(dataDir).keep(keeper.known!);
+    await adoptRedis({ url: server.url, dataDir, replaces: [], makeId: () => 'adopted' });
+    await until(() => opened.link.state === 'up' && other.opened.link.state === 'up');
+    expect(store.epoch).not.toBe(epoch);
+    expect(await store.getAccount('a')).toBeNull();
+    expect((await store.state()).seq, 'numbers go on').toBe(2);
+    expect((await store.snapshot()).groups).toEqual([]);
+    await other.store.createAccount(newAccount('a'));
+    await other.store.register(registration('a', HOME));
+    expect((await store.snapshot()).seq).toBe(3);
+  });
+});
+
+describe('ways to a Redis', () => {
+  it('by user and password, with the rights that users.acl gives to a control', async () => {
+    const { readFileSync } = await import('node:fs');
+    const rules = /^user control reset on #\S+ (.*)$/m.exec(
+      readFileSync('config/deploy/users.acl', 'utf8'),
+    )![1];
+    const server = await startServer();
+    await command(server, ['ACL', 'SETUSER', 'control', 'reset', 'on', '>p%/?@:1', ...rules.split(' ')]);
+    const url = server.url.replace('//', `//control:${encodeURIComponent('p%/?@:1')}@`);
+    const { store, news, opened } = await open(url);
+    await store.createAccount(newAccount('a'));
+    await store.register(registration('a', HOME));
+    await store.updateAccount({ id: 'a', suspended: true });
+    await store.trimLog(99);
+    await store.expireLeases({ nowMs: Number.MAX_SAFE_INTEGER, limit: 9 });
+    expect(await store.deleteAccount('a')).toBe(true);
+    await until(() => opened.doesChores);
+    expect(news.lines).toEqual(['up']);
+  });
+
+  it('with a wrong password says so and gives nothing away', async () => {
+    const server = await startServer({ args: ['--requirepass', 'right'], probe: { password: 'right' } });
+    const { store } = await open(server.url.replace('//', '//:not-right@'), { waitMs: 300 });
+    const fault = await store.getAccount('a').catch((error: Error) => error);
+    expect(fault).toMatchObject({ code: 'store_unavailable' });
+    expect((fault as Error).message).not.toMatch(/not-right|127\.0\.0\.1/);
+  });
+
+  it('by TLS, with a certificate of its own authority', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'redis-tls-'));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
+    const made = spawnSync('openssl', [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
+      ...[
+        '-subj',
+        '/CN=redis.test',
+        '-addext',
+        'subjectAltName=DNS:redis.test',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+      ],
+    ]);
+    expect(made.status).toBe(0);
+    const { freePort } = await import('../../support/redis-server.ts');
+    const tlsPort = await freePort();
+    await startServer({
+      args: [
+        ...['--tls-port', `${tlsPort}`, '--tls-cert-file', cert, '--tls-key-file', key],
+        ...['--tls-ca-cert-file', cert, '--tls-auth-clients', 'no'],
+      ],
+    });
+    const url = `rediss://127.0.0.1:${tlsPort}/0`;
+    const good = await open(`${url}?caFile=${encodeURIComponent(cert)}&serverName=redis.test`);
+    expect((await good.store.createAccount(newAccount('a'))).outcome).toBe('created');
+    const bad = await open(url, { waitMs: 300 });
+    await expect(bad.store.getAccount('a'), 'an unknown authority').rejects.toMatchObject({
+      code: 'store_unavailable',
+    });
+  });
+
+  it('warns of settings that lose or keep data', async () => {
+    const server = await startServer({
+      args: ['--appendfsync', 'everysec', '--slowlog-log-slower-than', '0'],
+    });
+    const { news } = await open(server.url);
+    await until(() => news.lines.length >= 3);
+    expect(news.lines.sort()).toEqual(['up', 'warning appendfsync', 'warning slowlog']);
+  });
+});
