@@ -1,0 +1,208 @@
+/** Debian's ddclient and inadyn against the real program. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { Api } from '../support/api.ts';
+import { Home } from '../support/home.ts';
+import { Program, RunningService, temporaryFolder } from '../support/service.ts';
+
+const FIRST = '203.0.114.7';
+const SECOND = '203.0.114.8';
+
+let service: RunningService;
+beforeAll(async () => {
+  service = await RunningService.start({ config: { control: { trustedProxies: ['127.0.0.1'] } } });
+});
+
+/** A household with a router that has a token. */
+class Router {
+  readonly folder = temporaryFolder();
+  readonly home: Home;
+  readonly id: string;
+  readonly token: string;
+  readonly api: Api;
+
+  private constructor(home: Home, account: { id: string; secret: string }, token: string) {
+    this.home = home;
+    this.id = account.id;
+    this.token = token;
+    this.api = new Api(home.url, { key: account.secret });
+  }
+
+  static async make(): Promise<Router> {
+    const home = await Home.open(service.controlUrl, FIRST);
+    const account = await service.household([], { perAccount: 2 });
+    const { token } = await service.as(account.secret).make('/v1/update-tokens', { label: 'router' });
+    return new Router(home, account, token);
+  }
+
+  async registrations(): Promise<{ address: string; label: string; source: string; expiresAt: string }[]> {
+    return (await this.api.call('GET', '/v1/registrations')).body.registrations;
+  }
+
+  async addresses(): Promise<string[]> {
+    return (await this.registrations()).map(({ address }) => address);
+  }
+
+  /** Uses up what an account may update in its window. */
+  async wearOut(): Promise<void> {
+    const headers = {
+      authorization: `Basic ${Buffer.from(`${this.id}:${this.token}`).toString('base64')}`,
+      'user-agent': 'router/1',
+    };
+    for (let index = 0; index < 60; index += 1) {
+      await new Api(this.home.url).call('GET', '/nic/update?hostname=other.example', undefined, headers);
+    }
+  }
+}
+
+async function run(file: string, args: string[], env: Record<string, string> = {}) {
+  const program = new Program(file, args, { env });
+  const { code } = await program.exited;
+  return { code, output: program.output };
+}
+
+describe.concurrent('ddclient', () => {
+  /** One round, as its daemon does it. `force`: as it does every 25 days. */
+  async function ddclient(router: Router, { password = router.token, force = false } = {}) {
+    const { folder, home, id } = router;
+    writeFileSync(join(folder, 'address'), `${home.address}\n`);
+    const config = [
+      'ssl=no',
+      'min-interval=1',
+      'use=cmd',
+      `cmd='cat ${join(folder, 'address')}'`,
+      'protocol=dyndns2',
+      `server=127.0.0.1:${home.port}`,
+      `login=${id}`,
+      `password='${password}'`,
+      'home.example',
+    ].join('\n');
+    const file = join(folder, 'ddclient.conf');
+    writeFileSync(file, `${config}\n`, { mode: 0o600 });
+    const args = [
+      '-daemon=0',
+      '-foreground',
+      '-noquiet',
+      '-verbose',
+      '-file',
+      file,
+      '-cache',
+      join(folder, 'cache'),
+    ];
+    return run('ddclient', force ? [...args, '-force'] : args);
+  }
+
+  test('registers at its first update, knows that nothing changed, and moves to a new address', async () => {
+    const router = await Router.make();
+    const first = await ddclient(router);
+    expect(first.output).toMatch(
+      /SUCCESS:\s+updating home\.example: good: IP(v4)? address set to 203\.0\.114\.7/,
+    );
+    expect(await router.registrations()).toMatchObject([
+      { address: FIRST, label: 'home.example', source: 'dyndns2' },
+    ]);
+
+    const forced = await ddclient(router, { force: true });
+    expect(router.home.replies.filter((text) => text.startsWith('nochg'))).toEqual([`nochg ${FIRST}`]);
+    expect(forced.output).not.toMatch(/FAILED/);
+
+    router.home.address = SECOND;
+    // It does not update twice within a second, and keeps in a file when it did.
+    const cache = join(router.folder, 'cache');
+    writeFileSync(cache, readFileSync(cache, 'utf8').replaceAll(/mtime=\d+/g, 'mtime=1'));
+    const moved = await ddclient(router);
+    expect(moved.output).toMatch(
+      /SUCCESS:\s+updating home\.example: good: IP(v4)? address set to 203\.0\.114\.8/,
+    );
+    expect(await router.addresses()).toEqual([SECOND]);
+  });
+
+  test('is told of a wrong password, and registers nothing', async () => {
+    const router = await Router.make();
+    const { output } = await ddclient(router, { password: 'msu_wrong' });
+    expect(output).toMatch(/FAILED|WARNING/);
+    expect(router.home.replies[0]).toBe('badauth');
+    expect(await router.addresses()).toEqual([]);
+  });
+
+  test('is told that it asks too often', async () => {
+    const router = await Router.make();
+    await router.wearOut();
+    const { output } = await ddclient(router);
+    expect(output).toMatch(/abuse/);
+    expect(router.home.replies.at(-1)).toBe('abuse');
+  });
+});
+
+describe.concurrent('inadyn', () => {
+  /** One round. `force`: as it does every 30 days. */
+  async function inadyn(router: Router, { password = router.token, force = false } = {}) {
+    const { folder, home, id } = router;
+    const file = join(folder, 'inadyn.conf');
+    const cache = join(folder, 'cache');
+    mkdirSync(cache, { recursive: true });
+    const config = [
+      'custom mediastreamer {',
+      `  username = ${id}`,
+      `  password = "${password}"`,
+      '  ssl = false',
+      `  ddns-server = "127.0.0.1:${home.port}"`,
+      '  ddns-path = "/nic/update?hostname=%h&myip=%i"',
+      '  hostname = home.example',
+      `  checkip-command = "echo ${home.address}"`,
+      '}',
+    ].join('\n');
+    writeFileSync(file, `${config}\n`, { mode: 0o600 });
+    const args = [
+      '-1',
+      '-n',
+      '-l',
+      'debug',
+      '-f',
+      file,
+      '--cache-dir',
+      cache,
+      '-P',
+      join(folder, 'pid'),
+      '--no-pidfile',
+    ];
+    return run('inadyn', force ? [...args, '--force'] : args);
+  }
+
+  test('registers at its first update, knows that nothing changed, and moves to a new address', async () => {
+    const router = await Router.make();
+    const first = await inadyn(router);
+    expect([first.code, await router.addresses()], first.output).toEqual([0, [FIRST]]);
+    expect(router.home.replies[0]).toBe(`good ${FIRST}`);
+
+    const forced = await inadyn(router, { force: true });
+    expect(forced.code, forced.output).toBe(0);
+    expect(router.home.replies.filter((text) => text.startsWith('nochg'))).toEqual([`nochg ${FIRST}`]);
+
+    router.home.address = SECOND;
+    const moved = await inadyn(router);
+    expect([moved.code, await router.addresses()], moved.output).toEqual([0, [SECOND]]);
+  });
+
+  test('is told of a wrong password, and registers nothing', async () => {
+    const router = await Router.make();
+    const { code, output } = await inadyn(router, { password: 'msu_wrong' });
+    expect(code, output).not.toBe(0);
+    expect(router.home.replies[0]).toBe('badauth');
+    expect(await router.addresses()).toEqual([]);
+  });
+
+  test('is told that it asks too often', async () => {
+    const router = await Router.make();
+    await router.wearOut();
+    const { output } = await inadyn(router);
+    expect(router.home.replies.at(-1), output).toBe('abuse');
+    expect(await router.addresses()).toEqual([FIRST]);
+  });
+});
+
+test('no line of the log holds an address, a name or a token of theirs', async () => {
+  expect(service.output).not.toMatch(/203\.0\.114|home\.example|msu_/);
+  expect(readFileSync(join(service.folder, 'config.yaml'), 'utf8')).toContain('trustedProxies');
+});
