@@ -27,6 +27,16 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import('./registry.ts')).command,
   },
   {
+    name: 'export',
+    summary: 'write all accounts and registrations of the store to a file',
+    load: async () => (await import('./export.ts')).command,
+  },
+  {
+    name: 'import',
+    summary: 'take the accounts and registrations of a file into an empty store',
+    load: async () => (await import('./import.ts')).command,
+  },
+  {
     name: 'compile',
     summary: 'fill the cache of compiled code (npm start does so once)',
     load: async () => (await import('./compile.ts')).command,

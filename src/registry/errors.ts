@@ -96,6 +96,11 @@ export class StoreLostData extends RegistryError {
   readonly code = 'store_lost_data';
 }
 
+/** A store that is to take in what another one had has accounts of its own. */
+export class StoreNotEmpty extends RegistryError {
+  readonly code = 'store_not_empty';
+}
+
 /** Another process has the data directory. */
 export class StoreLocked extends RegistryError {
   readonly code = 'store_locked';

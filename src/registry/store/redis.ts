@@ -14,6 +14,7 @@ export interface OpenRedisOptions {
 }
 
 export { storeFace } from './redis/store.ts';
+export { redisTransfer } from './redis/transfer.ts';
 
 const WAIT_MS = 3_000;
 

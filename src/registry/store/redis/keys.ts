@@ -12,7 +12,7 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  *
  * Read by edges (the ACL of an edge needs these three and no other):
  *
- *   meta          hash    see MetaField
+ *   meta          hash    see MetaField; besides, for controls, `importing` while an import goes on
  *   log           stream  the changes; the ID of change n is `n-0`, so that a gap is seen. Fields: `c` the change
  *                         (encodeLogEntry), `t` Redis' time when it was made
  *   snapshot      string  feed/codec.ts; the list at some seq. The log always reaches back to it: it is trimmed up to

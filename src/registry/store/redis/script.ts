@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { Key } from './keys.ts';
 
 /** One script for all steps, so that all share how an account and an entry are read and written. */
-const PARTS = ['space', 'entries', 'flush', 'steps', 'upkeep'];
+const PARTS = ['space', 'entries', 'flush', 'steps', 'transfer', 'upkeep'];
 
 const TEXT = PARTS.map((part) => readFileSync(new URL(`./lua/${part}.lua`, import.meta.url), 'utf8')).join(
   '\n',

@@ -48,7 +48,7 @@ end
 
 local META_FIELDS = {
   'format', 'leastFormat', 'epoch', 'seq', 'trimmed', 'digestA', 'digestB', 'heartbeat', 'snapshotSeq', 'lostSeq',
-  'predecessors', 'adopted',
+  'predecessors', 'adopted', 'importing',
 }
 local meta = {}
 do

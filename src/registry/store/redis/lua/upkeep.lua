@@ -94,4 +94,9 @@ if meta.seq < tonumber(ARGV[3]) then
   if ARGV[1] == 'beat' then call('HSET', META, 'lostSeq', ARGV[3]) end
   return { 'lost', 'older' }
 end
+local DURING_IMPORT = {
+  beginImport = true, importAccount = true, endImport = true, listAccounts = true, deleteAccount = true,
+  changesSince = true, putSnapshot = true, trimLog = true, beat = true, leave = true, state = true, setErased = true,
+}
+if meta.importing and not DURING_IMPORT[ARGV[1]] then return { 'fault', 'IMPORTING' } end
 return steps[ARGV[1]]()

@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { StoreCorrupt, StoreUnavailable } from '../errors.ts';
+import { type AccountTransfer, inOrder, TRANSFER_FORMAT, TRANSFER_VERSION } from './record.ts';
+
+const CHUNK_CHARACTERS = 1 << 20;
+
+/**
+ * Writes accounts to a file that must not be there yet: JSON lines, mode 0600; the first names format and version, the
+ * last counts the accounts and has the SHA-256 of all lines before it, so that a file that was cut is no file. It
+ * has its name once it is whole and synced.
+ *
+ * @returns how many accounts.
+ * @throws StoreUnavailable where the file is there or cannot be written.
+ */
+export async function writeTransfer(path: string, accounts: AsyncIterable<AccountTransfer>): Promise<number> {
+  const draft = `${path}.part`;
+  const file = await openNew(path, draft);
+  try {
+    const lines = new LineWriter(file);
+    await lines.write({ format: TRANSFER_FORMAT, version: TRANSFER_VERSION });
+    let count = 0;
+    for await (const account of accounts) {
+      await lines.write(inOrder(account));
+      count++;
+    }
+    await lines.end(count);
+    await file.sync();
+    await file.close();
+    await rename(draft, path);
+    return count;
+  } catch (fault) {
+    await file.close().catch(() => {});
+    await rm(draft, { force: true });
+    throw fault;
+  }
+}
+
+/**
+ * The accounts of a file; it has been read whole and found sound before the first one is given.
+ *
+ * @throws StoreCorrupt for a file that is none, was cut or changed; StoreUnavailable if it cannot be read.
+ */
+export async function* readTransfer(path: string): AsyncGenerator<AccountTransfer> {
+  for await (const _ of linesOf(path)) {
+    // The end is looked at first: what is found wrong there must not be half imported.
+  }
+  yield* linesOf(path);
+}
+
+class LineWriter {
+  readonly #file: FileHandle;
+  readonly #hash = createHash('sha256');
+  #buffer = '';
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async write(value: object): Promise<void> {
+    this.#buffer += `${JSON.stringify(value)}\n`;
+    if (this.#buffer.length >= CHUNK_CHARACTERS) await this.#flush();
+  }
+
+  async end(accounts: number): Promise<void> {
+    await this.#flush();
+    const sha256 = this.#hash.copy().digest('hex');
+    await this.write({ end: true, accounts, sha256 });
+    await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    this.#hash.update(this.#buffer);
+    await this.#file.writeFile(this.#buffer);
+    this.#buffer = '';
+  }
+}
+
+async function* linesOf(path: string): AsyncGenerator<AccountTransfer> {
+  const hash = createHash('sha256');
+  let number = 0;
+  let accounts = 0;
+  let isEnded = false;
+  try {
+    for await (const line of createInterface({ input: createReadStream(path), crlfDelay: 0 })) {
+      number++;
+      if (isEnded) throw damaged(path, number, 'nothing after the last line');
+      const value = parse(path, number, line);
+      if (number === 1) {
+        if (value['format'] !== TRANSFER_FORMAT || value['version'] !== TRANSFER_VERSION) {
+          throw damaged(path, 1, `format ${TRANSFER_FORMAT}, version ${TRANSFER_VERSION}`);
+        }
+      } else if (value['end'] === true) {
+        if (value['accounts'] !== accounts || value['sha256'] !== hash.copy().digest('hex')) {
+          throw damaged(path, number, 'the count and the checksum of the lines before it');
+        }
+        isEnded = true;
+      } else {
+        accounts++;
+        yield value as unknown as AccountTransfer;
+      }
+      hash.update(`${line}\n`);
+    }
+  } catch (fault) {
+    if (fault instanceof StoreCorrupt) throw fault;
+    const { code } = fault as NodeJS.ErrnoException;
+    throw new StoreUnavailable(`${path}: cannot be read (${code ?? 'unknown'})`);
+  }
+  if (!isEnded) throw damaged(path, number + 1, 'a last line that says so: the file was cut');
+}
+
+function parse(path: string, number: number, line: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(line);
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // Said below.
+  }
+  throw damaged(path, number, 'a line of JSON');
+}
+
+function damaged(path: string, line: number, expected: string): StoreCorrupt {
+  return new StoreCorrupt(`${path}, line ${line}: expected ${expected}`);
+}
+
+async function openNew(path: string, draft: string): Promise<FileHandle> {
+  try {
+    // Never one that is there.
+    await (await open(path, 'wx', 0o600)).close();
+    await rm(path);
+    return await open(draft, 'w', 0o600);
+  } catch (fault) {
+    const { code } = fault as NodeJS.ErrnoException;
+    const why = code === 'EEXIST' ? 'is there already' : `cannot be written (${code ?? 'unknown'})`;
+    throw new StoreUnavailable(`${path}: ${why}`);
+  }
+}
