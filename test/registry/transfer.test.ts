@@ -67,6 +67,7 @@ async function fill(store: Store): Promise<void> {
     accountId: 'b',
     id: 'name',
     prefixes: [prefix('198.51.99.77')],
+    families: [4, 6],
     ids: ['by-name'],
     state: 'followed',
     nowMs: START_MS,
