@@ -1,9 +1,10 @@
 /**
  * The control API under load, with the store on disk: how many calls a second, and how long they take.
  *
- *   node bench/control.ts [--dir DIRECTORY] [--seconds 5] [--connections 16]
+ *   node bench/control.ts [--store embedded|redis] [--dir DIRECTORY] [--seconds 5] [--connections 16]
  *
  * The server is a process of its own, with the registry as it is shipped (a change is synced before its reply).
+ * With --store redis it is on a redis-server that the bench starts, appendfsync always; a redis:// URL is one that runs.
  * Registrations are bounded by the disk's syncs, so give a directory on the disk that is meant: /tmp may be memory.
  * No claim is tied to the figures; a call that is not answered 2xx makes it exit 1.
  */
@@ -17,6 +18,7 @@ import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
 import { createControl } from '../src/control/index.ts';
 import { openRegistry } from '../src/registry/index.ts';
+import { startRedis } from './support/redis.ts';
 
 const ADMIN_KEY = 'admin-key-of-the-bench';
 const REGIONS = ['us', 'gb'];
@@ -40,9 +42,9 @@ function print(line: string): void {
 }
 
 /** The server's process: tells its URL, and ends when the other side goes. */
-async function serve(dataDir: string): Promise<void> {
+async function serve(dataDir: string, store: string): Promise<void> {
   const registry = await openRegistry({
-    store: 'embedded',
+    store,
     dataDir,
     perAccount: 5,
     leaseDays: 90,
@@ -140,8 +142,8 @@ function printTable(figures: readonly Figure[]): void {
   }
 }
 
-async function startServer(dataDir: string): Promise<{ child: ChildProcess; url: string }> {
-  const child = fork(import.meta.filename, ['--serve', dataDir]);
+async function startServer(dataDir: string, store: string): Promise<{ child: ChildProcess; url: string }> {
+  const child = fork(import.meta.filename, ['--serve', dataDir, '--store', store]);
   const [{ url }] = (await Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(() => Promise.reject(new Error('the server did not start'))),
@@ -155,21 +157,26 @@ async function main(): Promise<void> {
       dir: { type: 'string', default: tmpdir() },
       seconds: { type: 'string', default: '5' },
       connections: { type: 'string', default: '16' },
+      store: { type: 'string', default: 'embedded' },
       serve: { type: 'string' },
     },
   });
-  if (values.serve !== undefined) return serve(values.serve);
+  if (values.serve !== undefined) return serve(values.serve, values.store);
   const dataDir = await mkdtemp(join(values.dir, 'bench-control-'));
+  const redis = values.store === 'redis' ? await startRedis(dataDir) : null;
   try {
-    const { child, url } = await startServer(dataDir);
+    const { child, url } = await startServer(dataDir, redis?.url ?? values.store);
     const load = { seconds: Number(values.seconds), connections: Number(values.connections) };
-    print(`${load.connections} connections, ${load.seconds} s each, store in ${values.dir}`);
+    print(
+      `${load.connections} connections, ${load.seconds} s each, loopback, ${values.store} store in ${values.dir}`,
+    );
     const figures = await measureAll(url, load);
     printTable(figures);
     child.disconnect();
     await once(child, 'exit');
     if (figures.some(({ failed }) => failed > 0)) process.exitCode = 1;
   } finally {
+    await redis?.stop();
     await rm(dataDir, { recursive: true, force: true });
   }
 }
