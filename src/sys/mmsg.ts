@@ -1,5 +1,13 @@
 import { type Libc, requireLibc } from './libc.ts';
-import { AF_INET, SOCKADDR_BYTES } from './socket.ts';
+import {
+  AF_INET,
+  encodeSocketAddress,
+  IP_PKTINFO,
+  IPV6_PKTINFO,
+  SOCKADDR_BYTES,
+  SOL_IP,
+  SOL_IPV6,
+} from './socket.ts';
 
 /*
  * Layouts of 64-bit Linux, in 32-bit words (include/linux/socket.h):
@@ -24,6 +32,8 @@ const CONTROL_STRIDE = 40;
 const CMSG_HEADER_BYTES = 16;
 const IN_PKTINFO_BYTES = 12;
 const IN6_ADDRESS_BYTES = 16;
+/** In in_pktinfo: ipi_ifindex, ipi_spec_dst (the local address), ipi_addr (the destination of the header). */
+const IN_SPEC_DST = CMSG_HEADER_BYTES + 4;
 const MSG_WAITFORONE = 0x10000;
 const MSG_DONTWAIT = 0x40;
 
@@ -161,6 +171,46 @@ export class PacketBatch {
     const control = offset + NAME_STRIDE;
     for (let k = 0; k < CONTROL_STRIDE; k++) this.controls[i * CONTROL_STRIDE + k] = endpoint[control + k];
     this.families[i] = endpoint[control + CONTROL_STRIDE];
+  }
+
+  /**
+   * Sets where slot i's packet goes, for packets that answer none. In a batch with packetInfo the kernel
+   * chooses the address that it comes from, until setSource names one.
+   * @param address network order, 4 or 16 octets
+   */
+  setDestination(i: number, family: 4 | 6, address: Uint8Array, port: number): void {
+    const at = i * NAME_STRIDE;
+    this.names.fill(0, at, at + NAME_STRIDE);
+    this.names.set(encodeSocketAddress(family, address, port), at);
+    this.families[i] = family;
+    const control = i * CONTROL_STRIDE;
+    this.controls.fill(0, control, control + CONTROL_STRIDE);
+    const payload = family === 4 ? IN_PKTINFO_BYTES : IN6_ADDRESS_BYTES + 4;
+    this.controls[control] = CMSG_HEADER_BYTES + payload;
+    this.controls[control + 8] = family === 4 ? SOL_IP : SOL_IPV6;
+    this.controls[control + 12] = family === 4 ? IP_PKTINFO : IPV6_PKTINFO;
+  }
+
+  /**
+   * Sets which address of this machine slot i's packet comes from (ip(7): ipi_spec_dst; RFC 3542 6.2:
+   * ipi6_addr), after setDestination, in a batch with packetInfo. One socket on every address can so send from
+   * each of 127.0.0.0/8. A packet from an address that is not the machine's counts in failedSends.
+   * @param address holds 4 or 16 octets at `offset`, as the destination's family has it
+   */
+  setSource(i: number, address: Uint8Array, offset: number): void {
+    const ipv4 = this.families[i] === 4;
+    const at = i * CONTROL_STRIDE + (ipv4 ? IN_SPEC_DST : CMSG_HEADER_BYTES);
+    const bytes = ipv4 ? 4 : IN6_ADDRESS_BYTES;
+    for (let k = 0; k < bytes; k++) this.controls[at + k] = address[offset + k];
+  }
+
+  /** Whether the packet received in slot i was sent to `address` (octets at `offset`), in a batch with packetInfo. */
+  wasSentTo(i: number, address: Uint8Array, offset: number): boolean {
+    const ipv4 = this.families[i] === 4;
+    const at = i * CONTROL_STRIDE + (ipv4 ? IN_SPEC_DST : CMSG_HEADER_BYTES);
+    const bytes = ipv4 ? 4 : IN6_ADDRESS_BYTES;
+    for (let k = 0; k < bytes; k++) if (this.controls[at + k] !== address[offset + k]) return false;
+    return true;
   }
 
   private readSource(i: number): void {

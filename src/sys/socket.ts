@@ -12,13 +12,14 @@ const SO_RCVBUF = 8;
 const SO_REUSEPORT = 15;
 const SO_RCVTIMEO = 20;
 const SO_RCVBUFFORCE = 33;
-const SOL_IP = 0;
-const IP_PKTINFO = 8;
+export const SOL_IP = 0;
+export const IP_PKTINFO = 8;
 const IP_MTU_DISCOVER = 10;
-const SOL_IPV6 = 41;
+export const SOL_IPV6 = 41;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_V6ONLY = 26;
 const IPV6_RECVPKTINFO = 49;
+export const IPV6_PKTINFO = 50;
 /** Sets DF and believes no ICMP about the path's MTU, which anyone could forge. */
 const PMTUDISC_PROBE = 3;
 

@@ -104,6 +104,27 @@ describe.each(LOOPBACKS)('a batch over IPv%i', (family, server, client) => {
     expect(await peer.got(1)).toEqual([{ text: 'later', address: server, port: localPort(fd) }]);
   });
 
+  it('sends packets that answer none, to where each slot says', async () => {
+    const fd = open(family === 4 ? '0.0.0.0' : '::', { packetInfo: true });
+    const batch = new PacketBatch(3, 512, true);
+    const peers = [await Peer.on(client), await Peer.on(client)];
+    for (const [i, peer] of peers.entries()) {
+      batch.setDestination(i, family, parseAddress(client)!.bytes, peer.port);
+      batch.setSource(i, parseAddress(server)!.bytes, 0);
+      put(batch, i, `query ${i}`);
+    }
+    expect(batch.send(fd, 3)).toBe(2);
+    const port = localPort(fd);
+    for (const [i, peer] of peers.entries()) {
+      expect(await peer.got(1)).toEqual([{ text: `query ${i}`, address: server, port }]);
+    }
+    await peers[0].send('answer', port, server);
+    const received = new PacketBatch(3, 512, true);
+    expect(received.receive(fd, true)).toBe(1);
+    expect(received.wasSentTo(0, parseAddress(server)!.bytes, 0)).toBe(true);
+    expect(received.wasSentTo(0, parseAddress(family === 4 ? '127.0.0.99' : '::2')!.bytes, 0)).toBe(false);
+  });
+
   it('gives up what the system refuses to send, and sends the rest', async () => {
     const fd = open(server);
     const batch = new PacketBatch(4, 65_536, false);
@@ -135,6 +156,33 @@ it('a socket on every IPv4 address answers from the one that was asked', async (
     ['1', asked[1]],
     ['2', asked[2]],
   ]);
+});
+
+it('one socket sends from any address of loopback, and from the one that the system chooses', async () => {
+  const fd = open('0.0.0.0', { packetInfo: true });
+  const batch = new PacketBatch(4, 512, true);
+  const peer = await Peer.on('127.0.0.21');
+  const sources = ['127.0.1.0', '127.200.3.255', '127.255.255.254'];
+  const addresses = Buffer.concat(sources.map((source) => parseAddress(source)!.bytes));
+  for (let i = 0; i < 4; i++) {
+    batch.setDestination(i, 4, parseAddress('127.0.0.21')!.bytes, peer.port);
+    if (i < 3) batch.setSource(i, addresses, i * 4);
+    put(batch, i, `${i}`);
+  }
+  expect(batch.send(fd, 4)).toBe(4);
+  const received = await peer.got(4);
+  expect(received.map(({ address }) => address)).toEqual([...sources, '127.0.0.1']);
+});
+
+it('a packet from an address that is not the machine’s is given up and counted', async () => {
+  const fd = open('0.0.0.0', { packetInfo: true });
+  const batch = new PacketBatch(1, 512, true);
+  const peer = await Peer.on('127.0.0.21');
+  batch.setDestination(0, 4, parseAddress('127.0.0.21')!.bytes, peer.port);
+  batch.setSource(0, parseAddress('192.0.2.1')!.bytes, 0);
+  put(batch, 0, 'x');
+  expect(batch.send(fd, 1)).toBe(0);
+  expect(batch.failedSends).toBe(1);
 });
 
 it('a batch of the size that listeners use holds its slots apart', async () => {
