@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Api } from '../support/api.ts';
-import { Home } from '../support/home.ts';
+import { ProxiedHome } from '../support/proxied-home.ts';
 import { Program, RunningService, temporaryFolder } from '../support/service.ts';
 
 const FIRST = '203.0.114.7';
@@ -17,12 +17,12 @@ beforeAll(async () => {
 /** A household with a router that has a token. */
 class Router {
   readonly folder = temporaryFolder();
-  readonly home: Home;
+  readonly home: ProxiedHome;
   readonly id: string;
   readonly token: string;
   readonly api: Api;
 
-  private constructor(home: Home, account: { id: string; secret: string }, token: string) {
+  private constructor(home: ProxiedHome, account: { id: string; secret: string }, token: string) {
     this.home = home;
     this.id = account.id;
     this.token = token;
@@ -30,7 +30,7 @@ class Router {
   }
 
   static async make(): Promise<Router> {
-    const home = await Home.open(service.controlUrl, FIRST);
+    const home = await ProxiedHome.open(service.controlUrl, FIRST);
     const account = await service.household([], { perAccount: 2 });
     const { token } = await service.as(account.secret).make('/v1/update-tokens', { label: 'router' });
     return new Router(home, account, token);

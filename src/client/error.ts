@@ -1,0 +1,28 @@
+/** A field that is at fault, and what was expected there. */
+export interface FieldFault {
+  field: string;
+  expected: string;
+}
+
+/** The API refused a call, or was not reached. */
+export class MediaStreamerError extends Error {
+  /** Stable, such as `too_many_addresses`; `unreachable` if no reply came. */
+  readonly code: string;
+  /** The HTTP status; 0 if no reply came. */
+  readonly status: number;
+  readonly errors: readonly FieldFault[];
+
+  constructor(
+    code: string,
+    status: number,
+    message: string,
+    errors: readonly FieldFault[] = [],
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+    this.name = 'MediaStreamerError';
+    this.code = code;
+    this.status = status;
+    this.errors = errors;
+  }
+}
