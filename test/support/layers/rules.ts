@@ -44,6 +44,7 @@ export const IMPORTED_ONLY_BY: Readonly<Record<string, readonly string[]>> = {
 export const LIBRARY_OWNERS: Readonly<Record<string, readonly string[]>> = {
   koffi: ['sys/'],
   'node:sqlite': ['registry/store/sqlite.ts', 'registry/store/sqlite/'],
+  ioredis: ['registry/store/redis/', 'registry/feed/', 'registry/operator/'],
   fastify: ['control/'],
   '@fastify/': ['control/'],
   'prom-client': ['metrics/scrape/'],
@@ -70,8 +71,8 @@ export const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
 
 /** Libraries that must not be loaded with a file or folder, however far down they are imported. */
 export const NOT_LOADED_WITH: Readonly<Record<string, readonly string[]>> = {
-  'dns/': ['fastify', '@fastify/', 'node:sqlite', 'prom-client'],
-  'relay/': ['fastify', '@fastify/', 'node:sqlite', 'prom-client'],
+  'dns/': ['ioredis', 'fastify', '@fastify/', 'node:sqlite', 'prom-client'],
+  'relay/': ['ioredis', 'fastify', '@fastify/', 'node:sqlite', 'prom-client'],
   // A thread a core: what it loads, it loads that many times.
   'dns/udp/worker.ts': ['dns-packet', 'undici', 'pino', 'yaml'],
 };
