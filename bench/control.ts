@@ -28,6 +28,9 @@ interface ServerReport {
   url: string;
 }
 
+/** A request, and the body that every reply to it must have. */
+type BenchRequest = autocannon.Request & { expected?: string };
+
 /** One line of the table. */
 interface Figure {
   call: string;
@@ -65,6 +68,8 @@ async function serve(dataDir: string, store: string): Promise<void> {
     version: '0.0.0',
     logger: { error: (fields, message) => print(`${message} ${JSON.stringify(fields)}`) },
     now: Date.now,
+    // One account updates all the time here.
+    updates: { updates: Number.MAX_SAFE_INTEGER },
   });
   const [listener] = await control.listen([{ host: '127.0.0.1', port: 0 }]);
   process.send!({ url: `http://127.0.0.1:${listener!.port}` } satisfies ServerReport);
@@ -87,13 +92,34 @@ async function createAccount(url: string, perAccount: number): Promise<{ id: str
   return (await reply.json()) as { id: string; secret: string };
 }
 
+/** A router's update that changes nothing but the lease's end, after one that registers. */
+async function updateRequest(url: string): Promise<BenchRequest> {
+  const { id, secret } = await createAccount(url, 5);
+  const reply = await fetch(`${url}/v1/update-tokens`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ label: 'router' }),
+  });
+  const { token } = (await reply.json()) as { token: string };
+  const authorization = `Basic ${Buffer.from(`${id}:${token}`).toString('base64')}`;
+  const headers = { authorization, 'user-agent': 'bench/1' };
+  const path = '/nic/update?hostname=home.example&myip=127.0.0.1';
+  await fetch(url + path, { headers });
+  return { method: 'GET', path, headers, expected: 'nochg 127.0.0.1' };
+}
+
 async function measure(
   call: string,
   url: string,
-  request: autocannon.Request,
+  request: BenchRequest,
   load: { seconds: number; connections: number },
 ): Promise<Figure> {
-  const options = { url, connections: load.connections, requests: [request] };
+  const { expected, ...sent } = request;
+  let unexpected = 0;
+  const onResponse = (_status: number, body: string): void => {
+    if (expected !== undefined && body !== expected) unexpected += 1;
+  };
+  const options = { url, connections: load.connections, requests: [{ ...sent, onResponse }] };
   await autocannon({ ...options, duration: WARM_UP_SECONDS });
   const result = await autocannon({ ...options, duration: load.seconds });
   return {
@@ -101,7 +127,7 @@ async function measure(
     callsPerSecond: result['2xx'] / result.duration,
     p50Ms: result.latency.p50,
     p99Ms: result.latency.p99,
-    failed: result.non2xx + result.errors,
+    failed: result.non2xx + result.errors + unexpected,
   };
 }
 
@@ -110,6 +136,7 @@ async function measureAll(url: string, load: { seconds: number; connections: num
   const authorization = `Bearer ${secret}`;
   const admin = { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' };
   const { id } = await createAccount(url, 10);
+  const update = await updateRequest(url);
   let made = 0;
   const newAddress: autocannon.Request = {
     method: 'POST',
@@ -121,9 +148,11 @@ async function measureAll(url: string, load: { seconds: number; connections: num
     },
   };
   const own = { headers: { authorization } };
-  const calls: [string, autocannon.Request][] = [
+  const calls: [string, BenchRequest][] = [
+    ['/nic/update, nochg', update],
     ['register, a renewal', { method: 'POST', path: '/v1/registrations', ...own }],
     ['register, a new address', newAddress],
+    ['everything for the page', { method: 'GET', path: '/v1/page', ...own }],
     ['list the registrations', { method: 'GET', path: '/v1/registrations', ...own }],
     ['show the address', { method: 'GET', path: '/v1/ip' }],
   ];
