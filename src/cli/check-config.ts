@@ -7,6 +7,7 @@ import {
   locateConfig,
 } from '../config/index.ts';
 import { type LoadedCatalogue, loadCatalogue } from './catalogue.ts';
+import { certificateWarning, readCertificate } from './certificate.ts';
 import type { Command, Io } from './command.ts';
 import { parseOptions } from './options.ts';
 
@@ -27,9 +28,12 @@ async function run(args: string[], io: Io): Promise<number> {
   const { config: argument } = parseOptions(args, { config: { type: 'string' } });
   const loaded = loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd });
   const catalogue = await loadCatalogue(loaded, ANY_SEED);
+  const certificate = readCertificate(loaded.config);
   for (const line of summary(loaded, catalogue)) io.out(line);
   for (const warning of loaded.warnings) io.out(`${loaded.file}: warning: ${warning}`);
   for (const warning of catalogue.warnings) io.out(warning);
+  const ends = certificate === null ? null : certificateWarning(certificate, Date.now());
+  if (ends !== null) io.out(`${loaded.file}: warning: ${ends}`);
   return 0;
 }
 

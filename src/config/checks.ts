@@ -16,12 +16,14 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkLimits(config, reader);
   checkTrustedProxies(config, reader);
   checkTestZone(config, reader);
+  checkCertificate(config, reader);
 }
 
 function checkRoles({ roles, dns, control, upstreams }: FileConfig, reader: Reader): void {
   if (roles.length === 0) reader.fault('roles', 'an empty list', 'at least one of control, edge');
   if (roles.includes('edge')) {
-    if (reader.isSound('dns.udp') && reader.isSound('dns.tcp') && dns.udp.length + dns.tcp.length === 0) {
+    const keys = ['udp', 'tcp', 'tls', 'https'] as const;
+    if (keys.every((key) => reader.isSound(`dns.${key}`) && dns[key].length === 0)) {
       reader.fault('dns.udp', 'no listener here nor in dns.tcp', 'one at least, as roles has edge');
     }
     if (reader.isSound('upstreams') && upstreams.length === 0) {
@@ -100,12 +102,21 @@ function checkLimits({ cache, dns }: FileConfig, reader: Reader): void {
   }
 }
 
-/** A caller that is trusted names its client itself: trusting everyone would let anyone register any address. */
-function checkTrustedProxies({ control }: FileConfig, reader: Reader): void {
-  if (!reader.isSound('control.trustedProxies')) return;
-  for (const [index, prefix] of control.trustedProxies.entries()) {
-    if (!prefix.endsWith('/0')) continue;
-    reader.fault(`control.trustedProxies[${index}]`, `${prefix}, which is everyone`, 'the proxies alone');
+/**
+ * A caller that is trusted names its client itself: trusting everyone would let anyone register any address, and be
+ * answered as anyone.
+ */
+function checkTrustedProxies({ control, dns }: FileConfig, reader: Reader): void {
+  const lists = {
+    'control.trustedProxies': control.trustedProxies,
+    'dns.proxyProtocolFrom': dns.proxyProtocolFrom,
+  };
+  for (const [key, prefixes] of Object.entries(lists)) {
+    if (!reader.isSound(key)) continue;
+    for (const [index, prefix] of prefixes.entries()) {
+      if (!prefix.endsWith('/0')) continue;
+      reader.fault(`${key}[${index}]`, `${prefix}, which is everyone`, 'the proxies alone');
+    }
   }
 }
 
@@ -116,4 +127,14 @@ function checkTestZone({ roles, dns, control }: FileConfig, reader: Reader): voi
   const host = new URL(control.publicUrl).hostname.replace(/^\[(.*)\]$/, '$1');
   if (control.addresses.length > 0 || parseAddress(host) !== null) return;
   reader.fault('control.addresses', 'no address', `where ${host} is, for the names of dns.testZone`);
+}
+
+function checkCertificate({ roles, dns, tls }: FileConfig, reader: Reader): void {
+  if (!roles.includes('edge') || dns.tls.length + dns.https.length === 0) return;
+  const reason = dns.tls.length > 0 ? 'dns.tls' : 'dns.https';
+  for (const name of ['certFile', 'keyFile'] as const) {
+    const key = `tls.${name}`;
+    if (!reader.isSound(key) || tls[name] !== null) continue;
+    reader.fault(key, 'nothing', `a PEM file, as ${reason} has listeners`);
+  }
 }

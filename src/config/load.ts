@@ -45,7 +45,9 @@ export function loadConfig({ file, env, cwd }: LoadOptions): LoadedConfig {
   checkConfig(read, reader);
   if (reader.faults.length > 0) throw new ConfigError(reader.faults);
   const defaultRegion = read.defaultRegion ?? Object.keys(read.regions)[0] ?? '';
-  const config = freeze({ ...read, dataDir: resolve(cwd, read.dataDir), defaultRegion });
+  const beside = (name: string | null) => (name === null ? null : resolve(dirname(path), name));
+  const tls = { certFile: beside(read.tls.certFile), keyFile: beside(read.tls.keyFile) };
+  const config = freeze({ ...read, dataDir: resolve(cwd, read.dataDir), tls, defaultRegion });
   return Object.freeze({
     config,
     file,

@@ -3,12 +3,7 @@
  * is taken and then does nothing. Whoever builds one takes it off this list.
  */
 export const NOT_BUILT_KEYS: readonly string[] = [
-  'dns.tls',
-  'dns.https',
   'dns.cookieSecrets',
-  'dns.proxyProtocolFrom',
-  'tls.certFile',
-  'tls.keyFile',
   'relay.tls',
   'relay.http',
   'relay.quic',

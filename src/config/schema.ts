@@ -185,7 +185,7 @@ type Complete<T> = T extends readonly (infer Item)[]
 /** What the file says with defaults filled in: sizes in bytes, addresses, prefixes and URLs in canonical text. */
 export type FileConfig = Complete<XStatic<typeof CONFIG_SCHEMA>>;
 
-/** The configuration as parts get it: `dataDir` is absolute. */
+/** The configuration as parts get it: `dataDir` and the files of `tls` are absolute. */
 export interface Config extends FileConfig {
   /** One of `regions`; empty only where no role needs regions. */
   readonly defaultRegion: string;

@@ -47,6 +47,14 @@ export class Answerer {
     return this.state.counters;
   }
 
+  /** Whether a source is registered: who is not has no use for a connection that is made at a cost. */
+  admits({ family, words }: Source): boolean {
+    const { allowlist } = this.state;
+    const profile =
+      family === 4 ? allowlist.lookup4(words[0]) : allowlist.lookup6(words[0], words[1], words[2], words[3]);
+    return profile !== 0;
+  }
+
   /**
    * Answers one query.
    * @param send called once with the reply, or with null where none is to be sent; during this call, or later

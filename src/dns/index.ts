@@ -11,9 +11,12 @@ export {
 } from './query-state.ts';
 export { RateLimiter, type RateLimitOptions } from './rate-limit.ts';
 export { type Source, sourceFromText } from './source.ts';
-export { type StreamLimits, TCP_TRAITS, TcpListener } from './tcp/listener.ts';
+export type { StreamLimits } from './stream/connection-budget.ts';
+export type { StreamServer } from './stream/stream-server.ts';
+export { StreamThreads, type StreamThreadsOptions } from './stream/stream-threads.ts';
+export type { TableUpdate } from './table-update.ts';
+export { type StreamListenerOptions, startTcpListener, TCP_TRAITS } from './tcp/listener.ts';
 export { UDP_TRAITS } from './udp/batch-answerer.ts';
 export { DgramEngine } from './udp/dgram-engine.ts';
 export type { UdpEngine } from './udp/engine.ts';
 export { MmsgEngine, type MmsgEngineOptions } from './udp/mmsg-engine.ts';
-export type { TableUpdate } from './udp/worker-data.ts';

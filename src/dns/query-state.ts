@@ -7,6 +7,7 @@ import { OpenBudget } from './open-budget.ts';
 import { NO_OPEN_NAMES, OpenNames, type OpenNamesOptions } from './open-names.ts';
 import type { RateLimiter } from './rate-limit.ts';
 import { SpecialNames } from './special-names.ts';
+import type { TableUpdate } from './table-update.ts';
 
 /** The largest UDP reply: what passes without fragments almost everywhere, and no more (RFC 9715, we choose less). */
 export const MAX_UDP_REPLY_BYTES = 1232;
@@ -16,6 +17,8 @@ export interface TransportTraits {
   readonly transport: Transport;
   /** Whether a source address may be forged: then replies to the unregistered are small and few. */
   readonly spoofable: boolean;
+  /** Whether an onlooker sees no more of a message than its length: then replies are padded where the query was. */
+  readonly encrypted: boolean;
   /** The longest reply that it carries, in octets. */
   readonly maxReplyBytes: number;
 }
@@ -88,6 +91,12 @@ export class QueryState {
     this.specialNames = new SpecialNames(policy.seed);
     this.openNames = new OpenNames(policy.seed, policy.openNames ?? NO_OPEN_NAMES);
     this.openBudget = new OpenBudget(tables.rateLimiter.memory, policy.seed);
+  }
+
+  /** Turns to other tables, from the next query on. */
+  attach(update: TableUpdate): void {
+    if (update.allowlist !== undefined) this.allowlist.attach(update.allowlist);
+    if (update.catalog !== undefined) this.catalog.attach(update.catalog);
   }
 
   /** Reads question and OPT of a query that is known to be whole. @returns false where it is not. */

@@ -14,3 +14,10 @@ export { type ProxyHeader, readProxyHeader, writeProxyHeader } from './proxy-pro
 export { parseRedisUrl, type RedisUrl, readRedisTls } from './redis-url.ts';
 export { type Scope, scopeOf } from './scope.ts';
 export { formatSocketAddress, parseSocketAddress, type SocketAddress } from './socket-address.ts';
+export {
+  readTlsCertificate,
+  TICKET_KEYS_BYTES,
+  type TlsCertificate,
+  TlsCertificateError,
+  type TlsIdentity,
+} from './tls-identity.ts';

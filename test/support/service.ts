@@ -206,6 +206,8 @@ export interface StartOptions extends ProgramOptions {
 interface Ready {
   readonly udp: readonly string[];
   readonly tcp: readonly string[];
+  readonly tls: readonly string[];
+  readonly https: readonly string[];
   readonly control: readonly string[];
   readonly metrics: readonly string[];
   readonly engine: string;
@@ -251,6 +253,14 @@ export class RunningService extends Program {
 
   get tcp6(): Endpoint {
     return endpointOf(this.listeners.tcp[1]);
+  }
+
+  get tls(): Endpoint {
+    return endpointOf(this.listeners.tls[0]);
+  }
+
+  get https(): Endpoint {
+    return endpointOf(this.listeners.https[0]);
   }
 
   get controlUrl(): string {

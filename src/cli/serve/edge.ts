@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { AllowlistFollower, AllowlistReader, AllowlistTable, Profiles } from '../../allowlist/index.ts';
 import { type CatalogTables, CatalogView, Steering } from '../../catalog/index.ts';
@@ -8,12 +9,19 @@ import {
   MmsgEngine,
   QueryState,
   RateLimiter,
-  TcpListener,
+  StreamThreads,
   type UdpEngine,
 } from '../../dns/index.ts';
 import type { Feed } from '../../feed/index.ts';
 import type { CounterBlock } from '../../metrics/index.ts';
-import { parseSocketAddress, type SocketAddress } from '../../net/index.ts';
+import {
+  parsePrefix,
+  parseSocketAddress,
+  type SocketAddress,
+  TICKET_KEYS_BYTES,
+  type TlsCertificate,
+  type TlsIdentity,
+} from '../../net/index.ts';
 import { AnswerCache, CacheReader } from '../../resolver/cache/index.ts';
 import type { Resolver } from '../../resolver/index.ts';
 import { libc, monotonicClock } from '../../sys/index.ts';
@@ -23,8 +31,13 @@ import { openNamesOf } from './open-names.ts';
 import type { RemoteList } from './remote-list.ts';
 import { openResolver } from './resolver.ts';
 
+/** How long the keys of session tickets are used: who takes a key can read what was said for so long at most. */
+const TICKET_KEYS_MS = 6 * 3_600_000;
+
 export interface EdgeOptions {
   config: Config;
+  /** For DNS over TLS and HTTPS, where there are listeners for them. */
+  certificate: TlsCertificate | null;
   catalog: CatalogTables;
   /** Of the hashes of names, the one that the catalogue was built with. */
   seed: number;
@@ -60,10 +73,13 @@ export class Edge {
   private readonly cache: AnswerCache;
   private readonly state: QueryState;
   private readonly answerer: Answerer;
+  private readonly onFault: (fault: unknown) => void;
   private readonly rateLimit = RateLimiter.allocate();
   private readonly now = monotonicClock();
   private udp: UdpEngine | null = null;
-  private tcp: TcpListener | null = null;
+  private streams: StreamThreads | null = null;
+  private certificate: TlsCertificate | null;
+  private readonly ticketTimer: NodeJS.Timeout;
 
   private constructor(options: EdgeOptions) {
     const { config, catalog, seed, feed, log, counters } = options;
@@ -95,14 +111,18 @@ export class Edge {
       },
       policyOf(config, seed),
     );
-    this.answerer = new Answerer(this.state, this.resolver, now, (fault) => {
+    this.onFault = (fault) => {
       const { name, code, frames } = crashReport(fault);
       log.error({ name, code, frames }, 'a query was not answered');
-    });
+    };
+    this.answerer = new Answerer(this.state, this.resolver, now, this.onFault);
     this.table.onReplaced((share) => {
       this.state.allowlist.attach(share);
       void this.udp?.publish({ allowlist: share });
+      void this.streams?.publish({ allowlist: share });
     });
+    this.certificate = options.certificate;
+    this.ticketTimer = setInterval(() => this.useCertificate(this.certificate), TICKET_KEYS_MS).unref();
   }
 
   /** Loads the list, or what stands for it, then opens the listeners. @throws ListenError, EngineError; nothing stays open then. */
@@ -112,6 +132,9 @@ export class Edge {
       await edge.follower.start(options.remote?.fallback);
       options.remote?.keep(edge.follower);
       await edge.listen(options);
+      // Tables may have been replaced while the threads started.
+      const tables = { allowlist: edge.table.share(), catalog: edge.steering.share() };
+      await Promise.all([edge.udp?.publish(tables), edge.streams?.publish(tables)]);
       return edge;
     } catch (error) {
       await edge.close(0);
@@ -123,8 +146,9 @@ export class Edge {
     return this.udp?.addresses ?? [];
   }
 
-  get tcpAddresses(): readonly SocketAddress[] {
-    return this.tcp?.addresses ?? [];
+  /** By the key that opens them: dns.tcp, dns.tls, dns.https. */
+  get streamAddresses(): StreamThreads['addresses'] {
+    return this.streams?.addresses ?? { tcp: [], tls: [], https: [] };
   }
 
   get engine(): UdpEngine['name'] | null {
@@ -145,29 +169,54 @@ export class Edge {
   async useCatalog(catalog: CatalogTables): Promise<void> {
     const share = this.steering.rebuild(catalog);
     this.state.catalog.attach(share);
-    await this.udp?.publish({ catalog: share });
+    await Promise.all([this.udp?.publish({ catalog: share }), this.streams?.publish({ catalog: share })]);
     this.steering.settled();
+  }
+
+  /** Shows another certificate to whoever connects from now on, with new keys for session tickets. */
+  useCertificate(certificate: TlsCertificate | null): void {
+    this.certificate = certificate;
+    if (certificate !== null) this.streams?.useIdentity(identityOf(certificate));
   }
 
   /** Takes no more queries, answers those that it has, for graceMs at most, and closes everything. */
   async close(graceMs: number): Promise<void> {
     this.follower.stop();
-    this.tcp?.stop();
+    clearInterval(this.ticketTimer);
+    const drained = this.streams?.stop();
     await this.udp?.stop();
-    const written = this.answerer.idle().then(() => this.tcp?.drained());
-    await Promise.race([written, delay(graceMs)]);
-    await this.tcp?.close();
+    await Promise.race([Promise.all([this.answerer.idle(), drained]), delay(graceMs)]);
+    await this.streams?.close();
     await this.udp?.close();
     await this.resolver.close();
   }
 
   private async listen({ config, seed, onCounters, onFailure }: EdgeOptions): Promise<void> {
-    const { answerer, now } = this;
-    this.tcp = await TcpListener.start({
-      addresses: config.dns.tcp.map(readListener),
-      answerer,
+    const { answerer, resolver } = this;
+    const workers = config.dns.workers === 'auto' ? automaticWorkers() : config.dns.workers;
+    const shared = {
+      allowlist: this.table.share(),
+      catalog: this.steering.share(),
+      cache: this.cache.share(),
+      rateLimit: this.rateLimit,
+      rateLimitOptions: config.dns.rateLimit,
+      policy: policyOf(config, seed),
+    };
+    this.streams = await StreamThreads.start({
+      ...shared,
+      addresses: {
+        tcp: config.dns.tcp.map(readListener),
+        tls: config.dns.tls.map(readListener),
+        https: config.dns.https.map(readListener),
+      },
+      workers,
       limits: config.dns.tcpLimits,
-      now,
+      proxies: config.dns.proxyProtocolFrom.map((text) => parsePrefix(text)!),
+      identity: this.certificate === null ? null : identityOf(this.certificate),
+      resolver,
+      onCounters,
+      onFault: this.onFault,
+      onFailure,
     });
     const addresses = config.dns.udp.map(readListener);
     const { engine } = config.dns;
@@ -176,21 +225,7 @@ export class Edge {
       this.udp = await DgramEngine.start({ addresses, answerer });
       return;
     }
-    this.udp = await MmsgEngine.start({
-      addresses,
-      workers: config.dns.workers === 'auto' ? automaticWorkers() : config.dns.workers,
-      allowlist: this.table.share(),
-      catalog: this.steering.share(),
-      cache: this.cache.share(),
-      rateLimit: this.rateLimit,
-      rateLimitOptions: config.dns.rateLimit,
-      policy: policyOf(config, seed),
-      answerer,
-      onCounters,
-      onFailure,
-    });
-    // Tables may have been replaced while the threads started.
-    await this.udp.publish({ allowlist: this.table.share(), catalog: this.steering.share() });
+    this.udp = await MmsgEngine.start({ ...shared, addresses, workers, answerer, onCounters, onFailure });
   }
 }
 
@@ -202,6 +237,10 @@ function automaticWorkers(): number {
 function policyOf(config: Config, seed: number) {
   const { answerTtlSeconds } = config.catalog;
   return { seed, answerTtlSeconds, unregistered: config.dns.unregistered, openNames: openNamesOf(config) };
+}
+
+function identityOf({ cert, key }: TlsCertificate): TlsIdentity {
+  return { cert, key, ticketKeys: randomBytes(TICKET_KEYS_BYTES) };
 }
 
 /** The configuration has been checked: the text is a socket address. */

@@ -10,10 +10,12 @@ import {
   parseAddress,
   parseSocketAddress,
   scopeOf,
+  type TlsCertificate,
 } from '../../net/index.ts';
 import type { Registry } from '../../registry/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
 import { loadCatalogue } from '../catalogue.ts';
+import { certificateWarning, readCertificate } from '../certificate.ts';
 import { type AdminKey, readAdminKey } from './admin-key.ts';
 import { Control } from './control.ts';
 import { Edge } from './edge.ts';
@@ -48,6 +50,7 @@ export class Service {
   private readonly counters = new CounterBlock();
   private loaded: LoadedConfig;
   private catalog: CatalogTables | null = null;
+  private certificate: TlsCertificate | null = null;
   private registry: Registry | null = null;
   private edge: Edge | null = null;
   private heard: HeardChanges | null = null;
@@ -109,6 +112,8 @@ export class Service {
     const { version } = this.options;
     const catalogue = await loadCatalogue(this.loaded, this.seed);
     this.catalog = catalogue.tables;
+    this.certificate = readCertificate(config);
+    this.warnOfCertificate();
     for (const warning of [...this.loaded.warnings, ...catalogue.warnings])
       log.warn({ warning }, 'configuration');
     const isControl = config.roles.includes('control');
@@ -162,6 +167,7 @@ export class Service {
     }
     this.edge = await Edge.start({
       config,
+      certificate: this.certificate,
       catalog: this.catalog!,
       seed: this.seed,
       feed: this.remote?.feed ?? this.registry!.feed,
@@ -240,11 +246,19 @@ export class Service {
     this.expiry = setInterval(expire, EXPIRY_INTERVAL_MS).unref();
   }
 
+  private warnOfCertificate(): void {
+    const warning = this.certificate === null ? null : certificateWarning(this.certificate, Date.now());
+    if (warning !== null) this.log.warn({ warning }, 'configuration');
+  }
+
   private announce(): void {
     const { edge, log, adminKey } = this;
     const api = (this.control?.addresses ?? []).map(({ host, port }) => urlOf(host, port));
     const udp = edge?.udpAddresses.map(formatSocketAddress) ?? [];
-    const tcp = edge?.tcpAddresses.map(formatSocketAddress) ?? [];
+    const streams = edge?.streamAddresses;
+    const tcp = streams?.tcp.map(formatSocketAddress) ?? [];
+    const tls = streams?.tls.map(formatSocketAddress) ?? [];
+    const https = streams?.https.map(formatSocketAddress) ?? [];
     const metrics = this.metrics!.addresses.map(({ address, port }) => urlOf(address, port));
     const engine = edge?.engine ?? null;
     if (adminKey?.made) {
@@ -258,7 +272,7 @@ export class Service {
       if (this.options.terminal) this.options.write(readableGreeting(greeting));
       else log.info(greeting, 'first start');
     }
-    log.info({ roles: this.config.roles, udp, tcp, control: api, metrics, engine }, 'ready');
+    log.info({ roles: this.config.roles, udp, tcp, tls, https, control: api, metrics, engine }, 'ready');
   }
 
   private async reloadNow(load: () => LoadedConfig): Promise<void> {
@@ -266,11 +280,17 @@ export class Service {
     try {
       const loaded = load();
       const catalogue = await loadCatalogue(loaded, this.seed);
+      const certificate = this.certificate === null ? null : readCertificate(loaded.config);
       const restart = changedKeys(this.loaded.config, loaded.config);
       this.loaded = loaded;
       this.catalog = catalogue.tables;
       log.level = loaded.config.log.level;
       await this.edge?.useCatalog(catalogue.tables);
+      if (certificate !== null) {
+        this.certificate = certificate;
+        this.edge?.useCertificate(certificate);
+        this.warnOfCertificate();
+      }
       for (const warning of [...loaded.warnings, ...catalogue.warnings])
         log.warn({ warning }, 'configuration');
       if (restart.length > 0) log.warn({ keys: restart }, 'changed, and taken at the next start only');
@@ -309,7 +329,9 @@ function ownAddresses(config: Config): Address[] {
   const relays = Object.values(config.regions).flatMap(({ relays }) =>
     relays.flatMap(({ address, address6 }) => [address, address6]),
   );
-  const listeners = [...config.dns.udp, ...config.dns.tcp].map((text) => parseSocketAddress(text)!.address);
+  const listeners = [...config.dns.udp, ...config.dns.tcp, ...config.dns.tls, ...config.dns.https].map(
+    (text) => parseSocketAddress(text)!.address,
+  );
   return [...relays.flatMap((text) => (text === null ? [] : [parseAddress(text)!])), ...listeners].filter(
     (address) => scopeOf(address) === 'public',
   );

@@ -40,8 +40,15 @@ export function startTcpListener(options: StreamListenerOptions): Promise<Stream
     admits: () => true,
     open: (socket, source, onLimit) => {
       const maxQueries = limits.queriesPerConnection;
-      const connection = new StreamConnection(socket, { answerer, source, traits: TCP_TRAITS, maxQueries, now });
+      const connection = new StreamConnection(socket, {
+        answerer,
+        source,
+        traits: TCP_TRAITS,
+        maxQueries,
+        now,
+      });
       connection.onLimit = onLimit;
+      socket.resume();
       return connection;
     },
   });

@@ -16,6 +16,7 @@ import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from '../q
 export const UDP_TRAITS: TransportTraits = {
   transport: Transport.UDP,
   spoofable: true,
+  encrypted: false,
   maxReplyBytes: MAX_UDP_REPLY_BYTES,
 };
 

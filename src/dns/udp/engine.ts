@@ -1,5 +1,5 @@
 import type { SocketAddress } from '../../net/index.ts';
-import type { TableUpdate } from './worker-data.ts';
+import type { TableUpdate } from '../table-update.ts';
 
 /** What receives and answers over UDP: threads with batched system calls (mmsg), or node:dgram. */
 export interface UdpEngine {

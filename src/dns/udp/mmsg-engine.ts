@@ -18,6 +18,7 @@ import { allocateRing, RingReader } from '../defer-ring.ts';
 import { ListenError } from '../listen-error.ts';
 import type { QueryPolicy } from '../query-state.ts';
 import type { RateLimitOptions } from '../rate-limit.ts';
+import type { TableUpdate } from '../table-update.ts';
 import {
   DEFERRED_ENDPOINT,
   DEFERRED_QUERY,
@@ -31,7 +32,6 @@ import {
   BATCH_SLOTS,
   MAIL_WORD,
   STOP_WORD,
-  type TableUpdate,
   type UdpSocketShare,
   type UdpWorkerData,
   WAIT_MS,

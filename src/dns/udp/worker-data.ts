@@ -14,12 +14,6 @@ export const WAIT_MS = 100;
 export const STOP_WORD = 0;
 export const MAIL_WORD = 1;
 
-/** Tables to attach to in place of those before. */
-export interface TableUpdate {
-  allowlist?: AllowlistShare;
-  catalog?: CatalogShare;
-}
-
 export interface UdpSocketShare {
   fd: number;
   /** Bound to every address of its family, so that it must tell which one was asked. */

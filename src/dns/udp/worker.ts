@@ -11,15 +11,9 @@ import { monotonicClock, PacketBatch, Poller } from '../../sys/index.ts';
 import { RingWriter } from '../defer-ring.ts';
 import { QueryState } from '../query-state.ts';
 import { RateLimiter } from '../rate-limit.ts';
+import type { TableUpdate } from '../table-update.ts';
 import { BatchAnswerer, SLOT_BYTES } from './batch-answerer.ts';
-import {
-  BATCH_SLOTS,
-  MAIL_WORD,
-  STOP_WORD,
-  type TableUpdate,
-  type UdpWorkerData,
-  WAIT_MS,
-} from './worker-data.ts';
+import { BATCH_SLOTS, MAIL_WORD, STOP_WORD, type UdpWorkerData, WAIT_MS } from './worker-data.ts';
 
 function serve(data: UdpWorkerData): void {
   const control = new Int32Array(data.control);
@@ -68,8 +62,7 @@ function serve(data: UdpWorkerData): void {
 function takeMail(port: MessagePort, state: QueryState): void {
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
     const update = next.message as TableUpdate;
-    if (update.allowlist !== undefined) state.allowlist.attach(update.allowlist);
-    if (update.catalog !== undefined) state.catalog.attach(update.catalog);
+    state.attach(update);
     parentPort!.postMessage('attached');
   }
 }

@@ -2,7 +2,13 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Answerer, ListenError, type StreamLimits, TcpListener } from '../../../src/dns/index.ts';
+import {
+  Answerer,
+  ListenError,
+  type StreamLimits,
+  type StreamServer,
+  startTcpListener,
+} from '../../../src/dns/index.ts';
 import {
   connectionCounter,
   limitedConnectionCounter,
@@ -29,7 +35,7 @@ const BIG_RECORDS = 3000;
 class Stage {
   readonly edge: TestEdge;
   readonly answerer: Answerer;
-  listener!: TcpListener;
+  listener!: StreamServer;
   resolving = 0;
   release: () => void = () => {};
   private readonly released = new Promise<void>((resolve) => {
@@ -52,7 +58,7 @@ class Stage {
     limits: Partial<StreamLimits> = {},
     listen: readonly string[] = [`${SERVER}:0`],
   ): Promise<this> {
-    this.listener = await TcpListener.start({
+    this.listener = await startTcpListener({
       addresses: listen.map((text) => parseSocketAddress(text)!),
       answerer: this.answerer,
       limits: { ...LIMITS, ...limits },
@@ -376,8 +382,6 @@ describe('a listener that is stopped', () => {
 });
 
 /** The server's ends of a listener's connections. */
-function serverSockets(listener: TcpListener): Iterable<{ writableLength: number }> {
-  return (
-    listener as unknown as { connections: Map<{ writableLength: number }, unknown> }
-  ).connections.keys();
+function serverSockets(listener: StreamServer): Iterable<{ writableLength: number }> {
+  return (listener as unknown as { sessions: Map<{ writableLength: number }, unknown> }).sessions.keys();
 }

@@ -1,0 +1,36 @@
+import {
+  answerCount,
+  authorityCount,
+  HEADER_BYTES,
+  MALFORMED,
+  NameScratch,
+  questionCount,
+  RecordCursor,
+  RecordType,
+  readName,
+} from '../../wire/index.ts';
+
+const cursor = new RecordCursor();
+const name = new NameScratch();
+
+/**
+ * How long an HTTP cache may keep this reply, in seconds: the least TTL of the answer, or, where there is none, of the
+ * SOA that says so (RFC 8484 5.1); 0 where neither is there.
+ */
+export function maxAgeSeconds(reply: Uint8Array): number {
+  let offset = HEADER_BYTES;
+  if (questionCount(reply) === 1) {
+    const end = readName(reply, reply.length, HEADER_BYTES, name);
+    if (end === MALFORMED) return 0;
+    offset = end + 4;
+  }
+  const answers = answerCount(reply);
+  const count = answers > 0 ? answers : authorityCount(reply);
+  let least = -1;
+  cursor.begin(reply, reply.length, offset);
+  for (let i = 0; i < count && cursor.next(); i++) {
+    if (answers === 0 && cursor.type !== RecordType.SOA) continue;
+    if (least < 0 || cursor.ttl < least) least = cursor.ttl;
+  }
+  return Math.max(least, 0);
+}

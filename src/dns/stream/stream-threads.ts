@@ -1,0 +1,196 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import { CounterBlock } from '../../metrics/index.ts';
+import { formatAddress, type Prefix, type SocketAddress, type TlsIdentity } from '../../net/index.ts';
+import type { Resolver } from '../../resolver/index.ts';
+import { serveResolver } from '../../resolver/remote/index.ts';
+import { startThread } from '../../sys/index.ts';
+import { ListenError } from '../listen-error.ts';
+import type { TableUpdate } from '../table-update.ts';
+import { ConnectionBudget, type StreamLimits } from './connection-budget.ts';
+import {
+  type SharedTables,
+  STREAM_KEYS,
+  type StreamKey,
+  type StreamOrder,
+  type StreamReport,
+  type StreamWorkerData,
+} from './worker-data.ts';
+
+/** Buffers of connections and HTTP's objects die young: with less of it they are taken for old ones. */
+const YOUNG_GENERATION_MB = 8;
+
+export interface StreamThreadsOptions extends SharedTables {
+  readonly addresses: Readonly<Record<StreamKey, readonly SocketAddress[]>>;
+  /** Threads; where the system does not share a port among sockets (SO_REUSEPORT), one is started. */
+  readonly workers: number;
+  readonly limits: StreamLimits;
+  readonly proxies: readonly Prefix[];
+  readonly identity: TlsIdentity | null;
+  /** Answers what the threads defer. */
+  readonly resolver: Pick<Resolver, 'resolve'>;
+  /** Called with each thread's counters. */
+  onCounters(block: CounterBlock): void;
+  /** A query was not answered for a fault of this program. */
+  onFault(fault: unknown): void;
+  /** A thread ended by itself: its connections are gone. */
+  onFailure(error: Error): void;
+}
+
+interface StreamThread {
+  readonly worker: Worker;
+  readonly resolver: MessagePort;
+  readonly exited: Promise<void>;
+  readonly drained: Promise<void>;
+  hasExited: boolean;
+  /** Those that wait until it has attached to tables, in the order of the updates. */
+  readonly attaching: (() => void)[];
+}
+
+/** DNS over TCP, TLS and HTTPS, spread over threads, each with sockets of its own for all addresses. */
+export class StreamThreads {
+  private readonly options: StreamThreadsOptions;
+  private readonly threads: StreamThread[] = [];
+  private readonly bound: Record<StreamKey, SocketAddress[]> = { tcp: [], tls: [], https: [] };
+  private stopping = false;
+
+  private constructor(options: StreamThreadsOptions) {
+    this.options = options;
+  }
+
+  /** @throws ListenError; nothing stays open then. */
+  static async start(options: StreamThreadsOptions): Promise<StreamThreads> {
+    const threads = new StreamThreads(options);
+    for (const key of STREAM_KEYS) {
+      for (const address of options.addresses[key]) threads.bound[key].push(await probe(key, address));
+    }
+    if (STREAM_KEYS.every((key) => threads.bound[key].length === 0)) return threads;
+    try {
+      await threads.startAll();
+      return threads;
+    } catch (error) {
+      await threads.close();
+      throw error;
+    }
+  }
+
+  /** The addresses that are listened on, with the ports that the system chose for 0. */
+  get addresses(): Readonly<Record<StreamKey, readonly SocketAddress[]>> {
+    return this.bound;
+  }
+
+  /** Gives all threads new tables. Resolves when each works with them. */
+  async publish(update: TableUpdate): Promise<void> {
+    if (this.stopping) return;
+    const attached = this.threads.map(
+      (thread) => new Promise<void>((resolve) => void thread.attaching.push(resolve)),
+    );
+    this.order({ kind: 'tables', update });
+    await Promise.all(attached);
+  }
+
+  /** Turns to another certificate or other ticket keys, for connections from now on. */
+  useIdentity(identity: TlsIdentity): void {
+    this.order({ kind: 'identity', identity });
+  }
+
+  /** Accepts no more. Resolves when what was asked has been answered. */
+  async stop(): Promise<void> {
+    if (!this.stopping) this.order({ kind: 'stop' });
+    this.stopping = true;
+    await Promise.all(this.threads.map((thread) => thread.drained));
+  }
+
+  /** Closes all connections and ends the threads. */
+  async close(): Promise<void> {
+    this.stopping = true;
+    this.order({ kind: 'close' });
+    await Promise.all(this.threads.map((thread) => thread.exited));
+    for (const thread of this.threads) thread.resolver.close();
+  }
+
+  private order(order: StreamOrder): void {
+    for (const thread of this.threads) if (!thread.hasExited) thread.worker.postMessage(order);
+  }
+
+  private async startAll(): Promise<void> {
+    const { limits, proxies, identity, workers } = this.options;
+    const { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy } = this.options;
+    const reusePort = workers > 1 && process.platform === 'linux';
+    const budgets = {
+      tcp: ConnectionBudget.allocate(),
+      tls: ConnectionBudget.allocate(),
+      https: ConnectionBudget.allocate(),
+    };
+    const shared = { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy };
+    const data = { ...shared, budgets, limits, proxies, identity, reusePort, addresses: this.bound };
+    const ready: Promise<void>[] = [];
+    for (let index = 0; index < (reusePort ? workers : 1); index++) ready.push(this.startThread(index, data));
+    await Promise.all(ready);
+  }
+
+  private async startThread(
+    index: number,
+    data: Omit<StreamWorkerData, 'counters' | 'resolver'>,
+  ): Promise<void> {
+    const { options } = this;
+    const counters = new CounterBlock();
+    options.onCounters(counters);
+    const { port1, port2 } = new MessageChannel();
+    serveResolver(port1, options.resolver);
+    const workerData: StreamWorkerData = { ...data, counters: counters.share, resolver: port2 };
+    const worker = startThread(new URL('./worker.ts', import.meta.url), {
+      workerData,
+      transferList: [port2],
+      name: `stream-${index}`,
+      youngGenerationMb: YOUNG_GENERATION_MB,
+    });
+    const exited = Promise.withResolvers<void>();
+    const drained = Promise.withResolvers<void>();
+    const thread: StreamThread = {
+      ...{ worker, resolver: port1, exited: exited.promise, drained: drained.promise },
+      hasExited: false,
+      attaching: [],
+    };
+    this.threads.push(thread);
+    await new Promise<void>((resolve, reject) => {
+      worker.on('message', (report: StreamReport) => {
+        if (report.kind === 'ready') resolve();
+        else if (report.kind === 'attached') thread.attaching.shift()?.();
+        else if (report.kind === 'drained') drained.resolve();
+        else if (report.kind === 'fault') options.onFault(report.fault);
+        else reject(new ListenError(report.key, report.address, report.errno));
+      });
+      worker.on('error', (error) => {
+        reject(error);
+        if (!this.stopping) options.onFailure(error as Error);
+      });
+      worker.on('exit', () => {
+        thread.hasExited = true;
+        // It reads no table any more, and answers nothing.
+        for (const attached of thread.attaching.splice(0)) attached();
+        drained.resolve();
+        exited.resolve();
+      });
+    });
+  }
+}
+
+/**
+ * Finds out, by a socket without SO_REUSEPORT, whether another process has the address, and which port is free
+ * where 0 was asked for.
+ */
+async function probe(key: StreamKey, { address, port }: SocketAddress): Promise<SocketAddress> {
+  const server = createServer();
+  server.listen({ host: formatAddress(address), port, ipv6Only: address.family === 6, exclusive: true });
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw new ListenError(key, { address, port }, (error as NodeJS.ErrnoException).code ?? 'unknown');
+  }
+  const bound = { address, port: (server.address() as AddressInfo).port };
+  server.close();
+  await once(server, 'close');
+  return bound;
+}

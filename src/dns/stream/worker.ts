@@ -1,0 +1,78 @@
+/** A thread with an event loop that speaks DNS over TCP, TLS and HTTPS. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { AllowlistReader } from '../../allowlist/index.ts';
+import { CatalogView } from '../../catalog/lookup/index.ts';
+import { CounterBlock } from '../../metrics/index.ts';
+import { CacheReader } from '../../resolver/cache/index.ts';
+import { RemoteResolver } from '../../resolver/remote/index.ts';
+import { monotonicClock } from '../../sys/index.ts';
+import { Answerer } from '../answerer.ts';
+import { ListenError } from '../listen-error.ts';
+import { QueryState } from '../query-state.ts';
+import { RateLimiter } from '../rate-limit.ts';
+import { ConnectionBudget } from './connection-budget.ts';
+import { StreamListeners } from './listeners.ts';
+import type { StreamOrder, StreamReport, StreamWorkerData } from './worker-data.ts';
+
+const report = (message: StreamReport): void => parentPort!.postMessage(message);
+
+async function serve(data: StreamWorkerData): Promise<void> {
+  const { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy, counters, limits } = data;
+  const now = monotonicClock();
+  const state = new QueryState(
+    {
+      allowlist: new AllowlistReader(allowlist),
+      catalog: new CatalogView(catalog),
+      cache: new CacheReader(cache),
+      rateLimiter: new RateLimiter(rateLimit, rateLimitOptions, policy.seed),
+      counters: new CounterBlock(counters),
+    },
+    policy,
+  );
+  const resolver = new RemoteResolver(data.resolver);
+  const answerer = new Answerer(state, resolver, now, (fault) =>
+    report({ kind: 'fault', fault: plain(fault) }),
+  );
+  const budget = (memory: SharedArrayBuffer) => new ConnectionBudget(memory, limits, policy.seed);
+  const { tcp, tls, https } = data.budgets;
+  const { addresses, identity, proxies, reusePort } = data;
+  const listeners = await StreamListeners.start({
+    ...{ addresses, answerer, limits, proxies, reusePort, identity, now },
+    budgets: { tcp: budget(tcp), tls: budget(tls), https: budget(https) },
+  });
+  parentPort!.on('message', (order: StreamOrder) => void obey(order, state, listeners, data));
+}
+
+async function obey(
+  order: StreamOrder,
+  state: QueryState,
+  listeners: StreamListeners,
+  data: StreamWorkerData,
+): Promise<void> {
+  if (order.kind === 'tables') {
+    state.attach(order.update);
+    report({ kind: 'attached' });
+  } else if (order.kind === 'identity') listeners.useIdentity(order.identity);
+  else if (order.kind === 'stop') {
+    await listeners.drain();
+    report({ kind: 'drained' });
+  } else {
+    await listeners.close();
+    data.resolver.close();
+    parentPort!.close();
+  }
+}
+
+/** A fault as it can be posted. */
+function plain(fault: unknown): unknown {
+  return fault instanceof Error ? fault : new Error('a fault that is no error');
+}
+
+try {
+  await serve(workerData as StreamWorkerData);
+  report({ kind: 'ready' });
+} catch (error) {
+  if (!(error instanceof ListenError)) throw error;
+  const { key, address, errno } = error;
+  report({ kind: 'cannot-listen', key, address, errno });
+}

@@ -1,0 +1,89 @@
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+import { Transport } from '../../metrics/index.ts';
+import type { TlsIdentity } from '../../net/index.ts';
+import type { TransportTraits } from '../query-state.ts';
+import { StreamServer, type StreamSession } from '../stream/stream-server.ts';
+import { StreamConnection } from '../tcp/connection.ts';
+import { type StreamListenerOptions, streamServerOptions } from '../tcp/listener.ts';
+
+export const TLS_TRAITS: TransportTraits = {
+  transport: Transport.TLS,
+  spoofable: false,
+  encrypted: true,
+  maxReplyBytes: 65535,
+};
+
+const ALPN = ['dot'];
+
+export interface TlsListenerOptions extends StreamListenerOptions {
+  readonly identity: TlsIdentity;
+}
+
+/** DNS over TLS (RFC 7858) on one or more addresses. */
+export class TlsListener {
+  readonly server: StreamServer;
+  private readonly context: CurrentContext;
+
+  private constructor(server: StreamServer, context: CurrentContext) {
+    this.server = server;
+    this.context = context;
+  }
+
+  /** @throws ListenError; nothing stays open then. */
+  static async start(options: TlsListenerOptions): Promise<TlsListener> {
+    const { answerer, limits, now } = options;
+    const context = new CurrentContext(options.identity);
+    const server = await StreamServer.start({
+      ...streamServerOptions(options),
+      key: 'tls',
+      transport: Transport.TLS,
+      admits: (source) => answerer.admits(source),
+      open: (socket, source, onLimit): StreamSession => {
+        const secure = new TLSSocket(socket, {
+          isServer: true,
+          secureContext: context.current,
+          ALPNProtocols: ALPN,
+        });
+        const maxQueries = limits.queriesPerConnection;
+        const connection = new StreamConnection(secure, {
+          answerer,
+          source,
+          traits: TLS_TRAITS,
+          maxQueries,
+          now,
+        });
+        connection.onLimit = onLimit;
+        return connection;
+      },
+    });
+    return new TlsListener(server, context);
+  }
+
+  /** Turns to another certificate or other ticket keys: for connections from now on. */
+  useIdentity(identity: TlsIdentity): void {
+    this.context.use(identity);
+  }
+}
+
+/** What new connections are accepted with. */
+export class CurrentContext {
+  current: SecureContext;
+
+  constructor(identity: TlsIdentity) {
+    this.current = contextOf(identity);
+  }
+
+  use(identity: TlsIdentity): void {
+    this.current = contextOf(identity);
+  }
+}
+
+function contextOf({ cert, key, ticketKeys }: TlsIdentity): SecureContext {
+  return createSecureContext({
+    cert,
+    key,
+    ticketKeys: Buffer.from(ticketKeys),
+    sessionIdContext: 'mediastreamer-dns',
+    minVersion: 'TLSv1.2',
+  });
+}

@@ -1,0 +1,89 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+
+/** Octets of the keys that session tickets are made with. */
+export const TICKET_KEYS_BYTES = 48;
+
+/** What a TLS listener shows and makes session tickets with. Can be posted to a thread. */
+export interface TlsIdentity {
+  /** PEM, the chain behind the certificate. */
+  readonly cert: string;
+  /** PEM. */
+  readonly key: string;
+  /** TICKET_KEYS_BYTES octets, the same in all threads, so that a session is resumed in any of them. */
+  readonly ticketKeys: Uint8Array;
+}
+
+export interface TlsCertificate {
+  readonly cert: string;
+  readonly key: string;
+  /** DNS names that it is for, wildcards left out. */
+  readonly names: readonly string[];
+  /** When it ends, in ms since 1970. */
+  readonly validToMs: number;
+}
+
+/** The certificate or its key cannot be used. The message is one line: the key of the configuration, what was found, what was expected. */
+export class TlsCertificateError extends Error {
+  readonly code = 'TLS_CERTIFICATE';
+  constructor(key: 'tls.certFile' | 'tls.keyFile', found: string, expected: string) {
+    super(`${key}: found ${found}, expected ${expected}`);
+    this.name = 'TlsCertificateError';
+  }
+}
+
+/** Reads and checks a certificate with its chain and its private key, both PEM. @throws TlsCertificateError */
+export function readTlsCertificate(certFile: string, keyFile: string): TlsCertificate {
+  const cert = readPem('tls.certFile', certFile);
+  const key = readPem('tls.keyFile', keyFile);
+  const certificate = parseCertificate(cert, certFile);
+  const privateKey = parseKey(key, keyFile);
+  if (!certificate.checkPrivateKey(privateKey)) {
+    const expected = `the private key of the certificate in ${certFile}`;
+    throw new TlsCertificateError('tls.keyFile', `another key in ${keyFile}`, expected);
+  }
+  try {
+    createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    const found = `a certificate or chain that TLS does not take (${reason}) in ${certFile}`;
+    throw new TlsCertificateError('tls.certFile', found, 'one that it takes');
+  }
+  return { cert, key, names: namesOf(certificate), validToMs: Date.parse(certificate.validTo) };
+}
+
+function readPem(key: 'tls.certFile' | 'tls.keyFile', file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code;
+    throw new TlsCertificateError(key, `${file}, which cannot be read (${reason})`, 'a PEM file');
+  }
+}
+
+function parseCertificate(cert: string, file: string): X509Certificate {
+  try {
+    return new X509Certificate(cert);
+  } catch {
+    throw new TlsCertificateError(
+      'tls.certFile',
+      `no certificate in ${file}`,
+      'a certificate as PEM, its chain behind it',
+    );
+  }
+}
+
+function parseKey(key: string, file: string): KeyObject {
+  try {
+    return createPrivateKey(key);
+  } catch {
+    const expected = 'a private key as PEM, not encrypted';
+    throw new TlsCertificateError('tls.keyFile', `no key in ${file}`, expected);
+  }
+}
+
+function namesOf({ subjectAltName = '' }: X509Certificate): string[] {
+  const names = [...subjectAltName.matchAll(/DNS:([^,\s"]+)/g)].map((match) => match[1].toLowerCase());
+  return names.filter((name) => /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name));
+}

@@ -1,0 +1,2 @@
+export { RemoteResolver } from './remote-resolver.ts';
+export { serveResolver } from './serve-resolver.ts';
