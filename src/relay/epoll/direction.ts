@@ -16,8 +16,14 @@ export const Pumped = {
 } as const;
 export type Pumped = (typeof Pumped)[keyof typeof Pumped];
 
-/** Reads in a row before other tunnels have their turn. */
-const READS_PER_TURN = 8;
+/** What a direction carries before other tunnels have their turn. */
+export interface Pace {
+  readonly reads: number;
+  readonly readBytes: number;
+}
+export const FULL: Pace = { reads: 8, readBytes: SLAB_BYTES };
+/** Where octets are counted against a limit: so that little passes before they are. */
+export const GENTLE: Pace = { reads: 1, readBytes: 16_384 };
 const EAGAIN = -constants.errno.EAGAIN;
 
 /** What one side sends, on its way to the other. */
@@ -45,22 +51,22 @@ export class Direction {
     return this.sendCurrent(bytes.length, slabs, transfer);
   }
 
-  pump(slabs: Slabs, transfer: TcpTransfer): Pumped {
+  pump(slabs: Slabs, transfer: TcpTransfer, pace: Pace): Pumped {
     const { from, to } = this;
     if (this.isFinished) return Pumped.ENDED;
-    for (let reads = 0; reads < READS_PER_TURN; reads++) {
+    for (let reads = 0; reads < pace.reads; reads++) {
       if (!to.writable) return Pumped.WAITS;
       if (this.slab !== null && !this.flush(slabs, transfer)) return to.gone ? Pumped.FAILED : Pumped.WAITS;
       if (this.hasEnded) return this.finish();
       if (!from.readable) return Pumped.WAITS;
-      const count = transfer.receive(from.fd, slabs.current.address, SLAB_BYTES);
+      const count = transfer.receive(from.fd, slabs.current.address, pace.readBytes);
       if (count === 0) this.hasEnded = true;
       else if (count < 0) {
         if (count !== EAGAIN) return Pumped.FAILED;
         from.readable = false;
       } else {
         // A short read has emptied the queue: what comes next is told of.
-        if (count < SLAB_BYTES && !from.ending) from.readable = false;
+        if (count < pace.readBytes && !from.ending) from.readable = false;
         this.bytes += count;
         const sent = this.sendCurrent(count, slabs, transfer);
         if (sent !== Pumped.AGAIN) return sent;

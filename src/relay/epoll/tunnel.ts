@@ -11,7 +11,7 @@ import { race } from '../race.ts';
 import { type Source, sourceOf } from '../source.ts';
 import { attempt, type Connected } from './attempt.ts';
 import type { ThreadContext } from './context.ts';
-import { Direction, Pumped } from './direction.ts';
+import { Direction, FULL, GENTLE, Pumped } from './direction.ts';
 import { CONNECTION_EVENTS, type Handler } from './reactor.ts';
 import { Side } from './side.ts';
 import { SLAB_BYTES } from './slabs.ts';
@@ -87,6 +87,9 @@ export class Tunnel implements Handler {
       counters.addOpen(this.serviceSlot, -1);
     }
     this.state = State.CLOSED;
+    if (this.place >= 0) limits.leave(this.place);
+    // Before its peers can know.
+    counters.ended(this.serviceSlot, outcome);
     this.upload?.drop(slabs);
     this.download?.drop(slabs);
     const isBroken = outcome === RelayOutcome.RESET || outcome === RelayOutcome.REVOKED;
@@ -95,8 +98,6 @@ export class Tunnel implements Handler {
       if (isBroken) resetOnClose(side.fd);
       reactor.close(side.fd, side.slot);
     }
-    if (this.place >= 0) limits.leave(this.place);
-    counters.ended(this.serviceSlot, outcome);
     tunnels.delete(this);
   }
 
@@ -252,10 +253,11 @@ export class Tunnel implements Handler {
   }
 
   private carry(): void {
-    const { slabs, transfer, reactor } = this.context;
+    const { slabs, transfer, reactor, relay } = this.context;
     if (this.isThrottled) return;
-    const up = this.upload!.pump(slabs, transfer);
-    const down = this.download!.pump(slabs, transfer);
+    const pace = relay.limits.limitsBytes ? GENTLE : FULL;
+    const up = this.upload!.pump(slabs, transfer, pace);
+    const down = this.download!.pump(slabs, transfer, pace);
     if (up === Pumped.FAILED || down === Pumped.FAILED) this.end(RelayOutcome.RESET);
     else if (up === Pumped.ENDED && down === Pumped.ENDED) this.end(RelayOutcome.CARRIED);
     else {

@@ -30,7 +30,10 @@ export class Client {
   private place = -1;
   private serviceSlot = 0;
   private hasEnded = false;
+  /** Whether it has said what it is for; then it may end its own direction. */
+  private hasName = false;
   private header: Buffer | null;
+  private readonly throttled = new Set<Socket>();
   private cancelHandshake: () => void;
   private cancelConnect: () => void = () => {};
 
@@ -47,7 +50,7 @@ export class Client {
     socket.setNoDelay(true);
     socket.on('error', () => this.end(this.isCarrying ? RelayOutcome.RESET : RelayOutcome.ABANDONED));
     socket.on('end', () => {
-      if (!this.isCarrying) this.end(RelayOutcome.ABANDONED);
+      if (!this.hasName) this.end(RelayOutcome.ABANDONED);
     });
     socket.on('data', (chunk) => this.take(chunk));
     if (!fromBalancer) this.admit();
@@ -61,13 +64,14 @@ export class Client {
     this.cancelHandshake();
     this.cancelConnect();
     if (this.isCarrying) counters.addOpen(this.serviceSlot, -1);
+    if (this.place >= 0) limits.leave(this.place);
+    // Before its peers can know.
+    counters.ended(this.serviceSlot, outcome);
     const isBroken = outcome === RelayOutcome.RESET || outcome === RelayOutcome.REVOKED;
     for (const socket of [this.socket, this.origin]) {
       if (isBroken) socket?.resetAndDestroy();
       else socket?.destroy();
     }
-    if (this.place >= 0) limits.leave(this.place);
-    counters.ended(this.serviceSlot, outcome);
     this.context.clients.delete(this);
   }
 
@@ -89,6 +93,7 @@ export class Client {
     }
     // A connection counts as of the service that it was first for.
     if (!this.isCarrying) this.serviceSlot = serviceSlots[service] ?? 0;
+    this.hasName = true;
     this.cancelHandshake();
     return true;
   }
@@ -121,8 +126,6 @@ export class Client {
   }
 
   /** Whether reading from `from` waits for its source's share of octets. */
-  private readonly throttled = new Set<Socket>();
-
   isThrottled(from: Socket): boolean {
     return this.throttled.has(from);
   }

@@ -1,0 +1,148 @@
+/** HTTP/1.x by host: requests of one connection to several origins, and what gets no further. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../support/until.ts';
+import { Origin, type Peer, RelayBed } from './support.ts';
+
+const HOME = '127.0.0.9';
+const head = (...lines: string[]) => `${lines.join('\r\n')}\r\n\r\n`;
+const get = (host: string, path = '/') => head(`GET ${path} HTTP/1.1`, `Host: ${host}`);
+
+describe('an HTTP relay', () => {
+  let bed: RelayBed;
+  const origins: Origin[] = [];
+
+  beforeAll(async () => {
+    const first = await Origin.start(serve('first'));
+    origins.push(first, await Origin.start(serve('second'), '127.0.0.2', first.port));
+    bed = await RelayBed.start({ originPort: first.port });
+    bed.names.set('a.films.example', ['127.0.0.1']);
+    bed.names.set('b.films.example', ['127.0.0.2']);
+    bed.names.set('c.films.example', ['169.254.169.254']);
+  });
+  afterAll(async () => {
+    await bed.stop();
+    for (const origin of origins) origin.stop();
+  });
+  beforeEach(() => bed.register(HOME));
+  afterEach(async () => {
+    for (const { peers } of origins) for (const { socket } of peers.splice(0)) socket.destroy();
+    await until(() => bed.open === 0, 'all have ended');
+  });
+
+  const connections = () => origins.map(({ peers }) => peers.length);
+  const seen = (origin: number, connection = 0) => origins[origin]!.peers[connection]!.text;
+
+  async function ends(
+    client: Peer,
+    outcome: Parameters<RelayBed['count']>[0],
+    before: number,
+  ): Promise<void> {
+    await client.until(({ ended, socket }) => ended || socket.destroyed);
+    client.socket.destroy();
+    await until(() => bed.count(outcome) === before + 1, outcome);
+  }
+
+  it('passes requests on as they are, on one connection for one host', async () => {
+    const client = await bed.dial({ protocol: 'http' });
+    const first = get('a.films.example', '/1');
+    client.socket.write(first);
+    await client.until(({ text }) => text === 'first 1;');
+    const post = `${head('POST /2 HTTP/1.1', 'host: A.films.example:80', 'Content-Length: 5')}hello`;
+    client.socket.write(post);
+    await client.until(({ text }) => text === 'first 1;first 2;');
+    expect(connections()).toEqual([1, 0]);
+    expect(seen(0)).toBe(first + post);
+    client.socket.end();
+    await origins[0]!.peers[0]!.until(({ ended }) => ended);
+    origins[0]!.peers[0]!.socket.end();
+    expect(await client.closed).toBe('end');
+  });
+
+  it('takes a changed host to another origin, when the one before has ended its answers', async () => {
+    const client = await bed.dial({ protocol: 'http' });
+    const requests = [
+      get('a.films.example', '/1'),
+      get('a.films.example', '/2'),
+      get('b.films.example', '/3'),
+    ];
+    client.socket.write(requests.join('') + get('a.films.example', '/4'));
+    for (const index of [0, 1]) {
+      const peer = await origins[index]!.peer(0);
+      await peer.until(({ ended }) => ended);
+      peer.socket.end();
+    }
+    await client.until(({ text }) => text === 'first 1;first 2;second 1;first 1;');
+    expect(connections()).toEqual([2, 1]);
+    expect(seen(0)).toBe(requests[0]! + requests[1]!);
+    expect(seen(1)).toBe(requests[2]);
+    client.socket.destroy();
+  });
+
+  it('serves HTTP/1.0 with a host, to the end of the answer', async () => {
+    const client = await bed.dial({ protocol: 'http' });
+    client.socket.write(head('GET /update.pkg HTTP/1.0', 'Host: a.films.example'));
+    const peer = await origins[0]!.peer(0);
+    await client.until(({ text }) => text === 'first 1;');
+    peer.socket.end('the rest');
+    await client.until(({ ended }) => ended);
+    expect(client.text).toBe('first 1;the rest');
+    client.socket.end();
+    await client.closed;
+  });
+
+  it.each([
+    ['HTTP/1.0 without Host', 'MALFORMED', head('GET / HTTP/1.0')],
+    ['an unlisted host', 'UNLISTED', get('films.example.evil.example')],
+    ['a host that ends like a listed one', 'UNLISTED', get('evil-films.example')],
+    [
+      'a listed host in the target alone',
+      'MALFORMED',
+      head('GET http://a.films.example/ HTTP/1.1', 'Host: evil.example'),
+    ],
+    ['an address', 'MALFORMED', get('127.0.0.1')],
+    ['an IPv6 address', 'MALFORMED', get('[::ffff:127.0.0.1]')],
+    ['a dot at the end', 'MALFORMED', get('a.films.example.')],
+    ['CONNECT', 'MALFORMED', head('CONNECT a.films.example:80 HTTP/1.1', 'Host: a.films.example')],
+    ['TLS', 'MALFORMED', '\x16\x03\x01\x02\x00'],
+    ['a listed host that resolves to the metadata address', 'FORBIDDEN', get('c.films.example')],
+  ] as const)('closes a connection with %s', async (_, outcome, request) => {
+    const before = bed.count(outcome);
+    const client = await bed.dial({ protocol: 'http' });
+    client.socket.write(request, 'latin1');
+    await ends(client, outcome, before);
+    expect(connections()).toEqual([0, 0]);
+  });
+
+  it('closes a connection that turns to an unlisted host, which gets nothing', async () => {
+    const before = bed.count('UNLISTED');
+    const client = await bed.dial({ protocol: 'http' });
+    client.socket.write(get('a.films.example', '/1'));
+    await client.until(({ text }) => text === 'first 1;');
+    client.socket.write(get('evil.example', '/secret'));
+    await ends(client, 'UNLISTED', before);
+    expect(seen(0)).not.toContain('secret');
+  });
+
+  it('closes an unregistered source, and one whose registration is gone', async () => {
+    const before = bed.count('UNREGISTERED');
+    const stranger = await bed.dial({ protocol: 'http', from: '127.0.0.66' });
+    await ends(stranger, 'UNREGISTERED', before);
+    const revoked = bed.count('REVOKED');
+    const client = await bed.dial({ protocol: 'http' });
+    client.socket.write(get('a.films.example', '/1'));
+    await client.until(({ text }) => text === 'first 1;');
+    bed.unregister(HOME);
+    await ends(client, 'REVOKED', revoked);
+  });
+});
+
+/** Answers each request with `NAME N;`, and ends when it is told to. */
+function serve(name: string): (peer: Peer) => void {
+  return (peer) => {
+    let answered = 0;
+    peer.socket.on('data', () => {
+      const requests = peer.text.split('\r\n\r\n').length - 1;
+      while (answered < requests) peer.socket.write(`${name} ${++answered};`);
+    });
+  };
+}

@@ -1,0 +1,416 @@
+/** Tunnels of TLS, by both engines: what gets through, how it ends, and what does not get through. */
+import { createHash, randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../support/until.ts';
+import { hello, inRecords, POST_QUANTUM } from './hello/build.ts';
+import { helloFor, Origin, type Peer, RelayBed } from './support.ts';
+
+const HOME = '127.0.0.9';
+const NAME = 'www.films.example';
+
+describe.each(['epoll', 'streams'] as const)('a TLS relay by %s', (engine) => {
+  let bed: RelayBed;
+  let origin: Origin;
+  let onConnection: (peer: Peer) => void = () => {};
+
+  beforeAll(async () => {
+    origin = await Origin.start((peer) => onConnection(peer));
+    bed = await RelayBed.start({ engine, originPort: origin.port });
+    expect(bed.relay.engine).toBe(engine);
+  });
+  afterAll(async () => {
+    await bed.stop();
+    origin.stop();
+  });
+  beforeEach(() => {
+    bed.register(HOME);
+    bed.names.set(NAME, ['127.0.0.1']);
+    onConnection = () => {};
+    origin.peers.length = 0;
+  });
+  afterEach(async () => {
+    for (const { socket } of origin.peers) socket.destroy();
+    await until(() => bed.open === 0, 'all tunnels have ended');
+  });
+
+  /** A tunnel that carries: both its ends. */
+  async function tunnel(
+    options: Parameters<RelayBed['dial']>[0] = {},
+  ): Promise<[client: Peer, server: Peer]> {
+    const client = await bed.dial(options);
+    client.socket.write(helloFor(NAME));
+    const server = await origin.peer(origin.peers.length);
+    await server.until(({ received }) => received.length >= helloFor(NAME).length);
+    server.received = Buffer.alloc(0);
+    return [client, server];
+  }
+
+  async function isClosed(
+    client: Peer,
+    outcome: Parameters<RelayBed['count']>[0],
+    before: number,
+  ): Promise<void> {
+    client.socket.end();
+    await client.closed;
+    expect(client.received.length).toBe(0);
+    expect(origin.peers).toEqual([]);
+    await until(() => bed.count(outcome) === before + 1, outcome);
+  }
+
+  it('replays the hello as it came and carries both ways', async () => {
+    const client = await bed.dial();
+    const bytes = Buffer.from(inRecords(hello({ name: NAME, extensions: [POST_QUANTUM] }), 500));
+    client.socket.write(bytes.subarray(0, 3));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    client.socket.write(bytes.subarray(3, 1300));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    client.socket.write(bytes.subarray(1300));
+    const server = await origin.peer(0);
+    await server.until(({ received }) => received.length === bytes.length);
+    expect(server.received.equals(bytes)).toBe(true);
+    server.socket.write('answer');
+    await client.until(({ text }) => text === 'answer');
+    client.socket.end('more');
+    await server.until(({ ended }) => ended);
+    expect(server.text.slice(bytes.length)).toBe('more');
+    server.socket.end();
+    expect(await client.closed).toBe('end');
+  });
+
+  it('carries what a client sends behind its hello, before the origin is there', async () => {
+    bed.names.set(`early.${NAME}`, ['127.0.0.1']);
+    const client = await bed.dial();
+    const bytes = Buffer.concat([helloFor(`early.${NAME}`), Buffer.from('early data')]);
+    client.socket.write(bytes);
+    const server = await origin.peer(0);
+    await server.until(({ received }) => received.length === bytes.length);
+    expect(server.received.equals(bytes)).toBe(true);
+    client.socket.destroy();
+  });
+
+  it('goes on in one direction when the other has ended', async () => {
+    const before = bed.count('CARRIED');
+    const [client, server] = await tunnel();
+    client.socket.end('request');
+    await server.until(({ ended }) => ended);
+    expect(server.text).toBe('request');
+    for (const part of ['a', 'b', 'c']) server.socket.write(part);
+    server.socket.end('d');
+    expect(await client.closed).toBe('end');
+    expect(client.text).toBe('abcd');
+    await until(() => bed.count('CARRIED') === before + 1, 'it is counted');
+  });
+
+  it('passes a reset on, both ways', async () => {
+    const [client, server] = await tunnel();
+    server.socket.resetAndDestroy();
+    expect(await client.closed).toBe('ECONNRESET');
+    const [other, otherServer] = await tunnel();
+    other.socket.resetAndDestroy();
+    expect(await otherServer.closed).toBe('ECONNRESET');
+  });
+
+  it('carries much through many connections at once, unchanged, each way', { timeout: 30_000 }, async () => {
+    const part = randomBytes(1 << 20);
+    const digestOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+    const digest = digestOf(Buffer.concat([part, part]));
+    const hashes: string[] = [];
+    onConnection = ({ socket }) => {
+      const hash = createHash('sha256');
+      let skip = helloFor(NAME).length;
+      socket.removeAllListeners('data');
+      socket.on('data', (chunk: Buffer) => {
+        hash.update(chunk.subarray(skip));
+        skip = Math.max(0, skip - chunk.length);
+      });
+      socket.once('end', () => hashes.push(hash.digest('hex')));
+      socket.write(part);
+      socket.end(part);
+    };
+    const clients = await Promise.all(Array.from({ length: 20 }, () => bed.dial()));
+    const results = clients.map(async ({ socket, closed }) => {
+      const hash = createHash('sha256');
+      socket.removeAllListeners('data');
+      socket.on('data', (chunk: Buffer) => hash.update(chunk));
+      socket.write(helloFor(NAME));
+      socket.write(part);
+      socket.end(part);
+      expect(await closed).toBe('end');
+      return hash.digest('hex');
+    });
+    expect(await Promise.all(results)).toEqual(clients.map(() => digest));
+    await until(() => hashes.length === clients.length, 'the origin has all');
+    expect(hashes).toEqual(clients.map(() => digest));
+  });
+
+  it('holds little for a reader that takes little, and serves others meanwhile', async () => {
+    let sent = 0;
+    const block = Buffer.alloc(64 * 1024);
+    onConnection = ({ socket }) => {
+      const more = (): void => {
+        while (sent < 64 << 20 && socket.write(block)) sent += block.length;
+      };
+      socket.on('drain', more);
+      more();
+    };
+    const slow = await bed.dial();
+    slow.socket.pause();
+    slow.socket.write(helloFor(NAME));
+    await until(async () => {
+      const before = sent;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return sent > 0 && sent === before;
+    }, 'the origin is held back');
+    // The kernel's buffers of four sockets; what is ours is a slab or a stream's share.
+    expect(sent).toBeLessThan(32 << 20);
+    onConnection = () => {};
+    origin.peers.length = 0;
+    const [client, server] = await tunnel();
+    server.socket.write('quick');
+    await client.until(({ text }) => text === 'quick');
+    for (const { socket } of [slow, client]) socket.destroy();
+  });
+
+  it('ends tunnels within a second when their registration is gone, and no others', async () => {
+    bed.register('127.0.0.10');
+    const [client] = await tunnel();
+    const [other, otherServer] = await tunnel({ from: '127.0.0.10' });
+    const startedAt = performance.now();
+    bed.unregister(HOME);
+    expect(await client.closed).toBe('ECONNRESET');
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+    otherServer.socket.write('still there');
+    await other.until(({ text }) => text === 'still there');
+    other.socket.destroy();
+  });
+
+  it('connects to the next address where the first does not answer', async () => {
+    bed.names.set(`both.${NAME}`, ['::1', '127.0.0.1']);
+    const client = await bed.dial();
+    client.socket.write(helloFor(`both.${NAME}`));
+    await origin.peer(0);
+    client.socket.destroy();
+  });
+
+  it('closes an unregistered source at once, without reading it', async () => {
+    const before = bed.count('UNREGISTERED');
+    const client = await bed.dial({ from: '127.0.0.66' });
+    await client.until(({ ended, socket }) => ended || socket.destroyed);
+    await isClosed(client, 'UNREGISTERED', before);
+  });
+
+  it.each([
+    ['an unlisted name', 'UNLISTED', helloFor('www.example')],
+    ['a name that ends like a listed one', 'UNLISTED', helloFor('evil-films.example')],
+    ['a name below one that is listed alone', 'UNLISTED', helloFor('a.one.example')],
+    ['a dot at the end', 'MALFORMED', helloFor(`${NAME}.`)],
+    ['NUL in the name', 'MALFORMED', helloFor(`${NAME}\0.evil.example`)],
+    ['an IPv4 address', 'MALFORMED', helloFor('127.0.0.1')],
+    ['a mapped address', 'MALFORMED', helloFor('::ffff:127.0.0.1')],
+    ['the metadata address', 'MALFORMED', helloFor('169.254.169.254')],
+    ['no name', 'UNNAMED', Buffer.from(inRecords(hello({})))],
+    ['a declared 16 MiB', 'MALFORMED', Buffer.of(22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff)],
+    ['plain HTTP', 'MALFORMED', Buffer.from(`GET / HTTP/1.1\r\nHost: ${NAME}\r\n\r\n`)],
+  ] as const)('closes a connection with %s', async (_, outcome, bytes) => {
+    const before = bed.count(outcome);
+    const client = await bed.dial();
+    client.socket.write(bytes);
+    await client.until(({ ended, socket }) => ended || socket.destroyed);
+    await isClosed(client, outcome, before);
+  });
+
+  it.each([
+    ['the cloud metadata', ['169.254.169.254']],
+    ['every address', ['0.0.0.0', '::']],
+    ['a mapped metadata address', ['::ffff:169.254.169.254']],
+    ['a translated loopback address', ['64:ff9b::7f00:1', '2002:7f00:1::1', '::7f00:1']],
+    ['multicast', ['224.0.0.1', 'ff02::1']],
+  ])('does not connect to a listed name that resolves to %s', async (what, addresses) => {
+    const before = bed.count('FORBIDDEN');
+    const name = `${what.replaceAll(' ', '-')}.films.example`;
+    bed.names.set(name, addresses);
+    const client = await bed.dial();
+    client.socket.write(helloFor(name));
+    await client.until(({ ended, socket }) => ended || socket.destroyed);
+    await isClosed(client, 'FORBIDDEN', before);
+  });
+
+  it('closes where the name does not resolve', async () => {
+    const before = bed.count('UNRESOLVED');
+    const client = await bed.dial();
+    client.socket.write(helloFor('nowhere.films.example'));
+    await client.until(({ ended, socket }) => ended || socket.destroyed);
+    await isClosed(client, 'UNRESOLVED', before);
+  });
+});
+
+describe.each(['epoll', 'streams'] as const)('a strict TLS relay by %s', (engine) => {
+  it('does not connect to loopback, private or own addresses, nor after a rebind', async () => {
+    const origin = await Origin.start();
+    const bed = await RelayBed.start({
+      engine,
+      originPort: origin.port,
+      allowPrivate: false,
+      ownAddresses: ['9.9.9.9'],
+    });
+    bed.register(HOME);
+    for (const address of ['127.0.0.1', '10.0.0.1', '::1', '::ffff:127.0.0.1', 'fd00::1', '9.9.9.9']) {
+      const name = `${address.replaceAll(/[.:]/g, '-')}.films.example`;
+      bed.names.set(name, [address]);
+      const client = await bed.dial();
+      client.socket.write(helloFor(name));
+      client.socket.end();
+      await client.closed;
+    }
+    expect(bed.count('FORBIDDEN')).toBe(6);
+    expect(origin.peers).toEqual([]);
+    await bed.stop();
+    origin.stop();
+  });
+
+  it('never connects to its own listener', async () => {
+    const free = await Origin.start();
+    const { port } = free;
+    free.stop();
+    const bed = await RelayBed.start({ engine, tlsPort: port, originPort: port });
+    bed.register(HOME);
+    bed.register('127.0.0.1');
+    bed.names.set(NAME, ['127.0.0.1', '::ffff:127.0.0.1']);
+    const client = await bed.dial();
+    client.socket.write(helloFor(NAME));
+    await client.until(({ ended }) => ended);
+    expect(bed.count('FORBIDDEN')).toBe(1);
+    client.socket.destroy();
+    await bed.stop();
+  });
+
+  it('closes one that does not say in time what it is for, however it trickles', async () => {
+    const bed = await RelayBed.start({ engine, limits: { handshakeMs: 300 } });
+    bed.register(HOME);
+    const clients = await Promise.all([bed.dial(), bed.dial()]);
+    const bytes = helloFor(NAME);
+    let at = 0;
+    const trickle = setInterval(() => clients[0]!.socket.write(bytes.subarray(at, ++at)), 20);
+    await Promise.all(
+      clients.map(({ socket, closed }) => {
+        socket.on('end', () => socket.end());
+        return closed;
+      }),
+    );
+    clearInterval(trickle);
+    expect(bed.count('TIMEOUT')).toBe(2);
+    await bed.stop();
+  });
+
+  it('holds a source to its number of connections, and its rate', async () => {
+    const bed = await RelayBed.start({ engine, limits: { connectionsPerSource: 3 } });
+    bed.register(HOME);
+    bed.register('127.0.0.10');
+    const clients = await Promise.all(Array.from({ length: 5 }, () => bed.dial()));
+    await until(() => bed.count('LIMITED') === 2, 'two are closed');
+    const other = await bed.dial({ from: '127.0.0.10' });
+    other.socket.write(helloFor('unlisted.example'));
+    await until(() => bed.count('UNLISTED') === 1, 'another source is served');
+    for (const { socket } of [...clients, other]) socket.destroy();
+    await bed.stop();
+  });
+
+  it('carries no more octets a second than it is told', async () => {
+    const origin = await Origin.start(({ socket }) => socket.end(Buffer.alloc(600_000)));
+    const bed = await RelayBed.start({
+      engine,
+      originPort: origin.port,
+      limits: { bytesPerSecond: 500_000 },
+    });
+    bed.register(HOME);
+    bed.names.set(NAME, ['127.0.0.1']);
+    const startedAt = performance.now();
+    const client = await bed.dial();
+    client.socket.write(helloFor(NAME));
+    await client.until(({ ended }) => ended);
+    expect(client.received.length).toBe(600_000);
+    expect(performance.now() - startedAt).toBeGreaterThan(700);
+    client.socket.end();
+    await client.closed;
+    await bed.stop();
+    origin.stop();
+  });
+
+  it('takes the client from a PROXY header of a trusted balancer, and of no one else', async () => {
+    const origin = await Origin.start();
+    const bed = await RelayBed.start({
+      engine,
+      originPort: origin.port,
+      policy: { proxyProtocolFrom: ['127.0.0.20/32'] },
+    });
+    bed.register(HOME);
+    bed.names.set(NAME, ['127.0.0.1']);
+    const header = (from: string) => Buffer.from(`PROXY TCP4 ${from} 127.0.0.1 1234 443\r\n`);
+    const good = await bed.dial({ from: '127.0.0.20' });
+    good.socket.write(header(HOME).subarray(0, 9));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    good.socket.write(Buffer.concat([header(HOME).subarray(9), helloFor(NAME)]));
+    const server = await origin.peer(0);
+    await server.until(({ received }) => received.length === helloFor(NAME).length);
+    expect(server.received.equals(helloFor(NAME))).toBe(true);
+    good.socket.destroy();
+    const refused = async (from: string, bytes: Buffer) => {
+      const client = await bed.dial({ from });
+      client.socket.write(bytes);
+      client.socket.on('end', () => client.socket.end());
+      await client.closed;
+    };
+    await refused('127.0.0.20', Buffer.concat([header('127.0.0.66'), helloFor(NAME)]));
+    await refused('127.0.0.20', helloFor(NAME));
+    await refused(HOME, Buffer.concat([header(HOME), helloFor(NAME)]));
+    await refused('127.0.0.66', Buffer.concat([header(HOME), helloFor(NAME)]));
+    expect(origin.peers.length).toBe(1);
+    expect([bed.count('UNREGISTERED'), bed.count('MALFORMED')]).toEqual([2, 2]);
+    await bed.stop();
+    origin.stop();
+  });
+
+  it('lets open tunnels end when it drains, takes no new ones, and ends what is left', async () => {
+    const origin = await Origin.start();
+    const bed = await RelayBed.start({ engine, originPort: origin.port });
+    bed.register(HOME);
+    bed.names.set(NAME, ['127.0.0.1']);
+    const clients = await Promise.all([bed.dial(), bed.dial()]);
+    for (const { socket } of clients) socket.write(helloFor(NAME));
+    await origin.peer(1);
+    await until(() => bed.open === 2, 'both are open');
+    const drained = bed.relay.drain(600);
+    const isRefused = () =>
+      bed.dial().then(
+        ({ socket }) => socket.destroy() && false,
+        () => true,
+      );
+    await until(isRefused, 'no connection is taken');
+    const [first, second] = origin.peers as [Peer, Peer];
+    first.socket.write('late');
+    await until(() => clients.some(({ text }) => text === 'late'), 'it is carried');
+    first.socket.end();
+    for (const { socket } of clients) socket.on('end', () => socket.end());
+    await drained;
+    expect(second.socket.destroyed).toBe(false);
+    await bed.relay.close();
+    await second.until(({ ended, socket }) => ended || socket.destroyed);
+    expect([bed.count('CARRIED'), bed.count('DRAINED')]).toEqual([1, 1]);
+    await bed.stop();
+    origin.stop();
+  });
+
+  it('ends a tunnel in which nothing moves', async () => {
+    const origin = await Origin.start();
+    const bed = await RelayBed.start({ engine, originPort: origin.port, limits: { idleMs: 300 } });
+    bed.register(HOME);
+    bed.names.set(NAME, ['127.0.0.1']);
+    const client = await bed.dial();
+    client.socket.write(helloFor(NAME));
+    client.socket.on('end', () => client.socket.end());
+    await client.closed;
+    expect(bed.count('IDLE')).toBe(1);
+    await bed.stop();
+    origin.stop();
+  });
+});
