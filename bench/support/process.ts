@@ -18,7 +18,7 @@ export interface Server {
  * @param isReady is given each line of its standard output
  */
 export async function startServer(
-  processor: number,
+  processor: number | string,
   command: readonly string[],
   isReady: (line: string) => boolean,
   env: Readonly<Record<string, string>> = {},

@@ -250,6 +250,7 @@ class StreamFeed implements RedisFeed {
     this.#isTailing = true;
     this.#loadAtMs = null;
     this.#goal = null;
+    this.#currentAtMs = this.#options.now();
     const { resolve } = this.#wanted!;
     this.#wanted = null;
     resolve({ ...snapshot, changes });

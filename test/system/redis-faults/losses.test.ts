@@ -1,4 +1,5 @@
 /** Lost data is noticed: edges hold their list, the API says so, and nothing goes on before the operator's word. */
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -76,6 +77,7 @@ describe('lost data', { timeout: 90_000 }, () => {
       const file = appendOnlyFile(site.redis.directory);
       const bytes = readFileSync(file);
       truncateSync(file, bytes.lastIndexOf('XADD') + past);
+      mend(site.redis.directory);
       await site.redis.launch();
     });
     await worksAgain();
@@ -89,7 +91,7 @@ describe('lost data', { timeout: 90_000 }, () => {
     await client.replicaof('NO', 'ONE');
     client.disconnect();
     await holdsThrough(async () => {
-      await Promise.all([site.redis.kill(), replica.signal('SIGTERM')]);
+      await Promise.all([site.redis.kill(), replica.kill()]);
       rmSync(join(site.redis.directory, 'appendonlydir'), { recursive: true });
       cpSync(join(replica.directory, 'appendonlydir'), join(site.redis.directory, 'appendonlydir'), {
         recursive: true,
@@ -133,10 +135,16 @@ function appendOnlyFile(directory: string): string {
   return join(folder, files.sort().at(-1)!);
 }
 
+/** As config/deploy/start-redis.sh does: Redis itself leaves a MULTI without its EXEC in the file. */
+function mend(directory: string): void {
+  const folder = join(directory, 'appendonlydir');
+  const manifest = readdirSync(folder).find((name) => name.endsWith('.manifest'))!;
+  execFileSync('redis-check-aof', ['--fix', join(folder, manifest)], { input: 'y\n', stdio: 'pipe' });
+}
+
 /** BGSAVE, and a copy of the file once it is whole. */
 async function takeBackup(): Promise<string> {
   const client = site.redis.client();
-  await client.call('CONFIG', 'SET', 'dbfilename', 'backup.rdb');
   const before = await client.lastsave();
   // LASTSAVE counts seconds.
   await soon(async () => Math.floor(Date.now() / 1000) > before);
@@ -144,7 +152,7 @@ async function takeBackup(): Promise<string> {
   await soon(async () => (await client.lastsave()) > before);
   client.disconnect();
   const copy = join(mkdtempSync(join(tmpdir(), 'backup-')), 'backup.rdb');
-  cpSync(join(site.redis.directory, 'backup.rdb'), copy);
+  cpSync(join(site.redis.directory, 'dump.rdb'), copy);
   expect(existsSync(copy)).toBe(true);
   return copy;
 }
@@ -163,6 +171,6 @@ async function restore(backup: string): Promise<void> {
     return info.includes('aof_rewrite_in_progress:0') && info.includes('aof_rewrite_scheduled:0');
   });
   client.disconnect();
-  await loading.signal('SIGTERM');
+  await loading.kill();
   await site.redis.launch();
 }

@@ -1,0 +1,144 @@
+/** The files of config/deploy, as they are but for ports, paths and passwords: Redis, a control and two edges. */
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { freePort } from '../../support/redis-server.ts';
+import { Program, ROOT, type RunningService, temporaryFolder } from '../../support/service.ts';
+import { ask, reaches, SERVED, soon, startControl, startEdge } from './support.ts';
+
+const DEPLOY = join(ROOT, 'config/deploy');
+const USERS = ['CONTROL', 'EDGE', 'REPLICA', 'BACKUP'] as const;
+const ADDRESS = '127.43.0.1';
+
+const passwords = Object.fromEntries(USERS.map((who) => [who, randomBytes(12).toString('hex')]));
+let port: number;
+let redis: Program;
+let control: RunningService;
+let edges: RunningService[];
+
+const url = (user: string): string => `redis://${user}:${passwords[user.toUpperCase()]}@127.0.0.1:${port}`;
+
+/** A connection of a user of users.acl. */
+function client(user: string): Redis {
+  const connection = new Redis(url(user), { protocol: 2, enableReadyCheck: false, maxRetriesPerRequest: 0 });
+  connection.on('error', () => {});
+  clients.push(connection);
+  return connection;
+}
+const clients: Redis[] = [];
+
+beforeAll(async () => {
+  const folder = temporaryFolder();
+  port = await freePort();
+  let acl = readFileSync(join(DEPLOY, 'users.acl'), 'utf8');
+  for (const who of USERS) {
+    const hash = createHash('sha256').update(passwords[who]).digest('hex');
+    acl = acl.replace(`${who}_PASSWORD_SHA256`, hash);
+  }
+  writeFileSync(join(folder, 'users.acl'), acl);
+  const conf = readFileSync(join(DEPLOY, 'redis.conf'), 'utf8')
+    .replace(/^port .*$/m, `port ${port}`)
+    .replace(/^dir .*$/m, `dir ${folder}`)
+    .replace(/^aclfile .*$/m, `aclfile ${join(folder, 'users.acl')}`);
+  writeFileSync(join(folder, 'redis.conf'), conf);
+  redis = new Program('sh', [join(DEPLOY, 'start-redis.sh'), join(folder, 'redis.conf')]);
+  await redis.until(() => redis.stdout.includes('Ready to accept connections'), 'ready Redis');
+  control = await startControl(url('control'));
+  edges = await Promise.all([startEdge(url('edge')), startEdge(url('edge'))]);
+}, 120_000);
+afterAll(() => {
+  for (const one of clients) one.disconnect();
+});
+
+describe('the files of config/deploy', { timeout: 60_000 }, () => {
+  it('run a control and two edges, without a word of complaint', async () => {
+    await control.household([ADDRESS]);
+    for (const edge of edges) {
+      await reaches(edge, 'following');
+      await soon(async () => (await ask(edge, ADDRESS)) === SERVED);
+      expect(edge.stderr).toBe('');
+    }
+    const levels = new Set([control, ...edges].flatMap(({ lines }) => lines.map(({ level }) => level)));
+    expect([...levels]).toEqual(['info']);
+    // Snapshot and log are the chores of a control, which must be allowed all that they take.
+    const admin = client('control');
+    await soon(async () => Number(await admin.hget('{mediastreamer}:1:meta', 'snapshotSeq')) >= 0);
+    expect(control.output).not.toContain('chore_failed');
+  });
+
+  it('let an edge read three keys, and nothing else', async () => {
+    const edge = client('edge');
+    const denied = /NOPERM/;
+    for (const key of ['entries', 'accounts', 'secrets', 'leases', 'profiles', 'counters', 'chores']) {
+      await expect(edge.get(`{mediastreamer}:1:${key}`), key).rejects.toThrow(denied);
+      await expect(edge.hmget(`{mediastreamer}:1:${key}`, 'a'), key).rejects.toThrow(denied);
+    }
+    await expect(edge.keys('*')).rejects.toThrow(denied);
+    await expect(edge.scan('0')).rejects.toThrow(denied);
+    await expect(edge.hset('{mediastreamer}:1:meta', 'seq', 0)).rejects.toThrow(denied);
+    await expect(edge.xadd('{mediastreamer}:1:log', '*', 'c', '')).rejects.toThrow(denied);
+    await expect(edge.del('{mediastreamer}:1:snapshot')).rejects.toThrow(denied);
+    await expect(edge.eval("return redis.call('GET', KEYS[1])", 1, '{mediastreamer}:1:meta')).rejects.toThrow(
+      denied,
+    );
+    await expect(edge.info()).rejects.toThrow(denied);
+    await expect(edge.call('CLIENT', 'LIST')).rejects.toThrow(denied);
+    await expect(edge.call('MONITOR')).rejects.toThrow(denied);
+    await expect(edge.flushall()).rejects.toThrow(denied);
+    await expect(edge.call('CONFIG', 'GET', '*')).rejects.toThrow(denied);
+    expect(await edge.hmget('{mediastreamer}:1:meta', 'format')).toEqual(['1']);
+  });
+
+  it('let a control do its work, and not end the server or leave its keys', async () => {
+    const admin = client('control');
+    for (const command of [
+      ['FLUSHALL'],
+      ['SHUTDOWN'],
+      ['CONFIG', 'SET', 'save', ''],
+      ['ACL', 'LIST'],
+      ['MONITOR'],
+    ]) {
+      await expect(admin.call(command[0], ...command.slice(1)), command.join(' ')).rejects.toThrow(/NOPERM/);
+    }
+    await expect(admin.set('another', 'x')).rejects.toThrow(/NOPERM/);
+  });
+
+  it('let nobody in without a password', async () => {
+    const stranger = new Redis({ host: '127.0.0.1', port, protocol: 2, enableReadyCheck: false });
+    clients.push(stranger);
+    stranger.on('error', () => {});
+    await expect(stranger.get('{mediastreamer}:1:meta')).rejects.toThrow(/NOAUTH/);
+  });
+
+  it('keep Redis from losing or telling what it should not', async () => {
+    const admin = client('control');
+    const [, value] = (await admin.call('CONFIG', 'GET', 'appendfsync')) as string[];
+    expect(value).toBe('always');
+    for (const [name, wanted] of [
+      ['appendonly', 'yes'],
+      ['maxmemory-policy', 'noeviction'],
+      ['slowlog-log-slower-than', '-1'],
+      ['save', ''],
+    ]) {
+      expect(await admin.call('CONFIG', 'GET', name)).toEqual([name, wanted]);
+    }
+  });
+
+  it('make a compose file whose services use the host network, these files, and volumes of their own', () => {
+    const compose = parse(readFileSync(join(DEPLOY, 'compose.yaml'), 'utf8'), { merge: true }) as {
+      services: Record<string, { network_mode: string; volumes: string[] }>;
+      volumes: Record<string, null>;
+    };
+    expect(Object.keys(compose.services)).toEqual(['redis', 'control', 'edge-1', 'edge-2']);
+    for (const { network_mode } of Object.values(compose.services)) expect(network_mode).toBe('host');
+    const mounted = Object.values(compose.services).flatMap(({ volumes }) =>
+      volumes.map((text) => text.split(':')[0]),
+    );
+    const named = mounted.filter((name) => !name.startsWith('.'));
+    expect(named.toSorted()).toEqual(Object.keys(compose.volumes).toSorted());
+    for (const name of mounted.filter((text) => text.startsWith('.'))) readFileSync(join(DEPLOY, name));
+  });
+});
