@@ -49,6 +49,8 @@ export function answerOpen(
   }
   const name = s.openNames.match(question);
   if (name === 0 || name > OpenName.Registered) return OpenOutcome.CLOSED;
+  // Who is not registered gets no encrypted connection; one from before the registration ended is not kept for this.
+  if (name === OpenName.Bootstrap && traits.encrypted) return OpenOutcome.CLOSED;
   if (!isOpenType(question.type) || s.edns.parse(m, length, question.end) !== Rcode.NOERROR) {
     return OpenOutcome.CLOSED;
   }

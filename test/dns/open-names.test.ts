@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEFERRED, type OpenNamesOptions } from '../../src/dns/index.ts';
+import { DEFERRED, type OpenNamesOptions, TCP_TRAITS } from '../../src/dns/index.ts';
 import { QueryVerdict } from '../../src/metrics/index.ts';
 import { parseAddress } from '../../src/net/index.ts';
 import { a, HOME, HOME6, query, STRANGER, STRANGER6, TestEdge } from './support.ts';
@@ -59,6 +59,11 @@ describe('a bootstrap name', () => {
     for (const seen of [withApi().ask(message, STRANGER), withApi().askTcp(message, STRANGER)]) {
       expect([seen.outcome, seen.rcode]).toEqual([QueryVerdict.REFUSED, 5]);
     }
+  });
+
+  it('is not for an encrypted connection whose registration has ended', () => {
+    const traits = { ...TCP_TRAITS, encrypted: true };
+    expect(withApi().ask(query('dns.example.net'), STRANGER, traits).outcome).toBe(QueryVerdict.REFUSED);
   });
 
   it('has a budget of each prefix: past it UDP is sent to TCP by a reply as long as the query', () => {

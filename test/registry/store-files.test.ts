@@ -42,6 +42,27 @@ async function faultOf(dataDir: string): Promise<{ code: string; message: string
   throw new Error('opened');
 }
 
+describe('a file of an earlier release', () => {
+  it('is brought up to date, with all that it holds', async () => {
+    const dataDir = temporaryDirectory();
+    const before = await openStore(dataDir);
+    await before.createAccount(newAccount('a'));
+    await before.register(registration('a', '198.51.99.7'));
+    await before.close();
+    const own = new DatabaseSync(join(dataDir, 'registry.db'));
+    own.exec('DROP TABLE pass; DROP TABLE update_token; DROP TABLE hostname; PRAGMA user_version = 1');
+    own.close();
+
+    for (const name of ['first.example', 'second.example']) {
+      const store = await openStore(dataDir);
+      const step = { accountId: 'a', id: name, hostname: name, nowMs: 0, limit: 9 };
+      expect((await store.addHostname(step)).outcome).toBe('created');
+      expect((await store.readAccount('a'))?.registrations).toHaveLength(1);
+      await store.close();
+    }
+  });
+});
+
 describe('the data directory', () => {
   it('is made for its owner alone, with all its files', async () => {
     const dataDir = join(temporaryDirectory(), 'a', 'b');

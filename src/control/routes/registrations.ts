@@ -42,7 +42,9 @@ function addRegister(app: App, context: Context): void {
     operationId: 'register',
     crossOrigin: true,
     summary: 'Register the address that I call from',
-    description: 'If it is registered already, its lease is renewed. The body may be left out.',
+    description:
+      'If it is registered already, its lease is renewed. The body may be left out. This call, by a ticket and without ' +
+      'cookies, and `GET /v1/ip` may be made by pages of the public URL at the URLs of one address family (CORS).',
     tag,
     headers: IdempotencyHeaders,
     body: RegisterBody,

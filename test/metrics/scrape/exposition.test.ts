@@ -138,7 +138,8 @@ describe('what a metric can say', () => {
 
   it('has labels of these names and forms only', () => {
     const values = FAMILIES.flatMap(({ labels }) => Object.values(labels).flat());
-    for (const value of values) expect(value).toMatch(/^([a-z_]+|[2-5]xx|(\/([a-z]\w*(\.json)?|:id))+)$/);
+    for (const value of values)
+      expect(value).toMatch(/^([a-z_]+|[2-5]xx|\/|(\/([a-z][\w-]*(\.(json|svg))?|:id))+)$/);
     const names = new Set(FAMILIES.flatMap(({ labels }) => Object.keys(labels)));
     expect([...names].toSorted()).toEqual([
       'path',
