@@ -19,15 +19,21 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkCertificate(config, reader);
 }
 
-function checkRoles({ roles, dns, control, upstreams }: FileConfig, reader: Reader): void {
-  if (roles.length === 0) reader.fault('roles', 'an empty list', 'at least one of control, edge');
+function checkRoles({ roles, dns, control, relay, upstreams }: FileConfig, reader: Reader): void {
+  if (roles.length === 0) reader.fault('roles', 'an empty list', 'at least one of control, edge, relay');
   if (roles.includes('edge')) {
     const keys = ['udp', 'tcp', 'tls', 'https'] as const;
     if (keys.every((key) => reader.isSound(`dns.${key}`) && dns[key].length === 0)) {
       reader.fault('dns.udp', 'no listener here nor in dns.tcp', 'one at least, as roles has edge');
     }
-    if (reader.isSound('upstreams') && upstreams.length === 0) {
-      reader.fault('upstreams', 'an empty list', 'one at least, as roles has edge');
+  }
+  const resolves = roles.find((role) => role !== 'control');
+  if (resolves !== undefined && reader.isSound('upstreams') && upstreams.length === 0) {
+    reader.fault('upstreams', 'an empty list', `one at least, as roles has ${resolves}`);
+  }
+  if (roles.includes('relay') && reader.isSound('relay.tls') && reader.isSound('relay.http')) {
+    if (relay.tls.length + relay.http.length === 0) {
+      reader.fault('relay.tls', 'no listener here nor in relay.http', 'one at least, as roles has relay');
     }
   }
   if (roles.includes('control') && reader.isSound('control.listen') && control.listen.length === 0) {
@@ -46,9 +52,8 @@ function checkListeners(config: FileConfig, reader: Reader): void {
   }
 }
 
-function checkRegions({ roles, regions }: FileConfig, reader: Reader): void {
-  const isNeeded = roles.includes('edge') || roles.includes('control');
-  if (isNeeded && reader.isSound('regions') && Object.keys(regions).length === 0) {
+function checkRegions({ regions }: FileConfig, reader: Reader): void {
+  if (reader.isSound('regions') && Object.keys(regions).length === 0) {
     reader.fault('regions', 'no region', 'at least one, with its relays');
   }
   for (const [region, { relays }] of Object.entries(regions)) {
@@ -90,7 +95,7 @@ function checkDefaultRegion({ regions, defaultRegion }: FileConfig, reader: Read
   }
 }
 
-function checkLimits({ cache, dns }: FileConfig, reader: Reader): void {
+function checkLimits({ cache, dns, relay }: FileConfig, reader: Reader): void {
   if (reader.isSound('cache') && cache.minTtlSeconds > cache.maxTtlSeconds) {
     const expected = `at most cache.maxTtlSeconds (${cache.maxTtlSeconds})`;
     reader.fault('cache.minTtlSeconds', String(cache.minTtlSeconds), expected);
@@ -99,6 +104,11 @@ function checkLimits({ cache, dns }: FileConfig, reader: Reader): void {
   if (reader.isSound('dns.tcpLimits') && connectionsPerSource > connections) {
     const expected = `at most dns.tcpLimits.connections (${connections})`;
     reader.fault('dns.tcpLimits.connectionsPerSource', String(connectionsPerSource), expected);
+  }
+  const { limits } = relay;
+  if (reader.isSound('relay.limits') && limits.connectionsPerSource > limits.connections) {
+    const expected = `at most relay.limits.connections (${limits.connections})`;
+    reader.fault('relay.limits.connectionsPerSource', String(limits.connectionsPerSource), expected);
   }
 }
 

@@ -4,23 +4,13 @@
  */
 export const NOT_BUILT_KEYS: readonly string[] = [
   'dns.cookieSecrets',
-  'relay.tls',
-  'relay.http',
   'relay.quic',
   'relay.quicMode',
-  'relay.region',
   'relay.egress',
-  'relay.probeSources',
-  'relay.proxyProtocolFrom',
-  'relay.drainSeconds',
-  'relay.allowPrivateOrigins',
-  'relay.originPort',
 ];
 
 /** Values of keys that are built but for these: the key (its list's items likewise) and how the text begins. */
-export const NOT_BUILT_VALUES: readonly { readonly key: string; readonly prefix: string }[] = [
-  { key: 'roles', prefix: 'relay' },
-];
+export const NOT_BUILT_VALUES: readonly { readonly key: string; readonly prefix: string }[] = [];
 
 export const NOT_BUILT = 'not built in this release';
 

@@ -115,6 +115,24 @@ const control = section({
   trustedProxies: list('prefix'),
 });
 
+// A home's devices share one address, and a carrier's NAT many homes: the share of a source is loose. A player opens
+// dozens of connections at once. Ten minutes of silence is what proxies commonly allow a tunnel.
+const relayLimits = section({
+  connections: integer(1, 1_000_000, 10_000),
+  connectionsPerSource: integer(1, 1_000_000, 512),
+  newPerSecond: integer(1, 1_000_000, 50),
+  newBurst: integer(1, 1_000_000, 250),
+  handshakeSeconds: integer(1, 60, 5),
+  idleSeconds: integer(1, 86_400, 600),
+  bytesPerSecond: {
+    anyOf: [
+      { type: 'integer', format: 'size', minimum: 16_384, maximum: 1024 * 1024 * MIB },
+      { type: 'null' },
+    ],
+    default: null,
+  },
+});
+
 const relayRole = section({
   tls: list('socket-address'),
   http: list('socket-address'),
@@ -127,6 +145,9 @@ const relayRole = section({
   drainSeconds: integer(0, 3600, 30),
   allowPrivateOrigins: flag(false),
   originPort: { anyOf: [{ type: 'integer', minimum: 1, maximum: 65_535 }, { type: 'null' }], default: null },
+  engine: choice(['auto', 'epoll', 'streams'], 'auto'),
+  workers: { anyOf: [{ const: 'auto' }, { type: 'integer', minimum: 1, maximum: 64 }], default: 'auto' },
+  limits: relayLimits,
 });
 
 /**
@@ -134,7 +155,7 @@ const relayRole = section({
  * is made of its keys' defaults.
  */
 export const CONFIG_SCHEMA = section({
-  // As long as the relay is not built (not-built.ts) it is not among the roles that one gets unasked.
+  // A relay needs addresses of its own for ports that others want too, so it is not among the roles one gets unasked.
   roles: {
     type: 'array',
     items: { enum: ['control', 'edge', 'relay'] },

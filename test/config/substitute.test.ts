@@ -65,7 +65,7 @@ describe('environment variables', () => {
       'dns: { workers: ${UNSET} }',
       'dns.workers: found ${UNSET}, which is not set, expected the environment variable UNSET',
     ],
-    ['relay: { tls: [${UNSET}] }', 'relay.tls: found a list, expected [] (not built in this release)'],
+    ['relay: { quic: [${UNSET}] }', 'relay.quic: found a list, expected [] (not built in this release)'],
     [
       'dns: { udp: ["${UNSET}:53"] }',
       'dns.udp[0]: found ${UNSET}, which is not set, expected the environment variable UNSET',

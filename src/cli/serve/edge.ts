@@ -68,14 +68,14 @@ export class EngineError extends Error {
 export class Edge {
   readonly follower: AllowlistFollower;
   readonly resolver: Resolver;
-  private readonly table: AllowlistTable;
-  private readonly steering: Steering;
-  private readonly cache: AnswerCache;
+  readonly table: AllowlistTable;
+  readonly steering: Steering;
+  readonly cache: AnswerCache;
   private readonly state: QueryState;
   private readonly answerer: Answerer;
   private readonly onFault: (fault: unknown) => void;
   private readonly rateLimit = RateLimiter.allocate();
-  private readonly now = monotonicClock();
+  readonly now = monotonicClock();
   private udp: UdpEngine | null = null;
   private streams: StreamThreads | null = null;
   private certificate: TlsCertificate | null;

@@ -22,6 +22,7 @@ import { Edge } from './edge.ts';
 import { type Greeting, nextSteps, readableGreeting } from './greeting.ts';
 import { HeardChanges } from './heard.ts';
 import type { Log } from './log.ts';
+import type { RelayRole } from './relay.ts';
 import { changedKeys } from './reload.ts';
 import { LIST_STATES, RemoteList } from './remote-list.ts';
 import { copyResolverCounters } from './resolver.ts';
@@ -53,6 +54,7 @@ export class Service {
   private certificate: TlsCertificate | null = null;
   private registry: Registry | null = null;
   private edge: Edge | null = null;
+  private relay: RelayRole | null = null;
   private heard: HeardChanges | null = null;
   private remote: RemoteList | null = null;
   private control: Control | null = null;
@@ -96,6 +98,8 @@ export class Service {
     this.stopping = true;
     if (this.expiry !== null) clearInterval(this.expiry);
     await this.reloading;
+    // Tunnels are checked against the edge's list as long as they last.
+    await this.relay?.close(graceMs === 0 ? 0 : this.config.relay.drainSeconds * 1000);
     await Promise.all([this.control?.close(graceMs), this.edge?.close(graceMs)]);
     this.heard?.close();
     await this.remote?.close();
@@ -119,7 +123,8 @@ export class Service {
     const isControl = config.roles.includes('control');
     if (isControl || config.store === 'embedded') this.registry = await this.openRegistry();
     if (isControl) this.adminKey = readAdminKey(config.control.adminKey, config.dataDir);
-    if (config.roles.includes('edge')) await this.openEdge();
+    if (config.roles.includes('edge') || config.roles.includes('relay')) await this.openEdge();
+    if (config.roles.includes('relay')) await this.openRelay(this.edge!);
     if (isControl) {
       this.control = await Control.start({
         config,
@@ -166,7 +171,7 @@ export class Service {
       this.remote = await RemoteList.open({ url, dataDir, log, now: monotonicClock(), wallClock: Date.now });
     }
     this.edge = await Edge.start({
-      config,
+      config: config.roles.includes('edge') ? config : withoutListeners(config),
       certificate: this.certificate,
       catalog: this.catalog!,
       seed: this.seed,
@@ -180,13 +185,22 @@ export class Service {
     if (this.remote !== null) this.heard = new HeardChanges(this.edge.follower, this.remote.feed);
   }
 
+  /** Loaded here, so that a process without the role is without it. */
+  private async openRelay(edge: Edge): Promise<void> {
+    const { RelayRole } = await import('./relay.ts');
+    const { config, seed } = this;
+    const { onFailure } = this.options;
+    this.relay = await RelayRole.start({ config, edge, catalog: this.catalog!, seed, onFailure });
+  }
+
   private async openMetrics(): Promise<void> {
-    const { edge, registry, remote } = this;
+    const { edge, registry, remote, relay } = this;
     const storeIsUp = () => registry?.status().failed === null;
     const exposition = new Exposition({
       blocks: this.blocks,
       sources: {
         ...(registry !== null && { store: storeIsUp }),
+        ...(relay !== null && { relay: relay.metrics }),
         ...(edge !== null && {
           allowlist: () => {
             const { entries, seq, lagChanges, reloads, digestMismatches } = edge.follower.state;
@@ -252,7 +266,7 @@ export class Service {
   }
 
   private announce(): void {
-    const { edge, log, adminKey } = this;
+    const { edge, log, adminKey, relay } = this;
     const api = (this.control?.addresses ?? []).map(({ host, port }) => urlOf(host, port));
     const udp = edge?.udpAddresses.map(formatSocketAddress) ?? [];
     const streams = edge?.streamAddresses;
@@ -272,7 +286,18 @@ export class Service {
       if (this.options.terminal) this.options.write(readableGreeting(greeting));
       else log.info(greeting, 'first start');
     }
-    log.info({ roles: this.config.roles, udp, tcp, tls, https, control: api, metrics, engine }, 'ready');
+    const relayed = relay !== null && {
+      relay: {
+        tls: relay.relay.tlsAddresses.map(formatSocketAddress),
+        http: relay.relay.httpAddresses.map(formatSocketAddress),
+        engine: relay.relay.engine,
+      },
+    };
+    const dnsListeners = { udp, tcp, tls, https };
+    log.info(
+      { roles: this.config.roles, ...dnsListeners, ...relayed, control: api, metrics, engine },
+      'ready',
+    );
   }
 
   private async reloadNow(load: () => LoadedConfig): Promise<void> {
@@ -286,6 +311,7 @@ export class Service {
       this.catalog = catalogue.tables;
       log.level = loaded.config.log.level;
       await this.edge?.useCatalog(catalogue.tables);
+      await this.relay?.useCatalog(catalogue.tables, this.edge!);
       if (certificate !== null) {
         this.certificate = certificate;
         this.edge?.useCertificate(certificate);
@@ -304,6 +330,11 @@ export class Service {
       );
     }
   }
+}
+
+/** Of an edge that is there for its tables only: the list, the catalogue, the resolver. */
+function withoutListeners(config: Config): Config {
+  return { ...config, dns: { ...config.dns, udp: [], tcp: [], tls: [], https: [] } };
 }
 
 /** Where the list stands, and whether there is one. */

@@ -1,7 +1,10 @@
 import { Gauge, type Registry } from 'prom-client';
+import { type RelaySource, registerRelay } from './relay.ts';
 
 /** What other parts hold, read at each scrape. A source that is missing (another role) has no metric. */
 export interface Sources {
+  /** A relay's counters. */
+  readonly relay?: () => RelaySource;
   /** The list of registered addresses: its size, the sequence number it is at, and how far behind that is. */
   readonly allowlist?: () => {
     entries: number;
@@ -77,6 +80,7 @@ export function registerGauges(sources: Sources, registry: Registry): void {
     gauge('cache_bytes', 'Memory of the answer cache', () => cache().bytes);
   }
   if (upstreams) registerUpstreams(upstreams, registry);
+  if (sources.relay) registerRelay(sources.relay, registry);
 }
 
 function registerListState(remoteList: NonNullable<Sources['remoteList']>, registry: Registry): void {

@@ -1,9 +1,9 @@
 import type { TcpTransfer } from '../../sys/index.ts';
 import type { RelayContext } from '../context.ts';
+import type { OpenConnection } from '../open-connection.ts';
 import type { OriginAddresses } from '../origin-addresses.ts';
 import type { Reactor } from './reactor.ts';
 import type { Slabs } from './slabs.ts';
-import type { Tunnel } from './tunnel.ts';
 
 /** What the tunnels of a thread work with. */
 export interface ThreadContext {
@@ -11,7 +11,7 @@ export interface ThreadContext {
   readonly reactor: Reactor;
   readonly transfer: TcpTransfer;
   readonly slabs: Slabs;
-  readonly tunnels: Set<Tunnel>;
+  readonly tunnels: Set<OpenConnection>;
   /** Asks the thread that has the resolver. @returns what cancels it */
   resolve(name: Uint8Array, done: (addresses: OriginAddresses | null) => void): () => void;
 }

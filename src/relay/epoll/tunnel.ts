@@ -5,6 +5,7 @@ import { NO_SERVICE } from '../admission.ts';
 import { ClientHelloReader, MAX_OPENING_BYTES } from '../hello/client-hello.ts';
 import { HelloState } from '../hello/server-name.ts';
 import { readHostName } from '../host-name.ts';
+import type { OpenConnection } from '../open-connection.ts';
 import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
 import { TLS_PORT } from '../policy.ts';
 import { race } from '../race.ts';
@@ -26,7 +27,7 @@ const THROTTLE_MS = 25;
 const NOTHING = new Uint8Array(0);
 
 /** A connection of a client, from its first octet to its end, and the one to the origin that it leads to. */
-export class Tunnel implements Handler {
+export class Tunnel implements Handler, OpenConnection {
   source: Source;
   /** When something last moved. */
   activeAtMs: number;

@@ -3,6 +3,7 @@ import { type RelayDirection, RelayOutcome } from '../../metrics/index.ts';
 import { type Address, formatAddress, readProxyHeader } from '../../net/index.ts';
 import { NO_SERVICE } from '../admission.ts';
 import { readHostName } from '../host-name.ts';
+import type { OpenConnection } from '../open-connection.ts';
 import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
 import { race } from '../race.ts';
 import { type Source, sourceOf } from '../source.ts';
@@ -17,7 +18,7 @@ const THROTTLE_MS = 25;
 const MAX_HEADER_BYTES = 4200;
 
 /** A client's connection on the event loop: who it is, where it may lead, and how it ends. */
-export class Client {
+export class Client implements OpenConnection {
   readonly socket: Socket;
   source: Source;
   activeAtMs: number;

@@ -1,0 +1,12 @@
+import type { RelayOutcome } from '../metrics/index.ts';
+import type { Source } from './source.ts';
+
+/** A connection as those see it who look all of them over. */
+export interface OpenConnection {
+  readonly source: Source;
+  /** Whether it leads to an origin. */
+  readonly isCarrying: boolean;
+  /** When something last moved in it. */
+  readonly activeAtMs: number;
+  end(outcome: RelayOutcome): void;
+}
