@@ -93,7 +93,20 @@ describe('Exposition', () => {
       { url: 'https://resolver.example/dns-query', healthy: false },
     ];
     const scraped = exposition([], {
-      allowlist: () => ({ entries, seq: 7, lagChanges: 2, lagSeconds: 0.5 }),
+      allowlist: () => ({
+        entries,
+        seq: 7,
+        lagChanges: 2,
+        lagSeconds: 0.5,
+        reloads: 3,
+        digestMismatches: 1,
+      }),
+      remoteList: () => ({
+        states: ['following', 'from-disk'],
+        state: up ? 'following' : 'from-disk',
+        ageSeconds: 9,
+        heartbeatAgeSeconds: 4,
+      }),
       store: () => up,
       upstreams: () => upstreams,
     });
@@ -102,6 +115,12 @@ describe('Exposition', () => {
     expect(before.get('mediastreamer_allowlist_seq')).toBe(7);
     expect(before.get('mediastreamer_allowlist_lag_changes')).toBe(2);
     expect(before.get('mediastreamer_allowlist_lag_seconds')).toBe(0.5);
+    expect(before.get('mediastreamer_allowlist_reloads')).toBe(3);
+    expect(before.get('mediastreamer_allowlist_digest_mismatches')).toBe(1);
+    expect(before.get('mediastreamer_allowlist_age_seconds')).toBe(9);
+    expect(before.get('mediastreamer_allowlist_heartbeat_age_seconds')).toBe(4);
+    expect(before.get('mediastreamer_allowlist_state{state="following"}')).toBe(1);
+    expect(before.get('mediastreamer_allowlist_state{state="from-disk"}')).toBe(0);
     expect(before.get('mediastreamer_store_up')).toBe(1);
     expect(before.get('mediastreamer_upstream_healthy{index="0",upstream="udp://192.0.2.53:53"}')).toBe(1);
     expect(before.get('mediastreamer_upstream_healthy{index="1",upstream="https://resolver.example"}')).toBe(
@@ -114,6 +133,8 @@ describe('Exposition', () => {
     const after = await samples(scraped);
     expect(after.get('mediastreamer_allowlist_entries')).toBe(2);
     expect(after.get('mediastreamer_store_up')).toBe(0);
+    expect(after.get('mediastreamer_allowlist_state{state="following"}')).toBe(0);
+    expect(after.get('mediastreamer_allowlist_state{state="from-disk"}')).toBe(1);
     expect([...after.keys()].filter((key) => key.startsWith('mediastreamer_upstream_healthy'))).toHaveLength(
       1,
     );

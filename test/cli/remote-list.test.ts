@@ -1,0 +1,94 @@
+/** What an edge says of its list, with a store that it follows and clocks that are ours. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AllowlistFollower, AllowlistTable, Profiles } from '../../src/allowlist/index.ts';
+import type { Log } from '../../src/cli/serve/log.ts';
+import { RemoteList } from '../../src/cli/serve/remote-list.ts';
+import { FakeControl } from '../registry/feed/fake-control.ts';
+import { RedisServer } from '../support/redis-server.ts';
+
+const HOUR_MS = 3_600_000;
+
+let server: RedisServer;
+let control: FakeControl;
+let dataDir: string;
+beforeAll(async () => {
+  server = await RedisServer.start();
+  control = new FakeControl(server);
+  dataDir = mkdtempSync(join(tmpdir(), 'remote-list-'));
+  await control.set(1);
+  await control.set(2);
+  await control.pack();
+});
+afterAll(async () => {
+  control.redis.disconnect();
+  await server.stop();
+  rmSync(dataDir, { recursive: true });
+});
+
+const lines: string[] = [];
+const write = (_: object, message: string): void => void lines.push(message);
+const log: Log = { fatal: write, error: write, warn: write, info: write, debug: write, level: 'info' };
+
+async function follow(wallClock: () => number) {
+  const now = (): number => performance.now();
+  const remote = await RemoteList.open({ url: server.url, dataDir, log, now, wallClock });
+  const profiles = new Profiles({ now });
+  const follower = new AllowlistFollower({ feed: remote.feed, table: new AllowlistTable(), profiles, now });
+  await follower.start(remote.fallback);
+  remote.keep(follower);
+  const stop = async (): Promise<void> => {
+    follower.stop();
+    await remote.close();
+  };
+  return { remote, follower, stop };
+}
+
+test('a clock that jumps an hour makes the list neither older nor stale, and leases are not its matter', async () => {
+  let jumpMs = 0;
+  const { remote, follower, stop } = await follow(() => Date.now() + jumpMs);
+  await expect.poll(() => remote.state).toBe('following');
+  for (const jump of [HOUR_MS, -HOUR_MS]) {
+    jumpMs = jump;
+    expect(remote.ageSeconds).toBeLessThan(60);
+    expect(remote.heartbeatAgeSeconds).toBeLessThan(60);
+    expect(remote.lagSeconds).toBeLessThan(60);
+    // Redis' own clock may jump, too: a heartbeat is one that changes, whatever time it tells.
+    await control.beat({ heartbeat: Date.now() + jump });
+    expect(remote.state).toBe('following');
+  }
+  await control.set(3);
+  await expect.poll(() => follower.state.entries).toBe(3);
+  await stop();
+});
+
+test('the age of a list from disk is that of the disk, whatever is read of it, and never below zero', async () => {
+  await server.kill();
+  const late = await follow(() => Date.now() + 2 * HOUR_MS);
+  expect(late.remote.state).toBe('from-disk');
+  expect(Math.round(late.remote.ageSeconds / 3_600)).toBeGreaterThanOrEqual(1);
+  await late.stop();
+  const early = await follow(() => Date.now() - 24 * HOUR_MS);
+  expect(early.remote.ageSeconds).toBe(0);
+  expect(early.follower.state.entries).toBe(3);
+  await early.stop();
+  await server.launch();
+});
+
+test('an address that was given up leaves the file when the edge stops, and no line of the log holds one', async () => {
+  await control.set(77);
+  const first = await follow(Date.now);
+  await expect.poll(() => first.follower.state.entries).toBe(4);
+  await first.stop();
+  const file = join(dataDir, 'last-known-list');
+  const needle = Buffer.of(192, 0, 2, 77);
+  expect(readFileSync(file).includes(needle)).toBe(true);
+  await control.remove(77);
+  const second = await follow(Date.now);
+  await expect.poll(() => second.follower.state.entries).toBe(3);
+  await second.stop();
+  expect(readFileSync(file).includes(needle)).toBe(false);
+  expect(lines.join('\n')).not.toContain('192.0.2');
+});
