@@ -413,7 +413,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       });
     });
 
-    accessContract(() => store);
+    describe('what lets in, and names that are followed:', () => accessContract(() => store));
 
     describe('as a whole', () => {
       storeModel(() => store);

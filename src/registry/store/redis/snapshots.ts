@@ -5,17 +5,22 @@ import {
   digestSnapshot,
   encodeSnapshot,
   mergeSnapshot,
+  type Profile,
   profileOfText,
   type Snapshot,
+  type SnapshotGroup,
+  snapshotKeyBytes,
 } from '../../../feed/index.ts';
 import { StoreUnavailable } from '../../errors.ts';
-import { prefixOfKey } from '../prefix-key.ts';
 import { decodeLogEntry, Key } from './keys.ts';
 import type { Reply, ScriptArgument } from './script.ts';
 import { bytes, list, text } from './steps.ts';
 
 const PAGE = 10_000;
-const SCAN_COUNT = 1_000;
+/** Entries that one command reads: a few milliseconds, in which others wait. */
+const SCAN_COUNT = 5_000;
+/** Family and length, before a prefix's address. */
+const HEAD_BYTES = 2;
 const ATTEMPTS = 5;
 
 /** Runs a step of the script under the guard of epoch and number; resolves to what follows 'read'. */
@@ -113,21 +118,38 @@ export class Snapshots {
     for (let index = 0; index < profiles.length; index += 2) {
       texts.set(Number(text(profiles[index])), text(profiles[index + 1]));
     }
-    const changes: Change[] = [];
-    for (const [key, number] of found) {
-      // A profile that nobody has any more: its entry changed after it was read, and the log says how.
-      const profile = texts.get(number);
-      if (profile === undefined) continue;
-      const prefix = prefixOfKey(Buffer.from(key, 'latin1'));
-      changes.push({ seq: seq as number, kind: 'set', prefix, profile: profileOfText(profile) });
-    }
-    const empty: Snapshot = {
-      version: 1,
-      epoch: this.#epoch(),
-      seq: seq as number,
-      profiles: [],
-      groups: [],
-    };
-    return mergeSnapshot(empty, changes);
+    return { version: 1, epoch: this.#epoch(), seq: seq as number, ...packEntries(found, texts) };
   }
+}
+
+/** @param found prefix (a byte a character) -> profile's number. A page of it costs no object for an entry. */
+function packEntries(
+  found: ReadonlyMap<string, number>,
+  texts: ReadonlyMap<number, string>,
+): Pick<Snapshot, 'profiles' | 'groups'> {
+  const profiles: Profile[] = [];
+  const indexes = new Map<number, number>();
+  const heads = new Map<string, string[]>();
+  for (const [key, number] of found) {
+    // A profile that nobody has any more: its entry changed after it was read, and the log says how.
+    const profile = texts.get(number);
+    if (profile === undefined) continue;
+    if (!indexes.has(number)) indexes.set(number, profiles.push(profileOfText(profile)) - 1);
+    const head = key.slice(0, HEAD_BYTES);
+    const keys = heads.get(head);
+    if (keys === undefined) heads.set(head, [key]);
+    else keys.push(key);
+  }
+  const groups = [...heads].map(([head, keys]): SnapshotGroup => {
+    const [family, length] = Buffer.from(head, 'latin1');
+    const width = snapshotKeyBytes(family as 4 | 6, length);
+    const packed = Buffer.alloc(keys.length * width);
+    const numbers = new Uint16Array(keys.length);
+    for (const [index, key] of keys.entries()) {
+      packed.write(key.slice(HEAD_BYTES), index * width, 'latin1');
+      numbers[index] = indexes.get(found.get(key)!)!;
+    }
+    return { family: family as 4 | 6, length, count: keys.length, keys: packed, profiles: numbers };
+  });
+  return { profiles, groups };
 }

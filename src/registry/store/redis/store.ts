@@ -2,6 +2,7 @@ import type { Change, Snapshot } from '../../../feed/index.ts';
 import { StoreUnavailable } from '../../errors.ts';
 import { STEPS, type Store, type StoreSteps } from '../store.ts';
 import { Chores, type ChoresOptions } from './chores.ts';
+import { Gate } from './gate.ts';
 import { decodeLogEntry } from './keys.ts';
 import { Link, type LinkOptions } from './link.ts';
 import type { Reply, ScriptArgument } from './script.ts';
@@ -25,7 +26,8 @@ export class RedisStore {
   readonly #sequencer: Sequencer;
   readonly #chores: Chores;
   readonly #heard: (seq: number) => Promise<boolean>;
-  #pending = 0;
+  /** What is on its way is answered well within a command's time; a Redis that is silent fails those who wait at once. */
+  readonly #gate = new Gate({ width: 256, limit: 10_000 });
   #isClosed = false;
 
   constructor(options: RedisStoreOptions) {
@@ -34,7 +36,7 @@ export class RedisStore {
       (await this.link.run(name, args)).slice(1);
     this.snapshots = new Snapshots(this.link.redis, ask, () => this.link.epoch);
     this.#sequencer = new Sequencer(
-      (seq) => this.step('changesSince', [{ seq, limit: PAGE }]) as Promise<Change[] | 'gap'>,
+      (seq) => this.#step('changesSince', [{ seq, limit: PAGE }]) as Promise<Change[] | 'gap'>,
     );
     this.#chores = new Chores(
       { link: this.link, snapshots: this.snapshots, ask, heard: (seq) => this.#hear(seq) },
@@ -49,21 +51,19 @@ export class RedisStore {
     return this.#chores.isHolder;
   }
 
-  async step(name: keyof StoreSteps, step: readonly unknown[]): Promise<unknown> {
+  step(name: keyof StoreSteps, step: readonly unknown[]): Promise<unknown> {
+    return this.#gate.pass(() => this.#step(name, step));
+  }
+
+  async #step(name: keyof StoreSteps, step: readonly unknown[]): Promise<unknown> {
     const codec = CODECS[name] as StepCodec<never>;
     const args = (codec.encode as (...step: readonly unknown[]) => ScriptArgument[])(...step);
-    const isWrite = STEPS[name] === 'write';
-    this.#pending++;
-    try {
-      if (name === 'trimLog') await this.#chores.coverBySnapshot(step[0] as number);
-      const epoch = this.link.epoch;
-      const reply = await this.link.run(name, args);
-      const isDone = isWrite && text(reply[0]) === 'done';
-      if (isDone) await this.#tell(list(reply[1]), epoch);
-      return codec.decode(reply.slice(isDone ? 2 : 1), ...(step as never));
-    } finally {
-      this.#pending--;
-    }
+    if (name === 'trimLog') await this.#chores.coverBySnapshot(step[0] as number);
+    const epoch = this.link.epoch;
+    const reply = await this.link.run(name, args);
+    const isDone = STEPS[name] === 'write' && text(reply[0]) === 'done';
+    if (isDone) await this.#tell(list(reply[1]), epoch);
+    return codec.decode(reply.slice(isDone ? 2 : 1), ...(step as never));
   }
 
   snapshot(): Promise<Snapshot> {
@@ -81,7 +81,7 @@ export class RedisStore {
       : state === 'up'
         ? null
         : `${state}${reason ? ` (${reason})` : ''}`;
-    return { pending: this.#pending, failed, seq: this.link.seq };
+    return { pending: this.#gate.size, failed, seq: this.link.seq };
   }
 
   async close(): Promise<void> {

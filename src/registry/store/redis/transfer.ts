@@ -1,5 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
 import { formatPrefix } from '../../../net/index.ts';
-import { StoreNotEmpty } from '../../errors.ts';
+import { StoreNotEmpty, StoreUnavailable } from '../../errors.ts';
 import { type AccountTransfer, hexOf, prefixOfText, type StoreTransfer } from '../../transfer/record.ts';
 import { prefixKey, prefixOfKey } from '../prefix-key.ts';
 import type { Reply } from './script.ts';
@@ -8,8 +9,11 @@ import type { RedisStore } from './store.ts';
 
 /** Accounts that one step reads: some milliseconds, in which others wait. */
 const PAGE = 100;
-/** Steps that are on their way at a time: they share the sync of the file. */
-const AT_ONCE = 64;
+/** Registrations that are on their way at a time: they share the sync of the file, and take some tens of milliseconds. */
+const AT_ONCE = 500;
+/** A Redis that is away for some seconds does not end a long import. */
+const ATTEMPTS = 20;
+const AGAIN_MS = 500;
 
 /**
  * The store on Redis, for being moved. Reading takes one account after the other while controls go on: stop them for
@@ -41,23 +45,45 @@ async function writeAll(store: RedisStore, accounts: AsyncIterable<AccountTransf
   if (text(outcome) === 'again') await deleteAll(store);
   let count = 0;
   try {
-    let batch: Promise<unknown>[] = [];
+    let batch: Promise<void>[] = [];
+    let weight = 0;
     for await (const account of accounts) {
-      batch.push(store.link.run('importAccount', [argumentOf(account)]));
+      batch.push(importOne(store, account));
       count++;
-      if (batch.length < AT_ONCE) continue;
+      weight += 1 + account.registrations.length;
+      if (weight < AT_ONCE) continue;
       await Promise.all(batch);
       batch = [];
+      weight = 0;
     }
     await Promise.all(batch);
   } catch (fault) {
-    await deleteAll(store);
-    await store.link.run('endImport', []);
+    // If this fails, too, the store stays closed to all but the next import, which begins with it.
+    await undo(store).catch(() => {});
     throw fault;
   }
   await store.snapshots.refresh();
   await store.link.run('endImport', []);
   return count;
+}
+
+async function importOne(store: RedisStore, account: AccountTransfer): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await store.link.run('importAccount', [argumentOf(account)]);
+      return;
+    } catch (fault) {
+      if (!(fault instanceof StoreUnavailable)) throw fault;
+      // Whether a call that was not answered was done is not known; done twice, it is done once.
+      if (attempt === ATTEMPTS) throw fault;
+      await setTimeout(AGAIN_MS);
+    }
+  }
+}
+
+async function undo(store: RedisStore): Promise<void> {
+  await deleteAll(store);
+  await store.link.run('endImport', []);
 }
 
 async function deleteAll(store: RedisStore): Promise<void> {
