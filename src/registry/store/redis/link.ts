@@ -33,6 +33,7 @@ export class Link {
   #known: KnownPosition | null;
   #state: StoreState = 'unreachable';
   #reason: string | null = null;
+  #isClosed = false;
   #placed: string | null = null;
   #looking: Promise<void> | null = null;
   #ready = Promise.withResolvers<void>();
@@ -123,6 +124,7 @@ export class Link {
 
   close(): void {
     this.keep();
+    this.#isClosed = true;
     this.redis.disconnect();
   }
 
@@ -200,6 +202,6 @@ export class Link {
     if (state === this.#state && reason === this.#reason) return;
     this.#state = state;
     this.#reason = reason;
-    this.#options.news.state(state, reason);
+    if (!this.#isClosed) this.#options.news.state(state, reason);
   }
 }
