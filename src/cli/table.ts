@@ -37,6 +37,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import('./import.ts')).command,
   },
   {
+    name: 'load',
+    summary: 'ask a DNS server at an even rate and measure its answers',
+    load: async () => (await import('./load.ts')).command,
+  },
+  {
     name: 'compile',
     summary: 'fill the cache of compiled code (npm start does so once)',
     load: async () => (await import('./compile.ts')).command,

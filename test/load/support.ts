@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { NO_SOURCES } from '../../src/load/index.ts';
+import type { LoadPlan } from '../../src/load/plan.ts';
+import { parseAddress } from '../../src/net/index.ts';
+import { nameFromText } from '../../src/wire/index.ts';
+import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
+
+export const wire = (text: string): Uint8Array => nameFromText(text)!;
+
+/** A plan of one catalogue name over UDP. */
+export function planOf(changes: Partial<LoadPlan> = {}): LoadPlan {
+  return {
+    target: { address: parseAddress('127.0.0.1')!, port: 53 },
+    transport: 'udp',
+    ratePerSecond: 1000,
+    seconds: 1,
+    warmUpSeconds: 0,
+    timeoutMs: 1000,
+    mix: { catalogue: 1, hit: 0, miss: 0 },
+    types: { A: 1, AAAA: 0, HTTPS: 0, MX: 0, NS: 0, SRV: 0, SVCB: 0, TXT: 0 },
+    names: {
+      catalogue: [wire('netflix.com')],
+      hits: [wire('hit.example')],
+      missBase: wire('base.example'),
+    },
+    sources: NO_SOURCES(4),
+    unregistered: NO_SOURCES(4),
+    unregisteredPercent: 0,
+    connections: 2,
+    tls: { serverName: null, ca: null, verifies: true },
+    path: '/dns-query',
+    edns: true,
+    ...changes,
+  };
+}
+
+/** What the server in its thread has seen. */
+export interface Seen {
+  readonly queries: number;
+  readonly sources: readonly string[];
+}
+
+export interface TestServer {
+  readonly port: number;
+  readonly certificate: TestCertificate | null;
+  stop(): Promise<Seen>;
+}
+
+export interface ServerOptions {
+  readonly transport: LoadPlan['transport'];
+  /** Every so many-th query gets no answer; 0: all are answered. */
+  readonly dropEvery?: number;
+  /** Sources that begin so are answered REFUSED. */
+  readonly refused?: string;
+}
+
+/** A DNS server in a thread of its own: a UDP load does not leave this one's event loop its turn. */
+export async function startServer(options: ServerOptions): Promise<TestServer> {
+  const isSecure = options.transport === 'tls' || options.transport === 'https';
+  const certificate = isSecure ? makeCertificate(['IP:127.0.0.1']) : null;
+  const worker = new Worker(new URL('./server-thread.ts', import.meta.url), {
+    workerData: { dropEvery: 0, refused: null, ...options, certificate },
+  });
+  const [port] = (await once(worker, 'message')) as [number];
+  return {
+    port,
+    certificate,
+    async stop() {
+      worker.postMessage('stop');
+      const [seen] = (await once(worker, 'message')) as [Seen];
+      await worker.terminate();
+      return seen;
+    },
+  };
+}
