@@ -57,7 +57,13 @@ async function state(): Promise<QueryState> {
       rateLimiter: new RateLimiter(RateLimiter.allocate(), { perSecond: 20, burst: 100 }, SEED),
       counters: new CounterBlock(),
     },
-    { seed: SEED, answerTtlSeconds: 60, unregistered: 'refuse' },
+    {
+      seed: SEED,
+      answerTtlSeconds: 60,
+      unregistered: 'refuse',
+      cookieSecrets: [new Uint8Array(16)],
+      discovery: [],
+    },
   );
 }
 

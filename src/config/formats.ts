@@ -86,6 +86,10 @@ export const FORMATS = {
     expected: 'visible ASCII characters without spaces',
     parse: (text) => (/^[\x21-\x7e]*$/.test(text) ? text : null),
   },
+  'cookie-secret': {
+    expected: '32 hexadecimal digits, such as openssl rand -hex 16 makes',
+    parse: (text) => (/^[\da-f]{32}$/i.test(text) ? text.toLowerCase() : null),
+  },
   store: {
     expected: 'embedded, or a redis:// or rediss:// URL',
     parse: (text) => (text === 'embedded' || !('fault' in parseRedisUrl(text)) ? text : null),

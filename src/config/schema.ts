@@ -68,6 +68,11 @@ const list = (format: FormatName, byDefault: readonly string[] = []) => ({
   default: byDefault,
 });
 const secret = <N extends SchemaNode>(node: N) => ({ ...node, writeOnly: true as const });
+/** A list whose items are not shown either. */
+const secretList = (format: FormatName) => {
+  const { items, ...others } = list(format);
+  return secret({ ...others, items: secret(items) });
+};
 
 const relay = section({
   address: optional('ipv4-address'),
@@ -100,7 +105,7 @@ const dns = section({
   }),
   bootstrapNames: list('host-name'),
   testZone: optional('host-name'),
-  cookieSecrets: secret(list('text')),
+  cookieSecrets: secretList('cookie-secret'),
   proxyProtocolFrom: list('prefix'),
 });
 

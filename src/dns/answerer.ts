@@ -69,13 +69,12 @@ export class Answerer {
     const receivedAt = this.now();
     const state = this.state;
     state.setTime(receivedAt);
-    state.family = source.family;
-    state.source.set(source.words);
+    this.setSource(source);
     const length = Math.min(query.length, this.scratch.length);
     this.scratch.set(query.subarray(0, length));
     const outcome = decide(state, this.scratch, length, traits);
     if (outcome === DEFERRED) {
-      this.resolve(Uint8Array.from(query), receivedAt, traits, state.profile !== 0, send);
+      this.resolve(Uint8Array.from(query), source, receivedAt, traits, state.profile !== 0, send);
       return;
     }
     this.count(outcome, traits, QueryPath.FAST, receivedAt);
@@ -89,13 +88,14 @@ export class Answerer {
    */
   answerDeferred(
     query: Uint8Array,
+    source: Source,
     receivedAt: number,
     traits: TransportTraits,
     isRegistered: boolean,
     send: (reply: Uint8Array | null) => void,
   ): void {
     this.readAgain(query, query.length);
-    this.resolve(query, receivedAt, traits, isRegistered, send);
+    this.resolve(query, source, receivedAt, traits, isRegistered, send);
   }
 
   /** Resolves when no query waits for an upstream. */
@@ -108,6 +108,7 @@ export class Answerer {
 
   private resolve(
     query: Uint8Array,
+    source: Source,
     receivedAt: number,
     traits: TransportTraits,
     isRegistered: boolean,
@@ -125,7 +126,7 @@ export class Answerer {
     };
     this.resolver
       .resolve(request)
-      .then((resolved) => this.finish(query, resolved, receivedAt, traits, isRegistered, send))
+      .then((resolved) => this.finish(query, source, resolved, receivedAt, traits, isRegistered, send))
       .catch((fault: unknown) => {
         this.onFault(fault);
         send(null);
@@ -138,6 +139,7 @@ export class Answerer {
 
   private finish(
     query: Uint8Array,
+    source: Source,
     resolved: Resolved,
     receivedAt: number,
     traits: TransportTraits,
@@ -147,10 +149,16 @@ export class Answerer {
     const scratch = this.scratch;
     scratch.set(query);
     this.readAgain(scratch, query.length);
+    this.setSource(source);
     this.state.setTime(this.now());
     const verdict = replyFromResolved(this.state, scratch, resolved, traits);
     this.count(isRegistered ? verdict : QueryVerdict.BOOTSTRAP, traits, QueryPath.RESOLVED, receivedAt);
     send(scratch.subarray(0, this.state.replyLength));
+  }
+
+  private setSource({ family, words }: Source): void {
+    this.state.family = family;
+    this.state.source.set(words);
   }
 
   /** Reads question and OPT of a query that decide has passed before, so that both are known to be whole. */

@@ -1,4 +1,6 @@
 export { Answerer, DeferredQueryError } from './answerer.ts';
+export { COOKIE_SECRET_BYTES } from './cookies.ts';
+export { type DiscoveryOptions, discoveryRecords } from './discovery.ts';
 export { ListenError } from './listen-error.ts';
 export { NO_OPEN_NAMES, type OpenNamesOptions } from './open-names.ts';
 export { DEFERRED, decide, type Outcome } from './query.ts';

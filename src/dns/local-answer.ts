@@ -10,6 +10,7 @@ import {
   writeAddressRecord,
   writeAnyHinfo,
   writeNegativeSoa,
+  writeRecord,
 } from '../wire/index.ts';
 import type { QueryState, TransportTraits } from './query-state.ts';
 import { finishReply, recordLimit } from './reply.ts';
@@ -113,9 +114,29 @@ export function answerSpecial(
     finishReply(s, m, writeNodata(s, m, s.specialNames.matchedLabel), Rcode.NOERROR, limit);
     return QueryVerdict.NEGATIVE_LOCAL;
   }
+  if (use === SpecialUse.Discovery && s.specialNames.matchedLabel === 0) return answerDiscovery(s, m, traits);
   beginReply(m, Rcode.NXDOMAIN, 1);
   finishReply(s, m, writeNodata(s, m, s.specialNames.matchedLabel), Rcode.NXDOMAIN, limit);
   return QueryVerdict.NEGATIVE_LOCAL;
+}
+
+/** Where our encrypted listeners are (RFC 9462 4), or that there are none. */
+function answerDiscovery(s: QueryState, m: Uint8Array, traits: TransportTraits): QueryVerdict {
+  beginReply(m, Rcode.NOERROR, 1);
+  const limit = recordLimit(s, traits);
+  let end = s.question.end;
+  let count = 0;
+  if (s.question.type === RecordType.SVCB) {
+    for (let i = 0; i < s.discovery.length; i++) {
+      if (end + RECORD_FIXED_BYTES + s.discovery[i].length > limit) break;
+      end = writeRecord(m, end, RecordType.SVCB, FIXED_TTL_SECONDS, s.discovery[i]);
+      count++;
+    }
+  }
+  setAnswerCount(m, count);
+  if (count === 0) end = writeNodata(s, m, 0);
+  finishReply(s, m, end, Rcode.NOERROR, s.replyLimit(traits));
+  return count === 0 ? QueryVerdict.NEGATIVE_LOCAL : QueryVerdict.LOCAL;
 }
 
 /** ANY: one HINFO record that says that nobody gets everything (RFC 8482 4.2). */

@@ -3,6 +3,7 @@ import type { CatalogView } from '../catalog/lookup/index.ts';
 import type { CounterBlock, Transport } from '../metrics/index.ts';
 import type { CacheReader } from '../resolver/cache/index.ts';
 import { Edns, ExtendedError, MIN_UDP_SIZE, parseQuestion, Question, Rcode } from '../wire/index.ts';
+import { ServerCookies } from './cookies.ts';
 import { OpenBudget } from './open-budget.ts';
 import { NO_OPEN_NAMES, OpenNames, type OpenNamesOptions } from './open-names.ts';
 import type { RateLimiter } from './rate-limit.ts';
@@ -41,6 +42,10 @@ export interface QueryPolicy {
   readonly unregistered: 'refuse' | 'drop';
   /** Names that the gate does not hold back; none by default. */
   readonly openNames?: OpenNamesOptions;
+  /** Secrets of server cookies, COOKIE_SECRET_BYTES each: the first signs, all verify. At least one. */
+  readonly cookieSecrets: readonly Uint8Array[];
+  /** The SVCB records of `_dns.resolver.arpa`: the data of each; none where there is nothing to be discovered. */
+  readonly discovery: readonly Uint8Array[];
 }
 
 /**
@@ -59,6 +64,8 @@ export class QueryState {
   readonly specialNames: SpecialNames;
   readonly openNames: OpenNames;
   readonly openBudget: OpenBudget;
+  readonly cookies: ServerCookies;
+  discovery: readonly Uint8Array[];
   readonly question = new Question();
   readonly edns = new Edns();
 
@@ -76,10 +83,13 @@ export class QueryState {
   replyLength = 0;
   /** The full rcode of the reply. */
   rcode = 0;
+  /** Whether the transport shows no more than lengths. */
+  encrypted = false;
   /** The extended error that goes into the reply's OPT. */
   extendedError: number = ExtendedError.NONE;
 
-  constructor(tables: QueryTables, policy: QueryPolicy) {
+  /** @param wallClock ms since 1970 */
+  constructor(tables: QueryTables, policy: QueryPolicy, wallClock: () => number = Date.now) {
     this.allowlist = tables.allowlist;
     this.catalog = tables.catalog;
     this.cache = tables.cache;
@@ -91,12 +101,15 @@ export class QueryState {
     this.specialNames = new SpecialNames(policy.seed);
     this.openNames = new OpenNames(policy.seed, policy.openNames ?? NO_OPEN_NAMES);
     this.openBudget = new OpenBudget(tables.rateLimiter.memory, policy.seed);
+    this.cookies = new ServerCookies(policy.cookieSecrets, wallClock);
+    this.discovery = policy.discovery;
   }
 
   /** Turns to other tables, from the next query on. */
   attach(update: TableUpdate): void {
     if (update.allowlist !== undefined) this.allowlist.attach(update.allowlist);
     if (update.catalog !== undefined) this.catalog.attach(update.catalog);
+    if (update.discovery !== undefined) this.discovery = update.discovery;
   }
 
   /** Reads question and OPT of a query that is known to be whole. @returns false where it is not. */
@@ -104,6 +117,13 @@ export class QueryState {
     this.extendedError = ExtendedError.NONE;
     if (!parseQuestion(m, length, this.seed, this.question)) return false;
     return this.edns.parse(m, length, this.question.end) === Rcode.NOERROR;
+  }
+
+  /** Whether the query has a cookie that only its source can have learnt (RFC 7873 5.2.4); parses it for that. */
+  provesSource(m: Uint8Array, length: number): boolean {
+    if (!this.read(m, length)) return false;
+    const { edns } = this;
+    return this.cookies.isValid(edns.cookie, edns.cookieLength, this.family, this.source);
   }
 
   setTime(nowMs: number): void {

@@ -28,7 +28,8 @@ export type Outcome = QueryVerdict | typeof DEFERRED;
  * What a query gets: the whole order, and the only place where it is decided. All listeners call it.
  *
  *   1 header   what is no query is dropped, what cannot be read is FORMERR or NOTIMP
- *   2 gate     a source that is not registered is REFUSED, at a limited rate, but for the open names (open-names.ts)
+ *   2 gate     a source that is not registered is REFUSED, at a limited rate unless its cookie proves that it is no
+ *              forged one, but for the open names (open-names.ts)
  *   3 steer    the self-test's names are answered here; a catalogue name gets relay addresses; special-use names a local answer
  *   4 cache    an answer that is held and fresh
  *   5 resolve  DEFERRED: the caller asks the resolver
@@ -41,6 +42,7 @@ export function decide(s: QueryState, m: Uint8Array, length: number, traits: Tra
   s.replyLength = 0;
   s.extendedError = ExtendedError.NONE;
   s.edns.present = false;
+  s.encrypted = traits.encrypted;
   if (length < HEADER_BYTES || isResponse(m)) return QueryVerdict.DROPPED;
 
   const source = s.source;
@@ -53,7 +55,7 @@ export function decide(s: QueryState, m: Uint8Array, length: number, traits: Tra
     if (open === OpenOutcome.ANSWERED) return QueryVerdict.BOOTSTRAP;
     if (open === OpenOutcome.DEFERRED) return DEFERRED;
     if (s.dropsUnregistered) return QueryVerdict.IGNORED;
-    if (traits.spoofable && !s.rateLimiter.take(s.family, source, s.clock)) {
+    if (traits.spoofable && !s.rateLimiter.take(s.family, source, s.clock) && !s.provesSource(m, length)) {
       return QueryVerdict.RATELIMITED;
     }
     if (open === OpenOutcome.SPENT && traits.spoofable) {

@@ -4,39 +4,55 @@ import type { Resolved } from '../resolver/index.ts';
 import {
   authenticData,
   beginReply,
+  COOKIE_OPTION_BYTES,
   checkingDisabled,
   ExtendedError,
   OPT_BYTES,
   optBytes,
+  padMessage,
   Rcode,
+  RESPONSE_BLOCK_BYTES,
   setAdditionalCount,
   setAnswerCount,
   setAuthenticData,
   setAuthorityCount,
   setTruncated,
+  writeCookieOption,
   writeOpt,
 } from '../wire/index.ts';
 import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from './query-state.ts';
 
 /**
- * Ends a reply at `end`: OPT where the query had one (RFC 6891 6.1.1), with s.extendedError where it fits.
+ * Ends a reply at `end`: OPT where the query had one (RFC 6891 6.1.1), with what fits of: a cookie where the query had one
+ * (RFC 7873 5.2), s.extendedError, and padding where the query had it and only lengths can be seen (RFC 8467 4.1).
  * Sets s.replyLength and s.rcode.
  * @param limit octets that the reply may have
  */
 export function finishReply(s: QueryState, m: Uint8Array, end: number, rcode: number, limit: number): void {
+  const edns = s.edns;
   s.rcode = rcode;
-  if (!s.edns.present || end + OPT_BYTES > limit) {
+  if (!edns.present || end + OPT_BYTES > limit) {
     s.replyLength = end;
     return;
   }
-  const error = end + optBytes(s.extendedError) <= limit ? s.extendedError : ExtendedError.NONE;
+  const hasCookie = edns.cookieLength > 0 && end + OPT_BYTES + COOKIE_OPTION_BYTES <= limit;
+  const room = hasCookie ? limit - COOKIE_OPTION_BYTES : limit;
+  const error = end + optBytes(s.extendedError) <= room ? s.extendedError : ExtendedError.NONE;
   setAdditionalCount(m, 1);
-  s.replyLength = writeOpt(m, end, MAX_UDP_REPLY_BYTES, rcode, s.edns.dnssecOk, error);
+  let length = writeOpt(m, end, MAX_UDP_REPLY_BYTES, rcode, edns.dnssecOk, error);
+  if (hasCookie) {
+    s.cookies.complete(edns.cookie, edns.cookieLength, s.family, s.source);
+    length = writeCookieOption(m, end, length, edns.cookie);
+  }
+  if (edns.padded && s.encrypted) length = padMessage(m, end, length, RESPONSE_BLOCK_BYTES, limit);
+  s.replyLength = length;
 }
 
 /** The offset that records in a reply may reach: OPT is kept behind them. */
 export function recordLimit(s: QueryState, traits: TransportTraits): number {
-  return s.replyLimit(traits) - (s.edns.present ? optBytes(s.extendedError) : 0);
+  if (!s.edns.present) return s.replyLimit(traits);
+  const cookie = s.edns.cookieLength > 0 ? COOKIE_OPTION_BYTES : 0;
+  return s.replyLimit(traits) - optBytes(s.extendedError) - cookie;
 }
 
 /** Answers from the cache where it holds a fresh answer. @returns false where not; the query stays as it was. */
@@ -60,6 +76,7 @@ export function replyFromResolved(
   resolved: Resolved,
   traits: TransportTraits,
 ): QueryVerdict {
+  s.encrypted = traits.encrypted;
   if (resolved.entry !== null) {
     replyFromEntry(s, m, new EntryReader(resolved.entry, s.nowSeconds), traits);
     return QueryVerdict.RESOLVED;
@@ -104,7 +121,7 @@ function replyFromEntry(s: QueryState, m: Uint8Array, entry: EntryView, traits: 
 
 /**
  * Writes the query's OPT again, over which an answer was begun that turned out not to be whole. There is
- * room for it: one stood there.
+ * room for it: one stood there. Its options are lost: the reply is without a cookie and padding then.
  */
 function restoreQuery(s: QueryState, m: Uint8Array): void {
   setAnswerCount(m, 0);

@@ -8,6 +8,8 @@ export const SpecialUse = {
   Loopback: 2,
   /** The name does not exist, but DS is asked of the upstreams (RFC 8375 4). */
   NameErrorButDs: 3,
+  /** Our own DNS over TLS and HTTPS, where they are on (RFC 9462 4). */
+  Discovery: 4,
 } as const;
 
 const octets = (first: number, last: number): number[] =>
@@ -22,6 +24,7 @@ const SPECIAL: readonly (readonly [use: number, names: readonly string[]])[] = [
   [SpecialUse.Loopback, ['localhost']],
   // RFC 6761 6.2 and 6.4, RFC 7686 2, RFC 9476 3; RFC 9462 6.4: names of discovery are not forwarded
   [SpecialUse.NameError, ['test', 'invalid', 'onion', 'alt', 'resolver.arpa']],
+  [SpecialUse.Discovery, ['_dns.resolver.arpa']],
   // RFC 8375 4
   [SpecialUse.NameErrorButDs, ['home.arpa']],
   // RFC 6761 6.1 and RFC 6303 4.2, 4.3: reverse names of private, loopback, link-local and example networks
@@ -81,7 +84,8 @@ export class SpecialNames {
   /** @returns a SpecialUse, or 0 where the name is an ordinary one. */
   match(question: Question): number {
     const name = question.name;
-    for (let label = name.labelCount - 1; label >= 0; label--) {
+    // The longest suffix decides.
+    for (let label = 0; label < name.labelCount; label++) {
       const found = this.byHash.get(question.hashes[label]);
       if (found === undefined) continue;
       const offset = name.labelOffsets[label];

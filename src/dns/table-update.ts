@@ -5,4 +5,6 @@ import type { CatalogShare } from '../catalog/lookup/index.ts';
 export interface TableUpdate {
   allowlist?: AllowlistShare;
   catalog?: CatalogShare;
+  /** As QueryPolicy has it. */
+  discovery?: readonly Uint8Array[];
 }

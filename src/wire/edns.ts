@@ -9,6 +9,13 @@ export const OPT_BYTES = 11;
 /** An extended error without text: option code, length, INFO-CODE (RFC 8914 2). */
 export const EXTENDED_ERROR_BYTES = 6;
 const DO_BIT = 0x8000;
+const OPTION_HEADER_BYTES = 4;
+/** A client's cookie, and the longest with a server's behind it (RFC 7873 4). */
+export const CLIENT_COOKIE_BYTES = 8;
+const MIN_WITH_SERVER_COOKIE_BYTES = 16;
+const MAX_COOKIE_BYTES = 40;
+/** A client's cookie with a server's of RFC 9018 4 behind it. */
+export const COOKIE_BYTES = 24;
 /** More records than any query has; a query with more is answered FORMERR before they are walked. */
 const MAX_QUERY_RECORDS = 32;
 
@@ -22,12 +29,17 @@ export class Edns {
   dnssecOk = false;
   optionsOffset = 0;
   optionsLength = 0;
+  /** The first COOKIE option: cookie[0, cookieLength); 0 without one. */
+  readonly cookie = new Uint8Array(MAX_COOKIE_BYTES);
+  cookieLength = 0;
+  /** Whether there is a Padding option: the reply is to have one, too (RFC 7830 4). */
+  padded = false;
 
   /**
    * Reads the records behind the question of the query m[0, length), which end at `offset`. Octets behind
    * the last record are ignored.
    * @returns NOERROR, FORMERR (two OPT, an owner that is not the root, a record past the end, options
-   *   that do not fill RDLENGTH) or BADVERS.
+   *   that do not fill RDLENGTH, a cookie of a length that none has) or BADVERS.
    */
   parse(m: Uint8Array, length: number, offset: number): number {
     this.present = false;
@@ -35,6 +47,8 @@ export class Edns {
     this.version = 0;
     this.dnssecOk = false;
     this.optionsLength = 0;
+    this.cookieLength = 0;
+    this.padded = false;
     const before = answerCount(m) + authorityCount(m);
     const count = before + additionalCount(m);
     if (count === 0) return Rcode.NOERROR;
@@ -46,7 +60,7 @@ export class Edns {
       if (cursor.type !== RecordType.OPT) continue;
       if (this.present || i < before || m[cursor.ownerOffset] !== 0) return Rcode.FORMERR;
       this.take(m);
-      if (!this.optionsAreWhole(m)) return Rcode.FORMERR;
+      if (!this.readOptions(m)) return Rcode.FORMERR;
     }
     return this.version === 0 ? Rcode.NOERROR : Rcode.BADVERS;
   }
@@ -61,15 +75,47 @@ export class Edns {
     this.optionsLength = cursor.rdataLength;
   }
 
-  private optionsAreWhole(m: Uint8Array): boolean {
+  private readOptions(m: Uint8Array): boolean {
     const end = this.optionsOffset + this.optionsLength;
     let at = this.optionsOffset;
     while (at < end) {
-      if (at + 4 > end) return false;
-      at += 4 + readU16(m, at + 2);
+      const data = at + OPTION_HEADER_BYTES;
+      if (data > end) return false;
+      const length = readU16(m, at + 2);
+      if (data + length > end) return false;
+      const code = readU16(m, at);
+      if (code === EdnsOption.PADDING) this.padded = true;
+      else if (code === EdnsOption.COOKIE && !this.readCookie(m, data, length)) return false;
+      at = data + length;
     }
-    return at === end;
+    return true;
   }
+
+  private readCookie(m: Uint8Array, offset: number, length: number): boolean {
+    if (length !== CLIENT_COOKIE_BYTES && length < MIN_WITH_SERVER_COOKIE_BYTES) return false;
+    if (length > MAX_COOKIE_BYTES) return false;
+    if (this.cookieLength > 0) return true;
+    this.cookieLength = length;
+    for (let i = 0; i < length; i++) this.cookie[i] = m[offset + i];
+    return true;
+  }
+}
+
+/** Octets of a COOKIE option in a reply. */
+export const COOKIE_OPTION_BYTES = OPTION_HEADER_BYTES + COOKIE_BYTES;
+
+/**
+ * Writes a COOKIE option with cookie[0, COOKIE_BYTES) behind a message that ends with its OPT record.
+ * @param optOffset where the OPT record stands, as writeOpt was told
+ * @returns the offset behind it.
+ */
+export function writeCookieOption(m: Uint8Array, optOffset: number, end: number, cookie: Uint8Array): number {
+  const rdlength = optOffset + OPT_BYTES - 2;
+  writeU16(m, rdlength, readU16(m, rdlength) + COOKIE_OPTION_BYTES);
+  writeU16(m, end, EdnsOption.COOKIE);
+  writeU16(m, end + 2, COOKIE_BYTES);
+  for (let i = 0; i < COOKIE_BYTES; i++) m[end + OPTION_HEADER_BYTES + i] = cookie[i];
+  return end + COOKIE_OPTION_BYTES;
 }
 
 /** Octets that writeOpt takes for this extended error (ExtendedError.NONE: none). */

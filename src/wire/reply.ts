@@ -91,6 +91,23 @@ export function writeNegativeSoa(
   return offset + NEGATIVE_SOA_BYTES;
 }
 
+/** Writes a record of class IN whose owner is the question's name. @returns the offset behind it. */
+export function writeRecord(
+  m: Uint8Array,
+  offset: number,
+  type: number,
+  ttlSeconds: number,
+  rdata: Uint8Array,
+): number {
+  writeU16(m, offset, POINTER_TO_QUESTION);
+  writeU16(m, offset + 2, type);
+  writeU16(m, offset + 4, RecordClass.IN);
+  writeU32(m, offset + 6, ttlSeconds);
+  writeU16(m, offset + 10, rdata.length);
+  m.set(rdata, offset + RECORD_FIXED_BYTES);
+  return offset + RECORD_FIXED_BYTES + rdata.length;
+}
+
 /** The HINFO of an answer to ANY: CPU "RFC8482", no OS (RFC 8482 4.2). @returns the offset behind it. */
 export function writeAnyHinfo(m: Uint8Array, offset: number, ttlSeconds: number): number {
   writeU16(m, offset, POINTER_TO_QUESTION);

@@ -176,6 +176,7 @@ describe('a query that an upstream has to answer', () => {
     const reply = new Promise<Seen>((resolve) => {
       scene.answerer.answerDeferred(
         Uint8Array.from(query('x.example')),
+        sourceFromText(HOME)!,
         scene.edge.nowMs,
         UDP_TRAITS,
         true,
@@ -191,7 +192,14 @@ describe('a query that an upstream has to answer', () => {
     const scene = new Scene();
     const reply = new Promise<void>((resolve) => {
       const asked = Uint8Array.from(query('x.example'));
-      scene.answerer.answerDeferred(asked, scene.edge.nowMs, UDP_TRAITS, false, () => resolve());
+      scene.answerer.answerDeferred(
+        asked,
+        sourceFromText(STRANGER)!,
+        scene.edge.nowMs,
+        UDP_TRAITS,
+        false,
+        () => resolve(),
+      );
     });
     scene.resolve(0, whole(scene.edge.entry('x.example', [a('x.example', 9, '192.0.2.4')])));
     await reply;

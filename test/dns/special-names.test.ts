@@ -16,7 +16,6 @@ describe('special-use names', () => {
     'a.b.invalid',
     'xyz.onion',
     'alt',
-    '_dns.resolver.arpa',
     'resolver.arpa',
     '1.0.0.10.in-addr.arpa',
     '4.3.16.172.in-addr.arpa',

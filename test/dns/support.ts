@@ -30,6 +30,8 @@ export const SEED = 0x5eed;
 /** A registered home in the US, IPv4 and IPv6. */
 export const HOME = '198.51.100.7';
 export const HOME6 = '2001:db8:1:2::7';
+/** Of RFC 9018's examples. */
+export const COOKIE_SECRET = Buffer.from('e5e973e5a6b2a43f48e7dc849e37bfcf', 'hex');
 export const STRANGER = '203.0.113.9';
 export const STRANGER6 = '2001:db8:ffff:1::9';
 
@@ -86,6 +88,8 @@ export interface EdgeParts {
   rateLimit?: RateLimitOptions;
   openNames?: OpenNamesOptions;
   regions?: RegionOptions;
+  cookieSecrets?: readonly Uint8Array[];
+  discovery?: readonly Uint8Array[];
 }
 
 export const REGIONS = {
@@ -121,6 +125,8 @@ export class TestEdge {
   readonly policy: QueryPolicy;
   readonly state: QueryState;
   nowMs = 1_000_000;
+  /** Seconds since 1970. */
+  unixSeconds = 1_559_731_985;
 
   constructor(parts: EdgeParts = {}) {
     this.catalog = catalogue(parts.regions);
@@ -132,6 +138,8 @@ export class TestEdge {
       answerTtlSeconds: 60,
       unregistered: parts.unregistered ?? 'refuse',
       ...(parts.openNames && { openNames: parts.openNames }),
+      cookieSecrets: parts.cookieSecrets ?? [COOKIE_SECRET],
+      discovery: parts.discovery ?? [],
     };
     this.register(HOME, parts.profile);
     this.register(HOME6, parts.profile);
@@ -144,6 +152,7 @@ export class TestEdge {
         counters: this.counters,
       },
       this.policy,
+      () => this.unixSeconds * 1000,
     );
     this.table.onReplaced((share) => this.state.allowlist.attach(share));
   }

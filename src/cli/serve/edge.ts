@@ -5,11 +5,15 @@ import { type CatalogTables, CatalogView, Steering } from '../../catalog/index.t
 import type { Config } from '../../config/index.ts';
 import {
   Answerer,
+  COOKIE_SECRET_BYTES,
   DgramEngine,
+  discoveryRecords,
   MmsgEngine,
+  type QueryPolicy,
   QueryState,
   RateLimiter,
   StreamThreads,
+  type TableUpdate,
   type UdpEngine,
 } from '../../dns/index.ts';
 import type { Feed } from '../../feed/index.ts';
@@ -74,6 +78,7 @@ export class Edge {
   private readonly state: QueryState;
   private readonly answerer: Answerer;
   private readonly onFault: (fault: unknown) => void;
+  private readonly policy: QueryPolicy;
   private readonly rateLimit = RateLimiter.allocate();
   readonly now = monotonicClock();
   private udp: UdpEngine | null = null;
@@ -101,6 +106,8 @@ export class Edge {
     const { staleSeconds, bytes } = config.cache;
     this.cache = new AnswerCache({ bytes, staleSeconds });
     this.resolver = openResolver({ config, cache: this.cache, now, nameSeed: seed, log });
+    const policy = policyOf(config, seed);
+    this.policy = policy;
     this.state = new QueryState(
       {
         allowlist: new AllowlistReader(this.table.share()),
@@ -109,7 +116,7 @@ export class Edge {
         rateLimiter: new RateLimiter(this.rateLimit, config.dns.rateLimit, seed),
         counters,
       },
-      policyOf(config, seed),
+      policy,
     );
     this.onFault = (fault) => {
       const { name, code, frames } = crashReport(fault);
@@ -117,9 +124,7 @@ export class Edge {
     };
     this.answerer = new Answerer(this.state, this.resolver, now, this.onFault);
     this.table.onReplaced((share) => {
-      this.state.allowlist.attach(share);
-      void this.udp?.publish({ allowlist: share });
-      void this.streams?.publish({ allowlist: share });
+      void this.publish({ allowlist: share });
     });
     this.certificate = options.certificate;
     this.ticketTimer = setInterval(() => this.useCertificate(this.certificate), TICKET_KEYS_MS).unref();
@@ -133,8 +138,8 @@ export class Edge {
       options.remote?.keep(edge.follower);
       await edge.listen(options);
       // Tables may have been replaced while the threads started.
-      const tables = { allowlist: edge.table.share(), catalog: edge.steering.share() };
-      await Promise.all([edge.udp?.publish(tables), edge.streams?.publish(tables)]);
+      await edge.publish({ allowlist: edge.table.share(), catalog: edge.steering.share() });
+      await edge.announce();
       return edge;
     } catch (error) {
       await edge.close(0);
@@ -168,8 +173,7 @@ export class Edge {
   /** Turns to another catalogue: from the next query on, in every thread. */
   async useCatalog(catalog: CatalogTables): Promise<void> {
     const share = this.steering.rebuild(catalog);
-    this.state.catalog.attach(share);
-    await Promise.all([this.udp?.publish({ catalog: share }), this.streams?.publish({ catalog: share })]);
+    await this.publish({ catalog: share });
     this.steering.settled();
   }
 
@@ -177,6 +181,7 @@ export class Edge {
   useCertificate(certificate: TlsCertificate | null): void {
     this.certificate = certificate;
     if (certificate !== null) this.streams?.useIdentity(identityOf(certificate));
+    void this.announce();
   }
 
   /** Takes no more queries, answers those that it has, for graceMs at most, and closes everything. */
@@ -191,7 +196,20 @@ export class Edge {
     await this.resolver.close();
   }
 
-  private async listen({ config, seed, onCounters, onFailure }: EdgeOptions): Promise<void> {
+  /** Gives all threads new tables, this one at once. */
+  private async publish(update: TableUpdate): Promise<void> {
+    this.state.attach(update);
+    await Promise.all([this.udp?.publish(update), this.streams?.publish(update)]);
+  }
+
+  /** Lets clients discover the encrypted listeners (RFC 9462), by the certificate's name. */
+  private async announce(): Promise<void> {
+    const { tls, https } = this.streamAddresses;
+    const names = this.certificate?.names ?? [];
+    await this.publish({ discovery: discoveryRecords({ names, tls, https }) });
+  }
+
+  private async listen({ config, onCounters, onFailure }: EdgeOptions): Promise<void> {
     const { answerer, resolver } = this;
     const workers = config.dns.workers === 'auto' ? automaticWorkers() : config.dns.workers;
     const shared = {
@@ -200,7 +218,7 @@ export class Edge {
       cache: this.cache.share(),
       rateLimit: this.rateLimit,
       rateLimitOptions: config.dns.rateLimit,
-      policy: policyOf(config, seed),
+      policy: this.policy,
     };
     this.streams = await StreamThreads.start({
       ...shared,
@@ -234,9 +252,17 @@ function automaticWorkers(): number {
   return Math.min(Math.max(availableParallelism() - 1, 1), 64);
 }
 
-function policyOf(config: Config, seed: number) {
+function policyOf(config: Config, seed: number): QueryPolicy {
   const { answerTtlSeconds } = config.catalog;
-  return { seed, answerTtlSeconds, unregistered: config.dns.unregistered, openNames: openNamesOf(config) };
+  const secrets = config.dns.cookieSecrets.map((text) => Buffer.from(text, 'hex'));
+  return {
+    seed,
+    answerTtlSeconds,
+    unregistered: config.dns.unregistered,
+    openNames: openNamesOf(config),
+    cookieSecrets: secrets.length > 0 ? secrets : [randomBytes(COOKIE_SECRET_BYTES)],
+    discovery: [],
+  };
 }
 
 function identityOf({ cert, key }: TlsCertificate): TlsIdentity {

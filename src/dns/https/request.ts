@@ -1,7 +1,6 @@
 import { HEADER_BYTES, isResponse } from '../../wire/index.ts';
+import { DOH_PATH } from './path.ts';
 
-/** The one path that is served (RFC 8484 4.1, by its custom). */
-export const DOH_PATH = '/dns-query';
 export const DNS_MESSAGE = 'application/dns-message';
 /** Longer than any query has a use for. */
 export const MAX_QUERY_BYTES = 4096;

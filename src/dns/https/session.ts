@@ -183,7 +183,8 @@ export class HttpsSession implements StreamSession {
   private calm(): void {
     this.countLimit();
     if (this.http2 === null) this.socket.destroy();
-    else if (!this.http2.destroyed) this.http2.destroy(new Error('too much is asked'), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    else if (!this.http2.destroyed)
+      this.http2.destroy(new Error('too much is asked'), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   private closeByLimit(): void {

@@ -25,12 +25,14 @@ export const SLOT_BYTES = 2048;
 
 /**
  * A deferred query in the ring:
- *   octet 0 the listener's index, 1 whether the source is registered, 8 when it was received (float64, ms of the monotonic clock),
- *   16 its endpoint, then the query.
+ *   octet 0 the listener's index, 1 whether the source is registered, 2 its family, 8 when it was received
+ *   (float64, ms of the monotonic clock), 16 the source's words, 32 its endpoint, then the query.
  */
 export const DEFERRED_REGISTERED = 1;
+export const DEFERRED_FAMILY = 2;
 export const DEFERRED_TIME = 8;
-export const DEFERRED_ENDPOINT = 16;
+export const DEFERRED_SOURCE = 16;
+export const DEFERRED_ENDPOINT = 32;
 export const DEFERRED_QUERY = DEFERRED_ENDPOINT + ENDPOINT_BYTES;
 
 /** Answers batches of packets in place, and hands what it cannot answer to the resolver's thread. */
@@ -90,7 +92,11 @@ export class BatchAnswerer {
     const bytes = this.ring.bytes;
     bytes[at] = listener;
     bytes[at + DEFERRED_REGISTERED] = this.state.profile === 0 ? 0 : 1;
+    bytes[at + DEFERRED_FAMILY] = this.state.family;
     this.ringView.setFloat64(at + DEFERRED_TIME, receivedAt, true);
+    for (let k = 0; k < 4; k++) {
+      this.ringView.setInt32(at + DEFERRED_SOURCE + 4 * k, this.state.source[k], true);
+    }
     batch.readEndpoint(i, bytes, at + DEFERRED_ENDPOINT);
     const data = batch.data[i];
     for (let k = 0; k < query; k++) bytes[at + DEFERRED_QUERY + k] = data[k];

@@ -18,11 +18,14 @@ import { allocateRing, RingReader } from '../defer-ring.ts';
 import { ListenError } from '../listen-error.ts';
 import type { QueryPolicy } from '../query-state.ts';
 import type { RateLimitOptions } from '../rate-limit.ts';
+import type { Source } from '../source.ts';
 import type { TableUpdate } from '../table-update.ts';
 import {
   DEFERRED_ENDPOINT,
+  DEFERRED_FAMILY,
   DEFERRED_QUERY,
   DEFERRED_REGISTERED,
+  DEFERRED_SOURCE,
   DEFERRED_TIME,
   SLOT_BYTES,
   UDP_TRAITS,
@@ -228,7 +231,12 @@ export class MmsgEngine implements UdpEngine {
     const endpoint = bytes.slice(start, start + ENDPOINT_BYTES);
     const query = bytes.slice(offset + DEFERRED_QUERY, offset + length);
     const isRegistered = bytes[offset + DEFERRED_REGISTERED] === 1;
-    this.options.answerer.answerDeferred(query, receivedAt, UDP_TRAITS, isRegistered, (reply) => {
+    const word = (index: number): number => view.getUint32(DEFERRED_SOURCE + 4 * index, true);
+    const source: Source = {
+      family: bytes[offset + DEFERRED_FAMILY] as 4 | 6,
+      words: [word(0), word(1), word(2), word(3)],
+    };
+    this.options.answerer.answerDeferred(query, source, receivedAt, UDP_TRAITS, isRegistered, (reply) => {
       if (reply !== null) replies.add(endpoint, reply);
     });
   }
