@@ -67,6 +67,9 @@ export class Home {
   dns: 'ours' | 'other' | 'mixed' = 'ours';
   /** Where the questions come from: the home's address, unless a test says otherwise. */
   asksFrom: readonly string[] | null = null;
+  /** Changes what the page is told, for what no loopback address has: being private, ending soon. */
+  // biome-ignore lint/suspicious/noExplicitAny: the reply, as it stands
+  alterPage: ((page: any) => void) | null = null;
   /** Nothing comes through. */
   isCut = false;
   private readonly service: RunningService;
@@ -125,10 +128,18 @@ export class Home {
     });
     onward.on('error', () => response.destroy());
     onward.on('response', (reply) => {
-      response.writeHead(reply.statusCode ?? 500, reply.headers);
-      reply.pipe(response);
+      if (url.pathname === '/v1/page' && this.alterPage !== null) void this.answerAltered(reply, response);
+      else reply.pipe(response.writeHead(reply.statusCode ?? 500, reply.headers));
     });
     request.pipe(onward);
+  }
+
+  private async answerAltered(reply: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of reply) chunks.push(chunk);
+    const page = JSON.parse(Buffer.concat(chunks).toString());
+    this.alterPage!(page);
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(page));
   }
 
   private async resolves(host: string): Promise<boolean> {
@@ -175,6 +186,17 @@ export class Visit {
     await this.page.getByLabel('Account secret').fill(secret);
     await this.page.getByRole('button', { name: 'Sign in' }).click();
     await this.page.waitForURL(`${SITE}/`);
+    await this.settled();
+  }
+
+  /** Opens the page with a session that was made without it. */
+  async enter(service: RunningService, secret: string): Promise<void> {
+    const { headers } = await service.as('').call('POST', '/v1/session', { secret });
+    const value = /ms_session=([^;]+)/.exec(String(headers['set-cookie']))![1]!;
+    await this.context.addCookies([
+      { name: 'ms_session', value, url: SITE, httpOnly: true, sameSite: 'Strict' },
+    ]);
+    await this.page.goto(SITE);
     await this.settled();
   }
 

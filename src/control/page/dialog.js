@@ -1,4 +1,4 @@
-import { h } from './dom.js';
+import { h, rememberFocus } from './dom.js';
 import { sentenceOf } from './problems.js';
 
 /**
@@ -17,7 +17,7 @@ import { sentenceOf } from './problems.js';
  */
 export function ask({ title, body, yes, isGrave, typed, act }) {
   return new Promise((resolve) => {
-    const opener = document.activeElement;
+    const bringBack = rememberFocus(document.activeElement);
     let isDone = false;
     const fault = h('p', { class: 'fault', role: 'alert', hidden: true });
     const go = h('button', { class: isGrave ? 'button danger' : 'button primary', type: 'submit' }, yes);
@@ -55,7 +55,7 @@ export function ask({ title, body, yes, isGrave, typed, act }) {
     cancel.addEventListener('click', () => dialog.close());
     dialog.addEventListener('close', () => {
       dialog.remove();
-      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+      bringBack();
       resolve(isDone);
     });
     document.body.append(dialog);

@@ -1,3 +1,4 @@
+import { card } from './card.js';
 import { copyButton } from './copy.js';
 import { h } from './dom.js';
 import { icon } from './icons.js';
@@ -11,11 +12,10 @@ import { callout } from './notice.js';
  */
 export function dnsCard({ page }, hasWay) {
   const { dnsAddresses } = page;
-  return h(
-    'section',
-    { class: 'card', 'aria-labelledby': 'dns-title' },
-    h('h2', { id: 'dns-title' }, 'DNS server addresses'),
-    h('p', { class: 'soft' }, 'Type these into your TV, console or router.'),
+  return card(
+    'dns',
+    'DNS server addresses',
+    'Type these into your TV, console or router.',
     dnsAddresses.length === 0
       ? callout(
           'info',

@@ -43,8 +43,30 @@ export function byId(id) {
 }
 
 /**
- * Puts `content` in the place of what `parent` holds. The focus, and what was typed into fields with an id, survive; a
- * focus whose element is gone goes to `parent`'s first heading, so that a keyboard is not thrown to the top.
+ * Where the focus is, so that it can go back there when what had it is made anew: to the same element, else to the
+ * one of the same id, else to the heading of the part it was in, so that a keyboard is not thrown to the top.
+ *
+ * @param {Element | null} element
+ * @returns {() => void} brings it back
+ */
+export function rememberFocus(element) {
+  const section = element === null ? null : element.closest('[aria-labelledby]');
+  const ids = [
+    element === null ? '' : element.id,
+    section === null ? '' : section.getAttribute('aria-labelledby'),
+  ];
+  return () => {
+    if (element instanceof HTMLElement && element.isConnected) return element.focus();
+    const found = ids.map((id) => (id ? document.getElementById(id) : null)).find((one) => one !== null);
+    if (!found) return focusHeading(byId('view'));
+    if (/^H\d$/.test(found.tagName)) found.tabIndex = -1;
+    found.focus({ preventScroll: true });
+  };
+}
+
+/**
+ * Puts `content` in the place of what `parent` holds. The focus, what was typed into fields with an id, and what was
+ * unfolded survive.
  *
  * @param {HTMLElement} parent
  * @param {Node} content
@@ -52,7 +74,7 @@ export function byId(id) {
 export function replaceContent(parent, content) {
   const active = document.activeElement;
   const hadFocus = active !== null && active !== parent && parent.contains(active);
-  const focusId = hadFocus ? active.id : '';
+  const bringBack = rememberFocus(active);
   const typed = new Map();
   for (const field of parent.querySelectorAll('input[id]')) {
     if (field instanceof HTMLInputElement && field.type !== 'checkbox') typed.set(field.id, field.value);
@@ -68,10 +90,7 @@ export function replaceContent(parent, content) {
     const element = document.getElementById(id);
     if (element) element.setAttribute('open', '');
   }
-  if (!hadFocus) return;
-  const next = focusId === '' ? null : document.getElementById(focusId);
-  if (next !== null && !(next instanceof HTMLButtonElement && next.disabled)) next.focus();
-  else focusHeading(parent);
+  if (hadFocus) bringBack();
 }
 
 /**

@@ -25,10 +25,7 @@ export const GUIDES = [
       'Enter **DNS1** and choose **Done**.',
       'Restart it: **Settings**, **System**, **Restart**.',
     ],
-    notes: [
-      'Apple TV takes one DNS server. That is enough.',
-      'If you use iCloud Private Relay on the same account, it does not concern Apple TV apps.',
-    ],
+    notes: ['Apple TV takes one DNS server. That is enough.'],
   },
   {
     id: 'samsung',

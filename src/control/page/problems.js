@@ -2,14 +2,12 @@
 const SENTENCES = {
   bad_input: 'Something in that form is not quite right. Please check what you typed.',
   bad_forwarded_for: 'We could not tell which address you are calling from. Please tell your provider.',
-  forbidden: 'This key is not for this page. Please use your account secret.',
   address_not_yours: 'You can only register the network you are on right now.',
   foreign_origin:
     'Your browser says that this call came from another site, so it was refused. Please reload the page.',
   foreign_host:
     'This page was opened by a name that the server does not know. Please use the address you were given.',
   not_found: 'That is no longer there. It may have been removed in another window.',
-  request_timeout: 'The server waited too long for your device. Please try again.',
   too_many_addresses: 'You have registered as many networks as your account allows.',
   too_many_hostnames: 'You follow as many host names as your account allows. Remove one first.',
   too_many_update_tokens: 'You have as many update passwords as your account allows. Revoke one first.',

@@ -1,4 +1,5 @@
 import { call } from './api.js';
+import { card, item } from './card.js';
 import { ask } from './dialog.js';
 import { h } from './dom.js';
 import { icon } from './icons.js';
@@ -15,15 +16,10 @@ import { dateWords, daysUntil, leaseWords, sourceWords } from './words.js';
 export function registrationsCard(app) {
   const { registrations, account } = app.page;
   const isFull = registrations.length >= account.perAccount;
-  return h(
-    'section',
-    { class: 'card', 'aria-labelledby': 'registrations-title' },
-    h(
-      'div',
-      { class: 'card-head' },
-      h('h2', { id: 'registrations-title' }, 'Registered addresses'),
-      h('span', { class: isFull ? 'tag full' : 'tag' }, `${registrations.length} of ${account.perAccount}`),
-    ),
+  const box = card(
+    'registrations',
+    'Registered addresses',
+    null,
     registrations.length === 0
       ? empty()
       : h(
@@ -39,6 +35,9 @@ export function registrationsCard(app) {
         )
       : null,
   );
+  const count = `${registrations.length} of ${account.perAccount}`;
+  box.prepend(h('span', { class: isFull ? 'tag corner full' : 'tag corner' }, count));
+  return box;
 }
 
 function empty() {
@@ -59,43 +58,25 @@ function row(app, registration) {
   const { id, address, label, source, expiresAt } = registration;
   const isHere = isOfThisNetwork(app, registration);
   const isSoon = daysUntil(expiresAt, app.nowMs()) < 7;
-  return h(
-    'li',
-    { class: 'item' },
-    h(
-      'div',
-      { class: 'item-main' },
+  return item({
+    title: [
+      h('span', { class: label ? '' : 'address' }, label || address),
+      isHere ? h('span', { class: 'tag here' }, 'This network') : null,
+    ],
+    details: [
+      label ? h('span', { class: 'address' }, address) : null,
+      h('span', null, sourceWords(source)),
       h(
-        'p',
-        { class: 'item-title' },
-        h('span', { class: label ? '' : 'address' }, label || address),
-        isHere ? h('span', { class: 'tag here' }, 'This network') : null,
+        'time',
+        { datetime: expiresAt, title: dateWords(expiresAt), class: isSoon ? 'soon' : '' },
+        leaseWords(expiresAt, app.nowMs()),
       ),
-      h(
-        'p',
-        { class: 'item-detail' },
-        label ? h('span', { class: 'address' }, address) : null,
-        h('span', null, sourceWords(source)),
-        h(
-          'time',
-          { datetime: expiresAt, title: dateWords(expiresAt), class: isSoon ? 'soon' : '' },
-          leaseWords(expiresAt, app.nowMs()),
-        ),
-      ),
-    ),
-    h(
-      'button',
-      {
-        type: 'button',
-        class: 'button small quiet',
-        id: `remove-${id}`,
-        'aria-label': `Remove ${label || address}`,
-        onclick: () => askToRemove(app, registration, isHere),
-      },
-      icon('bin'),
-      h('span', null, 'Remove'),
-    ),
-  );
+    ],
+    id: `remove-${id}`,
+    button: 'Remove',
+    name: `Remove ${label || address}`,
+    act: () => askToRemove(app, registration, isHere),
+  });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { actionButton } from './button.js';
+import { card } from './card.js';
 import { h } from './dom.js';
 import { icon } from './icons.js';
 import { callout } from './notice.js';
@@ -69,17 +70,12 @@ const VERDICTS = {
 export function testCard(app) {
   const { page, test } = app;
   const isRunning = test !== null && test.verdict === null;
-  return h(
-    'section',
-    { class: 'card', 'aria-labelledby': 'test-title', id: 'test' },
-    h('h2', { id: 'test-title' }, 'Is it working?'),
-    h(
-      'p',
-      { class: 'soft' },
-      page.testZone === null
-        ? 'Your provider has not set up this check. Open an app that you want to watch, to see whether it plays.'
-        : 'A check of this device, in a few seconds. To check a TV, open this page there.',
-    ),
+  return card(
+    'test',
+    'Is it working?',
+    page.testZone === null
+      ? 'Your provider has not set up this check. Open an app that you want to watch, to see whether it plays.'
+      : 'A check of this device, in a few seconds. To check a TV, open this page there.',
     page.testZone === null ? null : checks(test === null ? null : test.verdict),
     isRunning ? progress(test.share) : null,
     test !== null && test.verdict !== null ? verdict(test.verdict, test.tally) : null,

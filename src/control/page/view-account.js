@@ -1,6 +1,6 @@
 import { call } from './api.js';
 import { actionButton } from './button.js';
-import { copyButton } from './copy.js';
+import { card, pairs } from './card.js';
 import { ask } from './dialog.js';
 import { h } from './dom.js';
 import { goToSignIn, remember } from './memory.js';
@@ -19,61 +19,33 @@ export function accountView(app) {
     'div',
     { class: 'stack' },
     h('header', { class: 'view-head' }, h('h1', null, 'My account and data')),
-    h(
-      'section',
-      { class: 'card', 'aria-labelledby': 'privacy-title' },
-      h('h2', { id: 'privacy-title' }, 'What we keep'),
+    card(
+      'privacy',
+      'What we keep',
+      null,
       h(
         'p',
         null,
         'The addresses you registered, with the names you gave them; your regions; the host names you follow. We keep no record of what you watch, which names your devices ask for, or when.',
       ),
-      h(
-        'dl',
-        { class: 'pairs' },
-        h(
-          'div',
-          null,
-          h('dt', null, 'Account number'),
-          h('dd', null, h('code', null, account.id), copyButton(account.id, 'the account number')),
-        ),
-      ),
+      pairs([['Account number', account.id]]),
     ),
-    h(
-      'section',
-      { class: 'card line-card', 'aria-labelledby': 'export-title' },
-      h(
-        'div',
-        null,
-        h('h2', { id: 'export-title' }, 'Take it with you'),
-        h('p', { class: 'soft' }, 'Everything we hold about you, as one file.'),
-      ),
+    choice(
+      'export',
+      'Take it with you',
+      'Everything we hold about you, as one file.',
       actionButton({ label: 'Download my data', icon: 'download', act: download }),
     ),
-    h(
-      'section',
-      { class: 'card line-card', 'aria-labelledby': 'leave-title' },
-      h(
-        'div',
-        null,
-        h('h2', { id: 'leave-title' }, 'Sign out'),
-        h('p', { class: 'soft' }, 'On this browser. Your devices go on working.'),
-      ),
+    choice(
+      'leave',
+      'Sign out',
+      'On this browser. Your devices go on working.',
       actionButton({ label: 'Sign out', icon: 'exit', act: signOut }),
     ),
-    h(
-      'section',
-      { class: 'card line-card', 'aria-labelledby': 'erase-title' },
-      h(
-        'div',
-        null,
-        h('h2', { id: 'erase-title' }, 'Erase my account'),
-        h(
-          'p',
-          { class: 'soft' },
-          'Everything goes, at once and for good. Your devices stop working with us.',
-        ),
-      ),
+    choice(
+      'erase',
+      'Erase my account',
+      'Everything goes, at once and for good. Your devices stop working with us.',
       actionButton({
         label: 'Erase…',
         icon: 'bin',
@@ -83,6 +55,18 @@ export function accountView(app) {
       }),
     ),
   );
+}
+
+/**
+ * @param {string} id
+ * @param {string} title
+ * @param {string} lead
+ * @param {HTMLElement} button
+ */
+function choice(id, title, lead, button) {
+  const box = card(id, title, lead, button);
+  box.classList.add('line-card');
+  return box;
 }
 
 async function download() {

@@ -26,7 +26,12 @@ export function homeView(app) {
     h('h1', { class: 'offscreen' }, 'Home'),
     warnings(app),
     networkCard(app),
-    h('div', { class: 'pair' }, dnsCard(app, true), testCard(app)),
+    h(
+      'div',
+      { class: app.test !== null && app.test.verdict !== null ? 'pair loose' : 'pair' },
+      dnsCard(app, true),
+      testCard(app),
+    ),
     registrationsCard(app),
   );
 }

@@ -1,5 +1,6 @@
 import { call } from './api.js';
 import { actionButton } from './button.js';
+import { card, item, pairs } from './card.js';
 import { copyButton } from './copy.js';
 import { ask } from './dialog.js';
 import { h } from './dom.js';
@@ -39,15 +40,10 @@ export function routersView(app) {
 /** @param {App} app */
 function tokensCard(app) {
   const { updateTokens } = app.page;
-  return h(
-    'section',
-    { class: 'card', 'aria-labelledby': 'tokens-title' },
-    h('h2', { id: 'tokens-title' }, 'Update passwords'),
-    h(
-      'p',
-      { class: 'soft' },
-      'Your router signs in with one of these. It can report an address and nothing else.',
-    ),
+  return card(
+    'tokens',
+    'Update passwords',
+    'Your router signs in with one of these. It can report an address and nothing else.',
     app.newToken === null ? null : newToken(app, app.newToken),
     updateTokens.length === 0
       ? emptyLine('key', 'No update password yet. Make one for your router.')
@@ -91,22 +87,10 @@ function newToken(app, { label, token }) {
     },
     h('p', { class: 'fresh-title' }, `Update password for ${label}`),
     h('p', null, 'Copy it now. It is shown this once, and is filled in below.'),
-    h(
-      'dl',
-      { class: 'pairs' },
-      h(
-        'div',
-        null,
-        h('dt', null, 'User name'),
-        h('dd', null, h('code', null, app.page.account.id), copyButton(app.page.account.id, 'the user name')),
-      ),
-      h(
-        'div',
-        null,
-        h('dt', null, 'Password'),
-        h('dd', null, h('code', null, token), copyButton(token, 'the password')),
-      ),
-    ),
+    pairs([
+      ['User name', app.page.account.id],
+      ['Password', token],
+    ]),
     h(
       'button',
       {
@@ -145,22 +129,14 @@ function tokenRow(app, { id, label, createdAt }) {
         await app.reload(`${label} was revoked.`);
       },
     });
-  return h(
-    'li',
-    { class: 'item' },
-    h(
-      'div',
-      { class: 'item-main' },
-      h('p', { class: 'item-title' }, label),
-      h('p', { class: 'item-detail' }, h('span', null, `Made on ${dateWords(createdAt)}`)),
-    ),
-    h(
-      'button',
-      { type: 'button', class: 'button small quiet', 'aria-label': `Revoke ${label}`, onclick: revoke },
-      icon('bin'),
-      h('span', null, 'Revoke'),
-    ),
-  );
+  return item({
+    title: [label],
+    details: [h('span', null, `Made on ${dateWords(createdAt)}`)],
+    id: `revoke-${id}`,
+    button: 'Revoke',
+    name: `Revoke ${label}`,
+    act: revoke,
+  });
 }
 
 /** @param {App} app */
@@ -242,15 +218,10 @@ function nameFor(label) {
 /** @param {App} app */
 function hostnamesCard(app) {
   const { hostnames } = app.page;
-  return h(
-    'section',
-    { class: 'card', 'aria-labelledby': 'hostnames-title' },
-    h('h2', { id: 'hostnames-title' }, 'Follow a host name'),
-    h(
-      'p',
-      { class: 'soft' },
-      'Do you already have a dynamic DNS name, such as myhome.asuscomm.com or myhome.myfritz.net? Enter it, and we register the address it leads to whenever that changes.',
-    ),
+  return card(
+    'hostnames',
+    'Follow a host name',
+    'Do you already have a dynamic DNS name, such as myhome.asuscomm.com or myhome.myfritz.net? Enter it, and we register the address it leads to whenever that changes.',
     hostnames.length === 0
       ? emptyLine('link', 'No host name is followed.')
       : h(
@@ -295,27 +266,14 @@ function hostnameRow(app, { id, hostname }) {
         await app.reload(`${hostname} is no longer followed.`);
       },
     });
-  return h(
-    'li',
-    { class: 'item' },
-    h(
-      'div',
-      { class: 'item-main' },
-      h('p', { class: 'item-title address' }, hostname),
-      h('p', { class: 'item-detail' }, h('span', null, words)),
-    ),
-    h(
-      'button',
-      {
-        type: 'button',
-        class: 'button small quiet',
-        'aria-label': `Stop following ${hostname}`,
-        onclick: remove,
-      },
-      icon('bin'),
-      h('span', null, 'Stop'),
-    ),
-  );
+  return item({
+    title: [h('span', { class: 'address' }, hostname)],
+    details: [h('span', null, words)],
+    id: `stop-${id}`,
+    button: 'Stop',
+    name: `Stop following ${hostname}`,
+    act: remove,
+  });
 }
 
 /**

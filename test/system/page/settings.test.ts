@@ -1,0 +1,161 @@
+/** Regions, devices, routers and data on the page. */
+import { readFileSync } from 'node:fs';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { askUdp, shown } from '../../support/dns-client.ts';
+import { DNS_ADDRESSES, Home, launchBrowser, startSite, type Visit } from '../../support/home.ts';
+import { FILMS, RELAY, type RunningService, SERIES } from '../../support/service.ts';
+
+let service: RunningService;
+let browser: Browser;
+let home: Home;
+let visit: Visit;
+let account: { id: string; secret: string };
+let homes = 0;
+beforeAll(async () => {
+  [service, browser] = await Promise.all([startSite(), launchBrowser()]);
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  home = await Home.open(service, { address: `127.0.6.${++homes}` });
+  account = await service.household([home.address]);
+  visit = await home.visit(browser);
+  await visit.enter(service, account.secret);
+});
+afterEach(async () => {
+  expect(visit.complaints).toEqual([]);
+  await visit.end();
+  home.close();
+});
+
+const relayOf = async (name: string) => shown(await askUdp(service.udp, home.address, { name }));
+const own = async () => (await service.as(account.secret).call('GET', '/v1/account')).body;
+
+it('changes the region, for the next query', async () => {
+  await visit.go('regions');
+  await visit.page.getByRole('radio', { name: 'United Kingdom' }).check();
+  await visit.notice('You now watch from United Kingdom.');
+  expect(await relayOf(FILMS)).toBe(`NOERROR ${RELAY.gb.address}`);
+  expect(await visit.page.evaluate('document.activeElement.id')).toBe('region-gb');
+});
+
+it('gives a service a region of its own, switches one off, and puts it back', async () => {
+  await visit.go('regions');
+  await visit.page.getByLabel('Series').selectOption({ label: 'United Kingdom' });
+  await visit.notice('Series is now watched from United Kingdom.');
+  expect([await relayOf(FILMS), await relayOf(SERIES)]).toEqual([
+    `NOERROR ${RELAY.us.address}`,
+    `NOERROR ${RELAY.gb.address}`,
+  ]);
+  await visit.page.getByLabel('Films').selectOption('off');
+  await visit.notice('Films is off.');
+  expect((await own()).services).toEqual({ series: 'gb', films: 'off' });
+  await visit.page.getByLabel('Films').selectOption({ label: 'As usual: United States' });
+  await visit.notice('Films follows your region again.');
+  expect((await own()).services).toEqual({ series: 'gb' });
+});
+
+it('finds a service by a part of its name', async () => {
+  await visit.go('regions');
+  const rows = visit.page.locator('.services li:visible');
+  expect(await rows.count()).toBe(2);
+  await visit.page.getByLabel('Search services').fill('ser');
+  expect(await rows.allTextContents()).toEqual([expect.stringContaining('Series')]);
+  await visit.page.getByLabel('Search services').fill('zzz');
+  await visit.page.getByText('No service is called that.').waitFor();
+});
+
+it('shows the DNS server addresses with copy buttons, and a guide for each device', async () => {
+  const { page } = visit;
+  await page.getByRole('button', { name: `Copy ${DNS_ADDRESSES[0]}` }).click();
+  await visit.notice(`Copied ${DNS_ADDRESSES[0]}.`);
+  await visit.go('devices');
+  const titles = await page.locator('.fold-title > span').allTextContents();
+  expect(titles).toEqual([
+    'Apple TV',
+    'Samsung TV',
+    'LG TV',
+    'PlayStation',
+    'Xbox',
+    'Roku',
+    'Fire TV',
+    'Chromecast and Google TV',
+    'Your router',
+  ]);
+  await page.goto(`${page.url().split('#')[0]}#devices/xbox`);
+  await page.getByText('Primary IPv4 DNS').waitFor();
+  const steps = await page.locator('details[open] .steps').innerText();
+  for (const address of DNS_ADDRESSES) expect(steps).toContain(address);
+});
+
+it('makes an update password, shows it once, fills it in, and revokes it', async () => {
+  const { page } = visit;
+  await visit.go('routers');
+  await page.getByLabel('What is it for?').fill('Attic router');
+  await page.getByRole('button', { name: 'Make an update password' }).click();
+  const fresh = page.getByRole('group', { name: 'The new update password' });
+  await fresh.waitFor();
+  const token = await fresh.locator('code').nth(1).innerText();
+  const update = () => fetchUpdate(token);
+  expect(await update()).toEqual([200, `good ${home.address}`]);
+  for (const title of ['OpenWrt', 'FRITZ!Box', 'ASUS with Merlin', 'ddclient', 'inadyn']) {
+    const text = await page.getByLabel(`Settings for ${title}`, { exact: true }).textContent();
+    for (const value of [account.id, token, 'dns.home.test', '/nic/']) expect(text).toContain(value);
+  }
+  await page.reload();
+  await page.getByText('Attic router').waitFor();
+  expect(await page.content()).not.toContain(token);
+  await page.getByRole('button', { name: 'Revoke Attic router' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+  await visit.notice('Attic router was revoked.');
+  expect(await update()).toEqual([401, 'badauth']);
+});
+
+async function fetchUpdate(token: string): Promise<[number, string]> {
+  const authorization = `Basic ${Buffer.from(`${account.id}:${token}`).toString('base64')}`;
+  const path = '/nic/update?hostname=attic-router.dns.home.test';
+  const reply = await service
+    .as('', home.address)
+    .call('GET', path, undefined, { authorization, 'user-agent': 'test' });
+  return [reply.status, reply.text.trim()];
+}
+
+it('follows a host name, says what is wrong with one, and stops', async () => {
+  const { page } = visit;
+  await visit.go('routers');
+  await page.getByRole('textbox', { name: 'Host name' }).fill('no host name');
+  await page.getByRole('button', { name: 'Follow' }).click();
+  await page.locator('#hostname-fault:visible').waitFor();
+  expect(await page.evaluate('document.activeElement.id')).toBe('hostname');
+  await page.getByRole('textbox', { name: 'Host name' }).fill('myhome.example.com');
+  await page.keyboard.press('Enter');
+  await visit.notice('myhome.example.com is followed from now on.');
+  await page.getByRole('button', { name: 'Stop following myhome.example.com' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Stop following' }).click();
+  await visit.notice('myhome.example.com is no longer followed.');
+  await page.getByText('No host name is followed.').waitFor();
+});
+
+it('hands over all data as a file', async () => {
+  await visit.go('account');
+  const [file] = await Promise.all([
+    visit.page.waitForEvent('download'),
+    visit.page.getByRole('button', { name: 'Download my data' }).click(),
+  ]);
+  expect(file.suggestedFilename()).toBe('my-data.json');
+  const held = JSON.parse(readFileSync(await file.path(), 'utf8'));
+  expect(held).toMatchObject({ account: { id: account.id }, registrations: [{ address: home.address }] });
+});
+
+it('erases the account when the word is typed, and not before', async () => {
+  const { page } = visit;
+  await visit.go('account');
+  await page.getByRole('button', { name: 'Erase my account' }).click();
+  const erase = page.getByRole('dialog').getByRole('button', { name: 'Erase everything' });
+  expect(await erase.isDisabled()).toBe(true);
+  await page.getByLabel('Type erase to confirm').fill('Erase');
+  await erase.click();
+  await page.getByText('Your account and everything about it is erased.').waitFor();
+  expect(await relayOf(FILMS)).toBe('REFUSED');
+  expect((await service.admin.call('GET', `/v1/accounts/${account.id}`)).status).toBe(404);
+});
