@@ -39,6 +39,8 @@ interface FeedEdge extends Server {
   readonly metrics: string;
   /** From the start of the process until it is ready with its list. */
   readonly readySeconds: number;
+  /** What of it its threads used of a processor. */
+  readonly readyCpuSeconds: number;
 }
 
 interface Allowlist {
@@ -80,8 +82,9 @@ metrics: { listen: ["127.0.0.1:0"] }
   const found = await allowlist(metrics);
   if (found.state !== state) throw new Error(`the edge is ${found.state} and not ${state}`);
   const readySeconds = (performance.now() - startedAt) / 1000;
+  const readyCpuSeconds = server.cpuSeconds();
   if (found.entries !== addresses + 1) throw new Error(`the edge has ${found.entries} entries`);
-  return { ...server, metrics, readySeconds, port: Number(ready['udp']![0]!.split(':')[1]) };
+  return { ...server, metrics, readySeconds, readyCpuSeconds, port: Number(ready['udp']![0]!.split(':')[1]) };
 }
 
 async function allowlist(metrics: string): Promise<Allowlist> {
@@ -111,6 +114,10 @@ async function write(url: string): Promise<number> {
   return Number(text);
 }
 
+function readyTime({ readySeconds, readyCpuSeconds }: FeedEdge): string {
+  return `${readySeconds.toFixed(2)} s (${readyCpuSeconds.toFixed(2)} s of a processor)`;
+}
+
 const directory = mkdtempSync(join(tmpdir(), 'bench-feed-'));
 const redis = await startRedis(OTHER_PROCESSOR, { durable: false });
 await putList(redis.url, makeList(addresses));
@@ -118,7 +125,7 @@ let isRedisStopped = false;
 const rows: string[][] = [['', 'measured', 'wanted']];
 try {
   const edge = await startEdge(directory, redis.url, 'following');
-  rows.push([`ready from Redis with ${addresses} addresses`, `${edge.readySeconds.toFixed(2)} s`, '2 s']);
+  rows.push([`ready from Redis with ${addresses} addresses`, readyTime(edge), '2 s']);
   await probe(edge.port, NAME, PROBE_RATE, 2);
   const quiet = await probe(edge.port, NAME, PROBE_RATE, Math.max(5, seconds / 4));
 
@@ -169,8 +176,7 @@ try {
   await redis.stop();
   isRedisStopped = true;
   const fromDisk = await startEdge(directory, redis.url, 'from-disk');
-  const waited = fromDisk.readySeconds;
-  rows.push(['ready from disk, Redis refusing connections', `${waited.toFixed(2)} s`, '1 s']);
+  rows.push(['ready from disk, Redis refusing connections', readyTime(fromDisk), '1 s']);
   await fromDisk.stop();
   table(rows);
 } finally {
