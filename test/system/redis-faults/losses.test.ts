@@ -1,12 +1,12 @@
 /** Lost data is noticed: edges hold their list, the API says so, and nothing goes on before the operator's word. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RedisServer } from '../../support/redis-server.ts';
+import { temporaryFolder } from '../../support/service.ts';
 import { Site, Watch } from './site.ts';
-import { ask, metric, readiness, SERVED, soon } from './support.ts';
+import { ask, metric, readiness, SERVED, soon, startRedis } from './support.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -84,7 +84,7 @@ describe('lost data', { timeout: 90_000 }, () => {
   });
 
   it('by the promotion of a replica that lacks the last changes', async () => {
-    const replica = await RedisServer.start({ args: ['--replicaof', '127.0.0.1', `${site.redis.port}`] });
+    const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', `${site.redis.port}`] });
     const client = replica.client();
     await soon(async () => (await client.info('replication')).includes('master_link_status:up'));
     await soon(async () => (await client.hget('{mediastreamer}:1:meta', 'seq')) === String(await site.seq()));
@@ -98,7 +98,6 @@ describe('lost data', { timeout: 90_000 }, () => {
       });
       await site.redis.launch();
     });
-    await replica.stop();
     await worksAgain();
   });
 
@@ -151,7 +150,7 @@ async function takeBackup(): Promise<string> {
   await client.bgsave();
   await soon(async () => (await client.lastsave()) > before);
   client.disconnect();
-  const copy = join(mkdtempSync(join(tmpdir(), 'backup-')), 'backup.rdb');
+  const copy = join(temporaryFolder(), 'backup.rdb');
   cpSync(join(site.redis.directory, 'dump.rdb'), copy);
   expect(existsSync(copy)).toBe(true);
   return copy;
