@@ -6,12 +6,28 @@ import {
   queryCounter,
   queryDuration,
 } from '../metrics/index.ts';
-import type { Resolved, Resolver } from '../resolver/index.ts';
-import { checkingDisabled } from '../wire/index.ts';
+import { CacheResult } from '../resolver/cache/index.ts';
+import type { Resolved, ResolveRequest, Resolver } from '../resolver/index.ts';
+import { checkingDisabled, ExtendedError, Rcode } from '../wire/index.ts';
 import { DEFERRED, decide } from './query.ts';
 import type { QueryState, TransportTraits } from './query-state.ts';
 import { replyFromResolved } from './reply.ts';
 import type { Source } from './source.ts';
+
+/** RFC 8767 5: the client response timer. Clients wait 2 seconds at the least before they ask again or elsewhere. */
+const STALE_AFTER_MS = 1750;
+const NOT_YET: Resolved = { entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NONE };
+
+/** A query that waits for the resolver. */
+interface DeferredQuery {
+  readonly query: Uint8Array;
+  readonly source: Source;
+  readonly receivedAt: number;
+  readonly traits: TransportTraits;
+  readonly isRegistered: boolean;
+  readonly send: (reply: Uint8Array | null) => void;
+  isAnswered: boolean;
+}
 
 /**
  * Answers the queries of listeners that live on an event loop, and the deferred ones of all threads: decide,
@@ -74,7 +90,16 @@ export class Answerer {
     this.scratch.set(query.subarray(0, length));
     const outcome = decide(state, this.scratch, length, traits);
     if (outcome === DEFERRED) {
-      this.resolve(Uint8Array.from(query), source, receivedAt, traits, state.profile !== 0, send);
+      const isRegistered = state.profile !== 0;
+      this.resolve({
+        query: Uint8Array.from(query),
+        source,
+        receivedAt,
+        traits,
+        isRegistered,
+        send,
+        isAnswered: false,
+      });
       return;
     }
     this.count(outcome, traits, QueryPath.FAST, receivedAt);
@@ -95,7 +120,7 @@ export class Answerer {
     send: (reply: Uint8Array | null) => void,
   ): void {
     this.readAgain(query, query.length);
-    this.resolve(query, source, receivedAt, traits, isRegistered, send);
+    this.resolve({ query, source, receivedAt, traits, isRegistered, send, isAnswered: false });
   }
 
   /** Resolves when no query waits for an upstream. */
@@ -106,16 +131,9 @@ export class Answerer {
     });
   }
 
-  private resolve(
-    query: Uint8Array,
-    source: Source,
-    receivedAt: number,
-    traits: TransportTraits,
-    isRegistered: boolean,
-    send: (reply: Uint8Array | null) => void,
-  ): void {
+  private resolve(deferred: DeferredQuery): void {
     const { question, edns } = this.state;
-    this.waiting++;
+    const { query } = deferred;
     const request = {
       name: question.name.bytes,
       nameLength: question.name.length,
@@ -124,28 +142,43 @@ export class Answerer {
       dnssecOk: edns.dnssecOk,
       checkingDisabled: checkingDisabled(query),
     };
+    this.waiting++;
+    const late = this.holdsStale(request)
+      ? setTimeout(() => this.answerStale(deferred), STALE_AFTER_MS)
+      : undefined;
     this.resolver
       .resolve(request)
-      .then((resolved) => this.finish(query, source, resolved, receivedAt, traits, isRegistered, send))
+      .then((resolved) => this.finish(deferred, resolved))
       .catch((fault: unknown) => {
         this.onFault(fault);
-        send(null);
+        if (!deferred.isAnswered) deferred.send(null);
       })
       .finally(() => {
+        clearTimeout(late);
         if (--this.waiting > 0) return;
         for (const resolve of this.onIdle.splice(0)) resolve();
       });
   }
 
-  private finish(
-    query: Uint8Array,
-    source: Source,
-    resolved: Resolved,
-    receivedAt: number,
-    traits: TransportTraits,
-    isRegistered: boolean,
-    send: (reply: Uint8Array | null) => void,
-  ): void {
+  private holdsStale({ dnssecOk, checkingDisabled }: ResolveRequest): boolean {
+    const { cache, question, nowSeconds } = this.state;
+    return cache.find(question, dnssecOk, checkingDisabled, nowSeconds) === CacheResult.Stale;
+  }
+
+  /** Answers with what is past its time while the upstreams are still asked; their answer goes to the cache. */
+  private answerStale(deferred: DeferredQuery): void {
+    this.readAgain(deferred.query, deferred.query.length);
+    this.state.setTime(this.now());
+    const { dnssecOk } = this.state.edns;
+    const { cache, question, nowSeconds } = this.state;
+    const found = cache.find(question, dnssecOk, checkingDisabled(deferred.query), nowSeconds);
+    if (found !== CacheResult.Miss) this.finish(deferred, NOT_YET);
+  }
+
+  private finish(deferred: DeferredQuery, resolved: Resolved): void {
+    if (deferred.isAnswered) return;
+    const { query, source, receivedAt, traits, isRegistered, send } = deferred;
+    deferred.isAnswered = true;
     const scratch = this.scratch;
     scratch.set(query);
     this.readAgain(scratch, query.length);

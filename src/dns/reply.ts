@@ -7,6 +7,7 @@ import {
   COOKIE_OPTION_BYTES,
   checkingDisabled,
   ExtendedError,
+  movePointers,
   OPT_BYTES,
   optBytes,
   padMessage,
@@ -104,7 +105,11 @@ function replyFromEntry(s: QueryState, m: Uint8Array, entry: EntryView, traits: 
   let end = entry.render(m, s.question.end, limit, s.nowSeconds);
   const truncated = end < 0 && end !== OVERTAKEN;
   if (truncated) end = entry.renderTruncated(m, s.question.end, limit, s.nowSeconds);
-  if (end === OVERTAKEN) {
+  const records = entry.answerCount + entry.authorityCount;
+  const isWhole =
+    end !== OVERTAKEN &&
+    (entry.deniedOffset === 0 || movePointers(m, s.question.end, end, records, entry.deniedOffset));
+  if (!isWhole) {
     restoreQuery(s, m);
     return false;
   }

@@ -1,6 +1,7 @@
 export * from './edns.ts';
 export * from './framing.ts';
 export * from './header.ts';
+export * from './move-pointers.ts';
 export * from './name.ts';
 export * from './padding.ts';
 export * from './query.ts';

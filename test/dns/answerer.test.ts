@@ -1,5 +1,5 @@
 import * as dnsPacket from 'dns-packet';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Answerer, sourceFromText, TCP_TRAITS, UDP_TRAITS } from '../../src/dns/index.ts';
 import { QueryVerdict, queryCounter, Transport } from '../../src/metrics/index.ts';
 import type { Resolved, ResolveRequest } from '../../src/resolver/index.ts';
@@ -169,6 +169,31 @@ describe('a query that an upstream has to answer', () => {
       null,
     ]);
     expect(scene.counted(QueryVerdict.CACHED)).toBe(1);
+  });
+
+  it('is answered within 1.8 s by what is past its time, and the answer that comes later is for the next (RFC 8767 5)', async () => {
+    vi.useFakeTimers();
+    try {
+      const scene = new Scene();
+      scene.edge.cacheAnswer('old.example', [a('old.example', 100, '192.0.2.1')]);
+      scene.edge.nowMs += 200_000;
+      const replies: (Seen | null)[] = [];
+      void scene.ask(query('old.example', 'A', OPT)).then((seen) => replies.push(seen));
+      void scene.ask(query('unknown.example', 'A', OPT)).then((seen) => replies.push(seen));
+      await vi.advanceTimersByTimeAsync(1700);
+      expect(replies).toEqual([]);
+      await vi.advanceTimersByTimeAsync(99);
+      expect(replies.map((seen) => [seen?.answers, seen?.extendedError])).toEqual([
+        [['old.example A 30 192.0.2.1'], 3],
+      ]);
+      scene.resolve(0, whole(scene.edge.entry('old.example', [a('old.example', 100, '192.0.2.2')])));
+      scene.resolve(1, DEAD);
+      await scene.answerer.idle();
+      expect(replies).toHaveLength(2);
+      expect(scene.counted(QueryVerdict.STALE)).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('of another thread is answered the same', async () => {

@@ -296,6 +296,48 @@ describe('TTLs and negative answers (RFC 2308, RFC 2181)', () => {
     expect(edge.ask(query('no.example')).outcome).toBe(DEFERRED);
   });
 
+  it('8020 2: a name that does not exist has none below it, whatever the type', () => {
+    const edge = new TestEdge();
+    edge.cacheAnswer('no.example', [], { rcode: 3, authorities: [soa('example', 500)] });
+    for (const name of ['no.example', 'a.no.example', 'x.y.a.no.example']) {
+      for (const type of ['A', 'MX'] as const) {
+        const seen = edge.ask(query(name, type));
+        expect([seen.rcode, seen.answers]).toEqual([Rcode.NXDOMAIN, []]);
+        expect(seen.authorities[0]).toMatch(/^example SOA 500 {"mname":"ns","rname":"root"/);
+      }
+    }
+    expect(edge.ask(query('other.example')).outcome).toBe(DEFERRED);
+    edge.nowMs += 500_000;
+    expect(edge.ask(query('a.no.example')).outcome).toBe(DEFERRED);
+  });
+
+  it('8020 2: its SOA may have its names in the question, and below', () => {
+    const edge = new TestEdge();
+    const authorities = [
+      {
+        ...soa('example.com', 500),
+        data: { ...soaData, mname: 'ns.example.com', rname: 'root.ns.example.com' },
+      },
+    ] as dnsPacket.Answer[];
+    edge.cacheAnswer('no.example.com', [], { rcode: 3, authorities });
+    for (const name of ['no.example.com', 'deep.below.no.example.com']) {
+      expect(edge.ask(query(name)).authorities[0]).toContain(
+        '"mname":"ns.example.com","rname":"root.ns.example.com"',
+      );
+    }
+  });
+
+  it('8020 2: NODATA says nothing of what is below, nor does an NXDOMAIN behind a CNAME', () => {
+    const edge = new TestEdge();
+    edge.cacheAnswer('empty.example', [], { authorities: [soa('example', 500)] });
+    const alias: dnsPacket.Answer = { type: 'CNAME', name: 'alias.example', ttl: 300, data: 'gone.example' };
+    edge.cacheAnswer('alias.example', [alias], { rcode: 3, authorities: [soa('example', 500)] });
+    expect(edge.ask(query('alias.example')).rcode).toBe(Rcode.NXDOMAIN);
+    for (const name of ['a.empty.example', 'a.alias.example']) {
+      expect(edge.ask(query(name)).outcome).toBe(DEFERRED);
+    }
+  });
+
   it('4035 3.2.2: an answer to CD is none to a query without it', () => {
     const edge = new TestEdge();
     edge.cacheAnswer('s.example', [a('s.example', 300, '192.0.2.1')], { checkingDisabled: true });
@@ -303,4 +345,4 @@ describe('TTLs and negative answers (RFC 2308, RFC 2181)', () => {
   });
 });
 
-const soaData = { mname: 'ns', rname: 'root', serial: 1, refresh: 2, retry: 3, expire: 4, minimum: 0 };
+const soaData = { mname: 'ns', rname: 'root', serial: 1, refresh: 2, retry: 3, expire: 4, minimum: 900 };

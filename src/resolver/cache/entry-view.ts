@@ -49,6 +49,11 @@ export class EntryView {
   ttlSeconds = 0;
   /** Seconds that it had when it was stored: prefetching weighs the one against the other. */
   originalTtlSeconds = 0;
+  /**
+   * Where in the question's name the name starts that the entry is about: above 0 for a denial of a name above it, whose
+   * compression pointers then lead too far to the front by as much (movePointers).
+   */
+  deniedOffset = 0;
   /** Whether it is served after it expired: its TTLs are then STALE_TTL_SECONDS. */
   protected stale = false;
 

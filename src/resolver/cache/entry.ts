@@ -9,7 +9,7 @@ import {
   RecordWriter,
   readU16,
 } from '../../wire/index.ts';
-import { keyFlags, keyHash } from './key.ts';
+import { DENIAL_TYPE, keyFlags, keyHash } from './key.ts';
 import {
   ANSWER_COUNT_HALF,
   AUTHENTIC_BYTE,
@@ -157,11 +157,14 @@ function encode(request: EntryRequest, rcode: number, m: Uint8Array, body: Body,
   const flags = keyFlags(request.dnssecOk, request.checkingDisabled);
   const storedSeconds = Math.floor(nowMs / 1000);
   words[SIZE_WORD] = units;
-  words[HASH_WORD] = keyHash(question.hashes[0], question.type, question.qclass, flags);
+  // Behind a CNAME it is another name that does not exist (RFC 8020 2).
+  const isDenial = rcode === Rcode.NXDOMAIN && answerCount === 0;
+  const type = isDenial ? DENIAL_TYPE : question.type;
+  words[HASH_WORD] = keyHash(question.hashes[0], type, question.qclass, flags);
   words[STORED_WORD] = storedSeconds;
   words[EXPIRES_WORD] = storedSeconds + body.ttlSeconds;
   halves[CLASS_HALF] = question.qclass;
-  halves[TYPE_HALF] = question.type;
+  halves[TYPE_HALF] = type;
   entry[KEY_FLAGS_BYTE] = flags;
   entry[RCODE_BYTE] = rcode;
   entry[AUTHENTIC_BYTE] = authenticData(m) ? 1 : 0;

@@ -19,6 +19,9 @@ export function keyHash(nameHash: number, type: number, qclass: number, flags: n
   return (h ^ (h >>> 16)) >>> 0;
 }
 
+/** Stands for the type in the key of a denial: that there is no such name, whatever the type (RFC 2308 5). */
+export const DENIAL_TYPE = 0;
+
 /** What an answer is found by. Made once and filled again. */
 export class EntryKey {
   hash = 0;
@@ -30,15 +33,15 @@ export class EntryKey {
   qclass = 0;
   flags = 0;
 
-  /** The question's key, or that of its name's suffix from this label on. */
-  set(question: Question, label: number, flags: number): void {
+  /** The key of this type at the question's name, or at its suffix from this label on. */
+  set(question: Question, label: number, type: number, flags: number): void {
     const name = question.name;
     this.nameBytes = name.bytes;
     this.nameOffset = name.labelOffsets[label];
     this.nameLength = name.length - this.nameOffset;
-    this.type = question.type;
+    this.type = type;
     this.qclass = question.qclass;
     this.flags = flags;
-    this.hash = keyHash(question.hashes[label], question.type, question.qclass, flags);
+    this.hash = keyHash(question.hashes[label], type, question.qclass, flags);
   }
 }

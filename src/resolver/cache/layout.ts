@@ -7,7 +7,7 @@
  *           8   u32  when it was stored, seconds of the process' clock
  *          12   u32  when it expires: stored + the least TTL in it
  *          16   u16  class of the question
- *          18   u16  type of the question
+ *          18   u16  type of the question; DENIAL_TYPE where the name does not exist
  *          20   u8   KeyFlag bits: with name, type and class the key
  *          21   u8   rcode
  *          22   u8   1: authentic data

@@ -1,6 +1,6 @@
 import type { Question } from '../../wire/index.ts';
 import { EntryView, OVERTAKEN } from './entry-view.ts';
-import { EntryKey, keyFlags } from './key.ts';
+import { DENIAL_TYPE, EntryKey, keyFlags } from './key.ts';
 import {
   type CacheShare,
   distance,
@@ -40,9 +40,33 @@ export class CacheReader extends EntryView {
     this.tail = new Int32Array(share.buffer, TAIL_WORD * 4, 1);
   }
 
-  /** Looks an answer up and opens it for render. */
+  /**
+   * Looks an answer up and opens it for render: one of the question, or a denial of its name or of one above it (RFC 8020
+   * 2), of which deniedOffset tells.
+   */
   find(question: Question, dnssecOk: boolean, checkingDisabled: boolean, nowSeconds: number): CacheResult {
-    this.key.set(question, 0, keyFlags(dnssecOk, checkingDisabled));
+    const flags = keyFlags(dnssecOk, checkingDisabled);
+    this.deniedOffset = 0;
+    const exact = this.findAt(question, 0, question.type, flags, nowSeconds);
+    if (exact === CacheResult.Fresh) return exact;
+    const { labelCount, labelOffsets } = question.name;
+    for (let label = 0; label < labelCount; label++) {
+      if (this.findAt(question, label, DENIAL_TYPE, flags, nowSeconds) !== CacheResult.Fresh) continue;
+      this.deniedOffset = labelOffsets[label];
+      return CacheResult.Fresh;
+    }
+    const type = exact === CacheResult.Stale ? question.type : DENIAL_TYPE;
+    return this.findAt(question, 0, type, flags, nowSeconds);
+  }
+
+  private findAt(
+    question: Question,
+    label: number,
+    type: number,
+    flags: number,
+    nowSeconds: number,
+  ): CacheResult {
+    this.key.set(question, label, type, flags);
     if (!this.locate(nowSeconds)) return CacheResult.Miss;
     if (this.ttlSeconds > 0) return CacheResult.Fresh;
     if (nowSeconds - this.expiresSeconds >= this.geometry.staleSeconds) return CacheResult.Miss;
