@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { loadConfig, locateConfig } from '../config/index.ts';
+import { settleHeap } from '../sys/index.ts';
 import type { Command, Io } from './command.ts';
 import { crash } from './crash.ts';
 import { parseOptions } from './options.ts';
 import { createLog } from './serve/log.ts';
 import { Service } from './serve/service.ts';
+
+/** When the start is over: compiled code is kept, what it took is not. */
+const SETTLE_MS = 1500;
 
 const USAGE = `Usage: mediastreamer serve [--config FILE]
 
@@ -32,6 +36,7 @@ async function run(args: string[], io: Io): Promise<number> {
     write: io.out,
     onFailure: crash,
   });
+  setTimeout(settleHeap, SETTLE_MS).unref();
   process.on('SIGHUP', () => void service.reload(load));
   log.info({ signal: await stopped }, 'stopping');
   await service.stop();

@@ -14,6 +14,8 @@ export {
 export { RateLimiter, type RateLimitOptions } from './rate-limit.ts';
 export { type Source, sourceFromText } from './source.ts';
 export type { StreamLimits } from './stream/connection-budget.ts';
+export { LocalStreams, type LocalStreamsOptions } from './stream/local-streams.ts';
+export type { StreamEngine } from './stream/stream-engine.ts';
 export type { StreamServer } from './stream/stream-server.ts';
 export { StreamThreads, type StreamThreadsOptions } from './stream/stream-threads.ts';
 export type { TableUpdate } from './table-update.ts';

@@ -5,6 +5,7 @@ export { libc, SystemCallError } from './libc.ts';
 export { Memory } from './memory.ts';
 export { ENDPOINT_BYTES, PacketBatch } from './mmsg.ts';
 export { Poller } from './poll.ts';
+export { settleHeap } from './settle.ts';
 export {
   closeSocket,
   isBindError,

@@ -8,10 +8,12 @@ import {
   COOKIE_SECRET_BYTES,
   DgramEngine,
   discoveryRecords,
+  LocalStreams,
   MmsgEngine,
   type QueryPolicy,
   QueryState,
   RateLimiter,
+  type StreamEngine,
   StreamThreads,
   type TableUpdate,
   type UdpEngine,
@@ -82,7 +84,7 @@ export class Edge {
   private readonly rateLimit = RateLimiter.allocate();
   readonly now = monotonicClock();
   private udp: UdpEngine | null = null;
-  private streams: StreamThreads | null = null;
+  private streams: StreamEngine | null = null;
   private certificate: TlsCertificate | null;
   private readonly ticketTimer: NodeJS.Timeout;
 
@@ -152,7 +154,7 @@ export class Edge {
   }
 
   /** By the key that opens them: dns.tcp, dns.tls, dns.https. */
-  get streamAddresses(): StreamThreads['addresses'] {
+  get streamAddresses(): StreamEngine['addresses'] {
     return this.streams?.addresses ?? { tcp: [], tls: [], https: [] };
   }
 
@@ -220,22 +222,25 @@ export class Edge {
       rateLimitOptions: config.dns.rateLimit,
       policy: this.policy,
     };
-    this.streams = await StreamThreads.start({
-      ...shared,
-      addresses: {
-        tcp: config.dns.tcp.map(readListener),
-        tls: config.dns.tls.map(readListener),
-        https: config.dns.https.map(readListener),
-      },
-      workers,
-      limits: config.dns.tcpLimits,
-      proxies: config.dns.proxyProtocolFrom.map((text) => parsePrefix(text)!),
-      identity: this.certificate === null ? null : identityOf(this.certificate),
-      resolver,
-      onCounters,
-      onFault: this.onFault,
-      onFailure,
-    });
+    const listeners = {
+      tcp: config.dns.tcp.map(readListener),
+      tls: config.dns.tls.map(readListener),
+      https: config.dns.https.map(readListener),
+    };
+    const limits = config.dns.tcpLimits;
+    const proxies = config.dns.proxyProtocolFrom.map((text) => parsePrefix(text)!);
+    if (workers === 1 && listeners.tls.length === 0 && listeners.https.length === 0) {
+      const { seed } = this.policy;
+      this.streams = await LocalStreams.start({
+        ...{ tcp: listeners.tcp, limits, proxies, answerer, seed, now: this.now },
+      });
+    } else {
+      this.streams = await StreamThreads.start({
+        ...{ ...shared, addresses: listeners, workers, limits, proxies, resolver, onCounters, onFailure },
+        identity: this.certificate === null ? null : identityOf(this.certificate),
+        onFault: this.onFault,
+      });
+    }
     const addresses = config.dns.udp.map(readListener);
     const { engine } = config.dns;
     if (engine === 'mmsg' && libc() === null) throw new EngineError();

@@ -1,14 +1,14 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { CounterBlock } from '../../metrics/index.ts';
-import { formatAddress, type Prefix, type SocketAddress, type TlsIdentity } from '../../net/index.ts';
+import type { Prefix, SocketAddress, TlsIdentity } from '../../net/index.ts';
 import type { Resolver } from '../../resolver/index.ts';
 import { serveResolver } from '../../resolver/remote/index.ts';
 import { startThread } from '../../sys/index.ts';
 import { ListenError } from '../listen-error.ts';
 import type { TableUpdate } from '../table-update.ts';
 import { ConnectionBudget, type StreamLimits } from './connection-budget.ts';
+import { probeAddress } from './probe-address.ts';
+import type { StreamEngine } from './stream-engine.ts';
 import {
   type SharedTables,
   STREAM_KEYS,
@@ -49,7 +49,7 @@ interface StreamThread {
 }
 
 /** DNS over TCP, TLS and HTTPS, spread over threads, each with sockets of its own for all addresses. */
-export class StreamThreads {
+export class StreamThreads implements StreamEngine {
   private readonly options: StreamThreadsOptions;
   private readonly threads: StreamThread[] = [];
   private readonly bound: Record<StreamKey, SocketAddress[]> = { tcp: [], tls: [], https: [] };
@@ -63,7 +63,7 @@ export class StreamThreads {
   static async start(options: StreamThreadsOptions): Promise<StreamThreads> {
     const threads = new StreamThreads(options);
     for (const key of STREAM_KEYS) {
-      for (const address of options.addresses[key]) threads.bound[key].push(await probe(key, address));
+      for (const address of options.addresses[key]) threads.bound[key].push(await probeAddress(key, address));
     }
     if (STREAM_KEYS.every((key) => threads.bound[key].length === 0)) return threads;
     try {
@@ -175,22 +175,4 @@ export class StreamThreads {
       });
     });
   }
-}
-
-/**
- * Finds out, by a socket without SO_REUSEPORT, whether another process has the address, and which port is free
- * where 0 was asked for.
- */
-async function probe(key: StreamKey, { address, port }: SocketAddress): Promise<SocketAddress> {
-  const server = createServer();
-  server.listen({ host: formatAddress(address), port, ipv6Only: address.family === 6, exclusive: true });
-  try {
-    await once(server, 'listening');
-  } catch (error) {
-    throw new ListenError(key, { address, port }, (error as NodeJS.ErrnoException).code ?? 'unknown');
-  }
-  const bound = { address, port: (server.address() as AddressInfo).port };
-  server.close();
-  await once(server, 'close');
-  return bound;
 }

@@ -7,7 +7,7 @@ import { AllowlistReader } from '../../allowlist/index.ts';
 import { CatalogView } from '../../catalog/lookup/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
 import { CacheReader } from '../../resolver/cache/index.ts';
-import { monotonicClock, PacketBatch, Poller } from '../../sys/index.ts';
+import { monotonicClock, PacketBatch, Poller, settleHeap } from '../../sys/index.ts';
 import { RingWriter } from '../defer-ring.ts';
 import { QueryState } from '../query-state.ts';
 import { RateLimiter } from '../rate-limit.ts';
@@ -46,6 +46,7 @@ function serve(data: UdpWorkerData): void {
     if (count > 0) answerer.answer(batches[listener], count, fd, listener);
   };
 
+  settleHeap();
   parentPort!.postMessage('ready');
   while (Atomics.load(control, STOP_WORD) === 0) {
     if (poller === null) receive(0, true);

@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { Snapshot } from '../../../feed/index.ts';
+import { settleHeap } from '../../../sys/index.ts';
 import { type BatchResult, type Call, runBatch } from './batch.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
 import { registryFault } from './fault.ts';
@@ -7,6 +8,8 @@ import type { SqliteWorkerData, ToClient, ToWorker } from './messages.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { SqliteSteps } from './steps.ts';
 
+/** When the start is over, the first snapshot taken. */
+const SETTLE_MS = 1000;
 /** Steps that one transaction holds at most. */
 const BATCH_LIMIT = 256;
 
@@ -129,6 +132,7 @@ function start(port: MessagePort, data: SqliteWorkerData): void {
     opened = openDatabase(data.dataDir, data.epoch);
     const server = new SqliteServer(port, opened, data);
     port.postMessage({ kind: 'opened', ...server.state() } satisfies ToClient);
+    setTimeout(settleHeap, SETTLE_MS).unref();
   } catch (fault) {
     opened?.close();
     const { code, message } = registryFault(fault);
