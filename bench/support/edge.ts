@@ -10,6 +10,9 @@ export const ADMIN_KEY = 'admin-key-of-the-bench';
 
 export interface Edge extends Server {
   readonly port: number;
+  /** Ports of DNS over TLS and HTTPS, where they are on. */
+  readonly tls: number | undefined;
+  readonly https: number | undefined;
   readonly api: string;
   readonly metrics: string;
 }
@@ -20,6 +23,8 @@ export interface EdgeOptions {
   upstream?: string;
   /** Further keys of the configuration's dns section, each after a comma. */
   dns?: string;
+  /** Further sections of the configuration. */
+  more?: string;
   nodeOptions?: readonly string[];
   /** Told each line of the output that is no line of the log. */
   onLine?(line: string): void;
@@ -54,6 +59,8 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const edge: Edge = {
     ...server,
     port: Number(ready['udp']![0]!.split(':')[1]),
+    tls: portOf(ready['tls']),
+    https: portOf(ready['https']),
     api: ready['control']![0]!,
     metrics: ready['metrics']![0]!,
     async stop() {
@@ -63,6 +70,10 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   };
   await register(edge.api);
   return edge;
+}
+
+function portOf(listeners: readonly string[] | undefined): number | undefined {
+  return listeners?.[0] === undefined ? undefined : Number(listeners[0].split(':')[1]);
 }
 
 function configuration(directory: string, options: EdgeOptions): string {
@@ -78,6 +89,7 @@ registration: { allowPrivate: true }
 control: { listen: ["127.0.0.1:0"], publicUrl: "http://127.0.0.1:8080", adminKey: "\${MEDIASTREAMER_ADMIN_KEY}" }
 metrics: { listen: ["127.0.0.1:0"] }
 log: { level: info }
+${options.more ?? ''}
 `;
 }
 
