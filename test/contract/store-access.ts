@@ -176,6 +176,18 @@ export function accessContract(get: () => Store): void {
       );
     });
 
+    it('changes nothing where the account may not have as many', async () => {
+      await move('198.51.99.1', ['home']);
+      await move('198.51.99.2', ['tv']);
+      await store.updateAccount({ id: 'a', perAccount: 1 });
+      const before = JSON.stringify([await store.readAccount('a'), await store.state()]);
+      expect(await move('198.51.99.3', ['home'])).toEqual({ outcome: 'too-many', perAccount: 1 });
+      expect(JSON.stringify([await store.readAccount('a'), await store.state()])).toBe(before);
+      await store.updateAccount({ id: 'a', perAccount: 2 });
+      expect(await move('198.51.99.3', ['home'])).toMatchObject({ outcome: 'created', replaced: null });
+      expect(await addresses()).toEqual(['198.51.99.2/32', '198.51.99.3/32']);
+    });
+
     it('takes over an address that had another name or none', async () => {
       await store.register(registration('a', '198.51.99.1', { label: 'tv' }));
       expect(await move('198.51.99.1', ['home'])).toMatchObject({

@@ -159,9 +159,10 @@ export class SqliteSteps implements StoreSteps {
     const key = prefixKey(step.prefix);
     const existing = this.#registrations.find(account, key);
     if (existing === undefined) return this.#add(account, key, step);
-    const moved = this.#moveLabels(account, key, step);
+    const moving = this.#moving(account, key, step);
+    for (const row of moving) this.#remove(account, row);
     const row = this.#renew(account, existing, step.label, step.expiresAtMs);
-    return this.#registered(step, 'renewed', row, null, moved || row.label !== existing.label);
+    return this.#registered(step, 'renewed', row, null, moving.length > 0 || row.label !== existing.label);
   }
 
   removeRegistration(step: { accountId: string; id: string }): boolean {
@@ -266,10 +267,11 @@ export class SqliteSteps implements StoreSteps {
   }
 
   #add(account: AccountRow, key: Uint8Array, step: RegisterStep): RegisterResult {
-    this.#moveLabels(account, key, step);
-    const leaving = this.#makeRoom(account, step);
+    const moving = this.#moving(account, key, step);
+    const leaving = this.#makeRoom(account, step, moving);
+    // Nothing has been written so far: who is told of too many keeps what he has.
     if (leaving === null) return { outcome: 'too-many', perAccount: account.per_account };
-    for (const row of leaving) this.#remove(account, row);
+    for (const row of [...moving, ...leaving]) this.#remove(account, row);
     const row = this.#insert(account, key, step);
     const replaced = leaving.find((other) => other.expires_at > step.nowMs);
     return this.#registered(step, 'created', row, replaced ?? null, true);
@@ -293,17 +295,13 @@ export class SqliteSteps implements StoreSteps {
     return renewed;
   }
 
-  /** @returns whether one went. */
-  #moveLabels(account: AccountRow, key: Uint8Array, { movedLabels = [] }: RegisterStep): boolean {
-    let moved = false;
-    for (const label of movedLabels) {
-      for (const row of this.#registrations.labelled(account, label)) {
-        if (row.prefix[0] !== key[0] || Buffer.compare(row.prefix, key) === 0) continue;
-        this.#remove(account, row);
-        moved = true;
-      }
-    }
-    return moved;
+  /** The registrations of the address's family that have a label which moves to it. */
+  #moving(account: AccountRow, key: Uint8Array, { movedLabels = [] }: RegisterStep): RegistrationRow[] {
+    return [...new Set(movedLabels)].flatMap((label) =>
+      this.#registrations
+        .labelled(account, label)
+        .filter(({ prefix }) => prefix[0] === key[0] && Buffer.compare(prefix, key) !== 0),
+    );
   }
 
   #madeBy(account: AccountRow, hostname: string): RegistrationRow[] {
@@ -345,11 +343,21 @@ export class SqliteSteps implements StoreSteps {
     return isWhole;
   }
 
-  /** The registrations that go so that one more fits, the oldest renewal first; null if none may. */
-  #makeRoom(account: AccountRow, step: RegisterStep): RegistrationRow[] | null {
-    const excess = account.ipv4 + account.ipv6 + 1 - account.per_account;
+  /**
+   * The registrations that go so that one more fits, the oldest renewal first; null if none may.
+   *
+   * @param moving those that go in any case
+   */
+  #makeRoom(
+    account: AccountRow,
+    step: RegisterStep,
+    moving: readonly RegistrationRow[] = [],
+  ): RegistrationRow[] | null {
+    const excess = account.ipv4 + account.ipv6 - moving.length + 1 - account.per_account;
     if (excess <= 0) return [];
-    const rows = this.#registrations.byAge(account);
+    const rows = this.#registrations
+      .byAge(account)
+      .filter(({ prefix }) => !moving.some((other) => Buffer.compare(other.prefix, prefix) === 0));
     const over = rows.filter((row) => row.expires_at <= step.nowMs);
     if (over.length >= excess) return over;
     if (!step.replaceOldest) return null;
