@@ -2,7 +2,7 @@
  * Steered answers over UDP, the full path (gate, catalogue, answer) of the whole service on one processor:
  * at least 2.5 times the answers a CPU-second of a node:dgram server with a fixed reply.
  *
- *   node bench/udp.ts [--pairs 5] [--seconds 4]
+ *   node bench/udp.ts [--pairs 5] [--seconds 4] [--out bench/results]
  *
  * Loopback; dnsperf on the other processor; A B A B in one run, CPU by schedstat over all threads. Exits 1 if
  * the claim is missed or an answer was lost.
@@ -13,6 +13,7 @@ import { dnsperf } from './support/dnsperf.ts';
 import { freePort, startEdge } from './support/edge.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { type Server, startServer } from './support/process.ts';
+import { RESULTS_DIRECTORY, writeResult } from './support/results.ts';
 
 const CLAIM = 2.5;
 const SERVER_PROCESSOR = 0;
@@ -41,7 +42,11 @@ async function measure(server: Server, port: number, seconds: number): Promise<M
 }
 
 const { values } = parseArgs({
-  options: { pairs: { type: 'string', default: '5' }, seconds: { type: 'string', default: '4' } },
+  options: {
+    pairs: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    out: { type: 'string', default: RESULTS_DIRECTORY },
+  },
 });
 const seconds = Number(values.seconds);
 const edge = await startEdge({ processor: SERVER_PROCESSOR });
@@ -75,4 +80,15 @@ const ratios = ours.map((one, i) => one.answersPerCpuSecond / theirs[i]!.answers
 process.stdout.write(
   `answers a CPU-second, times node:dgram: ${medianAndRange(ratios)}; claimed: ${CLAIM} (loopback)\n`,
 );
+const cpu = (label: string, list: readonly Measurement[]) => ({
+  group: 'CPU an answer, full path beside a fixed reply',
+  label,
+  unit: 'us',
+  values: list.map(({ answersPerCpuSecond }) => 1e6 / answersPerCpuSecond),
+});
+writeResult(values.out, {
+  bench: 'udp',
+  options: { pairs: ours.length, seconds },
+  series: [cpu('mediastreamer, full path', ours), cpu('node:dgram, fixed reply', theirs)],
+});
 if (median(ratios) < CLAIM) process.exitCode = 1;

@@ -2,6 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const LOOK_AGAIN_MS = 20;
 
 /** A server under measurement: a process of its own, pinned to one processor. */
 export interface Server {
@@ -28,6 +31,39 @@ export async function startServer(
     env: { ...process.env, ...env },
   });
   await readyLine(child, isReady);
+  return serverOf(child);
+}
+
+/**
+ * Starts a program that does not say when it serves, on one processor, and waits until `isReady` finds it so.
+ * @throws Error where it ends before, or is not ready within `timeoutMs`
+ */
+export async function startUntil(
+  processor: number,
+  command: readonly string[],
+  isReady: () => Promise<boolean>,
+  timeoutMs = 120_000,
+): Promise<Server> {
+  const child = spawn('taskset', ['-c', String(processor), ...command], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let told = '';
+  child.stderr.on('data', (chunk) => {
+    told = `${told}${chunk}`.slice(-2000);
+  });
+  const giveUpAt = performance.now() + timeoutMs;
+  while (!(await isReady())) {
+    if (child.exitCode === null && performance.now() < giveUpAt) {
+      await sleep(LOOK_AGAIN_MS);
+      continue;
+    }
+    child.kill('SIGKILL');
+    throw new Error(`${command[0]} is not ready: ${told}`);
+  }
+  return serverOf(child);
+}
+
+function serverOf(child: ChildProcess): Server {
   const pid = child.pid!;
   return {
     pid,

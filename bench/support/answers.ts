@@ -1,0 +1,17 @@
+import { createSocket } from 'node:dgram';
+
+/** Whether a DNS server at a port of 127.0.0.1 answers a query with an answer record, within `timeoutMs`. */
+export function answers(port: number, query: Uint8Array, timeoutMs = 200): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    const end = (found: boolean): void => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(found);
+    };
+    const timer = setTimeout(() => end(false), timeoutMs);
+    socket.once('message', (reply) => end(reply.length > 12 && reply.readUInt16BE(6) > 0));
+    socket.once('error', () => end(false));
+    socket.send(query, port, '127.0.0.1');
+  });
+}
