@@ -78,8 +78,8 @@ async function verify(args: string[], io: Io): Promise<number> {
     io.out('redis: there is no store in it');
     return 1;
   }
-  const { epoch, seq, digest, snapshot, isLogWhole, isLost } = report;
-  io.out(`redis: epoch ${epoch}, change ${seq}, digest ${digest}${isLost ? ', and lacks changes' : ''}`);
+  const { epoch, seq, size, snapshot, isLogWhole, isLost } = report;
+  io.out(`redis: epoch ${epoch}, change ${seq}, ${size} addresses${isLost ? ', and lacks changes' : ''}`);
   const findings = [
     !isLost,
     tell(io, 'entries', report.entries),
@@ -117,10 +117,12 @@ interface EdgeList {
   readonly state: string;
   readonly epoch: string | null;
   readonly seq: number;
-  readonly digest: string | null;
+  readonly entries: number;
+  /** Whether its list is Redis' at `seq`, by the digest that it has compared itself. */
+  readonly digest: 'agrees' | 'differs' | 'unchecked';
 }
 
-/** Changes go on meanwhile: both are asked until they stand at the same one. */
+/** Changes go on meanwhile: both are asked until they stand at the same one, and the edge has compared its list. */
 async function verifyEdge(edge: string, store: string, io: Io): Promise<boolean> {
   const { verifyRedis } = await import('../registry/operator/index.ts');
   for (let attempt = 1; ; attempt++) {
@@ -131,14 +133,15 @@ async function verifyEdge(edge: string, store: string, io: Io): Promise<boolean>
     }
     const report = await verifyRedis(store);
     const isSame = report !== null && found.epoch === report.epoch && found.seq === report.seq;
-    if (isSame && found.digest !== null) {
-      const agrees = found.digest === report.digest;
+    if (isSame && found.digest !== 'unchecked') {
+      const agrees = found.digest === 'agrees' && found.entries === report.size;
       io.out(`edge ${edge}: ${agrees ? 'agrees' : 'DIFFERS'} (${found.state}, change ${found.seq})`);
       return agrees;
     }
     if (attempt === ATTEMPTS) {
       const epoch = found.epoch ?? 'none';
-      io.out(`edge ${edge}: DIFFERS (${found.state}, change ${found.seq}, epoch ${epoch})`);
+      const verdict = isSame ? 'NOT COMPARED' : 'DIFFERS';
+      io.out(`edge ${edge}: ${verdict} (${found.state}, change ${found.seq}, epoch ${epoch})`);
       return false;
     }
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));

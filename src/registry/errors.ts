@@ -6,6 +6,14 @@ export abstract class RegistryError extends Error {
   }
 }
 
+/** The entries of the allowlist are not those that the store has counted: it was damaged. */
+export class EntriesDiffer extends RegistryError {
+  readonly code = 'entries_differ';
+  constructor() {
+    super('Redis holds entries that do not agree with their digest; "registry adopt" makes them anew');
+  }
+}
+
 /** The account has as many addresses as it may have. */
 export class TooManyAddresses extends RegistryError {
   readonly code = 'too_many_addresses';

@@ -14,6 +14,13 @@ export function storeNews(log: Log): StoreNews {
       else log.warn(fields, 'the store cannot be used: the API answers 503');
     },
     warning(setting, expected) {
+      if (setting === 'entries_differ') {
+        log.error(
+          { code: setting },
+          'what the store holds does not agree with its digest: registry adopt mends it',
+        );
+        return;
+      }
       log.warn({ setting, expected }, 'the store is not set up as it must be');
     },
   };

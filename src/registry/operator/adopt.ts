@@ -1,10 +1,12 @@
-import { RegistryError } from '../errors.ts';
+import type { Redis } from 'ioredis';
+import { RegistryError, StoreUnavailable, TooManyProfiles } from '../errors.ts';
 import { PositionFile } from '../position-file.ts';
 import { judge } from '../store/redis/judge.ts';
 import { epochTime, Key, type Meta, makeEpoch, parseMeta } from '../store/redis/keys.ts';
 import { type Reply, runScript } from '../store/redis/script.ts';
-import { list } from '../store/redis/steps.ts';
+import { list, text } from '../store/redis/steps.ts';
 import { withRedis } from './session.ts';
+import { entriesAgree } from './verify.ts';
 
 export interface AdoptOptions {
   readonly url: string;
@@ -36,9 +38,13 @@ export class NothingLost extends RegistryError {
 /** More than anyone needs: an edge may have been away through so many losses. */
 const MOST_PREDECESSORS = 32;
 
+/** Accounts whose entries one step makes: some milliseconds, in which others wait. */
+const PAGE = 100;
+
 /**
- * The operator's word: what Redis has now is the truth, with all that it may lack. A new epoch begins, and names
- * those that end; controls and edges that knew one of them go over to it.
+ * The operator's word: what Redis has now is the truth, with all that it may lack. The registrations are: the entries
+ * of the allowlist are made anew from them, for half of a change may be among what is there. A new epoch begins, and
+ * names those that end; controls and edges that knew one of them go over to it. Broken off, it is to be repeated.
  *
  * @throws NothingLost, StoreUnavailable, StoreCorrupt
  */
@@ -48,7 +54,10 @@ export function adoptRedis({ url, dataDir, replaces, makeId }: AdoptOptions): Pr
   return withRedis(url, async (redis) => {
     const [, values, timeMs] = await runScript(redis, ['inspect', '', 0]);
     const meta = parseMeta(list(values!) as (Buffer | null)[]);
-    if (!isLost(meta, known, replaces)) throw new NothingLost();
+    if (!isLost(meta, known, replaces) && (meta === null || (await entriesAgree(redis)))) {
+      throw new NothingLost();
+    }
+    if (meta !== null) await repair(redis);
     const ending = [meta?.epoch, known?.epoch, ...replaces, ...(meta?.predecessors ?? [])];
     const replaced = [...new Set(ending.filter((epoch) => epoch !== undefined))].slice(0, MOST_PREDECESSORS);
     // Of two adopted epochs the later one holds, whatever the clock of this Redis says.
@@ -66,6 +75,19 @@ export function adoptRedis({ url, dataDir, replaces, makeId }: AdoptOptions): Pr
     file.keep({ epoch, seq });
     return { epoch, seq, entries: await redis.hlen(Key.ENTRIES), replaced };
   });
+}
+
+async function repair(redis: Redis): Promise<void> {
+  await runScript(redis, ['beginRepair', '', 0]);
+  for (let after = ''; ; ) {
+    const [head, last] = await runScript(redis, ['repairAccounts', '', 0, after, PAGE]);
+    if (text(head) === 'profiles') {
+      throw new TooManyProfiles('there are as many different profiles as the feed can number');
+    }
+    if (text(head) !== 'read') throw new StoreUnavailable('the entries could not be made anew; repeat it');
+    after = text(last);
+    if (after === '') return;
+  }
 }
 
 function isLost(

@@ -32,8 +32,8 @@ export interface ListOfPlace {
 export interface StoreReport {
   readonly epoch: string;
   readonly seq: number;
-  /** Of the list at `seq`, as the store keeps it. */
-  readonly digest: string;
+  /** How many addresses the list at `seq` has. */
+  readonly size: number;
   readonly entries: ListOfPlace;
   /** Null: there is none. */
   readonly snapshot: ListOfPlace | null;
@@ -66,7 +66,12 @@ export function verifyRedis(url: string): Promise<StoreReport | null> {
     return {
       epoch: meta.epoch,
       seq: meta.seq,
-      digest: meta.digest,
+      size: sizeOf(
+        mergeSnapshot(
+          scanned,
+          changes.filter(({ seq }) => seq > scanned.seq),
+        ),
+      ),
       entries: compare(scanned),
       snapshot: packed === null ? null : compare(packed),
       isLogWhole: changes.length === meta.seq - meta.trimmed && isConsecutive(changes, meta.trimmed + 1),
@@ -74,6 +79,13 @@ export function verifyRedis(url: string): Promise<StoreReport | null> {
       compare,
     };
   });
+}
+
+/** Whether the entries are those that the store has counted, with every change that it has made. */
+export async function entriesAgree(redis: Redis): Promise<boolean> {
+  const scanned = await scanEntries(redis, (await readMeta(redis))!);
+  const { meta, changes } = await readLog(redis);
+  return compareWith(scanned, meta, changes).agrees !== false;
 }
 
 async function readMeta(redis: Redis): Promise<Meta | null> {
@@ -128,13 +140,17 @@ async function readLog(redis: Redis): Promise<{ meta: Meta; changes: Change[] }>
 
 function compareWith(other: Snapshot, meta: Meta, changes: readonly Change[]): ListOfPlace {
   const { epoch, seq } = other;
-  const entries = other.groups.reduce((sum, { count }) => sum + count, 0);
+  const entries = sizeOf(other);
   if (epoch !== meta.epoch || seq > meta.seq) return { epoch, seq, entries, agrees: false };
   const after = changes.filter((change) => change.seq > seq);
   if (seq < meta.seq && !(after.length === meta.seq - seq && isConsecutive(after, seq + 1))) {
     return { epoch, seq, entries, agrees: null };
   }
   return { epoch, seq, entries, agrees: digestSnapshot(mergeSnapshot(other, after)) === meta.digest };
+}
+
+function sizeOf({ groups }: Snapshot): number {
+  return groups.reduce((sum, { count }) => sum + count, 0);
 }
 
 function isConsecutive(changes: readonly Change[], first: number): boolean {

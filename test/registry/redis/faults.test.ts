@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { adoptRedis } from '../../../src/registry/operator/index.ts';
+import { digestSnapshot } from '../../../src/feed/index.ts';
+import { adoptRedis, verifyRedis } from '../../../src/registry/operator/index.ts';
 import { PositionFile } from '../../../src/registry/position-file.ts';
+import { Key } from '../../../src/registry/store/redis/keys.ts';
 import { storeFace } from '../../../src/registry/store/redis/store.ts';
 import type { OpenRedisOptions } from '../../../src/registry/store/redis.ts';
 import type { Store } from '../../../src/registry/store/store.ts';
@@ -42,6 +44,13 @@ async function command(server: RedisServer, ...commands: [string, ...(string | n
 async function until(isSo: () => boolean, withinMs = 5_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!isSo()) {
+    if (Date.now() > deadline) throw new Error('it did not come to be');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function untilAsync(isSo: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 5_000; !(await isSo()); ) {
     if (Date.now() > deadline) throw new Error('it did not come to be');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -176,7 +185,9 @@ describe('a Redis that lost data', () => {
     await command(server, ['HSET', '{mediastreamer}:1:meta', 'seq', 1]);
     await expect(store.register(registration('a', HOME))).rejects.toMatchObject({ code: 'store_lost_data' });
     expect(store.status().failed).toBe('lost-data (older)');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const client = server.client();
+    onTestFinished(() => client.disconnect());
+    await untilAsync(async () => (await client.hget(Key.META, 'lostSeq')) === '2');
     const fresh = await open(server.url, { waitMs: 300 });
     await expect(fresh.store.getAccount('a')).rejects.toMatchObject({ code: 'store_lost_data' });
   });
@@ -202,9 +213,91 @@ describe('a Redis that lost data', () => {
   });
 });
 
+describe('a Redis with half of a change', () => {
+  const PHANTOM = '23.1.2.3';
+
+  it('has a file without it soon after its start, so that no further start does it', async () => {
+    const server = await startServer({ args: ['--rdbcompression', 'no'] });
+    const { store, opened } = await open(server.url, { chores: { rewriteEveryMs: 0 } });
+    await store.createAccount(newAccount('a'));
+    await store.register(registration('a', HOME));
+    await server.kill();
+    const folder = join(server.directory, 'appendonlydir');
+    const bytes = (): string =>
+      readdirSync(folder).reduce((all, name) => all + readFileSync(join(folder, name), 'latin1'), '');
+    const file = readdirSync(folder).find((name) => name.endsWith('.incr.aof'))!;
+    appendFileSync(join(folder, file), torn(['HSET', Key.ENTRIES, PHANTOM, 'x']));
+    await server.launch();
+    await until(() => opened.doesChores && !bytes().includes(PHANTOM), 10_000);
+    await store.register(registration('a', AWAY));
+    await server.kill();
+    await server.launch();
+    await until(() => opened.link.state === 'up');
+    const client = server.client();
+    onTestFinished(() => client.disconnect());
+    expect(await client.hlen(Key.ENTRIES)).toBe(2);
+    expect((await store.snapshot()).seq).toBe(2);
+  }, 20_000);
+
+  it('is said to have other entries than it counted, and adopt makes them anew from the registrations', async () => {
+    const server = await startServer();
+    const { store, opened, news } = await open(server.url, { chores: { snapshotEveryMs: 0 } });
+    await store.createAccount(newAccount('a'));
+    await store.createAccount(newAccount('b', { region: 'gb' }));
+    await store.createAccount(newAccount('c', { suspended: true }));
+    for (const id of ['a', 'b', 'c']) await store.register(registration(id, HOME));
+    await store.register(registration('b', AWAY));
+    await store.register(registration('b', '2a00:0:0:1::9'));
+    const sound = { list: digestSnapshot(await store.snapshot()), accounts: await store.readAccount('b') };
+    const client = server.client();
+    onTestFinished(() => client.disconnect());
+    const entry = await client.hgetallBuffer(Key.ENTRIES);
+    const [value] = Object.values(entry);
+    await client.hset(Key.ENTRIES, Buffer.from([4, 32, 23, 1, 2, 3]), value);
+    await client.zadd(
+      `${Key.ROOT}leases`,
+      1,
+      Buffer.concat([Buffer.from([4, 32, 23, 1, 2, 3]), Buffer.from('a')]),
+    );
+    await client.hset(Key.META, 'snapshotSeq', -1);
+    await client.del(Key.SNAPSHOT);
+    await until(() => news.lines.includes('warning entries_differ'));
+    expect(news.lines).not.toContain('warning chore_failed');
+    expect((await verifyRedis(server.url))?.entries.agrees).toBe(false);
+
+    const dataDir = mkdtempSync(join(tmpdir(), 'control-'));
+    onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
+    const before = { epoch: store.epoch, seq: (await store.state()).seq };
+    new PositionFile(dataDir).keep(before);
+    const adoption = { url: server.url, dataDir, replaces: [], makeId: () => 'adopted' };
+    expect(await adoptRedis(adoption)).toMatchObject({
+      seq: before.seq,
+      entries: 3,
+      replaced: [before.epoch],
+    });
+    await until(() => opened.link.state === 'up' && store.epoch !== before.epoch);
+    expect((await verifyRedis(server.url))?.entries).toMatchObject({ agrees: true, entries: 3 });
+    expect(digestSnapshot(await store.snapshot())).toBe(sound.list);
+    expect(await store.readAccount('b')).toEqual(sound.accounts);
+    expect(await store.expireLeases({ nowMs: 2, limit: 9 })).toBe(0);
+    await expect(adoptRedis(adoption)).rejects.toMatchObject({ code: 'nothing_lost' });
+    // What is counted goes on: the last registration of an address takes its entry away.
+    expect(await store.deleteAccount('b')).toBe(true);
+    expect(await store.deleteAccount('a')).toBe(true);
+    expect(await client.hlen(Key.ENTRIES)).toBe(0);
+    expect(await client.hlen(Key.PROFILES)).toBe(0);
+  }, 20_000);
+});
+
+/** A transaction as a crash leaves it in the append-only file. */
+function torn(...commands: string[][]): string {
+  return [['MULTI'], ...commands]
+    .map((words) => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`)
+    .join('');
+}
+
 describe('ways to a Redis', () => {
   it('by user and password, with the rights that users.acl gives to a control', async () => {
-    const { readFileSync } = await import('node:fs');
     const rules = /^user control reset on #\S+ (.*)$/m.exec(
       readFileSync('config/deploy/users.acl', 'utf8'),
     )![1];

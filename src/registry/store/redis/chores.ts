@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { EntriesDiffer } from '../../errors.ts';
 import { redisCode, redisFault } from './fault.ts';
 import type { Link } from './link.ts';
 import type { Ask, Snapshots } from './snapshots.ts';
@@ -27,6 +28,8 @@ const BEAT_MS = 1_000;
 /** Longer than a beat, a command's time and a full rebuild's pauses: a holder that is gone is replaced after it. */
 const LEASE_MS = 5_000;
 const TICKS = 4;
+/** Between two looks at entries that did not agree with their digest. */
+const DIFFERED_REST_MS = 30_000;
 
 /** What a beat says. */
 interface Beat {
@@ -66,6 +69,9 @@ export class Chores {
   #rewrittenAtMs = Number.NEGATIVE_INFINITY;
   #marks: { seq: number; atMs: number }[] = [];
   #erasure: Erasure | null = null;
+  #differedAtMs = Number.NEGATIVE_INFINITY;
+  /** Which connection, and which run of a server, the append-only file was rewritten for. */
+  #rewrittenFor: { connection: number; run: string } | null = null;
   #refreshing: Promise<number> | null = null;
 
   constructor(parts: ChoresParts, options: ChoresOptions) {
@@ -144,14 +150,34 @@ export class Chores {
 
   async #work(beat: Beat): Promise<void> {
     try {
+      await this.#keepFile();
       const snapshotSeq = await this.#keepSnapshot(beat);
       await this.#keepLog(beat, snapshotSeq);
       await this.#keepErased(beat);
     } catch (fault) {
-      if (this.#parts.link.state === 'up' && !this.#isStopped) {
-        this.#news.warning('chore_failed', redisCode(fault));
+      if (this.#parts.link.state !== 'up' || this.#isStopped) return;
+      if (fault instanceof EntriesDiffer) {
+        this.#differedAtMs = performance.now();
+        this.#news.warning('entries_differ', 'registry adopt');
+        return;
       }
+      this.#news.warning('chore_failed', redisCode(fault));
     }
+  }
+
+  /**
+   * A server that was started may have half of a change at the end of its append-only file (config/deploy/
+   * start-redis.sh tells of it), which a further start would do: a rewrite makes the file anew from what is held.
+   */
+  async #keepFile(): Promise<void> {
+    const { link } = this.#parts;
+    const connection = link.connections;
+    if (this.#rewrittenFor?.connection === connection) return;
+    const info = await link.redis.info();
+    const run = /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
+    const isWritten = info.includes('aof_enabled:1');
+    if (isWritten && this.#rewrittenFor?.run !== run && !(await this.#rewrite())) return;
+    this.#rewrittenFor = { connection, run };
   }
 
   async #keepSnapshot({ seq, snapshotSeq, erasures, erased }: Beat): Promise<number> {
@@ -159,6 +185,8 @@ export class Chores {
       this.#erasure = { count: erasures, seq, rewriting: false };
     const isMissing = snapshotSeq < 0;
     const lag = seq - snapshotSeq;
+    // Every try reads all entries.
+    if (performance.now() - this.#differedAtMs < DIFFERED_REST_MS) return snapshotSeq;
     const isOld = lag > 0 && performance.now() - this.#refreshedAtMs >= this.#snapshotEveryMs;
     if (!isMissing && !isOld && lag < this.#snapshotLag) return snapshotSeq;
     return this.#refresh();
@@ -198,18 +226,23 @@ export class Chores {
       this.#erasure = null;
       return;
     }
+    if (await this.#rewrite()) erasure.rewriting = true;
+  }
+
+  /** @returns false where it is too early for another rewrite of the file, or one is under way. */
+  async #rewrite(): Promise<boolean> {
     const nowMs = performance.now();
-    if (nowMs - this.#rewrittenAtMs < this.#rewriteEveryMs || (await this.#isRewriting())) return;
+    if (nowMs - this.#rewrittenAtMs < this.#rewriteEveryMs || (await this.#isRewriting())) return false;
     this.#rewrittenAtMs = nowMs;
     try {
       await this.#parts.link.redis.bgrewriteaof();
     } catch (fault) {
       const code = redisCode(fault);
-      if (code !== 'ERR') this.#news.warning('aof_not_rewritten', code);
-      // ERR: one is under way or about to be, which may have begun before the erasure.
-      else return;
+      // ERR: one is under way or about to be, which may have begun before what it is to leave out was gone.
+      if (code === 'ERR') return false;
+      this.#news.warning('aof_not_rewritten', code);
     }
-    erasure.rewriting = true;
+    return true;
   }
 
   /** Whether the append-only file is being rewritten, or is about to be. */

@@ -34,6 +34,7 @@ export class Link {
   #state: StoreState = 'unreachable';
   #reason: string | null = null;
   #isClosed = false;
+  #connections = 0;
   #placed: string | null = null;
   #looking: Promise<void> | null = null;
   #ready = Promise.withResolvers<void>();
@@ -44,6 +45,7 @@ export class Link {
     this.redis = connectRedis(options.url, { name: 'control' });
     // A new connection may end at another server: nothing is done before it was looked at.
     this.redis.on('ready', () => {
+      this.#connections += 1;
       void this.look();
       void checkSettings(this.redis, options.news);
     });
@@ -58,6 +60,11 @@ export class Link {
 
   get seq(): number {
     return this.#known?.seq ?? 0;
+  }
+
+  /** How many connections there have been. */
+  get connections(): number {
+    return this.#connections;
   }
 
   get state(): StoreState {

@@ -11,7 +11,7 @@ import {
   type SnapshotGroup,
   snapshotKeyBytes,
 } from '../../../feed/index.ts';
-import { StoreUnavailable } from '../../errors.ts';
+import { EntriesDiffer, StoreUnavailable } from '../../errors.ts';
 import { decodeLogEntry, Key } from './keys.ts';
 import type { Reply, ScriptArgument } from './script.ts';
 import { bytes, list, text } from './steps.ts';
@@ -45,16 +45,23 @@ export class Snapshots {
     this.#epoch = epoch;
   }
 
-  /** The list as it is now; its digest was compared. @throws StoreUnavailable if it changes too fast to be read. */
+  /**
+   * The list as it is now; its digest was compared.
+   *
+   * @throws StoreUnavailable if it changes too fast to be read; EntriesDiffer
+   */
   async take(): Promise<Snapshot> {
     const packed = await this.#packed();
     const fromPacked = packed && (await this.#follow(packed));
-    if (fromPacked) return fromPacked;
+    if (fromPacked && fromPacked !== 'differs') return fromPacked;
+    let differed = 0;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const scanned = await this.#follow(await this.#scan());
-      if (scanned !== null) return scanned;
+      if (scanned === 'differs') differed += 1;
+      else if (scanned !== null) return scanned;
     }
-    throw new StoreUnavailable('Redis holds entries that do not agree with their digest');
+    if (differed === ATTEMPTS) throw new EntriesDiffer();
+    throw new StoreUnavailable('the list in Redis changes too fast to be read');
   }
 
   /** Puts a snapshot of now in Redis. @returns its seq. */
@@ -75,8 +82,8 @@ export class Snapshots {
     }
   }
 
-  /** The snapshot with the changes after it; null if the log does not reach back to it or the digest differs. */
-  async #follow(snapshot: Snapshot): Promise<Snapshot | null> {
+  /** The snapshot with the changes after it; null if the log does not reach back to it. */
+  async #follow(snapshot: Snapshot): Promise<Snapshot | 'differs' | null> {
     const changes: Change[] = [];
     for (;;) {
       const page = await this.#page(snapshot.seq + changes.length);
@@ -84,7 +91,7 @@ export class Snapshots {
       for (const change of page.changes) changes.push(change);
       if (snapshot.seq + changes.length < page.headSeq) continue;
       const merged = mergeSnapshot(snapshot, changes);
-      return digestSnapshot(merged) === page.digest ? merged : null;
+      return digestSnapshot(merged) === page.digest ? merged : 'differs';
     }
   }
 

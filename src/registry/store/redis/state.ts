@@ -36,4 +36,5 @@ export type WarningCode =
   | 'slowlog'
   | 'config_not_readable'
   | 'aof_not_rewritten'
+  | 'entries_differ'
   | 'chore_failed';

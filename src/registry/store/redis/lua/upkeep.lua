@@ -70,6 +70,48 @@ function free.inspect()
   return { 'read', values, time() }
 end
 
+-- Makes the entries, their profiles, their digest and the leases anew from the registrations, page by page. The mark
+-- of lost data keeps all controls and edges from what is half made, until `adopt` ends it.
+function free.beginRepair()
+  call('HSET', META, 'lostSeq', text(math.max(meta.seq, tonumber(meta.lostSeq or 0))), 'digestA', '0', 'digestB', '0')
+  call('DEL', ENTRIES, PROFILES, PROFILE_NUMBERS, PROFILE_USES, LEASES, LOG, SNAPSHOT)
+  return { 'read', 1 }
+end
+
+local function reachCounter(name, value)
+  if value <= counter(name) then return end
+  counters[name] = value
+  counters.changed[name] = true
+end
+
+local function repairAccount(one)
+  local ipv4, ipv6 = 0, 0
+  local regs = registrations(one)
+  for _, reg in ipairs(regs) do
+    putRegistration(one, reg)
+    reachCounter('number', reg.number)
+    reachCounter('renewal', reg.renewal)
+    if familyOf(reg.prefix) == 4 then ipv4 = ipv4 + 1 else ipv6 = ipv6 + 1 end
+  end
+  one.changed = one.ipv4 ~= ipv4 or one.ipv6 ~= ipv6
+  one.ipv4, one.ipv6 = ipv4, ipv6
+  if one.suspended then return end
+  for _, reg in ipairs(regs) do hold(reg.prefix, one.id, reg.renewal, otherFamily(one, reg.prefix)) end
+end
+
+-- The last account of the page, '' where there is none after it.
+function free.repairAccounts()
+  if not meta.lostSeq then return { 'fault', 'NOT_BEGUN' } end
+  local ids = call('ZRANGEBYLEX', ACCOUNTS, A[1] == '' and '-' or '(' .. A[1], '+', 'LIMIT', 0, A[2])
+  for _, id in ipairs(ids) do
+    local one = account(id)
+    if one then repairAccount(one) else write('ZREM', ACCOUNTS, id) end
+  end
+  if not settle() then return { 'profiles' } end
+  flush({})
+  return { 'read', ids[tonumber(A[2])] or '' }
+end
+
 -- What is there is the truth from now on: a new epoch, in which the numbers go on above all that was known.
 function free.adopt()
   local epochNew, knownSeq, predecessors = A[1], tonumber(A[2]), A[3]
