@@ -2,7 +2,7 @@
  * `decide` on a registered source's catalogue query takes under 1 us, and a UDP thread collects no garbage over
  * 10 million mixed queries: steered, cached, local, refused, malformed.
  *
- *   node bench/decide.ts [--queries 10000000]
+ *   node bench/decide.ts [--queries 10000000] [--out bench/results]
  *
  * The first figure is taken in this process; the second from the whole service under dnsperf, run with
  * --trace-gc. Exits 1 if a claim is missed.
@@ -20,13 +20,19 @@ import { nameFromText, RecordType, writeQuery } from '../src/wire/index.ts';
 import { dnsperf } from './support/dnsperf.ts';
 import { startEdge } from './support/edge.ts';
 import { median, table } from './support/pairs.ts';
+import { RESULTS_DIRECTORY, writeResult } from './support/results.ts';
 
 const CLAIM_NS = 1000;
 const ROUNDS = 9;
 const CALLS = 1_000_000;
 const SEED = 0x5eed;
 
-const { values } = parseArgs({ options: { queries: { type: 'string', default: '10000000' } } });
+const { values } = parseArgs({
+  options: {
+    queries: { type: 'string', default: '10000000' },
+    out: { type: 'string', default: RESULTS_DIRECTORY },
+  },
+});
 
 async function state(): Promise<QueryState> {
   const directory = new URL('../config/', import.meta.url).pathname;
@@ -74,8 +80,8 @@ function query(name: string, type: number): Uint8Array {
   return out.subarray(0, writeQuery(out, { ...fields, udpSize: 1232, dnssecOk: false }));
 }
 
-/** The median over rounds of the time of one call, the copy of the query into its slot included. */
-function timeOf(s: QueryState, message: Uint8Array): number {
+/** Over rounds, the time of one call in ns, the copy of the query into its slot included. */
+function timesOf(s: QueryState, message: Uint8Array): number[] {
   const slot = new Uint8Array(2048);
   const { length } = message;
   s.family = 4;
@@ -90,7 +96,7 @@ function timeOf(s: QueryState, message: Uint8Array): number {
     }
     rounds.push(((performance.now() - start) * 1e6) / CALLS);
   }
-  return median(rounds);
+  return rounds;
 }
 
 /** An upstream that answers everything with one address, so that the cache has something to give. */
@@ -158,11 +164,16 @@ const shapes: [string, Uint8Array][] = [
   ['other name, a miss', query('www.example.com', RecordType.A)],
   ['special-use name', query('printer.home.arpa', RecordType.A)],
 ];
-const figures = shapes.map(([what, message]) => ({ what, ns: timeOf(s, message) }));
-table([['decide', 'ns'], ...figures.map(({ what, ns }) => [what, ns.toFixed(0)])]);
+const figures = shapes.map(([what, message]) => ({ what, times: timesOf(s, message) }));
+table([['decide', 'ns'], ...figures.map(({ what, times }) => [what, median(times).toFixed(0)])]);
 const gc = await collections(Number(values.queries));
 process.stdout.write(
   `\n${gc.answers} mixed queries to the service at ${Math.round(gc.perSecond)}/s: ` +
     `${gc.inThreads} collections in its threads but the main one (loopback)\n`,
 );
-if (figures[0]!.ns >= CLAIM_NS || gc.inThreads > 0) process.exitCode = 1;
+writeResult(values.out, {
+  bench: 'decide',
+  options: { queries: gc.answers, collections: gc.inThreads },
+  series: figures.map(({ what, times }) => ({ group: 'decide', label: what, unit: 'ns', values: times })),
+});
+if (median(figures[0]!.times) >= CLAIM_NS || gc.inThreads > 0) process.exitCode = 1;

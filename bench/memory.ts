@@ -1,7 +1,7 @@
 /**
  * The idle service, all roles that `npm start` runs, on the default configuration: under 150 MB of resident memory.
  *
- *   node bench/memory.ts [--runs 3]
+ *   node bench/memory.ts [--runs 3] [--out bench/results]
  *
  * Each run is a start of `npm start` in an empty directory; the memory is read 5 s after it is ready. What a
  * million addresses add is bench/allowlist.ts's to show. Exits 1 if the claim is missed.
@@ -16,11 +16,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { median, table } from './support/pairs.ts';
 import { rssBytes } from './support/process.ts';
+import { RESULTS_DIRECTORY, writeResult } from './support/results.ts';
 
 const CLAIM_MB = 150;
 const SETTLE_MS = 5000;
 const ROOT = join(import.meta.dirname, '..');
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '3' } } });
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '3' }, out: { type: 'string', default: RESULTS_DIRECTORY } },
+});
 
 /** The default configuration on free ports, with a directory of its own. */
 function configuration(directory: string): string {
@@ -65,4 +68,9 @@ const figures: number[] = [];
 for (let i = 0; i < Number(values.runs); i++) figures.push(await run());
 table([['run', 'RSS, MB'], ...figures.map((mb, i) => [String(i + 1), mb.toFixed(1)])]);
 process.stdout.write(`median ${median(figures).toFixed(1)} MB; claimed: under ${CLAIM_MB}\n`);
+writeResult(values.out, {
+  bench: 'memory',
+  options: { runs: figures.length, claimedMB: CLAIM_MB },
+  series: [{ group: 'Resident memory, idle', label: 'all roles', unit: 'MB', values: figures }],
+});
 if (median(figures) >= CLAIM_MB) process.exitCode = 1;
