@@ -22,6 +22,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import('./check-config.ts')).command,
   },
   {
+    name: 'explain',
+    summary: 'say what a question from an address would be answered, and why',
+    load: async () => (await import('./explain.ts')).command,
+  },
+  {
     name: 'registry',
     summary: 'verify a store on Redis and its edges, or adopt one that lost data',
     load: async () => (await import('./registry.ts')).command,

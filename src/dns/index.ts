@@ -1,6 +1,7 @@
 export { Answerer, DeferredQueryError } from './answerer.ts';
 export { COOKIE_SECRET_BYTES } from './cookies.ts';
 export { type DiscoveryOptions, discoveryRecords } from './discovery.ts';
+export { type ExplainedQuestion, type ExplainNames, type ExplainStep, explain } from './explain.ts';
 export { ListenError } from './listen-error.ts';
 export { NO_OPEN_NAMES, type OpenNamesOptions } from './open-names.ts';
 export { DEFERRED, decide, type Outcome } from './query.ts';
@@ -19,7 +20,8 @@ export type { StreamEngine } from './stream/stream-engine.ts';
 export type { StreamServer } from './stream/stream-server.ts';
 export { StreamThreads, type StreamThreadsOptions } from './stream/stream-threads.ts';
 export type { TableUpdate } from './table-update.ts';
-export { type StreamListenerOptions, startTcpListener, TCP_TRAITS } from './tcp/listener.ts';
+export { type StreamListenerOptions, startTcpListener } from './tcp/listener.ts';
+export { TCP_TRAITS } from './tcp/traits.ts';
 export { UDP_TRAITS } from './udp/batch-answerer.ts';
 export { DgramEngine } from './udp/dgram-engine.ts';
 export type { UdpEngine } from './udp/engine.ts';

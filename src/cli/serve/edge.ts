@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { AllowlistFollower, AllowlistReader, AllowlistTable, Profiles } from '../../allowlist/index.ts';
 import { type CatalogTables, CatalogView, Steering } from '../../catalog/index.ts';
 import type { Config } from '../../config/index.ts';
 import {
   Answerer,
-  COOKIE_SECRET_BYTES,
   DgramEngine,
   discoveryRecords,
   LocalStreams,
@@ -13,6 +13,7 @@ import {
   type QueryPolicy,
   QueryState,
   RateLimiter,
+  type RateLimitOptions,
   type StreamEngine,
   StreamThreads,
   type TableUpdate,
@@ -32,8 +33,10 @@ import { AnswerCache, CacheReader } from '../../resolver/cache/index.ts';
 import type { Resolver } from '../../resolver/index.ts';
 import { libc, monotonicClock } from '../../sys/index.ts';
 import { crashReport } from '../crash.ts';
+import { policyOf } from '../policy.ts';
+import { type ExplainRequest, openExplainSocket } from './explain-socket.ts';
+import { type ExplainReply, explainWith } from './explainer.ts';
 import type { Log } from './log.ts';
-import { openNamesOf } from './open-names.ts';
 import type { RemoteList } from './remote-list.ts';
 import { openResolver } from './resolver.ts';
 
@@ -77,6 +80,9 @@ export class Edge {
   readonly table: AllowlistTable;
   readonly steering: Steering;
   readonly cache: AnswerCache;
+  private readonly profiles: Profiles;
+  private catalog: CatalogTables;
+  private readonly rateLimitOptions: RateLimitOptions;
   private readonly state: QueryState;
   private readonly answerer: Answerer;
   private readonly onFault: (fault: unknown) => void;
@@ -87,11 +93,15 @@ export class Edge {
   private streams: StreamEngine | null = null;
   private certificate: TlsCertificate | null;
   private readonly ticketTimer: NodeJS.Timeout;
+  private explainSocket: Server | null = null;
 
   private constructor(options: EdgeOptions) {
     const { config, catalog, seed, feed, log, counters } = options;
     const now = this.now;
     const profiles = new Profiles({ now });
+    this.profiles = profiles;
+    this.catalog = catalog;
+    this.rateLimitOptions = config.dns.rateLimit;
     this.steering = new Steering(catalog);
     profiles.onInterned((id, profile) => this.steering.setProfile(id, profile));
     this.table = new AllowlistTable();
@@ -142,6 +152,10 @@ export class Edge {
       // Tables may have been replaced while the threads started.
       await edge.publish({ allowlist: edge.table.share(), catalog: edge.steering.share() });
       await edge.announce();
+      const { dataDir } = options.config;
+      edge.explainSocket = await openExplainSocket(dataDir, (request) => edge.explain(request));
+      if (edge.explainSocket === null)
+        options.log.warn({}, 'explain cannot ask this edge: no socket in dataDir');
       return edge;
     } catch (error) {
       await edge.close(0);
@@ -175,6 +189,7 @@ export class Edge {
   /** Turns to another catalogue: from the next query on, in every thread. */
   async useCatalog(catalog: CatalogTables): Promise<void> {
     const share = this.steering.rebuild(catalog);
+    this.catalog = catalog;
     await this.publish({ catalog: share });
     this.steering.settled();
   }
@@ -190,12 +205,21 @@ export class Edge {
   async close(graceMs: number): Promise<void> {
     this.follower.stop();
     clearInterval(this.ticketTimer);
+    this.explainSocket?.close();
     const drained = this.streams?.stop();
     await this.udp?.stop();
     await Promise.race([Promise.all([this.answerer.idle(), drained]), delay(graceMs)]);
     await this.streams?.close();
     await this.udp?.close();
     await this.resolver.close();
+  }
+
+  /** What the edge would answer, and why. */
+  private explain(request: ExplainRequest): ExplainReply {
+    const { table, profiles, steering, catalog, cache, policy, rateLimitOptions: rateLimit } = this;
+    const { discovery } = this.state;
+    const tables = { table, profiles, steering, catalog, cache, policy: { ...policy, discovery }, rateLimit };
+    return explainWith(tables, request, this.now());
   }
 
   /** Gives all threads new tables, this one at once. */
@@ -255,19 +279,6 @@ export class Edge {
 /** A processor is left to the thread that resolves, registers and speaks TCP. */
 function automaticWorkers(): number {
   return Math.min(Math.max(availableParallelism() - 1, 1), 64);
-}
-
-function policyOf(config: Config, seed: number): QueryPolicy {
-  const { answerTtlSeconds } = config.catalog;
-  const secrets = config.dns.cookieSecrets.map((text) => Buffer.from(text, 'hex'));
-  return {
-    seed,
-    answerTtlSeconds,
-    unregistered: config.dns.unregistered,
-    openNames: openNamesOf(config),
-    cookieSecrets: secrets.length > 0 ? secrets : [randomBytes(COOKIE_SECRET_BYTES)],
-    discovery: [],
-  };
 }
 
 function identityOf({ cert, key }: TlsCertificate): TlsIdentity {

@@ -17,6 +17,8 @@ import { DNS_MESSAGE, isQuery, MAX_QUERY_BYTES, type Refusal, readDohRequest } f
 const MAX_RESETS = 100;
 /** Queries under way: more than there may be streams, as those that were given up are under way for a while. */
 const MAX_IN_FLIGHT = 200;
+/** How long a client has to read why its connection ends. */
+const CALM_MS = 500;
 /** Replies that a client has not read, in octets, before the connection is closed. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
@@ -45,6 +47,7 @@ export class HttpsSession implements StreamSession {
   private resets = 0;
   private draining = false;
   private limited = false;
+  private calmed = false;
   private activeAtMs: number;
 
   constructor(socket: TLSSocket, options: HttpsSessionOptions) {
@@ -98,6 +101,10 @@ export class HttpsSession implements StreamSession {
 
   private takeStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     stream.on('error', () => {});
+    if (this.calmed) {
+      stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      return;
+    }
     stream.on('aborted', () => this.countReset());
     const path = headers[':path'];
     const found = readDohRequest(
@@ -179,12 +186,15 @@ export class HttpsSession implements StreamSession {
     if (++this.resets > MAX_RESETS && this.resets * 2 > this.queries) this.calm();
   }
 
-  /** Ends a connection that asks for too much: GOAWAY with its reason. */
+  /** Ends a connection that asks for too much: GOAWAY with its reason, and a moment to read it. */
   private calm(): void {
     this.countLimit();
     if (this.http2 === null) this.socket.destroy();
-    else if (!this.http2.destroyed)
-      this.http2.destroy(new Error('too much is asked'), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    else if (!this.calmed && !this.http2.destroyed) {
+      this.calmed = true;
+      this.http2.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      setTimeout(() => this.socket.destroy(), CALM_MS).unref();
+    }
   }
 
   private closeByLimit(): void {

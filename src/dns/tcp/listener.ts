@@ -1,17 +1,10 @@
 import { Transport } from '../../metrics/index.ts';
 import type { Prefix, SocketAddress } from '../../net/index.ts';
 import type { Answerer } from '../answerer.ts';
-import type { TransportTraits } from '../query-state.ts';
 import { ConnectionBudget, type StreamLimits } from '../stream/connection-budget.ts';
 import { StreamServer } from '../stream/stream-server.ts';
 import { StreamConnection } from './connection.ts';
-
-export const TCP_TRAITS: TransportTraits = {
-  transport: Transport.TCP,
-  spoofable: false,
-  encrypted: false,
-  maxReplyBytes: 65535,
-};
+import { TCP_TRAITS } from './traits.ts';
 
 /** What listeners over streams have in common. */
 export interface StreamListenerOptions {

@@ -1,6 +1,6 @@
-import type { Config } from '../../config/index.ts';
-import type { OpenNamesOptions } from '../../dns/index.ts';
-import { type Address, parseAddress } from '../../net/index.ts';
+import type { Config } from '../config/index.ts';
+import type { OpenNamesOptions } from '../dns/index.ts';
+import { type Address, parseAddress } from '../net/index.ts';
 
 /**
  * The names that edges answer for everyone: the API's own and those of dns.bootstrapNames, so that a device whose

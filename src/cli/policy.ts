@@ -1,0 +1,18 @@
+import { randomBytes } from 'node:crypto';
+import type { Config } from '../config/index.ts';
+import { COOKIE_SECRET_BYTES, type QueryPolicy } from '../dns/index.ts';
+import { openNamesOf } from './open-names.ts';
+
+/** The rules by which an edge of this configuration decides. @param seed of the hashes of names */
+export function policyOf(config: Config, seed: number): QueryPolicy {
+  const { answerTtlSeconds } = config.catalog;
+  const secrets = config.dns.cookieSecrets.map((text) => Buffer.from(text, 'hex'));
+  return {
+    seed,
+    answerTtlSeconds,
+    unregistered: config.dns.unregistered,
+    openNames: openNamesOf(config),
+    cookieSecrets: secrets.length > 0 ? secrets : [randomBytes(COOKIE_SECRET_BYTES)],
+    discovery: [],
+  };
+}

@@ -1,0 +1,64 @@
+import {
+  AllowlistReader,
+  type AllowlistTable,
+  type ProfileId,
+  type Profiles,
+} from '../../allowlist/index.ts';
+import { type CatalogTables, CatalogView, type Steering } from '../../catalog/index.ts';
+import {
+  type ExplainStep,
+  explain,
+  type QueryPolicy,
+  QueryState,
+  RateLimiter,
+  type RateLimitOptions,
+} from '../../dns/index.ts';
+import { CounterBlock } from '../../metrics/index.ts';
+import { parseAddress } from '../../net/index.ts';
+import { type AnswerCache, CacheReader } from '../../resolver/cache/index.ts';
+import { nameFromText } from '../../wire/index.ts';
+import type { ExplainRequest } from './explain-socket.ts';
+
+/** The tables of an edge. */
+export interface ExplainedTables {
+  readonly table: AllowlistTable;
+  readonly profiles: Profiles;
+  readonly steering: Steering;
+  readonly catalog: CatalogTables;
+  readonly cache: AnswerCache;
+  readonly policy: QueryPolicy;
+  readonly rateLimit: RateLimitOptions;
+}
+
+export type ExplainReply = { readonly steps: readonly ExplainStep[] } | { readonly fault: string };
+
+/** Says what an edge with these tables answers, at the time `nowMs` of its clock. Nothing of it is counted. */
+export function explainWith(tables: ExplainedTables, request: ExplainRequest, nowMs: number): ExplainReply {
+  const { table, profiles, steering, catalog, cache, policy, rateLimit } = tables;
+  const source = parseAddress(String(request.from));
+  const name = nameFromText(String(request.name));
+  if (source === null || name === null || !Number.isInteger(request.type)) {
+    return { fault: 'a name, a type or an address that is none' };
+  }
+  const state = new QueryState(
+    {
+      allowlist: new AllowlistReader(table.share()),
+      catalog: new CatalogView(steering.share()),
+      cache: new CacheReader(cache.share()),
+      rateLimiter: new RateLimiter(RateLimiter.allocate(), rateLimit, policy.seed),
+      counters: new CounterBlock(),
+    },
+    policy,
+  );
+  state.setTime(nowMs);
+  const steps = explain(
+    state,
+    { name, type: request.type, source },
+    {
+      services: catalog.services.map(({ service }) => service),
+      regions: catalog.regions.map(({ region }) => region),
+      profile: (id) => profiles.get(id as ProfileId),
+    },
+  );
+  return { steps };
+}

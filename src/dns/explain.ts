@@ -1,0 +1,181 @@
+import { QueryVerdict } from '../metrics/index.ts';
+import { type Address, formatAddress } from '../net/index.ts';
+import { CacheResult } from '../resolver/cache/index.ts';
+import {
+  answerCount,
+  HEADER_BYTES,
+  hashSuffixes,
+  MAX_QUERY_BYTES,
+  Rcode,
+  RecordCursor,
+  RecordType,
+  rcode,
+  textFromName,
+  writeQuery,
+} from '../wire/index.ts';
+import { OpenName } from './open-names.ts';
+import { DEFERRED, decide } from './query.ts';
+import type { QueryState } from './query-state.ts';
+import { sourceFromAddress } from './source.ts';
+import { SpecialUse } from './special-names.ts';
+import { TCP_TRAITS } from './tcp/traits.ts';
+
+export interface ExplainedQuestion {
+  /** Wire form, in lower case. */
+  readonly name: Uint8Array;
+  readonly type: number;
+  readonly source: Address;
+}
+
+/** What the numbers of the tables mean. */
+export interface ExplainNames {
+  readonly services: readonly string[];
+  readonly regions: readonly string[];
+  /** What the account of a registered address has chosen. */
+  profile(id: number): { region: string; ipv4: boolean; ipv6: boolean };
+}
+
+/** One step of the way, in the order of decide. */
+export interface ExplainStep {
+  readonly step: 'gate' | 'name' | 'cache' | 'answer';
+  readonly finding: string;
+}
+
+/** Longer than any reply. */
+const MESSAGE_BYTES = 65_536;
+const OPEN_NAMES: Readonly<Record<number, string>> = {
+  [OpenName.Bootstrap]: 'a bootstrap name, resolved for everyone',
+  [OpenName.Reached]: "the self-test's: the control's address, for everyone",
+  [OpenName.Registered]: "the self-test's: the control's address, for the registered",
+  [OpenName.Node]: "the self-test's zone: nothing of its own",
+  [OpenName.Other]: "in the self-test's zone, and unknown there",
+};
+const SPECIAL_USES: Readonly<Record<number, string>> = {
+  [SpecialUse.NameError]: 'a special-use name: there is none, and nobody is asked',
+  [SpecialUse.Loopback]: 'a special-use name: the machine itself',
+  [SpecialUse.NameErrorButDs]: 'a special-use name: there is none but for DS',
+  [SpecialUse.Discovery]: 'the name by which our DNS over TLS and HTTPS is discovered',
+};
+
+/**
+ * What a question from a source would be answered, and why. It is decided as over TCP, which has no limits on rate and
+ * size; an upstream is not asked.
+ * @param state one of its own, with the time set: it counts into its own counters, and spends its own budgets
+ */
+export function explain(
+  state: QueryState,
+  question: ExplainedQuestion,
+  names: ExplainNames,
+): readonly ExplainStep[] {
+  const m = new Uint8Array(MESSAGE_BYTES + MAX_QUERY_BYTES);
+  const length = writeQuery(m, {
+    id: 0,
+    name: question.name,
+    nameLength: question.name.length,
+    type: question.type,
+    qclass: 1,
+    checkingDisabled: false,
+    udpSize: 1232,
+    dnssecOk: false,
+  });
+  const source = sourceFromAddress(question.source);
+  state.family = source.family;
+  state.source.set(source.words);
+  state.read(m, length);
+  hashSuffixes(state.question.name, state.seed, state.question.hashes);
+  const name = explainName(state, names);
+  const cache = explainCache(state);
+  const outcome = decide(state, m, length, TCP_TRAITS);
+  const reply = m.subarray(0, state.replyLength);
+  return [
+    { step: 'gate', finding: explainGate(state, question.source, names) },
+    { step: 'name', finding: explainRegion(state, name, names) },
+    ...(outcome === DEFERRED || outcome === QueryVerdict.CACHED
+      ? [{ step: 'cache' as const, finding: cache }]
+      : []),
+    { step: 'answer', finding: outcome === DEFERRED ? 'what the upstreams answer' : answerOf(reply, length) },
+  ];
+}
+
+function explainGate(state: QueryState, source: Address, names: ExplainNames): string {
+  const text = formatAddress(source);
+  if (state.profile === 0) {
+    const consequence = state.dropsUnregistered ? 'no reply' : 'REFUSED (EDE 18)';
+    return `${text} is not registered: ${consequence}, but for bootstrap names and the self-test's`;
+  }
+  const { region, ipv4, ipv6 } = names.profile(state.profile);
+  const families = [ipv4 ? 'IPv4' : '', ipv6 ? 'IPv6' : ''].filter(Boolean).join(' and ');
+  return `${text} is registered: region ${region}, by ${families || 'neither family'}`;
+}
+
+interface NameFinding {
+  readonly text: string;
+  /** Of the catalogue; -1 where the name is in none. */
+  readonly service: number;
+}
+
+function explainName(state: QueryState, names: ExplainNames): NameFinding {
+  const { question, openNames, catalog, specialNames } = state;
+  const open = openNames.isAny ? openNames.match(question) : 0;
+  if (open > OpenName.Bootstrap) return { text: OPEN_NAMES[open], service: -1 };
+  const service = catalog.match(question);
+  if (service >= 0) {
+    const { bytes, labelOffsets, length } = question.name;
+    const matched = textFromName(bytes.slice(labelOffsets[catalog.matchedLabel], length));
+    return { text: `in the catalogue: service ${names.services[service]}, by ${matched}`, service };
+  }
+  if (open === OpenName.Bootstrap) return { text: OPEN_NAMES[open], service: -1 };
+  const special = specialNames.match(question);
+  return { text: SPECIAL_USES[special] ?? 'in no list: resolved as usual', service: -1 };
+}
+
+/** The region is the account's: it is known when the gate has been passed. */
+function explainRegion(state: QueryState, { text, service }: NameFinding, names: ExplainNames): string {
+  if (service < 0 || state.profile === 0) return text;
+  const region = state.catalog.region(state.profile, service);
+  if (region < 0) return `${text}; resolved as usual: off, or no region has it`;
+  const { type } = state.question;
+  const isOther = type !== RecordType.A && type !== RecordType.AAAA;
+  if (isOther)
+    return `${text}; taken from ${names.regions[region]}, A and AAAA by relays, HTTPS and SVCB hidden`;
+  const allowed =
+    type === RecordType.A ? state.catalog.allowsIPv4(state.profile) : state.catalog.allowsIPv6(state.profile);
+  const family = type === RecordType.A ? 'IPv4' : 'IPv6';
+  const hindrance = allowed ? '' : `; no address, as the account has registered none of ${family}`;
+  return `${text}; taken from ${names.regions[region]}${hindrance}`;
+}
+
+function explainCache(state: QueryState): string {
+  const { cache, question, nowSeconds } = state;
+  const found = cache.find(question, false, false, nowSeconds);
+  if (found === CacheResult.Miss) return 'not in the cache: the upstreams are asked';
+  if (found === CacheResult.Stale)
+    return 'in the cache, past its time: the upstreams are asked, it stands in for them';
+  return `in the cache, for ${cache.ttlSeconds} s more`;
+}
+
+function answerOf(reply: Uint8Array, questionEnd: number): string {
+  if (reply.length === 0) return 'none is sent';
+  const code = Object.entries(Rcode).find(([, value]) => value === rcode(reply))?.[0] ?? String(rcode(reply));
+  const records: string[] = [];
+  const cursor = new RecordCursor();
+  cursor.begin(reply, reply.length, Math.min(endOfQuestion(reply), questionEnd));
+  for (let i = answerCount(reply); i > 0 && cursor.next(); i--) {
+    const rdata = reply.slice(cursor.rdataOffset, cursor.rdataOffset + cursor.rdataLength);
+    const isAddress = cursor.type === RecordType.A || cursor.type === RecordType.AAAA;
+    const family = cursor.type === RecordType.A ? 4 : 6;
+    const data = isAddress ? formatAddress({ family, bytes: rdata }) : `${rdata.length} octets`;
+    records.push(`${typeName(cursor.type)} ${data} (TTL ${cursor.ttl})`);
+  }
+  return records.length === 0 ? `${code}, without records` : `${code}: ${records.join(', ')}`;
+}
+
+function endOfQuestion(reply: Uint8Array): number {
+  let at = HEADER_BYTES;
+  while (at < reply.length && reply[at] !== 0) at += 1 + reply[at];
+  return at + 5;
+}
+
+function typeName(type: number): string {
+  return Object.entries(RecordType).find(([, value]) => value === type)?.[0] ?? `TYPE${type}`;
+}
