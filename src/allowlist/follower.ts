@@ -48,6 +48,11 @@ export interface FollowerState {
   readonly loadedAtMs: number | null;
   /** Of the list as it stands (feed/digest.ts); null while it is not known. */
   readonly digest: string | null;
+  /**
+   * Whether the list as it stands is the feed's: its digest was compared with the one that the feed told for the same
+   * change; unchecked where that has not been done (yet).
+   */
+  readonly digestCheck: 'agrees' | 'differs' | 'unchecked';
   /** How often the digest was not the one that the feed told. */
   readonly digestMismatches: number;
 }
@@ -77,6 +82,8 @@ export class AllowlistFollower {
   readonly #maxPending: number;
   readonly #digest: RunningDigest;
   #digestMismatches = 0;
+  /** What the last comparison found, of the list at this change. */
+  #checked: { seq: number; agrees: boolean } | null = null;
   #mismatchesInTurn = 0;
   #digestRestsUntilMs = Number.NEGATIVE_INFINITY;
   /** What the digest should be once the list stands there. */
@@ -117,8 +124,14 @@ export class AllowlistFollower {
       skipped: this.#skipped,
       loadedAtMs: this.#loadedAtMs,
       digest: this.#digest.value,
+      digestCheck: this.#digestCheck,
       digestMismatches: this.#digestMismatches,
     };
+  }
+
+  get #digestCheck(): FollowerState['digestCheck'] {
+    if (this.#checked?.seq !== this.#seq) return 'unchecked';
+    return this.#checked.agrees ? 'agrees' : 'differs';
   }
 
   /**
@@ -235,10 +248,11 @@ export class AllowlistFollower {
     else if (this.#differs(at)) this.#lose('digest');
   }
 
-  #differs({ digest }: DigestAt): boolean {
+  #differs({ seq, digest }: DigestAt): boolean {
     this.#checkpoint = null;
     const own = this.#digest.value;
     const nowMs = this.#options.now();
+    this.#checked = own === null ? null : { seq, agrees: own === digest };
     if (own === null || nowMs < this.#digestRestsUntilMs) return false;
     if (own === digest) {
       this.#mismatchesInTurn = 0;
@@ -361,6 +375,7 @@ export class AllowlistFollower {
     this.#seq = seqOf(snapshot);
     this.#heardSeq = this.#seq;
     this.#checkpoint = null;
+    this.#checked = null;
     this.#loadedAtMs = now();
   }
 

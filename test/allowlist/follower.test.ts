@@ -165,6 +165,7 @@ describe('the follower', () => {
       skipped: 0,
       loadedAtMs: 5,
       digest: digestSnapshot(snapshotOf(new Map([[2, GB]]), 4, 'e1')),
+      digestCheck: 'unchecked',
       digestMismatches: 0,
     });
   });

@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { CatalogTables } from '../../catalog/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
@@ -31,6 +32,10 @@ import { storeNews } from './store-news.ts';
 /** How long what is in flight may take once the process has been told to stop. */
 const GRACE_MS = 10_000;
 const EXPIRY_INTERVAL_MS = 60_000;
+/** How often it is seen whether leases are to be expired here: of several controls, one does it. */
+const EXPIRY_LOOK_MS = 1_000;
+/** How long the start may wait for leases that ended while nobody looked. */
+const FIRST_EXPIRY_MS = 10_000;
 
 export interface ServiceOptions {
   loaded: LoadedConfig;
@@ -121,7 +126,10 @@ export class Service {
     for (const warning of [...this.loaded.warnings, ...catalogue.warnings])
       log.warn({ warning }, 'configuration');
     const isControl = config.roles.includes('control');
-    if (isControl || config.store === 'embedded') this.registry = await this.openRegistry();
+    if (isControl || config.store === 'embedded') {
+      this.registry = await this.openRegistry();
+      await this.expireLeases(this.registry);
+    }
     if (isControl) this.adminKey = readAdminKey(config.control.adminKey, config.dataDir);
     if (config.roles.includes('edge') || config.roles.includes('relay')) await this.openEdge();
     if (config.roles.includes('relay')) await this.openRelay(this.edge!);
@@ -140,7 +148,6 @@ export class Service {
       });
     }
     await this.openMetrics();
-    if (this.registry !== null) this.expireLeases(this.registry);
     this.announce();
   }
 
@@ -250,14 +257,24 @@ export class Service {
     });
   }
 
-  private expireLeases(registry: Registry): void {
-    const expire = (): void => {
-      registry.expireLeases().catch((error: { code?: string }) => {
-        this.log.error({ code: error.code ?? 'unknown' }, 'leases not expired');
-      });
+  /**
+   * Expires leases from now on. Resolves, after a bounded time, when those are gone that ended while the process was
+   * off, so that the edge never serves them. Where several controls share a store, the one that does the chores does it.
+   */
+  private async expireLeases(registry: Registry): Promise<void> {
+    const now = monotonicClock();
+    let dueAtMs = Number.NEGATIVE_INFINITY;
+    const expire = async (): Promise<void> => {
+      if (!registry.doesChores || now() < dueAtMs) return;
+      dueAtMs = now() + EXPIRY_INTERVAL_MS;
+      try {
+        await registry.expireLeases();
+      } catch (error) {
+        this.log.error({ code: (error as { code?: string }).code ?? 'unknown' }, 'leases not expired');
+      }
     };
-    expire();
-    this.expiry = setInterval(expire, EXPIRY_INTERVAL_MS).unref();
+    this.expiry = setInterval(() => void expire(), EXPIRY_LOOK_MS).unref();
+    await Promise.race([expire(), delay(FIRST_EXPIRY_MS, undefined, { ref: false })]);
   }
 
   private warnOfCertificate(): void {
@@ -337,15 +354,22 @@ function withoutListeners(config: Config): Config {
   return { ...config, dns: { ...config.dns, udp: [], tcp: [], tls: [], https: [] } };
 }
 
-/** Where the list stands, and whether there is one. */
+/**
+ * Where the list stands, and whether there is one. Its digest is not told: who reads it before and after a registration
+ * can try all addresses for the one that makes the difference.
+ */
 function listReadiness(edge: Edge, remote: RemoteList | null): ReturnType<ReadinessCheck['check']> {
-  const { phase, epoch, seq, entries, digest } = edge.follower.state;
-  const detail = { epoch, seq, entries, digest };
+  const { phase, epoch, seq, entries, digestCheck: digest } = edge.follower.state;
+  const detail = { epoch, seq, entries };
   if (remote === null) {
     return { ready: phase === 'following' || phase === 'reloading', state: phase, detail };
   }
   const { isReady, state, lagChanges, ageSeconds } = remote;
-  return { ready: isReady, state, detail: { ...detail, lagChanges, ageSeconds: Math.round(ageSeconds) } };
+  return {
+    ready: isReady,
+    state,
+    detail: { ...detail, digest, lagChanges, ageSeconds: Math.round(ageSeconds) },
+  };
 }
 
 function urlOf(host: string, port: number): string {

@@ -231,6 +231,10 @@ describe('noticed within a second or so, also in silence', () => {
     await soon(() => one.follower.state.digestMismatches === 1);
     await soon(() => one.follower.state.reloads === 1);
     expect(one.list()).toEqual(shown(control.entries));
+    await soon(() => one.follower.state.digestCheck === 'agrees');
+    await control.set(51, GB);
+    await same(one);
+    await soon(() => one.follower.state.digestCheck === 'agrees');
   });
 
   test('the operator’s word: another epoch that names the one that was held', async () => {

@@ -119,6 +119,10 @@ describe('lost data', { timeout: 90_000 }, () => {
     const verified = await site.run('verify', ...urls);
     expect(verified.stdout).toContain('all agree');
     expect(verified.code).toBe(0);
+    for (const edge of site.edges) {
+      const reply = await (await fetch(`${edge.metricsUrl}/readyz`)).text();
+      expect(reply, 'no sum that tells which address came').toMatch(/"digest":"agrees"/);
+    }
   });
 
   it('is not adopted where nothing is lost, nor without the word', async () => {

@@ -13,7 +13,7 @@ export interface Readiness {
   readonly epoch: string | null;
   readonly seq: number;
   readonly entries: number;
-  readonly digest: string | null;
+  readonly digest: 'agrees' | 'differs' | 'unchecked';
   readonly lagChanges: number;
   readonly ageSeconds: number;
 }
