@@ -9,6 +9,8 @@ export interface App {
   test: { share: number; verdict: VerdictName | null; tally: Tally | null } | null;
   /** The update token that was just made. It is nowhere else. */
   newToken: NewUpdateToken | null;
+  /** What is being typed as this network's name; null where its form is closed. It outlives a render. */
+  naming: string | null;
   nowMs(): number;
   /** Makes the view anew. */
   render(): void;

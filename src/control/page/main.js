@@ -39,6 +39,7 @@ const app = {
   ways: null,
   test: null,
   newToken: null,
+  naming: null,
   nowMs: () => Date.now(),
   render,
   afterRender: (act) => {

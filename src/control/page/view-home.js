@@ -188,12 +188,19 @@ function rename(app, label) {
     'form',
     {
       class: 'inline-form',
-      hidden: true,
+      hidden: app.naming === null,
+      oninput: () => {
+        app.naming = input.value;
+      },
       onsubmit: async (/** @type {Event} */ event) => {
         event.preventDefault();
         const text = input.value.trim();
-        if (text === '') input.focus();
-        else await app.attempt(() => app.register({ label: text }, true));
+        if (text === '') {
+          input.focus();
+          return;
+        }
+        app.naming = null;
+        await app.attempt(() => app.register({ label: text }, true));
       },
     },
     h('label', { for: 'network-label', class: 'offscreen' }, 'Name of this network'),
@@ -202,7 +209,7 @@ function rename(app, label) {
       'data-fresh': true,
       maxlength: '64',
       placeholder: 'Home',
-      value: label || '',
+      value: app.naming === null ? label || '' : app.naming,
     }),
     h('button', { class: 'button', type: 'submit' }, 'Save'),
   );
@@ -213,7 +220,9 @@ function rename(app, label) {
       type: 'button',
       class: 'button quiet',
       id: 'rename',
+      hidden: app.naming !== null,
       onclick: () => {
+        app.naming = input.value;
         form.hidden = false;
         open.hidden = true;
         input.focus();
