@@ -54,7 +54,14 @@ export class Acceptor implements Handler {
     }
     const bytes = socket.address.subarray(0, socket.family === 4 ? 4 : 16);
     const source = sourceOf(addressFromBytes(bytes));
-    new Tunnel(context, fd, source, context.relay.balancers.has(source.address)).start();
+    let tunnel: Tunnel;
+    try {
+      tunnel = new Tunnel(context, fd, source, context.relay.balancers.has(source.address));
+    } catch {
+      // The user's share of watches (fs.epoll.max_user_watches) is used up.
+      return;
+    }
+    tunnel.start();
   }
 
   /** The listener stays ready all the time, so it must not be asked for a while. */

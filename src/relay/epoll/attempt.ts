@@ -44,7 +44,13 @@ export function attempt(
       done(null);
     },
   };
-  slot = reactor.add(fd, CONNECTION_EVENTS, handler);
+  try {
+    slot = reactor.add(fd, CONNECTION_EVENTS, handler);
+  } catch {
+    // The user's share of watches (fs.epoll.max_user_watches) is used up.
+    done(null);
+    return () => {};
+  }
   return () => reactor.close(fd, slot);
 }
 

@@ -31,12 +31,17 @@ export class Reactor {
     this.timers = new Timers(now);
   }
 
-  /** @returns the slot by which the descriptor is known. @throws SystemCallError */
+  /** @returns the slot by which the descriptor is known. @throws SystemCallError; the descriptor is closed then. */
   add(fd: number, events: number, handler: Handler): number {
     const slot = this.free.pop() ?? this.handlers.length;
     this.handlers[slot] = handler;
-    this.epoll.add(fd, events, slot);
-    return slot;
+    try {
+      this.epoll.add(fd, events, slot);
+      return slot;
+    } catch (error) {
+      this.close(fd, slot);
+      throw error;
+    }
   }
 
   /** Gives a slot's events to another handler. */
