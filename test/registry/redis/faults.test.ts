@@ -313,6 +313,12 @@ describe('ways to a Redis', () => {
     expect(await store.deleteAccount('a')).toBe(true);
     await until(() => opened.doesChores);
     expect(news.lines).toEqual(['up']);
+    const dataDir = mkdtempSync(join(tmpdir(), 'control-'));
+    onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
+    await store.createAccount(newAccount('b'));
+    await store.register(registration('b', HOME));
+    const adoption = { url, dataDir, replaces: ['another'], makeId: () => 'adopted' };
+    expect(await adoptRedis(adoption)).toMatchObject({ entries: 1 });
   });
 
   it('with a wrong password says so and gives nothing away', async () => {
