@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import {
-  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -126,12 +125,6 @@ describe('the data directory', () => {
     const fault = await faultOf(dataDir);
     expect(fault).toMatchObject({ name: 'StoreUnavailable', code: 'store_unavailable' });
     expect(fault.message).toMatch(new RegExp(`^${dataDir}: .*$`));
-  });
-
-  it.runIf(process.getuid?.() !== 0)('says that it may not write', async () => {
-    const dataDir = temporaryDirectory();
-    chmodSync(dataDir, 0o500);
-    expect((await faultOf(dataDir)).code).toBe('store_unavailable');
   });
 });
 

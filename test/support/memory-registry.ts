@@ -1,5 +1,11 @@
 import type { ControlRegistry } from '../../src/control/index.ts';
-import { type Address, formatAddress, formatPrefix, registrationPrefix, scopeOf } from '../../src/net/index.ts';
+import {
+  type Address,
+  formatAddress,
+  formatPrefix,
+  registrationPrefix,
+  scopeOf,
+} from '../../src/net/index.ts';
 import type {
   Account,
   Hostname,

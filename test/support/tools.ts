@@ -20,6 +20,7 @@ export const TOOLS: readonly Tool[] = [
   { command: 'curl', debianPackage: 'curl' },
   { command: 'openssl', debianPackage: 'openssl' },
   { command: 'ip', debianPackage: 'iproute2' },
+  { command: 'setpriv', debianPackage: 'util-linux' },
   { command: 'chromium', debianPackage: 'chromium' },
   { command: 'ddclient', debianPackage: 'ddclient' },
   { command: 'inadyn', debianPackage: 'inadyn' },
