@@ -205,7 +205,8 @@ async function askBadly(subject: Subject): Promise<void> {
       const connection = await TcpClient.open(service.tcp, from);
       connection.send(packet);
       connection.socket.end(Buffer.from(`\xff\xff${traces.token('noise')}`, 'latin1'));
-      await once(connection.socket.resume(), 'close');
+      // A reset is an end, too.
+      await new Promise((resolve) => connection.socket.resume().once('close', resolve));
     }
     client.close();
   }
