@@ -371,7 +371,9 @@ describe('a process that fails', () => {
     expect(service.lines.at(-1)).toMatchObject({ level: 'fatal', msg: 'crash' });
     expect(found(traces.all, [haystack('output', service.output)])).toEqual([]);
     expect(readdirSync(service.folder).toSorted()).toEqual(['config.yaml', 'services', 'var']);
-    expect(readdirSync(service.dataDir).filter((file) => !/^(admin\.key|registry\.|explain\.sock$)/.test(file))).toEqual([]);
+    expect(
+      readdirSync(service.dataDir).filter((file) => !/^(admin\.key|registry\.|explain\.sock$)/.test(file)),
+    ).toEqual([]);
   });
 
   it('tells of a store that fails neither what was to be stored nor the words of its fault', async () => {
