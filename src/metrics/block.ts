@@ -52,4 +52,18 @@ export class CounterBlock {
     this.values[histogram + bucket] += count;
     this.values[histogram + HISTOGRAM_BOUNDS + 1] += seconds * count;
   }
+
+  /**
+   * Notes `count` events that began at begin[0] and ended at end[0], in milliseconds of one clock. The times are
+   * handed over in memory: as an argument, a number with a fraction is allocated at each call.
+   */
+  observeBetween(histogram: number, begin: Float64Array, end: Float64Array, count: number): void {
+    const milliseconds = end[0] - begin[0];
+    const microseconds = Math.ceil(milliseconds * 1e3);
+    let bucket = 0;
+    if (microseconds > LARGEST_BOUND_MICROSECONDS) bucket = HISTOGRAM_BOUNDS;
+    else if (microseconds > 1) bucket = 32 - Math.clz32(microseconds - 1);
+    this.values[histogram + bucket] += count;
+    this.values[histogram + HISTOGRAM_BOUNDS + 1] += (milliseconds / 1000) * count;
+  }
 }

@@ -1,4 +1,4 @@
-export { monotonicClock } from './clock.ts';
+export { monotonicClock, monotonicClockInto } from './clock.ts';
 export { Epoll, EpollEvent } from './epoll.ts';
 export { clearEvent, openEvent, signalEvent } from './event.ts';
 export { libc, SystemCallError } from './libc.ts';

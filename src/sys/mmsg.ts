@@ -64,6 +64,8 @@ export class PacketBatch {
   private readonly controls: Uint8Array;
   private readonly receiveHeaders: Uint32Array;
   private readonly sendHeaders: Uint32Array;
+  /** sendParts[i]: the headers from the i-th on, for what is left of a batch of which the kernel took a part. */
+  private readonly sendParts: readonly Uint32Array[];
   private readonly iovecs: Uint32Array;
   private readonly namePointers: Uint32Array;
   private readonly iovecPointers: Uint32Array;
@@ -91,6 +93,7 @@ export class PacketBatch {
     this.controls = new Uint8Array(shared(slots * CONTROL_STRIDE));
     this.receiveHeaders = new Uint32Array(shared(slots * HEADER_WORDS * 4));
     this.sendHeaders = new Uint32Array(shared(slots * HEADER_WORDS * 4));
+    this.sendParts = this.data.map((_, i) => this.sendHeaders.subarray(i * HEADER_WORDS));
     this.iovecs = new Uint32Array(shared(slots * 2 * IOV_WORDS * 4));
     this.namePointers = this.pointers(this.names, NAME_STRIDE, slots);
     this.iovecPointers = this.pointers(this.iovecs, IOV_WORDS * 4, slots * 2);
@@ -144,8 +147,7 @@ export class PacketBatch {
     let done = 0;
     let failed = 0;
     while (done < messages) {
-      const part = done === 0 ? headers : headers.subarray(done * HEADER_WORDS);
-      const taken = this.libc.sendmmsg(fd, part, messages - done, MSG_DONTWAIT);
+      const taken = this.libc.sendmmsg(fd, this.sendParts[done], messages - done, MSG_DONTWAIT);
       // An error belongs to the first message not sent (a route that is gone, a full buffer): it is given up.
       done += taken > 0 ? taken : 1;
       if (taken <= 0) failed++;

@@ -40,21 +40,21 @@ export class BatchAnswerer {
   private readonly state: QueryState;
   private readonly ring: RingWriter;
   private readonly ringView: DataView;
-  private readonly now: () => number;
+  private readonly clockInto: (out: Float64Array) => void;
+  private readonly endClock = new Float64Array(1);
 
-  constructor(state: QueryState, ring: RingWriter, now: () => number) {
+  constructor(state: QueryState, ring: RingWriter, clockInto: (out: Float64Array) => void) {
     this.state = state;
     this.ring = ring;
     this.ringView = new DataView(ring.bytes.buffer, ring.bytes.byteOffset, ring.bytes.length);
-    this.now = now;
+    this.clockInto = clockInto;
   }
 
   /** Decides on the first `count` slots and sends the answers. @param listener index of the socket's listener */
   answer(batch: PacketBatch, count: number, fd: number, listener: number): void {
-    const receivedAt = this.now();
     const state = this.state;
     const counters = state.counters;
-    state.setTime(receivedAt);
+    state.readClock(this.clockInto);
     let deferred = 0;
     for (let i = 0; i < count; i++) {
       batch.replyLengths[i] = 0;
@@ -66,7 +66,7 @@ export class BatchAnswerer {
       for (let word = 0; word < 4; word++) state.source[word] = batch.addresses[i * 4 + word];
       const outcome = decide(state, batch.data[i], batch.lengths[i], UDP_TRAITS);
       if (outcome === DEFERRED) {
-        deferred += this.defer(batch, i, listener, receivedAt);
+        deferred += this.defer(batch, i, listener);
         continue;
       }
       counters.increment(queryCounter(Transport.UDP, outcome));
@@ -77,11 +77,12 @@ export class BatchAnswerer {
     if (deferred > 0) this.ring.ring();
     if (deferred === count) return;
     batch.send(fd, count);
-    counters.observe(queryDuration(QueryPath.FAST), (this.now() - receivedAt) / 1000, count - deferred);
+    this.clockInto(this.endClock);
+    counters.observeBetween(queryDuration(QueryPath.FAST), state.clock, this.endClock, count - deferred);
   }
 
   /** @returns 1, or 0 where the ring is full: the client asks again, by when there may be room. */
-  private defer(batch: PacketBatch, i: number, listener: number, receivedAt: number): number {
+  private defer(batch: PacketBatch, i: number, listener: number): number {
     const query = batch.lengths[i];
     const length = DEFERRED_QUERY + query;
     const at = this.ring.reserve(length);
@@ -93,7 +94,7 @@ export class BatchAnswerer {
     bytes[at] = listener;
     bytes[at + DEFERRED_REGISTERED] = this.state.profile === 0 ? 0 : 1;
     bytes[at + DEFERRED_FAMILY] = this.state.family;
-    this.ringView.setFloat64(at + DEFERRED_TIME, receivedAt, true);
+    this.ringView.setFloat64(at + DEFERRED_TIME, this.state.clock[0], true);
     for (let k = 0; k < 4; k++) {
       this.ringView.setInt32(at + DEFERRED_SOURCE + 4 * k, this.state.source[k], true);
     }

@@ -7,7 +7,7 @@ import { AllowlistReader } from '../../allowlist/index.ts';
 import { CatalogView } from '../../catalog/lookup/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
 import { CacheReader } from '../../resolver/cache/index.ts';
-import { monotonicClock, PacketBatch, Poller, settleHeap } from '../../sys/index.ts';
+import { monotonicClockInto, PacketBatch, Poller, settleHeap } from '../../sys/index.ts';
 import { RingWriter } from '../defer-ring.ts';
 import { QueryState } from '../query-state.ts';
 import { RateLimiter } from '../rate-limit.ts';
@@ -27,7 +27,7 @@ function serve(data: UdpWorkerData): void {
     },
     data.policy,
   );
-  const answerer = new BatchAnswerer(state, new RingWriter(data.ring), monotonicClock());
+  const answerer = new BatchAnswerer(state, new RingWriter(data.ring), monotonicClockInto());
   const batches = data.sockets.map((socket) => new PacketBatch(BATCH_SLOTS, SLOT_BYTES, socket.packetInfo));
   const poller = data.sockets.length > 1 ? new Poller(data.sockets.map((socket) => socket.fd)) : null;
   let mail = 0;
