@@ -45,11 +45,7 @@ export class CounterBlock {
 
   /** Notes `count` events of `seconds` each (a batch shares one reading of the clock). */
   observe(histogram: number, seconds: number, count = 1): void {
-    const microseconds = Math.ceil(seconds * 1e6);
-    let bucket = 0;
-    if (microseconds > LARGEST_BOUND_MICROSECONDS) bucket = HISTOGRAM_BOUNDS;
-    else if (microseconds > 1) bucket = 32 - Math.clz32(microseconds - 1);
-    this.values[histogram + bucket] += count;
+    this.values[histogram + bucketOf(Math.ceil(seconds * 1e6))] += count;
     this.values[histogram + HISTOGRAM_BOUNDS + 1] += seconds * count;
   }
 
@@ -59,11 +55,13 @@ export class CounterBlock {
    */
   observeBetween(histogram: number, begin: Float64Array, end: Float64Array, count: number): void {
     const milliseconds = end[0] - begin[0];
-    const microseconds = Math.ceil(milliseconds * 1e3);
-    let bucket = 0;
-    if (microseconds > LARGEST_BOUND_MICROSECONDS) bucket = HISTOGRAM_BOUNDS;
-    else if (microseconds > 1) bucket = 32 - Math.clz32(microseconds - 1);
-    this.values[histogram + bucket] += count;
+    this.values[histogram + bucketOf(Math.ceil(milliseconds * 1e3))] += count;
     this.values[histogram + HISTOGRAM_BOUNDS + 1] += (milliseconds / 1000) * count;
   }
+}
+
+/** Which bucket a whole number of microseconds falls into. */
+function bucketOf(microseconds: number): number {
+  if (microseconds > LARGEST_BOUND_MICROSECONDS) return HISTOGRAM_BOUNDS;
+  return microseconds > 1 ? 32 - Math.clz32(microseconds - 1) : 0;
 }

@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import { loadConfig, locateConfig } from '../config/index.ts';
+import type { StoreTransfer } from '../registry/transfer/index.ts';
+import { type Io, UsageError } from './command.ts';
+import { parseOptions } from './options.ts';
+
+/**
+ * What the commands export and import have in common: opens the configured store, has `move` carry accounts
+ * between it and the file that --file names, and says how many.
+ * @param done what was done with them, such as `exported`
+ */
+export async function runTransfer(
+  args: string[],
+  io: Io,
+  done: string,
+  move: (transfer: StoreTransfer, file: string) => Promise<number>,
+): Promise<number> {
+  const { config: argument, file } = parseOptions(args, {
+    config: { type: 'string' },
+    file: { type: 'string' },
+  });
+  if (file === undefined) throw new UsageError('expected --file FILE');
+  const { config } = loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd });
+  const { openTransfer } = await import('../registry/transfer/index.ts');
+  const makeId = (): string => randomBytes(12).toString('hex');
+  try {
+    const transfer = await openTransfer({ store: config.store, dataDir: config.dataDir, makeId });
+    try {
+      io.out(`${done} ${await move(transfer, resolve(io.cwd, file))} accounts`);
+    } finally {
+      await transfer.close();
+    }
+    return 0;
+  } catch (fault) {
+    const { code, message } = fault as { code?: string; message: string };
+    if (code === undefined) throw fault;
+    io.err(message);
+    return 1;
+  }
+}
