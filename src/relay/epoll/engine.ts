@@ -1,20 +1,13 @@
-import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { RelayCounters } from '../../metrics/index.ts';
 import type { SocketAddress } from '../../net/index.ts';
-import {
-  closeSocket,
-  listenTcp,
-  localPort,
-  openEvent,
-  SystemCallError,
-  signalEvent,
-  startThread,
-} from '../../sys/index.ts';
+import { closeSocket, listenTcp, localPort, SystemCallError } from '../../sys/index.ts';
 import type { RelayShare, RelayUpdate } from '../context.ts';
 import type { RelayEngine } from '../engine.ts';
 import { RelayListenError } from '../listen-error.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
-import { type FromThread, PHASE_WORD, Phase, type RelayThreadData, type ToThread } from './worker-data.ts';
+import { Phase } from './thread-data.ts';
+import { ThreadHandle } from './thread-handle.ts';
+import type { RelayThreadData } from './worker-data.ts';
 
 const BACKLOG = 4096;
 
@@ -30,35 +23,22 @@ export interface EpollEngineOptions {
   onFailure(error: Error): void;
 }
 
-interface RelayThreadHandle {
-  readonly worker: Worker;
-  readonly control: Int32Array;
-  readonly mail: MessagePort;
-  readonly event: number;
-  readonly exited: Promise<void>;
-  /** Publishers that wait for this thread. */
-  readonly attaching: (() => void)[];
-}
-
 /** Carries TLS in threads of their own, each with a socket of its own for each listener. */
 export class EpollEngine implements RelayEngine {
   readonly name = 'epoll';
   readonly addresses: SocketAddress[] = [];
-  private readonly options: EpollEngineOptions;
-  private readonly threads: RelayThreadHandle[] = [];
-  private isEnding = false;
+  private threads: ThreadHandle[] = [];
 
-  private constructor(options: EpollEngineOptions) {
-    this.options = options;
-  }
+  private constructor() {}
 
   /** @throws RelayListenError; nothing stays open then. */
   static async start(options: EpollEngineOptions): Promise<EpollEngine> {
-    const engine = new EpollEngine(options);
+    const engine = new EpollEngine();
+    const { threads, share, resolver, makeCounters, onFailure } = options;
     const listeners: number[][] = [];
     try {
       for (const address of options.addresses) {
-        const { port, fds } = openListeners(address, options.threads);
+        const { port, fds } = openListeners(address, threads);
         listeners.push(fds);
         engine.addresses.push({ address: address.address, port });
       }
@@ -66,113 +46,34 @@ export class EpollEngine implements RelayEngine {
       for (const fd of listeners.flat()) closeSocket(fd);
       throw error;
     }
-    const indexes = Array.from({ length: options.threads }, (_, index) => index);
-    await Promise.all(
-      indexes.map((index) =>
-        engine.startThread(
-          index,
-          listeners.map((fds) => fds[index]),
-        ),
-      ),
-    );
+    const entry = new URL('./worker.ts', import.meta.url);
+    const connections = Math.ceil(share.policy.limits.connections / threads);
+    const started = Array.from({ length: threads }, (_, index) => {
+      const own = { listeners: listeners.map((fds) => fds[index]), connections };
+      const data: RelayThreadData = { ...share, ...own, counters: makeCounters().buffer };
+      return ThreadHandle.start({ entry, name: `relay-${index}`, data, resolver, onFailure });
+    });
+    engine.threads = await Promise.all(started);
     return engine;
   }
 
   async publish(update: RelayUpdate): Promise<void> {
-    await Promise.all(
-      this.threads.map(
-        (thread) =>
-          new Promise<void>((resolve) => {
-            thread.attaching.push(resolve);
-            post(thread, { kind: 'update', update });
-            void thread.exited.then(resolve);
-          }),
-      ),
-    );
+    await Promise.all(this.threads.map((thread) => thread.publish(update)));
   }
 
   async drain(): Promise<void> {
-    this.enter(Phase.DRAINING);
-    await Promise.all(this.threads.map(({ exited }) => exited));
+    await this.end(Phase.DRAINING);
   }
 
   async close(): Promise<void> {
-    this.enter(Phase.STOPPING);
+    await this.end(Phase.STOPPING);
+    for (const thread of this.threads.splice(0)) thread.close();
+  }
+
+  private async end(phase: Phase): Promise<void> {
+    for (const thread of this.threads) thread.enter(phase);
     await Promise.all(this.threads.map(({ exited }) => exited));
-    for (const { event, mail } of this.threads.splice(0)) {
-      closeSocket(event);
-      mail.close();
-    }
   }
-
-  private enter(phase: number): void {
-    this.isEnding = true;
-    for (const thread of this.threads) {
-      Atomics.store(thread.control, PHASE_WORD, phase);
-      signalEvent(thread.event);
-    }
-  }
-
-  private async startThread(index: number, listeners: readonly number[]): Promise<void> {
-    const { share, threads, makeCounters, onFailure } = this.options;
-    const control = new SharedArrayBuffer(4);
-    const event = openEvent();
-    const { port1, port2 } = new MessageChannel();
-    const data: RelayThreadData = {
-      ...share,
-      control,
-      mail: port2,
-      event,
-      listeners,
-      connections: Math.ceil(share.policy.limits.connections / threads),
-      counters: makeCounters().buffer,
-    };
-    const worker = startThread(new URL('./worker.ts', import.meta.url), {
-      name: `relay-${index}`,
-      workerData: data,
-      transferList: [port2],
-    });
-    port1.unref();
-    let ended = (): void => {};
-    const exited = new Promise<void>((resolve) => {
-      ended = resolve;
-    });
-    const thread: RelayThreadHandle = {
-      worker,
-      control: new Int32Array(control),
-      mail: port1,
-      event,
-      exited,
-      attaching: [],
-    };
-    this.threads.push(thread);
-    worker.on('exit', ended);
-    await new Promise<void>((resolve, reject) => {
-      worker.on('message', (message: FromThread) => {
-        if (message.kind === 'ready') resolve();
-        else this.take(thread, message);
-      });
-      worker.on('error', (error) => {
-        reject(error);
-        if (!this.isEnding) onFailure(error);
-      });
-    });
-  }
-
-  private take(thread: RelayThreadHandle, message: FromThread): void {
-    if (message.kind === 'attached') thread.attaching.shift()?.();
-    else if (message.kind === 'resolve') {
-      const { id, name } = message;
-      void this.options.resolver.resolve(name).then((addresses) => {
-        if (this.threads.includes(thread)) post(thread, { kind: 'resolved', id, addresses });
-      });
-    }
-  }
-}
-
-function post(thread: RelayThreadHandle, message: ToThread): void {
-  thread.mail.postMessage(message);
-  signalEvent(thread.event);
 }
 
 /** A listener for each thread. A first one without SO_REUSEPORT finds out whether another process has the port. */

@@ -1,34 +1,6 @@
-import type { MessagePort } from 'node:worker_threads';
-import type { RelayShare, RelayUpdate } from '../context.ts';
-import type { OriginAddresses } from '../origin-addresses.ts';
-
-/** The word of the control memory, and what it may say. */
-export const PHASE_WORD = 0;
-export const Phase = {
-  SERVING: 0,
-  /** Takes no more connections; ends when those that are open have ended. */
-  DRAINING: 1,
-  /** Ends what is open. */
-  STOPPING: 2,
-} as const;
-
-/** What a thread is sent. */
-export type ToThread =
-  | { readonly kind: 'update'; readonly update: RelayUpdate }
-  | { readonly kind: 'resolved'; readonly id: number; readonly addresses: OriginAddresses | null }
-  | { readonly kind: 'phase' };
-
-/** What a thread sends. */
-export type FromThread =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'attached' }
-  | { readonly kind: 'resolve'; readonly id: number; readonly name: Uint8Array };
+import type { RelayShare } from '../context.ts';
 
 export interface RelayThreadData extends RelayShare {
-  readonly control: SharedArrayBuffer;
-  readonly mail: MessagePort;
-  /** Signalled when there is mail. */
-  readonly event: number;
   /** Descriptors of listeners. */
   readonly listeners: readonly number[];
   /** This thread's part of the policy's connections. */

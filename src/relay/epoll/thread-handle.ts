@@ -1,0 +1,105 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { closeSocket, openEvent, signalEvent, startThread } from '../../sys/index.ts';
+import type { RelayUpdate } from '../context.ts';
+import type { OriginResolver } from '../origin-resolver.ts';
+import {
+  type FromThread,
+  PHASE_WORD,
+  type Phase,
+  type ThreadMailData,
+  type ToThread,
+} from './thread-data.ts';
+
+export interface ThreadOptions<Data> {
+  /** The thread's module. */
+  readonly entry: URL;
+  readonly name: string;
+  /** What it works with, besides the way to reach it. */
+  readonly data: Data;
+  readonly resolver: OriginResolver;
+  /** It ended by itself. */
+  onFailure(error: Error): void;
+}
+
+/** A thread that waits in epoll_wait(2), as the rest of the process sees it. */
+export class ThreadHandle {
+  readonly exited: Promise<void>;
+  private readonly control = new Int32Array(new SharedArrayBuffer(4));
+  private readonly event = openEvent();
+  private readonly mail: MessagePort;
+  private readonly resolver: OriginResolver;
+  /** Publishers that wait for it. */
+  private readonly attaching: (() => void)[] = [];
+  private isEnding = false;
+  private hasExited = false;
+  private readonly ready: Promise<void>;
+
+  private constructor({ entry, name, data, resolver, onFailure }: ThreadOptions<object>) {
+    const { port1, port2 } = new MessageChannel();
+    this.mail = port1;
+    this.resolver = resolver;
+    const { buffer: control } = this.control;
+    const mail: ThreadMailData = { control: control as SharedArrayBuffer, mail: port2, event: this.event };
+    const worker = startThread(entry, { name, workerData: { ...data, ...mail }, transferList: [port2] });
+    port1.unref();
+    this.exited = new Promise((resolve) => {
+      worker.on('exit', () => {
+        this.hasExited = true;
+        resolve();
+      });
+    });
+    this.ready = new Promise((resolve, reject) => {
+      worker.on('message', (message: FromThread) => {
+        if (message.kind === 'ready') resolve();
+        else this.take(message);
+      });
+      worker.on('error', (error) => {
+        reject(error);
+        if (!this.isEnding) onFailure(error);
+      });
+    });
+  }
+
+  /** Resolves when the thread serves. */
+  static async start<Data extends object>(options: ThreadOptions<Data>): Promise<ThreadHandle> {
+    const thread = new ThreadHandle(options);
+    await thread.ready;
+    return thread;
+  }
+
+  /** Resolves when the thread uses what it was sent, or has ended. */
+  publish(update: RelayUpdate): Promise<void> {
+    return new Promise((resolve) => {
+      this.attaching.push(resolve);
+      this.post({ kind: 'update', update });
+      void this.exited.then(resolve);
+    });
+  }
+
+  enter(phase: Phase): void {
+    this.isEnding = true;
+    Atomics.store(this.control, PHASE_WORD, phase);
+    signalEvent(this.event);
+  }
+
+  /** Lets go of what led to a thread that has ended. */
+  close(): void {
+    closeSocket(this.event);
+    this.mail.close();
+  }
+
+  private take(message: FromThread): void {
+    if (message.kind === 'attached') this.attaching.shift()?.();
+    else if (message.kind === 'resolve') {
+      const { id, name } = message;
+      void this.resolver.resolve(name).then((addresses) => this.post({ kind: 'resolved', id, addresses }));
+    }
+  }
+
+  private post(message: ToThread): void {
+    // The event's descriptor may be another's by then.
+    if (this.hasExited) return;
+    this.mail.postMessage(message);
+    signalEvent(this.event);
+  }
+}

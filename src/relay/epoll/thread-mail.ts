@@ -1,0 +1,73 @@
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { clearEvent, EpollEvent } from '../../sys/index.ts';
+import type { RelayContext } from '../context.ts';
+import type { OriginAddresses } from '../origin-addresses.ts';
+import type { Reactor } from './reactor.ts';
+import {
+  type FromThread,
+  PHASE_WORD,
+  type Phase,
+  type ThreadMailData,
+  type ToThread,
+} from './thread-data.ts';
+
+type Resolved = (addresses: OriginAddresses | null) => void;
+
+/**
+ * What a thread hears from the rest of the process and tells it. It never returns to its event loop: mail reaches it
+ * by a message port, with an event that wakes it.
+ */
+export class ThreadMail {
+  private readonly data: ThreadMailData;
+  private readonly control: Int32Array;
+  private readonly relay: RelayContext;
+  private readonly pending = new Map<number, Resolved>();
+  private nextId = 0;
+
+  constructor(data: ThreadMailData, relay: RelayContext, reactor: Reactor) {
+    this.data = data;
+    this.control = new Int32Array(data.control);
+    this.relay = relay;
+    reactor.add(data.event, EpollEvent.IN, { ready: () => this.read() });
+  }
+
+  get phase(): Phase {
+    return Atomics.load(this.control, PHASE_WORD) as Phase;
+  }
+
+  /** Says that the thread serves. */
+  ready(): void {
+    send({ kind: 'ready' });
+  }
+
+  /** Asks the thread that has the resolver. @returns what cancels it */
+  resolve(name: Uint8Array, done: Resolved): () => void {
+    const id = this.nextId++;
+    this.pending.set(id, done);
+    send({ kind: 'resolve', id, name });
+    return () => this.pending.delete(id);
+  }
+
+  private read(): void {
+    const { event, mail } = this.data;
+    clearEvent(event);
+    for (let next = receiveMessageOnPort(mail); next !== undefined; next = receiveMessageOnPort(mail)) {
+      this.take(next.message as ToThread);
+    }
+  }
+
+  private take(message: ToThread): void {
+    if (message.kind === 'resolved') {
+      const done = this.pending.get(message.id);
+      this.pending.delete(message.id);
+      done?.(message.addresses);
+    } else {
+      this.relay.update(message.update);
+      send({ kind: 'attached' });
+    }
+  }
+}
+
+function send(message: FromThread): void {
+  parentPort!.postMessage(message);
+}
