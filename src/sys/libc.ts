@@ -30,6 +30,9 @@ export interface Libc {
   epoll_ctl(epoll: number, operation: number, fd: number, event: number): number;
   epoll_wait(epoll: number, events: number, count: number, timeoutMs: number): number;
   close(fd: number): number;
+  /** A system call by its number, of which the C library has no function. */
+  syscall(number: number, first: number, second: number, third: number): number;
+  setrlimit(resource: number, limit: Uint32Array): number;
   /** errno of the last call in this thread. */
   errno(): number;
   /** The address of a view's first octet as two 32-bit words: [low, high]. */
@@ -107,6 +110,8 @@ function load(): Libc | null {
     epoll_ctl: library.func('int epoll_ctl(int, int, int, uint64_t)'),
     epoll_wait: library.func('int epoll_wait(int, uint64_t, int, int)'),
     close: library.func('int close(int)'),
+    syscall: library.func('int64_t syscall(int64_t, int64_t, uint64_t, uint64_t)'),
+    setrlimit: library.func('int setrlimit(int, void *)'),
     errno: () => koffi.errno(),
     addressOf(view) {
       const address = koffi.address(view);

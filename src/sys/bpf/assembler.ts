@@ -1,0 +1,236 @@
+/**
+ * An assembler for eBPF (RFC 9669): each function makes one instruction, `assemble` lays them out. It has what a
+ * filter of packets needs and no more.
+ */
+
+/** R0: results; R1 to R5: arguments, lost in a call; R6 to R9: kept over calls; R10: the frame, which is read only. */
+export const Register = {
+  R0: 0,
+  R1: 1,
+  R2: 2,
+  R3: 3,
+  R4: 4,
+  R5: 5,
+  R6: 6,
+  R7: 7,
+  R8: 8,
+  R9: 9,
+  FRAME: 10,
+} as const;
+export type Register = (typeof Register)[keyof typeof Register];
+
+/** Octets that one load or store moves, by their code (RFC 9669 5.1). */
+const SIZE = { 4: 0x00, 2: 0x08, 1: 0x10, 8: 0x18 } as const;
+export type Size = keyof typeof SIZE;
+
+/** Conditions, all unsigned (RFC 9669 4.3). */
+const CONDITION = { '==': 0x10, '>': 0x20, '>=': 0x30, '!=': 0x50, '<': 0xa0, '<=': 0xb0 } as const;
+export type Condition = keyof typeof CONDITION;
+
+/* Classes and modes of the opcode's octet (RFC 9669 3.1). */
+const LD = 0x00;
+const LDX = 0x01;
+const ST = 0x02;
+const STX = 0x03;
+const ALU32 = 0x04;
+const JUMP = 0x05;
+const ALU64 = 0x07;
+const MEMORY = 0x60;
+const FROM_REGISTER = 0x08;
+const ADD = 0x00;
+const AND = 0x50;
+const MOVE = 0xb0;
+const CALL = 0x80;
+const EXIT = 0x90;
+/** In the source's place of a wide load: the immediate is a descriptor of a map. */
+const MAP_DESCRIPTOR = 1;
+
+export const INSTRUCTION_BYTES = 8;
+
+interface Instruction {
+  readonly opcode: number;
+  readonly to?: Register;
+  readonly from?: number;
+  readonly offset?: number;
+  readonly immediate?: number;
+  /** Of a wide load: the immediate's upper half, in an instruction of its own. */
+  readonly upper?: number;
+  /** Of a jump: the label that it leads to. */
+  readonly target?: string;
+}
+
+/** A place that jumps lead to. */
+interface Label {
+  readonly label: string;
+}
+
+export type Line = Instruction | Label;
+
+/** A program that cannot be laid out: a label that is missing, or there twice. */
+export class AssemblyError extends Error {
+  readonly code = 'BPF_ASSEMBLY';
+  constructor(message: string) {
+    super(message);
+    this.name = 'AssemblyError';
+  }
+}
+
+export const label = (name: string): Line => ({ label: name });
+
+/** to = from, 64 bits. */
+export const move = (to: Register, from: Register): Line => ({
+  opcode: ALU64 | MOVE | FROM_REGISTER,
+  to,
+  from,
+});
+
+/** to = the lower 32 bits of from, the upper ones zero. */
+export const move32 = (to: Register, from: Register): Line => ({
+  opcode: ALU32 | MOVE | FROM_REGISTER,
+  to,
+  from,
+});
+
+/** to = a number of 32 bits, its sign extended. */
+export const set = (to: Register, immediate: number): Line => ({ opcode: ALU64 | MOVE, to, immediate });
+
+/** to = a number of 64 bits, of which `upper` are the first 32. */
+export const setWide = (to: Register, lower: number, upper: number): Line => ({
+  opcode: LD | SIZE[8],
+  to,
+  immediate: lower,
+  upper,
+});
+
+/** to = a map, by its descriptor, as calls take it. */
+export const setMap = (to: Register, descriptor: number): Line => ({
+  opcode: LD | SIZE[8],
+  to,
+  from: MAP_DESCRIPTOR,
+  immediate: descriptor,
+  upper: 0,
+});
+
+/** to += a number of 32 bits, its sign extended. */
+export const add = (to: Register, immediate: number): Line => ({ opcode: ALU64 | ADD, to, immediate });
+
+/** to &= from, 64 bits. */
+export const and = (to: Register, from: Register): Line => ({
+  opcode: ALU64 | AND | FROM_REGISTER,
+  to,
+  from,
+});
+
+/** to &= a number of 32 bits; the upper ones become zero. */
+export const and32 = (to: Register, immediate: number): Line => ({ opcode: ALU32 | AND, to, immediate });
+
+/** to = the memory at from + offset. */
+export const load = (size: Size, to: Register, from: Register, offset: number): Line => ({
+  opcode: LDX | MEMORY | SIZE[size],
+  to,
+  from,
+  offset,
+});
+
+/** The memory at to + offset = from. */
+export const store = (size: Size, to: Register, offset: number, from: Register): Line => ({
+  opcode: STX | MEMORY | SIZE[size],
+  to,
+  from,
+  offset,
+});
+
+/** The memory at to + offset = a number. */
+export const storeNumber = (size: Size, to: Register, offset: number, immediate: number): Line => ({
+  opcode: ST | MEMORY | SIZE[size],
+  to,
+  offset,
+  immediate,
+});
+
+export const jump = (target: string): Line => ({ opcode: JUMP, target });
+
+/** Jumps where a register, 64 bits without a sign, compares so with a number. */
+export const jumpIf = (to: Register, condition: Condition, immediate: number, target: string): Line => ({
+  opcode: JUMP | CONDITION[condition],
+  to,
+  immediate,
+  target,
+});
+
+/** Jumps where a register compares so with another. */
+export const jumpIfRegister = (to: Register, condition: Condition, from: Register, target: string): Line => ({
+  opcode: JUMP | CONDITION[condition] | FROM_REGISTER,
+  to,
+  from,
+  target,
+});
+
+/** Calls a function of the kernel, by its number in include/uapi/linux/bpf.h; R0 is what it gives. */
+export const call = (helper: number): Line => ({ opcode: JUMP | CALL, immediate: helper });
+
+/** Ends the program with what R0 holds. */
+export const exit = (): Line => ({ opcode: JUMP | EXIT });
+
+/**
+ * Lays a program out as the kernel takes it: little-endian, 8 octets an instruction, jumps relative.
+ * @throws AssemblyError
+ */
+export function assemble(lines: readonly Line[]): Uint8Array {
+  const { places, count } = placeLabels(lines);
+  const bytes = new Uint8Array(count * INSTRUCTION_BYTES);
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const line of lines) {
+    if ('label' in line) continue;
+    const { opcode, to = 0, from = 0, offset = 0, immediate = 0, upper, target } = line;
+    write(
+      view,
+      at,
+      opcode,
+      to | (from << 4),
+      target === undefined ? offset : distance(places, target, at),
+      immediate,
+    );
+    at += 1;
+    if (upper === undefined) continue;
+    write(view, at, 0, 0, 0, upper);
+    at += 1;
+  }
+  return bytes;
+}
+
+function placeLabels(lines: readonly Line[]): { places: Map<string, number>; count: number } {
+  const places = new Map<string, number>();
+  let count = 0;
+  for (const line of lines) {
+    if (!('label' in line)) {
+      count += line.upper === undefined ? 1 : 2;
+      continue;
+    }
+    if (places.has(line.label)) throw new AssemblyError(`the label ${line.label} is there twice`);
+    places.set(line.label, count);
+  }
+  return { places, count };
+}
+
+function distance(places: ReadonlyMap<string, number>, target: string, at: number): number {
+  const place = places.get(target);
+  if (place === undefined) throw new AssemblyError(`the label ${target} is missing`);
+  return place - at - 1;
+}
+
+function write(
+  view: DataView,
+  at: number,
+  opcode: number,
+  registers: number,
+  offset: number,
+  immediate: number,
+): void {
+  const start = at * INSTRUCTION_BYTES;
+  view.setUint8(start, opcode);
+  view.setUint8(start + 1, registers);
+  view.setInt16(start + 2, offset, true);
+  view.setInt32(start + 4, immediate | 0, true);
+}

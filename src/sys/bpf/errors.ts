@@ -1,0 +1,14 @@
+/** The kernel does not take a map or a program. `code` is the errno's name; `reason` is for people. */
+export class BpfError extends Error {
+  readonly code: string;
+  readonly reason: string;
+  /** What the verifier says of a program that it refuses; empty otherwise. */
+  readonly verifierLog: string;
+  constructor(what: string, code: string, reason: string, verifierLog = '') {
+    super(`${what} failed: ${code}: ${reason}`);
+    this.name = 'BpfError';
+    this.code = code;
+    this.reason = reason;
+    this.verifierLog = verifierLog;
+  }
+}

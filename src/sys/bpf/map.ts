@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { type Libc, requireLibc, SystemCallError } from '../libc.ts';
+import { Memory } from '../memory.ts';
+import { closeSocket } from '../socket.ts';
+import { Attributes, BpfCommand, bpf, bpfDescriptor } from './call.ts';
+
+/** Kinds of map (include/uapi/linux/bpf.h). */
+export const BpfMapType = { HASH: 1, ARRAY: 2, PER_CPU_ARRAY: 6 } as const;
+export type BpfMapType = (typeof BpfMapType)[keyof typeof BpfMapType];
+
+/** Entries of a hash take memory when they come, not all at the start. */
+const NO_PREALLOCATION = 1;
+/** Octets of an element's attributes without its value. */
+const KEY_ATTRIBUTES = 16;
+/** Keys or values of one batch; the more there are, the longer this thread is kept. */
+export const BATCH_ENTRIES = 4096;
+
+export interface BpfMapOptions {
+  readonly type: BpfMapType;
+  /** Shown by bpftool: 15 letters, digits, dots and underscores at the most. */
+  readonly name: string;
+  readonly keyBytes: number;
+  readonly valueBytes: number;
+  readonly maxEntries: number;
+  /** Of a hash: whether memory for all entries is taken at once. */
+  readonly preallocated?: boolean;
+}
+
+/** A map that programs in the kernel read or write. */
+export class BpfMap {
+  readonly fd: number;
+  readonly options: BpfMapOptions;
+  private readonly libc: Libc = requireLibc();
+  private readonly element = new Attributes(32);
+  private readonly key: Memory;
+  private readonly value: Memory;
+  private readonly view: DataView;
+  private isOpen = true;
+  /** Made at the first batch. */
+  private batch: { attributes: Attributes; keys: Memory; values: Memory } | null = null;
+
+  /** @throws BpfError */
+  constructor(options: BpfMapOptions) {
+    this.options = options;
+    const { type, keyBytes, valueBytes, maxEntries, preallocated = true, name } = options;
+    const create = new Attributes(48);
+    for (const [at, word] of [type, keyBytes, valueBytes, maxEntries].entries()) create.setWord(at * 4, word);
+    create.setWord(16, type === BpfMapType.HASH && !preallocated ? NO_PREALLOCATION : 0);
+    create.setName(28, name);
+    this.key = new Memory(keyBytes);
+    // Of a map per processor each has its value, 8 octets aligned.
+    const copies = type === BpfMapType.PER_CPU_ARRAY ? possibleProcessors() : 1;
+    this.value = new Memory(Math.ceil(valueBytes / 8) * 8 * copies);
+    this.view = new DataView(this.value.bytes.buffer);
+    this.fd = bpfDescriptor(BpfCommand.MAP_CREATE, create, `a map of ${maxEntries} entries`);
+    this.element.setWord(0, this.fd);
+    this.element.setPointer(8, this.key.address);
+    this.element.setPointer(16, this.value.address);
+  }
+
+  /**
+   * Sets an entry; from when this returns programs see it.
+   * @returns false where the map is full, or memory has run out.
+   * @throws SystemCallError
+   */
+  set(key: Uint8Array, value: Uint8Array): boolean {
+    this.key.bytes.set(key);
+    this.value.bytes.set(value);
+    if (bpf(this.libc, BpfCommand.MAP_UPDATE, this.element) === 0) return true;
+    return this.isFull();
+  }
+
+  /** @returns false where there was no such entry. @throws SystemCallError */
+  delete(key: Uint8Array): boolean {
+    this.key.bytes.set(key);
+    if (bpf(this.libc, BpfCommand.MAP_DELETE, this.element, KEY_ATTRIBUTES) === 0) return true;
+    if (this.libc.errno() === constants.errno.ENOENT) return false;
+    throw new SystemCallError('bpf', this.libc.errno());
+  }
+
+  /** Whether there is such an entry. @throws SystemCallError */
+  has(key: Uint8Array): boolean {
+    this.key.bytes.set(key);
+    if (bpf(this.libc, BpfCommand.MAP_LOOKUP, this.element) === 0) return true;
+    if (this.libc.errno() === constants.errno.ENOENT) return false;
+    throw new SystemCallError('bpf', this.libc.errno());
+  }
+
+  /** The sum over all processors of the 64-bit number at `offset` of an array's value. @throws SystemCallError */
+  sum(index: number, offset: number): number {
+    new DataView(this.key.bytes.buffer).setUint32(0, index, true);
+    if (bpf(this.libc, BpfCommand.MAP_LOOKUP, this.element) !== 0) {
+      throw new SystemCallError('bpf', this.libc.errno());
+    }
+    const stride = Math.ceil(this.options.valueBytes / 8) * 8;
+    const length = this.options.type === BpfMapType.PER_CPU_ARRAY ? possibleProcessors() * stride : stride;
+    let sum = 0;
+    for (let at = offset; at < length; at += stride) sum += Number(this.view.getBigUint64(at, true));
+    return sum;
+  }
+
+  /**
+   * Adds entries whose values are zero, by one system call where the kernel has batches (5.6).
+   * @param keys one after the other
+   * @param count BATCH_ENTRIES at the most
+   * @returns false where the map is full, or memory has run out: some are then in it.
+   * @throws SystemCallError
+   */
+  addAll(keys: Uint8Array, count: number): boolean {
+    const { attributes, keys: memory } = this.batchMemory();
+    memory.bytes.set(keys);
+    attributes.setWord(32, count);
+    if (bpf(this.libc, BpfCommand.MAP_UPDATE_BATCH, attributes) === 0) return true;
+    // A kernel without batches knows not the command.
+    if (this.libc.errno() === constants.errno.EINVAL) return this.addEach(keys, count);
+    return this.isFull();
+  }
+
+  close(): void {
+    if (this.isOpen) closeSocket(this.fd);
+    this.isOpen = false;
+  }
+
+  private addEach(keys: Uint8Array, count: number): boolean {
+    const { keyBytes, valueBytes } = this.options;
+    const value = new Uint8Array(valueBytes);
+    for (let i = 0; i < count; i++) {
+      if (!this.set(keys.subarray(i * keyBytes, (i + 1) * keyBytes), value)) return false;
+    }
+    return true;
+  }
+
+  private isFull(): false {
+    const errno = this.libc.errno();
+    if (errno === constants.errno.E2BIG || errno === constants.errno.ENOMEM) return false;
+    throw new SystemCallError('bpf', errno);
+  }
+
+  private batchMemory(): { attributes: Attributes; keys: Memory } {
+    if (this.batch !== null) return this.batch;
+    const { keyBytes, valueBytes } = this.options;
+    const attributes = new Attributes(56);
+    const keys = new Memory(keyBytes * BATCH_ENTRIES);
+    const values = new Memory(valueBytes * BATCH_ENTRIES);
+    attributes.setPointer(16, keys.address);
+    attributes.setPointer(24, values.address);
+    attributes.setWord(36, this.fd);
+    this.batch = { attributes, keys, values };
+    return this.batch;
+  }
+}
+
+let processors = 0;
+
+/** Processors that the kernel keeps room for, also such as are not there: `0-7` is 8. */
+function possibleProcessors(): number {
+  if (processors === 0) {
+    const text = readFileSync('/sys/devices/system/cpu/possible', 'utf8').trim();
+    processors = Number(text.split(/[-,]/).at(-1)) + 1;
+  }
+  return processors;
+}

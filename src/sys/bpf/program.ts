@@ -1,0 +1,74 @@
+import { requireLibc, SystemCallError } from '../libc.ts';
+import { Memory } from '../memory.ts';
+import { INSTRUCTION_BYTES } from './assembler.ts';
+import { Attributes, BpfCommand, bpfDescriptor } from './call.ts';
+import { BpfError } from './errors.ts';
+
+const SOCKET_FILTER = 1;
+const SOL_SOCKET = 1;
+const SO_DETACH_FILTER = 27;
+const SO_ATTACH_BPF = 50;
+const LOG_BYTES = 64 << 10;
+/** The program calls no function that the kernel keeps for GPL programs. */
+const LICENSE = 'MIT';
+
+/**
+ * Loads a filter of a socket's packets: it gives how many octets of a packet stay, 0 to drop it.
+ * @param code as `assemble` lays it out
+ * @returns its descriptor.
+ * @throws BpfError, with the verifier's log where that has refused the program.
+ */
+export function loadSocketFilter(name: string, code: Uint8Array): number {
+  const instructions = new Memory(code.length);
+  instructions.bytes.set(code);
+  const license = new Memory(LICENSE.length + 1);
+  license.bytes.set(new TextEncoder().encode(LICENSE));
+  const attributes = new Attributes(64);
+  attributes.setWord(0, SOCKET_FILTER);
+  attributes.setWord(4, code.length / INSTRUCTION_BYTES);
+  attributes.setPointer(8, instructions.address);
+  attributes.setPointer(16, license.address);
+  attributes.setName(48, name);
+  try {
+    return bpfDescriptor(BpfCommand.PROGRAM_LOAD, attributes, 'a socket filter');
+  } catch (error) {
+    throw withVerifierLog(error as BpfError, attributes);
+  }
+}
+
+/** Gives a socket a filter, in the place of the one that it has. @throws SystemCallError */
+export function attachFilter(socket: number, program: number): void {
+  setOption(socket, SO_ATTACH_BPF, program);
+}
+
+/** Takes a socket's filter away, if it has one. */
+export function detachFilter(socket: number): void {
+  const libc = requireLibc();
+  libc.setsockopt(socket, SOL_SOCKET, SO_DETACH_FILTER, new Uint8Array(4), 4);
+}
+
+function setOption(socket: number, option: number, value: number): void {
+  const libc = requireLibc();
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value, true);
+  if (libc.setsockopt(socket, SOL_SOCKET, option, bytes, 4) !== 0) {
+    throw new SystemCallError('setsockopt', libc.errno());
+  }
+}
+
+/** Asks once more with room for the log: it costs the kernel time, and is of use for a refused program alone. */
+function withVerifierLog(error: BpfError, attributes: Attributes): BpfError {
+  if (error.code !== 'EINVAL' && error.code !== 'EACCES') return error;
+  const log = new Memory(LOG_BYTES);
+  attributes.setWord(24, 1);
+  attributes.setWord(28, LOG_BYTES);
+  attributes.setPointer(32, log.address);
+  try {
+    requireLibc().close(bpfDescriptor(BpfCommand.PROGRAM_LOAD, attributes, 'a socket filter'));
+    return error;
+  } catch {
+    const end = log.bytes.indexOf(0);
+    const text = new TextDecoder().decode(Uint8Array.from(log.bytes.subarray(0, end))).trim();
+    return text === '' ? error : new BpfError('a socket filter', error.code, 'the verifier refuses it', text);
+  }
+}
