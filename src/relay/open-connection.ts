@@ -1,4 +1,4 @@
-import type { RelayOutcome } from '../metrics/index.ts';
+import { RelayOutcome } from '../metrics/index.ts';
 import type { Source } from './source.ts';
 
 /** A connection as those see it who look all of them over. */
@@ -9,4 +9,12 @@ export interface OpenConnection {
   /** When something last moved in it. */
   readonly activeAtMs: number;
   end(outcome: RelayOutcome): void;
+}
+
+/**
+ * Whether a connection that ends so is reset: octets may have been on their way, and its peers must not take what
+ * they got for the whole.
+ */
+export function isBrokenOff(outcome: RelayOutcome): boolean {
+  return outcome >= RelayOutcome.RESET && outcome <= RelayOutcome.DRAINED;
 }

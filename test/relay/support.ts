@@ -250,6 +250,11 @@ export class RelayBed {
     return this.sum((block, slot) => block.open(slot));
   }
 
+  /** Octets that the relay has read of both sides. */
+  get carried(): number {
+    return this.sum((block, slot) => block.bytes(slot, 0) + block.bytes(slot, 1));
+  }
+
   async stop(): Promise<void> {
     await this.relay.close();
     await this.resolver.close();

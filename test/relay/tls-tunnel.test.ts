@@ -145,6 +145,44 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s', (engine) => {
     expect(hashes).toEqual(clients.map(() => digest));
   });
 
+  it.each(['origin', 'client'] as const)(
+    'carries all that is on its way to the %s when both directions have ended',
+    async (reader) => {
+      const piece = randomBytes(16_000);
+      /** Sends pieces to a reader that has ended and takes nothing: until the relay takes no more, or `limit`. */
+      const send = async (limit: number): Promise<[number, from: Peer, to: Peer]> => {
+        const [client, server] = await tunnel();
+        const [from, to] = reader === 'origin' ? [client, server] : [server, client];
+        to.socket.removeAllListeners('data');
+        to.socket.pause();
+        to.socket.end();
+        await from.until(({ ended }) => ended);
+        const start = bed.carried;
+        for (let pieces = 0; pieces < limit; pieces++) {
+          from.socket.write(piece);
+          const taken = start + (pieces + 1) * piece.length;
+          const lateMs = performance.now() + 100;
+          while (bed.carried < taken) {
+            if (performance.now() > lateMs) return [pieces + 1, from, to];
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        }
+        return [limit, from, to];
+      };
+      const [most, ...peers] = await send(5000);
+      for (const { socket } of peers) socket.destroy();
+      // So much that the relay has some left when it reads the end; how much the system takes is not quite constant.
+      for (const fewer of [2, 3, 4, 5]) {
+        const [count, from, to] = await send(most - fewer);
+        from.socket.end();
+        await from.closed;
+        let received = 0;
+        for await (const chunk of to.socket) received += chunk.length;
+        expect(received).toBe(count * piece.length);
+      }
+    },
+  );
+
   it('holds little for a reader that takes little, and serves others meanwhile', async () => {
     let sent = 0;
     const block = Buffer.alloc(64 * 1024);

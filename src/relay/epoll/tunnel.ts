@@ -5,7 +5,7 @@ import { NO_SERVICE } from '../admission.ts';
 import { ClientHelloReader, MAX_OPENING_BYTES } from '../hello/client-hello.ts';
 import { HelloState } from '../hello/server-name.ts';
 import { readHostName } from '../host-name.ts';
-import type { OpenConnection } from '../open-connection.ts';
+import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
 import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
 import { TLS_PORT } from '../policy.ts';
 import { race } from '../race.ts';
@@ -93,10 +93,9 @@ export class Tunnel implements Handler, OpenConnection {
     counters.ended(this.serviceSlot, outcome);
     this.upload?.drop(slabs);
     this.download?.drop(slabs);
-    const isBroken = outcome === RelayOutcome.RESET || outcome === RelayOutcome.REVOKED;
     for (const side of [this.client, this.origin]) {
       if (side === null) continue;
-      if (isBroken) resetOnClose(side.fd);
+      if (isBrokenOff(outcome)) resetOnClose(side.fd);
       reactor.close(side.fd, side.slot);
     }
     tunnels.delete(this);

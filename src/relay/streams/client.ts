@@ -3,7 +3,7 @@ import { type RelayDirection, RelayOutcome } from '../../metrics/index.ts';
 import { type Address, formatAddress, readProxyHeader } from '../../net/index.ts';
 import { NO_SERVICE } from '../admission.ts';
 import { readHostName } from '../host-name.ts';
-import type { OpenConnection } from '../open-connection.ts';
+import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
 import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
 import { race } from '../race.ts';
 import { type Source, sourceOf } from '../source.ts';
@@ -47,11 +47,16 @@ export class Client implements OpenConnection {
     this.header = fromBalancer ? Buffer.alloc(0) : null;
     const { handshakeMs } = context.relay.policy.limits;
     this.cancelHandshake = eventLoopTimers(handshakeMs, () => this.end(RelayOutcome.TIMEOUT));
-    context.clients.add(this);
+    context.opened(this);
     socket.setNoDelay(true);
     socket.on('error', () => this.end(this.isCarrying ? RelayOutcome.RESET : RelayOutcome.ABANDONED));
     socket.on('end', () => {
       if (!this.hasName) this.end(RelayOutcome.ABANDONED);
+    });
+    socket.once('close', () => {
+      // One that carries and closes by itself has ended both its directions: what the origin has not taken yet still
+      // goes there, and the origin's end is this one's.
+      if (!this.isCarrying) this.end(RelayOutcome.ABANDONED);
     });
     socket.on('data', (chunk) => this.take(chunk));
     if (!fromBalancer) this.admit();
@@ -68,12 +73,11 @@ export class Client implements OpenConnection {
     if (this.place >= 0) limits.leave(this.place);
     // Before its peers can know.
     counters.ended(this.serviceSlot, outcome);
-    const isBroken = outcome === RelayOutcome.RESET || outcome === RelayOutcome.REVOKED;
     for (const socket of [this.socket, this.origin]) {
-      if (isBroken) socket?.resetAndDestroy();
+      if (isBrokenOff(outcome)) socket?.resetAndDestroy();
       else socket?.destroy();
     }
-    this.context.clients.delete(this);
+    this.context.ended(this);
   }
 
   /** Whether the name in bytes[start, end) may be relayed to; the client is at its end where not. */

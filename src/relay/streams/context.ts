@@ -6,7 +6,9 @@ import type { OriginResolver } from '../origin-resolver.ts';
 export interface StreamContext {
   readonly relay: RelayContext;
   readonly resolver: OriginResolver;
-  readonly clients: Set<OpenConnection>;
+  readonly clients: ReadonlySet<OpenConnection>;
+  opened(client: OpenConnection): void;
+  ended(client: OpenConnection): void;
   /** The clock of the cache's entries, in ms. */
   now(): number;
 }

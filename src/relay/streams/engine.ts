@@ -5,6 +5,7 @@ import { formatAddress, parseAddress, type SocketAddress } from '../../net/index
 import { RelayContext, type RelayShare, type RelayUpdate } from '../context.ts';
 import type { RelayEngine } from '../engine.ts';
 import { RelayListenError } from '../listen-error.ts';
+import type { OpenConnection } from '../open-connection.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
 import { sourceOf } from '../source.ts';
 import { Client } from './client.ts';
@@ -38,7 +39,18 @@ export class StreamEngine implements RelayEngine {
   private constructor({ protocol, share, resolver, makeCounters, now }: StreamEngineOptions) {
     const relay = new RelayContext({ ...share, counters: makeCounters().buffer });
     this.protocol = protocol;
-    this.context = { relay, resolver, clients: new Set(), now };
+    const clients = new Set<OpenConnection>();
+    this.context = {
+      relay,
+      resolver,
+      clients,
+      opened: (client) => clients.add(client),
+      ended: (client) => {
+        clients.delete(client);
+        if (clients.size === 0) this.onIdle?.();
+      },
+      now,
+    };
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
@@ -102,10 +114,6 @@ export class StreamEngine implements RelayEngine {
       return;
     }
     const client = new Client(this.context, socket, sourceOf(address), relay.balancers.has(address));
-    socket.once('close', () => {
-      client.end(RelayOutcome.ABANDONED);
-      if (clients.size === 0) this.onIdle?.();
-    });
     if (this.protocol === 'http') new HttpRelay(client, relay.policy.originPort);
     else serveTls(client, relay.policy.originPort);
   }
