@@ -6,12 +6,9 @@
  * have a processor of their own; clients and origin, one process of Node's, have another.
  * Options: --gigabytes 2 --rounds 3 --connections 4000 --tunnels 1000 --only ours,nginx
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { medianAndRange, table } from './support/pairs.ts';
+import { RelayLoad } from './support/relay-clients.ts';
 import type { Order } from './support/relay-load.ts';
 import { type RelayServer, startOther, startOurs } from './support/relays.ts';
 
@@ -31,38 +28,6 @@ const { values } = parseArgs({
   },
 });
 
-/** Clients and origin. */
-class Load {
-  private readonly child: ChildProcess;
-  private readonly lines: AsyncIterator<string>;
-
-  private constructor(child: ChildProcess) {
-    this.child = child;
-    this.lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  }
-
-  static async start(): Promise<Load> {
-    const file = join(import.meta.dirname, 'support/relay-load.ts');
-    const command = ['-c', String(LOAD_PROCESSOR), process.execPath, file, String(ORIGIN_PORT)];
-    const load = new Load(spawn('taskset', command, { stdio: ['pipe', 'pipe', 'inherit'] }));
-    await load.lines.next();
-    return load;
-  }
-
-  /** @returns how long it took, in seconds */
-  async do(order: Order): Promise<number> {
-    this.child.stdin!.write(`${JSON.stringify(order)}\n`);
-    const { value } = await this.lines.next();
-    if (!String(value).startsWith('done ')) throw new Error(String(value));
-    return Number(String(value).slice(5)) / 1000;
-  }
-
-  async stop(): Promise<void> {
-    this.child.kill();
-    await once(this.child, 'exit');
-  }
-}
-
 interface Figures {
   readonly few: number[];
   readonly many: number[];
@@ -72,7 +37,7 @@ interface Figures {
   readonly idle: number[];
 }
 
-async function measure(load: Load, { port, server }: RelayServer, figures: Figures): Promise<void> {
+async function measure(load: RelayLoad, { port, server }: RelayServer, figures: Figures): Promise<void> {
   const bytes = Number(values.gigabytes) * GB;
   const cost = async (order: Order): Promise<{ cpu: number; seconds: number }> => {
     const before = server.cpuSeconds();
@@ -108,7 +73,7 @@ const kinds = values.only.split(',');
 const figures = new Map<string, Figures>(
   kinds.map((kind) => [kind, { few: [], many: [], gigabits: [], connect: [], rate: [], idle: [] }]),
 );
-const load = await Load.start();
+const load = await RelayLoad.start(LOAD_PROCESSOR, ORIGIN_PORT);
 try {
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const kind of kinds) {

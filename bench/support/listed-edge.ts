@@ -14,10 +14,19 @@ export interface ListedEdgeOptions {
   /** Registered addresses besides 127.0.0.1. */
   readonly addresses: number;
   readonly relay: string;
+  /** A relay in the same process, and what it needs of the configuration besides. */
+  readonly beside?: { readonly services: string; readonly upstream: string; readonly originPort: number };
+}
+
+export interface ListedEdge extends Peer {
+  /** The port that carries TLS by its name; 0: it has no relay. */
+  readonly relayPort: number;
+  /** From the start of the process until it was ready. */
+  readonly startSeconds: number;
 }
 
 /** An edge with a list of many addresses, which it has from Redis, with one region and the shipped catalogue. */
-export async function startListedEdge(options: ListedEdgeOptions): Promise<Peer> {
+export async function startListedEdge(options: ListedEdgeOptions): Promise<ListedEdge> {
   const redis = await startRedis(options.otherProcessor, { durable: false });
   const list = makeList(options.addresses);
   // The regions of the list's profiles are those that this edge has.
@@ -25,21 +34,28 @@ export async function startListedEdge(options: ListedEdgeOptions): Promise<Peer>
   await putList(redis.url, { ...list, profiles });
   const directory = mkdtempSync(join(tmpdir(), 'bench-edge-'));
   const file = join(directory, 'config.yaml');
-  writeFileSync(file, configuration(directory, redis.url, options.relay));
+  writeFileSync(file, configuration(directory, redis.url, options));
+  const startedAt = performance.now();
   let port = 0;
+  let relayPort = 0;
   const server = await startServer(
     options.processor,
     [process.execPath, '--max-semi-space-size=2', join(ROOT, 'src/main.ts'), 'serve', '--config', file],
     (line) => {
-      const entry = JSON.parse(line) as { msg: string; udp: string[] };
-      if (entry.msg === 'ready') port = Number(entry.udp[0]!.split(':')[1]);
-      return entry.msg === 'ready';
+      const entry = JSON.parse(line) as { msg: string; udp: string[]; relay?: { tls: string[] } };
+      if (entry.msg !== 'ready') return false;
+      port = Number(entry.udp[0]!.split(':')[1]);
+      relayPort = Number(entry.relay?.tls[0]?.split(':')[1] ?? 0);
+      return true;
     },
     { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/mediastreamer') },
   );
+  const startSeconds = (performance.now() - startedAt) / 1000;
   return {
     ...server,
     port,
+    relayPort,
+    startSeconds,
     async stop() {
       await server.stop();
       await redis.stop();
@@ -48,16 +64,20 @@ export async function startListedEdge(options: ListedEdgeOptions): Promise<Peer>
   };
 }
 
-function configuration(directory: string, store: string, relay: string): string {
+function configuration(directory: string, store: string, { relay, beside }: ListedEdgeOptions): string {
+  const shipped = join(ROOT, 'config/services/*.yaml');
+  const limits = '{ connectionsPerSource: 9000, newPerSecond: 1000000, newBurst: 1000000 }';
+  const carrying = `{ tls: ["127.0.0.1:0"], originPort: ${beside?.originPort}, allowPrivateOrigins: true, workers: 1, limits: ${limits} }`;
   return `
 dataDir: ${JSON.stringify(join(directory, 'var'))}
-roles: [edge]
+roles: ${JSON.stringify(beside === undefined ? ['edge'] : ['edge', 'relay'])}
 store: ${store}
 dns: { udp: ["127.0.0.1:0"], tcp: ["127.0.0.1:0"], workers: 1 }
-upstreams: ["udp://127.0.0.1:9"]
-catalog: { services: [${JSON.stringify(join(ROOT, 'config/services/*.yaml'))}] }
+upstreams: [${JSON.stringify(beside?.upstream ?? 'udp://127.0.0.1:9')}]
+catalog: { services: ${JSON.stringify(beside === undefined ? [shipped] : [shipped, beside.services])} }
 regions: { us: { relays: [{ address: ${relay} }] }, gb: { relays: [{ address: ${relay} }] } }
 defaultRegion: us
+${beside === undefined ? '' : `relay: ${carrying}`}
 metrics: { listen: ["127.0.0.1:0"] }
 `;
 }

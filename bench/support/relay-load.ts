@@ -2,12 +2,22 @@
  * Clients of a relay and the origin behind it, in a process of their own: reads orders as JSON lines on standard
  * input, and writes a line when each is done.
  */
+import { createSocket } from 'node:dgram';
 import { connect, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { queryFor } from './prober.ts';
 
 export type Order =
   | { readonly kind: 'carry'; readonly port: number; readonly streams: number; readonly bytes: number }
   | { readonly kind: 'connect'; readonly port: number; readonly connections: number; readonly atOnce: number }
+  | {
+      readonly kind: 'visit';
+      readonly dnsPort: number;
+      readonly port: number;
+      readonly visits: number;
+      readonly atOnce: number;
+      readonly bytes: number;
+    }
   | { readonly kind: 'hold'; readonly port: number; readonly tunnels: number }
   | { readonly kind: 'release' };
 
@@ -87,6 +97,36 @@ async function connectAll({ port, connections, atOnce }: Extract<Order, { kind: 
   await Promise.all(Array.from({ length: atOnce }, client));
 }
 
+/** What a device does: asks for the name's address, then fetches by that name from the relay. */
+async function visitAll({
+  dnsPort,
+  port,
+  visits,
+  atOnce,
+  bytes,
+}: Extract<Order, { kind: 'visit' }>): Promise<void> {
+  const socket = createSocket('udp4');
+  const waiting = new Map<number, (reply: Buffer) => void>();
+  socket.on('message', (reply) => waiting.get(reply.readUInt16BE(0))?.(reply));
+  let left = visits;
+  const device = async (id: number): Promise<void> => {
+    const query = queryFor(NAME, id);
+    while (left-- > 0) {
+      const reply = await new Promise<Buffer>((resolve) => {
+        waiting.set(id, resolve);
+        socket.send(query, dnsPort, '127.0.0.1');
+      });
+      if (reply.readUInt16BE(6) !== 1) throw new Error('no address');
+      if ((await fetchBytes(port, bytes)) !== bytes) throw new Error('not all octets came');
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: atOnce }, (_, id) => device(id)));
+  } finally {
+    socket.close();
+  }
+}
+
 async function hold({ port, tunnels }: Extract<Order, { kind: 'hold' }>): Promise<void> {
   for (let i = 0; i < tunnels; i++) {
     const socket = connect(port, '127.0.0.1');
@@ -101,6 +141,7 @@ async function hold({ port, tunnels }: Extract<Order, { kind: 'hold' }>): Promis
 async function obey(order: Order): Promise<void> {
   if (order.kind === 'carry') await carry(order);
   else if (order.kind === 'connect') await connectAll(order);
+  else if (order.kind === 'visit') await visitAll(order);
   else if (order.kind === 'hold') await hold(order);
   else for (const socket of held.splice(0)) socket.destroy();
 }

@@ -1,10 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ADMIN_KEY } from './edge.ts';
-import { cpuSeconds, rssBytes, type Server, startServer } from './process.ts';
+import { cpuSeconds, rssBytes, type Server, startServer, startUntil } from './process.ts';
 import { NAME } from './relay-load.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -16,7 +17,7 @@ export interface RelayServer {
 }
 
 /** Answers every A query with 127.0.0.1 and all others with nothing. */
-async function startUpstream(): Promise<{ port: number; close(): void }> {
+export async function startUpstream(): Promise<{ port: number; close(): void }> {
   const socket = createSocket('udp4', (query, peer) => {
     const question = query.indexOf(0, 12) + 5;
     const isA = query.readUInt16BE(question - 4) === 1;
@@ -90,6 +91,65 @@ async function register(api: string): Promise<void> {
 }
 
 export type OtherRelay = 'nginx' | 'haproxy' | 'sniproxy';
+
+/**
+ * nginx as the second half of the pair that people run: it lets a list of addresses in, sends one name to the
+ * origin and all others nowhere. Resolves when a connection from 127.0.0.1 is let in.
+ */
+export async function startListedNginx(
+  processor: number,
+  { port, originPort, allowed, names }: ListedNginxOptions,
+): Promise<RelayServer> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-nginx-'));
+  const file = join(directory, 'configuration');
+  writeFileSync(join(directory, 'allowed'), allowed.map((address) => `${address} 1;`).join('\n'));
+  const map = names.map((name) => `.${name} origin;`).join(' ');
+  writeFileSync(
+    file,
+    `
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off; master_process off; worker_processes 1; pid ${directory}/pid; user root;
+events { worker_connections 20000; }
+stream {
+  access_log off; error_log stderr crit;
+  map_hash_bucket_size 256; map_hash_max_size 8192;
+  geo $allowed { default 0; include ${directory}/allowed; }
+  map $ssl_preread_server_name $host_to { hostnames; default nowhere; ${map} }
+  map $allowed $to { default nowhere; 1 $host_to; }
+  upstream origin { server 127.0.0.1:${originPort}; }
+  upstream nowhere { server 127.0.0.1:9 down; }
+  server { listen 127.0.0.1:${port} backlog=4096; ssl_preread on; proxy_pass $to; proxy_buffer_size 64k; }
+}
+`,
+  );
+  const server = await startUntil(processor, ['nginx', '-c', file, '-p', directory, '-e', 'stderr'], () =>
+    opens(port),
+  );
+  return {
+    port,
+    server,
+    async stop() {
+      await server.stop();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+export interface ListedNginxOptions {
+  readonly port: number;
+  readonly originPort: number;
+  readonly allowed: readonly string[];
+  readonly names: readonly string[];
+}
+
+function opens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
 
 /** One of Debian's relays, with one worker, sending the name to the origin by a table. */
 export async function startOther(
