@@ -58,6 +58,8 @@ export class PacketBatch {
   /** Source address: four words a slot in host order; IPv4 uses the first alone. */
   readonly addresses: Uint32Array;
   readonly ports: Uint16Array;
+  /** Which of several addresses each packet came to: a socket stands for one, so always 0. */
+  readonly targets: Uint8Array;
 
   private readonly libc: Libc = requireLibc();
   private readonly names: Uint8Array;
@@ -89,6 +91,7 @@ export class PacketBatch {
     this.families = new Uint8Array(slots);
     this.addresses = new Uint32Array(slots * 4);
     this.ports = new Uint16Array(slots);
+    this.targets = new Uint8Array(slots);
     this.names = new Uint8Array(shared(slots * NAME_STRIDE));
     this.controls = new Uint8Array(shared(slots * CONTROL_STRIDE));
     this.receiveHeaders = new Uint32Array(shared(slots * HEADER_WORDS * 4));

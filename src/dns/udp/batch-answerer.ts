@@ -7,7 +7,6 @@ import {
   queryDuration,
   Transport,
 } from '../../metrics/index.ts';
-import type { PacketBatch } from '../../sys/index.ts';
 import { ENDPOINT_BYTES } from '../../sys/index.ts';
 import type { RingWriter } from '../defer-ring.ts';
 import { DEFERRED, decide } from '../query.ts';
@@ -22,6 +21,27 @@ export const UDP_TRAITS: TransportTraits = {
 
 /** A slot: longer queries are cut, and then answered FORMERR; every UDP reply fits. */
 export const SLOT_BYTES = 2048;
+
+/** A batch as the answerer sees it, wherever its packets come from: received, answered in place, sent. */
+export interface PacketSlots {
+  /** data[i]: the octets of slot i: the packet received, then the answer to it. */
+  readonly data: readonly Uint8Array[];
+  /** Octets of the packet received in each slot. */
+  readonly lengths: Uint32Array;
+  /** Octets of the answer in each slot; 0: none is sent. */
+  readonly replyLengths: Uint32Array;
+  /** 4 or 6. */
+  readonly families: Uint8Array;
+  /** Source address: four words a slot in host order; IPv4 uses the first alone. */
+  readonly addresses: Uint32Array;
+  readonly ports: Uint16Array;
+  /** Which listener each slot's packet came to, counted from the one that the batch is answered for. */
+  readonly targets: Uint8Array;
+  /** Sends the answers of the first `count` slots; a slot without one is let go. */
+  send(fd: number, count: number): void;
+  /** Copies where slot i's packet came from and was sent to, as PacketBatch.writeEndpoint takes it. */
+  readEndpoint(i: number, out: Uint8Array, offset: number): void;
+}
 
 /**
  * A deferred query in the ring:
@@ -50,8 +70,8 @@ export class BatchAnswerer {
     this.clockInto = clockInto;
   }
 
-  /** Decides on the first `count` slots and sends the answers. @param listener index of the socket's listener */
-  answer(batch: PacketBatch, count: number, fd: number, listener: number): void {
+  /** Decides on the first `count` slots and sends the answers. @param listener index of the batch's (first) listener */
+  answer(batch: PacketSlots, count: number, fd: number, listener: number): void {
     const state = this.state;
     const counters = state.counters;
     state.readClock(this.clockInto);
@@ -75,14 +95,14 @@ export class BatchAnswerer {
       counters.increment(answerCounter(Transport.UDP, state.rcode));
     }
     if (deferred > 0) this.ring.ring();
-    if (deferred === count) return;
     batch.send(fd, count);
+    if (deferred === count) return;
     this.clockInto(this.endClock);
     counters.observeBetween(queryDuration(QueryPath.FAST), state.clock, this.endClock, count - deferred);
   }
 
   /** @returns 1, or 0 where the ring is full: the client asks again, by when there may be room. */
-  private defer(batch: PacketBatch, i: number, listener: number): number {
+  private defer(batch: PacketSlots, i: number, listener: number): number {
     const query = batch.lengths[i];
     const length = DEFERRED_QUERY + query;
     const at = this.ring.reserve(length);
@@ -91,7 +111,7 @@ export class BatchAnswerer {
       return 0;
     }
     const bytes = this.ring.bytes;
-    bytes[at] = listener;
+    bytes[at] = listener + batch.targets[i];
     bytes[at + DEFERRED_REGISTERED] = this.state.profile === 0 ? 0 : 1;
     bytes[at + DEFERRED_FAMILY] = this.state.family;
     this.ringView.setFloat64(at + DEFERRED_TIME, this.state.clock[0], true);

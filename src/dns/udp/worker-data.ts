@@ -20,17 +20,25 @@ export interface UdpSocketShare {
   packetInfo: boolean;
 }
 
-export interface UdpWorkerData {
-  control: SharedArrayBuffer;
-  mail: MessagePort;
-  /** One socket a listener, in the order of the listeners. */
-  sockets: UdpSocketShare[];
+/** What all UDP threads decide by. */
+export interface UdpTables {
   allowlist: AllowlistShare;
   catalog: CatalogShare;
   cache: CacheShare;
   rateLimit: SharedArrayBuffer;
   rateLimitOptions: RateLimitOptions;
+  policy: QueryPolicy;
+}
+
+/** What a UDP thread starts with, wherever its packets come from. */
+export interface UdpThreadData extends UdpTables {
+  control: SharedArrayBuffer;
+  mail: MessagePort;
   counters: BlockShare;
   ring: SharedArrayBuffer;
-  policy: QueryPolicy;
+}
+
+export interface UdpWorkerData extends UdpThreadData {
+  /** One socket a listener, in the order of the listeners. */
+  sockets: UdpSocketShare[];
 }

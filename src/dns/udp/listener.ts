@@ -1,0 +1,76 @@
+import type { SocketAddress } from '../../net/index.ts';
+import { closeSocket, localPort, openUdpSocket, PacketBatch, SystemCallError } from '../../sys/index.ts';
+import { ListenError } from '../listen-error.ts';
+import { SLOT_BYTES } from './batch-answerer.ts';
+import { BATCH_SLOTS, WAIT_MS } from './worker-data.ts';
+
+/** The kernel's queue for a socket: about 20 ms of a flood at full rate. */
+const RECEIVE_BUFFER_BYTES = 4 << 20;
+
+/** The sockets that answer for one address: a thread's each. */
+export interface Listener {
+  readonly address: SocketAddress;
+  readonly packetInfo: boolean;
+  readonly fds: number[];
+  readonly replies: ReplyQueue;
+}
+
+/** Collects replies that are made in one turn of the event loop and sends them in one system call. */
+export class ReplyQueue {
+  private readonly batch: PacketBatch;
+  private readonly fds: readonly number[];
+  private count = 0;
+
+  /** @param fds sockets of one address: any of them sends with it as the source */
+  constructor(fds: readonly number[], packetInfo: boolean) {
+    this.fds = fds;
+    this.batch = new PacketBatch(BATCH_SLOTS, SLOT_BYTES, packetInfo);
+  }
+
+  add(endpoint: Uint8Array, reply: Uint8Array): void {
+    if (this.count === 0) setImmediate(() => this.flush());
+    const slot = this.count++;
+    this.batch.writeEndpoint(slot, endpoint, 0);
+    this.batch.data[slot].set(reply);
+    this.batch.replyLengths[slot] = reply.length;
+    if (this.count === this.batch.slots) this.flush();
+  }
+
+  flush(): void {
+    const { count } = this;
+    this.count = 0;
+    if (count > 0 && this.fds.length > 0) this.batch.send(this.fds[0], count);
+  }
+}
+
+/**
+ * The sockets for one address. A first one without SO_REUSEPORT finds out whether another process has it.
+ * @throws ListenError; nothing stays open then.
+ */
+export function openListener(address: SocketAddress, workers: number): Listener {
+  const { family, bytes } = address.address;
+  const packetInfo = bytes.every((octet) => octet === 0);
+  const open = (port: number, reusePort: boolean): number =>
+    openUdpSocket({
+      family,
+      address: bytes,
+      port,
+      reusePort,
+      receiveBufferBytes: RECEIVE_BUFFER_BYTES,
+      receiveTimeoutMs: WAIT_MS,
+      packetInfo,
+    });
+  const fds: number[] = [];
+  try {
+    const probe = open(address.port, false);
+    const port = localPort(probe);
+    closeSocket(probe);
+    for (let i = 0; i < workers; i++) fds.push(open(port, true));
+    const bound = { address: address.address, port };
+    return { address: bound, packetInfo, fds, replies: new ReplyQueue(fds, packetInfo) };
+  } catch (error) {
+    for (const fd of fds) closeSocket(fd);
+    if (error instanceof SystemCallError) throw new ListenError('udp', address, error.code);
+    throw error;
+  }
+}

@@ -1,0 +1,65 @@
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { AllowlistReader } from '../../allowlist/index.ts';
+import { CatalogView } from '../../catalog/lookup/index.ts';
+import { CounterBlock } from '../../metrics/index.ts';
+import { CacheReader } from '../../resolver/cache/index.ts';
+import { monotonicClockInto, settleHeap } from '../../sys/index.ts';
+import { RingWriter } from '../defer-ring.ts';
+import { QueryState } from '../query-state.ts';
+import { RateLimiter } from '../rate-limit.ts';
+import type { TableUpdate } from '../table-update.ts';
+import { BatchAnswerer } from './batch-answerer.ts';
+import { MAIL_WORD, STOP_WORD, type UdpThreadData } from './worker-data.ts';
+
+/**
+ * What a UDP thread works with, wherever its packets come from: the tables, the answerer over them, and the
+ * owner's word. It never returns to its event loop; new tables reach it by a message port that it looks into
+ * when the mail word has changed.
+ */
+export class ThreadState {
+  readonly answerer: BatchAnswerer;
+  readonly counters: CounterBlock;
+  private readonly data: UdpThreadData;
+  private readonly control: Int32Array;
+  private readonly state: QueryState;
+  private mail = 0;
+
+  constructor(data: UdpThreadData) {
+    this.data = data;
+    this.control = new Int32Array(data.control);
+    this.counters = new CounterBlock(data.counters);
+    this.state = new QueryState(
+      {
+        allowlist: new AllowlistReader(data.allowlist),
+        catalog: new CatalogView(data.catalog),
+        cache: new CacheReader(data.cache),
+        rateLimiter: new RateLimiter(data.rateLimit, data.rateLimitOptions, data.policy.seed),
+        counters: this.counters,
+      },
+      data.policy,
+    );
+    this.answerer = new BatchAnswerer(this.state, new RingWriter(data.ring), monotonicClockInto());
+  }
+
+  /** Tells the owner that packets are taken from now on. */
+  begin(): void {
+    settleHeap();
+    parentPort!.postMessage('ready');
+  }
+
+  get goesOn(): boolean {
+    return Atomics.load(this.control, STOP_WORD) === 0;
+  }
+
+  /** Attaches to tables that were posted, and says so: the old ones may then be let go. */
+  lookIntoMail(): void {
+    const posted = Atomics.load(this.control, MAIL_WORD);
+    if (posted === this.mail) return;
+    this.mail = posted;
+    const { mail } = this.data;
+    for (let next = receiveMessageOnPort(mail); next !== undefined; next = receiveMessageOnPort(mail)) {
+      this.state.attach(next.message as TableUpdate);
+      parentPort!.postMessage('attached');
+    }
+  }
+}

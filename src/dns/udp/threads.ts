@@ -1,0 +1,134 @@
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import { CounterBlock } from '../../metrics/index.ts';
+import { startThread } from '../../sys/index.ts';
+import { allocateRing, RingReader } from '../defer-ring.ts';
+import type { TableUpdate } from '../table-update.ts';
+import { MAIL_WORD, STOP_WORD, type UdpTables, type UdpThreadData } from './worker-data.ts';
+
+/** Room for what a flood of misses leaves between two turns of the resolver's loop: some 8,000 queries. */
+const RING_BYTES = 1 << 20;
+/** A UDP thread makes no garbage once it runs. */
+const YOUNG_GENERATION_MB = 1;
+
+export interface UdpThreadsOptions extends UdpTables {
+  /** Called with each thread's counters. */
+  onCounters(block: CounterBlock): void;
+  /** A thread ended by itself: its queries are not answered any more. */
+  onFailure(error: Error): void;
+  /** Called with each query that a thread has deferred, as batch-answerer.ts lays it out; valid during the call. */
+  onDeferred(bytes: Uint8Array, offset: number, length: number): void;
+}
+
+interface UdpThread {
+  readonly worker: Worker;
+  readonly control: Int32Array;
+  readonly mail: MessagePort;
+  readonly ring: RingReader;
+  readonly exited: Promise<void>;
+  /** Updates of the tables that it has taken, in their order. */
+  updates: number;
+}
+
+/** UDP threads as their owner sees them: how they start, take new tables, hand over what they defer, and stop. */
+export class UdpThreads {
+  private readonly options: UdpThreadsOptions;
+  private readonly threads: UdpThread[] = [];
+  private stopping = false;
+  private updates = 0;
+  /** Publishers that wait until every thread has taken their update, the first first. */
+  private readonly publishers: { update: number; resolve: () => void }[] = [];
+
+  constructor(options: UdpThreadsOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Starts one. @param own what its entry reads besides UdpThreadData
+   * @returns a promise that resolves when it takes packets
+   */
+  async start(entry: URL, name: string, own: object): Promise<void> {
+    const { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy, ...on } = this.options;
+    const counters = new CounterBlock();
+    on.onCounters(counters);
+    const control = new SharedArrayBuffer(8);
+    const ring = allocateRing(RING_BYTES);
+    const { port1, port2 } = new MessageChannel();
+    const tables: UdpTables = { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy };
+    const data: UdpThreadData = { control, mail: port2, counters: counters.share, ring, ...tables };
+    const worker = startThread(entry, {
+      workerData: { ...data, ...own },
+      transferList: [port2],
+      name,
+      youngGenerationMb: YOUNG_GENERATION_MB,
+    });
+    port1.unref();
+    const reader = new RingReader(ring);
+    void reader.follow((bytes, offset, length) => on.onDeferred(bytes, offset, length));
+    let ended = (): void => {};
+    const exited = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    const thread = {
+      worker,
+      control: new Int32Array(control),
+      mail: port1,
+      ring: reader,
+      exited,
+      updates: 0,
+    };
+    this.threads.push(thread);
+    await new Promise<void>((resolve, reject) => {
+      worker.on('message', (message) => {
+        if (message === 'ready') resolve();
+        else this.countUpdate(thread, 1);
+      });
+      worker.on('error', (error) => {
+        reject(error);
+        if (!this.stopping) on.onFailure(error);
+      });
+      worker.on('exit', () => {
+        // It reads no table any more.
+        this.countUpdate(thread, Number.POSITIVE_INFINITY);
+        ended();
+      });
+    });
+  }
+
+  /** Gives all threads new tables. Resolves when each works with them; they do from the next query on at once. */
+  async publish(update: TableUpdate): Promise<void> {
+    if (this.threads.length === 0 || this.stopping) return;
+    this.updates++;
+    const taken = new Promise<void>((resolve) => {
+      this.publishers.push({ update: this.updates, resolve });
+    });
+    for (const thread of this.threads) {
+      thread.mail.postMessage(update);
+      Atomics.add(thread.control, MAIL_WORD, 1);
+    }
+    this.settlePublishers();
+    await taken;
+  }
+
+  /** Ends all threads; what they have deferred is handed over before this resolves. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    for (const thread of this.threads) Atomics.store(thread.control, STOP_WORD, 1);
+    await Promise.all(this.threads.map((thread) => thread.exited));
+    for (const thread of this.threads) {
+      thread.ring.drain((bytes, offset, length) => this.options.onDeferred(bytes, offset, length));
+      thread.ring.stop();
+      thread.mail.close();
+    }
+  }
+
+  private countUpdate(thread: UdpThread, taken: number): void {
+    thread.updates += taken;
+    this.settlePublishers();
+  }
+
+  private settlePublishers(): void {
+    const { publishers } = this;
+    const taken = Math.min(...this.threads.map((thread) => thread.updates));
+    while (publishers.length > 0 && publishers[0].update <= taken) publishers.shift()!.resolve();
+  }
+}
