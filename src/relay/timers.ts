@@ -49,6 +49,7 @@ export class Timers {
     for (const queue of this.queues.values()) {
       let due = 0;
       while (due < queue.length && (queue[due].callback === null || queue[due].dueMs <= now)) due++;
+      if (due === 0) continue;
       for (const timer of queue.splice(0, due)) timer.callback?.();
     }
   }

@@ -108,10 +108,13 @@ export function encodeSocketAddress(family: 4 | 6, address: Uint8Array, port: nu
 }
 
 export function trySetInteger(fd: number, level: number, option: number, value: number): boolean {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setInt32(0, value, true);
-  return requireLibc().setsockopt(fd, level, option, bytes, 4) === 0;
+  integerOption[0] = value;
+  return requireLibc().setsockopt(fd, level, option, integerOptionBytes, 4) === 0;
 }
+
+/** Memory that stays: a typed array made for one call costs more than the call. */
+const integerOption = new Int32Array(new SharedArrayBuffer(128));
+const integerOptionBytes = new Uint8Array(integerOption.buffer);
 
 export function setInteger(fd: number, level: number, option: number, value: number): void {
   if (!trySetInteger(fd, level, option, value)) {

@@ -20,7 +20,6 @@ const SO_LINGER = 13;
 const SO_REUSEPORT = 15;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
-const ONE = Uint8Array.of(1, 0, 0, 0);
 const SOL_IP = 0;
 const IP_BIND_ADDRESS_NO_PORT = 24;
 const SOL_IPV6 = 41;
@@ -28,6 +27,19 @@ const IPV6_V6ONLY = 26;
 const SHUT_WR = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+
+/*
+ * Memory that stays, for calls that each connection makes: the address of a typed array that is made for one call
+ * costs more than the call. A thread has these modules for itself.
+ */
+const shared = (): Uint8Array => new Uint8Array(new SharedArrayBuffer(128));
+const connectName = shared();
+const errorBytes = shared();
+const errorValue = new Int32Array(errorBytes.buffer);
+const errorLength = new Uint32Array(shared().buffer);
+/** struct linger: l_onoff 1, l_linger 0 s. */
+const LINGER_NOT = shared();
+LINGER_NOT[0] = 1;
 
 /** An address in network order, 4 or 16 octets. */
 export interface TcpEndpoint {
@@ -97,7 +109,8 @@ export function connectTcp(to: TcpEndpoint, port: number, local: TcpEndpoint | n
     if (libc.bind(fd, from, from.length) !== 0) return failed(libc, fd);
   }
   const name = encodeSocketAddress(to.family, to.bytes, port);
-  const done = libc.connect(fd, name, name.length);
+  connectName.set(name);
+  const done = libc.connect(fd, connectName, name.length);
   return done === 0 || libc.errno() === constants.errno.EINPROGRESS ? fd : failed(libc, fd);
 }
 
@@ -110,14 +123,14 @@ function failed(libc: Libc, fd: number): number {
 /** What became of a connect that has ended: 0, or its errno. */
 export function connectError(fd: number): number {
   const libc = requireLibc();
-  const value = new Uint8Array(4);
-  if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, Uint32Array.of(4)) !== 0) return libc.errno();
-  return new DataView(value.buffer).getInt32(0, true);
+  errorLength[0] = 4;
+  if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, errorBytes, errorLength) !== 0) return libc.errno();
+  return errorValue[0];
 }
 
 /** TCP_NODELAY: what is sent does not wait for what was sent before to be acknowledged. */
 export function sendAtOnce(fd: number): void {
-  requireLibc().setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, ONE.length);
+  trySetInteger(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 /** Ends the direction to the peer, which reads an end of file. */
@@ -127,9 +140,7 @@ export function shutdownWrite(fd: number): void {
 
 /** Makes close send a reset, so that the peer does not take what it got for the whole. */
 export function resetOnClose(fd: number): void {
-  const value = new Uint8Array(8);
-  value[0] = 1;
-  requireLibc().setsockopt(fd, SOL_SOCKET, SO_LINGER, value, 8);
+  requireLibc().setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_NOT, 8);
 }
 
 /** Octets moved between sockets and memory, without blocking. */

@@ -2,6 +2,7 @@ import type { TcpTransfer } from '../../sys/index.ts';
 import type { RelayContext } from '../context.ts';
 import type { OpenConnection } from '../open-connection.ts';
 import type { OriginAddresses } from '../origin-addresses.ts';
+import type { Openings } from './openings.ts';
 import type { Reactor } from './reactor.ts';
 import type { Slabs } from './slabs.ts';
 
@@ -11,6 +12,7 @@ export interface ThreadContext {
   readonly reactor: Reactor;
   readonly transfer: TcpTransfer;
   readonly slabs: Slabs;
+  readonly openings: Openings;
   readonly tunnels: Set<OpenConnection>;
   /** Asks the thread that has the resolver. @returns what cancels it */
   resolve(name: Uint8Array, done: (addresses: OriginAddresses | null) => void): () => void;

@@ -13,6 +13,7 @@ import { type Source, sourceOf } from '../source.ts';
 import { attempt, type Connected } from './attempt.ts';
 import type { ThreadContext } from './context.ts';
 import { Direction, FULL, GENTLE, Pumped } from './direction.ts';
+import { NO_OPENING } from './openings.ts';
 import { CONNECTION_EVENTS, type Handler } from './reactor.ts';
 import { Side } from './side.ts';
 import { SLAB_BYTES } from './slabs.ts';
@@ -20,11 +21,9 @@ import { SLAB_BYTES } from './slabs.ts';
 const State = { HEADER: 0, HELLO: 1, CONNECTING: 2, CARRYING: 3, CLOSED: 4 } as const;
 type State = (typeof State)[keyof typeof State];
 
-const FIRST_OPENING_BYTES = 1024;
 const MS_PER_SECOND = 1000;
 /** How long a source that has had its share of octets waits before it is looked at again. */
 const THROTTLE_MS = 25;
-const NOTHING = new Uint8Array(0);
 
 /** A connection of a client, from its first octet to its end, and the one to the origin that it leads to. */
 export class Tunnel implements Handler, OpenConnection {
@@ -39,7 +38,7 @@ export class Tunnel implements Handler, OpenConnection {
   private state: State;
   private place = -1;
   private serviceSlot = 0;
-  private opening: Uint8Array = NOTHING;
+  private opening: Uint8Array = NO_OPENING;
   private openingLength = 0;
   private hello: ClientHelloReader | null = null;
   /** Ends what is waited for: the handshake's time, the resolver, attempts to connect. */
@@ -91,6 +90,7 @@ export class Tunnel implements Handler, OpenConnection {
     if (this.place >= 0) limits.leave(this.place);
     // Before its peers can know.
     counters.ended(this.serviceSlot, outcome);
+    this.giveOpening();
     this.upload?.drop(slabs);
     this.download?.drop(slabs);
     for (const side of [this.client, this.origin]) {
@@ -145,8 +145,9 @@ export class Tunnel implements Handler, OpenConnection {
   private keep(bytes: Uint8Array, count: number): void {
     const needed = this.openingLength + count;
     if (needed > this.opening.length) {
-      const grown = new Uint8Array(Math.max(needed, this.opening.length * 2, FIRST_OPENING_BYTES));
+      const grown = this.context.openings.take(Math.max(needed, this.opening.length * 2));
       grown.set(this.opening.subarray(0, this.openingLength));
+      this.context.openings.give(this.opening);
       this.opening = grown;
     }
     this.opening.set(bytes.subarray(0, count), this.openingLength);
@@ -172,7 +173,7 @@ export class Tunnel implements Handler, OpenConnection {
       return false;
     }
     this.source = sourceOf(header.source.address);
-    this.opening = this.opening.slice(header.bytes);
+    this.opening.copyWithin(0, header.bytes, this.openingLength);
     this.openingLength -= header.bytes;
     this.state = State.HELLO;
     return this.admit();
@@ -247,7 +248,7 @@ export class Tunnel implements Handler, OpenConnection {
     this.state = State.CARRYING;
     relay.counters.addOpen(this.serviceSlot, 1);
     const begun = this.upload.begin(this.opening.subarray(0, this.openingLength), slabs, transfer);
-    this.opening = NOTHING;
+    this.giveOpening();
     if (begun === Pumped.FAILED) this.end(RelayOutcome.RESET);
     else this.carry();
   }
@@ -267,6 +268,11 @@ export class Tunnel implements Handler, OpenConnection {
         reactor.soon(this);
       }
     }
+  }
+
+  private giveOpening(): void {
+    this.context.openings.give(this.opening);
+    this.opening = NO_OPENING;
   }
 
   /** Counts what was carried since the last call. @returns for how long the source must wait, in ms. */

@@ -8,6 +8,7 @@ import { monotonicClock, TcpTransfer } from '../../sys/index.ts';
 import { RelayContext } from '../context.ts';
 import { Acceptor } from './acceptor.ts';
 import type { ThreadContext } from './context.ts';
+import { Openings } from './openings.ts';
 import { Reactor } from './reactor.ts';
 import { Slabs } from './slabs.ts';
 import { Phase, type ThreadMailData } from './thread-data.ts';
@@ -32,6 +33,7 @@ class RelayThread {
       reactor,
       transfer: new TcpTransfer(),
       slabs: new Slabs(),
+      openings: new Openings(),
       tunnels: new Set(),
       resolve: (name, done) => this.mail.resolve(name, done),
     };
