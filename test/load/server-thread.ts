@@ -5,7 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { parentPort, workerData } from 'node:worker_threads';
 
-const { transport, dropEvery, refused, certificate } = workerData;
+const { transport, dropEvery, refused, certificate, address } = workerData;
 const port = parentPort!;
 const sources = new Set<string>();
 let queries = 0;
@@ -39,12 +39,12 @@ function serveStream(socket: Socket): void {
 }
 
 if (transport === 'udp') {
-  const socket = createSocket('udp4');
+  const socket = createSocket(address === '::1' ? 'udp6' : 'udp4');
   socket.on('message', (query, peer) => {
     const reply = answer(query, peer.address);
     if (reply !== null) socket.send(reply, peer.port, peer.address);
   });
-  socket.bind(0, '127.0.0.1', () => port.postMessage(socket.address().port));
+  socket.bind(0, address, () => port.postMessage(socket.address().port));
 } else {
   const server =
     transport === 'tcp'
@@ -60,6 +60,6 @@ if (transport === 'udp') {
               else response.writeHead(200, { 'content-type': 'application/dns-message' }).end(reply);
             });
           });
-  server.listen(0, '127.0.0.1', () => port.postMessage((server.address() as { port: number }).port));
+  server.listen(0, address, () => port.postMessage((server.address() as { port: number }).port));
 }
 port.on('message', () => port.postMessage({ queries, sources: [...sources] }));

@@ -49,6 +49,8 @@ export interface TestServer {
 
 export interface ServerOptions {
   readonly transport: LoadPlan['transport'];
+  /** Where it listens; 127.0.0.1 by default. */
+  readonly address?: '127.0.0.1' | '::1';
   /** Every so many-th query gets no answer; 0: all are answered. */
   readonly dropEvery?: number;
   /** Sources that begin so are answered REFUSED. */
@@ -57,10 +59,11 @@ export interface ServerOptions {
 
 /** A DNS server in a thread of its own: a UDP load does not leave this one's event loop its turn. */
 export async function startServer(options: ServerOptions): Promise<TestServer> {
+  const address = options.address ?? '127.0.0.1';
   const isSecure = options.transport === 'tls' || options.transport === 'https';
-  const certificate = isSecure ? makeCertificate(['IP:127.0.0.1']) : null;
+  const certificate = isSecure ? makeCertificate([`IP:${address}`]) : null;
   const worker = new Worker(new URL('./server-thread.ts', import.meta.url), {
-    workerData: { dropEvery: 0, refused: null, ...options, certificate },
+    workerData: { dropEvery: 0, refused: null, ...options, address, certificate },
   });
   const [port] = (await once(worker, 'message')) as [number];
   return {

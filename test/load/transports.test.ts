@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { LoadUnavailableError, type Progress, runLoad, sourcesOf, TRANSPORTS } from '../../src/load/index.ts';
+import {
+  LoadUnavailableError,
+  NO_SOURCES,
+  type Progress,
+  runLoad,
+  sourcesOf,
+  TRANSPORTS,
+} from '../../src/load/index.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
 import { parseAddress, parsePrefix } from '../../src/net/index.ts';
 import { monotonicClock } from '../../src/sys/index.ts';
@@ -16,7 +23,7 @@ async function load(options: ServerOptions, changes: Partial<LoadPlan> = {}, end
   const progress: Progress[] = [];
   const abort = new AbortController();
   const plan = planOf({
-    target: { address: parseAddress('127.0.0.1')!, port: server.port },
+    target: { address: parseAddress(options.address ?? '127.0.0.1')!, port: server.port },
     transport: options.transport,
     ratePerSecond: 800,
     seconds: 0.5,
@@ -73,6 +80,15 @@ describe.each(TRANSPORTS.map((transport) => [transport] as const))('a load over 
       ...['127.0.1.0', '127.0.1.1', '127.0.1.2', '127.0.1.3'],
       ...['127.0.2.8', '127.0.2.9'],
     ]);
+  });
+
+  it('reaches a server by IPv6', async () => {
+    const { summary, seen } = await load(
+      { transport, address: '::1' },
+      { sources: sourcesOf([parsePrefix('::1/128')!], 6), unregistered: NO_SOURCES(6), seconds: 0.25 },
+    );
+    expect(summary.registered).toMatchObject({ due: 200, answered: 200 });
+    expect(seen).toEqual({ queries: 200, sources: ['::1'] });
   });
 
   it('warms up without counting', async () => {
