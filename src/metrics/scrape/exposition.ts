@@ -1,6 +1,7 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CounterBlock } from '../block.ts';
 import { FAMILIES, type Family, HISTOGRAM_BOUNDS } from '../counters.ts';
+import { registerProcessMetrics } from './event-loop.ts';
 import { registerGauges, type Sources } from './gauges.ts';
 
 type Labels = Record<string, string>;
@@ -75,7 +76,7 @@ export class Exposition {
     this.#blocks = [...(options.blocks ?? [])];
     for (const family of FAMILIES) this.#register(family);
     registerGauges(options.sources ?? {}, this.#registry);
-    if (options.processMetrics ?? true) collectDefaultMetrics({ register: this.#registry });
+    if (options.processMetrics ?? true) registerProcessMetrics(this.#registry);
   }
 
   get contentType(): string {

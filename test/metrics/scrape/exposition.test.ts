@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { FAMILIES, SLOTS } from '../../../src/metrics/counters.ts';
 import {
@@ -144,7 +145,20 @@ describe('Exposition', () => {
     const all = await samples(new Exposition());
     expect(all.get('process_resident_memory_bytes')).toBeGreaterThan(0);
     expect(all.get('nodejs_heap_size_used_bytes')).toBeGreaterThan(0);
-    expect(all.has('nodejs_eventloop_lag_p99_seconds')).toBe(true);
+    const delays = [...all.keys()].filter((key) => key.startsWith('nodejs_eventloop_lag'));
+    expect(delays).toEqual(
+      ['mean', 'p50', 'p90', 'p99', 'max'].map((word) => `nodejs_eventloop_lag_${word}_seconds`),
+    );
+  });
+
+  it('tells how long the event loop was kept waiting, since the last scrape', async () => {
+    const exposition = new Exposition();
+    await delay(250);
+    const until = performance.now() + 400;
+    while (performance.now() < until);
+    await delay(1);
+    expect((await samples(exposition)).get('nodejs_eventloop_lag_max_seconds')).toBeGreaterThan(0.2);
+    expect((await samples(exposition)).get('nodejs_eventloop_lag_max_seconds')).toBe(0);
   });
 });
 
