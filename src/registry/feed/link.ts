@@ -41,7 +41,9 @@ type StreamEntry = [Buffer, Buffer[]];
 /** The edge's only connection, and the few commands that it uses: HMGET, XREAD, XRANGE, STRLEN, GET. */
 export class Link {
   readonly #redis: Redis;
-  readonly #end = Promise.withResolvers<never>();
+  /** What fails those that wait for an answer. A promise for all of them would remember each one for ever. */
+  readonly #waiting = new Set<(fault: Error) => void>();
+  #isClosed = false;
   #connections = 0;
 
   constructor(url: string) {
@@ -51,7 +53,6 @@ export class Link {
       readyCheck: false,
       retryToMs: RETRY_MS,
     });
-    this.#end.promise.catch(() => {});
     this.#redis.on('ready', () => {
       this.#connections += 1;
     });
@@ -118,7 +119,8 @@ export class Link {
 
   /** What is waited for fails at once. */
   close(): void {
-    this.#end.reject(new FeedClosed());
+    this.#isClosed = true;
+    for (const fail of this.#waiting) fail(new FeedClosed());
     this.#redis.disconnect();
   }
 
@@ -133,20 +135,21 @@ export class Link {
   }
 
   /** What comes too late is not waited for: the connection is made anew, so that it cannot answer another question. */
-  async #within<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new FeedTimeout());
-        this.#redis.disconnect(true);
-      }, timeoutMs);
-    });
-    answer.catch(() => {});
-    try {
-      return await Promise.race([answer, late, this.#end.promise]);
-    } finally {
+  #within<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    if (this.#isClosed) reject(new FeedClosed());
+    const timer = setTimeout(() => {
+      reject(new FeedTimeout());
+      this.#redis.disconnect(true);
+    }, timeoutMs);
+    const end = (): void => {
       clearTimeout(timer);
-    }
+      this.#waiting.delete(reject);
+    };
+    this.#waiting.add(reject);
+    answer.then(resolve, reject);
+    promise.then(end, end);
+    return promise;
   }
 }
 
