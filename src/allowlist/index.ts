@@ -20,4 +20,10 @@ export { MAX_PROFILE_ID, NOT_REGISTERED, type ProfileId } from './profile-id.ts'
 export { Profiles, type ProfilesOptions } from './profiles.ts';
 export { AllowlistReader } from './reader.ts';
 export type { AllowlistShare, SlotsShare } from './share.ts';
-export { AllowlistTable, type AllowlistTableOptions, type LoadResult, type TableEdit } from './table.ts';
+export {
+  AllowlistTable,
+  type AllowlistTableOptions,
+  type LoadResult,
+  type TableEdit,
+  type TableObserver,
+} from './table.ts';

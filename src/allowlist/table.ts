@@ -24,6 +24,16 @@ export interface LoadResult {
   readonly replaced: readonly number[];
 }
 
+/**
+ * What keeps a copy of the list that must never lack an entry which the table has: it is told before one is added,
+ * after one is gone, and before all of them are replaced. It does not throw.
+ */
+export interface TableObserver {
+  adding(prefix: Prefix): void;
+  removed(prefix: Prefix): void;
+  replacing(): void;
+}
+
 /** What becomes of a prefix: its profile, 0 if it goes. */
 export interface TableEdit {
   readonly prefix: Prefix;
@@ -41,6 +51,7 @@ export class AllowlistTable {
   #tables: Map<number, SlotTable>;
   #share: AllowlistShare;
   readonly #listeners = new Set<(share: AllowlistShare) => void>();
+  #observer: TableObserver | null = null;
 
   constructor(options: AllowlistTableOptions = {}) {
     this.#seed = (options.seed ?? randomBytes(4).readInt32LE()) | 0;
@@ -76,6 +87,11 @@ export class AllowlistTable {
     return () => this.#listeners.delete(listener);
   }
 
+  /** From now on one is told of changes, in the place of another; null: nobody is. */
+  observe(observer: TableObserver | null): void {
+    this.#observer = observer;
+  }
+
   /**
    * Lists a prefix with a profile, or gives it another.
    *
@@ -93,6 +109,7 @@ export class AllowlistTable {
       return previous;
     }
     const roomy = table.hasRoom ? table : this.#rebuild(table);
+    this.#observer?.adding(prefix);
     roomy.add(roomy.slots.claim(w0, w1, w2, w3), w0, w1, w2, w3, profile);
     return NOT_REGISTERED;
   }
@@ -106,6 +123,7 @@ export class AllowlistTable {
     if (slot < 0) return NOT_REGISTERED;
     const previous = table.slots.profileAt(slot) as ProfileId;
     table.remove(slot);
+    this.#observer?.removed(prefix);
     return previous;
   }
 
@@ -131,6 +149,7 @@ export class AllowlistTable {
     }
     const replaced = edits.map((edit) => editTables(tables, edit, this.#seed));
     const removed = countProfiles(this.#tables);
+    this.#observer?.replacing();
     this.#tables = tables;
     this.#publish();
     return { added: countProfiles(tables), removed, skipped, replaced };

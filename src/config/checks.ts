@@ -105,6 +105,14 @@ function checkLimits({ cache, dns, relay }: FileConfig, reader: Reader): void {
     const expected = `at most dns.tcpLimits.connections (${connections})`;
     reader.fault('dns.tcpLimits.connectionsPerSource', String(connectionsPerSource), expected);
   }
+  const { engagePerSecond, samplePerSecond } = dns.shield;
+  if (reader.isSound('dns.shield') && samplePerSecond > engagePerSecond) {
+    const expected = `at most dns.shield.engagePerSecond (${engagePerSecond})`;
+    reader.fault('dns.shield.samplePerSecond', String(samplePerSecond), expected);
+  }
+  if (reader.isSound('dns') && dns.shield.mode === 'on' && dns.engine === 'dgram') {
+    reader.fault('dns.shield.mode', '"on"', 'auto or off, as dns.engine is dgram');
+  }
   const { limits } = relay;
   if (reader.isSound('relay.limits') && limits.connectionsPerSource > limits.connections) {
     const expected = `at most relay.limits.connections (${limits.connections})`;

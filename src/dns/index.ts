@@ -26,3 +26,11 @@ export { UDP_TRAITS } from './udp/batch-answerer.ts';
 export { DgramEngine } from './udp/dgram-engine.ts';
 export type { UdpEngine } from './udp/engine.ts';
 export { MmsgEngine, type MmsgEngineOptions } from './udp/mmsg-engine.ts';
+export {
+  type DisengageCause,
+  Shield,
+  type ShieldEvents,
+  type ShieldOptions,
+  type ShieldSocket,
+  type ShieldStatus,
+} from './udp/shield/index.ts';

@@ -22,7 +22,7 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ],
   [
     'dns: { upd: [] }',
-    'dns.upd: found an unknown key, expected one of udp, tcp, tls, https, workers, engine, unregistered, rateLimit, tcpLimits, bootstrapNames, testZone, cookieSecrets, proxyProtocolFrom',
+    'dns.upd: found an unknown key, expected one of udp, tcp, tls, https, workers, engine, unregistered, rateLimit, shield, tcpLimits, bootstrapNames, testZone, cookieSecrets, proxyProtocolFrom',
   ],
   ['upstream: [system]', 'upstream: found an unknown key, expected upstreams?'],
   ['control: { adminkey: "a" }', 'control.adminkey: found an unknown key, expected adminKey?'],
@@ -70,6 +70,16 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
     `dns.rateLimit.perSecond: found 0, expected ${WHOLE(1, 1_000_000)}`,
   ],
   ['dns: { rateLimit: { burst: -1 } }', `dns.rateLimit.burst: found -1, expected ${WHOLE(1, 1_000_000)}`],
+  ['dns: { shield: auto }', 'dns.shield: found "auto", expected a mapping'],
+  ['dns: { shield: { mode: always } }', 'dns.shield.mode: found "always", expected one of auto, on, off'],
+  [
+    'dns: { shield: { engagePerSecond: 1000 } }',
+    'dns.shield.samplePerSecond: found 5000, expected at most dns.shield.engagePerSecond (1000)',
+  ],
+  [
+    'dns: { shield: { mode: on }, engine: dgram }',
+    'dns.shield.mode: found "on", expected auto or off, as dns.engine is dgram',
+  ],
   [
     'dns: { tcpLimits: { connections: "9" } }',
     `dns.tcpLimits.connections: found "9", expected ${WHOLE(1, 1_000_000)}`,

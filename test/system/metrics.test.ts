@@ -181,6 +181,7 @@ describe('health', () => {
         checks: [
           { name: 'store', ready: true, state: 'up' },
           { name: 'allowlist', ready: true, state: 'following' },
+          { name: 'shield', ready: true },
         ],
       },
     ]);

@@ -39,6 +39,7 @@ import { type ExplainReply, explainWith } from './explainer.ts';
 import type { Log } from './log.ts';
 import type { RemoteList } from './remote-list.ts';
 import { openResolver } from './resolver.ts';
+import { ShieldRole, type ShieldView } from './shield.ts';
 
 /** How long the keys of session tickets are used: who takes a key can read what was said for so long at most. */
 const TICKET_KEYS_MS = 6 * 3_600_000;
@@ -90,6 +91,7 @@ export class Edge {
   private readonly rateLimit = RateLimiter.allocate();
   readonly now = monotonicClock();
   private udp: UdpEngine | null = null;
+  private shieldRole: ShieldRole | null = null;
   private streams: StreamEngine | null = null;
   private certificate: TlsCertificate | null;
   private readonly ticketTimer: NodeJS.Timeout;
@@ -142,7 +144,7 @@ export class Edge {
     this.ticketTimer = setInterval(() => this.useCertificate(this.certificate), TICKET_KEYS_MS).unref();
   }
 
-  /** Loads the list, or what stands for it, then opens the listeners. @throws ListenError, EngineError; nothing stays open then. */
+  /** Loads the list, or what stands for it, then opens the listeners. @throws ListenError, EngineError, ShieldError; nothing stays open then. */
   static async start(options: EdgeOptions): Promise<Edge> {
     const edge = new Edge(options);
     try {
@@ -176,6 +178,11 @@ export class Edge {
     return this.udp?.name ?? null;
   }
 
+  /** Null where there are no UDP listeners. */
+  get shield(): ShieldView | null {
+    return this.shieldRole?.view ?? null;
+  }
+
   get cacheStats(): { entries: number; bytes: number } {
     return this.cache.stats;
   }
@@ -207,6 +214,7 @@ export class Edge {
     clearInterval(this.ticketTimer);
     this.explainSocket?.close();
     const drained = this.streams?.stop();
+    this.shieldRole?.close();
     await this.udp?.stop();
     await Promise.race([Promise.all([this.answerer.idle(), drained]), delay(graceMs)]);
     await this.streams?.close();
@@ -235,7 +243,8 @@ export class Edge {
     await this.publish({ discovery: discoveryRecords({ names, tls, https }) });
   }
 
-  private async listen({ config, onCounters, onFailure }: EdgeOptions): Promise<void> {
+  private async listen(options: EdgeOptions): Promise<void> {
+    const { config, onCounters, onFailure } = options;
     const { answerer, resolver } = this;
     const workers = config.dns.workers === 'auto' ? automaticWorkers() : config.dns.workers;
     const shared = {
@@ -268,11 +277,24 @@ export class Edge {
     const addresses = config.dns.udp.map(readListener);
     const { engine } = config.dns;
     if (engine === 'mmsg' && libc() === null) throw new EngineError();
+    const blocks: CounterBlock[] = [];
     if (engine === 'dgram' || libc() === null) {
       this.udp = await DgramEngine.start({ addresses, answerer });
-      return;
+    } else {
+      const onThread = (block: CounterBlock): void => {
+        blocks.push(block);
+        onCounters(block);
+      };
+      const engineOptions = { ...shared, addresses, workers, answerer, onCounters: onThread, onFailure };
+      this.udp = await MmsgEngine.start(engineOptions);
     }
-    this.udp = await MmsgEngine.start({ ...shared, addresses, workers, answerer, onCounters, onFailure });
+    if (addresses.length > 0) this.guard(options, this.udp, blocks);
+  }
+
+  /** @param blocks counters of the UDP threads */
+  private guard({ config, log }: EdgeOptions, engine: UdpEngine, blocks: readonly CounterBlock[]): void {
+    const { table, now } = this;
+    this.shieldRole = new ShieldRole({ config: config.dns, engine, table, blocks, now, log });
   }
 }
 

@@ -27,6 +27,7 @@ import type { RelayRole } from './relay.ts';
 import { changedKeys } from './reload.ts';
 import { LIST_STATES, RemoteList } from './remote-list.ts';
 import { copyResolverCounters } from './resolver.ts';
+import type { ShieldView } from './shield.ts';
 import { storeNews } from './store-news.ts';
 
 /** How long what is in flight may take once the process has been told to stop. */
@@ -223,6 +224,7 @@ export class Service {
           upstreams: () => edge.resolver.upstreams(),
           cache: () => edge.cacheStats,
         }),
+        ...(edge?.shield != null && { shield: () => edge.shield! }),
         ...(remote !== null && {
           remoteList: () => {
             const { state, ageSeconds, heartbeatAgeSeconds } = remote;
@@ -241,6 +243,7 @@ export class Service {
       checks.push({ name: 'store', check });
     }
     if (edge !== null) checks.push({ name: 'allowlist', check: () => listReadiness(edge, remote) });
+    if (edge?.shield != null) checks.push({ name: 'shield', check: () => shieldReadiness(edge.shield!) });
     this.metrics = await MetricsServer.open({
       listen: this.config.metrics.listen.map((text) => {
         const { address, port } = parseSocketAddress(text)!;
@@ -370,6 +373,11 @@ function listReadiness(edge: Edge, remote: RemoteList | null): ReturnType<Readin
     state,
     detail: { ...detail, digest, lagChanges, ageSeconds: Math.round(ageSeconds) },
   };
+}
+
+/** It tells, and never keeps work away: without a shield an edge serves as well, but for floods. */
+function shieldReadiness({ state, reason, engagements }: ShieldView): ReturnType<ReadinessCheck['check']> {
+  return { ready: true, state, detail: { engagements, ...(reason !== null && { reason }) } };
 }
 
 function urlOf(host: string, port: number): string {

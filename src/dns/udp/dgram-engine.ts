@@ -26,14 +26,16 @@ export interface DgramEngineOptions {
 export class DgramEngine implements UdpEngine {
   readonly name = 'dgram';
   readonly addresses: readonly SocketAddress[];
-  private readonly sockets: Socket[];
+  /** Node does not tell their descriptors. */
+  readonly sockets = [];
+  private readonly opened: Socket[];
   private stopping = false;
   /** Replies that have not left yet; those of a socket that is closed would be lost. */
   private sending = 0;
   private onSent: () => void = () => {};
 
   private constructor(sockets: Socket[], addresses: readonly SocketAddress[], answerer: Answerer) {
-    this.sockets = sockets;
+    this.opened = sockets;
     this.addresses = addresses;
     for (const socket of sockets) {
       socket.on('message', (query, peer) => this.take(socket, query, peer, answerer));
@@ -67,7 +69,7 @@ export class DgramEngine implements UdpEngine {
   }
 
   async close(): Promise<void> {
-    const sockets = this.sockets.splice(0);
+    const sockets = this.opened.splice(0);
     if (this.sending > 0) {
       await new Promise<void>((resolve) => {
         this.onSent = resolve;
@@ -86,7 +88,7 @@ export class DgramEngine implements UdpEngine {
       return;
     }
     answerer.answer(query, source, UDP_TRAITS, (reply) => {
-      if (reply !== null && this.sockets.length > 0) this.send(socket, reply, peer);
+      if (reply !== null && this.opened.length > 0) this.send(socket, reply, peer);
     });
   }
 

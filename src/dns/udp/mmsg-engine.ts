@@ -15,6 +15,7 @@ import {
 } from './batch-answerer.ts';
 import type { UdpEngine } from './engine.ts';
 import { type Listener, openListener } from './listener.ts';
+import type { ShieldSocket } from './shield/index.ts';
 import { UdpThreads } from './threads.ts';
 import type { UdpSocketShare, UdpTables } from './worker-data.ts';
 
@@ -67,6 +68,12 @@ export class MmsgEngine implements UdpEngine {
 
   get addresses(): readonly SocketAddress[] {
     return this.listeners.map((listener) => listener.address);
+  }
+
+  get sockets(): readonly ShieldSocket[] {
+    return this.listeners.flatMap(({ address, fds }) =>
+      fds.map((fd) => ({ family: address.address.family, fd })),
+    );
   }
 
   publish(update: TableUpdate): Promise<void> {

@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import { type RelaySource, registerRelay } from './relay.ts';
+import { registerShield, type ShieldSource } from './shield.ts';
 
 /** What other parts hold, read at each scrape. A source that is missing (another role) has no metric. */
 export interface Sources {
@@ -25,6 +26,8 @@ export interface Sources {
   readonly store?: () => boolean;
   /** Upstreams in the order of the configuration, with their URLs. */
   readonly upstreams?: () => readonly { url: string; healthy: boolean }[];
+  /** The filter in front of the UDP sockets. */
+  readonly shield?: () => ShieldSource;
   readonly cache?: () => { entries: number; bytes: number };
 }
 
@@ -80,6 +83,7 @@ export function registerGauges(sources: Sources, registry: Registry): void {
     gauge('cache_bytes', 'Memory of the answer cache', () => cache().bytes);
   }
   if (upstreams) registerUpstreams(upstreams, registry);
+  if (sources.shield) registerShield(sources.shield, registry);
   if (sources.relay) registerRelay(sources.relay, registry);
 }
 

@@ -1,0 +1,118 @@
+import type { AllowlistTable } from '../../allowlist/index.ts';
+import type { Config } from '../../config/index.ts';
+import { Shield, type ShieldEvents, type UdpEngine } from '../../dns/index.ts';
+import { type CounterBlock, QueryVerdict, queryCounter, Transport } from '../../metrics/index.ts';
+import { parsePrefix } from '../../net/index.ts';
+import { BpfError } from '../../sys/bpf/index.ts';
+import type { Log } from './log.ts';
+
+/** What an unregistered source's packet comes to. Registered ones have a part in the malformed, but never a flood. */
+const UNREGISTERED = [
+  QueryVerdict.DROPPED,
+  QueryVerdict.FORMERR,
+  QueryVerdict.NOTIMP,
+  QueryVerdict.BOOTSTRAP,
+  QueryVerdict.REFUSED,
+  QueryVerdict.RATELIMITED,
+  QueryVerdict.IGNORED,
+].map((verdict) => queryCounter(Transport.UDP, verdict));
+
+/** dns.shield asks for a filter that cannot be had. */
+export class ShieldError extends Error {
+  readonly code = 'SHIELD';
+  constructor(reason: string) {
+    super(`dns.shield.mode: found "on", expected "auto" or "off": ${reason}`);
+    this.name = 'ShieldError';
+  }
+}
+
+export interface ShieldRoleOptions {
+  readonly config: Config['dns'];
+  readonly engine: UdpEngine;
+  readonly table: AllowlistTable;
+  /** Of the UDP threads. */
+  readonly blocks: readonly CounterBlock[];
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** What is told of the shield, whether there is one or not. */
+export interface ShieldView {
+  /** off: by the configuration; unavailable: it may not or cannot be had here. */
+  readonly state: 'off' | 'unavailable' | 'ready' | 'engaging' | 'engaged';
+  readonly reason: string | null;
+  readonly engagements: number;
+  readonly dropped: number;
+  readonly sampled: number;
+  readonly entries: number;
+}
+
+const NOTHING = { engagements: 0, dropped: 0, sampled: 0, entries: 0 };
+
+/** The shield as the configuration asks for it, or why there is none. */
+export class ShieldRole {
+  private readonly shield: Shield | null;
+  /** Why there is none, or why the last attempt to engage it failed. */
+  private reason: string | null = null;
+  private readonly mode: Config['dns']['shield']['mode'];
+
+  /** @throws ShieldError where it is asked for by all means and cannot be had */
+  constructor(options: ShieldRoleOptions) {
+    this.mode = options.config.shield.mode;
+    this.shield = this.mode === 'off' ? null : this.open(options);
+  }
+
+  get view(): ShieldView {
+    const { shield, reason } = this;
+    if (shield !== null) return { ...shield.status, reason };
+    return { ...NOTHING, reason, state: this.mode === 'off' ? 'off' : 'unavailable' };
+  }
+
+  /** To be called before the sockets are closed. */
+  close(): void {
+    this.shield?.close();
+  }
+
+  private open(options: ShieldRoleOptions): Shield | null {
+    const { config, engine, table, blocks, now, log } = options;
+    try {
+      if (engine.name !== 'mmsg') throw new BpfError('the shield', 'ENGINE', 'dns.engine is dgram');
+      return new Shield({
+        ...config.shield,
+        always: this.mode === 'on',
+        table,
+        sockets: engine.sockets,
+        exempt: config.proxyProtocolFrom.map((text) => parsePrefix(text)!),
+        unregistered: () => countOf(blocks),
+        now,
+        events: this.told(log),
+      });
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error;
+      if (this.mode === 'on') throw new ShieldError(`${error.code}: ${error.reason}`);
+      this.reason = error.reason;
+      log.info({ code: error.code, reason: error.reason }, 'shield not available');
+      return null;
+    }
+  }
+
+  private told(log: Log): ShieldEvents {
+    return {
+      engaged: (facts) => {
+        this.reason = null;
+        log.warn(facts, 'shield engaged');
+      },
+      disengaged: (facts) => log.warn(facts, 'shield disengaged'),
+      failed: (facts) => {
+        this.reason = facts.reason;
+        log.error(facts, 'shield not engaged');
+      },
+    };
+  }
+}
+
+function countOf(blocks: readonly CounterBlock[]): number {
+  let count = 0;
+  for (const { values } of blocks) for (const index of UNREGISTERED) count += values[index];
+  return count;
+}
