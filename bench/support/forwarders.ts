@@ -1,0 +1,86 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from './edge.ts';
+import type { Peer, PeerKind } from './peers.ts';
+import { startServer } from './process.ts';
+import { findProgram } from './programs.ts';
+
+/** The receive buffer of every server, as the edge has it. */
+const BUFFER_BYTES = 4 << 20;
+
+/** A resolver that gives every question one A record after `delayMs`, as a process of its own (upstream.c). */
+export async function startDelayedUpstream(processor: number, delayMs: number): Promise<Peer> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-upstream-'));
+  const program = join(directory, 'upstream');
+  execFileSync('cc', ['-O2', '-o', program, join(import.meta.dirname, 'upstream.c')]);
+  const port = await freePort();
+  const command = [program, String(port), String(delayMs)];
+  const server = await startServer(processor, command, (line) => line === 'ready');
+  return {
+    ...server,
+    port,
+    async stop() {
+      await server.stop();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+/** Debian's forwarders before the resolver at `upstream`, a port of 127.0.0.1, each with one thread. */
+export function forwarders(upstream: number): Readonly<Record<string, PeerKind>> {
+  return { unbound: unbound(upstream), dnsdist: dnsdist(upstream) };
+}
+
+const versionOf = (program: string, option: string): string => {
+  const { stdout, stderr } = spawnSync(findProgram(program)!, [option], { encoding: 'utf8' });
+  return `${stdout}${stderr}`.split('\n').find((line) => /\d+\.\d+/.test(line)) ?? 'unknown';
+};
+
+/** Caches as the edge's: 64 MiB in all. */
+function unbound(upstream: number): PeerKind {
+  return {
+    label: 'unbound',
+    program: 'unbound',
+    version: () => versionOf('unbound', '-V'),
+    configure(directory, port) {
+      const config = join(directory, 'unbound.conf');
+      const lines = [
+        'server:',
+        ...[`interface: 127.0.0.1@${port}`, 'num-threads: 1', 'do-daemonize: no', 'chroot: ""'],
+        ...['username: ""', `directory: "${directory}"`, `pidfile: "${directory}/pid"`, 'use-syslog: no'],
+        ...['verbosity: 0', 'so-rcvbuf: 4m', 'module-config: "iterator"', 'access-control: 127.0.0.0/8 allow'],
+        ...['do-not-query-localhost: no', 'outgoing-range: 8192', 'num-queries-per-thread: 4096'],
+        ...['msg-cache-size: 32m', 'rrset-cache-size: 32m', 'local-zone: "example." transparent'],
+        ...['forward-zone:', 'name: "."', `forward-addr: 127.0.0.1@${upstream}`],
+      ];
+      writeFileSync(config, `${lines.join('\n')}\n`);
+      return ['unbound', '-d', '-c', config];
+    },
+  };
+}
+
+/** It parses and caches little and asks from a few ports: what forwarding alone costs. */
+function dnsdist(upstream: number): PeerKind {
+  return {
+    label: 'dnsdist, 64 ports',
+    program: 'dnsdist',
+    version: () => versionOf('dnsdist', '--version'),
+    configure(directory, port) {
+      const config = join(directory, 'dnsdist.conf');
+      const lines = [
+        `setLocal('127.0.0.1:${port}')`,
+        `setACL({'127.0.0.0/8'})`,
+        `setSecurityPollSuffix('')`,
+        `setUDPSocketBufferSizes(${BUFFER_BYTES}, ${BUFFER_BYTES})`,
+        'setUDPMultipleMessagesVectorSize(64)',
+        'setMaxUDPOutstanding(65535)',
+        `newServer({address='127.0.0.1:${upstream}', healthCheckMode='up', sockets=64})`,
+        `getPool(''):setCache(newPacketCache(250000))`,
+      ];
+      writeFileSync(config, `${lines.join('\n')}\n`);
+      return ['dnsdist', '--supervised', '--disable-syslog', '-C', config];
+    },
+  };
+}
