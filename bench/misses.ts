@@ -78,7 +78,10 @@ const servers = new Map<string, Peer>([['upstream itself', upstream]]);
 try {
   const url = `udp://127.0.0.1:${upstream.port}`;
   const nodeOptions = values['node-options'].split(' ').filter(Boolean);
-  servers.set('mediastreamer', await startEdge({ processor: Number(values.processors), upstream: url, nodeOptions }));
+  servers.set(
+    'mediastreamer',
+    await startEdge({ processor: Number(values.processors), upstream: url, nodeOptions }),
+  );
   for (const name of peers) servers.set(kinds[name]!.label, await startPeer(kinds[name]!, 0, JOB));
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const rate of rates) {

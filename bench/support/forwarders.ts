@@ -50,7 +50,12 @@ function unbound(upstream: number): PeerKind {
         'server:',
         ...[`interface: 127.0.0.1@${port}`, 'num-threads: 1', 'do-daemonize: no', 'chroot: ""'],
         ...['username: ""', `directory: "${directory}"`, `pidfile: "${directory}/pid"`, 'use-syslog: no'],
-        ...['verbosity: 0', 'so-rcvbuf: 4m', 'module-config: "iterator"', 'access-control: 127.0.0.0/8 allow'],
+        ...[
+          'verbosity: 0',
+          'so-rcvbuf: 4m',
+          'module-config: "iterator"',
+          'access-control: 127.0.0.0/8 allow',
+        ],
         ...['do-not-query-localhost: no', 'outgoing-range: 8192', 'num-queries-per-thread: 4096'],
         ...['msg-cache-size: 32m', 'rrset-cache-size: 32m', 'local-zone: "example." transparent'],
         ...['forward-zone:', 'name: "."', `forward-addr: 127.0.0.1@${upstream}`],

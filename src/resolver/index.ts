@@ -13,5 +13,6 @@ export {
   type SystemUpstreams,
 } from './system.ts';
 export { DEFAULT_TIMEOUTS, type ResolverTimeouts } from './timeouts.ts';
-export type { DatagramLease, DatagramPool, DatagramReceiver } from './upstream/datagram-pool.ts';
+export type { DatagramPool, DatagramPools } from './upstream/datagram-pool.ts';
+export { hasSystemDatagrams, SystemDatagrams } from './upstream/system-datagrams.ts';
 export { parseUpstream, type UpstreamConfig, type UpstreamScheme } from './upstream/url.ts';

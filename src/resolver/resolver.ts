@@ -17,8 +17,8 @@ import {
   requestKey,
 } from './request.ts';
 import { DEFAULT_TIMEOUTS, type ResolverTimeouts } from './timeouts.ts';
-import type { DatagramPool } from './upstream/datagram-pool.ts';
-import { NodeDatagramPool } from './upstream/node-datagram-pool.ts';
+import type { DatagramPools } from './upstream/datagram-pool.ts';
+import { NODE_DATAGRAMS } from './upstream/node-datagram-pool.ts';
 import type { UpstreamTrust } from './upstream/tls.ts';
 import type { UpstreamConfig } from './upstream/url.ts';
 
@@ -50,8 +50,8 @@ export interface ResolverOptions {
   readonly counters?: ResolverCounters;
   /** Whose certificates tls and https upstreams may have; by default those of the runtime's authorities. */
   readonly trust?: UpstreamTrust;
-  /** The sockets to ask over UDP with; those of node:dgram by default. */
-  readonly createDatagramPool?: (remote: UpstreamConfig, random: RandomSource) => DatagramPool;
+  /** The sockets to ask over UDP with, closed with the resolver; those of node:dgram by default. */
+  readonly datagrams?: DatagramPools;
 }
 
 const DEFAULT_LIMITS: ResolverLimits = Object.freeze({
@@ -90,6 +90,7 @@ export class Resolver {
   private readonly pending: Pending<Resolved>;
   private readonly failures: FailureCache;
   private readonly forwarder: Forwarder;
+  private readonly datagrams: DatagramPools;
   private readonly justAnswered = new LRUCache<string, JustAnswered>({ max: JUST_ANSWERED_ENTRIES });
 
   constructor(options: ResolverOptions) {
@@ -113,7 +114,7 @@ export class Resolver {
       maxMs: timeouts.failureMaxMs,
       capacity: limits.failures,
     });
-    const createPool = options.createDatagramPool;
+    this.datagrams = options.datagrams ?? NODE_DATAGRAMS;
     this.forwarder = new Forwarder({
       upstreams: options.upstreams,
       now,
@@ -121,8 +122,7 @@ export class Resolver {
       timeouts,
       counters: this.counters,
       trust: options.trust ?? {},
-      createDatagramPool: (remote) =>
-        createPool?.(remote, random) ?? new NodeDatagramPool({ ...remote, random, now }),
+      createDatagramPool: (remote) => this.datagrams.createPool(remote, random, now),
     });
   }
 
@@ -154,6 +154,7 @@ export class Resolver {
   /** Ends all questions as failures and closes all sockets. */
   async close(): Promise<void> {
     await this.forwarder.close();
+    await this.datagrams.close();
   }
 
   private recall(key: string): Resolved | undefined {

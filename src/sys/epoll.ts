@@ -24,19 +24,23 @@ const DATA_WORD = process.arch === 'x64' ? 1 : 2;
 /** Waits for events of many descriptors: epoll(7). Each is known by a number of the caller's, 0 to 2^31 - 1. */
 export class Epoll {
   private readonly libc: Libc = requireLibc();
-  private readonly fd: number;
+  /** Its own descriptor, by which another thread can wait on it too. */
+  readonly fd: number;
   private readonly capacity: number;
   private readonly memory: Memory;
   private readonly words: Int32Array;
   private readonly request = new Memory(EVENT_WORDS * 4);
   private readonly requestWords = new Int32Array(this.request.bytes.buffer);
 
-  /** @param capacity events that one call of wait gives at the most */
-  constructor(capacity: number) {
+  /**
+   * @param capacity events that one call of wait gives at the most
+   * @param fd that of another thread's Epoll, to wait on the same descriptors; the other closes it
+   */
+  constructor(capacity: number, fd: number | null = null) {
     this.capacity = capacity;
     this.memory = new Memory(capacity * EVENT_WORDS * 4);
     this.words = new Int32Array(this.memory.bytes.buffer);
-    this.fd = this.libc.epoll_create1(EPOLL_CLOEXEC);
+    this.fd = fd ?? this.libc.epoll_create1(EPOLL_CLOEXEC);
     if (this.fd < 0) throw new SystemCallError('epoll_create1', this.libc.errno());
   }
 

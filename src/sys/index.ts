@@ -26,3 +26,5 @@ export {
   TcpTransfer,
 } from './tcp.ts';
 export { COMPILE_CACHE_DIRECTORY, startThread, type ThreadOptions } from './thread.ts';
+export { peerName, UdpClients, type UdpPeer } from './udp.ts';
+export { SocketWatch } from './watch.ts';

@@ -97,7 +97,7 @@ const NOTHING: HostnameAnswer = { addresses: [], families: [], ttlSeconds: 0 };
 function resolverAlone(config: Config, log: Log): Resolver | null {
   if (config.upstreams.length === 0) return null;
   const cache = { store: () => {} };
-  return openResolver({ config, cache, now: monotonicClock(), nameSeed: 0, log });
+  return openResolver({ config, cache, now: monotonicClock(), nameSeed: 0, log, onFailure: null });
 }
 
 function delay(ms: number): Promise<void> {

@@ -119,7 +119,9 @@ export class Edge {
     });
     const { staleSeconds, bytes } = config.cache;
     this.cache = new AnswerCache({ bytes, staleSeconds });
-    this.resolver = openResolver({ config, cache: this.cache, now, nameSeed: seed, log });
+    this.resolver = openResolver({
+      ...{ config, cache: this.cache, now, nameSeed: seed, log, onFailure: options.onFailure },
+    });
     const policy = policyOf(config, seed);
     this.policy = policy;
     this.state = new QueryState(

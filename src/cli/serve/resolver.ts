@@ -6,10 +6,12 @@ import { Counter, type CounterBlock } from '../../metrics/index.ts';
 import { formatAddress, parseSocketAddress } from '../../net/index.ts';
 import {
   type AnswerStore,
+  hasSystemDatagrams,
   parseUpstream,
   Resolver,
   type ResolverCounters,
   readSystemUpstreams,
+  SystemDatagrams,
   type UpstreamConfig,
 } from '../../resolver/index.ts';
 import type { Log } from './log.ts';
@@ -23,15 +25,28 @@ export interface OpenResolverOptions {
   /** Of the hashes of names, the one that the cache's readers look up by. */
   nameSeed: number;
   log: Log;
+  /** Told when replies of upstreams are not read any more; null for a resolver that is asked seldom: it gets no thread. */
+  onFailure: ((error: Error) => void) | null;
 }
 
 /** Makes the resolver of a configuration; `system` becomes the host's resolvers, less ourselves. */
-export function openResolver({ config, cache, now, nameSeed, log }: OpenResolverOptions): Resolver {
+export function openResolver({
+  config,
+  cache,
+  now,
+  nameSeed,
+  log,
+  onFailure,
+}: OpenResolverOptions): Resolver {
   const { minTtlSeconds, maxTtlSeconds } = config.cache;
+  const upstreams = config.upstreams.flatMap((text) =>
+    text === 'system' ? systemUpstreams(config, log) : [parseUpstream(text)],
+  );
+  const isThreadOfUse = hasSystemDatagrams() && upstreams.some(({ scheme }) => scheme === 'udp');
+  const datagrams = onFailure !== null && isThreadOfUse ? new SystemDatagrams(onFailure) : undefined;
   return new Resolver({
-    upstreams: config.upstreams.flatMap((text) =>
-      text === 'system' ? systemUpstreams(config, log) : [parseUpstream(text)],
-    ),
+    upstreams,
+    ...(datagrams && { datagrams }),
     cache,
     now,
     nameSeed,

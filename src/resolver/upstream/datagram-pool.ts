@@ -1,3 +1,5 @@
+import type { RandomSource } from '../random.ts';
+
 /** Who waits for datagrams in answer to one that was sent. Messages are valid during the call only. */
 export interface DatagramReceiver {
   /** From the address and port that were asked, with the ID that was sent. @returns whether the lease is over. */
@@ -27,5 +29,18 @@ export interface DatagramPool {
   /** Sockets open now. */
   readonly openSockets: number;
   /** Closes all sockets; resolves when the system has them back. */
+  close(): Promise<void>;
+}
+
+/** Whom a pool's sockets speak to: an IP literal, with its zone where it is link-local. */
+export interface DatagramRemote {
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly port: number;
+}
+
+/** Makes pools for upstreams; what they have in common is closed after them. */
+export interface DatagramPools {
+  createPool(remote: DatagramRemote, random: RandomSource, now: () => number): DatagramPool;
   close(): Promise<void>;
 }
