@@ -1,5 +1,5 @@
 import { CacheResult as CacheCount, cacheCounter, QueryVerdict } from '../metrics/index.ts';
-import { CacheResult, EntryReader, type EntryView, OVERTAKEN } from '../resolver/cache/index.ts';
+import { CacheResult, EntryScratch, type EntryView, OVERTAKEN } from '../resolver/cache/index.ts';
 import type { Resolved } from '../resolver/index.ts';
 import {
   authenticData,
@@ -22,6 +22,8 @@ import {
   writeOpt,
 } from '../wire/index.ts';
 import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from './query-state.ts';
+
+const resolvedEntry = new EntryScratch();
 
 /**
  * Ends a reply at `end`: OPT where the query had one (RFC 6891 6.1.1), with what fits of: a cookie where the query had one
@@ -79,7 +81,7 @@ export function replyFromResolved(
 ): QueryVerdict {
   s.encrypted = traits.encrypted;
   if (resolved.entry !== null) {
-    replyFromEntry(s, m, new EntryReader(resolved.entry, s.nowSeconds), traits);
+    replyFromEntry(s, m, resolvedEntry.load(resolved.entry, s.nowSeconds), traits);
     return QueryVerdict.RESOLVED;
   }
   const found = s.cache.find(s.question, s.edns.dnssecOk, checkingDisabled(m), s.nowSeconds);

@@ -1,4 +1,5 @@
 import {
+  copyBytes,
   HEADER_BYTES,
   MAX_QUERY_BYTES,
   padMessage,
@@ -20,6 +21,8 @@ export interface UpstreamQuery {
   readonly hasEdns: boolean;
 }
 
+const buffer = new Uint8Array(MAX_QUERY_BYTES + QUERY_BLOCK_BYTES);
+
 /**
  * Writes a query afresh, so that nothing of the client's goes with it, ECS and cookies least of all: RD=1,
  * CD and DO as asked, and AD=1, which asks for the AD bit in the reply without asking for signatures
@@ -35,7 +38,6 @@ export function buildQuery(
   mixCase: boolean,
   random: RandomSource,
 ): UpstreamQuery {
-  const buffer = new Uint8Array(MAX_QUERY_BYTES + QUERY_BLOCK_BYTES);
   const end = writeQuery(buffer, {
     id: 0,
     name: request.name,
@@ -52,7 +54,7 @@ export function buildQuery(
   const questionEnd = nameEnd + 4;
   const length =
     padded && withEdns ? padMessage(buffer, questionEnd, end, QUERY_BLOCK_BYTES, buffer.length) : end;
-  return { bytes: buffer.subarray(0, length), questionEnd, hasEdns: withEdns };
+  return { bytes: copyBytes(buffer, 0, length), questionEnd, hasEdns: withEdns };
 }
 
 /** Length octets are below 64 and so are never taken for letters. */

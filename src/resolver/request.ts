@@ -1,3 +1,5 @@
+import { copyBytes } from '../wire/index.ts';
+
 /** A question to resolve, as the listeners hand it over. */
 export interface ResolveRequest {
   /** Lower-cased wire form in [0, nameLength), the root's octet included. Copied when it is kept. */
@@ -31,7 +33,7 @@ export type Resolved = ResolvedEntry | ResolveFailure;
 /** A request that stays as it is when the caller's buffer is used again. */
 export function keepRequest(request: ResolveRequest): ResolveRequest {
   return {
-    name: request.name.slice(0, request.nameLength),
+    name: copyBytes(request.name, 0, request.nameLength),
     nameLength: request.nameLength,
     type: request.type,
     qclass: request.qclass,

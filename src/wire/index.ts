@@ -1,3 +1,4 @@
+export * from './copy.ts';
 export * from './edns.ts';
 export * from './framing.ts';
 export * from './header.ts';

@@ -1,6 +1,7 @@
 import type { CounterBlock } from '../../metrics/index.ts';
 import type { SocketAddress } from '../../net/index.ts';
 import { closeSocket, ENDPOINT_BYTES } from '../../sys/index.ts';
+import { copyBytes } from '../../wire/index.ts';
 import type { Answerer } from '../answerer.ts';
 import type { Source } from '../source.ts';
 import type { TableUpdate } from '../table-update.ts';
@@ -98,8 +99,8 @@ export class MmsgEngine implements UdpEngine {
     const { replies } = this.listeners[bytes[offset]];
     const receivedAt = view.getFloat64(DEFERRED_TIME, true);
     const start = offset + DEFERRED_ENDPOINT;
-    const endpoint = bytes.slice(start, start + ENDPOINT_BYTES);
-    const query = bytes.slice(offset + DEFERRED_QUERY, offset + length);
+    const endpoint = copyBytes(bytes, start, start + ENDPOINT_BYTES);
+    const query = copyBytes(bytes, offset + DEFERRED_QUERY, offset + length);
     const isRegistered = bytes[offset + DEFERRED_REGISTERED] === 1;
     const word = (index: number): number => view.getUint32(DEFERRED_SOURCE + 4 * index, true);
     const source: Source = {

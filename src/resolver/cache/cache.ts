@@ -1,6 +1,6 @@
-import { EntryReader, EntryView } from './entry-view.ts';
+import { EntryView } from './entry-view.ts';
 import { EntryKey } from './key.ts';
-import { EXPIRES_WORD, HASH_WORD, SIZE_WORD, UNIT_BYTES } from './layout.ts';
+import { ENTRY_HEADER_BYTES, EXPIRES_WORD, HASH_WORD, SIZE_WORD, STORED_WORD, UNIT_BYTES } from './layout.ts';
 import { type CacheShare, createShare, type Geometry, geometryOf, placeOf, TAIL_WORD } from './share.ts';
 import { NO_SLOT, SlotIndex } from './slot-index.ts';
 
@@ -55,7 +55,10 @@ export class AnswerCache {
   private readonly memory: CacheShare;
   private readonly geometry: Geometry;
   private readonly tailWord: Int32Array;
+  private readonly view: EntryView;
   private readonly key = new EntryKey();
+  private readonly header = new Uint8Array(ENTRY_HEADER_BYTES);
+  private readonly headerWords = new Uint32Array(this.header.buffer);
   private readonly carry = Buffer.alloc(CARRY_BYTES);
   private readonly carryWords = new Uint32Array(this.carry.buffer, this.carry.byteOffset, CARRY_BYTES >>> 2);
   private carryLength = 0;
@@ -72,7 +75,8 @@ export class AnswerCache {
     this.bytes = Buffer.from(memory.buffer);
     this.words = new Uint32Array(memory.buffer);
     this.geometry = geometryOf(memory);
-    this.index = new SlotIndex(this.geometry, memory.buffer, new EntryView(memory.buffer));
+    this.view = new EntryView(memory.buffer);
+    this.index = new SlotIndex(this.geometry, memory.buffer, this.view);
     this.tailWord = new Int32Array(memory.buffer, TAIL_WORD * 4, 1);
     this.head = (options.firstPosition ?? 0) % this.geometry.modulus;
     this.tail = this.head;
@@ -104,24 +108,22 @@ export class AnswerCache {
       this.counts.refused++;
       return;
     }
-    const view = new EntryReader(entry, 0);
-    view.keyAt(0, this.key);
-    this.nowSeconds = view.storedSeconds;
+    for (let i = 0; i < ENTRY_HEADER_BYTES; i++) this.header[i] = entry[i];
+    this.nowSeconds = this.headerWords[STORED_WORD];
     this.counts.stored++;
     this.carryLength = 0;
-    const newest = this.key.hash;
+    const newest = this.headerWords[HASH_WORD];
     this.append(entry, newest);
     for (let at = 0; at < this.carryLength; ) {
       const size = this.carryWords[(at >>> 2) + SIZE_WORD] * UNIT_BYTES;
       const carried = this.carry.subarray(at, at + size);
-      new EntryReader(carried, 0).keyAt(0, this.key);
       this.append(carried, newest);
       this.counts.carried++;
       at += size;
     }
   }
 
-  /** Writes the entry with this.key at the head, then lets the index lead to it. */
+  /** Writes the entry at the head, then lets the index lead to it. */
   private append(entry: Uint8Array, newestHash: number): void {
     const { geometry, words } = this;
     const units = entry.length / UNIT_BYTES;
@@ -137,8 +139,11 @@ export class AnswerCache {
       this.advanceHead(gap);
     }
     const position = this.head;
-    this.bytes.set(entry, placeOf(position, geometry));
+    const place = placeOf(position, geometry);
+    this.bytes.set(entry, place);
     this.advanceHead(units);
+    this.view.open(place, 0);
+    this.view.keyAt(place, this.key);
     this.point(position);
   }
 

@@ -11,6 +11,7 @@ import {
   EXPIRES_WORD,
   HASH_WORD,
   KEY_FLAGS_BYTE,
+  MAX_ENTRY_BYTES,
   NAME_LENGTH_BYTE,
   RCODE_BYTE,
   STORED_WORD,
@@ -182,11 +183,29 @@ export class EntryView {
   }
 }
 
-/** One entry in memory of its own, as buildEntry made it: an answer that is given without the cache. */
+/** One entry outside the cache, as buildEntry made it: an answer that is given without the cache. */
 export class EntryReader extends EntryView {
   constructor(entry: Uint8Array, nowSeconds: number) {
-    super(entry.buffer, entry.byteOffset, entry.byteLength);
+    super(Uint8Array.from(entry).buffer);
     this.open(0, nowSeconds);
+  }
+}
+
+/**
+ * The same for many entries, one after the other, each copied to where the views are: making views for each would cost
+ * more than the answer.
+ */
+export class EntryScratch extends EntryView {
+  constructor() {
+    super(new ArrayBuffer(MAX_ENTRY_BYTES));
+  }
+
+  load(entry: Uint8Array, nowSeconds: number): this {
+    const { bytes } = this;
+    if (entry.length < COPY_BY_CALL_BYTES) for (let i = 0; i < entry.length; i++) bytes[i] = entry[i];
+    else bytes.set(entry);
+    this.open(0, nowSeconds);
+    return this;
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   authenticData,
+  copyBytes,
   HEADER_BYTES,
   isResponse,
   isTruncated,
@@ -21,6 +22,7 @@ import {
   EXPIRES_WORD,
   HASH_WORD,
   KEY_FLAGS_BYTE,
+  MAX_ENTRY_BYTES,
   NAME_LENGTH_BYTE,
   RCODE_BYTE,
   SIZE_WORD,
@@ -143,6 +145,11 @@ function writeSet(set: RecordSet, limits: TtlLimits, body: Body): boolean {
   return true;
 }
 
+/** An entry is put together here, then copied. */
+const scratch = new Uint8Array(MAX_ENTRY_BYTES);
+const words = new Uint32Array(scratch.buffer);
+const halves = new Uint16Array(scratch.buffer);
+
 /** Puts the entry together (layout.ts). */
 function encode(request: EntryRequest, rcode: number, m: Uint8Array, body: Body, nowMs: number): Uint8Array {
   const { question } = request;
@@ -150,10 +157,8 @@ function encode(request: EntryRequest, rcode: number, m: Uint8Array, body: Body,
   const { ttlOffsets, cuts, start, answerCount } = body;
   const bodyLength = writer.offset - start;
   const nameOffset = ENTRY_HEADER_BYTES + 2 * (ttlOffsets.length + cuts.length);
-  const units = Math.ceil((nameOffset + nameLength + bodyLength) / UNIT_BYTES);
-  const entry = new Uint8Array(units * UNIT_BYTES);
-  const words = new Uint32Array(entry.buffer);
-  const halves = new Uint16Array(entry.buffer);
+  const bodyOffset = nameOffset + nameLength;
+  const units = Math.ceil((bodyOffset + bodyLength) / UNIT_BYTES);
   const flags = keyFlags(request.dnssecOk, request.checkingDisabled);
   const storedSeconds = Math.floor(nowMs / 1000);
   words[SIZE_WORD] = units;
@@ -165,17 +170,18 @@ function encode(request: EntryRequest, rcode: number, m: Uint8Array, body: Body,
   words[EXPIRES_WORD] = storedSeconds + body.ttlSeconds;
   halves[CLASS_HALF] = question.qclass;
   halves[TYPE_HALF] = type;
-  entry[KEY_FLAGS_BYTE] = flags;
-  entry[RCODE_BYTE] = rcode;
-  entry[AUTHENTIC_BYTE] = authenticData(m) ? 1 : 0;
-  entry[NAME_LENGTH_BYTE] = nameLength;
+  scratch[KEY_FLAGS_BYTE] = flags;
+  scratch[RCODE_BYTE] = rcode;
+  scratch[AUTHENTIC_BYTE] = authenticData(m) ? 1 : 0;
+  scratch[NAME_LENGTH_BYTE] = nameLength;
   halves[ANSWER_COUNT_HALF] = answerCount;
   halves[AUTHORITY_COUNT_HALF] = ttlOffsets.length - answerCount;
   halves[CUT_COUNT_HALF] = cuts.length;
   halves[BODY_LENGTH_HALF] = bodyLength;
   halves.set(ttlOffsets, TABLE_HALF);
   halves.set(cuts, TABLE_HALF + ttlOffsets.length);
-  for (let i = 0; i < nameLength; i++) entry[nameOffset + i] = nameBytes[i];
-  entry.set(writer.bytes.subarray(start, writer.offset), nameOffset + nameLength);
-  return entry;
+  for (let i = 0; i < nameLength; i++) scratch[nameOffset + i] = nameBytes[i];
+  for (let i = 0; i < bodyLength; i++) scratch[bodyOffset + i] = writer.bytes[start + i];
+  scratch.fill(0, bodyOffset + bodyLength, units * UNIT_BYTES);
+  return copyBytes(scratch, 0, units * UNIT_BYTES);
 }

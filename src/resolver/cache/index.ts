@@ -9,6 +9,7 @@ export {
 export {
   DOES_NOT_FIT,
   EntryReader,
+  EntryScratch,
   EntryView,
   OVERTAKEN,
   renderEntry,

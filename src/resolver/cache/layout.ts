@@ -25,6 +25,8 @@
  */
 export const UNIT_BYTES = 8;
 export const ENTRY_HEADER_BYTES = 32;
+/** More than the longest has: a message's 64 KiB, and four octets for each of its records of 11 octets or more. */
+export const MAX_ENTRY_BYTES = 0x18000;
 
 /** Indexes of 32-bit words, of 16-bit halves and of octets from the entry's start. */
 export const SIZE_WORD = 0;

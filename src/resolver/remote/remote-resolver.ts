@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { keepRequest, type Resolved, type ResolveRequest } from '../request.ts';
+import type { Resolved, ResolveRequest } from '../request.ts';
 import type { AnswerMessage } from './messages.ts';
 
 /** The resolver as other threads have it: questions go to its thread by a port, and so each is still asked once. */
@@ -23,7 +23,8 @@ export class RemoteResolver {
       const id = this.nextId;
       this.nextId = (id + 1) & 0x3fffffff;
       this.waiting.set(id, resolve);
-      this.port.postMessage({ id, request: keepRequest(request) });
+      const name = request.name.slice(0, request.nameLength);
+      this.port.postMessage({ id, request: { ...request, name } });
     });
   }
 }

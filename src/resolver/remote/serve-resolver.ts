@@ -9,9 +9,14 @@ export function serveResolver(
 ): void {
   port.on('message', ({ id, request }: QuestionMessage) => {
     void resolver.resolve(request).then((resolved) => {
-      const answer: AnswerMessage = { id, resolved };
+      const answer: AnswerMessage = { id, resolved: apart(resolved) };
       port.postMessage(answer);
     });
   });
   port.unref();
+}
+
+/** The entry in memory of its own: with a view the whole of its memory is posted. */
+function apart(resolved: Resolved): Resolved {
+  return resolved.entry === null ? resolved : { ...resolved, entry: new Uint8Array(resolved.entry) };
 }
