@@ -7,7 +7,7 @@ import {
   queryDuration,
 } from '../metrics/index.ts';
 import { CacheResult } from '../resolver/cache/index.ts';
-import type { Resolved, ResolveRequest, Resolver } from '../resolver/index.ts';
+import type { Resolved, ResolveRequest, Resolver, ResolveWaiter } from '../resolver/index.ts';
 import { checkingDisabled, ExtendedError, Rcode } from '../wire/index.ts';
 import { DEFERRED, decide } from './query.ts';
 import type { QueryState, TransportTraits } from './query-state.ts';
@@ -18,16 +18,18 @@ import type { Source } from './source.ts';
 const STALE_AFTER_MS = 1750;
 const NOT_YET: Resolved = { entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NONE };
 
-/** A query that waits for the resolver. */
-interface DeferredQuery {
+/** What is known of a query that the resolver is asked about. */
+interface DeferredFields {
   readonly query: Uint8Array;
   readonly source: Source;
   readonly receivedAt: number;
   readonly traits: TransportTraits;
   readonly isRegistered: boolean;
   readonly send: (reply: Uint8Array | null) => void;
-  isAnswered: boolean;
 }
+
+/** Where a query's answer can come from. */
+export type AnswererResolver = Pick<Resolver, 'ask'>;
 
 /**
  * Answers the queries of listeners that live on an event loop, and the deferred ones of all threads: decide,
@@ -35,7 +37,7 @@ interface DeferredQuery {
  */
 export class Answerer {
   private readonly state: QueryState;
-  private readonly resolver: Pick<Resolver, 'resolve'>;
+  private readonly resolver: AnswererResolver;
   private readonly now: () => number;
   private readonly onFault: (fault: unknown) => void;
   private readonly scratch: Uint8Array;
@@ -48,7 +50,7 @@ export class Answerer {
    */
   constructor(
     state: QueryState,
-    resolver: Pick<Resolver, 'resolve'>,
+    resolver: AnswererResolver,
     now: () => number,
     onFault: (fault: unknown) => void,
   ) {
@@ -91,15 +93,7 @@ export class Answerer {
     const outcome = decide(state, this.scratch, length, traits);
     if (outcome === DEFERRED) {
       const isRegistered = state.profile !== 0;
-      this.resolve({
-        query: Uint8Array.from(query),
-        source,
-        receivedAt,
-        traits,
-        isRegistered,
-        send,
-        isAnswered: false,
-      });
+      this.resolve({ query: Uint8Array.from(query), source, receivedAt, traits, isRegistered, send });
       return;
     }
     this.count(outcome, traits, QueryPath.FAST, receivedAt);
@@ -120,7 +114,7 @@ export class Answerer {
     send: (reply: Uint8Array | null) => void,
   ): void {
     this.readAgain(query, query.length);
-    this.resolve({ query, source, receivedAt, traits, isRegistered, send, isAnswered: false });
+    this.resolve({ query, source, receivedAt, traits, isRegistered, send });
   }
 
   /** Resolves when no query waits for an upstream. */
@@ -131,33 +125,20 @@ export class Answerer {
     });
   }
 
-  private resolve(deferred: DeferredQuery): void {
+  private resolve(fields: DeferredFields): void {
     const { question, edns } = this.state;
-    const { query } = deferred;
     const request = {
       name: question.name.bytes,
       nameLength: question.name.length,
       type: question.type,
       qclass: question.qclass,
       dnssecOk: edns.dnssecOk,
-      checkingDisabled: checkingDisabled(query),
+      checkingDisabled: checkingDisabled(fields.query),
     };
     this.waiting++;
-    const late = this.holdsStale(request)
-      ? setTimeout(() => this.answerStale(deferred), STALE_AFTER_MS)
-      : undefined;
-    this.resolver
-      .resolve(request)
-      .then((resolved) => this.finish(deferred, resolved))
-      .catch((fault: unknown) => {
-        this.onFault(fault);
-        if (!deferred.isAnswered) deferred.send(null);
-      })
-      .finally(() => {
-        clearTimeout(late);
-        if (--this.waiting > 0) return;
-        for (const resolve of this.onIdle.splice(0)) resolve();
-      });
+    const deferred = new DeferredQuery(this, fields);
+    if (this.holdsStale(request)) deferred.answerStaleAfter(STALE_AFTER_MS);
+    this.resolver.ask(request, deferred);
   }
 
   private holdsStale({ dnssecOk, checkingDisabled }: ResolveRequest): boolean {
@@ -165,20 +146,23 @@ export class Answerer {
     return cache.find(question, dnssecOk, checkingDisabled, nowSeconds) === CacheResult.Stale;
   }
 
-  /** Answers with what is past its time while the upstreams are still asked; their answer goes to the cache. */
-  private answerStale(deferred: DeferredQuery): void {
-    this.readAgain(deferred.query, deferred.query.length);
+  /**
+   * Answers with what is past its time while the upstreams are still asked; their answer goes to the cache. For
+   * DeferredQuery. @returns whether there was something.
+   */
+  answerStale(fields: DeferredFields): boolean {
+    this.readAgain(fields.query, fields.query.length);
     this.state.setTime(this.now());
     const { dnssecOk } = this.state.edns;
     const { cache, question, nowSeconds } = this.state;
-    const found = cache.find(question, dnssecOk, checkingDisabled(deferred.query), nowSeconds);
-    if (found !== CacheResult.Miss) this.finish(deferred, NOT_YET);
+    const found = cache.find(question, dnssecOk, checkingDisabled(fields.query), nowSeconds);
+    if (found !== CacheResult.Miss) this.finish(fields, NOT_YET);
+    return found !== CacheResult.Miss;
   }
 
-  private finish(deferred: DeferredQuery, resolved: Resolved): void {
-    if (deferred.isAnswered) return;
-    const { query, source, receivedAt, traits, isRegistered, send } = deferred;
-    deferred.isAnswered = true;
+  /** Answers with what the resolver gave. For DeferredQuery. */
+  finish(fields: DeferredFields, resolved: Resolved): void {
+    const { query, source, receivedAt, traits, isRegistered, send } = fields;
     const scratch = this.scratch;
     scratch.set(query);
     this.readAgain(scratch, query.length);
@@ -187,6 +171,13 @@ export class Answerer {
     const verdict = replyFromResolved(this.state, scratch, resolved, traits);
     this.count(isRegistered ? verdict : QueryVerdict.BOOTSTRAP, traits, QueryPath.RESOLVED, receivedAt);
     send(scratch.subarray(0, this.state.replyLength));
+  }
+
+  /** A deferred query's time is over; `fault`: one of this program kept it from being answered. For DeferredQuery. */
+  ended(fault: unknown): void {
+    if (fault !== null) this.onFault(fault);
+    if (--this.waiting > 0) return;
+    for (const resolve of this.onIdle.splice(0)) resolve();
   }
 
   private setSource({ family, words }: Source): void {
@@ -204,6 +195,42 @@ export class Answerer {
     counters.increment(queryCounter(traits.transport, verdict));
     if (this.state.replyLength > 0) counters.increment(answerCounter(traits.transport, this.state.rcode));
     counters.observe(queryDuration(path), (this.now() - receivedAt) / 1000);
+  }
+}
+
+/** A query that waits for the resolver. */
+class DeferredQuery implements ResolveWaiter {
+  private readonly answerer: Answerer;
+  private readonly fields: DeferredFields;
+  private isAnswered = false;
+  private late: NodeJS.Timeout | undefined;
+
+  constructor(answerer: Answerer, fields: DeferredFields) {
+    this.answerer = answerer;
+    this.fields = fields;
+  }
+
+  answerStaleAfter(waitMs: number): void {
+    this.late = setTimeout(() => {
+      this.isAnswered = this.answerer.answerStale(this.fields);
+    }, waitMs);
+  }
+
+  resolved(resolved: Resolved): void {
+    try {
+      if (!this.isAnswered) this.answerer.finish(this.fields, resolved);
+    } catch (fault) {
+      this.failed(fault);
+      return;
+    }
+    clearTimeout(this.late);
+    this.answerer.ended(null);
+  }
+
+  failed(fault: unknown): void {
+    clearTimeout(this.late);
+    if (!this.isAnswered) this.fields.send(null);
+    this.answerer.ended(fault);
   }
 }
 

@@ -1,4 +1,4 @@
-export { Answerer, DeferredQueryError } from './answerer.ts';
+export { Answerer, type AnswererResolver, DeferredQueryError } from './answerer.ts';
 export { COOKIE_SECRET_BYTES } from './cookies.ts';
 export { type DiscoveryOptions, discoveryRecords } from './discovery.ts';
 export { type ExplainedQuestion, type ExplainNames, type ExplainStep, explain } from './explain.ts';

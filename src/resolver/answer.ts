@@ -6,8 +6,11 @@ export interface Answer {
   readonly cacheable: boolean;
 }
 
-/**
- * Makes an answer of a reply whose header and question are those asked for, or null if it is malformed. The
- * message is valid during the call only.
- */
-export type ReadReply = (message: Uint8Array, length: number) => Answer | null;
+/** Who knows what a reply amounts to. */
+export interface ReplyReader {
+  /**
+   * Makes an answer of a reply whose header and question are those asked for, or null if it is malformed. The
+   * message is valid during the call only.
+   */
+  read(message: Uint8Array, length: number): Answer | null;
+}

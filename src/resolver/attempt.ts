@@ -1,5 +1,5 @@
 import { isTruncated, Rcode, rcode } from '../wire/index.ts';
-import type { Answer, ReadReply } from './answer.ts';
+import type { Answer, ReplyReader } from './answer.ts';
 import type { ResolverCounters } from './counters.ts';
 import type { Endpoint } from './endpoint.ts';
 import { buildQuery, type UpstreamQuery } from './query.ts';
@@ -46,7 +46,7 @@ export class Attempt implements ReplyListener {
   /** Whether it ended, in whatever way. */
   over = false;
   private readonly request: ResolveRequest;
-  private readonly read: ReadReply;
+  private readonly reader: ReplyReader;
   private readonly owner: AttemptOwner;
   private readonly parts: AttemptParts;
   private upstream: Upstream;
@@ -58,14 +58,14 @@ export class Attempt implements ReplyListener {
   constructor(
     endpoint: Endpoint,
     request: ResolveRequest,
-    read: ReadReply,
+    reader: ReplyReader,
     owner: AttemptOwner,
     parts: AttemptParts,
   ) {
     const nowMs = parts.now();
     this.endpoint = endpoint;
     this.request = request;
-    this.read = read;
+    this.reader = reader;
     this.owner = owner;
     this.parts = parts;
     this.upstream = endpoint.transports.first;
@@ -122,7 +122,7 @@ export class Attempt implements ReplyListener {
     if (code !== Rcode.NOERROR && code !== Rcode.NXDOMAIN && code !== YXDOMAIN) return this.decline(code);
     // Names that point at the question's should not take on the case that was made up for it.
     for (let at = 0; at < this.request.nameLength; at++) message[12 + at] = this.request.name[at];
-    const answer = this.read(message, length);
+    const answer = this.reader.read(message, length);
     if (answer === null) return this.unusable();
     const nowMs = this.parts.now();
     if (this.ednsRefused) this.endpoint.rememberNoEdns(nowMs);

@@ -1,7 +1,6 @@
-import type { ReadReply } from './answer.ts';
 import type { ResolverCounters } from './counters.ts';
 import { Endpoint, type UpstreamStatus } from './endpoint.ts';
-import { type Outcome, Race, type RaceParts } from './race.ts';
+import { Race, type RaceClient, type RaceOwner, type RaceParts } from './race.ts';
 import type { RandomSource } from './random.ts';
 import type { ResolveRequest } from './request.ts';
 import type { ResolverTimeouts } from './timeouts.ts';
@@ -21,12 +20,9 @@ export interface ForwarderOptions {
 }
 
 /** Asks the upstreams: which, in which order and how often, is each question's Race. */
-export class Forwarder {
+export class Forwarder implements RaceOwner {
   private readonly parts: RaceParts;
   private readonly races = new Set<Race>();
-  private readonly onRaceDone = (race: Race): void => {
-    this.races.delete(race);
-  };
   private closed = false;
 
   constructor(options: ForwarderOptions) {
@@ -41,14 +37,22 @@ export class Forwarder {
     this.parts = { now, random, timeouts, counters, endpoints };
   }
 
-  /** Asks until there is an answer or the time is over. Never rejects. `request` must not change meanwhile. */
-  forward(request: ResolveRequest, read: ReadReply): Promise<Outcome> {
-    if (this.closed) return Promise.resolve({ kind: 'busy' });
-    return new Promise((resolve) => {
-      const race = new Race(this.parts, request, read, resolve, this.onRaceDone);
-      this.races.add(race);
-      race.start();
-    });
+  /**
+   * Asks until there is an answer or the time is over, which `client` is told, perhaps during this call. `request` must not
+   * change meanwhile.
+   */
+  forward(request: ResolveRequest, client: RaceClient): void {
+    if (this.closed) {
+      client.settled({ kind: 'busy' });
+      return;
+    }
+    const race = new Race(this.parts, request, client, this);
+    this.races.add(race);
+    race.start();
+  }
+
+  done(race: Race): void {
+    this.races.delete(race);
   }
 
   upstreams(): UpstreamStatus[] {

@@ -4,7 +4,7 @@ export type { UpstreamStatus } from './endpoint.ts';
 export { NoSystemUpstreamError, UpstreamUrlError } from './errors.ts';
 export { type HostAddresses, lookUpHost } from './host-addresses.ts';
 export type { FillRandom, RandomSource } from './random.ts';
-export type { Resolved, ResolvedEntry, ResolveFailure, ResolveRequest } from './request.ts';
+export type { Resolved, ResolvedEntry, ResolveFailure, ResolveRequest, ResolveWaiter } from './request.ts';
 export { type AnswerStore, Resolver, type ResolverLimits, type ResolverOptions } from './resolver.ts';
 export {
   type LocalListener,

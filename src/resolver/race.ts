@@ -1,4 +1,4 @@
-import type { Answer, ReadReply } from './answer.ts';
+import type { Answer, ReplyReader } from './answer.ts';
 import { Attempt, type AttemptFault, type AttemptOwner, type AttemptParts } from './attempt.ts';
 import { type Endpoint, orderEndpoints } from './endpoint.ts';
 import type { ResolveRequest } from './request.ts';
@@ -9,6 +9,14 @@ const MAX_TRIES_PER_ENDPOINT = 3;
 /** However many upstreams there are. */
 const MAX_TRIES = 8;
 
+/** What a race does when its timer runs out. */
+const Turn = { NEXT: 0, GIVE_UP: 1, EXPIRE_PROBE: 2 } as const;
+type Turn = (typeof Turn)[keyof typeof Turn];
+
+/* One function for all races: a closure each would live as long as its question. */
+const afterReads = (race: Race): void => race.timeIsUp();
+const takeTurn = (race: Race): void => race.takeTurn();
+
 /** How a question ended. */
 export type Outcome =
   | { readonly kind: 'answered'; readonly answer: Answer }
@@ -18,6 +26,16 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly unreachable: boolean }
   /** There was no room to ask, or the resolver closes: this says nothing about the question. */
   | { readonly kind: 'busy' };
+
+/** Whose question it is. */
+export interface RaceClient extends ReplyReader {
+  settled(outcome: Outcome): void;
+}
+
+export interface RaceOwner {
+  /** Nothing of the race is left, its probe included. */
+  done(race: Race): void;
+}
 
 export interface RaceParts extends AttemptParts {
   readonly endpoints: readonly Endpoint[];
@@ -31,10 +49,8 @@ export interface RaceParts extends AttemptParts {
 export class Race implements AttemptOwner {
   private readonly parts: RaceParts;
   private readonly request: ResolveRequest;
-  private readonly read: ReadReply;
-  private readonly onSettled: (outcome: Outcome) => void;
-  /** Called when nothing of the race is left, its probe included. */
-  private readonly onDone: (race: Race) => void;
+  private readonly client: RaceClient;
+  private readonly owner: RaceOwner;
   private readonly order: readonly Endpoint[];
   private readonly startedMs: number;
   private readonly triesLeft: number[];
@@ -44,25 +60,20 @@ export class Race implements AttemptOwner {
   private readonly overallMs: number;
   private timer: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
+  /** What is to be done when the timer runs out. */
+  private atTimeout: Turn = Turn.NEXT;
   private settled = false;
   private lastRcode = -1;
   private unreachable = false;
   private faulted = false;
-  private readonly decliners: Endpoint[] = [];
+  private decliners: Endpoint[] | null = null;
   private nextIndex = 0;
 
-  constructor(
-    parts: RaceParts,
-    request: ResolveRequest,
-    read: ReadReply,
-    onSettled: (outcome: Outcome) => void,
-    onDone: (race: Race) => void,
-  ) {
+  constructor(parts: RaceParts, request: ResolveRequest, client: RaceClient, owner: RaceOwner) {
     this.parts = parts;
     this.request = request;
-    this.read = read;
-    this.onSettled = onSettled;
-    this.onDone = onDone;
+    this.client = client;
+    this.owner = owner;
     this.startedMs = parts.now();
     this.order = orderEndpoints(parts.endpoints, this.startedMs);
     // Where all are dead, a question is only to find out whether one is back: fewer tries, an early end.
@@ -85,7 +96,7 @@ export class Race implements AttemptOwner {
     this.probe = null;
     if (!this.settled) this.finish({ kind: 'busy' });
     this.clearTimer();
-    this.onDone(this);
+    this.owner.done(this);
   }
 
   answered(attempt: Attempt, answer: Answer): void {
@@ -100,6 +111,7 @@ export class Race implements AttemptOwner {
     this.lastRcode = rcode;
     // It has said what it has to say.
     this.triesLeft[this.order.indexOf(attempt.endpoint)] = 0;
+    this.decliners ??= [];
     this.decliners.push(attempt.endpoint);
     this.advance();
   }
@@ -125,7 +137,7 @@ export class Race implements AttemptOwner {
     const waiting = this.attempts.findLast((attempt) => !attempt.over);
     // Where one has declined, those that are silent get one more moment, not all the time there is.
     if (waiting !== undefined && this.lastRcode >= 0) {
-      this.setTimer(waiting.endpoint.health.patienceMs(0), () => this.giveUp());
+      this.setTimer(waiting.endpoint.health.patienceMs(0), Turn.GIVE_UP);
       return;
     }
     // The same upstream is given a moment before it is asked again; the timer is running.
@@ -152,7 +164,7 @@ export class Race implements AttemptOwner {
     const endpoint = this.order[index];
     this.triesLeft[index]--;
     if (this.attempts.length > 0) this.parts.counters.retries++;
-    const attempt = new Attempt(endpoint, this.request, this.read, this, this.parts);
+    const attempt = new Attempt(endpoint, this.request, this.client, this, this.parts);
     this.attempts.push(attempt);
     // Before it starts: it may fail at once and lead on to the next.
     this.arm(endpoint);
@@ -161,29 +173,35 @@ export class Race implements AttemptOwner {
 
   private arm(endpoint: Endpoint): void {
     const round = Math.floor((this.attempts.length - 1) / this.order.length);
-    this.setTimer(endpoint.health.patienceMs(round), () => this.next());
+    this.setTimer(endpoint.health.patienceMs(round), Turn.NEXT);
   }
 
   private waitForTheLast(): void {
     // Where one has declined, the silent ones have had their moment.
     if (this.lastRcode >= 0 || this.attempts.every((attempt) => attempt.over)) this.giveUp();
-    else this.setTimer(this.overallMs, () => this.giveUp());
+    else this.setTimer(this.overallMs, Turn.GIVE_UP);
   }
 
-  /** Runs `then` after waitMs, but ends the race when its time is over before that. */
-  private setTimer(waitMs: number, then: () => void): void {
+  /** Takes `turn` after waitMs, but ends the race when its time is over before that. */
+  private setTimer(waitMs: number, turn: Turn): void {
     this.clearTimer();
     const leftMs = this.startedMs + this.overallMs - this.parts.now();
-    const atEnd = leftMs <= waitMs ? () => this.giveUp() : then;
-    this.timer = setTimeout(() => this.afterReads(atEnd), Math.max(0, Math.min(leftMs, waitMs)));
+    this.atTimeout = leftMs <= waitMs ? Turn.GIVE_UP : turn;
+    this.timer = setTimeout(afterReads, Math.max(0, Math.min(leftMs, waitMs)), this);
   }
 
   /**
-   * Runs `then` after the sockets were read: when the thread was held up, timers run out while replies lie
+   * Takes the turn after the sockets were read: when the thread was held up, timers run out while replies lie
    * there unread, and asking all of it again would hold it up for longer.
    */
-  private afterReads(then: () => void): void {
-    this.immediate = setImmediate(then);
+  timeIsUp(): void {
+    this.immediate = setImmediate(takeTurn, this);
+  }
+
+  takeTurn(): void {
+    if (this.atTimeout === Turn.NEXT) this.next();
+    else if (this.atTimeout === Turn.GIVE_UP) this.giveUp();
+    else if (this.probe !== null) this.expireProbe(this.probe);
   }
 
   private clearTimer(): void {
@@ -215,7 +233,7 @@ export class Race implements AttemptOwner {
   private finish(outcome: Outcome): void {
     this.settled = true;
     this.clearTimer();
-    this.onSettled(outcome);
+    this.client.settled(outcome);
   }
 
   /** Silence counts against an upstream if another one answered, or if it lasted. */
@@ -227,7 +245,7 @@ export class Race implements AttemptOwner {
   }
 
   private judgeDeclined(winner: Endpoint): void {
-    for (const endpoint of this.decliners) {
+    for (const endpoint of this.decliners ?? []) {
       if (endpoint !== winner) endpoint.health.useful(false);
     }
   }
@@ -239,7 +257,7 @@ export class Race implements AttemptOwner {
     if (endpoint === undefined) return;
     endpoint.health.probing(this.startedMs);
     this.parts.counters.probes++;
-    this.probe = new Attempt(endpoint, this.request, this.read, this, this.parts);
+    this.probe = new Attempt(endpoint, this.request, this.client, this, this.parts);
     this.probe.start();
   }
 
@@ -254,11 +272,12 @@ export class Race implements AttemptOwner {
     this.clearTimer();
     const probe = this.probe;
     if (probe === null) {
-      this.onDone(this);
+      this.owner.done(this);
       return;
     }
     const leftMs = probe.sentMs + this.parts.timeouts.tryMs - this.parts.now();
-    this.timer = setTimeout(() => this.afterReads(() => this.expireProbe(probe)), Math.max(0, leftMs));
+    this.atTimeout = Turn.EXPIRE_PROBE;
+    this.timer = setTimeout(afterReads, Math.max(0, leftMs), this);
     this.timer.unref();
   }
 
@@ -266,6 +285,6 @@ export class Race implements AttemptOwner {
     probe.cancel();
     this.probe = null;
     probe.endpoint.health.failed(this.parts.now(), probe.sentMs);
-    this.onDone(this);
+    this.owner.done(this);
   }
 }

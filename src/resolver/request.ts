@@ -1,4 +1,5 @@
 import { copyBytes } from '../wire/index.ts';
+import type { Waiter } from './pending.ts';
 
 /** A question to resolve, as the listeners hand it over. */
 export interface ResolveRequest {
@@ -29,6 +30,9 @@ export interface ResolveFailure {
 }
 
 export type Resolved = ResolvedEntry | ResolveFailure;
+
+/** Who waits for a question. Told once. */
+export type ResolveWaiter = Waiter<Resolved>;
 
 /** A request that stays as it is when the caller's buffer is used again. */
 export function keepRequest(request: ResolveRequest): ResolveRequest {

@@ -6,14 +6,15 @@ import { ResolverCounters } from './counters.ts';
 import type { UpstreamStatus } from './endpoint.ts';
 import { FailureCache } from './failures.ts';
 import { Forwarder } from './forwarder.ts';
-import { Pending } from './pending.ts';
-import type { Outcome } from './race.ts';
+import { Joined, Pending } from './pending.ts';
+import type { Outcome, RaceClient } from './race.ts';
 import { type FillRandom, RandomSource } from './random.ts';
 import {
   keepRequest,
   type Resolved,
   type ResolveFailure,
   type ResolveRequest,
+  type ResolveWaiter,
   requestKey,
 } from './request.ts';
 import { DEFAULT_TIMEOUTS, type ResolverTimeouts } from './timeouts.ts';
@@ -131,19 +132,30 @@ export class Resolver {
     return this.pending.size;
   }
 
-  /** Resolves to an entry or a failure within timeouts.overallMs; never rejects. */
+  /** Resolves to an entry or a failure within timeouts.overallMs; rejects for a fault of this program alone. */
   resolve(request: ResolveRequest): Promise<Resolved> {
+    return new Promise((resolved, failed) => this.ask(request, { resolved, failed }));
+  }
+
+  /** The same without a promise, for those who ask often: `waiter` is told within that time, perhaps during this call. */
+  ask(request: ResolveRequest, waiter: ResolveWaiter): void {
     this.counters.questions++;
     const key = requestKey(request);
-    const joined = this.pending.join(key);
-    if (joined !== undefined) {
-      if (joined === null) return this.turnAway();
+    const joined = this.pending.join(key, waiter);
+    if (joined === Joined.YES) {
       this.counters.coalesced++;
-      return joined;
+      return;
+    }
+    if (joined === Joined.FULL) {
+      this.turnAway(waiter);
+      return;
     }
     const known = this.recall(key);
-    if (known !== undefined) return Promise.resolve(known);
-    return this.pending.begin(key, () => this.ask(key, keepRequest(request))) ?? this.turnAway();
+    if (known !== undefined) waiter.resolved(known);
+    else if (this.pending.begin(key, waiter)) {
+      const kept = keepRequest(request);
+      this.forwarder.forward(kept, new Inquiry(this, key, kept));
+    } else this.turnAway(waiter);
   }
 
   /** The upstreams as configured, with what was measured. */
@@ -169,10 +181,24 @@ export class Resolver {
     return { entry: answered.entry, cached: true };
   }
 
-  private async ask(key: string, request: ResolveRequest): Promise<Resolved> {
-    const read = (message: Uint8Array, length: number): Answer | null =>
-      buildEntry(this.asked(request), message, length, this.now(), this.ttlLimits);
-    const outcome = await this.forwarder.forward(request, read);
+  /** Makes an answer of a reply to `request`. For its Inquiry. */
+  readAnswer(request: ResolveRequest, message: Uint8Array, length: number): Answer | null {
+    return buildEntry(this.asked(request), message, length, this.now(), this.ttlLimits);
+  }
+
+  /** Tells those who wait what became of a question. For its Inquiry. */
+  settle(key: string, outcome: Outcome): void {
+    let resolved: Resolved;
+    try {
+      resolved = this.conclude(key, outcome);
+    } catch (fault) {
+      this.pending.fail(key, fault);
+      return;
+    }
+    this.pending.settle(key, resolved);
+  }
+
+  private conclude(key: string, outcome: Outcome): Resolved {
     if (outcome.kind === 'answered') return this.keep(key, outcome.answer);
     this.counters.failures++;
     if (outcome.kind === 'busy') {
@@ -207,9 +233,30 @@ export class Resolver {
     return { entry, cached: false };
   }
 
-  private turnAway(): Promise<Resolved> {
+  private turnAway(waiter: ResolveWaiter): void {
     this.counters.overloaded++;
-    return Promise.resolve(OVERLOADED);
+    waiter.resolved(OVERLOADED);
+  }
+}
+
+/** A question that upstreams are asked. */
+class Inquiry implements RaceClient {
+  private readonly resolver: Resolver;
+  private readonly key: string;
+  private readonly request: ResolveRequest;
+
+  constructor(resolver: Resolver, key: string, request: ResolveRequest) {
+    this.resolver = resolver;
+    this.key = key;
+    this.request = request;
+  }
+
+  read(message: Uint8Array, length: number): Answer | null {
+    return this.resolver.readAnswer(this.request, message, length);
+  }
+
+  settled(outcome: Outcome): void {
+    this.resolver.settle(this.key, outcome);
   }
 }
 

@@ -4,7 +4,7 @@ import { Answerer, sourceFromText, TCP_TRAITS, UDP_TRAITS } from '../../src/dns/
 import { QueryVerdict, queryCounter, Transport } from '../../src/metrics/index.ts';
 import type { Resolved, ResolveRequest } from '../../src/resolver/index.ts';
 import { ExtendedError, Rcode, textFromName } from '../../src/wire/index.ts';
-import { a, HOME, query, type Seen, STRANGER, seen, soa, TestEdge } from './support.ts';
+import { a, answering, HOME, query, type Seen, STRANGER, seen, soa, TestEdge } from './support.ts';
 
 const DEAD: Resolved = {
   entry: null,
@@ -22,13 +22,11 @@ class Scene {
   private readonly answers: { resolve(resolved: Resolved): void; reject(reason: unknown): void }[] = [];
   readonly answerer = new Answerer(
     this.edge.state,
-    {
-      resolve: (request) => {
-        this.asked.push({ ...request, name: request.name.slice(0, request.nameLength) });
-        this.names.push(textFromName(request.name.slice(0, request.nameLength)));
-        return new Promise<Resolved>((resolve, reject) => this.answers.push({ resolve, reject }));
-      },
-    },
+    answering((request) => {
+      this.asked.push({ ...request, name: request.name.slice(0, request.nameLength) });
+      this.names.push(textFromName(request.name.slice(0, request.nameLength)));
+      return new Promise<Resolved>((resolve, reject) => this.answers.push({ resolve, reject }));
+    }),
     () => this.edge.nowMs,
     (fault) => this.faults.push(fault),
   );

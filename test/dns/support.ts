@@ -8,6 +8,7 @@ import {
   Steering,
 } from '../../src/catalog/index.ts';
 import {
+  type AnswererResolver,
   decide,
   type OpenNamesOptions,
   type Outcome,
@@ -23,6 +24,7 @@ import type { Profile } from '../../src/feed/index.ts';
 import { CounterBlock } from '../../src/metrics/index.ts';
 import { parseAddress, prefixOf, readWord } from '../../src/net/index.ts';
 import { AnswerCache, buildEntry, CacheReader } from '../../src/resolver/cache/index.ts';
+import type { Resolved, ResolveRequest } from '../../src/resolver/index.ts';
 import { parseQuestion, Question, RecordType } from '../../src/wire/index.ts';
 import { service } from '../catalog/support.ts';
 
@@ -274,3 +276,14 @@ export const soa = (name: string, ttl: number): dnsPacket.Answer => ({
   ttl,
   data: { mname: 'ns', rname: 'root', serial: 1, refresh: 2, retry: 3, expire: 4, minimum: ttl },
 });
+
+/** A resolver that does as a function says. */
+export function answering(resolve: (request: ResolveRequest) => Promise<Resolved>): AnswererResolver {
+  return {
+    ask: (request, waiter) =>
+      void resolve(request).then(
+        (resolved) => waiter.resolved(resolved),
+        (fault) => waiter.failed(fault),
+      ),
+  };
+}

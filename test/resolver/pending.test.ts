@@ -1,23 +1,54 @@
 import { expect, test } from 'vitest';
-import { Pending } from '../../src/resolver/pending.ts';
+import { Joined, Pending, type Waiter } from '../../src/resolver/pending.ts';
 
-test('whoever joins gets the result of who began, and afterwards it may begin again', async () => {
-  const pending = new Pending<number>({ questions: 2, waitersPerQuestion: 2 });
-  expect(pending.join('a')).toBeUndefined();
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const began = pending.begin('a', () => promise);
-  const joined = pending.join('a');
-  resolve(7);
-  expect(await Promise.all([began, joined])).toEqual([7, 7]);
-  expect([pending.size, pending.join('a')]).toEqual([0, undefined]);
+class Recorder implements Waiter<number> {
+  readonly results: number[] = [];
+  resolved(result: number): void {
+    this.results.push(result);
+  }
+  failed(): void {
+    this.results.push(-1);
+  }
+}
+
+test('whoever joins gets the result of who began, and afterwards it may begin again', () => {
+  const pending = new Pending<number>({ questions: 2, waitersPerQuestion: 3 });
+  const waiters = [new Recorder(), new Recorder(), new Recorder()];
+  expect(pending.join('a', waiters[0]!)).toBe(Joined.NO);
+  expect(pending.begin('a', waiters[0]!)).toBe(true);
+  for (const waiter of waiters.slice(1)) expect(pending.join('a', waiter)).toBe(Joined.YES);
+  pending.settle('a', 7);
+  expect(waiters.map(({ results }) => results)).toEqual([[7], [7], [7]]);
+  expect([pending.size, pending.join('a', new Recorder())]).toEqual([0, Joined.NO]);
+});
+
+test('who is told may ask the same again', () => {
+  const pending = new Pending<number>({ questions: 1, waitersPerQuestion: 1 });
+  let began = false;
+  pending.begin('a', {
+    failed: () => {},
+    resolved: () => {
+      began = pending.begin('a', new Recorder());
+    },
+  });
+  pending.settle('a', 1);
+  expect([began, pending.size]).toEqual([true, 1]);
 });
 
 test('questions and waiters are bounded', () => {
   const pending = new Pending<number>({ questions: 2, waitersPerQuestion: 2 });
-  const never = (): Promise<number> => new Promise(() => {});
-  pending.begin('a', never);
-  pending.begin('b', never);
-  expect(pending.begin('c', never)).toBeNull();
-  expect(pending.join('a')).not.toBeNull();
-  expect(pending.join('a')).toBeNull();
+  pending.begin('a', new Recorder());
+  pending.begin('b', new Recorder());
+  expect(pending.begin('c', new Recorder())).toBe(false);
+  expect(pending.join('a', new Recorder())).toBe(Joined.YES);
+  expect(pending.join('a', new Recorder())).toBe(Joined.FULL);
+});
+
+test('all who wait hear of a fault', () => {
+  const pending = new Pending<number>({ questions: 1, waitersPerQuestion: 2 });
+  const waiters = [new Recorder(), new Recorder()];
+  pending.begin('a', waiters[0]!);
+  pending.join('a', waiters[1]!);
+  pending.fail('a', new Error('a fault'));
+  expect([waiters.map(({ results }) => results), pending.size]).toEqual([[[-1], [-1]], 0]);
 });

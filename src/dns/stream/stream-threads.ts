@@ -29,7 +29,7 @@ export interface StreamThreadsOptions extends SharedTables {
   readonly proxies: readonly Prefix[];
   readonly identity: TlsIdentity | null;
   /** Answers what the threads defer. */
-  readonly resolver: Pick<Resolver, 'resolve'>;
+  readonly resolver: Pick<Resolver, 'ask'>;
   /** Called with each thread's counters. */
   onCounters(block: CounterBlock): void;
   /** A query was not answered for a fault of this program. */
@@ -138,7 +138,7 @@ export class StreamThreads implements StreamEngine {
     const counters = new CounterBlock();
     options.onCounters(counters);
     const { port1, port2 } = new MessageChannel();
-    serveResolver(port1, options.resolver);
+    serveResolver(port1, options.resolver, options.onFault);
     const workerData: StreamWorkerData = { ...data, counters: counters.share, resolver: port2 };
     const worker = startThread(new URL('./worker.ts', import.meta.url), {
       workerData,

@@ -1,16 +1,27 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Resolved, ResolveRequest } from '../request.ts';
+import { ExtendedError, Rcode } from '../../wire/index.ts';
+import type { Resolved, ResolveRequest, ResolveWaiter } from '../request.ts';
 import type { AnswerMessage, QuestionMessage } from './messages.ts';
+
+const NOTHING: Resolved = { entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NONE };
 
 /** Answers what a RemoteResolver asks by `port`, until that is closed. Keeps no event loop alive by itself. */
 export function serveResolver(
   port: MessagePort,
-  resolver: { resolve(request: ResolveRequest): Promise<Resolved> },
+  resolver: { ask(request: ResolveRequest, waiter: ResolveWaiter): void },
+  onFault: (fault: unknown) => void,
 ): void {
   port.on('message', ({ id, request }: QuestionMessage) => {
-    void resolver.resolve(request).then((resolved) => {
-      const answer: AnswerMessage = { id, resolved: apart(resolved) };
-      port.postMessage(answer);
+    resolver.ask(request, {
+      resolved(resolved) {
+        const answer: AnswerMessage = { id, resolved: apart(resolved) };
+        port.postMessage(answer);
+      },
+      failed(fault) {
+        onFault(fault);
+        const answer: AnswerMessage = { id, resolved: NOTHING };
+        port.postMessage(answer);
+      },
     });
   });
   port.unref();

@@ -18,7 +18,7 @@ import {
 import { parseSocketAddress } from '../../../src/net/index.ts';
 import type { Resolved } from '../../../src/resolver/index.ts';
 import { Rcode, textFromName } from '../../../src/wire/index.ts';
-import { a, type EdgeParts, query, TestEdge } from '../support.ts';
+import { a, answering, type EdgeParts, query, TestEdge } from '../support.ts';
 import { framed, StreamClient } from './client.ts';
 
 const LIMITS: StreamLimits = {
@@ -48,7 +48,7 @@ class Stage {
     this.edge.register('::1');
     this.answerer = new Answerer(
       this.edge.state,
-      { resolve: (request) => this.resolve(textFromName(request.name.slice(0, request.nameLength))) },
+      answering((request) => this.resolve(textFromName(request.name.slice(0, request.nameLength)))),
       () => this.edge.nowMs,
       () => {},
     );

@@ -13,7 +13,7 @@ import type { Resolved } from '../../../src/resolver/index.ts';
 import { libc, monotonicClock } from '../../../src/sys/index.ts';
 import { ExtendedError, Rcode, textFromName } from '../../../src/wire/index.ts';
 import { closeAll, Peer } from '../../sys/support.ts';
-import { a, query, REGIONS, type Seen, seen, TestEdge } from '../support.ts';
+import { a, answering, query, REGIONS, type Seen, seen, TestEdge } from '../support.ts';
 
 const CLIENT = '127.0.0.41';
 const STRANGER = '127.0.0.42';
@@ -47,7 +47,7 @@ class Stage {
     const { edge } = this;
     this.answerer = new Answerer(
       edge.state,
-      { resolve: (request) => this.resolve(request) },
+      answering((request) => this.resolve(request)),
       monotonicClock(),
       (f) => this.failures.push(f as Error),
     );
