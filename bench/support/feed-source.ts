@@ -47,17 +47,17 @@ export async function startRedis(
   };
 }
 
-/** `count` IPv4 addresses, and 127.0.0.1, which the bench asks from. */
-export function makeList(count: number): Snapshot {
+/** `count` IPv4 addresses, and those that the bench asks from: 127.0.0.1, or others as numbers. */
+export function makeList(count: number, own: readonly number[] = [0x7f00_0001]): Snapshot {
   const profiles = Array.from({ length: PROFILES }, (_, index) => profileOf(index));
-  const keys = Buffer.alloc(4 * (count + 1));
-  const indexes = new Uint16Array(count + 1);
+  const keys = Buffer.alloc(4 * (count + own.length));
+  const indexes = new Uint16Array(count + own.length);
   for (let index = 0; index < count; index++) {
     keys.writeUInt32BE(FIRST_ADDRESS + index, 4 * index);
     indexes[index] = index % PROFILES;
   }
-  keys.writeUInt32BE(0x7f00_0001, 4 * count);
-  const group = { family: 4, length: 32, count: count + 1, keys, profiles: indexes } as const;
+  for (const [index, address] of own.entries()) keys.writeUInt32BE(address, 4 * (count + index));
+  const group = { family: 4, length: 32, count: count + own.length, keys, profiles: indexes } as const;
   return { version: 1, epoch: EPOCH, seq: 1, profiles, groups: [group] };
 }
 
