@@ -26,11 +26,10 @@ export interface LoadResult {
 
 /**
  * What keeps a copy of the list that must never lack an entry which the table has: it is told before one is added,
- * after one is gone, and before all of them are replaced. It does not throw.
+ * and before all of them are replaced. It does not throw.
  */
 export interface TableObserver {
   adding(prefix: Prefix): void;
-  removed(prefix: Prefix): void;
   replacing(): void;
 }
 
@@ -87,7 +86,7 @@ export class AllowlistTable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** From now on one is told of changes, in the place of another; null: nobody is. */
+  /** From now on one is told what is added, in the place of another; null: nobody is. */
   observe(observer: TableObserver | null): void {
     this.#observer = observer;
   }
@@ -123,7 +122,6 @@ export class AllowlistTable {
     if (slot < 0) return NOT_REGISTERED;
     const previous = table.slots.profileAt(slot) as ProfileId;
     table.remove(slot);
-    this.#observer?.removed(prefix);
     return previous;
   }
 

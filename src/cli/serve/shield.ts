@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { AllowlistTable } from '../../allowlist/index.ts';
 import type { Config } from '../../config/index.ts';
 import { Shield, type ShieldEvents, type UdpEngine } from '../../dns/index.ts';
@@ -85,6 +86,7 @@ export class ShieldRole {
         exempt: config.proxyProtocolFrom.map((text) => parsePrefix(text)!),
         unregistered: () => countOf(blocks),
         now,
+        random: () => randomInt(2 ** 32),
         events: this.told(log),
       });
     } catch (error) {

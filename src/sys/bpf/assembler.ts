@@ -38,7 +38,10 @@ const ALU64 = 0x07;
 const MEMORY = 0x60;
 const FROM_REGISTER = 0x08;
 const ADD = 0x00;
+const MULTIPLY = 0x20;
 const AND = 0x50;
+const SHIFT_RIGHT = 0x70;
+const XOR = 0xa0;
 const MOVE = 0xb0;
 const CALL = 0x80;
 const EXIT = 0x90;
@@ -94,14 +97,6 @@ export const move32 = (to: Register, from: Register): Line => ({
 /** to = a number of 32 bits, its sign extended. */
 export const set = (to: Register, immediate: number): Line => ({ opcode: ALU64 | MOVE, to, immediate });
 
-/** to = a number of 64 bits, of which `upper` are the first 32. */
-export const setWide = (to: Register, lower: number, upper: number): Line => ({
-  opcode: LD | SIZE[8],
-  to,
-  immediate: lower,
-  upper,
-});
-
 /** to = a map, by its descriptor, as calls take it. */
 export const setMap = (to: Register, descriptor: number): Line => ({
   opcode: LD | SIZE[8],
@@ -114,12 +109,43 @@ export const setMap = (to: Register, descriptor: number): Line => ({
 /** to += a number of 32 bits, its sign extended. */
 export const add = (to: Register, immediate: number): Line => ({ opcode: ALU64 | ADD, to, immediate });
 
-/** to &= from, 64 bits. */
-export const and = (to: Register, from: Register): Line => ({
-  opcode: ALU64 | AND | FROM_REGISTER,
+/** to += from, 64 bits. */
+export const addRegister = (to: Register, from: Register): Line => ({
+  opcode: ALU64 | ADD | FROM_REGISTER,
   to,
   from,
 });
+
+/** to *= a number, 32 bits. */
+export const multiply32 = (to: Register, immediate: number): Line => ({
+  opcode: ALU32 | MULTIPLY,
+  to,
+  immediate,
+});
+
+/** to ^= from, 32 bits. */
+export const xor32 = (to: Register, from: Register): Line => ({
+  opcode: ALU32 | XOR | FROM_REGISTER,
+  to,
+  from,
+});
+
+/** to >>>= a number of bits, 32 bits. */
+export const shiftRight32 = (to: Register, bits: number): Line => ({
+  opcode: ALU32 | SHIFT_RIGHT,
+  to,
+  immediate: bits,
+});
+
+/** to >>>= the last five bits of from, 32 bits. */
+export const shiftRightBy32 = (to: Register, from: Register): Line => ({
+  opcode: ALU32 | SHIFT_RIGHT | FROM_REGISTER,
+  to,
+  from,
+});
+
+/** to = a number of 32 bits without a sign. */
+export const set32 = (to: Register, immediate: number): Line => ({ opcode: ALU32 | MOVE, to, immediate });
 
 /** to &= a number of 32 bits; the upper ones become zero. */
 export const and32 = (to: Register, immediate: number): Line => ({ opcode: ALU32 | AND, to, immediate });

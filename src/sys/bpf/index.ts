@@ -1,7 +1,7 @@
 export {
   AssemblyError,
   add,
-  and,
+  addRegister,
   and32,
   assemble,
   call,
@@ -14,12 +14,16 @@ export {
   load,
   move,
   move32,
+  multiply32,
   Register,
   set,
+  set32,
   setMap,
-  setWide,
+  shiftRight32,
+  shiftRightBy32,
   store,
   storeNumber,
+  xor32,
 } from './assembler.ts';
 export { BpfError } from './errors.ts';
 export { BATCH_ENTRIES, BpfMap, type BpfMapOptions, BpfMapType } from './map.ts';

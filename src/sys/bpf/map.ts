@@ -9,11 +9,9 @@ import { Attributes, BpfCommand, bpf, bpfDescriptor } from './call.ts';
 export const BpfMapType = { HASH: 1, ARRAY: 2, PER_CPU_ARRAY: 6 } as const;
 export type BpfMapType = (typeof BpfMapType)[keyof typeof BpfMapType];
 
-/** Entries of a hash take memory when they come, not all at the start. */
-const NO_PREALLOCATION = 1;
 /** Octets of an element's attributes without its value. */
 const KEY_ATTRIBUTES = 16;
-/** Keys or values of one batch; the more there are, the longer this thread is kept. */
+/** Entries of one batch; the more there are, the longer this thread is kept. */
 export const BATCH_ENTRIES = 4096;
 
 export interface BpfMapOptions {
@@ -23,8 +21,6 @@ export interface BpfMapOptions {
   readonly keyBytes: number;
   readonly valueBytes: number;
   readonly maxEntries: number;
-  /** Of a hash: whether memory for all entries is taken at once. */
-  readonly preallocated?: boolean;
 }
 
 /** A map that programs in the kernel read or write. */
@@ -43,10 +39,9 @@ export class BpfMap {
   /** @throws BpfError */
   constructor(options: BpfMapOptions) {
     this.options = options;
-    const { type, keyBytes, valueBytes, maxEntries, preallocated = true, name } = options;
+    const { type, keyBytes, valueBytes, maxEntries, name } = options;
     const create = new Attributes(48);
     for (const [at, word] of [type, keyBytes, valueBytes, maxEntries].entries()) create.setWord(at * 4, word);
-    create.setWord(16, type === BpfMapType.HASH && !preallocated ? NO_PREALLOCATION : 0);
     create.setName(28, name);
     this.key = new Memory(keyBytes);
     // Of a map per processor each has its value, 8 octets aligned.
@@ -101,20 +96,20 @@ export class BpfMap {
   }
 
   /**
-   * Adds entries whose values are zero, by one system call where the kernel has batches (5.6).
-   * @param keys one after the other
+   * Sets entries, by one system call where the kernel has batches (5.6).
+   * @param keys one after the other, as are the values
    * @param count BATCH_ENTRIES at the most
    * @returns false where the map is full, or memory has run out: some are then in it.
    * @throws SystemCallError
    */
-  addAll(keys: Uint8Array, count: number): boolean {
-    const { attributes, keys: memory } = this.batchMemory();
-    memory.bytes.set(keys);
-    attributes.setWord(32, count);
-    if (bpf(this.libc, BpfCommand.MAP_UPDATE_BATCH, attributes) === 0) return true;
-    // A kernel without batches knows not the command.
-    if (this.libc.errno() === constants.errno.EINVAL) return this.addEach(keys, count);
-    return this.isFull();
+  setAll(keys: Uint8Array, values: Uint8Array, count: number): boolean {
+    const batch = this.batchMemory();
+    batch.keys.bytes.set(keys);
+    batch.values.bytes.set(values);
+    batch.attributes.setWord(32, count);
+    if (bpf(this.libc, BpfCommand.MAP_UPDATE_BATCH, batch.attributes) === 0) return true;
+    // A kernel without batches does not know the command; what else is wrong shows one by one.
+    return this.setEach(keys, values, count);
   }
 
   close(): void {
@@ -122,11 +117,11 @@ export class BpfMap {
     this.isOpen = false;
   }
 
-  private addEach(keys: Uint8Array, count: number): boolean {
+  private setEach(keys: Uint8Array, values: Uint8Array, count: number): boolean {
     const { keyBytes, valueBytes } = this.options;
-    const value = new Uint8Array(valueBytes);
     for (let i = 0; i < count; i++) {
-      if (!this.set(keys.subarray(i * keyBytes, (i + 1) * keyBytes), value)) return false;
+      const key = keys.subarray(i * keyBytes, (i + 1) * keyBytes);
+      if (!this.set(key, values.subarray(i * valueBytes, (i + 1) * valueBytes))) return false;
     }
     return true;
   }
@@ -137,7 +132,7 @@ export class BpfMap {
     throw new SystemCallError('bpf', errno);
   }
 
-  private batchMemory(): { attributes: Attributes; keys: Memory } {
+  private batchMemory(): { attributes: Attributes; keys: Memory; values: Memory } {
     if (this.batch !== null) return this.batch;
     const { keyBytes, valueBytes } = this.options;
     const attributes = new Attributes(56);

@@ -93,7 +93,7 @@ describe('a map', () => {
     expect(map.set(key(9), VALUE)).toBe(false);
     expect(map.set(key(3), VALUE)).toBe(true);
     const many = new Uint8Array(4 * 16).map((_, i) => i);
-    expect(hash(4).addAll(many, 16)).toBe(false);
+    expect(hash(4).setAll(many, new Uint8Array(16), 16)).toBe(false);
   });
 
   promises('takes many entries at once', () => {
@@ -101,7 +101,7 @@ describe('a map', () => {
     const keys = new Uint8Array(8 * BATCH_ENTRIES);
     const view = new DataView(keys.buffer);
     for (let i = 0; i < BATCH_ENTRIES; i++) view.setUint32(i * 8, i);
-    expect(map.addAll(keys, BATCH_ENTRIES)).toBe(true);
+    expect(map.setAll(keys, new Uint8Array(BATCH_ENTRIES), BATCH_ENTRIES)).toBe(true);
     expect(map.has(keys.subarray(0, 8))).toBe(true);
     expect(map.has(keys.subarray(8 * (BATCH_ENTRIES - 1)))).toBe(true);
     expect(map.has(Uint8Array.from([0, 0, 0x20, 0, 0, 0, 0, 0]))).toBe(false);

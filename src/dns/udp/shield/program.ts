@@ -1,6 +1,6 @@
 import {
   add,
-  and,
+  addRegister,
   and32,
   assemble,
   call,
@@ -15,13 +15,17 @@ import {
   move32,
   Register,
   set,
+  set32,
   setMap,
-  setWide,
+  shiftRight32,
+  shiftRightBy32,
   store,
   storeNumber,
 } from '../../../sys/bpf/index.ts';
+import { hashLines, mixLines, saltOf } from './hash.ts';
+import { PROBE_BITS, PROBES, SECOND_HASH, type SourceSet } from './source-set.ts';
 
-const { R0, R1, R2, R3, R4, R5, R6, R7, FRAME } = Register;
+const { R0, R1, R2, R3, R4, R5, R6, R7, R8, FRAME } = Register;
 
 /** Functions of the kernel (include/uapi/linux/bpf.h). */
 const MAP_LOOKUP = 1;
@@ -32,19 +36,12 @@ const FROM_NETWORK_HEADER = 1;
 /** Where the source's address is in the header: RFC 791 3.1, RFC 8200 3. */
 const SOURCE = { 4: { offset: 12, bytes: 4 }, 6: { offset: 8, bytes: 16 } } as const;
 
-/** Below the frame's pointer: the source, the key made of it, an index. */
+/** Below the frame's pointer: the source, and an index into an array. */
 const ADDRESS = -16;
-const KEY = -32;
-const INDEX = -36;
+const INDEX = -20;
 
 /** More octets than a packet has: nothing is cut off. */
 const WHOLE = 0x7fffffff;
-
-/** A map of prefixes of one length, by its descriptor. */
-export interface KindOfPrefix {
-  readonly length: number;
-  readonly fd: number;
-}
 
 /** In the one entry of the map that counts: packets dropped, and those that passed as a sample. */
 export const DROPPED_OFFSET = 0;
@@ -52,21 +49,23 @@ export const SAMPLED_OFFSET = 8;
 export const COUNTS_BYTES = 16;
 
 /**
- * The filter of an IPv4 or IPv6 socket: a packet passes whose source lies in one of the maps; of the others a part, so
- * many of 2^32 as the first word of the control map says. What cannot be read passes: it is no business of a filter.
+ * The filter of an IPv4 or IPv6 socket: a packet passes whose source is in the set; of the others a part, so many of 2^32
+ * as the control map says. What cannot be read passes: it is no business of a filter.
  *
+ * @param lengths of the prefixes of this family that the set has
  * @param control an array of one 32-bit number
  * @param counts an array, a copy for each processor, of COUNTS_BYTES
  */
 export function shieldProgram(
   family: 4 | 6,
-  kinds: readonly KindOfPrefix[],
+  lengths: readonly number[],
+  sources: SourceSet,
   control: number,
   counts: number,
 ): Uint8Array {
   return assemble([
     ...loadSource(family),
-    ...kinds.flatMap((kind) => [...makeKey(family, kind.length), ...passIfIn(kind.fd)]),
+    ...lengths.flatMap((length) => passIfIn(sources, family, length)),
     ...drawLot(control),
     ...count(counts, DROPPED_OFFSET),
     ...[set(R0, 0), exit()],
@@ -84,37 +83,25 @@ function loadSource(family: 4 | 6): Line[] {
   ];
 }
 
-/** The first `length` bits of the source, as a map's key has them: in the order of the network. */
-function makeKey(family: 4 | 6, length: number): Line[] {
-  if (family === 4) {
-    const mask = length === 32 ? [] : [and32(R1, maskWord(length))];
-    return [load(4, R1, FRAME, ADDRESS), ...mask, store(4, FRAME, KEY, R1)];
-  }
-  const first = half(0, Math.min(length, 64));
-  return length <= 64 ? first : [...first, ...half(8, length - 64)];
-}
-
-/** Eight octets of an IPv6 source with `length` of their bits. */
-function half(at: 0 | 8, length: number): Line[] {
-  const mask =
-    length === 64
-      ? []
-      : [setWide(R2, maskWord(Math.min(length, 32)), maskWord(Math.max(length - 32, 0))), and(R1, R2)];
-  return [load(8, R1, FRAME, ADDRESS + at), ...mask, store(8, FRAME, KEY + at, R1)];
-}
-
-/** The first `length` bits of four octets in the order of the network, as a little-endian processor reads them. */
-function maskWord(length: number): number {
-  const bits = length === 0 ? 0 : (-1 << (32 - length)) >>> 0;
-  const bytes = new DataView(new ArrayBuffer(4));
-  bytes.setUint32(0, bits);
-  return bytes.getInt32(0, true);
-}
-
-function passIfIn(map: number): Line[] {
+/** Passes a source whose first `length` bits are in the set: all of its bits are then set in its line. */
+function passIfIn(sources: SourceSet, family: 4 | 6, length: number): Line[] {
+  const next = `not-in-${length}`;
   return [
-    ...[setMap(R1, map), move(R2, FRAME), add(R2, KEY)],
-    ...[call(MAP_LOOKUP), jumpIf(R0, '!=', 0, 'pass')],
+    ...[set32(R7, saltOf(sources.seed, family, length)), ...hashLines(R7, ADDRESS, length)],
+    ...[move32(R8, R7), and32(R7, sources.lines - 1), store(4, FRAME, INDEX, R7)],
+    ...[set32(R1, SECOND_HASH), ...mixLines(R8, R1, R2)],
+    ...[...entryAtIndex(sources.map.fd), jumpIf(R0, '==', 0, 'pass')],
+    ...Array.from({ length: PROBES }, (_, probe) => goOnUnlessSet(probe * PROBE_BITS, next)).flat(),
+    ...[jump('pass'), label(next)],
+  ];
+}
+
+/** Looks at the bit that R8 >>> `shift` names in the line at R0. */
+function goOnUnlessSet(shift: number, next: string): Line[] {
+  return [
+    ...[move32(R1, R8), shiftRight32(R1, shift), move32(R2, R1), shiftRight32(R2, 3), and32(R2, 0x3c)],
+    ...[move(R3, R0), addRegister(R3, R2), load(4, R4, R3, 0)],
+    ...[and32(R1, 31), shiftRightBy32(R4, R1), and32(R4, 1), jumpIf(R4, '==', 0, next)],
   ];
 }
 
@@ -140,8 +127,9 @@ function count(counts: number, offset: number): Line[] {
 
 /** R0 = the address of an array's one entry; 0 never happens, but the verifier does not know. */
 function entry(array: number): Line[] {
-  return [
-    ...[storeNumber(4, FRAME, INDEX, 0), setMap(R1, array), move(R2, FRAME), add(R2, INDEX)],
-    call(MAP_LOOKUP),
-  ];
+  return [storeNumber(4, FRAME, INDEX, 0), ...entryAtIndex(array)];
+}
+
+function entryAtIndex(array: number): Line[] {
+  return [setMap(R1, array), move(R2, FRAME), add(R2, INDEX), call(MAP_LOOKUP)];
 }

@@ -31,6 +31,8 @@ export interface ShieldOptions extends FloodOptions {
   readonly unregistered: () => number;
   /** Milliseconds that never go back. */
   readonly now: () => number;
+  /** 32 random bits that nobody can guess. */
+  readonly random: () => number;
   readonly events: ShieldEvents;
   /** Calls back again and again; returns what ends it. */
   readonly setTimer?: (callback: () => void, intervalMs: number) => () => void;
@@ -50,7 +52,7 @@ export interface ShieldStatus {
  * sockets' queues, passes the sources that are listed and a sample of the others. What a packet that passes gets is
  * decided as always. The filter is made when a flood has begun and let go when it is over: nothing is held meanwhile.
  *
- * A source that is listed is never kept away: an entry is in the maps before it is in the table, and whenever that
+ * A source that is listed is never kept away: an entry is in the filter's set before it is in the table, and whenever that
  * cannot be, the filter is taken off first.
  */
 export class Shield {
@@ -68,17 +70,12 @@ export class Shield {
 
   /** @throws BpfError where the kernel does not take such a filter from this process */
   constructor(options: ShieldOptions) {
-    new Engagement([], options.exempt).close();
+    new Engagement([], options.exempt, options.random()).close();
     this.options = options;
     this.watch = new FloodWatch(options);
     this.watch.countFrom(options.unregistered(), options.now());
     options.table.observe({
-      adding: (prefix) => this.change((engagement) => engagement.add(prefix)),
-      removed: (prefix) =>
-        this.change((engagement) => {
-          engagement.remove(prefix);
-          return true;
-        }),
+      adding: (prefix) => this.add(prefix),
       replacing: () => this.interrupt('replaced'),
     });
     const { setTimer = everyInterval } = options;
@@ -124,11 +121,9 @@ export class Shield {
     const { perSecond } = watch;
     let engagement: Engagement | null = null;
     try {
-      engagement = new Engagement(options.table.pack(), options.exempt);
+      engagement = new Engagement(options.table.pack(), options.exempt, options.random());
       this.engagement = engagement;
-      const isFilled = await engagement.fill();
-      if (this.engagement !== engagement) return;
-      if (!isFilled) throw new BpfError('filling the maps', 'ENOMEM', 'the kernel has no room for the list');
+      if (!(await engagement.fill())) return;
       this.passSample(engagement);
       engagement.attach(options.sockets);
     } catch (error) {
@@ -156,11 +151,11 @@ export class Shield {
     engagement.passSample(Math.min(1, samplePerSecond / Math.max(this.watch.perSecond, 1)));
   }
 
-  /** Does a change of the table to the maps; the filter is taken off where it cannot be done. */
-  private change(apply: (engagement: Engagement) => boolean): void {
+  /** Adds what the table is going to have; the filter is taken off where that cannot be. */
+  private add(prefix: Prefix): void {
     if (this.engagement === null) return;
     try {
-      if (!apply(this.engagement)) this.interrupt('full');
+      if (!this.engagement.add(prefix)) this.interrupt('full');
     } catch {
       this.interrupt('fault');
     }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect } from 'vitest';
 import { COUNTS_BYTES, shieldProgram } from '../../../../src/dns/udp/shield/program.ts';
-import { type PrefixGroup, SourceMaps } from '../../../../src/dns/udp/shield/source-maps.ts';
+import { type PrefixGroup, SourceSet } from '../../../../src/dns/udp/shield/source-set.ts';
 import {
   addressFromBytes,
   contains,
@@ -9,16 +9,11 @@ import {
   parsePrefix,
   prefixOf,
 } from '../../../../src/net/index.ts';
-import {
-  BATCH_ENTRIES,
-  BpfError,
-  BpfMap,
-  BpfMapType,
-  loadSocketFilter,
-} from '../../../../src/sys/bpf/index.ts';
+import { BpfError, BpfMap, BpfMapType, loadSocketFilter } from '../../../../src/sys/bpf/index.ts';
 import { closeSocket } from '../../../../src/sys/index.ts';
 import { addressIn, promises as promisesWith, refusal, runFilter } from './kernel.ts';
 
+const SEED = 0x5eed1234;
 const promises = (what: string, body: () => void): void =>
   promisesWith(what, body, () => {
     expect(refusal).toBeInstanceOf(BpfError);
@@ -38,8 +33,12 @@ const keep = <T extends { close(): void }>(resource: T): T => {
 function filterOf(family: 4 | 6, prefixes: readonly string[], share = 0) {
   const parsed = prefixes.map((text) => parsePrefix(text)!);
   const lengths = [...new Set(parsed.map(({ length }) => length))];
-  const maps = keep(new SourceMaps(lengths.map((length) => ({ family, length, count: 0 }))));
-  for (const prefix of parsed) expect(maps.add(prefix)).toBe(true);
+  const sources = keep(new SourceSet(parsed.length, parsed, SEED));
+  for (const prefix of parsed) expect(sources.add(prefix)).toBe(true);
+  return filterOver(sources, family, lengths, share);
+}
+
+function filterOver(sources: SourceSet, family: 4 | 6, lengths: readonly number[], share = 0) {
   const one = { keyBytes: 4, maxEntries: 1 };
   const control = keep(new BpfMap({ ...one, type: BpfMapType.ARRAY, name: 'c', valueBytes: 4 }));
   const counts = keep(
@@ -48,9 +47,9 @@ function filterOf(family: 4 | 6, prefixes: readonly string[], share = 0) {
   const word = new Uint8Array(4);
   new DataView(word.buffer).setUint32(0, share * 0xffffffff, true);
   control.set(new Uint8Array(4), word);
-  const program = loadSocketFilter('test', shieldProgram(family, maps.kinds(family), control.fd, counts.fd));
+  const program = loadSocketFilter('test', shieldProgram(family, lengths, sources, control.fd, counts.fd));
   keep({ close: () => closeSocket(program) });
-  return { maps, counts, passes: (source: string) => runFilter(program, source) !== 0 };
+  return { counts, passes: (source: string) => runFilter(program, source) !== 0 };
 }
 
 describe('the filter', () => {
@@ -91,8 +90,7 @@ describe('the filter', () => {
         const prefix = prefixOf(addressFromBytes(bytes), length);
         // An IPv4-mapped address would be one of IPv4.
         fc.pre(prefix.family === family);
-        const { passes, maps } = filterOf(family, []);
-        maps.close();
+        const { passes } = filterOf(family, []);
         const listed = filterOf(family, [`${addressIn(prefix, new Uint8Array(16))}/${length}`]);
         const inside = addressIn(prefix, rest);
         const flipped = Uint8Array.from(parseAddress(inside)!.bytes);
@@ -122,23 +120,42 @@ describe('the filter', () => {
   });
 });
 
-describe('the maps', () => {
-  promises('take a list in batches', () => {
-    const count = 2 * BATCH_ENTRIES + 5;
-    const keys = new Uint8Array(count * 4);
-    for (let i = 0; i < count; i++) new DataView(keys.buffer).setUint32(i * 4, 0x0a000000 + i);
-    const group: PrefixGroup = { family: 4, length: 32, count, keys };
-    const maps = keep(new SourceMaps([group]));
-    const steps: number[] = [];
-    for (let first = 0; first < count; first += steps.at(-1)!) steps.push(maps.addFrom(group, first));
-    expect([steps, maps.entries]).toEqual([[BATCH_ENTRIES, BATCH_ENTRIES, 5], count]);
-    maps.remove(parsePrefix('10.0.0.3/32')!);
-    maps.remove(parsePrefix('10.255.0.3/32')!);
-    expect(maps.entries).toBe(count - 1);
+/** `count` addresses from 10.0.0.0 on. */
+function groupOf(count: number): PrefixGroup {
+  const keys = new Uint8Array(count * 4);
+  for (let i = 0; i < count; i++) new DataView(keys.buffer).setUint32(i * 4, 0x0a000000 + i);
+  return { family: 4, length: 32, count, keys };
+}
+
+describe('the set of sources', () => {
+  promises('has all of a list, and seems to have few others', () => {
+    const group = groupOf(200_000);
+    const sources = keep(new SourceSet(group.count, [group], SEED));
+    for (let first = 0; first < group.count; ) first += sources.noteFrom(group, first);
+    for (let first = 0; first < sources.lines; ) first += sources.uploadFrom(first);
+    expect(sources.entries).toBe(group.count);
+    const { passes } = filterOver(sources, 4, [32]);
+    for (let i = 0; i < group.count; i += 97) {
+      expect(passes(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`)).toBe(true);
+    }
+    let seeming = 0;
+    for (let i = 0; i < 4000; i++) if (passes(`11.${i >> 8}.7.${i & 255}`)) seeming += 1;
+    // 16 bits or more a prefix: fewer than one in a hundred.
+    expect(seeming).toBeLessThan(40);
   });
 
-  promises('have no room for a length that they were not made for', () => {
-    const maps = keep(new SourceMaps([{ family: 4, length: 32, count: 0 }]));
-    expect(maps.add(parsePrefix('10.0.0.0/8')!)).toBe(false);
+  promises('takes 2 to 4 octets a prefix', () => {
+    const million = keep(new SourceSet(1_000_000, [{ family: 4, length: 32 }], SEED));
+    expect(million.bytes / 1e6).toBeLessThanOrEqual(4.2);
+    expect(million.bytes / 1e6).toBeGreaterThanOrEqual(2);
+  });
+
+  promises('has no room for a length that the filter does not look for, nor past twice its size', () => {
+    const sources = keep(new SourceSet(0, [{ family: 4, length: 32 }], SEED));
+    expect(sources.add(parsePrefix('10.0.0.0/8')!)).toBe(false);
+    const room = sources.bytes;
+    const group = groupOf(room);
+    for (let first = 0; first < room; ) first += sources.noteFrom(group, first);
+    expect(sources.add(parsePrefix('10.0.0.1/32')!)).toBe(false);
   });
 });
