@@ -17,6 +17,7 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkTrustedProxies(config, reader);
   checkTestZone(config, reader);
   checkCertificate(config, reader);
+  checkXdp(config, reader);
 }
 
 function checkRoles({ roles, dns, control, relay, upstreams }: FileConfig, reader: Reader): void {
@@ -110,8 +111,9 @@ function checkLimits({ cache, dns, relay }: FileConfig, reader: Reader): void {
     const expected = `at most dns.shield.engagePerSecond (${engagePerSecond})`;
     reader.fault('dns.shield.samplePerSecond', String(samplePerSecond), expected);
   }
-  if (reader.isSound('dns') && dns.shield.mode === 'on' && dns.engine === 'dgram') {
-    reader.fault('dns.shield.mode', '"on"', 'auto or off, as dns.engine is dgram');
+  const isGuarded = dns.engine === 'auto' || dns.engine === 'mmsg';
+  if (reader.isSound('dns') && dns.shield.mode === 'on' && !isGuarded) {
+    reader.fault('dns.shield.mode', '"on"', `auto or off, as dns.engine is ${dns.engine}`);
   }
   const { limits } = relay;
   if (reader.isSound('relay.limits') && limits.connectionsPerSource > limits.connections) {
@@ -154,5 +156,17 @@ function checkCertificate({ roles, dns, tls }: FileConfig, reader: Reader): void
     const key = `tls.${name}`;
     if (!reader.isSound(key) || tls[name] !== null) continue;
     reader.fault(key, 'nothing', `a PEM file, as ${reason} has listeners`);
+  }
+}
+
+function checkXdp({ roles, dns }: FileConfig, reader: Reader): void {
+  if (!roles.includes('edge') || !['dns.engine', 'dns.xdp', 'dns.udp'].every((key) => reader.isSound(key)))
+    return;
+  if (dns.engine !== 'af-xdp') return;
+  if (dns.xdp.interface === null) {
+    reader.fault('dns.xdp.interface', 'nothing', 'a network interface, as dns.engine is af-xdp');
+  }
+  if (dns.udp.length === 0) {
+    reader.fault('dns.udp', 'no listener', 'one at least, as dns.engine is af-xdp');
   }
 }

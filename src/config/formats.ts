@@ -78,6 +78,10 @@ export const FORMATS = {
     expected: 'a host name',
     parse: (text) => (isHostName(text) ? text.toLowerCase().replace(/\.$/, '') : null),
   },
+  'interface-name': {
+    expected: 'the name of a network interface, such as eth0',
+    parse: (text) => (/^(?!\.)[^\s/:]{1,15}$/.test(text) ? text : null),
+  },
   'http-url': {
     expected: 'an http:// or https:// URL without a user, a query or a fragment',
     parse: httpUrl,

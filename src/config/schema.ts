@@ -87,7 +87,12 @@ const dns = section({
   tls: list('socket-address'),
   https: list('socket-address'),
   workers: { anyOf: [{ const: 'auto' }, { type: 'integer', minimum: 1, maximum: 64 }], default: 'auto' },
-  engine: choice(['auto', 'mmsg', 'dgram'], 'auto'),
+  engine: choice(['auto', 'mmsg', 'dgram', 'af-xdp'], 'auto'),
+  xdp: section({
+    interface: optional('interface-name'),
+    mode: choice(['auto', 'driver', 'generic'], 'auto'),
+    queues: { anyOf: [{ const: 'auto' }, { type: 'integer', minimum: 1, maximum: 256 }], default: 'auto' },
+  }),
   unregistered: choice(['refuse', 'drop'], 'refuse'),
   rateLimit: section({
     perSecond: integer(1, 1_000_000, 20),

@@ -13,6 +13,7 @@ export function warningsOf(config: FileConfig): string[] {
   return [
     ...exposureWarnings(config, open),
     ...transportWarnings(config),
+    ...engineWarnings(config),
     ...regionWarnings(config, open),
     ...accountWarnings(config),
   ];
@@ -39,6 +40,11 @@ function exposureWarnings({ registration, control }: FileConfig, open: readonly 
   if (metrics)
     warnings.push(`metrics.listen: ${metrics.text} serves whoever reaches it: keep it off the Internet`);
   return warnings;
+}
+
+function engineWarnings({ roles, dns }: FileConfig): string[] {
+  if (!roles.includes('edge') || dns.xdp.interface === null || dns.engine === 'af-xdp') return [];
+  return [`dns.xdp.interface: ${dns.xdp.interface} is served by sockets, as dns.engine is ${dns.engine}`];
 }
 
 function transportWarnings({ roles, dns }: FileConfig): string[] {

@@ -24,7 +24,7 @@ export { type StreamListenerOptions, startTcpListener } from './tcp/listener.ts'
 export { TCP_TRAITS } from './tcp/traits.ts';
 export { UDP_TRAITS } from './udp/batch-answerer.ts';
 export { DgramEngine } from './udp/dgram-engine.ts';
-export type { UdpEngine } from './udp/engine.ts';
+export type { UdpEngine, XdpStatus } from './udp/engine.ts';
 export { MmsgEngine, type MmsgEngineOptions } from './udp/mmsg-engine.ts';
 export {
   type DisengageCause,
@@ -34,3 +34,4 @@ export {
   type ShieldSocket,
   type ShieldStatus,
 } from './udp/shield/index.ts';
+export { XdpEngine, type XdpEngineOptions } from './udp/xdp-engine.ts';

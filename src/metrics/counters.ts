@@ -87,6 +87,14 @@ const CONTROL_REQUESTS = family(
   { route: CONTROL_ROUTES, status: STATUS_CLASSES },
 );
 
+/** Frames of AF_XDP queues: what became of each, one slot a result, in the order that sys/xdp counts them in. */
+export const XDP_FRAMES = family(
+  'counter',
+  'xdp_frames_total',
+  'Frames received by AF_XDP, by what they were, and answers that its ring had no room for (unsent)',
+  { result: ['taken', 'malformed', 'checksum', 'spoofed', 'stray', 'unsent'] },
+);
+
 /** Counters without labels. */
 export const Counter = {
   DEFERRED: family('counter', 'deferred_total', 'Queries handed from their thread to the resolver'),

@@ -10,6 +10,7 @@ export {
   openConnections,
   queryCounter,
   queryDuration,
+  XDP_FRAMES,
 } from './counters.ts';
 export { CacheResult, QueryPath, QueryVerdict, Transport } from './labels.ts';
 export {

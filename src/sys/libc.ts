@@ -33,10 +33,22 @@ export interface Libc {
   /** A system call by its number, of which the C library has no function. */
   syscall(number: number, first: number, second: number, third: number): number;
   setrlimit(resource: number, limit: Uint32Array): number;
+  /** @returns the address, -1 where it fails */
+  mmap(
+    address: number,
+    length: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ): number;
+  munmap(address: number, length: number): number;
   /** errno of the last call in this thread. */
   errno(): number;
   /** The address of a view's first octet as two 32-bit words: [low, high]. */
   addressOf(view: ArrayBufferView): [low: number, high: number];
+  /** Memory that was mapped, as a buffer; to be forgotten before it is unmapped. */
+  bufferAt(address: number, length: number): ArrayBuffer;
 }
 
 /** A system call failed. `code` is the errno's name, e.g. EADDRINUSE. */
@@ -112,10 +124,13 @@ function load(): Libc | null {
     close: library.func('int close(int)'),
     syscall: library.func('int64_t syscall(int64_t, int64_t, uint64_t, uint64_t)'),
     setrlimit: library.func('int setrlimit(int, void *)'),
+    mmap: library.func('int64_t mmap(uint64_t, uint64_t, int, int, int, int64_t)'),
+    munmap: library.func('int munmap(uint64_t, uint64_t)'),
     errno: () => koffi.errno(),
     addressOf(view) {
       const address = koffi.address(view);
       return [Number(address & 0xffffffffn), Number(address >> 32n)];
     },
+    bufferAt: (address, length) => koffi.view(BigInt(address), length),
   };
 }

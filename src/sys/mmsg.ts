@@ -1,6 +1,7 @@
 import { type Libc, requireLibc } from './libc.ts';
 import {
   AF_INET,
+  AF_INET6,
   encodeSocketAddress,
   IP_PKTINFO,
   IPV6_PKTINFO,
@@ -32,6 +33,8 @@ const CONTROL_STRIDE = 40;
 const CMSG_HEADER_BYTES = 16;
 const IN_PKTINFO_BYTES = 12;
 const IN6_ADDRESS_BYTES = 16;
+/** In sockaddr_in6. */
+const SCOPE_ID = 24;
 /** In in_pktinfo: ipi_ifindex, ipi_spec_dst (the local address), ipi_addr (the destination of the header). */
 const IN_SPEC_DST = CMSG_HEADER_BYTES + 4;
 const MSG_WAITFORONE = 0x10000;
@@ -281,6 +284,41 @@ export class PacketBatch {
       headers[at + CONTROL_LENGTH] = CONTROL_STRIDE;
     }
   }
+}
+
+/**
+ * Writes an endpoint as readEndpoint gives it, for a packet that no socket received.
+ * @param bytes holds the peer's and the own address, 4 or 16 octets in network order, at peerAt and localAt
+ * @param interfaceIndex the zone of a link-local peer
+ */
+export function encodeEndpoint(
+  out: Uint8Array,
+  offset: number,
+  family: 4 | 6,
+  bytes: Uint8Array,
+  peerAt: number,
+  localAt: number,
+  port: number,
+  interfaceIndex: number,
+): void {
+  const ipv4 = family === 4;
+  const addressBytes = ipv4 ? 4 : IN6_ADDRESS_BYTES;
+  for (let k = 0; k < ENDPOINT_BYTES; k++) out[offset + k] = 0;
+  out[offset] = ipv4 ? AF_INET : AF_INET6;
+  out[offset + 2] = port >> 8;
+  out[offset + 3] = port & 0xff;
+  const name = offset + (ipv4 ? 4 : 8);
+  for (let k = 0; k < addressBytes; k++) out[name + k] = bytes[peerAt + k];
+  if (!ipv4 && out[name] === 0xfe && (out[name + 1] & 0xc0) === 0x80) {
+    for (let k = 0; k < 4; k++) out[offset + SCOPE_ID + k] = (interfaceIndex >> (8 * k)) & 0xff;
+  }
+  const control = offset + NAME_STRIDE;
+  out[control] = CMSG_HEADER_BYTES + (ipv4 ? IN_PKTINFO_BYTES : IN6_ADDRESS_BYTES + 4);
+  out[control + 8] = ipv4 ? SOL_IP : SOL_IPV6;
+  out[control + 12] = ipv4 ? IP_PKTINFO : IPV6_PKTINFO;
+  const local = control + (ipv4 ? IN_SPEC_DST : CMSG_HEADER_BYTES);
+  for (let k = 0; k < addressBytes; k++) out[local + k] = bytes[localAt + k];
+  out[control + CONTROL_STRIDE] = family;
 }
 
 function readWord(bytes: Uint8Array, at: number): number {

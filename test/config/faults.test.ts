@@ -22,7 +22,7 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ],
   [
     'dns: { upd: [] }',
-    'dns.upd: found an unknown key, expected one of udp, tcp, tls, https, workers, engine, unregistered, rateLimit, shield, tcpLimits, bootstrapNames, testZone, cookieSecrets, proxyProtocolFrom',
+    'dns.upd: found an unknown key, expected one of udp, tcp, tls, https, workers, engine, xdp, unregistered, rateLimit, shield, tcpLimits, bootstrapNames, testZone, cookieSecrets, proxyProtocolFrom',
   ],
   ['upstream: [system]', 'upstream: found an unknown key, expected upstreams?'],
   ['control: { adminkey: "a" }', 'control.adminkey: found an unknown key, expected adminKey?'],
@@ -62,7 +62,21 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ['dns: { workers: 0 }', `dns.workers: found 0, expected auto or ${WHOLE(1, 64)}`],
   ['dns: { workers: all }', `dns.workers: found "all", expected auto or ${WHOLE(1, 64)}`],
   ['dns: { workers: 1.5 }', `dns.workers: found 1.5, expected auto or ${WHOLE(1, 64)}`],
-  ['dns: { engine: epoll }', 'dns.engine: found "epoll", expected one of auto, mmsg, dgram'],
+  ['dns: { engine: epoll }', 'dns.engine: found "epoll", expected one of auto, mmsg, dgram, af-xdp'],
+  [
+    'dns: { engine: af-xdp }',
+    'dns.xdp.interface: found nothing, expected a network interface, as dns.engine is af-xdp',
+  ],
+  [
+    'dns: { engine: af-xdp, udp: [], xdp: { interface: eth0 } }',
+    'dns.udp: found no listener, expected one at least, as dns.engine is af-xdp',
+  ],
+  [
+    'dns: { xdp: { interface: "../eth0" } }',
+    'dns.xdp.interface: found "../eth0", expected the name of a network interface, such as eth0, or null',
+  ],
+  ['dns: { xdp: { mode: skb } }', 'dns.xdp.mode: found "skb", expected one of auto, driver, generic'],
+  ['dns: { xdp: { queues: 0 } }', `dns.xdp.queues: found 0, expected auto or ${WHOLE(1, 256)}`],
   ['dns: { unregistered: allow }', 'dns.unregistered: found "allow", expected one of refuse, drop'],
   ['dns: { rateLimit: 5 }', 'dns.rateLimit: found 5, expected a mapping'],
   [
@@ -79,6 +93,10 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   [
     'dns: { shield: { mode: on }, engine: dgram }',
     'dns.shield.mode: found "on", expected auto or off, as dns.engine is dgram',
+  ],
+  [
+    'dns: { engine: af-xdp, xdp: { interface: eth0 }, shield: { mode: on } }',
+    'dns.shield.mode: found "on", expected auto or off, as dns.engine is af-xdp',
   ],
   [
     'dns: { tcpLimits: { connections: "9" } }',

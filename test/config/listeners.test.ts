@@ -80,6 +80,9 @@ describe('warnings', () => {
     expect(warningsOf('metrics: { listen: ["0.0.0.0:9153"] }')).toHaveLength(1);
     expect(warningsOf('dns: { tcp: [] }')[0]).toMatch(/^dns\.tcp: /);
     expect(warningsOf('dns: { udp: [] }')[0]).toMatch(/^dns\.udp: /);
+    expect(warningsOf('dns: { xdp: { interface: eth0 } }')).toEqual([
+      'dns.xdp.interface: eth0 is served by sockets, as dns.engine is auto',
+    ]);
     expect(warningsOf('registration: { leaseDays: 30 }')[0]).toMatch(/^registration\.leaseDays: /);
     const [keyWarning] = warningsOf('control: { adminKey: hunter2 }');
     expect(keyWarning).toMatch(/^control\.adminKey: /);

@@ -12,6 +12,7 @@ import {
   queryCounter,
   queryDuration,
   SLOTS,
+  XDP_FRAMES,
 } from '../../src/metrics/counters.ts';
 import {
   CacheResult,
@@ -24,6 +25,8 @@ import {
 
 const transports = Object.values(Transport);
 const streams = transports.filter((transport) => transport !== Transport.UDP);
+/** TAKEN, MALFORMED, CHECKSUM, SPOOFED, STRAY of sys/xdp, and answers that were not sent. */
+const XDP_RESULTS = 6;
 const RCODES = [0, 1, 2, 3, 4, 5, 16, 23];
 
 describe('counters', () => {
@@ -35,6 +38,7 @@ describe('counters', () => {
       ...transports.flatMap((t) => RCODES.map((rcode) => answerCounter(t, rcode))),
       ...Object.values(CacheResult).map(cacheCounter),
       ...streams.flatMap((t) => [openConnections(t), connectionCounter(t), limitedConnectionCounter(t)]),
+      ...Array.from({ length: XDP_RESULTS }, (_, result) => XDP_FRAMES + result),
       ...CONTROL_ROUTES.flatMap((_, route) =>
         STATUS_CLASSES.map((_, s) => controlCounter(route, 200 + 100 * s)),
       ),

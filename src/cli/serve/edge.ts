@@ -10,6 +10,7 @@ import {
   discoveryRecords,
   LocalStreams,
   MmsgEngine,
+  type MmsgEngineOptions,
   type QueryPolicy,
   QueryState,
   RateLimiter,
@@ -18,6 +19,8 @@ import {
   StreamThreads,
   type TableUpdate,
   type UdpEngine,
+  XdpEngine,
+  type XdpStatus,
 } from '../../dns/index.ts';
 import type { Feed } from '../../feed/index.ts';
 import type { CounterBlock } from '../../metrics/index.ts';
@@ -32,6 +35,7 @@ import {
 import { AnswerCache, CacheReader } from '../../resolver/cache/index.ts';
 import type { Resolver } from '../../resolver/index.ts';
 import { libc, monotonicClock } from '../../sys/index.ts';
+import { XdpError } from '../../sys/xdp/index.ts';
 import { crashReport } from '../crash.ts';
 import { policyOf } from '../policy.ts';
 import { type ExplainRequest, openExplainSocket } from './explain-socket.ts';
@@ -63,13 +67,11 @@ export interface EdgeOptions {
   onFailure(error: Error): void;
 }
 
-/** dns.engine asks for batched system calls, which this platform does not have. */
+/** dns.engine asks for what this platform, or this process, does not have. */
 export class EngineError extends Error {
   readonly code = 'ENGINE';
-  constructor() {
-    super(
-      'dns.engine: found "mmsg", expected "auto" or "dgram": this platform lacks its system calls (or koffi)',
-    );
+  constructor(engine: string, reason: string) {
+    super(`dns.engine: ${engine} cannot be had: ${reason}`);
     this.name = 'EngineError';
   }
 }
@@ -185,6 +187,11 @@ export class Edge {
     return this.shieldRole?.view ?? null;
   }
 
+  /** How a network interface is served past the sockets; null where none is. */
+  get xdp(): XdpStatus | null {
+    return this.udp?.xdp ?? null;
+  }
+
   get cacheStats(): { entries: number; bytes: number } {
     return this.cache.stats;
   }
@@ -278,7 +285,9 @@ export class Edge {
     }
     const addresses = config.dns.udp.map(readListener);
     const { engine } = config.dns;
-    if (engine === 'mmsg' && libc() === null) throw new EngineError();
+    if (libc() === null && (engine === 'mmsg' || engine === 'af-xdp')) {
+      throw new EngineError(engine, 'this platform lacks its system calls (or koffi)');
+    }
     const blocks: CounterBlock[] = [];
     if (engine === 'dgram' || libc() === null) {
       this.udp = await DgramEngine.start({ addresses, answerer });
@@ -288,7 +297,10 @@ export class Edge {
         onCounters(block);
       };
       const engineOptions = { ...shared, addresses, workers, answerer, onCounters: onThread, onFailure };
-      this.udp = await MmsgEngine.start(engineOptions);
+      this.udp =
+        engine === 'af-xdp' && addresses.length > 0
+          ? await startXdp(config, engineOptions)
+          : await MmsgEngine.start(engineOptions);
     }
     if (addresses.length > 0) this.guard(options, this.udp, blocks);
   }
@@ -297,6 +309,22 @@ export class Edge {
   private guard({ config, log }: EdgeOptions, engine: UdpEngine, blocks: readonly CounterBlock[]): void {
     const { table, now } = this;
     this.shieldRole = new ShieldRole({ config: config.dns, engine, table, blocks, now, log });
+  }
+}
+
+/** Whoever asks for it by name wants to know when it cannot be had, and why: no other engine takes its place. */
+async function startXdp({ dns }: Config, options: MmsgEngineOptions): Promise<UdpEngine> {
+  const { interface: name, mode, queues } = dns.xdp;
+  try {
+    return await XdpEngine.start({
+      ...options,
+      interface: name!,
+      modes: mode === 'auto' ? ['driver', 'generic'] : [mode],
+      queues: queues === 'auto' ? null : queues,
+    });
+  } catch (error) {
+    if (error instanceof XdpError) throw new EngineError('af-xdp', error.message);
+    throw error;
   }
 }
 

@@ -203,6 +203,7 @@ export class Service {
 
   private async openMetrics(): Promise<void> {
     const { edge, registry, remote, relay } = this;
+    const xdp = edge?.xdp ?? null;
     const storeIsUp = () => registry?.status().failed === null;
     const exposition = new Exposition({
       blocks: this.blocks,
@@ -225,6 +226,7 @@ export class Service {
           cache: () => edge.cacheStats,
         }),
         ...(edge?.shield != null && { shield: () => edge.shield! }),
+        ...(xdp !== null && { xdp: () => ({ ...xdp, drops: xdp.drops() }) }),
         ...(remote !== null && {
           remoteList: () => {
             const { state, ageSeconds, heartbeatAgeSeconds } = remote;
@@ -314,8 +316,10 @@ export class Service {
       },
     };
     const dnsListeners = { udp, tcp, tls, https };
+    const { drops: _, ...xdp } = edge?.xdp ?? { drops: null };
+    const how = { engine, ...(engine === 'af-xdp' && { xdp }) };
     log.info(
-      { roles: this.config.roles, ...dnsListeners, ...relayed, control: api, metrics, engine },
+      { roles: this.config.roles, ...dnsListeners, ...relayed, control: api, metrics, ...how },
       'ready',
     );
   }

@@ -77,7 +77,13 @@ export class ShieldRole {
   private open(options: ShieldRoleOptions): Shield | null {
     const { config, engine, table, blocks, now, log } = options;
     try {
-      if (engine.name !== 'mmsg') throw new BpfError('the shield', 'ENGINE', 'dns.engine is dgram');
+      if (engine.name !== 'mmsg') {
+        throw new BpfError(
+          'the shield',
+          'ENGINE',
+          `it guards sockets of mmsg, and dns.engine is ${engine.name}`,
+        );
+      }
       return new Shield({
         ...config.shield,
         always: this.mode === 'on',

@@ -3,6 +3,7 @@ import type { AllowlistShare } from '../../allowlist/index.ts';
 import type { CatalogShare } from '../../catalog/lookup/index.ts';
 import type { BlockShare } from '../../metrics/index.ts';
 import type { CacheShare } from '../../resolver/cache/index.ts';
+import type { XdpSocketShare, XdpTarget } from '../../sys/xdp/index.ts';
 import type { QueryPolicy } from '../query-state.ts';
 import type { RateLimitOptions } from '../rate-limit.ts';
 
@@ -41,4 +42,10 @@ export interface UdpThreadData extends UdpTables {
 export interface UdpWorkerData extends UdpThreadData {
   /** One socket a listener, in the order of the listeners. */
   sockets: UdpSocketShare[];
+}
+
+/** What a thread of queues reads besides. */
+export interface XdpThreadData {
+  sockets: readonly XdpSocketShare[];
+  targets: readonly XdpTarget[];
 }

@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { type RelaySource, registerRelay } from './relay.ts';
 import { registerShield, type ShieldSource } from './shield.ts';
 
@@ -29,6 +29,13 @@ export interface Sources {
   /** The filter in front of the UDP sockets. */
   readonly shield?: () => ShieldSource;
   readonly cache?: () => { entries: number; bytes: number };
+  /** How a network interface is served by AF_XDP, and what the kernel dropped on the way. */
+  readonly xdp?: () => {
+    interface: string;
+    mode: string;
+    queues: number;
+    drops: { dropped: number; ringFull: number; fillEmpty: number; invalid: number };
+  };
 }
 
 /** Scheme, host and port of a configured URL: credentials, or a path that is as good as one, are not shown. */
@@ -84,7 +91,35 @@ export function registerGauges(sources: Sources, registry: Registry): void {
   }
   if (upstreams) registerUpstreams(upstreams, registry);
   if (sources.shield) registerShield(sources.shield, registry);
+  if (sources.xdp) registerXdp(sources.xdp, registry);
   if (sources.relay) registerRelay(sources.relay, registry);
+}
+
+function registerXdp(xdp: NonNullable<Sources['xdp']>, registry: Registry): void {
+  const queues = new Gauge({
+    name: 'mediastreamer_xdp_queues',
+    help: 'Receive queues that are served by AF_XDP, by interface and mode (zero-copy, driver, generic)',
+    labelNames: ['interface', 'mode'],
+    registers: [registry],
+    collect: () => {
+      const { interface: name, mode, queues: count } = xdp();
+      queues.set({ interface: name, mode }, count);
+    },
+  });
+  const drops = new Counter({
+    name: 'mediastreamer_xdp_drops_total',
+    help: 'Packets that the kernel dropped on the way into or out of AF_XDP rings, by reason',
+    labelNames: ['reason'],
+    registers: [registry],
+    collect: () => {
+      const { dropped, ringFull, fillEmpty, invalid } = xdp().drops;
+      drops.reset();
+      drops.inc({ reason: 'oversize_or_memory' }, dropped);
+      drops.inc({ reason: 'ring_full' }, ringFull);
+      drops.inc({ reason: 'no_frame' }, fillEmpty);
+      drops.inc({ reason: 'invalid_descriptor' }, invalid);
+    },
+  });
 }
 
 function registerListState(remoteList: NonNullable<Sources['remoteList']>, registry: Registry): void {

@@ -16,7 +16,9 @@ export const BpfCommand = {
   MAP_UPDATE: 2,
   MAP_DELETE: 3,
   PROGRAM_LOAD: 5,
+  PROGRAM_TEST_RUN: 10,
   MAP_UPDATE_BATCH: 26,
+  LINK_CREATE: 28,
 } as const;
 export type BpfCommand = (typeof BpfCommand)[keyof typeof BpfCommand];
 

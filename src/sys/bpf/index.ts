@@ -27,4 +27,11 @@ export {
 } from './assembler.ts';
 export { BpfError } from './errors.ts';
 export { BATCH_ENTRIES, BpfMap, type BpfMapOptions, BpfMapType } from './map.ts';
-export { attachFilter, detachFilter, loadSocketFilter } from './program.ts';
+export {
+  attachFilter,
+  detachFilter,
+  linkXdpProgram,
+  loadSocketFilter,
+  loadXdpProgram,
+  runProgram,
+} from './program.ts';

@@ -6,7 +6,7 @@ import { closeSocket } from '../socket.ts';
 import { Attributes, BpfCommand, bpf, bpfDescriptor } from './call.ts';
 
 /** Kinds of map (include/uapi/linux/bpf.h). */
-export const BpfMapType = { HASH: 1, ARRAY: 2, PER_CPU_ARRAY: 6 } as const;
+export const BpfMapType = { HASH: 1, ARRAY: 2, PER_CPU_ARRAY: 6, XSK: 17 } as const;
 export type BpfMapType = (typeof BpfMapType)[keyof typeof BpfMapType];
 
 /** Octets of an element's attributes without its value. */

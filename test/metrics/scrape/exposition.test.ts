@@ -86,6 +86,21 @@ describe('Exposition', () => {
     expect(all.get('mediastreamer_query_duration_seconds_count{path="fast"}')).toBe(0);
   });
 
+  it('tells how an interface is served by AF_XDP, and what was dropped on the way', async () => {
+    const drops = { dropped: 1, ringFull: 2, fillEmpty: 3, invalid: 4 };
+    const scraped = exposition([], {
+      xdp: () => ({ interface: 'wan0', mode: 'zero-copy', queues: 8, drops }),
+    });
+    await samples(scraped);
+    drops.ringFull = 5;
+    const all = await samples(scraped);
+    expect(all.get('mediastreamer_xdp_queues{interface="wan0",mode="zero-copy"}')).toBe(8);
+    const reasons = ['oversize_or_memory', 'ring_full', 'no_frame', 'invalid_descriptor'];
+    expect(reasons.map((reason) => all.get(`mediastreamer_xdp_drops_total{reason="${reason}"}`))).toEqual([
+      1, 5, 3, 4,
+    ]);
+  });
+
   it('reads its sources at each scrape and has no metric for one that is missing', async () => {
     let entries = 1;
     let up = true;

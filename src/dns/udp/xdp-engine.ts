@@ -1,0 +1,151 @@
+import type { SocketAddress } from '../../net/index.ts';
+import {
+  type NetworkInterface,
+  readInterface,
+  XdpError,
+  type XdpMode,
+  XdpProgram,
+  XdpSocket,
+  type XdpStatistics,
+} from '../../sys/xdp/index.ts';
+import { MAX_UDP_REPLY_BYTES } from '../query-state.ts';
+import type { TableUpdate } from '../table-update.ts';
+import type { UdpEngine, XdpStatus } from './engine.ts';
+import { MmsgEngine, type MmsgEngineOptions } from './mmsg-engine.ts';
+import type { ShieldSocket } from './shield/index.ts';
+import { UdpThreads } from './threads.ts';
+import type { XdpThreadData } from './worker-data.ts';
+import { xdpTargets } from './xdp-targets.ts';
+
+/** An IPv6 and a UDP header before the longest reply. */
+const LEAST_MTU = MAX_UDP_REPLY_BYTES + 48;
+/** Longer frames are left to the sockets: no query is, and a frame's place in memory is 1,792 octets. */
+const MAX_FRAME_BYTES = 1600;
+/** Threads of the sockets that take what the program lets pass. */
+const SOCKET_THREADS = 1;
+
+export interface XdpEngineOptions extends MmsgEngineOptions {
+  /** The name of the network interface. */
+  readonly interface: string;
+  /** Modes to try, in their order. */
+  readonly modes: readonly XdpMode[];
+  /** Receive queues that are served, from the first on; null: all that the interface has. */
+  readonly queues: number | null;
+}
+
+/**
+ * Threads that take queries from the receive queues of a network interface by AF_XDP, past the kernel's sockets, and
+ * put their answers there. A program at the interface's entry picks the packets to our listeners; what it lets pass
+ * reaches ordinary sockets on the same addresses, which also send the answers that have to be resolved first.
+ */
+export class XdpEngine implements UdpEngine {
+  readonly name = 'af-xdp';
+  private readonly options: XdpEngineOptions;
+  private readonly mmsg: MmsgEngine;
+  private readonly threads: UdpThreads;
+  private program: XdpProgram | null = null;
+  private readonly queues: XdpSocket[] = [];
+
+  private constructor(options: XdpEngineOptions, mmsg: MmsgEngine) {
+    this.options = options;
+    this.mmsg = mmsg;
+    this.threads = new UdpThreads({
+      ...options,
+      onDeferred: (bytes, offset, length) => mmsg.answerDeferred(bytes, offset, length),
+    });
+  }
+
+  /**
+   * Binds the sockets, then begins to serve the queues.
+   * @throws ListenError, XdpError; nothing stays open then.
+   */
+  static async start(options: XdpEngineOptions): Promise<XdpEngine> {
+    const on = readInterface(options.interface);
+    checkInterface(on, options.queues);
+    const mmsg = await MmsgEngine.start({ ...options, workers: SOCKET_THREADS });
+    const engine = new XdpEngine(options, mmsg);
+    try {
+      await engine.serve(on);
+      return engine;
+    } catch (error) {
+      await engine.stop();
+      await engine.close();
+      throw error;
+    }
+  }
+
+  get addresses(): readonly SocketAddress[] {
+    return this.mmsg.addresses;
+  }
+
+  /** None: a filter on those that there are would not reach what comes by the rings. */
+  get sockets(): readonly ShieldSocket[] {
+    return [];
+  }
+
+  get xdp(): XdpStatus {
+    const zeroCopy = this.queues.every(({ share }) => share.zeroCopy);
+    return {
+      interface: this.options.interface,
+      mode: zeroCopy ? 'zero-copy' : this.program!.mode,
+      queues: this.queues.length,
+      drops: () => total(this.queues.map((queue) => queue.statistics())),
+    };
+  }
+
+  async publish(update: TableUpdate): Promise<void> {
+    await Promise.all([this.threads.publish(update), this.mmsg.publish(update)]);
+  }
+
+  /** The program leaves first: from then on the sockets get everything, and the rings run dry. */
+  async stop(): Promise<void> {
+    this.program?.detach();
+    await this.threads.stop();
+    await this.mmsg.stop();
+  }
+
+  async close(): Promise<void> {
+    for (const queue of this.queues) queue.close();
+    await this.mmsg.close();
+  }
+
+  /** The program comes before the queues, as some drivers need it, and a queue gets nothing before its thread works. */
+  private async serve(on: NetworkInterface): Promise<void> {
+    const { options, queues } = this;
+    const targets = xdpTargets(on.name, this.addresses);
+    const program = XdpProgram.attach(on, targets, MAX_FRAME_BYTES, options.modes);
+    this.program = program;
+    const count = options.queues ?? on.queues;
+    for (let queue = 0; queue < count; queue++) queues.push(new XdpSocket(on, queue, program.mode));
+    const threads = Math.min(count, options.workers);
+    const entry = new URL('./xdp-worker.ts', import.meta.url);
+    await Promise.all(
+      Array.from({ length: threads }, (_, thread) => {
+        const sockets = queues.filter((_, queue) => queue % threads === thread).map(({ share }) => share);
+        const own: XdpThreadData = { sockets, targets };
+        return this.threads.start(entry, `xdp-${thread}`, own);
+      }),
+    );
+    for (const [queue, { share }] of queues.entries()) program.serve(queue, share.fd);
+  }
+}
+
+function checkInterface(on: NetworkInterface, queues: number | null): void {
+  if (on.mtu < LEAST_MTU) {
+    throw new XdpError(`the interface "${on.name}" has an MTU of ${on.mtu}, and ${LEAST_MTU} is the least`);
+  }
+  if (queues !== null && queues > on.queues) {
+    throw new XdpError(`the interface "${on.name}" has ${on.queues} receive queues, not ${queues}`);
+  }
+}
+
+function total(queues: readonly XdpStatistics[]): XdpStatistics {
+  const sum = (pick: (queue: XdpStatistics) => number) =>
+    queues.reduce((count, queue) => count + pick(queue), 0);
+  return {
+    dropped: sum(({ dropped }) => dropped),
+    ringFull: sum(({ ringFull }) => ringFull),
+    fillEmpty: sum(({ fillEmpty }) => fillEmpty),
+    invalid: sum(({ invalid }) => invalid),
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * A UDP thread that serves receive queues of a network interface by AF_XDP rings. It works on as long as frames are
+ * there, and waits in poll(2) otherwise, which sends what it has answered on its way.
+ */
+import { workerData } from 'node:worker_threads';
+import { XDP_FRAMES } from '../../metrics/index.ts';
+import { Poller } from '../../sys/index.ts';
+import { FRAME_RESULTS, FrameBatch } from '../../sys/xdp/index.ts';
+import { ThreadState } from './thread-state.ts';
+import { BATCH_SLOTS, type UdpThreadData, WAIT_MS, type XdpThreadData } from './worker-data.ts';
+
+/** Batches that are answered after the word to stop has come: more than a ring holds. */
+const LAST_BATCHES = 64;
+/** Waits of a millisecond for the device to send the last answers. */
+const LAST_WAITS = 20;
+
+class XdpThread {
+  private readonly state: ThreadState;
+  private readonly batches: readonly FrameBatch[];
+  private readonly poller: Poller;
+
+  constructor(data: UdpThreadData & XdpThreadData) {
+    this.state = new ThreadState(data);
+    const tally = this.state.counters.values.subarray(XDP_FRAMES, XDP_FRAMES + FRAME_RESULTS);
+    this.batches = data.sockets.map((socket) => new FrameBatch(socket, data.targets, BATCH_SLOTS, tally));
+    this.poller = new Poller(this.batches.map((batch) => batch.fd));
+  }
+
+  serve(): void {
+    const { state } = this;
+    state.begin();
+    while (state.goesOn) {
+      if (this.answerWaiting()) this.sendOn();
+      else this.wait(WAIT_MS);
+    }
+    this.finish();
+  }
+
+  /** Answers a batch of each queue. @returns whether a queue has more */
+  private answerWaiting(): boolean {
+    const { batches, state } = this;
+    let more = false;
+    for (let i = 0; i < batches.length; i++) {
+      const batch = batches[i];
+      const count = batch.receive();
+      // After the wait and before the answers: a change is effective for the next query.
+      state.lookIntoMail();
+      if (count > 0) state.answerer.answer(batch, count, batch.fd, 0);
+      more = batch.hasFrames() || more;
+    }
+    return more;
+  }
+
+  private sendOn(): void {
+    const { batches } = this;
+    for (let i = 0; i < batches.length; i++) {
+      batches[i].flush(false);
+      batches[i].wake();
+    }
+  }
+
+  private wait(timeoutMs: number): void {
+    const { batches } = this;
+    for (let i = 0; i < batches.length; i++) batches[i].flush(true);
+    if (this.poller.wait(timeoutMs) > 0) return;
+    for (let i = 0; i < batches.length; i++) batches[i].checkDevice();
+  }
+
+  /** Answers what is in the rings, and lets it leave: their interface has been told to give them no more. */
+  private finish(): void {
+    for (let batch = 0; batch < LAST_BATCHES && this.answerWaiting(); batch++) this.sendOn();
+    for (let wait = 0; wait < LAST_WAITS; wait++) {
+      let pending = 0;
+      for (const batch of this.batches) pending += batch.flush(false);
+      if (pending === 0) return;
+      this.poller.wait(1);
+    }
+  }
+}
+
+new XdpThread(workerData as UdpThreadData & XdpThreadData).serve();

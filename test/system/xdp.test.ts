@@ -1,0 +1,248 @@
+/**
+ * The engine on the rings of a network interface: the real program on one end of a veth pair, clients on the other, in
+ * a network namespace of their own. Where the system makes neither, each test holds the refusal to its words.
+ */
+import { execFile, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { encodeQuery } from '../support/dns-client.ts';
+import { answer, FakeUpstream } from '../support/fake-upstream.ts';
+import {
+  FILMS,
+  NODE,
+  RELAY,
+  RunningService,
+  runProgram,
+  type StartOptions,
+  temporaryFolder,
+  writeConfig,
+} from '../support/service.ts';
+import { toolFolders } from '../support/tools.ts';
+
+const NAMESPACE = `msxdp${process.pid}`;
+const SERVER_END = `msx${process.pid}`;
+const CLIENT_END = 'eth0';
+/** Private, as registering takes; unlikely to be the network that this machine is in. */
+const SERVER = '10.198.77.1';
+const CLIENT = '10.198.77.2';
+const STRANGER = '10.198.77.9';
+const SERVER6 = 'fd77:77::1';
+const CLIENT6 = 'fd77:77::2';
+const env = { ...process.env, PATH: toolFolders(process.env['PATH'] ?? '').join(':') };
+
+function run(command: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(command, args, { env, encoding: 'utf8' });
+}
+
+/** Makes the pair and the namespace. @returns whether the system let us */
+function makeNetwork(): boolean {
+  const steps = [
+    ['netns', 'add', NAMESPACE],
+    ['link', 'add', SERVER_END, 'type', 'veth', 'peer', 'name', CLIENT_END, 'netns', NAMESPACE],
+    ['address', 'add', `${SERVER}/24`, 'dev', SERVER_END],
+    ['address', 'add', `${SERVER6}/64`, 'dev', SERVER_END, 'nodad'],
+    ['link', 'set', SERVER_END, 'up'],
+    ['-n', NAMESPACE, 'address', 'add', `${CLIENT}/24`, 'dev', CLIENT_END],
+    ['-n', NAMESPACE, 'address', 'add', `${STRANGER}/24`, 'dev', CLIENT_END],
+    ['-n', NAMESPACE, 'address', 'add', `${CLIENT6}/64`, 'dev', CLIENT_END, 'nodad'],
+    ['-n', NAMESPACE, 'link', 'set', CLIENT_END, 'up'],
+  ];
+  return steps.every((step) => run('ip', ...step).status === 0);
+}
+
+const hasNetwork = makeNetwork();
+let upstream: FakeUpstream;
+
+beforeAll(async () => {
+  upstream = await FakeUpstream.start();
+  upstream.udp = answer();
+});
+afterAll(async () => {
+  await upstream.stop();
+  run('ip', 'netns', 'delete', NAMESPACE);
+});
+
+/** A service of the last test may hold the interface. */
+const services: RunningService[] = [];
+afterEach(async () => {
+  await Promise.all(services.splice(0).map((service) => service.stop('SIGKILL')));
+});
+
+async function serve(options: StartOptions): Promise<RunningService> {
+  const service = await RunningService.start(options);
+  services.push(service);
+  return service;
+}
+
+const dns = (fields: object = {}) => ({
+  udp: [`${SERVER}:0`, `[${SERVER6}]:0`],
+  tcp: [`${SERVER}:0`],
+  bootstrapNames: ['portal.example.net'],
+  engine: 'af-xdp',
+  xdp: { interface: SERVER_END, mode: 'generic' },
+  ...fields,
+});
+
+const execute = promisify(execFile);
+
+/** What dig is told, from the other end. It waits beside this process, in which the upstream lives. */
+async function dig(
+  at: { host: string; port: number },
+  ...args: string[]
+): Promise<{ rcode: string; answers: string[] }> {
+  const command = [
+    'netns',
+    'exec',
+    NAMESPACE,
+    'dig',
+    `@${at.host}`,
+    '-p',
+    `${at.port}`,
+    '+tries=2',
+    '+time=5',
+  ];
+  const { stdout } = await execute('ip', [...command, ...args], { env }).catch((error) => error);
+  const rcode = /status: (\w+)/.exec(stdout)?.[1] ?? 'NOTHING';
+  const section = /;; ANSWER SECTION:\n([\s\S]*?)\n\n/.exec(stdout)?.[1] ?? '';
+  return { rcode, answers: section.split('\n').flatMap((line) => line.split('\t').at(-1) || []) };
+}
+
+/** Sends a query with so much behind it that it is cut on the way. @returns how many answers it gets */
+async function askInFragments({ host, port }: { host: string; port: number }): Promise<number> {
+  const hex = Buffer.concat([encodeQuery({ name: FILMS }), Buffer.alloc(3000)]).toString('hex');
+  const code = `
+    const socket = require('node:dgram').createSocket('udp4');
+    socket.on('message', (message) => {
+      console.log(message.readUInt16BE(6));
+      socket.close();
+    });
+    socket.send(Buffer.from('${hex}', 'hex'), ${port}, '${host}');
+    setTimeout(() => process.exit(1), 10_000).unref();`;
+  const { stdout } = await execute('ip', ['netns', 'exec', NAMESPACE, NODE, '-e', code], { env });
+  return Number(stdout);
+}
+
+/** Whether the interface has a program. */
+const hasProgram = (): boolean => /\bprog\/xdp\b/.test(run('ip', 'link', 'show', SERVER_END).stdout);
+
+async function counted(service: RunningService, metric: string): Promise<number> {
+  const line = (await service.metrics())
+    .split('\n')
+    .find((text) => text.startsWith(`mediastreamer_${metric} `));
+  return Number(line?.split(' ').at(-1));
+}
+
+/** A promise that holds where the system makes interfaces; elsewhere the start must say what is missing. */
+function promises(what: string, body: () => Promise<void>): void {
+  it(what, async () => {
+    if (hasNetwork) return body();
+    const { code, stderr, stdout } = await start({ udp: ['127.0.0.1:0'], xdp: { interface: 'nothing' } });
+    expect(code).toBe(1);
+    expect(stdout + stderr).toContain('there is no network interface "nothing"');
+  });
+}
+
+/** Starts it where that fails. */
+function start(fields: object, wrapper: readonly string[] = []) {
+  const file = writeConfig(temporaryFolder(), { dns: dns(fields) });
+  return runProgram(['serve', '--config', file], { wrapper });
+}
+
+describe('the engine on the rings of an interface', () => {
+  promises('serves it as sockets do, beside the sockets, and leaves it as it was', async () => {
+    const service = await serve({ config: { dns: dns(), upstreams: [upstream.url] } });
+    const { admin } = service;
+    const { id } = await admin.make('/v1/accounts');
+    for (const address of [CLIENT, CLIENT6])
+      await admin.make(`/v1/accounts/${id}/registrations`, { address });
+    expect(service.engine).toBe('af-xdp');
+    expect(hasProgram()).toBe(true);
+
+    // What decide knows.
+    expect(await dig(service.udp, FILMS)).toEqual({ rcode: 'NOERROR', answers: [RELAY.us.address] });
+    expect(await dig(service.udp6, FILMS, 'AAAA')).toEqual({
+      rcode: 'NOERROR',
+      answers: [RELAY.us.address6],
+    });
+    expect(await dig(service.udp, FILMS, '-b', STRANGER)).toEqual({ rcode: 'REFUSED', answers: [] });
+    // What an upstream knows: a socket sends it.
+    const before = upstream.queries.length;
+    expect((await dig(service.udp, 'other.example.com')).rcode).toBe('NOERROR');
+    expect((await dig(service.udp6, 'another.example.com')).rcode).toBe('NOERROR');
+    expect((await dig(service.udp, 'portal.example.net', '-b', STRANGER)).rcode).toBe('NOERROR');
+    expect(upstream.queries.length).toBe(before + 3);
+    // What that has left in the cache.
+    expect((await dig(service.udp6, 'other.example.com')).rcode).toBe('NOERROR');
+    expect(upstream.queries.length).toBe(before + 3);
+    expect(await counted(service, 'xdp_frames_total{result="taken"}')).toBe(7);
+    expect(await counted(service, `xdp_queues{interface="${SERVER_END}",mode="generic"}`)).toBe(1);
+    expect(await counted(service, 'xdp_drops_total{reason="ring_full"}')).toBe(0);
+
+    // What the program lets pass: TCP, a query in fragments, another port.
+    expect((await dig(service.tcp, FILMS, '+tcp')).answers).toEqual([RELAY.us.address]);
+    expect(await askInFragments(service.udp)).toBe(1);
+    const other = createSocket('udp4');
+    other.on('message', (message, peer) => {
+      message[2]! |= 0x80;
+      other.send(message, peer.port, peer.address);
+    });
+    other.bind(0, SERVER);
+    await once(other, 'listening');
+    const elsewhere = { host: SERVER, port: other.address().port };
+    expect((await dig(elsewhere, 'x.example')).rcode).toBe('NOERROR');
+    other.close();
+    expect(await counted(service, 'xdp_frames_total{result="taken"}')).toBe(7);
+
+    // It takes one program at a time.
+    const second = await start({ xdp: { interface: SERVER_END, mode: 'generic' } });
+    expect([second.code, second.stdout + second.stderr]).toEqual([
+      1,
+      expect.stringContaining(`the interface "${SERVER_END}" has another XDP program`),
+    ]);
+
+    expect((await service.stop()).code).toBe(0);
+    expect(hasProgram()).toBe(false);
+  });
+
+  promises(
+    'needs few rights, serves all addresses of its interface, and goes away with a crash',
+    async () => {
+      const capabilities = '-all,+net_admin,+net_raw,+bpf,+ipc_lock,+dac_override';
+      const service = await serve({
+        wrapper: ['setpriv', `--bounding-set=${capabilities}`],
+        config: {
+          dns: dns({ udp: ['0.0.0.0:0', '[::]:0'], xdp: { interface: SERVER_END } }),
+          upstreams: [upstream.url],
+        },
+      });
+      const { id } = await service.admin.make('/v1/accounts');
+      for (const address of [CLIENT, CLIENT6])
+        await service.admin.make(`/v1/accounts/${id}/registrations`, { address });
+      const four = { host: SERVER, port: service.udp.port };
+      const six = { host: SERVER6, port: service.udp6.port };
+      expect((await dig(four, FILMS)).answers).toEqual([RELAY.us.address]);
+      expect((await dig(six, 'third.example.com')).rcode).toBe('NOERROR');
+      expect((await dig(four, 'fourth.example.com')).rcode).toBe('NOERROR');
+      expect(await counted(service, 'xdp_frames_total{result="taken"}')).toBe(3);
+      await service.stop('SIGKILL');
+      expect(hasProgram()).toBe(false);
+    },
+  );
+
+  promises('says at the start what is missing', async () => {
+    const without = ['setpriv', '--bounding-set=-bpf,-sys_admin'];
+    const said = await Promise.all([
+      start({ xdp: { interface: 'msx-nothing' } }),
+      start({ udp: ['127.0.0.1:0'] }),
+      start({}, without),
+    ]);
+    expect(said.map(({ code }) => code)).toEqual([1, 1, 1]);
+    const [unknown, elsewhere, refused] = said.map(({ stdout, stderr }) => stdout + stderr);
+    expect(unknown).toContain('there is no network interface "msx-nothing"');
+    expect(elsewhere).toContain('has none of the addresses that are listened on (127.0.0.1:');
+    expect(refused).toMatch(/dns.engine: af-xdp cannot be had: .*CAP_BPF/);
+    expect(hasProgram()).toBe(false);
+  });
+});
