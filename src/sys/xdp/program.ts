@@ -18,8 +18,8 @@ import {
   move,
   Register,
   set,
+  set32,
   setMap,
-  setWide,
 } from '../bpf/index.ts';
 import { closeSocket } from '../socket.ts';
 import { XdpError } from './errors.ts';
@@ -109,7 +109,7 @@ function boundary(bytes: number, target: string): Line[] {
 
 /** Jumps where the four octets at `offset` are not those of `word`. */
 function unlessWord(offset: number, word: number, target: string): Line[] {
-  return [load(4, R7, R2, offset), setWide(R5, word | 0, 0), jumpIfRegister(R7, '!=', R5, target)];
+  return [load(4, R7, R2, offset), set32(R5, word | 0), jumpIfRegister(R7, '!=', R5, target)];
 }
 
 function matches(targets: readonly XdpTarget[], family: 4 | 6, address: number, port: number): Line[] {
