@@ -31,7 +31,7 @@ RUN --mount=type=bind,from=build,source=/usr/local/bin/node,target=/mnt/node \
  && install -d -o 10001 -g 10001 -m 0700 /var/lib/mediastreamer \
  && node --version
 RUN printf '%s\n' '#!/bin/sh' '[ "$1" = mediastreamer ] && shift' \
-      'exec node --max-semi-space-size=2 /app/src/main.ts "$@"' > /usr/local/bin/mediastreamer \
+      'exec node --max-semi-space-size=8 /app/src/main.ts "$@"' > /usr/local/bin/mediastreamer \
  && chmod 0755 /usr/local/bin/mediastreamer
 COPY --from=build /app /app
 WORKDIR /app

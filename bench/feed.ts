@@ -70,7 +70,7 @@ metrics: { listen: ["127.0.0.1:0"] }
   const startedAt = performance.now();
   const server = await startServer(
     EDGE_PROCESSOR,
-    [process.execPath, '--max-semi-space-size=2', join(ROOT, 'src/main.ts'), 'serve', '--config', file],
+    [process.execPath, '--max-semi-space-size=8', join(ROOT, 'src/main.ts'), 'serve', '--config', file],
     (line) => {
       const entry = JSON.parse(line) as Record<string, string[]> & { msg: string };
       if (entry.msg === 'ready') Object.assign(ready, entry);

@@ -68,7 +68,7 @@ ${fields}
   let ready: Ready | null = null;
   const command = [
     process.execPath,
-    '--max-semi-space-size=2',
+    '--max-semi-space-size=8',
     join(ROOT, 'src/main.ts'),
     'serve',
     '--config',

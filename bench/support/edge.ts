@@ -40,7 +40,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     options.processor,
     [
       process.execPath,
-      '--max-semi-space-size=2',
+      '--max-semi-space-size=8',
       ...(options.nodeOptions ?? []),
       join(ROOT, 'src/main.ts'),
       'serve',

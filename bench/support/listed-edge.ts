@@ -65,7 +65,7 @@ export async function startListedEdge(options: ListedEdgeOptions): Promise<Liste
     options.processor,
     [
       ...(options.wrapper ?? []),
-      ...[process.execPath, '--max-semi-space-size=2', ...(options.nodeOptions ?? [])],
+      ...[process.execPath, '--max-semi-space-size=8', ...(options.nodeOptions ?? [])],
       ...[join(ROOT, 'src/main.ts'), 'serve', '--config', file],
     ],
     (line) => {

@@ -56,7 +56,7 @@ export async function startOurs(processor: number, originPort: number, engine: s
   const file = join(directory, 'config.yaml');
   writeFileSync(file, JSON.stringify(config));
   let ready: { control: string[]; relay: { tls: string[] } } | undefined;
-  const command = [process.execPath, '--max-semi-space-size=2', join(ROOT, 'src/main.ts'), 'serve'];
+  const command = [process.execPath, '--max-semi-space-size=8', join(ROOT, 'src/main.ts'), 'serve'];
   const server = await startServer(
     processor,
     [...command, '--config', file],
