@@ -1,5 +1,6 @@
 import {
   answerCounter,
+  Counter,
   type CounterBlock,
   QueryPath,
   QueryVerdict,
@@ -16,6 +17,11 @@ import type { Source } from './source.ts';
 
 /** RFC 8767 5: the client response timer. Clients wait 2 seconds at the least before they ask again or elsewhere. */
 const STALE_AFTER_MS = 1750;
+/**
+ * Who has waited for so long before the resolver could be asked has asked again: more comes than can be resolved, and what
+ * is left of the time goes to those who still listen.
+ */
+const TOO_LATE_MS = 1000;
 const NOT_YET: Resolved = { entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NONE };
 
 /** What is known of a query that the resolver is asked about. */
@@ -115,6 +121,13 @@ export class Answerer {
   ): void {
     this.readAgain(query, query.length);
     this.resolve({ query, source, receivedAt, traits, isRegistered, send });
+  }
+
+  /** Whether a deferred query has waited for too long to be asked for; counts it. */
+  givesUp(receivedAt: number): boolean {
+    if (this.now() - receivedAt <= TOO_LATE_MS) return false;
+    this.counters.increment(Counter.DEFER_OVERFLOW);
+    return true;
   }
 
   /** Resolves when no query waits for an upstream. */

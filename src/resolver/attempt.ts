@@ -45,6 +45,8 @@ export class Attempt implements ReplyListener {
   sentMs = 0;
   /** Whether it ended, in whatever way. */
   over = false;
+  /** Whether another upstream was asked before its time was over. */
+  hedged = false;
   private readonly request: ResolveRequest;
   private readonly reader: ReplyReader;
   private readonly owner: AttemptOwner;
@@ -119,6 +121,7 @@ export class Attempt implements ReplyListener {
     if (code === Rcode.FORMERR || code === Rcode.NOTIMP) return this.couldNotRead(code, survey.hasOpt);
     if (code === Rcode.BADVERS) return this.couldNotRead(code, false);
     if (survey.lame) return this.decline(Rcode.SERVFAIL);
+    if (code === Rcode.REFUSED) return this.refused();
     if (code !== Rcode.NOERROR && code !== Rcode.NXDOMAIN && code !== YXDOMAIN) return this.decline(code);
     // Names that point at the question's should not take on the case that was made up for it.
     for (let at = 0; at < this.request.nameLength; at++) message[12 + at] = this.request.name[at];
@@ -194,6 +197,14 @@ export class Attempt implements ReplyListener {
     this.replied();
     this.end();
     this.owner.declined(this, code);
+    return true;
+  }
+
+  /** It does not serve us, which is its failure: what it measures up to otherwise is of no use. */
+  private refused(): true {
+    this.end();
+    this.endpoint.health.failed(this.parts.now(), this.sentMs);
+    this.owner.declined(this, Rcode.REFUSED);
     return true;
   }
 

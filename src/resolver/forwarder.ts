@@ -1,5 +1,6 @@
 import type { ResolverCounters } from './counters.ts';
 import { Endpoint, type UpstreamStatus } from './endpoint.ts';
+import { HedgeBudget } from './hedge-budget.ts';
 import { Race, type RaceClient, type RaceOwner, type RaceParts } from './race.ts';
 import type { RandomSource } from './random.ts';
 import type { ResolveRequest } from './request.ts';
@@ -34,7 +35,7 @@ export class Forwarder implements RaceOwner {
     const endpoints = options.upstreams.map((config, index) => {
       return new Endpoint(index, config, createTransports(config, upstreamParts), timeouts, random);
     });
-    this.parts = { now, random, timeouts, counters, endpoints };
+    this.parts = { now, random, timeouts, counters, endpoints, hedges: new HedgeBudget() };
   }
 
   /**

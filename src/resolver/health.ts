@@ -11,6 +11,9 @@ const FORGIVENESS_MS = 60_000;
 /** Failures in a row after which an upstream is taken for dead. */
 const DEAD_AFTER = 3;
 const SAMPLES = 128;
+/** The share of replies that are waited for before another upstream is asked, and after how many it is worked out anew. */
+const HEDGE_SHARE = 0.95;
+const HEDGE_EVERY = 16;
 
 /**
  * What is known of one upstream: how long it takes, and whether it answers at all. One that failed is put
@@ -20,7 +23,10 @@ export class UpstreamHealth {
   private readonly timeouts: ResolverTimeouts;
   private readonly random: RandomSource;
   private readonly samples = new Float64Array(SAMPLES);
+  private readonly sorted = new Float64Array(SAMPLES);
   private sampleCount = 0;
+  /** The latency that HEDGE_SHARE of the last replies stayed below; 0: too few are known. */
+  private slowMs = 0;
   private meanMs = 0;
   private deviationMs = 0;
   private lameness = 0;
@@ -53,7 +59,7 @@ export class UpstreamHealth {
       this.deviationMs += DEVIATION_WEIGHT * (Math.abs(this.meanMs - latencyMs) - this.deviationMs);
       this.meanMs += MEAN_WEIGHT * (latencyMs - this.meanMs);
     }
-    this.samples[this.sampleCount++ % SAMPLES] = latencyMs;
+    this.sample(latencyMs);
     this.lastReplyMs = nowMs;
     this.failuresInARow = 0;
     this.asideTimes = 0;
@@ -91,6 +97,21 @@ export class UpstreamHealth {
     this.asideUntilMs = nowMs + this.timeouts.tryMs;
   }
 
+  /**
+   * Another upstream answered first, after this one had been silent for so long. That counts among its latencies: without
+   * the slow ones their percentile would sink until all was asked twice.
+   */
+  outrun(silentMs: number): void {
+    this.sample(silentMs);
+  }
+
+  /** The wait before another upstream is asked too, in milliseconds; null while too little is known of this one. */
+  hedgeMs(): number | null {
+    if (this.slowMs === 0) return null;
+    const { minHedgeMs, tryMs } = this.timeouts;
+    return Math.min(tryMs / 2, Math.max(minHedgeMs, this.slowMs));
+  }
+
   /** The wait before the next try is made, in milliseconds, for the `round`th time in a question (from 0). */
   patienceMs(round: number): number {
     const { tryMs, minTryMs } = this.timeouts;
@@ -111,7 +132,13 @@ export class UpstreamHealth {
   percentileMs(share: number): number | null {
     const count = Math.min(this.sampleCount, SAMPLES);
     if (count === 0) return null;
-    const sorted = this.samples.slice(0, count).sort();
+    this.sorted.set(this.samples);
+    const sorted = this.sorted.subarray(0, count).sort();
     return sorted[Math.min(count - 1, Math.floor(share * count))];
+  }
+
+  private sample(latencyMs: number): void {
+    this.samples[this.sampleCount++ % SAMPLES] = latencyMs;
+    if (this.sampleCount % HEDGE_EVERY === 0) this.slowMs = this.percentileMs(HEDGE_SHARE) ?? 0;
   }
 }

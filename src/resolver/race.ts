@@ -1,6 +1,7 @@
 import type { Answer, ReplyReader } from './answer.ts';
 import { Attempt, type AttemptFault, type AttemptOwner, type AttemptParts } from './attempt.ts';
 import { type Endpoint, orderEndpoints } from './endpoint.ts';
+import type { HedgeBudget } from './hedge-budget.ts';
 import type { ResolveRequest } from './request.ts';
 import type { ResolverTimeouts } from './timeouts.ts';
 
@@ -10,7 +11,7 @@ const MAX_TRIES_PER_ENDPOINT = 3;
 const MAX_TRIES = 8;
 
 /** What a race does when its timer runs out. */
-const Turn = { NEXT: 0, GIVE_UP: 1, EXPIRE_PROBE: 2 } as const;
+const Turn = { NEXT: 0, HEDGE: 1, GIVE_UP: 2, EXPIRE_PROBE: 3 } as const;
 type Turn = (typeof Turn)[keyof typeof Turn];
 
 /* One function for all races: a closure each would live as long as its question. */
@@ -40,6 +41,7 @@ export interface RaceOwner {
 export interface RaceParts extends AttemptParts {
   readonly endpoints: readonly Endpoint[];
   readonly timeouts: ResolverTimeouts;
+  readonly hedges: HedgeBudget;
 }
 
 /**
@@ -62,6 +64,8 @@ export class Race implements AttemptOwner {
   private immediate: NodeJS.Immediate | undefined;
   /** What is to be done when the timer runs out. */
   private atTimeout: Turn = Turn.NEXT;
+  /** After a hedge that the budget had no room for. */
+  private patienceLeftMs = 0;
   private settled = false;
   private lastRcode = -1;
   private unreachable = false;
@@ -85,6 +89,7 @@ export class Race implements AttemptOwner {
   }
 
   start(): void {
+    this.parts.hedges.earn();
     this.sendProbe();
     this.next();
   }
@@ -172,8 +177,24 @@ export class Race implements AttemptOwner {
   }
 
   private arm(endpoint: Endpoint): void {
+    const { health } = endpoint;
     const round = Math.floor((this.attempts.length - 1) / this.order.length);
-    this.setTimer(endpoint.health.patienceMs(round), Turn.NEXT);
+    const hedgeMs = this.hasUntried() ? health.hedgeMs() : null;
+    const patienceMs = health.patienceMs(round);
+    if (hedgeMs !== null && hedgeMs < patienceMs) {
+      this.patienceLeftMs = patienceMs - hedgeMs;
+      this.setTimer(hedgeMs, Turn.HEDGE);
+    } else this.setTimer(patienceMs, Turn.NEXT);
+  }
+
+  /** The upstream is slower than it uses to be: another one is asked beside it, where the budget has room for that. */
+  private hedge(): void {
+    if (this.parts.hedges.spend()) {
+      this.parts.counters.hedges++;
+      const slow = this.attempts.at(-1);
+      if (slow !== undefined) slow.hedged = true;
+      this.next();
+    } else this.setTimer(this.patienceLeftMs, Turn.NEXT);
   }
 
   private waitForTheLast(): void {
@@ -200,6 +221,7 @@ export class Race implements AttemptOwner {
 
   takeTurn(): void {
     if (this.atTimeout === Turn.NEXT) this.next();
+    else if (this.atTimeout === Turn.HEDGE) this.hedge();
     else if (this.atTimeout === Turn.GIVE_UP) this.giveUp();
     else if (this.probe !== null) this.expireProbe(this.probe);
   }
@@ -241,7 +263,11 @@ export class Race implements AttemptOwner {
     const { health } = attempt.endpoint;
     const silentMs = nowMs - attempt.sentMs;
     const outrun = winner !== null && winner !== attempt.endpoint && attempt !== this.attempts.at(-1);
-    if (outrun || silentMs >= this.parts.timeouts.tryMs) health.failed(nowMs, attempt.sentMs);
+    if (outrun) health.outrun(silentMs);
+    const { minTryMs, tryMs } = this.parts.timeouts;
+    // One that was slow for once is not yet one that fails.
+    const failed = outrun ? !attempt.hedged || silentMs >= minTryMs : silentMs >= tryMs;
+    if (failed) health.failed(nowMs, attempt.sentMs);
   }
 
   private judgeDeclined(winner: Endpoint): void {

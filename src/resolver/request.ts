@@ -23,9 +23,9 @@ export interface ResolvedEntry {
 /** No answer. */
 export interface ResolveFailure {
   readonly entry: null;
-  /** SERVFAIL where nothing was heard; else what the last upstream said. */
+  /** SERVFAIL where nothing was heard, or nothing but refusals; else what the last upstream said. */
   readonly rcode: number;
-  /** RFC 8914: 22 where no upstream answered, 23 where the network refused; ExtendedError.NONE else. */
+  /** RFC 8914: 22 where no upstream answered or all refused, 23 where the network refused; ExtendedError.NONE else. */
   readonly extendedError: number;
 }
 

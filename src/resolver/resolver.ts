@@ -261,10 +261,14 @@ class Inquiry implements RaceClient {
 }
 
 function failureOf(outcome: Extract<Outcome, { kind: 'declined' | 'failed' }>): ResolveFailure {
+  const { NETWORK_ERROR, NO_REACHABLE_AUTHORITY } = ExtendedError;
   if (outcome.kind === 'declined') {
+    // A device would read REFUSED as our word that its address is not registered; 22 is for those that refuse, too.
+    if (outcome.rcode === Rcode.REFUSED) {
+      return { entry: null, rcode: Rcode.SERVFAIL, extendedError: NO_REACHABLE_AUTHORITY };
+    }
     return { entry: null, rcode: outcome.rcode, extendedError: ExtendedError.NONE };
   }
-  const { NETWORK_ERROR, NO_REACHABLE_AUTHORITY } = ExtendedError;
   const extendedError = outcome.unreachable ? NETWORK_ERROR : NO_REACHABLE_AUTHORITY;
   return { entry: null, rcode: Rcode.SERVFAIL, extendedError };
 }

@@ -4,6 +4,8 @@ export interface ResolverTimeouts {
   readonly tryMs: number;
   /** The shortest such wait, however fast the upstream is. */
   readonly minTryMs: number;
+  /** The shortest wait for one upstream before another is asked too, however soon 95 of 100 replies come. */
+  readonly minHedgeMs: number;
   /** From the question to SERVFAIL, all tries together. */
   readonly overallMs: number;
   /** The first and the longest time for which a failure is remembered (RFC 9520 3.2: 1 s to 5 min). */
@@ -21,6 +23,7 @@ export interface ResolverTimeouts {
 export const DEFAULT_TIMEOUTS: ResolverTimeouts = Object.freeze({
   tryMs: 1500,
   minTryMs: 250,
+  minHedgeMs: 20,
   overallMs: 4500,
   failureMinMs: 1000,
   failureMaxMs: 300_000,

@@ -1,7 +1,7 @@
 import * as dnsPacket from 'dns-packet';
 import { describe, expect, it, vi } from 'vitest';
 import { Answerer, sourceFromText, TCP_TRAITS, UDP_TRAITS } from '../../src/dns/index.ts';
-import { QueryVerdict, queryCounter, Transport } from '../../src/metrics/index.ts';
+import { Counter, QueryVerdict, queryCounter, Transport } from '../../src/metrics/index.ts';
 import type { Resolved, ResolveRequest } from '../../src/resolver/index.ts';
 import { ExtendedError, Rcode, textFromName } from '../../src/wire/index.ts';
 import { a, answering, HOME, query, type Seen, STRANGER, seen, soa, TestEdge } from './support.ts';
@@ -253,4 +253,14 @@ it('is idle when no query waits, for everyone who asked', async () => {
   scene.resolve(1, DEAD);
   await Promise.all(all);
   expect(idle).toBe(2);
+});
+
+it('asks nobody for a query that has waited for more than a second for its turn', () => {
+  const scene = new Scene();
+  expect([0, 1000, 1001].map((waitedMs) => scene.answerer.givesUp(scene.edge.nowMs - waitedMs))).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  expect(scene.edge.counters.values[Counter.DEFER_OVERFLOW]).toBe(1);
 });

@@ -33,6 +33,36 @@ describe('how long a try is waited for', () => {
   });
 });
 
+describe('when another upstream is asked too', () => {
+  test('not before enough is known of this one', () => {
+    expect(measured(...Array(15).fill(10)).hedgeMs()).toBeNull();
+  });
+  test('after the time in which 95 of 100 replies came, within bounds', () => {
+    const mixed = Array.from({ length: 128 }, (_, index) => (index % 16 === 0 ? 300 : 60));
+    expect(measured(...mixed).hedgeMs()).toBe(300);
+    const rare = Array.from({ length: 128 }, (_, index) => (index % 64 === 0 ? 300 : 60));
+    expect(measured(...rare).hedgeMs()).toBe(60);
+    expect(measured(...Array(128).fill(1)).hedgeMs()).toBe(20);
+    expect(measured(...Array(128).fill(1400)).hedgeMs()).toBe(750);
+  });
+  test('it follows an upstream that becomes slower, though its slow replies are not waited for', () => {
+    const health = measured(...Array(128).fill(10));
+    let asked = 0;
+    let hedged = 0;
+    for (; asked < 2000; asked++) {
+      const latencyMs = 40 + (asked % 20);
+      const hedgeMs = health.hedgeMs() ?? 0;
+      if (latencyMs <= hedgeMs) health.replied(0, latencyMs);
+      else {
+        hedged++;
+        health.outrun(Math.min(latencyMs, hedgeMs + 10));
+      }
+    }
+    expect(health.hedgeMs()).toBeGreaterThan(55);
+    expect(hedged / asked).toBeLessThan(0.15);
+  });
+});
+
 describe('put aside', () => {
   test('after a failure, for a time that doubles from a second to a minute', () => {
     const health = create();

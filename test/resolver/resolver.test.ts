@@ -128,7 +128,7 @@ describe('one upstream: what it does, what comes of it, and what it was asked', 
     },
     { title: 'says FORMERR to everything', udp: refuse(1), shown: 'rcode 1', asked: [1, 0] },
     { title: 'says SERVFAIL', udp: refuse(2), shown: 'rcode 2', asked: [1, 0] },
-    { title: 'says REFUSED', udp: refuse(5), shown: 'rcode 5', asked: [1, 0] },
+    { title: 'says REFUSED', udp: refuse(5), shown: 'rcode 2', asked: [1, 0] },
     {
       title: 'says that the name does not exist',
       udp: answer({ rcode: 3, authorities: [soa(60)] }),
@@ -377,8 +377,42 @@ describe('several upstreams', () => {
 
   test('all decline: the last one is believed', async () => {
     upstream.udp = refuse(2);
+    second.udp = refuse(4);
+    expect(await withTwo().resolve(WWW)).toMatchObject({ entry: null, rcode: Rcode.NOTIMP });
+  });
+
+  test('one that refuses us has failed, and no client is told that it was refused (RFC 8914 4.23)', async () => {
+    upstream.udp = refuse(5);
+    const resolver = withTwo({ timeouts: { ...STEADY, asideMinMs: 60_000 } });
+    for (const asked of requests('refused', 5))
+      expect(shown(await resolver.resolve(asked), asked)).toEqual(['192.0.2.2']);
+    expect(upstream.queries).toHaveLength(1);
+    expect(resolver.upstreams().map(({ healthy, failures }) => [healthy, failures])).toEqual([
+      [false, 1],
+      [true, 0],
+    ]);
     second.udp = refuse(5);
-    expect(await withTwo().resolve(WWW)).toMatchObject({ entry: null, rcode: Rcode.REFUSED });
+    expect(await resolver.resolve(request('all.example'))).toEqual({
+      entry: null,
+      rcode: Rcode.SERVFAIL,
+      extendedError: ExtendedError.NO_REACHABLE_AUTHORITY,
+    });
+  });
+
+  test('the first is slower than it uses to be: the second is asked long before the first has failed', async () => {
+    // Nothing is sent again before 60 s are over: what ends this is the hedge.
+    const resolver = withTwo({
+      timeouts: { ...STEADY, tryMs: 240_000, minTryMs: 60_000, overallMs: 240_000 },
+    });
+    second.udp = delay(100, answerWith('192.0.2.2'));
+    for (const asked of requests('quick', 40)) await resolver.resolve(asked);
+    expect(second.queries.length).toBeLessThan(10);
+    upstream.udp = drop();
+    const before = resolver.counters.hedges;
+    expect(shown(await resolver.resolve(WWW), WWW)).toEqual(['192.0.2.2']);
+    expect(resolver.counters.hedges).toBe(before + 1);
+    // One slow name does not put it aside.
+    expect(resolver.upstreams()[0]!.healthy).toBe(true);
   });
 
   test.each([

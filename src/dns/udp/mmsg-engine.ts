@@ -98,6 +98,7 @@ export class MmsgEngine implements UdpEngine {
     const view = new DataView(bytes.buffer, bytes.byteOffset + offset, length);
     const { replies } = this.listeners[bytes[offset]];
     const receivedAt = view.getFloat64(DEFERRED_TIME, true);
+    if (this.options.answerer.givesUp(receivedAt)) return;
     const start = offset + DEFERRED_ENDPOINT;
     const endpoint = copyBytes(bytes, start, start + ENDPOINT_BYTES);
     const query = copyBytes(bytes, offset + DEFERRED_QUERY, offset + length);

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { HedgeBudget } from '../../src/resolver/hedge-budget.ts';
+
+test('when all is slow, one question in ten is asked twice', () => {
+  const budget = new HedgeBudget();
+  let hedged = 0;
+  for (let i = 0; i < 10_000; i++) {
+    budget.earn();
+    if (budget.spend()) hedged++;
+  }
+  expect(hedged).toBeGreaterThan(990);
+  expect(hedged).toBeLessThan(1030);
+});
+
+test('quiet times save up a few, not a flood of them', () => {
+  const budget = new HedgeBudget();
+  for (let i = 0; i < 10_000; i++) budget.earn();
+  let hedged = 0;
+  while (budget.spend()) hedged++;
+  expect(hedged).toBe(16);
+});
