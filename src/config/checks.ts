@@ -15,6 +15,7 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkDefaultRegion(config, reader);
   checkLimits(config, reader);
   checkTrustedProxies(config, reader);
+  checkEgress(config, reader);
   checkTestZone(config, reader);
   checkCertificate(config, reader);
   checkXdp(config, reader);
@@ -124,20 +125,40 @@ function checkLimits({ cache, dns, relay }: FileConfig, reader: Reader): void {
 
 /**
  * A caller that is trusted names its client itself: trusting everyone would let anyone register any address, and be
- * answered as anyone.
+ * answered as anyone. An origin that is told of clients is one of the operator's own.
  */
-function checkTrustedProxies({ control, dns }: FileConfig, reader: Reader): void {
+function checkTrustedProxies({ control, dns, relay }: FileConfig, reader: Reader): void {
   const lists = {
     'control.trustedProxies': control.trustedProxies,
     'dns.proxyProtocolFrom': dns.proxyProtocolFrom,
+    'relay.proxyProtocolFrom': relay.proxyProtocolFrom,
+    'relay.proxyProtocolTo': relay.proxyProtocolTo,
   };
   for (const [key, prefixes] of Object.entries(lists)) {
     if (!reader.isSound(key)) continue;
     for (const [index, prefix] of prefixes.entries()) {
       if (!prefix.endsWith('/0')) continue;
-      reader.fault(`${key}[${index}]`, `${prefix}, which is everyone`, 'the proxies alone');
+      const expected = key.endsWith('To') ? 'the origins that are yours' : 'the proxies alone';
+      reader.fault(`${key}[${index}]`, `${prefix}, which is everyone`, expected);
     }
   }
+}
+
+/** Proxies carry TCP alone, and a family has one address to connect from. */
+function checkEgress({ roles, relay }: FileConfig, reader: Reader): void {
+  const { egress, quic, quicMode } = relay;
+  if (!reader.isSound('relay.egress')) return;
+  if (typeof egress === 'object' && 'localAddress' in egress) {
+    const families = [egress.localAddress].flat().map((text) => parseAddress(text)!.family);
+    const key = 'relay.egress.localAddress';
+    const expected = 'an IPv4 address, an IPv6 address, or one of each';
+    if (families.length === 0) reader.fault(key, 'nothing', expected);
+    if (new Set(families).size < families.length) reader.fault(key, 'two of one family', expected);
+    return;
+  }
+  if (egress.length === 0) reader.fault('relay.egress', 'an empty list', 'one proxy at least');
+  if (!roles.includes('relay') || egress === 'direct' || quic.length === 0 || quicMode === 'refuse') return;
+  reader.fault('relay.quicMode', `"${quicMode}"`, 'refuse, as the proxies of relay.egress carry TCP alone');
 }
 
 /** The self-test's names lead to the control API, and nobody is asked where that is while a query waits. */

@@ -3,7 +3,7 @@ import type { SchemaNode } from './schema.ts';
 
 /** What a fault says was expected of a node's value. */
 export function describe(node: SchemaNode): string {
-  if (node.anyOf) return node.anyOf.map(describe).join(' or ');
+  if (node.anyOf) return node.anyOf.map(describeOption).join(' or ');
   if (node.const !== undefined) return node.const;
   if (node.enum) return `one of ${node.enum.join(', ')}`;
   switch (node.type) {
@@ -20,6 +20,12 @@ export function describe(node: SchemaNode): string {
     default:
       return describeText(node);
   }
+}
+
+/** One of several kinds: a mapping is known by its keys. */
+function describeOption(node: SchemaNode): string {
+  if (node.type !== 'object') return describe(node);
+  return `a mapping with ${Object.keys(node.properties!).join(', ')}`;
 }
 
 /** A default as a fault names it. */

@@ -5,6 +5,7 @@ import {
   formatSocketAddress,
   parseAddress,
   parsePrefix,
+  parseProxyUrl,
   parseRedisUrl,
   parseSocketAddress,
   prefixOf,
@@ -46,6 +47,8 @@ export function formatSize(bytes: number): string {
 export const REGION_PATTERN = '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$';
 
 const region = new RegExp(REGION_PATTERN);
+
+const PROXY = 'socks5:// or http:// and [USER:PASSWORD@]HOST:PORT';
 
 export const FORMATS = {
   text: { expected: 'text', parse: (text) => (isPlain(text) ? text : null) },
@@ -97,6 +100,14 @@ export const FORMATS = {
   store: {
     expected: 'embedded, or a redis:// or rediss:// URL',
     parse: (text) => (text === 'embedded' || !('fault' in parseRedisUrl(text)) ? text : null),
+  },
+  proxy: {
+    expected: PROXY,
+    parse: (text) => (parseProxyUrl(text) === null ? null : text),
+  },
+  egress: {
+    expected: `direct, or ${PROXY}`,
+    parse: (text) => (text === 'direct' || parseProxyUrl(text) !== null ? text : null),
   },
   upstream: {
     expected:

@@ -79,6 +79,10 @@ export class Reader {
   }
 
   #readNode(node: Node | null, schema: SchemaNode, path: string): unknown {
+    // Of several kinds a mapping or a list is judged by itself, so that a fault is one of its own.
+    const kind = isMap(node) ? 'object' : isSeq(node) ? 'array' : null;
+    const option = schema.anyOf?.find(({ type }) => type === kind);
+    if (option !== undefined) return this.#readNode(node, option, path);
     if (schema.type === 'object') return this.#readMapping(node, schema, path);
     if (schema.type === 'array') return this.#readList(node, schema, path);
     return this.#readScalar(node, schema, path);
@@ -237,6 +241,7 @@ function accept({ value, substituted }: Found, schema: SchemaNode): unknown {
   if (schema.enum) return schema.enum.includes(value as string) ? value : undefined;
   if (schema.type === 'boolean') return acceptBoolean(value, substituted);
   if (schema.type === 'integer') return acceptInteger(value, substituted, schema);
+  if (schema.type === 'object' || schema.type === 'array') return undefined;
   if (schema.type !== 'string' && (value === null || (substituted && value === ''))) return null;
   if (typeof value !== 'string' || schema.type === 'null') return undefined;
   if (schema.format === undefined || schema.format === 'size') return value;

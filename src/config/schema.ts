@@ -67,7 +67,7 @@ const list = (format: FormatName, byDefault: readonly string[] = []) => ({
   uniqueItems: true,
   default: byDefault,
 });
-const secret = <N extends SchemaNode>(node: N) => ({ ...node, writeOnly: true as const });
+const secret = <const N extends SchemaNode>(node: N) => ({ ...node, writeOnly: true as const });
 /** A list whose items are not shown either. */
 const secretList = (format: FormatName) => {
   const { items, ...others } = list(format);
@@ -151,15 +151,34 @@ const relayLimits = section({
   },
 });
 
+const egress = secret({
+  anyOf: [
+    secret({ type: 'string', format: 'egress' }),
+    { type: 'array', items: secret({ type: 'string', format: 'proxy' }), uniqueItems: true },
+    section({
+      localAddress: {
+        anyOf: [
+          { type: 'string', format: 'address' },
+          { type: 'array', items: { type: 'string', format: 'address' }, uniqueItems: true },
+        ],
+        default: [],
+      },
+    }),
+  ],
+  default: 'direct',
+});
+
 const relayRole = section({
   tls: list('socket-address'),
   http: list('socket-address'),
   quic: list('socket-address'),
   quicMode: choice(['carry', 'refuse'], 'carry'),
   region: optional('id'),
-  egress: secret(text('text', 'direct')),
+  egress,
   probeSources: list('prefix'),
   proxyProtocolFrom: list('prefix'),
+  proxyProtocolTo: list('prefix'),
+  proxyProtocolVersion: choice(['v1', 'v2'], 'v2'),
   drainSeconds: integer(0, 3600, 30),
   allowPrivateOrigins: flag(false),
   originPort: { anyOf: [{ type: 'integer', minimum: 1, maximum: 65_535 }, { type: 'null' }], default: null },

@@ -12,6 +12,7 @@ export {
   queryDuration,
   XDP_FRAMES,
 } from './counters.ts';
+export { EGRESS_OUTCOMES, EgressOutcome } from './egress.ts';
 export { CacheResult, QueryPath, QueryVerdict, Transport } from './labels.ts';
 export {
   RelayCounters,

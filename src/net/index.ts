@@ -10,7 +10,13 @@ export {
   sameAddress,
 } from './address.ts';
 export { contains, formatPrefix, type Prefix, parsePrefix, prefixOf, registrationPrefix } from './prefix.ts';
-export { type ProxyHeader, readProxyHeader, writeProxyHeader } from './proxy-protocol.ts';
+export {
+  type ProxyHeader,
+  type ProxyHeaderVersion,
+  readProxyHeader,
+  writeProxyHeader,
+} from './proxy-protocol.ts';
+export { type ProxyUrl, parseProxyUrl, proxyLabel } from './proxy-url.ts';
 export { parseRedisUrl, type RedisUrl, readRedisTls } from './redis-url.ts';
 export { type Scope, scopeOf } from './scope.ts';
 export { formatSocketAddress, parseSocketAddress, type SocketAddress } from './socket-address.ts';

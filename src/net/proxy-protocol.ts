@@ -1,4 +1,4 @@
-import { type Address, addressFromBytes, parseAddress } from './address.ts';
+import { type Address, addressFromBytes, formatAddress, parseAddress } from './address.ts';
 import type { SocketAddress } from './socket-address.ts';
 
 /** What was found at the start of a connection from a balancer. */
@@ -85,8 +85,30 @@ function readVersion2(bytes: Uint8Array, length: number): ProxyHeader {
   return { kind: 'header', bytes: end, source: { address, port: (bytes[portAt] << 8) | bytes[portAt + 1] } };
 }
 
-/** A header of version 2 for a TCP connection from `source` to `destination`. */
-export function writeProxyHeader(source: SocketAddress, destination: SocketAddress): Uint8Array {
+export type ProxyHeaderVersion = 'v1' | 'v2';
+
+/**
+ * A header for a TCP connection from `source` to `destination`. Where the two are of different families, the IPv4 one
+ * is written as mapped.
+ */
+export function writeProxyHeader(
+  source: SocketAddress,
+  destination: SocketAddress,
+  version: ProxyHeaderVersion = 'v2',
+): Uint8Array {
+  return version === 'v1' ? writeVersion1(source, destination) : writeVersion2(source, destination);
+}
+
+function writeVersion1(source: SocketAddress, destination: SocketAddress): Uint8Array {
+  const isIPv4 = source.address.family === 4 && destination.address.family === 4;
+  const [from, to] = [source, destination].map(({ address }) =>
+    isIPv4 || address.family === 6 ? formatAddress(address) : `::ffff:${formatAddress(address)}`,
+  );
+  const protocol = isIPv4 ? 'TCP4' : 'TCP6';
+  return Buffer.from(`PROXY ${protocol} ${from} ${to} ${source.port} ${destination.port}\r\n`, 'latin1');
+}
+
+function writeVersion2(source: SocketAddress, destination: SocketAddress): Uint8Array {
   const isIPv4 = source.address.family === 4 && destination.address.family === 4;
   const addressBytes = isIPv4 ? 4 : 16;
   const header = Buffer.alloc(V2_HEADER_BYTES + 2 * addressBytes + 4);
@@ -101,7 +123,6 @@ export function writeProxyHeader(source: SocketAddress, destination: SocketAddre
   return header;
 }
 
-/** Where the two are of different families, the IPv4 one is written as mapped. */
 function widened({ bytes }: Address, length: number): Uint8Array {
   if (bytes.length === length) return bytes;
   return Uint8Array.of(...new Array<number>(10).fill(0), 0xff, 0xff, ...bytes);

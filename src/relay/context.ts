@@ -4,6 +4,8 @@ import { RelayCounters } from '../metrics/index.ts';
 import { type Address, parseAddress } from '../net/index.ts';
 import type { CacheShare } from '../resolver/cache/index.ts';
 import { Admission } from './admission.ts';
+import { ProxyHealth } from './egress/health.ts';
+import { ProxyPool } from './egress/proxy-pool.ts';
 import { EgressGuard, type EgressRules } from './egress-guard.ts';
 import { HostName } from './host-name.ts';
 import { OriginCache } from './origin-cache.ts';
@@ -16,6 +18,8 @@ export interface RelayUpdate {
   allowlist?: AllowlistShare;
   catalog?: { readonly share: CatalogShare; readonly serviceSlots: readonly number[] };
   egress?: EgressRules;
+  /** Where the policy's proxies are, in their order. */
+  proxyAddresses?: readonly (readonly string[])[];
 }
 
 /** What a relay is made of, in a form that can be posted to threads. */
@@ -24,6 +28,8 @@ export interface RelayShare {
   readonly tables: Required<RelayUpdate>;
   readonly cache: CacheShare;
   readonly limits: SourceLimitMemory;
+  /** Of ProxyHealth. */
+  readonly proxyHealth: SharedArrayBuffer;
   /** Of RelayCounters: the thread's own. */
   readonly counters: SharedArrayBuffer;
 }
@@ -37,13 +43,16 @@ export class RelayContext {
   readonly counters: RelayCounters;
   readonly balancers: PrefixSet;
   readonly localAddresses: readonly Address[];
+  /** What leads to the origins; null: they are connected to directly. */
+  readonly proxies: ProxyPool | null;
+  readonly greetedOrigins: PrefixSet;
   /** The name of the connection that is being judged; used within one call. */
   readonly name = new HostName();
   guard: EgressGuard;
   /** Counter slots of the catalogue's services. */
   serviceSlots: readonly number[];
 
-  constructor({ policy, tables, cache, limits, counters }: RelayShare) {
+  constructor({ policy, tables, cache, limits, proxyHealth, counters }: RelayShare) {
     this.policy = policy;
     this.admission = new Admission(
       new AllowlistReader(tables.allowlist),
@@ -55,16 +64,22 @@ export class RelayContext {
     this.counters = new RelayCounters(counters);
     this.balancers = new PrefixSet(policy.proxyProtocolFrom);
     this.localAddresses = policy.localAddresses.map((text) => parseAddress(text)!);
+    const { proxies } = policy;
+    this.proxies =
+      proxies.length > 0 ? new ProxyPool(proxies, new ProxyHealth(proxies.length, proxyHealth)) : null;
+    this.proxies?.locate(tables.proxyAddresses);
+    this.greetedOrigins = new PrefixSet(policy.proxyProtocolTo);
     this.guard = new EgressGuard(tables.egress);
     this.serviceSlots = tables.catalog.serviceSlots;
   }
 
-  update({ allowlist, catalog, egress }: RelayUpdate): void {
+  update({ allowlist, catalog, egress, proxyAddresses }: RelayUpdate): void {
     if (allowlist !== undefined) this.admission.allowlist.attach(allowlist);
     if (catalog !== undefined) {
       this.admission.catalog.attach(catalog.share);
       this.serviceSlots = catalog.serviceSlots;
     }
     if (egress !== undefined) this.guard = new EgressGuard(egress);
+    if (proxyAddresses !== undefined) this.proxies?.locate(proxyAddresses);
   }
 }

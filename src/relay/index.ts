@@ -1,5 +1,6 @@
 export type { RelayUpdate } from './context.ts';
+export type { EgressStatus } from './egress/watch.ts';
 export type { EgressRules } from './egress-guard.ts';
 export { RelayListenError } from './listen-error.ts';
-export type { RelayLimits, RelayPolicy } from './policy.ts';
+export { canCarryQuic, type RelayLimits, type RelayPolicy } from './policy.ts';
 export { Relay, type RelayOptions } from './relay.ts';

@@ -1,3 +1,4 @@
+import type { ProxyHeaderVersion, ProxyUrl } from '../net/index.ts';
 import type { SourceLimitOptions } from './source-limits.ts';
 
 export interface RelayLimits extends SourceLimitOptions {
@@ -22,6 +23,16 @@ export interface RelayPolicy {
   readonly originPort: number | null;
   /** Addresses to connect from; a family without one is left to the system if neither has one, else not used. */
   readonly localAddresses: readonly string[];
+  /** Proxies that lead to the origins; none: origins are connected to directly. */
+  readonly proxies: readonly ProxyUrl[];
+  /** Prefixes of origins that are told the client's address by a PROXY header. */
+  readonly proxyProtocolTo: readonly string[];
+  readonly proxyProtocolVersion: ProxyHeaderVersion;
+}
+
+/** Whether datagrams reach the origins: proxies carry TCP alone. */
+export function canCarryQuic({ proxies }: Pick<RelayPolicy, 'proxies'>): boolean {
+  return proxies.length === 0;
 }
 
 export const TLS_PORT = 443;

@@ -6,6 +6,17 @@ export const CONNECTION_ATTEMPT_DELAY_MS = 250;
 /** All attempts together. */
 export const CONNECT_TIMEOUT_MS = 10_000;
 
+export interface RacePace {
+  /** How long an attempt is alone before the next one begins beside it. */
+  readonly attemptDelayMs: number;
+  readonly timeoutMs: number;
+}
+
+export const DIRECT_PACE: RacePace = {
+  attemptDelayMs: CONNECTION_ATTEMPT_DELAY_MS,
+  timeoutMs: CONNECT_TIMEOUT_MS,
+};
+
 /**
  * Begins to connect to an address.
  * @param done called once, during the call or later, with the connection or null; never after it was cancelled
@@ -15,7 +26,7 @@ export type Connect<T> = (address: Address, done: (connection: T | null) => void
 
 /**
  * Connects to the first of some addresses that answers (RFC 8305, 5): each is tried when the one before has
- * failed or has taken 250 ms; the first that succeeds ends the others.
+ * failed or has taken a while; the first that succeeds ends the others.
  * @param done called once, with null where none answers in time; not after it was cancelled
  * @returns what cancels it
  */
@@ -24,6 +35,7 @@ export function race<T>(
   connect: Connect<T>,
   after: After,
   done: (connection: T | null) => void,
+  { attemptDelayMs, timeoutMs } = DIRECT_PACE,
 ): () => void {
   const running = new Set<() => void>();
   let next = 0;
@@ -41,7 +53,7 @@ export function race<T>(
     end();
     done(connection);
   };
-  const cancelTimeout = after(CONNECT_TIMEOUT_MS, () => finish(null));
+  const cancelTimeout = after(timeoutMs, () => finish(null));
   const tryNext = (): void => {
     cancelDelay();
     if (ended) return;
@@ -51,7 +63,7 @@ export function race<T>(
     }
     let cancel = (): void => {};
     let settled = false;
-    cancelDelay = after(CONNECTION_ATTEMPT_DELAY_MS, tryNext);
+    cancelDelay = after(attemptDelayMs, tryNext);
     cancel = connect(addresses[next++], (connection) => {
       settled = true;
       running.delete(cancel);

@@ -1,14 +1,17 @@
+import type { Socket } from 'node:net';
 import type { RelayCounters } from '../metrics/index.ts';
-import { formatSocketAddress, type SocketAddress } from '../net/index.ts';
+import { type Address, formatSocketAddress, type SocketAddress } from '../net/index.ts';
 import type { Resolver } from '../resolver/index.ts';
 import { libc } from '../sys/index.ts';
 import type { RelayShare, RelayUpdate } from './context.ts';
+import { type EgressStatus, EgressWatch } from './egress/watch.ts';
 import type { EgressRules } from './egress-guard.ts';
 import type { RelayEngine } from './engine.ts';
 import { EpollEngine } from './epoll/engine.ts';
 import { OriginResolver } from './origin-resolver.ts';
 import type { RelayPolicy } from './policy.ts';
 import { allocateSourceLimits } from './source-limits.ts';
+import { streamDialer } from './streams/dialer.ts';
 import { StreamEngine } from './streams/engine.ts';
 
 export interface RelayOptions {
@@ -19,12 +22,16 @@ export interface RelayOptions {
   /** Threads that carry TLS. */
   readonly threads: number;
   readonly policy: RelayPolicy;
-  readonly tables: Required<RelayUpdate>;
+  readonly tables: Required<Omit<RelayUpdate, 'proxyAddresses'>>;
   readonly cache: RelayShare['cache'];
   readonly resolver: Pick<Resolver, 'resolve'>;
   /** The clock of the cache's entries, in ms. */
   now(): number;
   makeCounters(): RelayCounters;
+  /** Where a proxy's name leads, as the system knows it. */
+  lookup(host: string): Promise<readonly Address[]>;
+  /** A proxy of the egress went down or came back; it is named without what is secret in its URL. */
+  onProxy(proxy: string, isUp: boolean): void;
   /** A thread ended by itself: its tunnels are gone. */
   onFailure(error: Error): void;
 }
@@ -34,6 +41,7 @@ export class Relay {
   private readonly engines: RelayEngine[] = [];
   private tls: RelayEngine | null = null;
   private http: RelayEngine | null = null;
+  private egress: EgressWatch<Socket> | null = null;
 
   private constructor() {}
 
@@ -61,6 +69,11 @@ export class Relay {
     return this.tls?.name ?? null;
   }
 
+  /** The proxies that lead to the origins; none where they are connected to directly. */
+  get proxies(): readonly EgressStatus[] {
+    return this.egress?.status() ?? [];
+  }
+
   /** Resolves when the tables and rules are in use everywhere. */
   async publish(update: RelayUpdate): Promise<void> {
     const egress = update.egress && this.withListeners(update.egress);
@@ -79,13 +92,23 @@ export class Relay {
 
   /** Ends what is open. */
   async close(): Promise<void> {
+    this.egress?.close();
     await Promise.all(this.engines.splice(0).map((engine) => engine.close()));
   }
 
   private async open(options: RelayOptions): Promise<void> {
     const { tls, http, policy, tables, cache, threads, makeCounters, onFailure, now } = options;
     const resolver = new OriginResolver(options.resolver, now);
-    const share = { policy, tables, cache, limits: allocateSourceLimits() };
+    const egress = this.watch(options);
+    this.egress = egress;
+    await egress.start();
+    const share = {
+      policy,
+      tables: { ...tables, proxyAddresses: egress.addresses },
+      cache,
+      limits: allocateSourceLimits(),
+      proxyHealth: egress.health.memory,
+    };
     const byStreams = options.engine === 'streams' || (options.engine === 'auto' && libc() === null);
     if (tls.length > 0) {
       this.tls = byStreams
@@ -98,7 +121,19 @@ export class Relay {
       this.http = await StreamEngine.start(engine);
       this.engines.push(this.http);
     }
-    await this.publish({ egress: tables.egress });
+    await this.publish({ egress: tables.egress, proxyAddresses: egress.addresses });
+  }
+
+  private watch({ policy, lookup, now, onProxy }: RelayOptions): EgressWatch<Socket> {
+    return new EgressWatch({
+      proxies: policy.proxies,
+      dialer: streamDialer,
+      lookup,
+      discard: (socket) => socket.destroy(),
+      now,
+      onLocated: (proxyAddresses) => void this.publish({ proxyAddresses }),
+      onChange: onProxy,
+    });
   }
 
   /** The rules with this relay's own listeners, whose ports the system may have chosen. */

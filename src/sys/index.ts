@@ -9,6 +9,7 @@ export { settleHeap } from './settle.ts';
 export {
   closeSocket,
   isBindError,
+  localName,
   localPort,
   openUdpSocket,
   receiveBufferBytes,

@@ -80,11 +80,17 @@ export function closeSocket(fd: number): void {
 
 /** The port that a socket is bound to. */
 export function localPort(fd: number): number {
+  return localName(fd).port;
+}
+
+/** The address, in network order, and the port that a socket is bound to. */
+export function localName(fd: number): { bytes: Uint8Array; port: number } {
   const libc = requireLibc();
   const name = new Uint8Array(SOCKADDR_BYTES);
   const length = Uint32Array.of(SOCKADDR_BYTES);
   if (libc.getsockname(fd, name, length) !== 0) throw new SystemCallError('getsockname', libc.errno());
-  return (name[2] << 8) | name[3];
+  const bytes = name[0] === AF_INET ? name.slice(4, 8) : name.slice(8, 24);
+  return { bytes, port: (name[2] << 8) | name[3] };
 }
 
 /** Octets of receive buffer that the kernel gave; it counts its own overhead, so twice what was asked. */

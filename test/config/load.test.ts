@@ -79,6 +79,17 @@ describe('values', () => {
     expect(load(`${REGIONS}\n${yaml}\n`).config.relay.drainSeconds).toBe(30);
   });
 
+  it('tell each way out of a relay by what it is', () => {
+    const egressOf = (yaml: string) => load(`${REGIONS}\nrelay: { egress: ${yaml} }\n`).config.relay.egress;
+    expect(egressOf('direct')).toBe('direct');
+    expect(egressOf('"socks5://u:p%40ss@proxy.example:1080"')).toBe('socks5://u:p%40ss@proxy.example:1080');
+    expect(egressOf('["http://10.0.0.1:3128", "socks5://[2001:db8::1]:1080"]')).toHaveLength(2);
+    expect(egressOf('{ localAddress: 192.0.2.7 }')).toEqual({ localAddress: '192.0.2.7' });
+    expect(egressOf('{ localAddress: [192.0.2.7, "2001:DB8::7"] }')).toEqual({
+      localAddress: ['192.0.2.7', '2001:db8::7'],
+    });
+  });
+
   it('are frozen throughout', () => {
     const loaded = load(REGIONS);
     const walk = (value: unknown): void => {

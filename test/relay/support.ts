@@ -30,6 +30,9 @@ export interface BedOptions {
   readonly originPort?: number | null;
   readonly tlsPort?: number;
   readonly ownAddresses?: readonly string[];
+  /** Of proxies: their names. */
+  readonly hosts?: Readonly<Record<string, readonly string[]>>;
+  readonly onProxy?: RelayOptions['onProxy'];
 }
 
 export interface DialOptions {
@@ -195,6 +198,9 @@ export class RelayBed {
         probeSources: [],
         originPort,
         localAddresses: [],
+        proxies: [],
+        proxyProtocolTo: [],
+        proxyProtocolVersion: 'v2',
         ...policy,
       },
       tables: {
@@ -213,6 +219,8 @@ export class RelayBed {
         counters.push(block);
         return block;
       },
+      lookup: async (host) => options.hosts?.[host]?.map((text) => parseAddress(text)!) ?? [],
+      onProxy: options.onProxy ?? (() => {}),
       onFailure(error) {
         throw error;
       },

@@ -1,11 +1,21 @@
+import { lookup } from 'node:dns/promises';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import type { CatalogTables } from '../../catalog/index.ts';
 import { type Config, listenersOf } from '../../config/index.ts';
 import { RelayCounters, RelayServiceSlots } from '../../metrics/index.ts';
-import { parseSocketAddress, type SocketAddress } from '../../net/index.ts';
+import type { ReadinessCheck } from '../../metrics/scrape/index.ts';
+import {
+  type Address,
+  type ProxyUrl,
+  parseAddress,
+  parseProxyUrl,
+  parseSocketAddress,
+  type SocketAddress,
+} from '../../net/index.ts';
 import { type EgressRules, Relay, type RelayPolicy } from '../../relay/index.ts';
 import { libc } from '../../sys/index.ts';
 import type { Edge } from './edge.ts';
+import type { Log } from './log.ts';
 
 /** How often the machine's addresses are looked at: an own address must not be connected to. */
 const ADDRESSES_INTERVAL_MS = 30_000;
@@ -19,6 +29,7 @@ export interface RelayRoleOptions {
   readonly catalog: CatalogTables;
   /** Of the hashes of names, the one that the catalogue was built with. */
   readonly seed: number;
+  readonly log: Log;
   onFailure(error: Error): void;
 }
 
@@ -39,18 +50,22 @@ export class RelayRole {
   private readonly slots: RelayServiceSlots;
   private readonly counters: readonly RelayCounters[];
   private readonly config: Config;
+  private readonly resolver: Edge['resolver'];
   private readonly timer: NodeJS.Timeout;
+  private isClosing = false;
 
   private constructor(
     relay: Relay,
     slots: RelayServiceSlots,
     counters: readonly RelayCounters[],
     config: Config,
+    resolver: Edge['resolver'],
   ) {
     this.relay = relay;
     this.slots = slots;
     this.counters = counters;
     this.config = config;
+    this.resolver = resolver;
     let known = '';
     this.timer = setInterval(() => {
       const egress = egressRules(config);
@@ -61,7 +76,7 @@ export class RelayRole {
   }
 
   /** @throws RelayListenError, RelayEngineError; nothing stays open then. */
-  static async start({ config, edge, catalog, seed, onFailure }: RelayRoleOptions): Promise<RelayRole> {
+  static async start({ config, edge, catalog, seed, log, onFailure }: RelayRoleOptions): Promise<RelayRole> {
     if (config.relay.engine === 'epoll' && libc() === null) throw new RelayEngineError();
     const slots = new RelayServiceSlots();
     const counters: RelayCounters[] = [];
@@ -87,12 +102,17 @@ export class RelayRole {
         counters.push(block);
         return block;
       },
+      lookup: systemAddresses,
+      onProxy(proxy, isUp) {
+        if (isUp) log.info({ proxy }, 'a proxy of relay.egress is back');
+        else log.warn({ proxy }, 'a proxy of relay.egress is down');
+      },
       onFailure,
     });
     table.onReplaced((allowlist) => void relay.publish({ allowlist }));
     // It may have been replaced while the threads started.
     await relay.publish({ allowlist: table.share() });
-    return new RelayRole(relay, slots, counters, config);
+    return new RelayRole(relay, slots, counters, config, resolver);
   }
 
   /** Turns to another catalogue; the edge has it already. */
@@ -106,10 +126,24 @@ export class RelayRole {
     region: this.config.relay.region ?? 'none',
     services: this.slots.entries(),
     blocks: this.counters,
+    egress: this.relay.proxies,
   });
+
+  /** Whether connections would be carried: not while it drains, without an upstream, or without a way out. */
+  readonly readiness: ReadinessCheck['check'] = () => {
+    const { proxies } = this.relay;
+    const waysUp = proxies.filter(({ isUp }) => isUp).length;
+    const hasWay = proxies.length > 0 ? waysUp > 0 : hasAddresses(localAddresses(this.config));
+    const answers = this.resolver.upstreams().some(({ healthy }) => healthy);
+    const state = this.isClosing ? 'draining' : !answers ? 'no_resolver' : !hasWay ? 'no_egress' : 'serving';
+    const listeners = this.relay.tlsAddresses.length + this.relay.httpAddresses.length;
+    const detail = { listeners, ...(proxies.length > 0 && { proxies: proxies.length, proxiesUp: waysUp }) };
+    return { ready: state === 'serving', state, detail };
+  };
 
   /** Takes no more connections, lets those that are open end for drainMs at most, and ends them. */
   async close(drainMs: number): Promise<void> {
+    this.isClosing = true;
     clearInterval(this.timer);
     await this.relay.drain(drainMs);
     await this.relay.close();
@@ -117,28 +151,57 @@ export class RelayRole {
 }
 
 function policyOf(config: Config, seed: number): RelayPolicy {
-  const { limits, proxyProtocolFrom, probeSources, originPort } = config.relay;
+  const { limits, proxyProtocolFrom, proxyProtocolTo, proxyProtocolVersion } = config.relay;
+  const { probeSources, originPort } = config.relay;
   const { handshakeSeconds, idleSeconds, ...others } = limits;
   return {
     seed,
     limits: { ...others, handshakeMs: handshakeSeconds * 1000, idleMs: idleSeconds * 1000 },
     proxyProtocolFrom,
+    proxyProtocolTo,
+    proxyProtocolVersion,
     probeSources,
     originPort,
-    localAddresses: [],
+    localAddresses: localAddresses(config),
+    proxies: proxiesOf(config),
   };
+}
+
+/** The configuration has been checked: the texts are URLs of proxies. */
+function proxiesOf({ relay: { egress } }: Config): ProxyUrl[] {
+  if (egress === 'direct' || (typeof egress === 'object' && 'localAddress' in egress)) return [];
+  return [egress].flat().map((text) => parseProxyUrl(text)!);
+}
+
+function localAddresses({ relay: { egress } }: Config): string[] {
+  return typeof egress === 'object' && 'localAddress' in egress ? [egress.localAddress].flat() : [];
+}
+
+/** Whether an interface has one of the addresses at least, if there are any. */
+function hasAddresses(addresses: readonly string[]): boolean {
+  const own = interfaceAddresses();
+  return addresses.length === 0 || addresses.some((address) => own.includes(address));
+}
+
+function interfaceAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).map(({ address }) => address.replace(ZONE, '')),
+  );
+}
+
+/** As the system's resolver knows them: hosts files and private zones among it. */
+async function systemAddresses(host: string): Promise<Address[]> {
+  const found = await lookup(host, { all: true });
+  return found.flatMap(({ address }) => parseAddress(address.replace(ZONE, '')) ?? []);
 }
 
 /** What is the machine's and the service's own, as far as it is known: never to be connected to. */
 function egressRules(config: Config): EgressRules {
-  const interfaces = Object.values(networkInterfaces()).flatMap((addresses) =>
-    (addresses ?? []).map(({ address }) => address.replace(ZONE, '')),
-  );
   const relays = Object.values(config.regions).flatMap((region) =>
     region.relays.flatMap(({ address, address6 }) => [address, address6]),
   );
   return {
-    ownAddresses: [...interfaces, ...relays.filter((address) => address !== null)],
+    ownAddresses: [...interfaceAddresses(), ...relays.filter((address) => address !== null)],
     listeners: listenersOf(config).map(({ text }) => text),
     allowPrivate: config.relay.allowPrivateOrigins,
   };

@@ -196,9 +196,9 @@ export class Service {
   /** Loaded here, so that a process without the role is without it. */
   private async openRelay(edge: Edge): Promise<void> {
     const { RelayRole } = await import('./relay.ts');
-    const { config, seed } = this;
+    const { config, seed, log } = this;
     const { onFailure } = this.options;
-    this.relay = await RelayRole.start({ config, edge, catalog: this.catalog!, seed, onFailure });
+    this.relay = await RelayRole.start({ config, edge, catalog: this.catalog!, seed, log, onFailure });
   }
 
   private async openMetrics(): Promise<void> {
@@ -246,6 +246,7 @@ export class Service {
     }
     if (edge !== null) checks.push({ name: 'allowlist', check: () => listReadiness(edge, remote) });
     if (edge?.shield != null) checks.push({ name: 'shield', check: () => shieldReadiness(edge.shield!) });
+    if (relay !== null) checks.push({ name: 'relay', check: relay.readiness });
     this.metrics = await MetricsServer.open({
       listen: this.config.metrics.listen.map((text) => {
         const { address, port } = parseSocketAddress(text)!;

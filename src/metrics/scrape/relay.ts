@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { EGRESS_OUTCOMES } from '../egress.ts';
 import {
   RELAY_DIRECTIONS,
   RELAY_OUTCOMES,
@@ -12,10 +13,17 @@ export interface RelaySource {
   readonly region: string;
   readonly services: readonly (readonly [service: string, slot: number])[];
   readonly blocks: readonly RelayCounters[];
+  /** The proxies that lead to the origins, by URLs without credentials; attempts by EgressOutcome. */
+  readonly egress: readonly {
+    readonly proxy: string;
+    readonly isUp: boolean;
+    readonly outcomes: readonly number[];
+  }[];
 }
 
 /** Makes the relay's metrics in `registry`. Series appear when something was counted: there are many. */
 export function registerRelay(source: () => RelaySource, registry: Registry): void {
+  registerEgress(source, registry);
   const total = (read: (block: RelayCounters) => number) =>
     source().blocks.reduce((sum, block) => sum + read(block), 0);
   const registers = [registry];
@@ -62,6 +70,41 @@ export function registerRelay(source: () => RelaySource, registry: Registry): vo
       for (const [service, slot] of services) {
         const open = total((block) => block.open(slot));
         if (open > 0 || slot === 0) tunnels.set({ region, service }, open);
+      }
+    },
+  });
+}
+
+/** Makes the metrics of the proxies that a relay reaches its origins by. */
+function registerEgress(source: () => RelaySource, registry: Registry): void {
+  const registers = [registry];
+  const labelNames = ['region', 'index', 'proxy'];
+  const up: Gauge = new Gauge({
+    name: 'mediastreamer_relay_egress_up',
+    help: 'Whether a proxy of the egress is used, by its place and URL in the configuration',
+    labelNames,
+    registers,
+    collect: () => {
+      const { region, egress } = source();
+      up.reset();
+      for (const [index, { proxy, isUp }] of egress.entries()) {
+        up.set({ region, index: String(index), proxy }, isUp ? 1 : 0);
+      }
+    },
+  });
+  const attempts: Counter = new Counter({
+    name: 'mediastreamer_relay_egress_attempts_total',
+    help: 'Attempts to reach an origin through a proxy, by what became of them',
+    labelNames: [...labelNames, 'outcome'],
+    registers,
+    collect: () => {
+      const { region, egress } = source();
+      attempts.reset();
+      for (const [index, { proxy, outcomes }] of egress.entries()) {
+        for (const [outcome, count] of outcomes.entries()) {
+          if (count === 0) continue;
+          attempts.inc({ region, index: String(index), proxy, outcome: EGRESS_OUTCOMES[outcome]! }, count);
+        }
       }
     },
   });

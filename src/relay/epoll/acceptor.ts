@@ -53,7 +53,7 @@ export class Acceptor implements Handler {
       return;
     }
     const bytes = socket.address.subarray(0, socket.family === 4 ? 4 : 16);
-    const source = sourceOf(addressFromBytes(bytes));
+    const source = sourceOf(addressFromBytes(bytes), socket.port);
     let tunnel: Tunnel;
     try {
       tunnel = new Tunnel(context, fd, source, context.relay.balancers.has(source.address));

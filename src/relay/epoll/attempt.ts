@@ -7,7 +7,11 @@ export interface Connected {
   readonly fd: number;
   readonly slot: number;
   readonly events: number;
+  /** What came before the connection was handed over. */
+  readonly early: Uint8Array;
 }
+
+const NOTHING = new Uint8Array(0);
 
 /**
  * Connects to an address.
@@ -37,7 +41,7 @@ export function attempt(
   const handler: Handler = {
     ready(events) {
       if (connectError(fd) === 0) {
-        done({ fd, slot, events });
+        done({ fd, slot, events, early: NOTHING });
         return;
       }
       reactor.close(fd, slot);

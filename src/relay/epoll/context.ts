@@ -1,7 +1,9 @@
 import type { TcpTransfer } from '../../sys/index.ts';
 import type { RelayContext } from '../context.ts';
+import type { Dialer } from '../egress/proxy-pool.ts';
 import type { OpenConnection } from '../open-connection.ts';
 import type { OriginAddresses } from '../origin-addresses.ts';
+import type { Connected } from './attempt.ts';
 import type { Openings } from './openings.ts';
 import type { Reactor } from './reactor.ts';
 import type { Slabs } from './slabs.ts';
@@ -14,6 +16,8 @@ export interface ThreadContext {
   readonly slabs: Slabs;
   readonly openings: Openings;
   readonly tunnels: Set<OpenConnection>;
+  /** Reaches origins through proxies. */
+  readonly dialer: Dialer<Connected>;
   /** Asks the thread that has the resolver. @returns what cancels it */
   resolve(name: Uint8Array, done: (addresses: OriginAddresses | null) => void): () => void;
 }

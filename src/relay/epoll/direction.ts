@@ -44,11 +44,15 @@ export class Direction {
     this.to = to;
   }
 
-  /** Puts octets before all that will be read. To be called once, first. */
-  begin(bytes: Uint8Array, slabs: Slabs, transfer: TcpTransfer): Pumped {
-    slabs.current.bytes.set(bytes);
-    this.bytes += bytes.length;
-    return this.sendCurrent(bytes.length, slabs, transfer);
+  /** Puts octets before all that will be read, less than a slab. To be called once, first. */
+  begin(parts: readonly Uint8Array[], slabs: Slabs, transfer: TcpTransfer): Pumped {
+    let length = 0;
+    for (const part of parts) {
+      slabs.current.bytes.set(part, length);
+      length += part.length;
+    }
+    this.bytes += length;
+    return this.sendCurrent(length, slabs, transfer);
   }
 
   pump(slabs: Slabs, transfer: TcpTransfer, pace: Pace): Pumped {

@@ -1,14 +1,16 @@
 import { RelayDirection, RelayOutcome } from '../../metrics/index.ts';
-import { type Address, readProxyHeader } from '../../net/index.ts';
-import { resetOnClose, sendAtOnce } from '../../sys/index.ts';
+import { type Address, addressFromBytes, readProxyHeader, type SocketAddress } from '../../net/index.ts';
+import { localName, resetOnClose, sendAtOnce } from '../../sys/index.ts';
 import { NO_SERVICE } from '../admission.ts';
+import { THROUGH_PROXY_PACE } from '../egress/proxy-pool.ts';
 import { ClientHelloReader, MAX_OPENING_BYTES } from '../hello/client-hello.ts';
 import { HelloState } from '../hello/server-name.ts';
 import { readHostName } from '../host-name.ts';
 import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
 import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
+import { originHeader } from '../origin-header.ts';
 import { TLS_PORT } from '../policy.ts';
-import { race } from '../race.ts';
+import { DIRECT_PACE, race } from '../race.ts';
 import { type Source, sourceOf } from '../source.ts';
 import { attempt, type Connected } from './attempt.ts';
 import type { ThreadContext } from './context.ts';
@@ -24,6 +26,12 @@ type State = (typeof State)[keyof typeof State];
 const MS_PER_SECOND = 1000;
 /** How long a source that has had its share of octets waits before it is looked at again. */
 const THROTTLE_MS = 25;
+
+/** A connection to an origin, and the address that it was for. */
+interface Reached {
+  readonly address: Address;
+  readonly connected: Connected;
+}
 
 /** A connection of a client, from its first octet to its end, and the one to the origin that it leads to. */
 export class Tunnel implements Handler, OpenConnection {
@@ -172,7 +180,7 @@ export class Tunnel implements Handler, OpenConnection {
       this.end(header.kind === 'malformed' ? RelayOutcome.MALFORMED : RelayOutcome.ABANDONED);
       return false;
     }
-    this.source = sourceOf(header.source.address);
+    this.source = sourceOf(header.source.address, header.source.port);
     this.opening.copyWithin(0, header.bytes, this.openingLength);
     this.openingLength -= header.bytes;
     this.state = State.HELLO;
@@ -204,7 +212,7 @@ export class Tunnel implements Handler, OpenConnection {
   }
 
   private connect(found: OriginAddresses | null): void {
-    const { reactor, relay } = this.context;
+    const { reactor, relay, dialer } = this.context;
     const { policy, localAddresses } = relay;
     const addresses = found === null ? [] : inTurn(found);
     const port = policy.originPort ?? TLS_PORT;
@@ -213,27 +221,31 @@ export class Tunnel implements Handler, OpenConnection {
       return;
     }
     let tried = 0;
-    this.cancelWait = race<Connected>(
+    this.cancelWait = race<Reached>(
       addresses,
       (address: Address, done) => {
-        // The address that connect(2) is given, here and nowhere before.
+        // The address that connect(2) or a proxy is given, here and nowhere before.
         if (!relay.guard.allows(address, port)) {
           done(null);
           return () => {};
         }
         tried++;
-        return attempt(reactor, address, port, localAddresses, done);
+        const reached = (connected: Connected | null) => done(connected && { address, connected });
+        if (relay.proxies === null) return attempt(reactor, address, port, localAddresses, reached);
+        return relay.proxies.connect(dialer, { address, port }, reached);
       },
       reactor.timers.after,
-      (connected) => {
-        if (connected !== null) this.join(connected);
+      (reached) => {
+        if (reached !== null) this.join(reached);
         else this.end(tried === 0 ? RelayOutcome.FORBIDDEN : RelayOutcome.UNREACHABLE);
       },
+      relay.proxies === null ? DIRECT_PACE : THROUGH_PROXY_PACE,
     );
   }
 
   /** The origin is there: it gets what the client has sent so far, as it was. */
-  private join({ fd, slot, events }: Connected): void {
+  private join({ address, connected }: Reached): void {
+    const { fd, slot, events, early } = connected;
     const { reactor, relay, slabs, transfer } = this.context;
     const origin = new Side(fd, () => this.run());
     origin.slot = slot;
@@ -247,9 +259,11 @@ export class Tunnel implements Handler, OpenConnection {
     this.download = new Direction(origin, this.client);
     this.state = State.CARRYING;
     relay.counters.addOpen(this.serviceSlot, 1);
-    const begun = this.upload.begin(this.opening.subarray(0, this.openingLength), slabs, transfer);
+    const header = originHeader(relay, address, this.source, () => localEndpoint(this.client.fd));
+    const begun = this.upload.begin([header, this.opening.subarray(0, this.openingLength)], slabs, transfer);
     this.giveOpening();
-    if (begun === Pumped.FAILED) this.end(RelayOutcome.RESET);
+    const answered = early.length === 0 ? begun : this.download.begin([early], slabs, transfer);
+    if (begun === Pumped.FAILED || answered === Pumped.FAILED) this.end(RelayOutcome.RESET);
     else this.carry();
   }
 
@@ -300,4 +314,10 @@ export class Tunnel implements Handler, OpenConnection {
       else this.run();
     });
   }
+}
+
+/** Where a connection was made to. */
+function localEndpoint(fd: number): SocketAddress {
+  const { bytes, port } = localName(fd);
+  return { address: addressFromBytes(bytes), port };
 }

@@ -8,6 +8,7 @@ import { monotonicClock, TcpTransfer } from '../../sys/index.ts';
 import { RelayContext } from '../context.ts';
 import { Acceptor } from './acceptor.ts';
 import type { ThreadContext } from './context.ts';
+import { epollDialer } from './conversation.ts';
 import { Openings } from './openings.ts';
 import { Reactor } from './reactor.ts';
 import { Slabs } from './slabs.ts';
@@ -28,13 +29,16 @@ class RelayThread {
     const relay = new RelayContext(data);
     const reactor = new Reactor(monotonicClock());
     this.mail = new ThreadMail(data, relay, reactor);
+    const transfer = new TcpTransfer();
+    const slabs = new Slabs();
     this.context = {
       relay,
       reactor,
-      transfer: new TcpTransfer(),
-      slabs: new Slabs(),
+      transfer,
+      slabs,
       openings: new Openings(),
       tunnels: new Set(),
+      dialer: epollDialer(reactor, transfer, slabs),
       resolve: (name, done) => this.mail.resolve(name, done),
     };
     this.acceptors = data.listeners.map((fd) => new Acceptor(this.context, fd, data.connections));

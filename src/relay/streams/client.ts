@@ -1,14 +1,17 @@
-import { connect as connectSocket, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type RelayDirection, RelayOutcome } from '../../metrics/index.ts';
-import { type Address, formatAddress, readProxyHeader } from '../../net/index.ts';
+import { type Address, parseAddress, readProxyHeader, type SocketAddress } from '../../net/index.ts';
 import { NO_SERVICE } from '../admission.ts';
+import { THROUGH_PROXY_PACE } from '../egress/proxy-pool.ts';
 import { readHostName } from '../host-name.ts';
 import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
 import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
-import { race } from '../race.ts';
+import { originHeader } from '../origin-header.ts';
+import { DIRECT_PACE, race } from '../race.ts';
 import { type Source, sourceOf } from '../source.ts';
 import { eventLoopTimers } from '../timers.ts';
 import type { StreamContext } from './context.ts';
+import { attempt, streamDialer } from './dialer.ts';
 
 /** What a client's octets are given to once its source has been admitted. */
 export type Reader = (chunk: Buffer) => void;
@@ -16,6 +19,12 @@ export type Reader = (chunk: Buffer) => void;
 /** How long a source that has had its share of octets waits before it is looked at again. */
 const THROTTLE_MS = 25;
 const MAX_HEADER_BYTES = 4200;
+
+/** A connection to an origin, and the address that it was for. */
+interface Reached {
+  readonly address: Address;
+  readonly origin: Socket;
+}
 
 /** A client's connection on the event loop: who it is, where it may lead, and how it ends. */
 export class Client implements OpenConnection {
@@ -162,7 +171,7 @@ export class Client implements OpenConnection {
     else {
       const rest = this.header.subarray(header.bytes);
       this.header = null;
-      this.source = sourceOf(header.source.address);
+      this.source = sourceOf(header.source.address, header.source.port);
       if (this.admit() && rest.length > 0) this.onData(rest);
     }
   }
@@ -184,66 +193,43 @@ export class Client implements OpenConnection {
       return;
     }
     let tried = 0;
-    this.cancelConnect = race<Socket>(
+    this.cancelConnect = race<Reached>(
       addresses,
       (address, attempted) => {
-        // The address that connect(2) is given, here and nowhere before.
+        // The address that connect(2) or a proxy is given, here and nowhere before.
         if (!relay.guard.allows(address, port)) {
           attempted(null);
           return () => {};
         }
         tried++;
-        return attempt(address, port, relay.localAddresses, attempted);
+        const reached = (origin: Socket | null) => attempted(origin && { address, origin });
+        if (relay.proxies === null) return attempt(address, port, relay.localAddresses, reached);
+        return relay.proxies.connect(streamDialer, { address, port }, reached);
       },
       eventLoopTimers,
-      (origin) => {
-        if (origin === null) this.end(tried === 0 ? RelayOutcome.FORBIDDEN : RelayOutcome.UNREACHABLE);
-        else this.join(origin, done);
+      (reached) => {
+        if (reached === null) this.end(tried === 0 ? RelayOutcome.FORBIDDEN : RelayOutcome.UNREACHABLE);
+        else this.join(reached, done);
       },
+      relay.proxies === null ? DIRECT_PACE : THROUGH_PROXY_PACE,
     );
   }
 
-  private join(origin: Socket, done: (origin: Socket) => void): void {
+  private join({ address, origin }: Reached, done: (origin: Socket) => void): void {
+    const header = originHeader(this.context.relay, address, this.source, () => localEndpoint(this.socket));
+    if (header.length > 0) origin.write(header);
     this.origin = origin;
     if (!this.isCarrying) {
       this.isCarrying = true;
       this.context.relay.counters.addOpen(this.serviceSlot, 1);
     }
     done(origin);
+    // Behind a proxy's last word it waits until it is listened to.
+    origin.resume();
   }
 }
 
-function attempt(
-  address: Address,
-  port: number,
-  local: readonly Address[],
-  done: (socket: Socket | null) => void,
-): () => void {
-  const from = local.find(({ family }) => family === address.family);
-  if (local.length > 0 && from === undefined) {
-    done(null);
-    return () => {};
-  }
-  const socket = connectSocket({
-    host: formatAddress(address),
-    port,
-    noDelay: true,
-    allowHalfOpen: true,
-    ...(from && { localAddress: formatAddress(from) }),
-  });
-  const failed = (): void => {
-    socket.destroy();
-    done(null);
-  };
-  socket.once('error', failed);
-  socket.once('connect', () => {
-    socket.off('error', failed);
-    done(socket);
-  });
-  return () => {
-    socket.off('error', failed);
-    // What is destroyed while it connects may still tell of an error.
-    socket.on('error', () => {});
-    socket.destroy();
-  };
+/** Where a connection was made to. */
+function localEndpoint({ localAddress = '', localPort = 0 }: Socket): SocketAddress {
+  return { address: parseAddress(localAddress.replace(/%.*$/, ''))!, port: localPort };
 }

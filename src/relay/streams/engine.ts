@@ -113,7 +113,12 @@ export class StreamEngine implements RelayEngine {
       socket.destroy();
       return;
     }
-    const client = new Client(this.context, socket, sourceOf(address), relay.balancers.has(address));
+    const client = new Client(
+      this.context,
+      socket,
+      sourceOf(address, socket.remotePort),
+      relay.balancers.has(address),
+    );
     if (this.protocol === 'http') new HttpRelay(client, relay.policy.originPort);
     else serveTls(client, relay.policy.originPort);
   }

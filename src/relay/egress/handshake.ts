@@ -1,0 +1,34 @@
+import type { EgressOutcome } from '../../metrics/index.ts';
+import type { Address } from '../../net/index.ts';
+
+/** What is to be done after octets of a proxy. */
+export type Answered =
+  /** Wait for more of them. */
+  | { readonly kind: 'more' }
+  /** Send these. */
+  | { readonly kind: 'say'; readonly bytes: Uint8Array }
+  /** The origin is there; `rest` are its first octets. */
+  | { readonly kind: 'open'; readonly rest: Uint8Array }
+  | { readonly kind: 'failed'; readonly outcome: EgressOutcome };
+
+/** Where a proxy is asked to connect to: an address that has been checked, never a name. */
+export interface Destination {
+  readonly address: Address;
+  readonly port: number;
+}
+
+/** What is said to a proxy before it is a tunnel. It knows no socket: engines send and receive for it. */
+export interface ProxyHandshake {
+  /** Sent first; may be empty. */
+  readonly greeting: Uint8Array;
+  /** Whether the proxy has answered so far that a silence is more likely the origin's. */
+  readonly isGreeted: boolean;
+  /** Takes octets of the proxy; not called any more after `open` and `failed`. */
+  take(chunk: Uint8Array): Answered;
+}
+
+export const MORE: Answered = { kind: 'more' };
+
+export function failed(outcome: EgressOutcome): Answered {
+  return { kind: 'failed', outcome };
+}

@@ -1,0 +1,55 @@
+import { EgressOutcome } from '../../metrics/index.ts';
+import { formatSocketAddress, type ProxyUrl } from '../../net/index.ts';
+import { type Answered, type Destination, failed, MORE, type ProxyHandshake } from './handshake.ts';
+
+const MAX_HEAD_BYTES = 8192;
+const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/;
+
+/** Statuses of a proxy that refuses; what is not here is a failure of its own. */
+const STATUSES: Readonly<Record<number, EgressOutcome>> = {
+  400: EgressOutcome.FORBIDDEN,
+  401: EgressOutcome.CREDENTIALS,
+  403: EgressOutcome.FORBIDDEN,
+  404: EgressOutcome.ORIGIN,
+  405: EgressOutcome.FORBIDDEN,
+  407: EgressOutcome.CREDENTIALS,
+  451: EgressOutcome.FORBIDDEN,
+  502: EgressOutcome.ORIGIN,
+  503: EgressOutcome.ORIGIN,
+  504: EgressOutcome.ORIGIN,
+};
+
+/** CONNECT of HTTP/1.1 (RFC 9110, 9.3.6), with Basic credentials where there are some (RFC 7617). */
+export class HttpConnectHandshake implements ProxyHandshake {
+  readonly greeting: Uint8Array;
+  /** It says nothing before it has tried the origin. */
+  readonly isGreeted = true;
+  private held: Buffer = Buffer.alloc(0);
+
+  constructor(credentials: ProxyUrl['credentials'], destination: Destination) {
+    const authority = formatSocketAddress(destination);
+    const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`];
+    if (credentials !== null) {
+      const { username, password } = credentials;
+      lines.push(`Proxy-Authorization: Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`);
+    }
+    this.greeting = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+  }
+
+  take(chunk: Uint8Array): Answered {
+    this.held = Buffer.concat([this.held, chunk]);
+    for (;;) {
+      const end = this.held.indexOf('\r\n\r\n', 0, 'latin1');
+      if (end < 0) return this.held.length > MAX_HEAD_BYTES ? failed(EgressOutcome.FAILED) : MORE;
+      const status = Number(STATUS_LINE.exec(this.held.toString('latin1', 0, end + 2))?.[1] ?? 0);
+      const rest = this.held.subarray(end + 4);
+      // A tunnel from here on: a length or coding that a 2xx names is of no account (RFC 9110, 9.3.6).
+      if (status >= 200 && status < 300) return { kind: 'open', rest };
+      // RFC 9110, 15.2: interim answers are passed over. 101 would be another protocol.
+      if (status < 100 || status > 199 || status === 101) {
+        return failed(STATUSES[status] ?? EgressOutcome.FAILED);
+      }
+      this.held = rest;
+    }
+  }
+}

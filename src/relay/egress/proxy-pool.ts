@@ -1,0 +1,130 @@
+import { EgressOutcome } from '../../metrics/index.ts';
+import { type Address, type ProxyUrl, parseAddress } from '../../net/index.ts';
+import { type RacePace, race } from '../race.ts';
+import type { After } from '../timers.ts';
+import type { Destination, ProxyHandshake } from './handshake.ts';
+import type { ProxyHealth } from './health.ts';
+import { HttpConnectHandshake } from './http-connect.ts';
+import { Socks5Handshake } from './socks5.ts';
+
+/** More proxies are not tried for one address of an origin. */
+const MAX_TRIES = 3;
+/** Time for a proxy to take the connection. */
+export const PROXY_CONNECT_MS = 3000;
+/** Time for it to answer, with the origin's connection made. */
+export const PROXY_ANSWER_MS = 5000;
+const PROXY_PACE: RacePace = { attemptDelayMs: 250, timeoutMs: PROXY_CONNECT_MS };
+/** Through a proxy a connection takes several round trips: the next address of an origin is given its time. */
+export const THROUGH_PROXY_PACE: RacePace = { attemptDelayMs: 1000, timeoutMs: 10_000 };
+
+/** How an engine makes a connection and speaks over it. */
+export interface Dialer<T> {
+  readonly after: After;
+  /** As an attempt of a race. */
+  connect(address: Address, port: number, done: (connection: T | null) => void): () => void;
+  /**
+   * Speaks with a proxy to its last word; the connection is closed where that fails or is cancelled.
+   * @param done called once, with the connection, which then gives what the origin sends, or with what went wrong
+   */
+  converse(
+    connection: T,
+    handshake: ProxyHandshake,
+    done: (result: T | null, outcome: EgressOutcome) => void,
+  ): () => void;
+}
+
+/** The proxies that lead to the origins, as one thread uses them. */
+export class ProxyPool {
+  private readonly proxies: readonly ProxyUrl[];
+  private readonly health: ProxyHealth;
+  /** Of each proxy; none where its name is not resolved. */
+  private addresses: readonly (readonly Address[])[] = [];
+
+  constructor(proxies: readonly ProxyUrl[], health: ProxyHealth) {
+    this.proxies = proxies;
+    this.health = health;
+  }
+
+  /** Takes where the proxies are, in their order. */
+  locate(addresses: readonly (readonly string[])[]): void {
+    this.addresses = addresses.map((texts) => texts.map((text) => parseAddress(text)!));
+  }
+
+  /**
+   * Connects to an origin's address: through the proxy whose turn it is, and where that fails through others. Nothing
+   * of the client's has been sent by then, so nothing is lost with a proxy that fails.
+   * @param done called once, during the call or later, with the connection or null; not after it was cancelled
+   * @returns what cancels it
+   */
+  connect<T>(dialer: Dialer<T>, destination: Destination, done: (connection: T | null) => void): () => void {
+    const order = this.health.order().slice(0, MAX_TRIES);
+    /** Proxies that laid it on the origin. */
+    const doubted: number[] = [];
+    let cancel = (): void => {};
+    let next = 0;
+    const tryNext = (): void => {
+      if (next === order.length) {
+        done(null);
+        return;
+      }
+      const proxy = order[next++];
+      const tries = next;
+      const cancelTry = this.through(proxy, dialer, destination, (connection, outcome, isItsFault) => {
+        this.health.note(proxy, outcome, isItsFault);
+        if (connection === null) {
+          if (outcome === EgressOutcome.ORIGIN || outcome === EgressOutcome.TIMEOUT) doubted.push(proxy);
+          tryNext();
+          return;
+        }
+        for (const other of doubted) this.health.blame(other);
+        done(connection);
+      });
+      // It may have failed already, and the next one have begun.
+      if (tries === next) cancel = cancelTry;
+    };
+    tryNext();
+    return () => cancel();
+  }
+
+  private through<T>(
+    proxy: number,
+    dialer: Dialer<T>,
+    destination: Destination,
+    done: (connection: T | null, outcome: EgressOutcome, isItsFault: boolean) => void,
+  ): () => void {
+    const { scheme, credentials, port } = this.proxies[proxy];
+    const handshake =
+      scheme === 'socks5'
+        ? new Socks5Handshake(credentials, destination)
+        : new HttpConnectHandshake(credentials, destination);
+    let cancel = (): void => {};
+    const converse = (connection: T): void => {
+      const cancelTimeout = dialer.after(PROXY_ANSWER_MS, () => {
+        cancelConversation();
+        done(null, EgressOutcome.TIMEOUT, !handshake.isGreeted);
+      });
+      const cancelConversation = dialer.converse(connection, handshake, (result, outcome) => {
+        cancelTimeout();
+        done(result, outcome, true);
+      });
+      cancel = () => {
+        cancelTimeout();
+        cancelConversation();
+      };
+    };
+    const cancelConnect = race<T>(
+      this.addresses[proxy] ?? [],
+      (address, connected) => dialer.connect(address, port, connected),
+      dialer.after,
+      (connection) => {
+        if (connection === null) done(null, EgressOutcome.UNREACHABLE, true);
+        else converse(connection);
+      },
+      PROXY_PACE,
+    );
+    return () => {
+      cancelConnect();
+      cancel();
+    };
+  }
+}

@@ -1,0 +1,19 @@
+import { type Address, type SocketAddress, writeProxyHeader } from '../net/index.ts';
+import type { RelayContext } from './context.ts';
+import type { Source } from './source.ts';
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * What an origin is sent before all that the client sends: a PROXY header where it is one that is told of clients.
+ * @param reached where the client connected to, asked for only then
+ */
+export function originHeader(
+  { greetedOrigins, policy }: RelayContext,
+  origin: Address,
+  source: Source,
+  reached: () => SocketAddress,
+): Uint8Array {
+  if (!greetedOrigins.has(origin)) return NOTHING;
+  return writeProxyHeader(source, reached(), policy.proxyProtocolVersion);
+}
