@@ -56,6 +56,28 @@ describe('config/default.yaml', () => {
   });
 });
 
+describe('config/deploy/relay.yaml', () => {
+  const ENV = {
+    MEDIASTREAMER_EDGE_PASSWORD: 'secret',
+    MEDIASTREAMER_RELAY_US: '8.8.4.4',
+    MEDIASTREAMER_RELAY_GB: '9.9.9.9',
+  };
+
+  it('is a relay alone, whose way out may come from the environment', () => {
+    const { config, warnings } = load('config/deploy/relay.yaml', ENV);
+    expect(warnings).toEqual([]);
+    expect(config.roles).toEqual(['relay']);
+    expect(config.relay).toMatchObject({
+      tls: ['0.0.0.0:443'],
+      egress: 'direct',
+      allowPrivateOrigins: false,
+    });
+    const egress = 'http://user:p%40ss@proxy.example:3128';
+    const env = { ...ENV, MEDIASTREAMER_RELAY_EGRESS: egress };
+    expect(load('config/deploy/relay.yaml', env).config.relay.egress).toBe(egress);
+  });
+});
+
 describe('config/production.yaml', () => {
   const ENV = {
     MEDIASTREAMER_PUBLIC_URL: 'https://dns.example.com',

@@ -24,6 +24,8 @@ export const TOOLS: readonly Tool[] = [
   { command: 'chromium', debianPackage: 'chromium' },
   { command: 'ddclient', debianPackage: 'ddclient' },
   { command: 'inadyn', debianPackage: 'inadyn' },
+  { command: 'microsocks', debianPackage: 'microsocks' },
+  { command: 'tinyproxy', debianPackage: 'tinyproxy' },
 ];
 
 /** Daemons and `ip` lie in sbin, which a user's PATH often lacks. */

@@ -1,0 +1,163 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { EgressOutcome } from '../../../src/metrics/index.ts';
+import { formatAddress, parseProxyUrl, parseSocketAddress } from '../../../src/net/index.ts';
+import type { ProxyHandshake } from '../../../src/relay/egress/handshake.ts';
+import { ProxyHealth } from '../../../src/relay/egress/health.ts';
+import {
+  type Dialer,
+  PROXY_ANSWER_MS,
+  PROXY_CONNECT_MS,
+  ProxyPool,
+} from '../../../src/relay/egress/proxy-pool.ts';
+import { Timers } from '../../../src/relay/timers.ts';
+
+const DESTINATION = parseSocketAddress('192.0.2.7:443')!;
+
+let nowMs: number;
+let timers: Timers;
+/** Connections to proxies that were begun, and conversations, by the proxy's `address:port`. */
+let connects: Map<string, (connection: string | null) => void>;
+let talks: Map<string, { handshake: ProxyHandshake; done(outcome: EgressOutcome): void }>;
+let cancelled: string[];
+let result: string | null | undefined;
+let health: ProxyHealth;
+let pool: ProxyPool;
+let dialer: Dialer<string>;
+
+beforeEach(() => {
+  nowMs = 0;
+  timers = new Timers(() => nowMs);
+  connects = new Map();
+  talks = new Map();
+  cancelled = [];
+  result = undefined;
+  health = new ProxyHealth(2);
+  health.probed(0, true);
+  health.probed(1, true);
+  for (const proxy of [0, 1]) health.note(proxy, EgressOutcome.CONNECTED);
+  const proxies = ['socks5://10.0.0.1:1', 'http://10.0.0.2:2'].map((url) => parseProxyUrl(url)!);
+  pool = new ProxyPool(proxies, health);
+  pool.locate([['10.0.0.1'], ['10.0.0.2']]);
+  dialer = {
+    after: timers.after,
+    connect(address, port, done) {
+      const name = `${formatAddress(address)}:${port}`;
+      connects.set(name, done);
+      return () => cancelled.push(`connect ${name}`);
+    },
+    converse(connection, handshake, done) {
+      const end = (outcome: EgressOutcome): void =>
+        done(outcome === EgressOutcome.CONNECTED ? connection : null, outcome);
+      talks.set(connection, { handshake, done: end });
+      return () => cancelled.push(`talk ${connection}`);
+    },
+  };
+});
+
+function start(): () => void {
+  return pool.connect(dialer, DESTINATION, (connection) => {
+    result = connection;
+  });
+}
+
+/** The proxy takes the connection; what is said over it is known by its name. */
+function take(name: string): void {
+  connects.get(name)!(name);
+}
+
+function pass(ms: number): void {
+  nowMs += ms;
+  timers.run();
+}
+
+const counted = (proxy: number, outcome: keyof typeof EgressOutcome) =>
+  health.outcome(proxy, EgressOutcome[outcome]);
+
+describe('a connection through a pool', () => {
+  it('is made by one proxy, and others are left alone', () => {
+    start();
+    take('10.0.0.1:1');
+    talks.get('10.0.0.1:1')!.done(EgressOutcome.CONNECTED);
+    expect(result).toBe('10.0.0.1:1');
+    expect([...connects.keys()]).toEqual(['10.0.0.1:1']);
+    pass(60_000);
+    expect(cancelled).toEqual([]);
+  });
+
+  it('goes to another proxy where one takes no connection in time', () => {
+    start();
+    pass(PROXY_CONNECT_MS);
+    expect(cancelled).toEqual(['connect 10.0.0.1:1']);
+    expect(counted(0, 'UNREACHABLE')).toBe(1);
+    take('10.0.0.2:2');
+    talks.get('10.0.0.2:2')!.done(EgressOutcome.CONNECTED);
+    expect(result).toBe('10.0.0.2:2');
+  });
+
+  it('goes to another proxy where one does not answer in time', () => {
+    start();
+    take('10.0.0.1:1');
+    pass(PROXY_ANSWER_MS);
+    expect(cancelled).toEqual(['talk 10.0.0.1:1']);
+    expect(counted(0, 'TIMEOUT')).toBe(1);
+    expect([...connects.keys()]).toEqual(['10.0.0.1:1', '10.0.0.2:2']);
+  });
+
+  it('takes out a proxy that is silent from the start, not one that waits for a dead origin', () => {
+    for (const isGreeted of [true, false]) {
+      for (let i = 0; i < 3; i++) {
+        connects.clear();
+        start();
+        // By turns either is the first: the other one says that the origin does not answer.
+        for (let tries = 0; tries < 2; tries++) {
+          const [name] = [...connects.keys()].slice(-1);
+          take(name!);
+          const talk = talks.get(name!)!;
+          if (name === '10.0.0.2:2') talk.done(EgressOutcome.ORIGIN);
+          else {
+            if (isGreeted) talk.handshake.take(Uint8Array.of(5, 0));
+            pass(PROXY_ANSWER_MS);
+          }
+        }
+        expect(result).toBe(null);
+      }
+      expect(health.isUp(0)).toBe(isGreeted);
+    }
+    expect(health.isUp(1)).toBe(true);
+  });
+
+  it('takes out a proxy that finds no origin where another one does', () => {
+    for (let i = 0; i < 6 && health.isUp(1); i++) {
+      connects.clear();
+      start();
+      for (let tries = 0; tries < connects.size; tries++) {
+        const name = [...connects.keys()][tries]!;
+        take(name);
+        talks.get(name)!.done(name === '10.0.0.2:2' ? EgressOutcome.ORIGIN : EgressOutcome.CONNECTED);
+      }
+      expect(result).toBe('10.0.0.1:1');
+    }
+    expect(health.isUp(1)).toBe(false);
+  });
+
+  it('is none where no proxy has an address', () => {
+    pool.locate([[], []]);
+    start();
+    expect(result).toBe(null);
+    expect([counted(0, 'UNREACHABLE'), counted(1, 'UNREACHABLE')]).toEqual([1, 1]);
+  });
+
+  it('is cancelled wherever it stands, also at the second proxy', () => {
+    const cancelConnect = start();
+    cancelConnect();
+    expect(cancelled).toEqual(['connect 10.0.0.1:1']);
+    const cancelTalk = start();
+    connects.get('10.0.0.2:2')!(null);
+    take('10.0.0.1:1');
+    cancelTalk();
+    expect(cancelled).toEqual(['connect 10.0.0.1:1', 'talk 10.0.0.1:1']);
+    pass(60_000);
+    expect(result).toBe(undefined);
+    expect(counted(0, 'TIMEOUT')).toBe(0);
+  });
+});
