@@ -46,7 +46,9 @@ export class Answerer {
   private readonly resolver: AnswererResolver;
   private readonly now: () => number;
   private readonly onFault: (fault: unknown) => void;
-  private readonly scratch: Uint8Array;
+  /** Where answers are made. */
+  readonly reply: Uint8Array;
+  private receivedAt = 0;
   private waiting = 0;
   private readonly onIdle: (() => void)[] = [];
 
@@ -64,7 +66,7 @@ export class Answerer {
     this.resolver = resolver;
     this.now = now;
     this.onFault = onFault;
-    this.scratch = new Uint8Array(0x10000);
+    this.reply = new Uint8Array(0x10000);
   }
 
   get counters(): CounterBlock {
@@ -90,20 +92,43 @@ export class Answerer {
     traits: TransportTraits,
     send: (reply: Uint8Array | null) => void,
   ): void {
+    const length = this.answerNow(query, 0, query.length, source, traits);
+    if (length === DEFERRED) this.defer(Uint8Array.from(query), source, traits, send);
+    else send(length === 0 ? null : this.reply.subarray(0, length));
+  }
+
+  /**
+   * Answers the query at `start` to `end` of `bytes`, if no upstream has to be asked.
+   * @returns octets of the answer in `reply`; 0: none is to be sent; DEFERRED: `defer` is the next call
+   */
+  answerNow(bytes: Uint8Array, start: number, end: number, source: Source, traits: TransportTraits): number {
+    const { state, reply } = this;
     const receivedAt = this.now();
-    const state = this.state;
+    this.receivedAt = receivedAt;
     state.setTime(receivedAt);
     this.setSource(source);
-    const length = Math.min(query.length, this.scratch.length);
-    this.scratch.set(query.subarray(0, length));
-    const outcome = decide(state, this.scratch, length, traits);
-    if (outcome === DEFERRED) {
-      const isRegistered = state.profile !== 0;
-      this.resolve({ query: Uint8Array.from(query), source, receivedAt, traits, isRegistered, send });
-      return;
-    }
+    const length = Math.min(end - start, reply.length);
+    for (let i = 0; i < length; i++) reply[i] = bytes[start + i];
+    const outcome = decide(state, reply, length, traits);
+    if (outcome === DEFERRED) return DEFERRED;
     this.count(outcome, traits, QueryPath.FAST, receivedAt);
-    send(state.replyLength === 0 ? null : this.scratch.subarray(0, state.replyLength));
+    return state.replyLength;
+  }
+
+  /**
+   * Asks the resolver what `answerNow` has just deferred.
+   * @param query is kept until it is answered
+   * @param send called once, later; as in `answer`
+   */
+  defer(
+    query: Uint8Array,
+    source: Source,
+    traits: TransportTraits,
+    send: (reply: Uint8Array | null) => void,
+  ): void {
+    const { receivedAt } = this;
+    const isRegistered = this.state.profile !== 0;
+    this.resolve({ query, source, receivedAt, traits, isRegistered, send });
   }
 
   /**
@@ -176,14 +201,14 @@ export class Answerer {
   /** Answers with what the resolver gave. For DeferredQuery. */
   finish(fields: DeferredFields, resolved: Resolved): void {
     const { query, source, receivedAt, traits, isRegistered, send } = fields;
-    const scratch = this.scratch;
-    scratch.set(query);
-    this.readAgain(scratch, query.length);
+    const { reply } = this;
+    reply.set(query);
+    this.readAgain(reply, query.length);
     this.setSource(source);
     this.state.setTime(this.now());
-    const verdict = replyFromResolved(this.state, scratch, resolved, traits);
+    const verdict = replyFromResolved(this.state, reply, resolved, traits);
     this.count(isRegistered ? verdict : QueryVerdict.BOOTSTRAP, traits, QueryPath.RESOLVED, receivedAt);
-    send(scratch.subarray(0, this.state.replyLength));
+    send(reply.subarray(0, this.state.replyLength));
   }
 
   /** A deferred query's time is over; `fault`: one of this program kept it from being answered. For DeferredQuery. */

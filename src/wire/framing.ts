@@ -5,6 +5,13 @@ export const LENGTH_BYTES = 2;
 /** The longest message that a stream can carry. */
 export const MAX_STREAM_MESSAGE_BYTES = 65535;
 
+const EMPTY = new Uint8Array(0);
+
+/** Who takes the messages of a stream: each stands in `bytes` from `start` to `end`, during the call. */
+export interface MessageSink {
+  message(bytes: Uint8Array, start: number, end: number): void;
+}
+
 /**
  * Cuts a stream into messages, however its octets arrive (RFC 7766 8): a length in two reads, many
  * messages in one. Holds at most one unfinished message.
@@ -19,7 +26,7 @@ export class StreamFramer {
   /** @param maxMessageBytes the longest message to take, in octets. */
   constructor(maxMessageBytes: number = MAX_STREAM_MESSAGE_BYTES) {
     this.maxMessageBytes = maxMessageBytes;
-    this.buffer = new Uint8Array(0);
+    this.buffer = EMPTY;
   }
 
   /** Octets of an unfinished message that are held. */
@@ -32,47 +39,55 @@ export class StreamFramer {
    * the call only, and may be written to.
    */
   push(chunk: Uint8Array, onMessage: (message: Uint8Array) => void): void {
+    this.feed(chunk, chunk.length, {
+      message: (bytes, start, end) => onMessage(bytes.subarray(start, end)),
+    });
+  }
+
+  /** Takes the first `size` octets of `chunk` and gives `sink` each whole message, in order; no octet is copied. */
+  feed(chunk: Uint8Array, size: number, sink: MessageSink): void {
     if (this.oversized) return;
     let data = chunk;
+    let limit = size;
     if (this.used > 0) {
-      this.append(chunk);
-      data = this.buffer.subarray(0, this.used);
+      this.append(chunk, size);
+      data = this.buffer;
+      limit = this.used;
     }
     let at = 0;
-    while (data.length - at >= LENGTH_BYTES) {
+    while (limit - at >= LENGTH_BYTES) {
       const length = readU16(data, at);
       if (length > this.maxMessageBytes) {
         this.oversized = true;
         this.used = 0;
         return;
       }
-      if (data.length - at - LENGTH_BYTES < length) break;
-      onMessage(data.subarray(at + LENGTH_BYTES, at + LENGTH_BYTES + length));
+      if (limit - at - LENGTH_BYTES < length) break;
+      sink.message(data, at + LENGTH_BYTES, at + LENGTH_BYTES + length);
       at += LENGTH_BYTES + length;
     }
-    this.keep(data, at);
+    this.keep(data, at, limit);
   }
 
-  private append(chunk: Uint8Array): void {
-    const needed = this.used + chunk.length;
+  private append(chunk: Uint8Array, size: number): void {
+    const needed = this.used + size;
     if (needed > this.buffer.length) {
       const larger = new Uint8Array(Math.max(needed, this.buffer.length * 2));
       larger.set(this.buffer.subarray(0, this.used));
       this.buffer = larger;
     }
-    this.buffer.set(chunk, this.used);
+    this.buffer.set(size === chunk.length ? chunk : chunk.subarray(0, size), this.used);
     this.used = needed;
   }
 
-  private keep(data: Uint8Array, from: number): void {
-    const rest = data.length - from;
-    if (rest === 0) {
+  private keep(data: Uint8Array, from: number, limit: number): void {
+    if (from === limit) {
       this.used = 0;
-      this.buffer = new Uint8Array(0);
+      this.buffer = EMPTY;
       return;
     }
-    if (from === 0 && data.buffer === this.buffer.buffer) return;
-    this.buffer = Uint8Array.from(data.subarray(from));
-    this.used = rest;
+    if (from === 0 && data === this.buffer) return;
+    this.buffer = data.slice(from, limit);
+    this.used = limit - from;
   }
 }

@@ -4,6 +4,7 @@ import type { HttpsListener } from '../https/listener.ts';
 import { startTcpListener } from '../tcp/listener.ts';
 import type { TlsListener } from '../tls/listener.ts';
 import type { ConnectionBudget, StreamLimits } from './connection-budget.ts';
+import { Outbox } from './outbox.ts';
 import type { StreamServer } from './stream-server.ts';
 import type { StreamKey } from './worker-data.ts';
 
@@ -64,7 +65,7 @@ export class StreamListeners {
   /** What a thread has no use for it does not load. */
   private async open(options: StreamListenersOptions): Promise<void> {
     const { addresses, budgets, identity, answerer, limits, proxies, reusePort, now } = options;
-    const common = { answerer, limits, proxies, reusePort, now };
+    const common = { answerer, limits, proxies, reusePort, outbox: new Outbox(), now };
     if (addresses.tcp.length > 0) {
       const { tcp } = budgets;
       this.servers.push(await startTcpListener({ ...common, addresses: addresses.tcp, budget: tcp }));

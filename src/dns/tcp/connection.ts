@@ -1,15 +1,19 @@
-import type { Socket } from 'node:net';
-import { StreamFramer } from '../../wire/index.ts';
+import { type MessageSink, StreamFramer } from '../../wire/index.ts';
 import type { Answerer } from '../answerer.ts';
+import { DEFERRED } from '../query.ts';
 import type { TransportTraits } from '../query-state.ts';
 import type { Source } from '../source.ts';
+import type { Channel, ChannelReader } from '../stream/channel.ts';
+import type { Outbox } from '../stream/outbox.ts';
 
 /** Longer than any query has a use for; a client that announces more is cut off. */
 const MAX_QUERY_BYTES = 4096;
-/** Queries under way on one connection before no more are read. */
+/** Queries that wait for an upstream on one connection before no more are read. */
 const MAX_IN_FLIGHT = 100;
 /** Replies that a client has not read, in octets, before no more of its queries are read. */
 const MAX_UNREAD_BYTES = 256 * 1024;
+/** A reply's length stands before it (RFC 1035 4.2.2). */
+const LENGTH_BYTES = 2;
 
 export interface ConnectionOptions {
   readonly answerer: Answerer;
@@ -17,138 +21,162 @@ export interface ConnectionOptions {
   readonly traits: TransportTraits;
   /** Queries that one connection may ask. */
   readonly maxQueries: number;
+  /** The thread's. */
+  readonly outbox: Outbox;
   now(): number;
+  /** Called when one of the limits on a connection closes it. */
+  onLimit(): void;
 }
 
 /**
  * DNS over one stream (RFC 7766): queries are answered as their answers come (6.2.1.1), a half-closed
  * connection still gets its answers, and what is answered in one read is written at once.
  */
-export class StreamConnection {
-  private readonly socket: Socket;
+export class StreamConnection implements ChannelReader, MessageSink {
+  private readonly channel: Channel;
   private readonly options: ConnectionOptions;
   private readonly framer = new StreamFramer(MAX_QUERY_BYTES);
   /** Queries that were read and wait until there is room: of one read, since none follows before. */
   private held: Uint8Array[] = [];
-  private asking = false;
+  /** Within a read, or while those that were held are asked: what is answered then is gathered. */
+  private gathering = false;
   private queries = 0;
   private inFlight = 0;
-  private ended = false;
+  private paused = false;
+  private isEnded = false;
   private draining = false;
   private limited = false;
   /** When the last whole query came or the last reply was taken, in ms: a trickle of octets does not count. */
   private activeAtMs: number;
-  /** Called when one of the limits on a connection closes it. */
-  onLimit: () => void = () => {};
 
-  constructor(socket: Socket, options: ConnectionOptions) {
-    this.socket = socket;
+  /** @param open makes the channel that this connection reads */
+  constructor(open: (reader: ChannelReader) => Channel, options: ConnectionOptions) {
     this.options = options;
     this.activeAtMs = options.now();
-    socket.setNoDelay(true);
-    socket.on('data', (chunk) => this.read(chunk));
-    socket.on('end', () => this.finishReading());
-    socket.on('drain', () => {
-      this.activeAtMs = options.now();
-      this.resumeIfRoom();
-    });
-    // A reset is the client's way to hang up.
-    socket.on('error', () => socket.destroy());
+    this.channel = open(this);
   }
 
   /** Closes the connection if it has done nothing for `idleMs`: no query, and no reply that it took. */
   closeIfIdle(nowMs: number, idleMs: number): void {
-    const waits = this.inFlight > 0 && this.socket.writableLength === 0;
+    const waits = this.inFlight > 0 && this.channel.unsentBytes === 0;
     if (waits || nowMs - this.activeAtMs < idleMs) return;
     this.countLimit();
-    this.socket.destroy();
+    this.channel.destroy();
   }
 
   /** Reads no more; closes when what is under way has been answered and written, whatever the client does. */
   drain(): void {
     this.draining = true;
-    this.finishReading();
+    this.ended();
   }
 
-  private read(chunk: Uint8Array): void {
-    if (this.ended) return;
-    this.socket.cork();
-    this.framer.push(chunk, (query) => this.take(query));
-    this.socket.uncork();
+  read(bytes: Uint8Array, length: number): void {
+    if (this.isEnded) return;
+    this.gathering = true;
+    this.framer.feed(bytes, length, this);
+    this.endGathering();
     if (this.framer.oversized) {
       this.countLimit();
-      this.socket.destroy();
-    } else if (this.held.length > 0 || !this.hasRoom()) this.socket.pause();
+      this.channel.destroy();
+    } else if (this.held.length > 0 || !this.hasRoom()) {
+      this.paused = true;
+      this.channel.pause();
+    }
   }
 
-  private take(query: Uint8Array): void {
-    if (this.ended || this.socket.destroyed) return;
+  message(bytes: Uint8Array, start: number, end: number): void {
+    if (this.isEnded || this.channel.isClosed) return;
     this.activeAtMs = this.options.now();
-    if (this.held.length === 0 && this.hasRoom()) this.ask(query);
-    else this.held.push(Uint8Array.from(query));
+    if (this.held.length === 0 && this.hasRoom()) this.ask(bytes, start, end);
+    else this.held.push(bytes.slice(start, end));
   }
 
-  private ask(query: Uint8Array): void {
+  sent(): void {
+    this.activeAtMs = this.options.now();
+    this.resumeIfRoom();
+  }
+
+  ended(): void {
+    this.isEnded = true;
+    this.endIfDone();
+  }
+
+  private ask(bytes: Uint8Array, start: number, end: number): void {
     const { answerer, source, traits, maxQueries } = this.options;
     this.queries++;
-    this.inFlight++;
-    answerer.answer(query, source, traits, (reply) => this.reply(reply));
+    const length = answerer.answerNow(bytes, start, end, source, traits);
+    if (length === DEFERRED) {
+      this.inFlight++;
+      answerer.defer(bytes.slice(start, end), source, traits, (reply) => this.answerLate(reply));
+    } else this.reply(answerer.reply, length);
     if (this.queries < maxQueries) return;
     this.held = [];
     this.countLimit();
-    this.finishReading();
+    this.ended();
   }
 
-  private reply(reply: Uint8Array | null): void {
+  private answerLate(reply: Uint8Array | null): void {
     this.inFlight--;
-    if (this.socket.destroyed) return;
-    if (reply === null) {
-      // No reply is due: an ignored source, or octets that are no query. Nothing good follows.
-      this.socket.destroy();
-      return;
-    }
-    const framed = Buffer.allocUnsafe(reply.length + 2);
-    framed.writeUInt16BE(reply.length);
-    framed.set(reply, 2);
-    this.socket.write(framed);
+    if (this.channel.isClosed) return;
+    if (reply === null) this.reply(null, 0);
+    else this.reply(reply, reply.length);
+    if (this.channel.isClosed) return;
     this.resumeIfRoom();
     this.endIfDone();
   }
 
+  private reply(reply: Uint8Array | null, length: number): void {
+    if (reply === null || length === 0) {
+      // No reply is due: an ignored source, or octets that are no query. Nothing good follows.
+      this.channel.destroy();
+      return;
+    }
+    const { outbox } = this.options;
+    const at = outbox.reserve(this.channel, LENGTH_BYTES + length);
+    outbox.bytes[at] = length >>> 8;
+    outbox.bytes[at + 1] = length;
+    outbox.bytes.set(reply.length === length ? reply : reply.subarray(0, length), at + LENGTH_BYTES);
+    if (!this.gathering) outbox.flush();
+  }
+
+  private endGathering(): void {
+    this.gathering = false;
+    this.options.outbox.flush();
+    this.endIfDone();
+  }
+
   private hasRoom(): boolean {
-    return this.inFlight < MAX_IN_FLIGHT && this.socket.writableLength < MAX_UNREAD_BYTES;
+    return this.inFlight < MAX_IN_FLIGHT && this.channel.unsentBytes < MAX_UNREAD_BYTES;
   }
 
   private resumeIfRoom(): void {
     this.askHeld();
-    if (this.held.length === 0 && this.socket.isPaused() && this.hasRoom()) this.socket.resume();
+    if (!this.paused || this.held.length > 0 || !this.hasRoom()) return;
+    this.paused = false;
+    this.channel.resume();
   }
 
   private askHeld(): void {
-    // A query that is answered at once comes back here before it is off the list.
-    if (this.asking || this.held.length === 0) return;
-    this.asking = true;
-    this.socket.cork();
-    while (this.held.length > 0 && this.hasRoom() && !this.socket.destroyed) this.ask(this.held.shift()!);
-    this.socket.uncork();
-    this.asking = false;
+    if (this.gathering || this.held.length === 0) return;
+    this.gathering = true;
+    while (this.held.length > 0 && this.hasRoom() && !this.channel.isClosed) {
+      const query = this.held.shift()!;
+      this.ask(query, 0, query.length);
+    }
+    this.endGathering();
   }
 
   /** A connection counts once, whatever limits it meets. */
   private countLimit(): void {
-    if (!this.limited) this.onLimit();
+    if (!this.limited) this.options.onLimit();
     this.limited = true;
   }
 
-  private finishReading(): void {
-    this.ended = true;
-    this.endIfDone();
-  }
-
   private endIfDone(): void {
-    const done = this.ended && this.inFlight === 0 && this.held.length === 0;
+    // What is gathered is to be written first.
+    const done = this.isEnded && !this.gathering && this.inFlight === 0 && this.held.length === 0;
     if (!done) return;
-    if (this.draining) this.socket.destroySoon();
-    else if (!this.socket.writableEnded) this.socket.end();
+    if (this.draining) this.channel.finish();
+    else this.channel.end();
   }
 }

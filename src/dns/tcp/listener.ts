@@ -2,6 +2,8 @@ import { Transport } from '../../metrics/index.ts';
 import type { Prefix, SocketAddress } from '../../net/index.ts';
 import type { Answerer } from '../answerer.ts';
 import { ConnectionBudget, type StreamLimits } from '../stream/connection-budget.ts';
+import { Outbox } from '../stream/outbox.ts';
+import { SocketChannel } from '../stream/socket-channel.ts';
 import { StreamServer } from '../stream/stream-server.ts';
 import { StreamConnection } from './connection.ts';
 import { TCP_TRAITS } from './traits.ts';
@@ -13,6 +15,8 @@ export interface StreamListenerOptions {
   readonly limits: StreamLimits;
   /** Shared by the threads that listen on the same addresses; by default its own. */
   readonly budget?: ConnectionBudget;
+  /** The thread's; by default its own. */
+  readonly outbox?: Outbox;
   readonly proxies?: readonly Prefix[];
   readonly reusePort?: boolean;
   /** The monotonic clock, in ms. */
@@ -26,6 +30,7 @@ export interface StreamListenerOptions {
  */
 export function startTcpListener(options: StreamListenerOptions): Promise<StreamServer> {
   const { answerer, limits, now } = options;
+  const outbox = options.outbox ?? new Outbox();
   return StreamServer.start({
     ...streamServerOptions(options),
     key: 'tcp',
@@ -33,14 +38,10 @@ export function startTcpListener(options: StreamListenerOptions): Promise<Stream
     admits: () => true,
     open: (socket, source, onLimit) => {
       const maxQueries = limits.queriesPerConnection;
-      const connection = new StreamConnection(socket, {
-        answerer,
-        source,
-        traits: TCP_TRAITS,
-        maxQueries,
-        now,
-      });
-      connection.onLimit = onLimit;
+      const traits = TCP_TRAITS;
+      const options = { answerer, source, traits, maxQueries, outbox, now, onLimit };
+      socket.setNoDelay(true);
+      const connection = new StreamConnection((reader) => new SocketChannel(socket, reader), options);
       socket.resume();
       return connection;
     },

@@ -2,7 +2,9 @@ import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { Transport } from '../../metrics/index.ts';
 import type { TlsIdentity } from '../../net/index.ts';
 import type { TransportTraits } from '../query-state.ts';
+import { Outbox } from '../stream/outbox.ts';
 import { StreamServer, type StreamSession } from '../stream/stream-server.ts';
+import { openTlsChannel } from '../stream/tls-channel.ts';
 import { StreamConnection } from '../tcp/connection.ts';
 import { type StreamListenerOptions, streamServerOptions } from '../tcp/listener.ts';
 
@@ -33,6 +35,7 @@ export class TlsListener {
   static async start(options: TlsListenerOptions): Promise<TlsListener> {
     const { answerer, limits, now } = options;
     const context = new CurrentContext(options.identity);
+    const outbox = options.outbox ?? new Outbox();
     const server = await StreamServer.start({
       ...streamServerOptions(options),
       key: 'tls',
@@ -44,16 +47,11 @@ export class TlsListener {
           secureContext: context.current,
           ALPNProtocols: ALPN,
         });
+        secure.setNoDelay(true);
         const maxQueries = limits.queriesPerConnection;
-        const connection = new StreamConnection(secure, {
-          answerer,
-          source,
-          traits: TLS_TRAITS,
-          maxQueries,
-          now,
-        });
-        connection.onLimit = onLimit;
-        return connection;
+        const traits = TLS_TRAITS;
+        const settings = { answerer, source, traits, maxQueries, outbox, now, onLimit };
+        return new StreamConnection((reader) => openTlsChannel(secure, reader), settings);
       },
     });
     return new TlsListener(server, context);
