@@ -1,12 +1,15 @@
-import { createServer, type Server } from 'node:http';
-import { performServerHandshake, type SecureServerOptions } from 'node:http2';
 import { TLSSocket } from 'node:tls';
 import { Transport } from '../../metrics/index.ts';
 import type { TlsIdentity } from '../../net/index.ts';
 import type { TransportTraits } from '../query-state.ts';
+import { Outbox } from '../stream/outbox.ts';
 import { StreamServer } from '../stream/stream-server.ts';
 import { streamServerOptions } from '../tcp/listener.ts';
 import { CurrentContext, type TlsListenerOptions } from '../tls/listener.ts';
+import type { HttpThread } from './http-connection.ts';
+import { HttpDate } from './http-date.ts';
+import { GetQuery } from './request.ts';
+import { MAX_HEAD_BYTES, RequestHead } from './request-head.ts';
 import { HttpsSession } from './session.ts';
 
 export const HTTPS_TRAITS: TransportTraits = {
@@ -17,27 +20,8 @@ export const HTTPS_TRAITS: TransportTraits = {
 };
 
 const ALPN = ['h2', 'http/1.1'];
-/** Octets of a request's head: a path with the longest query, and what clients send along. */
-const MAX_HEAD_BYTES = 16 * 1024;
-const MAX_HEADERS = 64;
-const HEAD_TIMEOUT_MS = 5000;
-
-/** What a client may make a connection of HTTP/2 cost; past it the session ends with GOAWAY. */
-const HTTP2_OPTIONS: SecureServerOptions = {
-  settings: {
-    maxConcurrentStreams: 100,
-    initialWindowSize: 16 * 1024,
-    maxHeaderListSize: MAX_HEAD_BYTES,
-    headerTableSize: 4096,
-    enablePush: false,
-  },
-  maxHeaderListPairs: MAX_HEADERS,
-  maxSessionMemory: 1,
-  maxSessionInvalidFrames: 10,
-  maxSessionRejectedStreams: 50,
-  maxOutstandingPings: 4,
-  maxSettings: 32,
-};
+/** A name and a value, each of them at most a whole block in Huffman's shortest codes of 5 bits. */
+const SCRATCH_BYTES = (2 * MAX_HEAD_BYTES * 8) / 5;
 
 /** DNS over HTTPS (RFC 8484) on one or more addresses. */
 export class HttpsListener {
@@ -53,8 +37,13 @@ export class HttpsListener {
   static async start(options: TlsListenerOptions): Promise<HttpsListener> {
     const { answerer, limits, now } = options;
     const context = new CurrentContext(options.identity);
-    const sessions = new WeakMap<object, HttpsSession>();
-    const http1 = createHttp1(sessions);
+    const thread: HttpThread = {
+      outbox: options.outbox ?? new Outbox(),
+      head: new RequestHead(),
+      query: new GetQuery(),
+      scratch: new Uint8Array(SCRATCH_BYTES),
+      date: new HttpDate(),
+    };
     const server = await StreamServer.start({
       ...streamServerOptions(options),
       key: 'https',
@@ -69,18 +58,7 @@ export class HttpsListener {
         secure.setNoDelay(true);
         const maxQueries = limits.queriesPerConnection;
         const traits = HTTPS_TRAITS;
-        const session = new HttpsSession(secure, { answerer, source, traits, maxQueries, now, onLimit });
-        sessions.set(secure, session);
-        secure.once('secure', () => {
-          if (secure.alpnProtocol !== 'h2') {
-            http1.emit('connection', secure);
-            return;
-          }
-          // Without a tls.Server nobody else says that the handshake is over, and http2 waits for it.
-          Object.assign(secure, { secureConnecting: false });
-          session.useHttp2(performServerHandshake(secure, HTTP2_OPTIONS));
-        });
-        return session;
+        return new HttpsSession(secure, { answerer, source, traits, maxQueries, thread, now, onLimit });
       },
     });
     return new HttpsListener(server, context);
@@ -90,20 +68,4 @@ export class HttpsListener {
   useIdentity(identity: TlsIdentity): void {
     this.context.use(identity);
   }
-}
-
-/** HTTP/1.1 over connections that are given to it. */
-function createHttp1(sessions: WeakMap<object, HttpsSession>): Server {
-  const server = createServer(
-    { maxHeaderSize: MAX_HEAD_BYTES, headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: HEAD_TIMEOUT_MS },
-    (request, response) => sessions.get(request.socket)?.takeRequest(request, response),
-  );
-  server.maxHeadersCount = MAX_HEADERS;
-  // Connections that idle are closed by StreamServer.
-  server.keepAliveTimeout = 0;
-  server.on('clientError', (_, socket) => socket.destroy());
-  server.on('checkContinue', (request, response) => {
-    sessions.get(request.socket)?.takeRequest(request, response);
-  });
-  return server;
 }

@@ -14,20 +14,20 @@ const cursor = new RecordCursor();
 const name = new NameScratch();
 
 /**
- * How long an HTTP cache may keep this reply, in seconds: the least TTL of the answer, or, where there is none, of the
+ * How long an HTTP cache may keep the reply in `reply[0, length)`, in seconds: the least TTL of the answer, or, where there is none, of the
  * SOA that says so (RFC 8484 5.1); 0 where neither is there.
  */
-export function maxAgeSeconds(reply: Uint8Array): number {
+export function maxAgeSeconds(reply: Uint8Array, length: number): number {
   let offset = HEADER_BYTES;
   if (questionCount(reply) === 1) {
-    const end = readName(reply, reply.length, HEADER_BYTES, name);
+    const end = readName(reply, length, HEADER_BYTES, name);
     if (end === MALFORMED) return 0;
     offset = end + 4;
   }
   const answers = answerCount(reply);
   const count = answers > 0 ? answers : authorityCount(reply);
   let least = -1;
-  cursor.begin(reply, reply.length, offset);
+  cursor.begin(reply, length, offset);
   for (let i = 0; i < count && cursor.next(); i++) {
     if (answers === 0 && cursor.type !== RecordType.SOA) continue;
     if (least < 0 || cursor.ttl < least) least = cursor.ttl;

@@ -1,69 +1,97 @@
-import { HEADER_BYTES, isResponse } from '../../wire/index.ts';
+import { HEADER_BYTES } from '../../wire/index.ts';
+import { equals } from './field.ts';
 import { DOH_PATH } from './path.ts';
+import { ContentType, Method, type RequestHead } from './request-head.ts';
 
-export const DNS_MESSAGE = 'application/dns-message';
 /** Longer than any query has a use for. */
 export const MAX_QUERY_BYTES = 4096;
 const MAX_ENCODED_BYTES = Math.ceil((MAX_QUERY_BYTES * 4) / 3);
 
 /** The status that a request is turned away with. */
-export type Refusal = 400 | 404 | 405 | 413 | 414 | 415;
+export type Refusal = 400 | 404 | 405 | 413 | 414 | 415 | 417 | 431 | 501;
 
-/** What a request asks: a message that is there already, that one is to be read from its body, or nothing that is served. */
-export type DohRequest =
-  | { readonly kind: 'message'; readonly message: Uint8Array }
-  | { readonly kind: 'body' }
-  | { readonly kind: 'refused'; readonly status: Refusal };
+/** What a request asks: a message that is in the query now, one that is to be read from its body; or a status to refuse it with. */
+export const Asks = { MESSAGE: 0, BODY: 1 } as const;
+export type Asked = (typeof Asks)[keyof typeof Asks] | Refusal;
 
-const BODY: DohRequest = { kind: 'body' };
-const refused = (status: Refusal): DohRequest => ({ kind: 'refused', status });
+/** The octet of a header that says whether it is a reply's (RFC 1035 4.1.1). */
+const FLAGS = 2;
+const QR = 0x80;
 
-/**
- * Reads the head of a request (RFC 8484 4.1). What is too long is refused before any of it is decoded or read.
- * @param target path and query as they stand in the request
- */
-export function readDohRequest(
-  method: string | undefined,
-  target: string | undefined,
-  contentType: string | undefined,
-  contentLength: string | undefined,
-): DohRequest {
-  if (target === undefined) return refused(400);
-  const mark = target.indexOf('?');
-  const path = mark < 0 ? target : target.slice(0, mark);
-  if (path !== DOH_PATH) return refused(404);
-  if (method === 'POST') {
-    if (contentType === undefined || !isDnsMessage(contentType)) return refused(415);
-    return Number(contentLength ?? 0) > MAX_QUERY_BYTES ? refused(413) : BODY;
-  }
-  if (method !== 'GET') return refused(405);
-  return mark < 0 ? refused(400) : readParameter(target.slice(mark + 1));
+const PATH = Buffer.from(DOH_PATH);
+const PARAMETER = Buffer.from('dns=');
+const QUESTION_MARK = 0x3f;
+const AMPERSAND = 0x26;
+
+/** What each octet stands for in base64url (RFC 4648 5); 255: it is none of its alphabet. */
+const SEXTETS = new Uint8Array(256).fill(255);
+for (const [value, octet] of [
+  ...Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'),
+].entries()) {
+  SEXTETS[octet] = value;
 }
 
-function isDnsMessage(contentType: string): boolean {
-  if (contentType === DNS_MESSAGE) return true;
-  return contentType.split(';', 1)[0].trim().toLowerCase() === DNS_MESSAGE;
+/** The query of a GET, decoded. One a thread. */
+export class GetQuery {
+  readonly bytes = new Uint8Array(MAX_QUERY_BYTES + 3);
+  length = 0;
+}
+
+/** Reads the head of a request (RFC 8484 4.1). What is too long is refused before any of it is decoded or read. */
+export function readDohRequest(head: RequestHead, query: GetQuery): Asked {
+  const { target, targetLength } = head;
+  let mark = 0;
+  while (mark < targetLength && target[mark] !== QUESTION_MARK) mark++;
+  if (!equals(target, 0, mark, PATH)) return 404;
+  if (head.method === Method.POST) {
+    if (head.contentType !== ContentType.DNS_MESSAGE) return 415;
+    return head.contentLength > MAX_QUERY_BYTES ? 413 : Asks.BODY;
+  }
+  if (head.method !== Method.GET) return 405;
+  return readParameter(target, mark + 1, targetLength, query);
 }
 
 /** The `dns` parameter: base64url without padding (RFC 8484 6). */
-function readParameter(query: string): DohRequest {
-  let encoded: string | null = null;
-  for (let from = 0; from <= query.length; ) {
-    const next = query.indexOf('&', from);
-    const end = next < 0 ? query.length : next;
-    if (query.startsWith('dns=', from)) {
-      if (encoded !== null) return refused(400);
-      if (end - from - 4 > MAX_ENCODED_BYTES) return refused(414);
-      encoded = query.slice(from + 4, end);
+function readParameter(target: Uint8Array, from: number, to: number, query: GetQuery): Asked {
+  let start = -1;
+  let end = -1;
+  for (let at = from; at < to; ) {
+    let next = at;
+    while (next < to && target[next] !== AMPERSAND) next++;
+    const value = at + PARAMETER.length;
+    if (value <= next && equals(target, at, value, PARAMETER)) {
+      if (start >= 0) return 400;
+      if (next - value > MAX_ENCODED_BYTES) return 414;
+      start = value;
+      end = next;
     }
-    from = end + 1;
+    at = next + 1;
   }
-  if (encoded === null || encoded.length % 4 === 1 || !/^[\w-]+$/.test(encoded)) return refused(400);
-  const message = Buffer.from(encoded, 'base64url');
-  return isQuery(message) ? { kind: 'message', message } : refused(400);
+  if (start < 0 || !decodeBase64Url(target, start, end, query)) return 400;
+  return isQuery(query.bytes, 0, query.length) ? Asks.MESSAGE : 400;
 }
 
-/** Whether the octets are a query that would be heard over other transports. */
-export function isQuery(message: Uint8Array): boolean {
-  return message.length >= HEADER_BYTES && !isResponse(message);
+function decodeBase64Url(bytes: Uint8Array, start: number, end: number, query: GetQuery): boolean {
+  const { bytes: into } = query;
+  if ((end - start) % 4 === 1) return false;
+  let bits = 0;
+  let held = 0;
+  let to = 0;
+  let seen = 0;
+  for (let i = start; i < end; i++) {
+    const sextet = SEXTETS[bytes[i]!]!;
+    seen |= sextet;
+    held = ((held << 6) | sextet) & 0xffff;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    into[to++] = held >>> bits;
+  }
+  query.length = to;
+  return seen < 64;
+}
+
+/** Whether octets are a query that would be heard over other transports. */
+export function isQuery(bytes: Uint8Array, start: number, end: number): boolean {
+  return end - start >= HEADER_BYTES && (bytes[start + FLAGS]! & QR) === 0;
 }

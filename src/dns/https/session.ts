@@ -1,209 +1,130 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import {
-  constants,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Answerer } from '../answerer.ts';
 import type { TransportTraits } from '../query-state.ts';
 import type { Source } from '../source.ts';
+import type { Channel, ChannelReader } from '../stream/channel.ts';
 import type { StreamSession } from '../stream/stream-server.ts';
-import { maxAgeSeconds } from './max-age.ts';
-import { DNS_MESSAGE, isQuery, MAX_QUERY_BYTES, type Refusal, readDohRequest } from './request.ts';
+import { openTlsChannel } from '../stream/tls-channel.ts';
+import { type HttpConnection, type HttpHost, type HttpThread, NO_REPLY } from './http-connection.ts';
+import { Http1Connection } from './http1/connection.ts';
+import { Http2Connection } from './http2/connection.ts';
 
-/** Streams that a client may give up before they are answered, if it does so with every second (CVE-2023-44487). */
-const MAX_RESETS = 100;
-/** Queries under way: more than there may be streams, as those that were given up are under way for a while. */
+/** Queries that wait for an upstream: more than there may be streams, as those that were given up wait, too. */
 const MAX_IN_FLIGHT = 200;
-/** How long a client has to read why its connection ends. */
-const CALM_MS = 500;
-/** Replies that a client has not read, in octets, before the connection is closed. */
-const MAX_UNREAD_BYTES = 1024 * 1024;
+/** How long a request may take to come whole. */
+const REQUEST_TIMEOUT_MS = 5000;
 
 export interface HttpsSessionOptions {
   readonly answerer: Answerer;
   readonly source: Source;
   readonly traits: TransportTraits;
   readonly maxQueries: number;
+  readonly thread: HttpThread;
   now(): number;
   onLimit(): void;
 }
 
-/** How one request is answered. */
-interface Responder {
-  reply(message: Uint8Array): void;
-  refuse(status: Refusal): void;
-}
-
-/** One connection of DNS over HTTPS (RFC 8484), in either version of HTTP. */
-export class HttpsSession implements StreamSession {
-  private readonly socket: TLSSocket;
+/** One connection of DNS over HTTPS (RFC 8484), in whichever version of HTTP the handshake settles on. */
+export class HttpsSession implements StreamSession, ChannelReader, HttpHost {
+  readonly channel: Channel;
   private readonly options: HttpsSessionOptions;
-  private http2: ServerHttp2Session | null = null;
+  /** Null until the handshake is over. */
+  private connection: HttpConnection | null = null;
   private queries = 0;
   private inFlight = 0;
-  private resets = 0;
   private draining = false;
   private limited = false;
-  private calmed = false;
+  /** When the last whole query came or the last reply that was held back was taken, in ms. */
   private activeAtMs: number;
 
   constructor(socket: TLSSocket, options: HttpsSessionOptions) {
-    this.socket = socket;
     this.options = options;
     this.activeAtMs = options.now();
-    socket.on('error', () => socket.destroy());
+    this.channel = openTlsChannel(socket, this);
+    socket.once('secure', () => this.begin(socket.alpnProtocol === 'h2'));
+  }
+
+  get thread(): HttpThread {
+    return this.options.thread;
+  }
+
+  get reply(): Uint8Array {
+    return this.options.answerer.reply;
+  }
+
+  now(): number {
+    return this.options.now();
   }
 
   closeIfIdle(nowMs: number, idleMs: number): void {
-    const waits = this.inFlight > 0 && this.socket.writableLength === 0;
-    if (waits || nowMs - this.activeAtMs < idleMs) return;
-    this.closeByLimit();
+    const isBlocked = this.channel.unsentBytes > 0 || this.connection?.isBlocked === true;
+    if ((this.inFlight === 0 || isBlocked) && nowMs - this.activeAtMs >= idleMs) {
+      this.countLimit();
+      this.channel.destroy();
+    } else this.connection?.giveUpBefore(nowMs - REQUEST_TIMEOUT_MS);
   }
 
   /** HTTP/2 says so by GOAWAY (RFC 9113 6.8). */
   drain(): void {
     this.draining = true;
-    if (this.http2 !== null) this.http2.close();
-    else if (this.inFlight === 0) this.socket.destroySoon();
+    if (this.connection === null) this.channel.destroy();
+    else this.connection.drain();
   }
 
-  /** Speaks HTTP/2 from now on. */
-  useHttp2(session: ServerHttp2Session): void {
-    this.http2 = session;
-    session.on('error', () => this.socket.destroy());
-    session.on('stream', (stream, headers) => this.takeStream(stream, headers));
-    if (this.draining) session.close();
+  read(bytes: Uint8Array, length: number): void {
+    this.options.thread.date.refresh(this.now());
+    this.connection?.read(bytes, length);
   }
 
-  /** Answers a request of HTTP/1.1. */
-  takeRequest(request: IncomingMessage, response: ServerResponse): void {
-    const { 'content-type': type, 'content-length': length } = request.headers;
-    const found = readDohRequest(request.method, request.url, type, length);
-    const responder: Responder = {
-      reply: (message) => {
-        response.writeHead(200, this.headers(message));
-        response.end(message);
-      },
-      refuse: (status) => {
-        // What may follow of the request is not read.
-        const leaves = request.method !== 'GET' || this.draining;
-        response.writeHead(status, { 'content-length': 0, ...(leaves && { connection: 'close' }) });
-        response.end();
-      },
-    };
-    if (found.kind === 'message') this.ask(found.message, responder);
-    else if (found.kind === 'refused') responder.refuse(found.status);
-    else this.readBody(request, responder);
+  sent(): void {
+    this.connection?.sent();
   }
 
-  private takeStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    stream.on('error', () => {});
-    if (this.calmed) {
-      stream.close(constants.NGHTTP2_REFUSED_STREAM);
-      return;
-    }
-    stream.on('aborted', () => this.countReset());
-    const path = headers[':path'];
-    const found = readDohRequest(
-      headers[':method'] as string | undefined,
-      path as string | undefined,
-      headers['content-type'],
-      headers['content-length'],
-    );
-    const responder: Responder = {
-      reply: (message) => {
-        if (stream.destroyed) return;
-        stream.respond({ ':status': 200, ...this.headers(message) });
-        stream.end(message);
-      },
-      refuse: (status) => {
-        if (stream.destroyed) return;
-        stream.respond({ ':status': status, 'content-length': 0 }, { endStream: true });
-        // Of a body that is not taken no more is to be sent (RFC 9113 8.1).
-        if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
-      },
-    };
-    if (found.kind === 'message') this.ask(found.message, responder);
-    else if (found.kind === 'refused') responder.refuse(found.status);
-    else this.readBody(stream, responder);
+  ended(): void {
+    if (this.connection === null) this.channel.destroy();
+    else this.connection.ended();
   }
 
-  private readBody(from: IncomingMessage | ServerHttp2Stream, responder: Responder): void {
-    let body: Buffer | null = null;
-    let refused = false;
-    from.on('data', (chunk: Buffer) => {
-      if (refused) return;
-      body = body === null ? chunk : Buffer.concat([body, chunk]);
-      if (body.length <= MAX_QUERY_BYTES) return;
-      refused = true;
-      responder.refuse(413);
-    });
-    from.on('end', () => {
-      if (refused) return;
-      if (body !== null && isQuery(body)) this.ask(body, responder);
-      else responder.refuse(400);
-    });
-  }
-
-  private ask(query: Uint8Array, responder: Responder): void {
-    const { answerer, source, traits, maxQueries, now } = this.options;
-    this.activeAtMs = now();
+  ask(bytes: Uint8Array, start: number, end: number): number {
+    const { answerer, source, traits, maxQueries } = this.options;
+    this.activeAtMs = this.now();
     this.queries++;
-    if (++this.inFlight > MAX_IN_FLIGHT) {
-      this.calm();
-      return;
+    const length = answerer.answerNow(bytes, start, end, source, traits);
+    // An ignored source.
+    if (length === NO_REPLY) this.channel.destroy();
+    if (this.queries === maxQueries) {
+      this.countLimit();
+      this.drain();
     }
-    answerer.answer(query, source, traits, (reply) => {
+    return length;
+  }
+
+  defer(query: Uint8Array, late: (reply: Uint8Array) => void): void {
+    const { answerer, source, traits } = this.options;
+    if (++this.inFlight > MAX_IN_FLIGHT) this.connection!.calm();
+    answerer.defer(query, source, traits, (reply) => {
       this.inFlight--;
-      if (this.socket.destroyed) return;
-      // An ignored source.
-      if (reply === null) this.socket.destroy();
+      if (this.channel.isClosed) return;
+      if (reply === null) this.channel.destroy();
       else {
-        // It is valid during this call only.
-        responder.reply(Buffer.from(reply));
-        if (this.socket.writableLength > MAX_UNREAD_BYTES) this.closeByLimit();
-        else if (this.draining && this.http2 === null && this.inFlight === 0) this.socket.destroySoon();
+        this.options.thread.date.refresh(this.now());
+        late(reply);
       }
     });
-    if (this.queries !== maxQueries) return;
-    this.countLimit();
-    this.drain();
   }
 
-  /** An answer by the account's own choices is not for a cache that others share. */
-  private headers(message: Uint8Array) {
-    return {
-      'content-type': DNS_MESSAGE,
-      'content-length': message.length,
-      'cache-control': `private, max-age=${maxAgeSeconds(message)}`,
-    };
-  }
-
-  private countReset(): void {
-    if (++this.resets > MAX_RESETS && this.resets * 2 > this.queries) this.calm();
-  }
-
-  /** Ends a connection that asks for too much: GOAWAY with its reason, and a moment to read it. */
-  private calm(): void {
-    this.countLimit();
-    if (this.http2 === null) this.socket.destroy();
-    else if (!this.calmed && !this.http2.destroyed) {
-      this.calmed = true;
-      this.http2.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-      setTimeout(() => this.socket.destroy(), CALM_MS).unref();
-    }
-  }
-
-  private closeByLimit(): void {
-    this.countLimit();
-    this.socket.destroy();
-  }
-
-  private countLimit(): void {
+  countLimit(): void {
     if (!this.limited) this.options.onLimit();
     this.limited = true;
+  }
+
+  noteActivity(): void {
+    this.activeAtMs = this.now();
+  }
+
+  private begin(isHttp2: boolean): void {
+    if (this.channel.isClosed) return;
+    this.connection = isHttp2 ? new Http2Connection(this) : new Http1Connection(this);
+    if (this.draining) this.connection.drain();
   }
 }

@@ -1,0 +1,108 @@
+import { FRAME_HEADER_BYTES, MAX_FRAME_BYTES, readU31 } from './frame.ts';
+
+/** What a client sends first (RFC 9113 3.4). */
+export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+const NOTHING = new Uint8Array(0);
+const FIRST_BYTES = 256;
+
+/** Who takes the frames of a connection. */
+export interface FrameSink {
+  /** A frame whose payload stands in `bytes` from `start` to `end`, during the call. @returns false to read no more */
+  frame(
+    type: number,
+    flags: number,
+    streamId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean;
+  /** What came is no HTTP/2, and no more is read. */
+  notHttp2(): void;
+  /** A frame is announced that is longer than any may be, and no more is read. */
+  tooLong(): void;
+}
+
+/** Cuts a connection into frames, however its octets arrive. Holds at most one that is not whole. */
+export class FrameReader {
+  private held = NOTHING;
+  /** Octets of a frame that is not whole yet. */
+  pendingBytes = 0;
+  private sawPreface = false;
+
+  /** Takes the first `length` octets of `chunk` and gives `sink` each whole frame, in order. */
+  read(chunk: Uint8Array, length: number, sink: FrameSink): void {
+    let bytes = chunk;
+    let limit = length;
+    if (this.pendingBytes > 0) {
+      this.append(chunk, length);
+      bytes = this.held;
+      limit = this.pendingBytes;
+    }
+    let at = 0;
+    if (!this.sawPreface) {
+      at = this.readPreface(bytes, limit, sink);
+      if (at < 0) return;
+    }
+    while (this.sawPreface && limit - at >= FRAME_HEADER_BYTES) {
+      const size = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
+      if (size > MAX_FRAME_BYTES) {
+        this.pendingBytes = 0;
+        sink.tooLong();
+        return;
+      }
+      const start = at + FRAME_HEADER_BYTES;
+      if (limit - start < size) break;
+      const goesOn = sink.frame(
+        bytes[at + 3]!,
+        bytes[at + 4]!,
+        readU31(bytes, at + 5),
+        bytes,
+        start,
+        start + size,
+      );
+      if (!goesOn) {
+        this.pendingBytes = 0;
+        return;
+      }
+      at = start + size;
+    }
+    this.keep(bytes, at, limit);
+  }
+
+  /** @returns where the frames begin; -1 where it is no preface */
+  private readPreface(bytes: Uint8Array, limit: number, sink: FrameSink): number {
+    const length = Math.min(limit, PREFACE.length);
+    for (let i = 0; i < length; i++) {
+      if (bytes[i] === PREFACE[i]) continue;
+      this.pendingBytes = 0;
+      sink.notHttp2();
+      return -1;
+    }
+    if (length < PREFACE.length) return 0;
+    this.sawPreface = true;
+    return PREFACE.length;
+  }
+
+  private append(chunk: Uint8Array, length: number): void {
+    const needed = this.pendingBytes + length;
+    if (needed > this.held.length) {
+      const larger = new Uint8Array(Math.max(needed, this.held.length * 2, FIRST_BYTES));
+      larger.set(this.held.subarray(0, this.pendingBytes));
+      this.held = larger;
+    }
+    this.held.set(chunk.subarray(0, length), this.pendingBytes);
+    this.pendingBytes = needed;
+  }
+
+  private keep(bytes: Uint8Array, from: number, limit: number): void {
+    if (from === limit) {
+      this.pendingBytes = 0;
+      // A connection that idles holds no buffer.
+      this.held = NOTHING;
+      return;
+    }
+    if (from === 0 && bytes === this.held) return;
+    this.held = bytes.slice(from, limit);
+    this.pendingBytes = limit - from;
+  }
+}

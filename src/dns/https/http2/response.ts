@@ -1,0 +1,90 @@
+import { decimalDigits, putDecimal } from '../decimal.ts';
+import { DATE_BYTES } from '../http-date.ts';
+import type { Refusal } from '../request.ts';
+import { DNS_MESSAGE } from '../request-head.ts';
+
+/** Indexes of names in the static table (RFC 7541 appendix A). */
+const CACHE_CONTROL = 24;
+const CONTENT_LENGTH = 28;
+const CONTENT_TYPE = 31;
+const DATE = 33;
+const STATUS = 8;
+/** Entries of the static table that are a whole field. */
+const STATUS_200 = 0x88;
+const WHOLE_STATUS: Readonly<Record<number, number>> = { 400: 0x8c, 404: 0x8d };
+
+const LITERAL_BITS = 4;
+const MAX_LENGTH_DIGITS = 5;
+const MAX_AGE_DIGITS = 10;
+
+/** `name: value` as a literal without indexing (RFC 7541 6.2.2), its name from the static table. */
+const literal = (index: number, value: string): Buffer =>
+  Buffer.concat([literalName(index), Buffer.from([value.length]), Buffer.from(value)]);
+
+function literalName(index: number): Buffer {
+  const largest = (1 << LITERAL_BITS) - 1;
+  return index < largest ? Buffer.from([index]) : Buffer.from([largest, index - largest]);
+}
+
+/** An answer's fields as far as they are the same: the date's place, and the name of its age's. */
+const BEFORE_DATE = Buffer.concat([
+  Buffer.from([STATUS_200]),
+  literal(CONTENT_TYPE, DNS_MESSAGE),
+  literalName(DATE),
+  Buffer.from([DATE_BYTES]),
+]);
+const AGE_NAME = literalName(CACHE_CONTROL);
+const AGE = Buffer.from('private, max-age=');
+const LENGTH_NAME = literalName(CONTENT_LENGTH);
+
+/** Room for the header block of an answer. */
+export const ANSWER_BLOCK_BYTES =
+  BEFORE_DATE.length +
+  DATE_BYTES +
+  (AGE_NAME.length + 1 + AGE.length + MAX_AGE_DIGITS) +
+  (LENGTH_NAME.length + 1 + MAX_LENGTH_DIGITS);
+
+/**
+ * Writes the header block of an answer. Nothing of it is indexed, so that the same octets serve every connection. An
+ * answer by the account's own choices is not for a cache that others share.
+ * @returns where it ends
+ */
+export function writeAnswerBlock(
+  into: Uint8Array,
+  at: number,
+  date: Uint8Array,
+  maxAgeSeconds: number,
+  length: number,
+): number {
+  let to = put(into, at, BEFORE_DATE);
+  to = put(into, to, date);
+  to = put(into, to, AGE_NAME);
+  const digits = decimalDigits(maxAgeSeconds);
+  into[to++] = AGE.length + digits;
+  to = put(into, to, AGE);
+  to = putDecimal(into, to, maxAgeSeconds, digits);
+  to = put(into, to, LENGTH_NAME);
+  const lengthDigits = decimalDigits(length);
+  into[to++] = lengthDigits;
+  return putDecimal(into, to, length, lengthDigits);
+}
+
+/** Room for the header block of a refusal. */
+export const REFUSAL_BLOCK_BYTES = 64;
+
+/** Writes the header block of a refusal, whose body is empty. @returns where it ends */
+export function writeRefusalBlock(into: Uint8Array, at: number, date: Uint8Array, status: Refusal): number {
+  const whole = WHOLE_STATUS[status];
+  let to = at;
+  if (whole !== undefined) into[to++] = whole;
+  else to = put(into, to, literal(STATUS, String(status)));
+  to = put(into, to, literal(CONTENT_LENGTH, '0'));
+  to = put(into, to, literalName(DATE));
+  into[to++] = DATE_BYTES;
+  return put(into, to, date);
+}
+
+function put(into: Uint8Array, at: number, bytes: Uint8Array): number {
+  for (let i = 0; i < bytes.length; i++) into[at + i] = bytes[i]!;
+  return at + bytes.length;
+}

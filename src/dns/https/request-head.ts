@@ -1,0 +1,138 @@
+import { equals, equalsIgnoringCase, FieldName, isPseudo, isSpace, readDecimal } from './field.ts';
+
+export const Method = { NONE: 0, GET: 1, POST: 2, OTHER: 3 } as const;
+export type Method = (typeof Method)[keyof typeof Method];
+
+export const ContentType = { NONE: 0, DNS_MESSAGE: 1, OTHER: 2 } as const;
+export type ContentType = (typeof ContentType)[keyof typeof ContentType];
+
+export const DNS_MESSAGE = 'application/dns-message';
+/** Octets of a request's head: a path with the longest query, and what clients send along. */
+export const MAX_HEAD_BYTES = 16 * 1024;
+
+const GET = Buffer.from('GET');
+const POST = Buffer.from('POST');
+const CONNECT = Buffer.from('CONNECT');
+const TRAILERS = Buffer.from('trailers');
+const TYPE = Buffer.from(DNS_MESSAGE);
+const SEMICOLON = 0x3b;
+
+/** What the head of a request says, in either version of HTTP. One a thread, filled again for each request. */
+export class RequestHead {
+  method: Method = Method.NONE;
+  /** The path and query as they stand in the request. */
+  readonly target = new Uint8Array(MAX_HEAD_BYTES);
+  /** -1: there is none. */
+  targetLength = -1;
+  contentType: ContentType = ContentType.NONE;
+  /** -1: it does not say. */
+  contentLength = -1;
+  /** What HTTP does not allow was seen. */
+  isMalformed = false;
+  private hasScheme = false;
+  private hasAuthority = false;
+  private isConnect = false;
+  private sawField = false;
+  private isTrailer = false;
+
+  /** @param isTrailer whether the fields stand behind a body */
+  begin(isTrailer: boolean): void {
+    this.method = Method.NONE;
+    this.targetLength = -1;
+    this.contentType = ContentType.NONE;
+    this.contentLength = -1;
+    this.isMalformed = false;
+    this.hasScheme = false;
+    this.hasAuthority = false;
+    this.isConnect = false;
+    this.sawField = false;
+    this.isTrailer = isTrailer;
+  }
+
+  /** Whether the fields of HTTP/2 made a request (RFC 9113 8.3.1, 8.5), or the trailers of one (8.1). */
+  isWhole(): boolean {
+    if (this.isMalformed) return false;
+    if (this.isTrailer) return true;
+    if (this.isConnect) return this.hasAuthority && !this.hasScheme && this.targetLength < 0;
+    return this.method !== Method.NONE && this.hasScheme && this.targetLength > 0;
+  }
+
+  /** A field of HTTP/2. */
+  field(name: FieldName, values: Uint8Array, start: number, end: number): void {
+    if (isPseudo(name)) this.pseudo(name, values, start, end);
+    else this.regular(name, values, start, end);
+  }
+
+  setMethod(bytes: Uint8Array, start: number, end: number): void {
+    if (equals(bytes, start, end, GET)) this.method = Method.GET;
+    else if (equals(bytes, start, end, POST)) this.method = Method.POST;
+    else this.method = Method.OTHER;
+  }
+
+  setTarget(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (length > this.target.length) {
+      this.isMalformed = true;
+      return;
+    }
+    for (let i = 0; i < length; i++) this.target[i] = bytes[start + i]!;
+    this.targetLength = length;
+  }
+
+  setContentType(bytes: Uint8Array, start: number, end: number): void {
+    if (this.contentType !== ContentType.NONE) this.isMalformed = true;
+    let to = start;
+    while (to < end && bytes[to] !== SEMICOLON) to++;
+    while (to > start && isSpace(bytes[to - 1]!)) to--;
+    this.contentType = equalsIgnoringCase(bytes, start, to, TYPE)
+      ? ContentType.DNS_MESSAGE
+      : ContentType.OTHER;
+  }
+
+  /** Two of them, or what is no number, may be another number to someone on the way (RFC 9112 6.3). */
+  setContentLength(bytes: Uint8Array, start: number, end: number): void {
+    const length = readDecimal(bytes, start, end);
+    if (length < 0 || this.contentLength >= 0) this.isMalformed = true;
+    this.contentLength = length;
+  }
+
+  /** Each once, before all others, and none behind a body (RFC 9113 8.3). */
+  private pseudo(name: FieldName, values: Uint8Array, start: number, end: number): void {
+    if (this.sawField || this.isTrailer) this.isMalformed = true;
+    else if (name === FieldName.METHOD) {
+      if (this.method !== Method.NONE || start === end) this.isMalformed = true;
+      this.setMethod(values, start, end);
+      this.isConnect = equals(values, start, end, CONNECT);
+    } else if (name === FieldName.PATH) {
+      if (this.targetLength >= 0) this.isMalformed = true;
+      this.setTarget(values, start, end);
+    } else if (name === FieldName.SCHEME) {
+      if (this.hasScheme) this.isMalformed = true;
+      this.hasScheme = true;
+    } else if (name === FieldName.AUTHORITY) {
+      if (this.hasAuthority) this.isMalformed = true;
+      this.hasAuthority = true;
+    } else this.isMalformed = true;
+  }
+
+  private regular(name: FieldName, values: Uint8Array, start: number, end: number): void {
+    this.sawField = true;
+    switch (name) {
+      case FieldName.OTHER:
+      case FieldName.HOST:
+      case FieldName.EXPECT:
+        return;
+      case FieldName.CONTENT_TYPE:
+        this.setContentType(values, start, end);
+        return;
+      case FieldName.CONTENT_LENGTH:
+        this.setContentLength(values, start, end);
+        return;
+      case FieldName.TE:
+        if (!equalsIgnoringCase(values, start, end, TRAILERS)) this.isMalformed = true;
+        return;
+      default:
+        this.isMalformed = true;
+    }
+  }
+}
