@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path';
 
 /** Debian's package of each program that a bench runs, where their names differ from it. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  taskset: 'util-linux',
   'redis-server': 'redis-server',
   h2load: 'nghttp2-client',
 };

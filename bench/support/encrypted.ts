@@ -1,0 +1,115 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePort, startEdge } from './edge.ts';
+import { median, medianAndRange } from './pairs.ts';
+import { type Server, startUntil } from './process.ts';
+
+const run = promisify(execFile);
+
+/** Names that both servers answer with an address of their own. */
+export const STEERED = ['netflix.com', 'www.netflix.com', 'api.hulu.com', 'www.bbc.co.uk'] as const;
+export const CONNECTIONS = 100;
+
+/** A server of encrypted DNS on one processor. */
+export interface EncryptedServer extends Server {
+  readonly tls: number;
+  readonly https: number;
+}
+
+export interface EncryptedPair {
+  readonly directory: string;
+  readonly ours: EncryptedServer;
+  readonly theirs: EncryptedServer;
+  stop(): Promise<void>;
+}
+
+/** Starts the edge, and Debian's dnsdist that spoofs the same names, on processor 0 with one certificate. */
+export async function startEncryptedPair(): Promise<EncryptedPair> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-encrypted-'));
+  const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(directory, name)) as [string, string];
+  await run('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+    ...['-keyout', key, '-out', cert, '-subj', '/CN=bench', '-addext', 'subjectAltName=DNS:bench.example'],
+  ]);
+  const limits = 'tcpLimits: { connectionsPerSource: 2000, queriesPerConnection: 1000000 }';
+  const edge = await startEdge({
+    processor: 0,
+    dns: `, tls: ["127.0.0.1:0"], https: ["127.0.0.1:0"], ${limits}`,
+    more: `tls: { certFile: ${JSON.stringify(cert)}, keyFile: ${JSON.stringify(key)} }`,
+  });
+  const dnsdist = await startDnsdist(directory, cert, key);
+  return {
+    directory,
+    ours: { ...edge, tls: edge.tls!, https: edge.https! },
+    theirs: dnsdist,
+    async stop() {
+      await Promise.all([edge.stop(), dnsdist.stop()]);
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+async function startDnsdist(directory: string, cert: string, key: string): Promise<EncryptedServer> {
+  const tls = await freePort();
+  let https = await freePort();
+  while (https === tls) https = await freePort();
+  const settings = join(directory, 'dnsdist.conf');
+  writeFileSync(
+    settings,
+    `addTLSLocal("127.0.0.1:${tls}", "${cert}", "${key}")
+addDOHLocal("127.0.0.1:${https}", "${cert}", "${key}", "/dns-query")
+setACL({"127.0.0.0/8"})
+setSecurityPollSuffix("")
+newServer("127.0.0.1:9")
+addAction(AllRule(), SpoofAction({"192.0.2.10"}))
+`,
+  );
+  const listens = async () => (await connects(tls)) && (await connects(https));
+  const server = await startUntil(0, ['dnsdist', '--supervised', '-C', settings], listens);
+  return { ...server, tls, https };
+}
+
+async function connects(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+/** What one round came to. */
+export interface Round {
+  readonly answersPerSecond: number;
+  readonly microseconds: number;
+  readonly lost: number;
+}
+
+/** Measures by `load`, which tells its answers and those that were lost. */
+export async function measure(
+  server: Server,
+  load: () => Promise<{ answers: number; answersPerSecond: number; lost: number }>,
+): Promise<Round> {
+  const before = server.cpuSeconds();
+  const { answers, answersPerSecond, lost } = await load();
+  return { answersPerSecond, microseconds: ((server.cpuSeconds() - before) * 1e6) / answers, lost };
+}
+
+/** A row of the table: the server, its rate, its cost, what was lost. */
+export const row = (name: string, rounds: readonly Round[]): string[] => [
+  name,
+  String(Math.round(median(rounds.map(({ answersPerSecond }) => answersPerSecond)))),
+  medianAndRange(rounds.map(({ microseconds }) => microseconds)),
+  String(rounds.reduce((sum, { lost }) => sum + lost, 0)),
+];
+export const HEADINGS = ['', 'answers/s', 'CPU us an answer', 'lost'] as const;
+
+/** The ratios in pairs of one figure. */
+export const ratios = (
+  ours: readonly Round[],
+  theirs: readonly Round[],
+  figure: 'answersPerSecond' | 'microseconds',
+): number[] => ours.map((round, i) => round[figure] / theirs[i]![figure]);
