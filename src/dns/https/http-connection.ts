@@ -1,8 +1,5 @@
 import type { Channel, ChannelReader } from '../stream/channel.ts';
-import type { Outbox } from '../stream/outbox.ts';
-import type { HttpDate } from './http-date.ts';
-import type { GetQuery } from './request.ts';
-import type { RequestHead } from './request-head.ts';
+import type { HttpThread } from './http-thread.ts';
 
 /** One connection as a version of HTTP speaks it. */
 export interface HttpConnection extends ChannelReader {
@@ -14,16 +11,6 @@ export interface HttpConnection extends ChannelReader {
   calm(): void;
   /** Gives up requests that are not whole and came before this, in ms of the monotonic clock. */
   giveUpBefore(timeMs: number): void;
-}
-
-/** What all connections of one thread share. */
-export interface HttpThread {
-  readonly outbox: Outbox;
-  readonly head: RequestHead;
-  readonly query: GetQuery;
-  /** Where compressed strings are decoded. */
-  readonly scratch: Uint8Array;
-  readonly date: HttpDate;
 }
 
 /** What a connection of either version asks of the session that it belongs to. */

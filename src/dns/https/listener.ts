@@ -4,12 +4,10 @@ import type { TlsIdentity } from '../../net/index.ts';
 import type { TransportTraits } from '../query-state.ts';
 import { Outbox } from '../stream/outbox.ts';
 import { StreamServer } from '../stream/stream-server.ts';
+import { openTlsChannel } from '../stream/tls-channel.ts';
 import { streamServerOptions } from '../tcp/listener.ts';
 import { CurrentContext, type TlsListenerOptions } from '../tls/listener.ts';
-import type { HttpThread } from './http-connection.ts';
-import { HttpDate } from './http-date.ts';
-import { GetQuery } from './request.ts';
-import { MAX_HEAD_BYTES, RequestHead } from './request-head.ts';
+import { createHttpThread } from './http-thread.ts';
 import { HttpsSession } from './session.ts';
 
 export const HTTPS_TRAITS: TransportTraits = {
@@ -20,8 +18,6 @@ export const HTTPS_TRAITS: TransportTraits = {
 };
 
 const ALPN = ['h2', 'http/1.1'];
-/** A name and a value, each of them at most a whole block in Huffman's shortest codes of 5 bits. */
-const SCRATCH_BYTES = (2 * MAX_HEAD_BYTES * 8) / 5;
 
 /** DNS over HTTPS (RFC 8484) on one or more addresses. */
 export class HttpsListener {
@@ -37,13 +33,7 @@ export class HttpsListener {
   static async start(options: TlsListenerOptions): Promise<HttpsListener> {
     const { answerer, limits, now } = options;
     const context = new CurrentContext(options.identity);
-    const thread: HttpThread = {
-      outbox: options.outbox ?? new Outbox(),
-      head: new RequestHead(),
-      query: new GetQuery(),
-      scratch: new Uint8Array(SCRATCH_BYTES),
-      date: new HttpDate(),
-    };
+    const thread = createHttpThread(options.outbox ?? new Outbox());
     const server = await StreamServer.start({
       ...streamServerOptions(options),
       key: 'https',
@@ -58,7 +48,10 @@ export class HttpsListener {
         secure.setNoDelay(true);
         const maxQueries = limits.queriesPerConnection;
         const traits = HTTPS_TRAITS;
-        return new HttpsSession(secure, { answerer, source, traits, maxQueries, thread, now, onLimit });
+        const settings = { answerer, source, traits, maxQueries, thread, now, onLimit };
+        const session = new HttpsSession((reader) => openTlsChannel(secure, reader), settings);
+        secure.once('secure', () => session.begin(secure.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'));
+        return session;
       },
     });
     return new HttpsListener(server, context);

@@ -1,11 +1,10 @@
-import type { TLSSocket } from 'node:tls';
 import type { Answerer } from '../answerer.ts';
 import type { TransportTraits } from '../query-state.ts';
 import type { Source } from '../source.ts';
 import type { Channel, ChannelReader } from '../stream/channel.ts';
 import type { StreamSession } from '../stream/stream-server.ts';
-import { openTlsChannel } from '../stream/tls-channel.ts';
-import { type HttpConnection, type HttpHost, type HttpThread, NO_REPLY } from './http-connection.ts';
+import { type HttpConnection, type HttpHost, NO_REPLY } from './http-connection.ts';
+import type { HttpThread } from './http-thread.ts';
 import { Http1Connection } from './http1/connection.ts';
 import { Http2Connection } from './http2/connection.ts';
 
@@ -37,11 +36,18 @@ export class HttpsSession implements StreamSession, ChannelReader, HttpHost {
   /** When the last whole query came or the last reply that was held back was taken, in ms. */
   private activeAtMs: number;
 
-  constructor(socket: TLSSocket, options: HttpsSessionOptions) {
+  /** @param open makes the channel that this session reads */
+  constructor(open: (reader: ChannelReader) => Channel, options: HttpsSessionOptions) {
     this.options = options;
     this.activeAtMs = options.now();
-    this.channel = openTlsChannel(socket, this);
-    socket.once('secure', () => this.begin(socket.alpnProtocol === 'h2'));
+    this.channel = open(this);
+  }
+
+  /** Speaks HTTP from now on: the handshake is over. */
+  begin(version: 'http/1.1' | 'h2'): void {
+    if (this.channel.isClosed) return;
+    this.connection = version === 'h2' ? new Http2Connection(this) : new Http1Connection(this);
+    if (this.draining) this.connection.drain();
   }
 
   get thread(): HttpThread {
@@ -120,11 +126,5 @@ export class HttpsSession implements StreamSession, ChannelReader, HttpHost {
 
   noteActivity(): void {
     this.activeAtMs = this.now();
-  }
-
-  private begin(isHttp2: boolean): void {
-    if (this.channel.isClosed) return;
-    this.connection = isHttp2 ? new Http2Connection(this) : new Http1Connection(this);
-    if (this.draining) this.connection.drain();
   }
 }

@@ -1,4 +1,4 @@
-/** Octets of code for each octet of text at the worst, times 8/5: the shortest codes have 5 bits. */
+/** Bits of the shortest codes: text has at most 8/5 of the octets of its code. */
 export const SHORTEST_CODE_BITS = 5;
 
 const EOS = 256;

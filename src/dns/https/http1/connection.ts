@@ -164,12 +164,16 @@ export class Http1Connection implements HttpConnection {
       return;
     }
     const { host } = this;
+    // Until it is answered the connection does not end, also if this was the last query that it may ask.
+    this.next = Next.ANSWER;
     const length = host.ask(bytes, start, end);
     if (length === DEFERRED) {
-      this.next = Next.ANSWER;
       host.channel.pause();
       host.defer(bytes.slice(start, end), (reply) => this.answerLate(reply));
-    } else if (length !== NO_REPLY) this.answer(host.reply, length);
+      return;
+    }
+    this.next = Next.HEAD;
+    if (length !== NO_REPLY) this.answer(host.reply, length);
   }
 
   private answerLate(reply: Uint8Array): void {

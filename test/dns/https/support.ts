@@ -1,0 +1,120 @@
+import { createHttpThread } from '../../../src/dns/https/http-thread.ts';
+import { HTTPS_TRAITS } from '../../../src/dns/https/listener.ts';
+import { HttpsSession } from '../../../src/dns/https/session.ts';
+import { Answerer, sourceFromText } from '../../../src/dns/index.ts';
+import type { Channel } from '../../../src/dns/stream/channel.ts';
+import { Outbox } from '../../../src/dns/stream/outbox.ts';
+import type { Resolved } from '../../../src/resolver/index.ts';
+import { textFromName } from '../../../src/wire/index.ts';
+import { a, type EdgeParts, HOME, query, TestEdge } from '../support.ts';
+
+/** A connection whose peer takes everything, or nothing. */
+export class FakeChannel implements Channel {
+  unsentBytes = 0;
+  isClosed = false;
+  isEnded = false;
+  isPaused = false;
+  /** Whether the peer reads. */
+  takes = true;
+  writes: Buffer[] = [];
+
+  write(bytes: Uint8Array): void {
+    if (this.isClosed || this.isEnded) return;
+    this.writes.push(Buffer.from(bytes));
+    if (!this.takes) this.unsentBytes += bytes.length;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+  }
+
+  end(): void {
+    this.isEnded = true;
+  }
+
+  finish(): void {
+    this.end();
+  }
+
+  destroy(): void {
+    this.isClosed = true;
+  }
+
+  /** What was written since the last call. */
+  taken(): Buffer {
+    return Buffer.concat(this.writes.splice(0));
+  }
+}
+
+export interface StageParts extends EdgeParts {
+  maxQueries?: number;
+}
+
+/** A session of a registered home over a FakeChannel. Names under slow.example wait until `release`. */
+export class Stage {
+  readonly edge: TestEdge;
+  readonly channel = new FakeChannel();
+  readonly session: HttpsSession;
+  readonly answerer: Answerer;
+  limits = 0;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(version: 'http/1.1' | 'h2', parts: StageParts = {}) {
+    this.edge = new TestEdge(parts);
+    this.edge.register(HOME);
+    this.answerer = new Answerer(
+      this.edge.state,
+      { resolve: (request) => this.resolve(textFromName(request.name.slice(0, request.nameLength))) },
+      () => this.edge.nowMs,
+      (fault) => {
+        throw fault;
+      },
+    );
+    this.session = new HttpsSession(() => this.channel, {
+      answerer: this.answerer,
+      source: sourceFromText(HOME)!,
+      traits: HTTPS_TRAITS,
+      maxQueries: parts.maxQueries ?? 10_000,
+      thread: createHttpThread(new Outbox(), () => this.edge.unixSeconds * 1000),
+      now: () => this.edge.nowMs,
+      onLimit: () => this.limits++,
+    });
+    this.session.begin(version);
+  }
+
+  /** Gives the session octets as one read, in memory that is used again after it. */
+  send(bytes: Uint8Array): void {
+    const memory = new Uint8Array(bytes.length + 100).fill(0xee);
+    memory.set(bytes);
+    if (!this.channel.isClosed) this.session.read(memory, bytes.length);
+    memory.fill(0xdd);
+  }
+
+  get waitingCount(): number {
+    return this.waiting.length;
+  }
+
+  /** Answers what waits, in this order of indexes or as it was asked. */
+  async release(order: readonly number[] = this.waiting.map((_, i) => i)): Promise<void> {
+    const all = this.waiting.splice(0);
+    for (const index of order) {
+      all[index]!();
+      // Each answer takes a few turns of promises.
+      for (let i = 0; i < 10; i++) await Promise.resolve();
+    }
+  }
+
+  private async resolve(name: string): Promise<Resolved> {
+    await new Promise<void>((resolve) => void this.waiting.push(resolve));
+    return { entry: this.edge.entry(name, [a(name, 300, '192.0.2.77')]), cached: false };
+  }
+}
+
+export const FILMS = query('netflix.com', 'A', { id: 0 });
+export const SLOW = (i: number): Buffer => query(`n${i}.slow.example`, 'A', { id: 0 });
+export const pathOf = (message: Uint8Array): string =>
+  `/dns-query?dns=${Buffer.from(message).toString('base64url')}`;
