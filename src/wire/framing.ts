@@ -87,7 +87,7 @@ export class StreamFramer {
       return;
     }
     if (from === 0 && data === this.buffer) return;
-    this.buffer = data.slice(from, limit);
+    this.buffer = new Uint8Array(data.subarray(from, limit));
     this.used = limit - from;
   }
 }

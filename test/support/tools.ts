@@ -15,6 +15,7 @@ export const TOOLS: readonly Tool[] = [
   { command: 'dig', debianPackage: 'bind9-dnsutils' },
   { command: 'kdig', debianPackage: 'knot-dnsutils' },
   { command: 'dnsperf', debianPackage: 'dnsperf' },
+  { command: 'h2load', debianPackage: 'nghttp2-client' },
   { command: 'unbound', debianPackage: 'unbound' },
   { command: 'redis-server', debianPackage: 'redis-server' },
   { command: 'curl', debianPackage: 'curl' },

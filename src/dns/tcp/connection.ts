@@ -88,7 +88,7 @@ export class StreamConnection implements ChannelReader, MessageSink {
     if (this.isEnded || this.channel.isClosed) return;
     this.activeAtMs = this.options.now();
     if (this.held.length === 0 && this.hasRoom()) this.ask(bytes, start, end);
-    else this.held.push(bytes.slice(start, end));
+    else this.held.push(new Uint8Array(bytes.subarray(start, end)));
   }
 
   sent(): void {
@@ -107,7 +107,9 @@ export class StreamConnection implements ChannelReader, MessageSink {
     const length = answerer.answerNow(bytes, start, end, source, traits);
     if (length === DEFERRED) {
       this.inFlight++;
-      answerer.defer(bytes.slice(start, end), source, traits, (reply) => this.answerLate(reply));
+      answerer.defer(new Uint8Array(bytes.subarray(start, end)), source, traits, (reply) =>
+        this.answerLate(reply),
+      );
     } else this.reply(answerer.reply, length);
     if (this.queries < maxQueries) return;
     this.held = [];

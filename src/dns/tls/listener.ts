@@ -76,6 +76,14 @@ export class CurrentContext {
   }
 }
 
+/** Suites with forward secrecy and authenticated encryption (RFC 9325 4.2); HTTP/2 forbids others (RFC 9113 9.2.2). */
+const CIPHERS = [
+  ...['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'],
+  ...['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'],
+  ...['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
+  ...['ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
+].join(':');
+
 function contextOf({ cert, key, ticketKeys }: TlsIdentity): SecureContext {
   return createSecureContext({
     cert,
@@ -83,5 +91,6 @@ function contextOf({ cert, key, ticketKeys }: TlsIdentity): SecureContext {
     ticketKeys: Buffer.from(ticketKeys),
     sessionIdContext: 'mediastreamer-dns',
     minVersion: 'TLSv1.2',
+    ciphers: CIPHERS,
   });
 }

@@ -169,7 +169,7 @@ export class Http1Connection implements HttpConnection {
     const length = host.ask(bytes, start, end);
     if (length === DEFERRED) {
       host.channel.pause();
-      host.defer(bytes.slice(start, end), (reply) => this.answerLate(reply));
+      host.defer(new Uint8Array(bytes.subarray(start, end)), (reply) => this.answerLate(reply));
       return;
     }
     this.next = Next.HEAD;
@@ -228,7 +228,7 @@ export class Http1Connection implements HttpConnection {
   private keep(bytes: Uint8Array, from: number, limit: number): void {
     this.heldLength = limit - from;
     if (from === limit) this.held = NOTHING;
-    else if (from > 0 || bytes !== this.held) this.held = bytes.slice(from, limit);
+    else if (from > 0 || bytes !== this.held) this.held = new Uint8Array(bytes.subarray(from, limit));
   }
 }
 

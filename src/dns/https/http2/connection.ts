@@ -195,7 +195,7 @@ export class Http2Connection implements HttpConnection, FrameSink {
     if (from > to) return from > end ? ErrorCode.FRAME_SIZE_ERROR : ErrorCode.PROTOCOL_ERROR;
     const endsStream = (flags & Flag.END_STREAM) !== 0;
     if ((flags & Flag.END_HEADERS) !== 0) return this.takeBlock(streamId, endsStream, bytes, from, to);
-    this.block = new HeaderBlock(streamId, endsStream, bytes.slice(from, to));
+    this.block = new HeaderBlock(streamId, endsStream, new Uint8Array(bytes.subarray(from, to)));
     return ErrorCode.NO_ERROR;
   }
 
@@ -367,7 +367,7 @@ export class Http2Connection implements HttpConnection, FrameSink {
     const length = host.ask(bytes, start, end);
     if (length === DEFERRED) {
       if (stream === null) this.openHalfClosed(streamId);
-      host.defer(bytes.slice(start, end), (reply) => this.answerLate(streamId, reply));
+      host.defer(new Uint8Array(bytes.subarray(start, end)), (reply) => this.answerLate(streamId, reply));
     } else if (length !== NO_REPLY) this.answer(streamId, stream, host.reply, length);
   }
 
@@ -389,7 +389,7 @@ export class Http2Connection implements HttpConnection, FrameSink {
       this.sendWindow -= length;
       this.writer.data(streamId, reply, 0, length, true);
       if (stream !== null) this.finishStream(stream);
-    } else this.holdBack(stream ?? this.openHalfClosed(streamId), reply.slice(0, length));
+    } else this.holdBack(stream ?? this.openHalfClosed(streamId), new Uint8Array(reply.subarray(0, length)));
     this.checkUnread();
   }
 

@@ -102,7 +102,7 @@ export class FrameReader {
       return;
     }
     if (from === 0 && bytes === this.held) return;
-    this.held = bytes.slice(from, limit);
+    this.held = new Uint8Array(bytes.subarray(from, limit));
     this.pendingBytes = limit - from;
   }
 }

@@ -1,0 +1,47 @@
+import { expect, it } from 'vitest';
+import { Answerer, sourceFromText, TCP_TRAITS } from '../../../src/dns/index.ts';
+import { Outbox } from '../../../src/dns/stream/outbox.ts';
+import { StreamConnection } from '../../../src/dns/tcp/connection.ts';
+import { textFromName } from '../../../src/wire/index.ts';
+import { FakeChannel } from '../https/support.ts';
+import { a, HOME, query, seen, TestEdge } from '../support.ts';
+import { framed } from './client.ts';
+
+it('a connection keeps what waits, though the memory that it was read in is used again', async () => {
+  const edge = new TestEdge();
+  edge.register(HOME);
+  const released = Promise.withResolvers<void>();
+  const resolve = async (request: { name: Uint8Array; nameLength: number }) => {
+    await released.promise;
+    const name = textFromName(request.name.slice(0, request.nameLength));
+    return { entry: edge.entry(name, [a(name, 300, '192.0.2.77')]), cached: false };
+  };
+  const faults: unknown[] = [];
+  const now = () => edge.nowMs;
+  const answerer = new Answerer(edge.state, { resolve }, now, (fault) => faults.push(fault));
+  const channel = new FakeChannel();
+  const connection = new StreamConnection(() => channel, {
+    ...{ answerer, source: sourceFromText(HOME)!, traits: TCP_TRAITS, maxQueries: 1000 },
+    ...{ outbox: new Outbox(), now, onLimit: () => {} },
+  });
+  // More than may wait for an upstream: some are held. The last is not whole.
+  const octets = framed(...Array.from({ length: 150 }, (_, id) => query(`n${id}.example`, 'A', { id })));
+  const memory = Buffer.alloc(octets.length);
+  for (const [from, to] of [
+    [0, octets.length - 3],
+    [octets.length - 3, octets.length],
+  ] as const) {
+    octets.copy(memory, 0, from, to);
+    connection.read(memory, to - from);
+    memory.fill(0xee);
+  }
+  released.resolve();
+  await answerer.idle();
+  const written = channel.taken();
+  const names: string[] = [];
+  for (let at = 0; at < written.length; at += 2 + written.readUInt16BE(at)) {
+    const { reply } = seen(0, written.subarray(at + 2, at + 2 + written.readUInt16BE(at)));
+    names[reply.id!] = reply.questions![0]!.name;
+  }
+  expect([names, faults]).toEqual([Array.from({ length: 150 }, (_, id) => `n${id}.example`), []]);
+});
