@@ -6,7 +6,7 @@ import type { Channel } from '../../../src/dns/stream/channel.ts';
 import { Outbox } from '../../../src/dns/stream/outbox.ts';
 import type { Resolved } from '../../../src/resolver/index.ts';
 import { textFromName } from '../../../src/wire/index.ts';
-import { a, type EdgeParts, HOME, query, TestEdge } from '../support.ts';
+import { a, answering, type EdgeParts, HOME, query, TestEdge } from '../support.ts';
 
 /** A connection whose peer takes everything, or nothing. */
 export class FakeChannel implements Channel {
@@ -68,7 +68,7 @@ export class Stage {
     this.edge.register(HOME);
     this.answerer = new Answerer(
       this.edge.state,
-      { resolve: (request) => this.resolve(textFromName(request.name.slice(0, request.nameLength))) },
+      answering((request) => this.resolve(textFromName(request.name.slice(0, request.nameLength)))),
       () => this.edge.nowMs,
       (fault) => {
         throw fault;

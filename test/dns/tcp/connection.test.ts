@@ -4,7 +4,7 @@ import { Outbox } from '../../../src/dns/stream/outbox.ts';
 import { StreamConnection } from '../../../src/dns/tcp/connection.ts';
 import { textFromName } from '../../../src/wire/index.ts';
 import { FakeChannel } from '../https/support.ts';
-import { a, HOME, query, seen, TestEdge } from '../support.ts';
+import { a, answering, HOME, query, seen, TestEdge } from '../support.ts';
 import { framed } from './client.ts';
 
 it('a connection keeps what waits, though the memory that it was read in is used again', async () => {
@@ -18,7 +18,7 @@ it('a connection keeps what waits, though the memory that it was read in is used
   };
   const faults: unknown[] = [];
   const now = () => edge.nowMs;
-  const answerer = new Answerer(edge.state, { resolve }, now, (fault) => faults.push(fault));
+  const answerer = new Answerer(edge.state, answering(resolve), now, (fault) => faults.push(fault));
   const channel = new FakeChannel();
   const connection = new StreamConnection(() => channel, {
     ...{ answerer, source: sourceFromText(HOME)!, traits: TCP_TRAITS, maxQueries: 1000 },

@@ -36,6 +36,8 @@ export class Http1Connection implements HttpConnection {
   /** Whether the connection ends with the next response. */
   private closes = false;
   private draining = false;
+  /** Within a read. */
+  private taking = false;
   /** Since when a request is not whole, in ms; 0: none is. */
   private partialSinceMs = 0;
   readonly isBlocked = false;
@@ -76,11 +78,13 @@ export class Http1Connection implements HttpConnection {
   /** Answers what is whole in the first `limit` octets, and holds the rest. */
   private take(bytes: Uint8Array, limit: number): void {
     let at = 0;
+    this.taking = true;
     while (this.next < Next.ANSWER && !this.host.channel.isClosed) {
       const end = this.step(bytes, at, limit);
       if (end < 0) break;
       at = end;
     }
+    this.taking = false;
     this.host.thread.outbox.flush();
     if (this.next === Next.END || this.host.channel.isClosed) {
       this.keep(NOTHING, 0, 0);
@@ -168,8 +172,9 @@ export class Http1Connection implements HttpConnection {
     this.next = Next.ANSWER;
     const length = host.ask(bytes, start, end);
     if (length === DEFERRED) {
-      host.channel.pause();
       host.defer(new Uint8Array(bytes.subarray(start, end)), (reply) => this.answerLate(reply));
+      // It may have been answered already.
+      if (this.next === Next.ANSWER) host.channel.pause();
       return;
     }
     this.next = Next.HEAD;
@@ -179,6 +184,7 @@ export class Http1Connection implements HttpConnection {
   private answerLate(reply: Uint8Array): void {
     this.next = Next.HEAD;
     this.answer(reply, reply.length);
+    if (this.taking) return;
     this.take(this.held, this.heldLength);
     if ((this.next as Next) !== Next.ANSWER) this.host.channel.resume();
   }
