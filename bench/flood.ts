@@ -3,13 +3,13 @@
  * shield these lose under 0.1 % and their p99 is under twice the quiet one; without it a packet that the rate limit
  * drops costs at most half of a steered answer.
  *
- *   npm run bench -- flood [--addresses 1000000] [--rounds 5] [--seconds 4] [--rate 20000] [--realtime] [--out bench/results]
+ *   npm run bench -- flood [--addresses 1000000] [--rounds 5] [--seconds 4] [--rate 20000] [--first] [--out bench/results]
  *
  * Two edges on processor 0 with one list, one with the shield and one without, in turns: quiet, then in a flood. Flood and
  * clients are one thread in C on processor 1, so that the flood takes nothing from the clock that measures. On loopback
  * the sender's processor does the receiver's part of the network, filter included: the shield's own cost is the
- * flooder's. --realtime gives the thread in C and the edge with the shield a real-time priority, for a machine that does
- * other work meanwhile. Exits 1 if a claim is missed.
+ * flooder's. --first puts server and generator before other programs (nice -20), for a machine that does other work
+ * meanwhile. Exits 1 if a claim is missed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -38,19 +38,20 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
     rate: { type: 'string', default: '20000' },
-    realtime: { type: 'boolean', default: false },
+    first: { type: 'boolean', default: false },
     out: { type: 'string', default: RESULTS_DIRECTORY },
   },
 });
 const [addresses, rounds, seconds, rate] = [values.addresses, values.rounds, values.seconds, values.rate].map(
   Number,
 ) as [number, number, number, number];
-const first = values.realtime ? ['chrt', '--rr', '1'] : [];
-requirePrograms(['taskset', 'redis-server', 'cc', ...first.slice(0, 1)]);
+const wrapper = values.first ? ['nice', '-n', '-20'] : [];
+requirePrograms(['taskset', 'redis-server', 'cc']);
 
 interface Seen {
   readonly lossPercent: number;
   readonly p50Us: number;
+  readonly p90Us: number;
   readonly p99Us: number;
   /** Processor that the server used, as a share of one. */
   readonly processor: number;
@@ -64,7 +65,7 @@ interface Round {
   readonly lostAtFirst: number;
 }
 
-const flooder = new Flooder(CLIENT_PROCESSOR, first);
+const flooder = new Flooder(CLIENT_PROCESSOR, wrapper);
 
 async function measure(edge: ListedEdge, flood?: typeof FLOOD): Promise<[Seen, FloodResult]> {
   const leadSeconds = flood === undefined ? 1 : ENGAGING_SECONDS;
@@ -76,6 +77,7 @@ async function measure(edge: ListedEdge, flood?: typeof FLOOD): Promise<[Seen, F
   const seen = {
     lossPercent: (100 * result.lost) / result.sent,
     p50Us: result.p50Us,
+    p90Us: result.p90Us,
     p99Us: result.p99Us,
     processor: (edge.cpuSeconds() - before) / elapsed,
     floodPerSecond: result.flooded / (leadSeconds + seconds),
@@ -113,7 +115,7 @@ async function cost(edge: ListedEdge, from: string, perSecond: number): Promise<
 }
 
 const engagements: { entries: number; durationMs: number }[] = [];
-const start = (mode: string, wrapper: readonly string[]): Promise<ListedEdge> =>
+const start = (mode: string): Promise<ListedEdge> =>
   startListedEdge({
     ...{ processor: SERVER_PROCESSOR, otherProcessor: CLIENT_PROCESSOR, addresses, own: CLIENTS, wrapper },
     ...{ relay: '192.0.2.10', dns: `, shield: { mode: ${mode}, holdSeconds: 1 }` },
@@ -123,8 +125,8 @@ const start = (mode: string, wrapper: readonly string[]): Promise<ListedEdge> =>
     },
   });
 
-const shielded = await start('auto', first);
-const bare = await start('off', []);
+const shielded = await start('auto');
+const bare = await start('off');
 const withShield: Round[] = [];
 const without: Round[] = [];
 const costs = [
@@ -155,6 +157,7 @@ const row = (what: string, list: readonly Seen[]): string[] => [
   `${Math.round(median(list.map(({ floodPerSecond }) => floodPerSecond)) / 1000)} k`,
   medianAndRange(list.map(({ lossPercent }) => lossPercent)),
   median(list.map(({ p50Us }) => p50Us)).toFixed(0),
+  median(list.map(({ p90Us }) => p90Us)).toFixed(0),
   medianAndRange(
     list.map(({ p99Us }) => p99Us),
     0,
@@ -163,7 +166,15 @@ const row = (what: string, list: readonly Seen[]): string[] => [
 ];
 const part = (list: readonly Round[], of: 'quiet' | 'flood'): Seen[] => list.map((one) => one[of]);
 table([
-  [`${rate} q/s registered, ${addresses} listed`, 'flood/s', 'lost %', 'p50 us', 'p99 us', 'server CPU'],
+  [
+    `${rate} q/s registered, ${addresses} listed`,
+    'flood/s',
+    'lost %',
+    'p50 us',
+    'p90 us',
+    'p99 us',
+    'server CPU',
+  ],
   row('quiet, the edge with the shield', part(withShield, 'quiet')),
   row('quiet, the edge without', part(without, 'quiet')),
   row('flood, without the shield', part(without, 'flood')),

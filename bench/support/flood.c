@@ -165,8 +165,8 @@ int main(int count, char **arguments) {
   while (answered + answeredInLead < sent && now() < end + TIMEOUT) receive(clients);
   sent -= sentInLead;
   printf("{\"sentInLead\":%lu,\"lostInLead\":%lu,\"sent\":%lu,\"lost\":%lu,\"flooded\":%lu,"
-         "\"p50Us\":%u,\"p99Us\":%u,\"p999Us\":%u}\n",
-         sentInLead, sentInLead - answeredInLead, sent, sent - answered, flooded, percentile(0.5), percentile(0.99),
+         "\"p50Us\":%u,\"p90Us\":%u,\"p99Us\":%u,\"p999Us\":%u}\n",
+         sentInLead, sentInLead - answeredInLead, sent, sent - answered, flooded, percentile(0.5), percentile(0.9), percentile(0.99),
          percentile(0.999));
   return 0;
 }

@@ -31,6 +31,7 @@ export interface FloodResult {
   readonly lost: number;
   readonly flooded: number;
   readonly p50Us: number;
+  readonly p90Us: number;
   readonly p99Us: number;
   readonly p999Us: number;
 }

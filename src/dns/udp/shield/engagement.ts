@@ -6,6 +6,8 @@ import { COUNTS_BYTES, DROPPED_OFFSET, SAMPLED_OFFSET, shieldProgram } from './p
 import { type PrefixGroup, SourceSet } from './source-set.ts';
 
 const FAMILIES = [4, 6] as const;
+/** Work that is done before the event loop has its turn. */
+const TURN_MS = 5;
 const MOST_LOTS = 0xffffffff;
 const FIRST = new Uint8Array(4);
 
@@ -76,22 +78,20 @@ export class Engagement {
   }
 
   /**
-   * Puts the list into the set, in slices between which the event loop has its turns.
+   * Puts the list into the set. The event loop has its turns between, but few: while a thread is flooded on the same
+   * processor, each costs more than the work that is left.
+   * @param now milliseconds that never go back
    * @returns false where it was closed meanwhile.
    * @throws SystemCallError
    */
-  async fill(): Promise<boolean> {
-    for (const group of this.groups) {
-      for (let first = 0; first < group.count; ) {
-        first += this.sources.noteFrom(group, first);
-        await nextTurn();
-        if (this.isClosed) return false;
-      }
-    }
-    for (let first = 0; first < this.sources.lines; ) {
-      first += this.sources.uploadFrom(first);
+  async fill(now: () => number): Promise<boolean> {
+    let turnMs = now();
+    for (const step of this.steps()) {
+      step();
+      if (now() - turnMs < TURN_MS) continue;
       await nextTurn();
       if (this.isClosed) return false;
+      turnMs = now();
     }
     return this.exempt.every((prefix) => this.sources.add(prefix));
   }
@@ -120,6 +120,21 @@ export class Engagement {
     this.isClosed = true;
     for (const { fd } of this.sockets) detachFilter(fd);
     for (const resource of this.opened) resource.close();
+  }
+
+  private *steps(): Generator<() => void> {
+    for (const group of this.groups) {
+      for (let first = 0; first < group.count; ) {
+        yield () => {
+          first += this.sources.noteFrom(group, first);
+        };
+      }
+    }
+    for (let first = 0; first < this.sources.lines; ) {
+      yield () => {
+        first += this.sources.uploadFrom(first);
+      };
+    }
   }
 
   private keep<T extends { close(): void }>(resource: T): T {

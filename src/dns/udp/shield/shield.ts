@@ -123,7 +123,7 @@ export class Shield {
     try {
       engagement = new Engagement(options.table.pack(), options.exempt, options.random());
       this.engagement = engagement;
-      if (!(await engagement.fill())) return;
+      if (!(await engagement.fill(options.now))) return;
       this.passSample(engagement);
       engagement.attach(options.sockets);
     } catch (error) {
