@@ -125,12 +125,14 @@ async function startTheirs(): Promise<Theirs> {
   const acl = join(directory, 'acl');
   const lines = Array.from({ length: count }, (_, i) => textOf(FIRST_ADDRESS + i));
   writeFileSync(acl, ['127.0.0.1', ...lines, ''].join('\n'));
+  // The console's client reads its configuration, too: it gets one without the list.
+  const client = join(directory, 'console.conf');
+  const access = `controlSocket('127.0.0.1:${console}')\nsetKey('${randomBytes(32).toString('base64')}')\n`;
+  writeFileSync(client, access);
   const config = join(directory, 'dnsdist.conf');
   writeFileSync(
     config,
-    `setLocal('127.0.0.1:${port}')
-controlSocket('127.0.0.1:${console}')
-setKey('${randomBytes(32).toString('base64')}')
+    `${access}setLocal('127.0.0.1:${port}')
 setACLFromFile('${acl}')
 setSecurityPollSuffix('')
 newServer({address='127.0.0.1:9', healthCheckMode='up'})
@@ -145,7 +147,7 @@ addAction(SuffixMatchNodeRule(names), SpoofAction('192.0.2.10', {ttl=60}))
   const server = await startUntil(PROCESSOR, command, () => answers(port, queryFor(NAME, 1)));
   const readySeconds = (performance.now() - startedAt) / 1000;
   const say = (text: string): void => {
-    const { status, stderr } = spawnSync(program, ['-C', config, '-e', text], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync(program, ['-C', client, '-e', text], { encoding: 'utf8' });
     if (status !== 0) throw new Error(`dnsdist's console: ${stderr}`);
   };
   return { ...server, port, readySeconds, say };
