@@ -1,11 +1,23 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Prefix } from '../../../net/index.ts';
-import { attachFilter, BpfMap, BpfMapType, detachFilter, loadSocketFilter } from '../../../sys/bpf/index.ts';
+import {
+  attachFilter,
+  BpfError,
+  BpfMap,
+  BpfMapType,
+  detachFilter,
+  loadSocketFilter,
+} from '../../../sys/bpf/index.ts';
 import { closeSocket } from '../../../sys/index.ts';
 import { COUNTS_BYTES, DROPPED_OFFSET, SAMPLED_OFFSET, shieldProgram } from './program.ts';
 import { type PrefixGroup, SourceSet } from './source-set.ts';
 
 const FAMILIES = [4, 6] as const;
+/** What homes register: looked for though there may be none yet. */
+const COMMON_KINDS = [
+  { family: 4, length: 32 },
+  { family: 6, length: 64 },
+] as const;
 /** Work that is done before the event loop has its turn. */
 const TURN_MS = 5;
 const MOST_LOTS = 0xffffffff;
@@ -39,7 +51,7 @@ export class Engagement {
   constructor(groups: readonly PrefixGroup[], exempt: readonly Prefix[], seed: number) {
     this.groups = groups;
     this.exempt = exempt;
-    const kinds = [...groups, ...exempt];
+    const kinds = [...COMMON_KINDS, ...groups, ...exempt];
     const entries = groups.reduce((sum, { count }) => sum + count, exempt.length);
     const one = { keyBytes: 4, maxEntries: 1 };
     try {
@@ -81,19 +93,19 @@ export class Engagement {
    * Puts the list into the set. The event loop has its turns between, but few: while a thread is flooded on the same
    * processor, each costs more than the work that is left.
    * @param now milliseconds that never go back
-   * @returns false where it was closed meanwhile.
-   * @throws SystemCallError
+   * @throws SystemCallError, BpfError
    */
-  async fill(now: () => number): Promise<boolean> {
+  async fill(now: () => number): Promise<void> {
     let turnMs = now();
     for (const step of this.steps()) {
       step();
       if (now() - turnMs < TURN_MS) continue;
       await nextTurn();
-      if (this.isClosed) return false;
+      if (this.isClosed) return;
       turnMs = now();
     }
-    return this.exempt.every((prefix) => this.sources.add(prefix));
+    if (this.exempt.every((prefix) => this.sources.add(prefix))) return;
+    throw new BpfError('filling the set of sources', 'ENOMEM', 'the kernel has no room for it');
   }
 
   /** Puts the filter on sockets. @throws SystemCallError; some may have it then. */

@@ -123,11 +123,12 @@ export class Shield {
     try {
       engagement = new Engagement(options.table.pack(), options.exempt, options.random());
       this.engagement = engagement;
-      if (!(await engagement.fill(options.now))) return;
+      await engagement.fill(options.now);
+      // The list may have been replaced meanwhile, or the shield closed.
+      if (this.engagement !== engagement) return;
       this.passSample(engagement);
       engagement.attach(options.sockets);
     } catch (error) {
-      // Another may have been made meanwhile, or none be wanted any more.
       if (engagement !== null && this.engagement !== engagement) return;
       this.fail(error);
       return;
