@@ -68,7 +68,7 @@ const flooder = new Flooder(CLIENT_PROCESSOR);
 const edge = await startListedEdge({
   ...{ processor: SERVER_PROCESSOR, otherProcessor: CLIENT_PROCESSOR, addresses: 1_000_000, own: CLIENTS },
   ...{ relay: '192.0.2.10', dns: ', shield: { mode: off }' },
-  nodeOptions: ['--perf-basic-prof'],
+  nodeOptions: ['--perf-basic-prof', `--logfile=${join(directory, 'v8.log')}`, '--no-logfile-per-isolate'],
 });
 try {
   const flood = { from: CLIENT, sources: CLIENTS.length, rate: -1 };
