@@ -33,9 +33,11 @@ function checkRoles({ roles, dns, control, relay, upstreams }: FileConfig, reade
   if (resolves !== undefined && reader.isSound('upstreams') && upstreams.length === 0) {
     reader.fault('upstreams', 'an empty list', `one at least, as roles has ${resolves}`);
   }
-  if (roles.includes('relay') && reader.isSound('relay.tls') && reader.isSound('relay.http')) {
-    if (relay.tls.length + relay.http.length === 0) {
-      reader.fault('relay.tls', 'no listener here nor in relay.http', 'one at least, as roles has relay');
+  if (roles.includes('relay')) {
+    const keys = ['tls', 'http', 'quic'] as const;
+    if (keys.every((key) => reader.isSound(`relay.${key}`) && relay[key].length === 0)) {
+      const found = 'no listener here nor in relay.http or relay.quic';
+      reader.fault('relay.tls', found, 'one at least, as roles has relay');
     }
   }
   if (roles.includes('control') && reader.isSound('control.listen') && control.listen.length === 0) {

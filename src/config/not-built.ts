@@ -2,7 +2,7 @@
  * What contract.md has and this release is without. A value other than the default is a fault, so that no key
  * is taken and then does nothing. Whoever builds one takes it off this list.
  */
-export const NOT_BUILT_KEYS: readonly string[] = ['relay.quic', 'relay.quicMode'];
+export const NOT_BUILT_KEYS: readonly string[] = [];
 
 /** Values of keys that are built but for these: the key (its list's items likewise) and how the text begins. */
 export const NOT_BUILT_VALUES: readonly { readonly key: string; readonly prefix: string }[] = [];

@@ -134,7 +134,8 @@ const control = section({
 });
 
 // A home's devices share one address, and a carrier's NAT many homes: the share of a source is loose. A player opens
-// dozens of connections at once. Ten minutes of silence is what proxies commonly allow a tunnel.
+// dozens of connections at once. Ten minutes of silence is what proxies commonly allow a tunnel. The end of a QUIC connection
+// is encrypted, so that its silence is all there is to see: RFC 4787, REQ-5 gives a UDP mapping two minutes at the least.
 const relayLimits = section({
   connections: integer(1, 1_000_000, 10_000),
   connectionsPerSource: integer(1, 1_000_000, 512),
@@ -142,6 +143,7 @@ const relayLimits = section({
   newBurst: integer(1, 1_000_000, 250),
   handshakeSeconds: integer(1, 60, 5),
   idleSeconds: integer(1, 86_400, 600),
+  quicIdleSeconds: integer(1, 86_400, 120),
   bytesPerSecond: {
     anyOf: [
       { type: 'integer', format: 'size', minimum: 16_384, maximum: 1024 * 1024 * MIB },

@@ -32,6 +32,8 @@ export const RelayOutcome = {
   FORBIDDEN: 13,
   /** No address of the origin answered. */
   UNREACHABLE: 14,
+  /** Told at once to come another way: QUIC is refused, or a version of it that is not known. */
+  REFUSED: 15,
 } as const;
 export type RelayOutcome = (typeof RelayOutcome)[keyof typeof RelayOutcome];
 

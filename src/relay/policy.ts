@@ -8,6 +8,8 @@ export interface RelayLimits extends SourceLimitOptions {
   readonly handshakeMs: number;
   /** A tunnel in which nothing has moved for this long is ended. */
   readonly idleMs: number;
+  /** The same for QUIC, whose ends are encrypted and cannot be seen. */
+  readonly quicIdleMs: number;
 }
 
 /** How a relay works; plain data, to be posted to threads. */

@@ -10,6 +10,9 @@ import type { RelayEngine } from './engine.ts';
 import { EpollEngine } from './epoll/engine.ts';
 import { OriginResolver } from './origin-resolver.ts';
 import type { RelayPolicy } from './policy.ts';
+import { BatchedQuicEngine } from './quic/batched/engine.ts';
+import type { QuicMode } from './quic/context.ts';
+import { DatagramQuicEngine } from './quic/dgram/engine.ts';
 import { allocateSourceLimits } from './source-limits.ts';
 import { streamDialer } from './streams/dialer.ts';
 import { StreamEngine } from './streams/engine.ts';
@@ -17,7 +20,9 @@ import { StreamEngine } from './streams/engine.ts';
 export interface RelayOptions {
   readonly tls: readonly SocketAddress[];
   readonly http: readonly SocketAddress[];
-  /** How TLS is carried. auto: by epoll where the platform has it. */
+  readonly quic: readonly SocketAddress[];
+  readonly quicMode: QuicMode;
+  /** How TLS and QUIC are carried. auto: by epoll where the platform has it. */
   readonly engine: 'auto' | RelayEngine['name'];
   /** Threads that carry TLS. */
   readonly threads: number;
@@ -42,6 +47,7 @@ export class Relay {
   private tls: RelayEngine | null = null;
   private http: RelayEngine | null = null;
   private egress: EgressWatch<Socket> | null = null;
+  private quic: RelayEngine | null = null;
 
   private constructor() {}
 
@@ -65,8 +71,12 @@ export class Relay {
     return this.http?.addresses ?? [];
   }
 
+  get quicAddresses(): readonly SocketAddress[] {
+    return this.quic?.addresses ?? [];
+  }
+
   get engine(): RelayEngine['name'] | null {
-    return this.tls?.name ?? null;
+    return this.tls?.name ?? this.quic?.name ?? null;
   }
 
   /** The proxies that lead to the origins; none where they are connected to directly. */
@@ -97,7 +107,7 @@ export class Relay {
   }
 
   private async open(options: RelayOptions): Promise<void> {
-    const { tls, http, policy, tables, cache, threads, makeCounters, onFailure, now } = options;
+    const { tls, http, quic, policy, tables, cache, threads, makeCounters, onFailure, now } = options;
     const resolver = new OriginResolver(options.resolver, now);
     const egress = this.watch(options);
     this.egress = egress;
@@ -121,6 +131,12 @@ export class Relay {
       this.http = await StreamEngine.start(engine);
       this.engines.push(this.http);
     }
+    if (quic.length > 0) {
+      const Engine = byStreams ? DatagramQuicEngine : BatchedQuicEngine;
+      const common = { share, resolver, makeCounters, now, onFailure };
+      this.quic = await Engine.start({ addresses: quic, mode: options.quicMode, ...common });
+      this.engines.push(this.quic);
+    }
     await this.publish({ egress: tables.egress, proxyAddresses: egress.addresses });
   }
 
@@ -138,7 +154,7 @@ export class Relay {
 
   /** The rules with this relay's own listeners, whose ports the system may have chosen. */
   private withListeners(rules: EgressRules): EgressRules {
-    const own = [...this.tlsAddresses, ...this.httpAddresses].map(formatSocketAddress);
+    const own = [...this.tlsAddresses, ...this.httpAddresses, ...this.quicAddresses].map(formatSocketAddress);
     return { ...rules, listeners: [...new Set([...rules.listeners, ...own])] };
   }
 }

@@ -9,11 +9,13 @@ export { Poller } from './poll.ts';
 export { settleHeap } from './settle.ts';
 export {
   closeSocket,
+  connectUdp,
   isBindError,
   localName,
   localPort,
   openUdpSocket,
   receiveBufferBytes,
+  type UdpPeer,
   type UdpSocketOptions,
 } from './socket.ts';
 export {

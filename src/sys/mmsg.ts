@@ -110,11 +110,12 @@ export class PacketBatch {
   /**
    * Takes the packets that are there, up to `slots`, and reads where each came from.
    * @param waits whether to wait for the first one
+   * @param limit packets to take at the most
    * @returns how many slots are filled; 0 where none is there, after the receive timeout or a signal.
    */
-  receive(fd: number, waits: boolean): number {
+  receive(fd: number, waits: boolean, limit = this.slots): number {
     const flags = waits ? MSG_WAITFORONE : MSG_DONTWAIT;
-    const count = this.libc.recvmmsg(fd, this.receiveHeaders, this.slots, flags, null);
+    const count = this.libc.recvmmsg(fd, this.receiveHeaders, limit, flags, null);
     if (count <= 0) return 0;
     const headers = this.receiveHeaders;
     for (let i = 0; i < count; i++) {
@@ -134,7 +135,6 @@ export class PacketBatch {
    */
   send(fd: number, count: number): number {
     const headers = this.sendHeaders;
-    const iovecs = this.iovecs;
     let messages = 0;
     for (let i = 0; i < count; i++) {
       const length = this.replyLengths[i];
@@ -143,13 +143,62 @@ export class PacketBatch {
       headers[at + NAME] = this.namePointers[i * 2];
       headers[at + NAME + 1] = this.namePointers[i * 2 + 1];
       headers[at + NAME_LENGTH] = this.families[i] === 4 ? 16 : SOCKADDR_BYTES;
-      const iovec = (this.slots + i) * 2;
-      headers[at + IOV] = this.iovecPointers[iovec];
-      headers[at + IOV + 1] = this.iovecPointers[iovec + 1];
-      iovecs[(this.slots + i) * IOV_WORDS + 2] = length;
+      this.pointPacket(at, i, length);
       if (this.packetInfo) this.pointControl(at, i);
       messages++;
     }
+    return this.sendMessages(fd, messages);
+  }
+
+  /**
+   * Sends the octets that slots [first, first + count) received to the peer of a connected socket.
+   * @returns how many the kernel took, as send does.
+   */
+  forward(fd: number, first: number, count: number): number {
+    const headers = this.sendHeaders;
+    for (let i = 0; i < count; i++) {
+      const at = i * HEADER_WORDS;
+      headers[at + NAME] = 0;
+      headers[at + NAME + 1] = 0;
+      headers[at + NAME_LENGTH] = 0;
+      headers[at + CONTROL_LENGTH] = 0;
+      this.pointPacket(at, first + i, this.lengths[first + i]);
+    }
+    return this.sendMessages(fd, count);
+  }
+
+  /**
+   * Sends the octets that the first `count` slots received to one endpoint, as readEndpoint gave it for a packet of
+   * the same socket. Slots of length 0 are left out.
+   * @returns how many the kernel took, as send does.
+   */
+  forwardTo(fd: number, count: number, endpoint: Uint8Array): number {
+    const headers = this.sendHeaders;
+    this.writeEndpoint(0, endpoint, 0);
+    const nameLength = this.families[0] === 4 ? 16 : SOCKADDR_BYTES;
+    let messages = 0;
+    for (let i = 0; i < count; i++) {
+      const length = this.lengths[i];
+      if (length === 0) continue;
+      const at = messages * HEADER_WORDS;
+      headers[at + NAME] = this.namePointers[0];
+      headers[at + NAME + 1] = this.namePointers[1];
+      headers[at + NAME_LENGTH] = nameLength;
+      this.pointPacket(at, i, length);
+      if (this.packetInfo) this.pointControl(at, 0);
+      messages++;
+    }
+    return this.sendMessages(fd, messages);
+  }
+
+  private pointPacket(header: number, slot: number, length: number): void {
+    const iovec = (this.slots + slot) * 2;
+    this.sendHeaders[header + IOV] = this.iovecPointers[iovec];
+    this.sendHeaders[header + IOV + 1] = this.iovecPointers[iovec + 1];
+    this.iovecs[(this.slots + slot) * IOV_WORDS + 2] = length;
+  }
+
+  private sendMessages(fd: number, messages: number): number {
     let done = 0;
     let failed = 0;
     while (done < messages) {

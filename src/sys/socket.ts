@@ -73,6 +73,39 @@ export function openUdpSocket(options: UdpSocketOptions): number {
   }
 }
 
+/** What a UDP socket that is connected takes. */
+export interface UdpPeer {
+  readonly family: 4 | 6;
+  /** Network order, 4 or 16 octets. */
+  readonly address: Uint8Array;
+  readonly port: number;
+  /** Of the same family; null: the system chooses. */
+  readonly from: Uint8Array | null;
+  /** Wished for, as that of UdpSocketOptions is. */
+  readonly receiveBufferBytes: number;
+}
+
+/**
+ * Opens a UDP socket that sends to one peer and takes from it alone.
+ * @returns its file descriptor, or -errno
+ */
+export function connectUdp({ family, address, port, from, receiveBufferBytes: bytes }: UdpPeer): number {
+  const libc = requireLibc();
+  const ipv4 = family === 4;
+  const fd = libc.socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -libc.errno();
+  if (!trySetInteger(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes)) trySetInteger(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+  if (ipv4) trySetInteger(fd, SOL_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
+  else trySetInteger(fd, SOL_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
+  const local = from && encodeSocketAddress(family, from, 0);
+  const peer = encodeSocketAddress(family, address, port);
+  const isBound = local === null || libc.bind(fd, local, local.length) === 0;
+  if (isBound && libc.connect(fd, peer, peer.length) === 0) return fd;
+  const errno = libc.errno();
+  libc.close(fd);
+  return -errno;
+}
+
 /** Closes a file descriptor that was opened here. */
 export function closeSocket(fd: number): void {
   requireLibc().close(fd);

@@ -29,6 +29,8 @@ export interface BedOptions {
   readonly allowPrivate?: boolean;
   readonly originPort?: number | null;
   readonly tlsPort?: number;
+  readonly quic?: readonly string[];
+  readonly quicMode?: RelayOptions['quicMode'];
   readonly ownAddresses?: readonly string[];
   /** Of proxies: their names. */
   readonly hosts?: Readonly<Record<string, readonly string[]>>;
@@ -180,6 +182,8 @@ export class RelayBed {
     const relay = await Relay.start({
       tls: [parseSocketAddress(`127.0.0.1:${options.tlsPort ?? 0}`)!],
       http: [parseSocketAddress('127.0.0.1:0')!],
+      quic: (options.quic ?? []).map((text) => parseSocketAddress(text)!),
+      quicMode: options.quicMode ?? 'carry',
       engine,
       threads: 1,
       policy: {
@@ -192,6 +196,7 @@ export class RelayBed {
           bytesPerSecond: null,
           handshakeMs: 5000,
           idleMs: 60_000,
+          quicIdleMs: 60_000,
           ...limits,
         },
         proxyProtocolFrom: [],

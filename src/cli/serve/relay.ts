@@ -86,6 +86,8 @@ export class RelayRole {
     const relay = await Relay.start({
       tls: config.relay.tls.map(readListener),
       http: config.relay.http.map(readListener),
+      quic: config.relay.quic.map(readListener),
+      quicMode: config.relay.quicMode,
       engine,
       threads: workers === 'auto' ? Math.min(Math.max(availableParallelism() - 1, 1), 64) : workers,
       policy: policyOf(config, seed),
@@ -153,10 +155,15 @@ export class RelayRole {
 function policyOf(config: Config, seed: number): RelayPolicy {
   const { limits, proxyProtocolFrom, proxyProtocolTo, proxyProtocolVersion } = config.relay;
   const { probeSources, originPort } = config.relay;
-  const { handshakeSeconds, idleSeconds, ...others } = limits;
+  const { handshakeSeconds, idleSeconds, quicIdleSeconds, ...others } = limits;
   return {
     seed,
-    limits: { ...others, handshakeMs: handshakeSeconds * 1000, idleMs: idleSeconds * 1000 },
+    limits: {
+      ...others,
+      handshakeMs: handshakeSeconds * 1000,
+      idleMs: idleSeconds * 1000,
+      quicIdleMs: quicIdleSeconds * 1000,
+    },
     proxyProtocolFrom,
     proxyProtocolTo,
     proxyProtocolVersion,

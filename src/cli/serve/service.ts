@@ -313,6 +313,7 @@ export class Service {
       relay: {
         tls: relay.relay.tlsAddresses.map(formatSocketAddress),
         http: relay.relay.httpAddresses.map(formatSocketAddress),
+        quic: relay.relay.quicAddresses.map(formatSocketAddress),
         engine: relay.relay.engine,
       },
     };

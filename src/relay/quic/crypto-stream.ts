@@ -5,7 +5,7 @@ import {
   MAX_HELLO_BYTES,
   type ServerName,
 } from '../hello/server-name.ts';
-import { readVarint } from './initial.ts';
+import { readVarint } from './varint.ts';
 
 const PADDING = 0x00;
 const PING = 0x01;

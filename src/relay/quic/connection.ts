@@ -1,0 +1,314 @@
+import { RelayDirection, RelayOutcome } from '../../metrics/index.ts';
+import type { Address } from '../../net/index.ts';
+import { NO_SERVICE } from '../admission.ts';
+import { HelloState } from '../hello/server-name.ts';
+import { readHostName } from '../host-name.ts';
+import type { OpenConnection } from '../open-connection.ts';
+import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
+import { TLS_PORT } from '../policy.ts';
+import { race } from '../race.ts';
+import type { Source } from '../source.ts';
+import { ClientTuple, idText } from './connection-table.ts';
+import type { ClientPath, OriginSocket, QuicContext } from './context.ts';
+import type { Datagram } from './datagram.ts';
+import { LongHeader, NEGOTIATION } from './header.ts';
+import { HeldDatagrams } from './held-datagrams.ts';
+import { HelloPackets } from './hello-packets.ts';
+import { type Refused, refusal } from './refusal.ts';
+
+const State = { NAMELESS: 0, CONNECTING: 1, CARRYING: 2, CLOSED: 3 } as const;
+type State = (typeof State)[keyof typeof State];
+
+const MS_PER_SECOND = 1000;
+/** What a source may be in debt before its own datagrams are dropped too: its acknowledgements must pass. */
+const MAX_DEBT_MS = 1000;
+const UNKNOWN_LENGTH = -1;
+
+/** One object serves for all headers: it is read and used within a call. */
+const header = new LongHeader();
+
+/** Those before it was carried, of which a client is told: it then comes by TCP, or gives up, without waiting. */
+const TOLD: ReadonlySet<RelayOutcome> = new Set([
+  RelayOutcome.UNLISTED,
+  RelayOutcome.UNNAMED,
+  RelayOutcome.LIMITED,
+  RelayOutcome.UNRESOLVED,
+  RelayOutcome.FORBIDDEN,
+  RelayOutcome.UNREACHABLE,
+]);
+
+/** Who begins a connection, and how its Initial packets are read. */
+export interface Beginning extends Refused {
+  readonly source: Source;
+  /** The source's place among the limits, where it has been counted in. */
+  readonly place: number;
+}
+
+/**
+ * A QUIC connection of a client and the socket to the origin that it leads to. Datagrams are carried as they are; what
+ * is read of them is what no key protects: the Initials with the name, and connection ids.
+ *
+ * What keeps a server from sending more than three times what an address sent that it has not validated (RFC 9000, 8)
+ * is the origin's duty: it sees the relay's address, and each of the client's datagrams as one of the relay's. Nothing
+ * is sent here to an address that is not registered.
+ */
+export class QuicConnection implements OpenConnection {
+  readonly tuple = new ClientTuple();
+  source: Source;
+  path: ClientPath;
+  /** When something last moved. */
+  activeAtMs: number;
+  place: number;
+  private readonly context: QuicContext;
+  private state: State = State.NAMELESS;
+  private serviceSlot = 0;
+  private origin: OriginSocket | null = null;
+  private upBytes = 0;
+  private downBytes = 0;
+  /** Octets of the ids that the origin gives out, and that short headers of the client begin with. */
+  private idLength = UNKNOWN_LENGTH;
+  /** The id that the client used last. */
+  private currentId: Uint8Array = NOTHING;
+  /** What is needed until it is carried. */
+  private opening: Opening | null;
+
+  /** @param datagram the first one, which take() is to be called with next */
+  constructor(context: QuicContext, beginning: Beginning, datagram: Datagram) {
+    this.context = context;
+    this.source = beginning.source;
+    this.place = beginning.place;
+    this.path = context.pathOf(datagram);
+    this.activeAtMs = context.nowMs;
+    const { handshakeMs } = context.relay.policy.limits;
+    this.opening = {
+      refused: beginning,
+      packets: new HelloPackets(beginning.destinationId),
+      held: new HeldDatagrams(context.held),
+      attempts: new Set(),
+      cancelWait: context.after(handshakeMs, () => this.end(RelayOutcome.TIMEOUT)),
+    };
+    context.table.add(this, datagram);
+    context.table.addId(this, idText(beginning.destinationId, 0, beginning.destinationId.length));
+  }
+
+  get isCarrying(): boolean {
+    return this.state === State.CARRYING;
+  }
+
+  /** Takes a datagram of its client. */
+  take(datagram: Datagram): void {
+    if (this.state === State.CARRYING) this.carry(datagram);
+    else if (this.state !== State.CLOSED) this.hold(datagram);
+  }
+
+  /** Whether a short header begins with the id that the client used last. */
+  hasCurrentId({ bytes, length }: Datagram): boolean {
+    const { currentId, idLength } = this;
+    if (idLength <= 0) return idLength === 0;
+    if (length <= idLength || currentId.length !== idLength) return false;
+    for (let i = 0; i < idLength; i++) if (bytes[1 + i] !== currentId[i]) return false;
+    return true;
+  }
+
+  /** Learns the id that a short header begins with: its client uses it now, wherever its NAT lets it come from next. */
+  learnShortId({ bytes, length }: Datagram): void {
+    const { idLength } = this;
+    if (idLength <= 0 || length <= idLength) return;
+    this.currentId = Uint8Array.from(bytes.subarray(1, 1 + idLength));
+    this.context.table.addId(this, idText(bytes, 1, 1 + idLength));
+  }
+
+  /** Goes on with a client that has come from elsewhere. The caller has admitted that source and counted it in. */
+  follow(datagram: Datagram, source: Source, place: number): void {
+    this.source = source;
+    this.place = place;
+    this.path = this.context.pathOf(datagram);
+    this.context.table.move(this, datagram);
+  }
+
+  /** Ends it at once. */
+  end(outcome: RelayOutcome): void {
+    if (this.state === State.CLOSED) return;
+    const { relay, table } = this.context;
+    const { opening } = this;
+    if (this.isCarrying) {
+      this.count();
+      relay.counters.addOpen(this.serviceSlot, -1);
+    }
+    this.state = State.CLOSED;
+    table.remove(this);
+    relay.limits.leave(this.place);
+    relay.counters.ended(this.serviceSlot, outcome);
+    this.origin?.close();
+    if (opening === null) return;
+    this.opening = null;
+    opening.cancelWait();
+    opening.held.drop();
+    if (TOLD.has(outcome)) this.path.send(refusal(opening.refused));
+  }
+
+  /** A datagram of the origin is about to be carried. */
+  received(bytes: Uint8Array, length: number): void {
+    this.downBytes += length;
+    if ((bytes[0] & 0x80) !== 0) this.learnOriginId(bytes, length);
+  }
+
+  /** Counts what was carried. @returns whether the source has had its share of octets. */
+  mustRest(): boolean {
+    return this.count() > 0;
+  }
+
+  /** The id that the origin wants to be spoken to by; after a Retry it is the one in there (RFC 9000, 17.2.5). */
+  private learnOriginId(bytes: Uint8Array, length: number): void {
+    if (!header.read(bytes, 0, length) || header.version === NEGOTIATION) return;
+    const { sourceStart, sourceEnd } = header;
+    this.idLength = sourceEnd - sourceStart;
+    this.context.table.addId(this, idText(bytes, sourceStart, sourceEnd));
+  }
+
+  private carry(datagram: Datagram): void {
+    this.upBytes += datagram.length;
+    this.activeAtMs = this.context.nowMs;
+    if (this.context.relay.limits.limitsBytes && this.count() > MAX_DEBT_MS) return;
+    this.origin!.send(datagram);
+  }
+
+  private hold(datagram: Datagram): void {
+    const { packets, held, attempts } = this.opening!;
+    const copy = datagram.copy();
+    if (!held.add(copy)) {
+      if (this.state === State.NAMELESS && held.all.length === 0) this.end(RelayOutcome.LIMITED);
+      return;
+    }
+    if (this.state === State.CONNECTING) {
+      for (const socket of [...attempts]) socket.send(datagram);
+      return;
+    }
+    const state = packets.read(copy);
+    if (state === HelloState.PARTIAL) return;
+    if (state === HelloState.NAMED) this.takeName(packets);
+    else this.end(state === HelloState.UNNAMED ? RelayOutcome.UNNAMED : RelayOutcome.MALFORMED);
+  }
+
+  private takeName({ stream }: HelloPackets): void {
+    const { relay, nowMs } = this.context;
+    const { name, admission, origins, policy, serviceSlots } = relay;
+    const { bytes, name: at } = stream;
+    if (!readHostName(bytes, at.start, at.end, policy.seed, name)) {
+      this.end(RelayOutcome.MALFORMED);
+      return;
+    }
+    const service = admission.serviceOf(name);
+    if (service === NO_SERVICE) {
+      this.end(RelayOutcome.UNLISTED);
+      return;
+    }
+    this.serviceSlot = serviceSlots[service] ?? 0;
+    const opening = this.opening!;
+    opening.cancelWait();
+    this.state = State.CONNECTING;
+    const known = origins.find(name, Math.floor(nowMs / MS_PER_SECOND));
+    if (known !== null) this.connect(known);
+    else {
+      const wire = name.name.bytes.slice(0, name.name.length);
+      opening.cancelWait = this.context.resolve(wire, (addresses) => this.connect(addresses));
+    }
+  }
+
+  /** Tries the addresses as TCP's are tried: the one that answers first has the connection, whatever it answers. */
+  private connect(found: OriginAddresses | null): void {
+    const { policy, guard } = this.context.relay;
+    const addresses = found === null ? [] : inTurn(found);
+    const port = policy.originPort ?? TLS_PORT;
+    if (addresses.length === 0) {
+      this.end(RelayOutcome.UNRESOLVED);
+      return;
+    }
+    let tried = 0;
+    const cancel = race<OriginSocket>(
+      addresses,
+      (address, done) => {
+        // The address that connect(2) is given, here and nowhere before.
+        if (guard.allows(address, port)) {
+          tried++;
+          return this.attempt(address, port, done);
+        }
+        done(null);
+        return () => {};
+      },
+      this.context.after,
+      (origin) => {
+        if (origin !== null) this.join(origin);
+        else this.end(tried === 0 ? RelayOutcome.FORBIDDEN : RelayOutcome.UNREACHABLE);
+      },
+    );
+    if (this.opening !== null) this.opening.cancelWait = cancel;
+  }
+
+  private attempt(address: Address, port: number, done: (origin: OriginSocket | null) => void): () => void {
+    const { attempts, held } = this.opening!;
+    const { localAddresses } = this.context.relay;
+    const from = localAddresses.find(({ family }) => family === address.family) ?? null;
+    const isPossible = localAddresses.length === 0 || from !== null;
+    const connection = this;
+    const opened = isPossible
+      ? this.context.open(address, port, from, {
+          get path() {
+            return connection.path;
+          },
+          answered: () => done(opened),
+          failed() {
+            cancel();
+            done(null);
+          },
+          received: (bytes, length) => connection.received(bytes, length),
+          mustRest: () => connection.mustRest(),
+        })
+      : null;
+    const cancel = (): void => {
+      if (opened === null) return;
+      attempts.delete(opened);
+      opened.close();
+    };
+    if (opened === null) {
+      done(null);
+      return cancel;
+    }
+    attempts.add(opened);
+    for (const datagram of held.all) opened.replay(datagram);
+    return cancel;
+  }
+
+  private join(origin: OriginSocket): void {
+    this.opening!.held.drop();
+    this.opening = null;
+    this.origin = origin;
+    this.state = State.CARRYING;
+    this.activeAtMs = this.context.nowMs;
+    this.context.relay.counters.addOpen(this.serviceSlot, 1);
+  }
+
+  /** Counts what was carried since the last call. @returns for how long the source must wait, in ms. */
+  private count(): number {
+    const { relay, nowMs } = this.context;
+    const { counters, limits } = relay;
+    const { upBytes, downBytes } = this;
+    if (upBytes > 0) counters.carried(this.serviceSlot, RelayDirection.TO_ORIGIN, upBytes);
+    if (downBytes > 0) counters.carried(this.serviceSlot, RelayDirection.TO_CLIENT, downBytes);
+    this.upBytes = 0;
+    this.downBytes = 0;
+    if (downBytes > 0) this.activeAtMs = nowMs;
+    return limits.limitsBytes ? limits.carried(this.place, upBytes + downBytes, nowMs) : 0;
+  }
+}
+
+interface Opening {
+  readonly refused: Refused;
+  readonly packets: HelloPackets;
+  readonly held: HeldDatagrams;
+  readonly attempts: Set<OriginSocket>;
+  /** Ends what is waited for: the name, the resolver, attempts to connect. */
+  cancelWait: () => void;
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,164 @@
+import { RelayOutcome } from '../../metrics/index.ts';
+import type { Source } from '../source.ts';
+import { QuicConnection } from './connection.ts';
+import { idText } from './connection-table.ts';
+import type { QuicContext } from './context.ts';
+import type { Datagram } from './datagram.ts';
+import { LongHeader, NEGOTIATION, PacketType } from './header.ts';
+import { MIN_INITIAL_DATAGRAM_BYTES, openInitial } from './initial.ts';
+import { refusal, versionNegotiation } from './refusal.ts';
+
+/** RFC 9000, 7.2: the first connection id that a client chooses for its server has this many octets at least. */
+const MIN_FIRST_ID_BYTES = 8;
+/**
+ * Ids of fewer octets can be guessed, so that they lead from another port of the same source only: a client cannot be
+ * told from someone who tries them all, but the origin, which sees neither, takes only what has its client's keys.
+ */
+const UNGUESSABLE_ID_BYTES = 8;
+const NO_SERVICE_SLOT = 0;
+
+/**
+ * Says what becomes of each datagram of a client: it belongs to a connection, begins one, or is dropped. What comes
+ * from a source that is not registered is dropped in silence.
+ */
+export class Receiver {
+  private readonly context: QuicContext;
+  private readonly header = new LongHeader();
+
+  constructor(context: QuicContext) {
+    this.context = context;
+  }
+
+  take(datagram: Datagram): void {
+    if (datagram.port === 0 || datagram.length === 0) return;
+    if (datagram.isLong) this.takeLong(datagram);
+    else this.takeShort(datagram);
+  }
+
+  private takeShort(datagram: Datagram): void {
+    const { table } = this.context;
+    const latest = table.at(datagram);
+    // Nearly every one.
+    if (latest?.hasCurrentId(datagram) && table.after(latest, datagram) === null) {
+      latest.take(datagram);
+      return;
+    }
+    const named = table.withShortHeader(datagram);
+    if (named !== null && this.reaches(named, datagram, table.matchedBytes)) {
+      named.learnShortId(datagram);
+      named.take(datagram);
+    } else if (latest !== null) {
+      latest.learnShortId(datagram);
+      latest.take(datagram);
+    }
+  }
+
+  private takeLong(datagram: Datagram): void {
+    const { bytes, length } = datagram;
+    const { table } = this.context;
+    const { header } = this;
+    if (!header.read(bytes, 0, length) || header.version === NEGOTIATION) return;
+    const { destinationStart, destinationEnd, type } = header;
+    const named = table.withId(idText(bytes, destinationStart, destinationEnd));
+    if (named !== null && this.reaches(named, datagram, destinationEnd - destinationStart))
+      named.take(datagram);
+    else if (type === PacketType.INITIAL || type === PacketType.ZERO_RTT) this.begin(datagram);
+    else if (type === PacketType.UNKNOWN) this.negotiate(datagram);
+    else table.at(datagram)?.take(datagram);
+  }
+
+  /** Whether a connection is its datagram's: its client is where it was, or has come from elsewhere and is followed. */
+  private reaches(connection: QuicConnection, datagram: Datagram, idBytes: number): boolean {
+    if (connection.tuple.matches(datagram)) return true;
+    if (!connection.isCarrying) return false;
+    const { limits } = this.context.relay;
+    const source = this.admit(datagram);
+    if (source === null) return false;
+    const place = limits.placeOf(source);
+    if (place !== connection.place) {
+      if (idBytes < UNGUESSABLE_ID_BYTES || !limits.enter(place, this.context.nowMs)) return false;
+      limits.leave(connection.place);
+    }
+    connection.follow(datagram, source, place);
+    return true;
+  }
+
+  /** A client's first datagram: an Initial, or 0-RTT that has overtaken it. */
+  private begin(datagram: Datagram): void {
+    const { context, header } = this;
+    const { type, version, destinationStart, destinationEnd, sourceStart, sourceEnd } = header;
+    const isInitial = type === PacketType.INITIAL;
+    if (destinationEnd - destinationStart < MIN_FIRST_ID_BYTES) return;
+    if (isInitial && datagram.length < MIN_INITIAL_DATAGRAM_BYTES) return;
+    const counted = this.enter(datagram);
+    if (counted === null) return;
+    const copy = datagram.copy();
+    const destinationId = copy.subarray(destinationStart, destinationEnd);
+    const beginning = { ...counted, version, destinationId, sourceId: copy.subarray(sourceStart, sourceEnd) };
+    if (context.mode === 'refuse' || context.isDraining || this.isFull) {
+      if (isInitial) context.pathOf(datagram).send(refusal(beginning));
+      const isTold = context.mode === 'refuse' || context.isDraining;
+      this.leave(counted.place, isTold ? RelayOutcome.REFUSED : RelayOutcome.LIMITED);
+    } else if (isInitial && openInitial(copy, 0, null) === null) this.misfit(datagram, counted.place);
+    else new QuicConnection(context, beginning, datagram).take(datagram);
+  }
+
+  /**
+   * Keys that do not fit: a later Initial of a connection from there, such as one behind a Retry that was not seen,
+   * or nothing at all.
+   */
+  private misfit(datagram: Datagram, place: number): void {
+    const { relay, table } = this.context;
+    const latest = table.at(datagram);
+    if (latest === null) this.leave(place, RelayOutcome.MALFORMED);
+    else {
+      relay.limits.leave(place);
+      latest.take(datagram);
+    }
+  }
+
+  /** RFC 9000, 6.1: offers what can be read here, where the origin that is meant cannot be known. */
+  private negotiate(datagram: Datagram): void {
+    const { context, header } = this;
+    const { bytes, length } = datagram;
+    const latest = context.table.at(datagram);
+    if (latest !== null) latest.take(datagram);
+    else if (length >= MIN_INITIAL_DATAGRAM_BYTES) {
+      const counted = this.enter(datagram);
+      if (counted === null) return;
+      const carries = context.mode === 'carry' && !context.isDraining;
+      context.pathOf(datagram).send(versionNegotiation(header, bytes, carries));
+      this.leave(counted.place, RelayOutcome.REFUSED);
+    }
+  }
+
+  private get isFull(): boolean {
+    const { table, held, relay } = this.context;
+    return table.all.size >= relay.policy.limits.connections || held.isSpent;
+  }
+
+  /** Admits a source and counts it in. */
+  private enter(datagram: Datagram): { source: Source; place: number } | null {
+    const { relay, nowMs } = this.context;
+    const source = this.admit(datagram);
+    if (source === null) {
+      relay.counters.ended(NO_SERVICE_SLOT, RelayOutcome.UNREGISTERED);
+      return null;
+    }
+    const place = relay.limits.placeOf(source);
+    if (relay.limits.enter(place, nowMs)) return { source, place };
+    relay.counters.ended(NO_SERVICE_SLOT, RelayOutcome.LIMITED);
+    return null;
+  }
+
+  private leave(place: number, outcome: RelayOutcome): void {
+    const { limits, counters } = this.context.relay;
+    limits.leave(place);
+    counters.ended(NO_SERVICE_SLOT, outcome);
+  }
+
+  private admit(datagram: Datagram): Source | null {
+    const source = datagram.source();
+    return this.context.relay.admission.admits(source) ? source : null;
+  }
+}
