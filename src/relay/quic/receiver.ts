@@ -96,9 +96,9 @@ export class Receiver {
     const destinationId = copy.subarray(destinationStart, destinationEnd);
     const beginning = { ...counted, version, destinationId, sourceId: copy.subarray(sourceStart, sourceEnd) };
     if (context.mode === 'refuse' || context.isDraining || this.isFull) {
+      const isMeant = context.mode === 'refuse' || context.isDraining;
+      this.leave(counted.place, isMeant ? RelayOutcome.REFUSED : RelayOutcome.LIMITED);
       if (isInitial) context.pathOf(datagram).send(refusal(beginning));
-      const isTold = context.mode === 'refuse' || context.isDraining;
-      this.leave(counted.place, isTold ? RelayOutcome.REFUSED : RelayOutcome.LIMITED);
     } else if (isInitial && openInitial(copy, 0, null) === null) this.misfit(datagram, counted.place);
     else new QuicConnection(context, beginning, datagram).take(datagram);
   }
@@ -127,8 +127,8 @@ export class Receiver {
       const counted = this.enter(datagram);
       if (counted === null) return;
       const carries = context.mode === 'carry' && !context.isDraining;
-      context.pathOf(datagram).send(versionNegotiation(header, bytes, carries));
       this.leave(counted.place, RelayOutcome.REFUSED);
+      context.pathOf(datagram).send(versionNegotiation(header, bytes, carries));
     }
   }
 

@@ -1,0 +1,489 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RelayOutcome } from '../../../src/metrics/index.ts';
+import { until } from '../../support/until.ts';
+import { POST_QUANTUM } from '../hello/build.ts';
+import { type BedOptions, RelayBed } from '../support.ts';
+import {
+  crypto,
+  id,
+  initial,
+  Kind,
+  longPacket,
+  opening,
+  openPacket,
+  openServerInitial,
+  short,
+  VERSION_1,
+  VERSION_2,
+} from './build.ts';
+import { closeParties, Party } from './support.ts';
+
+const HOME = '127.0.0.9';
+const OTHER_HOME = '127.0.0.10';
+const STRANGER = '127.0.0.66';
+const NAME = 'www.films.example';
+type Outcome = Parameters<RelayBed['count']>[0];
+
+let bed: RelayBed;
+let origin: Party;
+let client: Party;
+/** Connection ids that no test before has used: the client's first choice, and two of the origin's. */
+let FIRST: Buffer;
+let ORIGIN_ID: Buffer;
+let NEXT_ORIGIN_ID: Buffer;
+let before: { readonly counts: ReadonlyMap<Outcome, number>; readonly open: number };
+
+async function start(options: BedOptions): Promise<void> {
+  origin = await Party.on('127.0.0.1');
+  bed = await RelayBed.start({ quic: ['127.0.0.1:0'], originPort: origin.port, ...options });
+  bed.names.set(NAME, ['127.0.0.1']);
+  await begin();
+}
+
+/** What every test begins with, on a relay that others have used. */
+async function begin(): Promise<void> {
+  for (const home of [HOME, OTHER_HOME]) bed.register(home);
+  [FIRST, ORIGIN_ID, NEXT_ORIGIN_ID] = [randomBytes(8), randomBytes(8), randomBytes(8)];
+  client = await Party.on(HOME);
+  origin.arrivals.length = 0;
+  const outcomes = Object.keys(RelayOutcome) as Outcome[];
+  before = { counts: new Map(outcomes.map((outcome) => [outcome, bed.count(outcome)])), open: bed.open };
+}
+
+async function stop(): Promise<void> {
+  closeParties();
+  await bed.stop();
+}
+
+/** How many connections of this test ended so, and are open. */
+const counted = (outcome: Outcome) => bed.count(outcome) - before.counts.get(outcome)!;
+const open = () => bed.open - before.open;
+
+const send = (bytes: Uint8Array, from = client) => from.send(bytes, bed.relay.quicAddresses[0]!.port);
+
+/** A datagram to a server that answers at once: what was sent before it has been judged when its answer is there. */
+async function settle(): Promise<void> {
+  const probe = openPacket(Kind.INITIAL, { version: 0x0badf00d, destination: id('12345678') }, '').toString(
+    'latin1',
+  );
+  const from = await Party.on(OTHER_HOME);
+  await send(id(probe.padEnd(1200, 'x')), from);
+  await from.arrival(0);
+  from.close();
+}
+
+/** A connection that is carried: its origin has given out `originId`, and `relayPort` is where the origin sees it. */
+async function carried({ originId = ORIGIN_ID, firstId = FIRST } = {}): Promise<number> {
+  const asked = origin.arrivals.length;
+  const got = client.arrivals.length;
+  await send(opening(NAME, { destination: firstId })[0]!);
+  const { port } = await origin.arrival(asked);
+  await origin.send(
+    longPacket(Kind.HANDSHAKE, { destination: id('client01'), source: originId }, 'hi'),
+    port,
+  );
+  await client.arrival(got);
+  return port;
+}
+
+describe.each(['epoll', 'streams'] as const)('QUIC by %s', (engine) => {
+  beforeAll(() => start({ engine }));
+  beforeEach(begin);
+  afterAll(stop);
+
+  it.each([
+    ['1', VERSION_1],
+    ['2', VERSION_2],
+  ])('of version %s reaches the origin as it was sent, and its answers the client', async (_, version) => {
+    const [datagram] = opening(NAME, { version, destination: FIRST });
+    await send(datagram!);
+    const arrival = await origin.arrival(0);
+    expect(arrival.bytes.equals(datagram!)).toBe(true);
+    const answers = [
+      longPacket(Kind.HANDSHAKE, { version, destination: id('client01'), source: ORIGIN_ID }, 'certificate'),
+      short(id('client01'), 'a stream'),
+    ];
+    for (const answer of answers) await origin.send(answer, arrival.port);
+    await client.arrival(1);
+    expect(client.texts).toEqual(answers.map((answer) => answer.toString('latin1')));
+    expect(client.arrivals[0]!.port).toBe(bed.relay.quicAddresses[0]!.port);
+    await send(short(ORIGIN_ID, 'a request'));
+    expect(await origin.arrival(1)).toEqual({ bytes: short(ORIGIN_ID, 'a request'), port: arrival.port });
+    expect(open()).toBe(1);
+  });
+
+  it('is begun by a hello in several packets, in any order, once the name is whole', async () => {
+    const pieces = opening(NAME, { destination: FIRST, pieces: 3, extensions: [POST_QUANTUM] });
+    const order = [pieces[2]!, pieces[0]!, pieces[1]!];
+    for (const datagram of order.slice(0, 2)) await send(datagram);
+    await settle();
+    expect(origin.arrivals).toEqual([]);
+    await send(order[2]!);
+    await origin.arrival(2);
+    expect(origin.texts).toEqual(order.map((datagram) => datagram.toString('latin1')));
+    expect(new Set(origin.arrivals.map(({ port }) => port)).size).toBe(1);
+  });
+
+  it('has its 0-RTT carried, in the datagram of the Initial or before it', async () => {
+    const early = longPacket(Kind.ZERO_RTT, { destination: FIRST }, 'early data');
+    const [first] = opening(NAME, { destination: FIRST, size: 1190 });
+    const both = Buffer.concat([first!, early]);
+    await send(early);
+    await send(both);
+    await origin.arrival(1);
+    expect(origin.texts).toEqual([early, both].map((datagram) => datagram.toString('latin1')));
+  });
+
+  it('goes on behind a Retry, whose connection id the client then uses', async () => {
+    await send(opening(NAME, { destination: FIRST })[0]!);
+    const { port } = await origin.arrival(0);
+    const retryId = randomBytes(8);
+    const retry = openPacket(
+      Kind.RETRY,
+      { destination: id('client01'), source: retryId },
+      'token and integrity tag',
+    );
+    await origin.send(retry, port);
+    expect((await client.arrival(0)).bytes.equals(retry)).toBe(true);
+    const [again] = opening(NAME, { destination: retryId, token: id('token') });
+    await send(again!);
+    expect(await origin.arrival(1)).toEqual({ bytes: again, port });
+    expect(open()).toBe(1);
+  });
+
+  it('has a Version Negotiation of its origin carried', async () => {
+    await send(opening(NAME, { destination: FIRST })[0]!);
+    const { port } = await origin.arrival(0);
+    const negotiation = openPacket(
+      Kind.INITIAL,
+      { version: 0, destination: id('client01'), source: FIRST },
+      'vers',
+    );
+    await origin.send(negotiation, port);
+    expect((await client.arrival(0)).bytes.equals(negotiation)).toBe(true);
+  });
+
+  it('follows a client to another port, and to another address that is registered', async () => {
+    const relayPort = await carried();
+    const moved = await Party.on(HOME);
+    await send(short(ORIGIN_ID, 'from another port'), moved);
+    expect((await origin.arrival(1)).port).toBe(relayPort);
+    await origin.send(short(id('client01'), 'to there'), relayPort);
+    expect((await moved.arrival(0)).bytes.equals(short(id('client01'), 'to there'))).toBe(true);
+    const abroad = await Party.on(OTHER_HOME);
+    await send(short(ORIGIN_ID, 'from another address'), abroad);
+    expect((await origin.arrival(2)).port).toBe(relayPort);
+    await origin.send(short(id('client01'), 'to here'), relayPort);
+    expect((await abroad.arrival(0)).bytes.equals(short(id('client01'), 'to here'))).toBe(true);
+    expect([open(), client.arrivals.length, moved.arrivals.length]).toEqual([1, 1, 1]);
+    bed.unregister(HOME);
+    await send(short(ORIGIN_ID, 'its old address is nobody now'), abroad);
+    await origin.arrival(3);
+  });
+
+  it('follows nobody to an address that is not registered', async () => {
+    const relayPort = await carried();
+    const stranger = await Party.on(STRANGER);
+    await send(short(ORIGIN_ID, 'from a stranger'), stranger);
+    await send(longPacket(Kind.HANDSHAKE, { destination: ORIGIN_ID }, 'too'), stranger);
+    await settle();
+    expect(origin.arrivals.length).toBe(1);
+    await origin.send(short(id('client01'), 'to the client'), relayPort);
+    await client.arrival(1);
+    expect(stranger.arrivals).toEqual([]);
+  });
+
+  it('follows one whose ids are short to another port, and to no other address, as they can be guessed', async () => {
+    const four = randomBytes(4);
+    const relayPort = await carried({ originId: four });
+    const [moved, abroad] = [await Party.on(HOME), await Party.on(OTHER_HOME)];
+    await send(short(four, 'from another address'), abroad);
+    await settle();
+    expect(origin.arrivals.length).toBe(1);
+    await send(short(four, 'from another port'), moved);
+    expect((await origin.arrival(1)).port).toBe(relayPort);
+  });
+
+  it('knows a client by the id that it has changed to', async () => {
+    const relayPort = await carried();
+    await send(short(NEXT_ORIGIN_ID, 'under another id'));
+    await origin.arrival(1);
+    const moved = await Party.on(HOME);
+    await send(short(NEXT_ORIGIN_ID, 'from another port'), moved);
+    expect((await origin.arrival(2)).port).toBe(relayPort);
+    await send(short(randomBytes(8), 'under an id that nobody has seen'), await Party.on(HOME));
+    await settle();
+    expect(origin.arrivals.length).toBe(3);
+  });
+
+  it('tells connections of one socket apart', async () => {
+    const one = await carried();
+    const two = await carried({ originId: NEXT_ORIGIN_ID, firstId: randomBytes(8) });
+    expect(two).not.toBe(one);
+    await send(short(ORIGIN_ID, 'one'));
+    await send(short(NEXT_ORIGIN_ID, 'two'));
+    await send(longPacket(Kind.HANDSHAKE, { destination: ORIGIN_ID }, 'one'));
+    await origin.arrival(4);
+    expect(origin.arrivals.slice(2).map(({ port }) => port)).toEqual([one, two, one]);
+    expect(open()).toBe(2);
+  });
+
+  it('tries the next address where one refuses or does not answer, with all that was sent so far', async () => {
+    const silent = await Party.on('127.0.0.2', origin.port);
+    bed.names.set(`many.${NAME}`, ['::1', '127.0.0.2', '127.0.0.1']);
+    const pieces = opening(`many.${NAME}`, { destination: FIRST, pieces: 2, extensions: [POST_QUANTUM] });
+    for (const piece of pieces) await send(piece);
+    const { port } = await origin.arrival(1);
+    expect(origin.texts).toEqual(pieces.map((piece) => piece.toString('latin1')));
+    await silent.arrival(1);
+    await origin.send(short(id('client01'), 'here'), port);
+    await client.arrival(0);
+    await send(short(ORIGIN_ID, 'to the one that answered'));
+    await origin.arrival(2);
+    expect(silent.arrivals.length).toBe(2);
+  });
+
+  it('serves IPv4 and IPv6 from wherever it was asked', async () => {
+    const both = await RelayBed.start({ engine, quic: ['127.0.0.1:0', '[::1]:0'], originPort: origin.port });
+    both.register('::1');
+    both.names.set(NAME, ['127.0.0.1']);
+    const { port } = both.relay.quicAddresses[1]!;
+    const six = await Party.on('::1');
+    await six.send(opening(NAME, { destination: FIRST })[0]!, port, '::1');
+    const arrival = await origin.arrival(0);
+    await origin.send(short(id('client01'), 'by IPv6'), arrival.port);
+    expect((await six.arrival(0)).port).toBe(port);
+    await both.stop();
+  });
+
+  it('gives a stranger nothing, and the origin nothing of his', async () => {
+    const stranger = await Party.on(STRANGER);
+    await send(opening(NAME, { destination: FIRST })[0]!, stranger);
+    await send(
+      id(`${openPacket(Kind.INITIAL, { version: 77, destination: FIRST }, '')}`.padEnd(1200)),
+      stranger,
+    );
+    await settle();
+    expect([stranger.arrivals, origin.arrivals, counted('UNREGISTERED')]).toEqual([[], [], 2]);
+  });
+
+  it.each([
+    ['an unlisted name', 'UNLISTED', 'www.example'],
+    ['a name that ends like a listed one', 'UNLISTED', 'evil-films.example'],
+    ['a listed name without an address', 'UNRESOLVED', 'nowhere.films.example'],
+    ['a listed name at the metadata address', 'FORBIDDEN', 'metadata.films.example'],
+    ['a listed name where nobody is', 'UNREACHABLE', 'nobody.films.example'],
+  ] as const)('tells a client of %s at once that it is refused', async (_, outcome, name) => {
+    bed.names.set('metadata.films.example', ['169.254.169.254']);
+    bed.names.set('nobody.films.example', ['127.0.0.3']);
+    await send(opening(name, { destination: FIRST })[0]!);
+    const { bytes } = await client.arrival(0);
+    expect(openServerInitial(bytes, VERSION_1, FIRST).frames.toString('hex')).toBe('1c020000');
+    expect([origin.arrivals, counted(outcome), open()]).toEqual([[], 1, 0]);
+  });
+
+  it.each([
+    ['an IPv4 address as its name', () => opening('127.0.0.1', { destination: FIRST })[0]!],
+    ['a dot at the end of its name', () => opening(`${NAME}.`, { destination: FIRST })[0]!],
+    ['other keys', () => opening(NAME, { destination: FIRST, firstId: id('other-id') })[0]!],
+    ['another message', () => initial({ destination: FIRST, frames: crypto(0, Uint8Array.of(2, 0, 0, 0)) })],
+  ])('drops a connection with %s', async (_, datagram) => {
+    await send(datagram());
+    await settle();
+    expect([origin.arrivals, client.arrivals, counted('MALFORMED')]).toEqual([[], [], 1]);
+  });
+
+  it.each([
+    ['an Initial that is not padded', () => opening(NAME, { destination: FIRST, size: 0 })[0]!],
+    ['an id of fewer octets than RFC 9000 has', () => opening(NAME, { destination: id('seven77') })[0]!],
+    ['a Handshake out of nowhere', () => longPacket(Kind.HANDSHAKE, { destination: FIRST }, 'x')],
+    ['a short header out of nowhere', () => short(FIRST, 'x')],
+    ['a Version Negotiation', () => openPacket(Kind.INITIAL, { version: 0, destination: FIRST }, 'vers')],
+    ['a cut header', () => Buffer.of(0xc0, 0, 0, 0, 1, 20)],
+    ['one octet', () => Buffer.of(0xc0)],
+    ['no octet', () => Buffer.alloc(0)],
+  ])('drops %s', async (_, datagram) => {
+    await send(datagram());
+    await settle();
+    expect([origin.arrivals, client.arrivals, open()]).toEqual([[], [], 0]);
+  });
+
+  it('offers a client of another version those that it reads, in less than came', async () => {
+    const [destination, source] = [randomBytes(64), randomBytes(5)];
+    const packet = openPacket(Kind.INITIAL, { version: 0xff00001d, destination, source }, '');
+    await send(packet);
+    await send(Buffer.concat([packet, Buffer.alloc(1200 - packet.length)]));
+    const { bytes } = await client.arrival(0);
+    expect(bytes.readUInt32BE(1)).toBe(0);
+    const ids = Buffer.concat([Buffer.of(source.length), source, Buffer.of(destination.length), destination]);
+    expect(bytes.subarray(5).equals(Buffer.concat([ids, Buffer.from('000000016b3343cf', 'hex')]))).toBe(true);
+    await settle();
+    expect(client.arrivals.length).toBe(1);
+  });
+
+  it('ends within a second when its registration is gone, and no other', async () => {
+    bed.register('127.0.0.11');
+    client = await Party.on('127.0.0.11');
+    const relayPort = await carried();
+    const neighbour = await Party.on(OTHER_HOME);
+    await send(opening(NAME, { destination: randomBytes(9) })[0]!, neighbour);
+    const { port } = await origin.arrival(1);
+    await origin.send(short(id('client01'), 'hi'), port);
+    await neighbour.arrival(0);
+    bed.unregister('127.0.0.11');
+    await until(() => counted('REVOKED') === 1, 'it has ended');
+    await origin.send(short(id('client01'), 'nobody gets this'), relayPort).catch(() => {});
+    await origin.send(short(id('client01'), 'still there'), port);
+    await neighbour.arrival(1);
+    expect([client.arrivals.length, open()]).toEqual([1, 1]);
+  });
+
+  it('survives any datagrams, and carries none that begins no connection', async () => {
+    const [whole] = opening(NAME, { destination: FIRST });
+    const garbage = fc.oneof(
+      fc.uint8Array({ maxLength: 1300 }),
+      fc
+        .tuple(fc.nat(whole!.length - 1), fc.integer({ min: 1, max: 255 }))
+        .map(([at, flip]) => Uint8Array.from(whole!, (octet, i) => (i === at ? octet ^ flip : octet))),
+      fc.nat(whole!.length - 1).map((length) => whole!.subarray(0, length)),
+    );
+    await fc.assert(
+      fc.asyncProperty(garbage, async (bytes) => send(bytes)),
+      { numRuns: 300 },
+    );
+    await settle();
+    expect([origin.arrivals, open()]).toEqual([[], 0]);
+    await carried();
+  });
+});
+
+describe.each(['epoll', 'streams'] as const)('a limited relay of QUIC by %s', (engine) => {
+  afterEach(stop);
+
+  it('forgets a connection that does not say in time what it is for', async () => {
+    await start({ engine, limits: { handshakeMs: 100 } });
+    const pieces = opening(NAME, { destination: FIRST, pieces: 2, extensions: [POST_QUANTUM] });
+    await send(pieces[0]!);
+    await until(() => counted('TIMEOUT') === 1, 'it has ended');
+    await send(pieces[1]!);
+    await settle();
+    expect([origin.arrivals, client.arrivals]).toEqual([[], []]);
+  });
+
+  it('holds what a connection may send before it is carried', async () => {
+    await start({ engine, limits: { handshakeMs: 10_000 } });
+    const early = longPacket(Kind.ZERO_RTT, { destination: FIRST }, 'x'.repeat(1300));
+    for (let i = 0; i < 100; i++) await send(early);
+    await settle();
+    await send(opening(NAME, { destination: FIRST })[0]!);
+    await settle();
+    // No room is left for the Initial, without which nobody knows where it should go.
+    expect([origin.arrivals, open()]).toEqual([[], 0]);
+    await send(opening(NAME, { destination: id('second-id') })[0]!);
+    await origin.arrival(0);
+  });
+
+  it('ends a connection in which nothing moves', async () => {
+    await start({ engine, limits: { quicIdleMs: 300 } });
+    await carried();
+    await until(() => counted('IDLE') === 1, 'it has ended');
+    expect(open()).toBe(0);
+  });
+
+  it('holds a source to its number of connections', async () => {
+    await start({ engine, limits: { connectionsPerSource: 2 } });
+    for (const text of ['first-id', 'secondid', 'third-id']) {
+      await send(opening(NAME, { destination: id(text) })[0]!);
+    }
+    await settle();
+    await origin.arrival(1);
+    expect([counted('LIMITED'), origin.arrivals.length]).toEqual([1, 2]);
+  });
+
+  it('holds a source to its rate', async () => {
+    await start({ engine, limits: { newPerSecond: 1, newBurst: 2 } });
+    for (const text of ['first-id', 'secondid', 'third-id', 'fourthid']) {
+      await send(opening(NAME, { destination: id(text) })[0]!);
+    }
+    await until(() => counted('LIMITED') >= 1, 'it is held');
+    expect(counted('LIMITED')).toBeLessThanOrEqual(2);
+  });
+
+  it('refuses at once what is more than it takes in all', async () => {
+    await start({ engine, limits: { connections: 1 } });
+    await carried();
+    await send(opening(NAME, { destination: id('second-id') })[0]!);
+    const { bytes } = await client.arrival(1);
+    expect(openServerInitial(bytes, VERSION_1, id('second-id')).frames.toString('hex')).toBe('1c020000');
+    expect(counted('LIMITED')).toBe(1);
+  });
+
+  it('carries all of a burst that is more than its share, in its time', async () => {
+    await start({ engine, limits: { bytesPerSecond: 200_000 } });
+    const port = await carried();
+    const startedAt = performance.now();
+    for (let i = 0; i < 100; i++) await origin.send(short(id('client01'), 'x'.repeat(1200)), port);
+    if (engine === 'epoll') await client.arrival(100);
+    else await client.arrival(20);
+    // A quarter of a second's octets may pass at once.
+    if (engine === 'epoll') expect(performance.now() - startedAt).toBeGreaterThan(200);
+  });
+
+  it('refuses new connections while it drains, and lets those that are open end', async () => {
+    await start({ engine });
+    const port = await carried();
+    const drained = bed.relay.drain(10_000);
+    await send(opening(NAME, { destination: id('second-id') })[0]!);
+    const { bytes } = await client.arrival(1);
+    expect(openServerInitial(bytes, VERSION_1, id('second-id')).frames.toString('hex')).toBe('1c020000');
+    await origin.send(short(id('client01'), 'the rest'), port);
+    await client.arrival(2);
+    await drained;
+    expect([counted('IDLE'), open()]).toEqual([1, 0]);
+  });
+});
+
+describe.each(['epoll', 'streams'] as const)('a relay that refuses QUIC, by %s', (engine) => {
+  beforeAll(() => start({ engine, quicMode: 'refuse' }));
+  afterAll(stop);
+
+  it.each([
+    ['1', VERSION_1],
+    ['2', VERSION_2],
+  ])('closes a connection of version %s before it has begun, in less than came', async (_, version) => {
+    const own = await Party.on(HOME);
+    await send(opening(NAME, { version, destination: FIRST, source: id('me') })[0]!, own);
+    const { bytes } = await own.arrival(0);
+    expect(bytes.length).toBeLessThan(100);
+    const opened = openServerInitial(bytes, version, FIRST);
+    expect(opened).toMatchObject({ version, length: bytes.length - 17 - 2 - 8 + 8 });
+    expect(opened.destination.equals(id('me'))).toBe(true);
+    // CONNECTION_CLOSE: CONNECTION_REFUSED (RFC 9000, 20.1).
+    expect(opened.frames.toString('hex')).toBe('1c020000');
+  });
+
+  it('offers a client of another version none that there is', async () => {
+    const own = await Party.on(HOME);
+    const packet = openPacket(Kind.INITIAL, { version: 77, destination: FIRST, source: id('me') }, '');
+    await send(Buffer.concat([packet, Buffer.alloc(1200)]), own);
+    const { bytes } = await own.arrival(0);
+    // RFC 9000, 15: 0x?a?a?a?a are reserved.
+    expect(bytes.readUInt32BE(bytes.length - 4) & 0x0f0f0f0f).toBe(0x0a0a0a0a);
+  });
+
+  it('has nothing for strangers, nor for what is no Initial', async () => {
+    const [stranger, own] = [await Party.on(STRANGER), await Party.on(HOME)];
+    await send(opening(NAME, { destination: FIRST })[0]!, stranger);
+    for (const bytes of [
+      opening(NAME, { destination: FIRST, size: 0 })[0]!,
+      longPacket(Kind.ZERO_RTT, { destination: FIRST }, 'x'.repeat(1200)),
+      short(FIRST, 'x'.repeat(1200)),
+    ]) {
+      await send(bytes, own);
+    }
+    await settle();
+    expect([stranger.arrivals, own.arrivals, origin.arrivals]).toEqual([[], [], []]);
+  });
+});
