@@ -26,6 +26,10 @@ describe('two listeners on one address and port', () => {
       `dns.udp[1]: found [::1]:53, which dns.udp[0] opens too as [::]:53, ${OWN}`,
     ],
     [
+      'roles: [edge, relay]\ndns: { udp: ["0.0.0.0:443"] }\nrelay: { quic: ["192.0.2.1:443"] }',
+      `relay.quic[0]: found 192.0.2.1:443, which dns.udp[0] opens too as 0.0.0.0:443, ${OWN}`,
+    ],
+    [
       'dns: { udp: ["127.0.0.1:53", "[::ffff:127.0.0.1]:53"] }',
       'dns.udp[1]: found "[::ffff:127.0.0.1]:53" a second time, expected each once',
     ],
@@ -35,6 +39,7 @@ describe('two listeners on one address and port', () => {
 
   it.each([
     ['over UDP and over TCP', 'dns: { udp: ["127.0.0.1:53"], tcp: ["127.0.0.1:53"] }'],
+    ['of QUIC and of TLS', 'roles: [relay]\nrelay: { quic: ["192.0.2.1:443"], tls: ["192.0.2.1:443"] }'],
     ['of two families', 'dns: { udp: ["0.0.0.0:53", "[::]:53"] }'],
     [
       "on ports of the system's choice",

@@ -65,7 +65,10 @@ describe('environment variables', () => {
       'dns: { workers: ${UNSET} }',
       'dns.workers: found ${UNSET}, which is not set, expected the environment variable UNSET',
     ],
-    ['relay: { quic: [${UNSET}] }', 'relay.quic: found a list, expected [] (not built in this release)'],
+    [
+      'relay: { quic: ["${UNSET}"] }',
+      'relay.quic[0]: found ${UNSET}, which is not set, expected the environment variable UNSET',
+    ],
     [
       'dns: { udp: ["${UNSET}:53"] }',
       'dns.udp[0]: found ${UNSET}, which is not set, expected the environment variable UNSET',

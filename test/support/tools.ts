@@ -27,6 +27,7 @@ export const TOOLS: readonly Tool[] = [
   { command: 'inadyn', debianPackage: 'inadyn' },
   { command: 'microsocks', debianPackage: 'microsocks' },
   { command: 'tinyproxy', debianPackage: 'tinyproxy' },
+  { command: 'caddy', debianPackage: 'caddy' },
 ];
 
 /** Daemons and `ip` lie in sbin, which a user's PATH often lacks. */

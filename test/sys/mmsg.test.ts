@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseAddress, readWord } from '../../src/net/index.ts';
-import { ENDPOINT_BYTES, localPort, PacketBatch } from '../../src/sys/index.ts';
+import { closeSocket, connectUdp, ENDPOINT_BYTES, localPort, PacketBatch } from '../../src/sys/index.ts';
 import { closeAll, open, Peer } from './support.ts';
 
 afterEach(closeAll);
@@ -123,6 +123,40 @@ describe.each(LOOPBACKS)('a batch over IPv%i', (family, server, client) => {
     expect(received.receive(fd, true)).toBe(1);
     expect(received.wasSentTo(0, parseAddress(server)!.bytes, 0)).toBe(true);
     expect(received.wasSentTo(0, parseAddress(family === 4 ? '127.0.0.99' : '::2')!.bytes, 0)).toBe(false);
+  });
+
+  it('forwards what came to the peer of a connected socket, and what comes from there to one client', async () => {
+    const fd = open(family === 4 ? '0.0.0.0' : '::', { packetInfo: true });
+    const [peer, origin] = [await Peer.on(client), await Peer.on(server)];
+    const address = parseAddress(server)!.bytes;
+    const connected = connectUdp({
+      ...{ family, address, port: origin.port },
+      ...{ from: parseAddress(client)!.bytes, receiveBufferBytes: 1 << 20 },
+    });
+    const batch = new PacketBatch(4, 512, true);
+    for (const sent of ['left out', 'one', 'another']) await peer.send(sent, localPort(fd), server);
+    expect(batch.receive(fd, true)).toBe(3);
+    const endpoint = new Uint8Array(ENDPOINT_BYTES);
+    batch.readEndpoint(0, endpoint, 0);
+    expect(batch.forward(connected, 1, 2)).toBe(2);
+    const port = localPort(connected);
+    expect((await origin.got(2)).map(({ text: sent, port: from }) => [sent, from])).toEqual([
+      ['one', port],
+      ['another', port],
+    ]);
+    for (const sent of ['back', 'left out', 'and more']) await origin.send(sent, port, client);
+    await peer.send('of somebody else', port, client);
+    expect(batch.receive(connected, false, 3)).toBe(3);
+    expect(batch.receive(connected, false)).toBe(0);
+    expect(batch.families[0]).toBe(family);
+    batch.lengths[1] = 0;
+    expect(batch.forwardTo(fd, 3, endpoint)).toBe(2);
+    const from = { address: server, port: localPort(fd) };
+    expect(await peer.got(2)).toEqual([
+      { text: 'back', ...from },
+      { text: 'and more', ...from },
+    ]);
+    closeSocket(connected);
   });
 
   it('gives up what the system refuses to send, and sends the rest', async () => {

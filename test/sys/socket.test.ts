@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
+import { parseAddress } from '../../src/net/index.ts';
 import {
+  closeSocket,
+  connectError,
+  connectUdp,
   isBindError,
   localPort,
   PacketBatch,
@@ -86,6 +91,44 @@ describe('a UDP socket', () => {
   it('is not inherited by child processes', () => {
     const flags = readFileSync(`/proc/self/fdinfo/${open('127.0.0.1')}`, 'utf8');
     expect(Number.parseInt(/flags:\s*(\d+)/.exec(flags)![1], 8) & 0o2000000).not.toBe(0);
+  });
+});
+
+describe('a connected UDP socket', () => {
+  const ends = { family: 4 as const, port: 9, receiveBufferBytes: 65_536 };
+  const bytes = (text: string) => parseAddress(text)!.bytes;
+
+  it('comes from the address that it is told', async () => {
+    const peer = await Peer.on('127.0.0.1');
+    const [address, from] = [bytes('127.0.0.1'), bytes('127.0.0.44')];
+    const fd = connectUdp({ ...ends, address, port: peer.port, from });
+    const batch = new PacketBatch(1, 100, false);
+    batch.data[0].set(Buffer.from('hi'));
+    batch.lengths[0] = 2;
+    expect(batch.forward(fd, 0, 1)).toBe(1);
+    expect(await peer.got(1)).toEqual([{ text: 'hi', address: '127.0.0.44', port: localPort(fd) }]);
+    expect([option(fd, 0, 10)]).toEqual([3]);
+    closeSocket(fd);
+  });
+
+  it('that cannot be opened leaves no descriptor behind, and says why', () => {
+    const first = open('127.0.0.1');
+    for (let i = 0; i < 20; i++) {
+      const fd = connectUdp({ ...ends, address: bytes('127.0.0.1'), from: bytes('203.0.113.5') });
+      expect(fd).toBe(-constants.errno.EADDRNOTAVAIL);
+    }
+    expect(open('127.0.0.1')).toBe(first + 1);
+  });
+
+  it('hears by ICMP that nobody is there', () => {
+    const port = localPort(open('127.0.0.1'));
+    closeAll();
+    const fd = connectUdp({ ...ends, address: bytes('127.0.0.1'), port, from: null });
+    const batch = new PacketBatch(1, 100, false);
+    batch.lengths[0] = 1;
+    expect(batch.forward(fd, 0, 1)).toBe(1);
+    expect(connectError(fd)).toBe(constants.errno.ECONNREFUSED);
+    closeSocket(fd);
   });
 });
 
