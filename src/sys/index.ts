@@ -15,7 +15,7 @@ export {
   localPort,
   openUdpSocket,
   receiveBufferBytes,
-  type UdpPeer,
+  type UdpConnection,
   type UdpSocketOptions,
 } from './socket.ts';
 export {

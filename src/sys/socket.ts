@@ -74,7 +74,7 @@ export function openUdpSocket(options: UdpSocketOptions): number {
 }
 
 /** What a UDP socket that is connected takes. */
-export interface UdpPeer {
+export interface UdpConnection {
   readonly family: 4 | 6;
   /** Network order, 4 or 16 octets. */
   readonly address: Uint8Array;
@@ -89,7 +89,13 @@ export interface UdpPeer {
  * Opens a UDP socket that sends to one peer and takes from it alone.
  * @returns its file descriptor, or -errno
  */
-export function connectUdp({ family, address, port, from, receiveBufferBytes: bytes }: UdpPeer): number {
+export function connectUdp({
+  family,
+  address,
+  port,
+  from,
+  receiveBufferBytes: bytes,
+}: UdpConnection): number {
   const libc = requireLibc();
   const ipv4 = family === 4;
   const fd = libc.socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -420,26 +420,30 @@ describe.each(['epoll', 'streams'] as const)('a limited relay of QUIC by %s', (e
     expect(counted('LIMITED')).toBe(1);
   });
 
-  it('carries all of a burst that is more than its share, in its time', async () => {
-    await start({ engine, limits: { bytesPerSecond: 200_000 } });
+  it('carries a burst that is more than its share in its time', async () => {
+    await start({ engine, limits: { bytesPerSecond: 100_000 } });
     const port = await carried();
     const startedAt = performance.now();
-    for (let i = 0; i < 100; i++) await origin.send(short(id('client01'), 'x'.repeat(1200)), port);
-    if (engine === 'epoll') await client.arrival(100);
-    else await client.arrival(20);
+    for (let i = 0; i < 70; i++) await origin.send(short(id('client01'), 'x'.repeat(600)), port);
     // A quarter of a second's octets may pass at once.
-    if (engine === 'epoll') expect(performance.now() - startedAt).toBeGreaterThan(200);
+    if (engine === 'streams') await client.arrival(30);
+    else {
+      await client.arrival(70);
+      expect(performance.now() - startedAt).toBeGreaterThan(80);
+    }
   });
 
   it('refuses new connections while it drains, and lets those that are open end', async () => {
     await start({ engine });
     const port = await carried();
     const drained = bed.relay.drain(10_000);
+    const rest = short(id('client01'), 'the rest');
+    await origin.send(rest, port);
     await send(opening(NAME, { destination: id('second-id') })[0]!);
-    const { bytes } = await client.arrival(1);
-    expect(openServerInitial(bytes, VERSION_1, id('second-id')).frames.toString('hex')).toBe('1c020000');
-    await origin.send(short(id('client01'), 'the rest'), port);
     await client.arrival(2);
+    const refused = client.arrivals.slice(1).find(({ bytes }) => !bytes.equals(rest))!;
+    const { frames } = openServerInitial(refused.bytes, VERSION_1, id('second-id'));
+    expect(frames.toString('hex')).toBe('1c020000');
     await drained;
     expect([counted('IDLE'), open()]).toEqual([1, 0]);
   });
