@@ -1,54 +1,18 @@
-import type { QuicConnection } from './connection.ts';
+import type { ClientConnection } from './client-connection.ts';
 import type { Datagram } from './datagram.ts';
 import { MAX_ID_BYTES } from './header.ts';
 
 /** Ids that one connection is found by; the oldest gives way. Clients use few at a time (RFC 9000, 5.1.1). */
 const MAX_IDS = 8;
 
-/** Where a connection's client is, as the table knows it. */
-export class ClientTuple {
-  listener = 0;
-  family: 4 | 6 = 4;
-  readonly words = new Uint32Array(4);
-  port = 0;
-  /** The hash that it is filed under. */
-  hash = 0;
-  /** The next connection with that hash: an older one. */
-  next: QuicConnection | null = null;
-  /** Ids that the connection is found by, the oldest first. */
-  readonly ids: string[] = [];
-
-  set({ listener, family, words, port }: Datagram): void {
-    this.listener = listener;
-    this.family = family;
-    this.words.set(words);
-    this.port = port;
-  }
-
-  matches(datagram: Datagram): boolean {
-    return (
-      this.port === datagram.port &&
-      this.listener === datagram.listener &&
-      this.family === datagram.family &&
-      this.isSameHost(datagram)
-    );
-  }
-
-  isSameHost({ family, words }: Datagram): boolean {
-    if (this.family !== family || this.words[0] !== words[0]) return false;
-    if (family === 4) return true;
-    return this.words[1] === words[1] && this.words[2] === words[2] && this.words[3] === words[3];
-  }
-}
-
 /**
  * The connections of a thread: by where their client is, which finds nearly all, and by connection ids, which find
  * those whose client's NAT has given it another port or address. Nothing here stays longer than its connection.
  */
 export class ConnectionTable {
-  readonly all = new Set<QuicConnection>();
-  private readonly byTuple = new Map<number, QuicConnection>();
-  private readonly byId = new Map<string, QuicConnection>();
+  readonly all = new Set<ClientConnection>();
+  private readonly byTuple = new Map<number, ClientConnection>();
+  private readonly byId = new Map<string, ClientConnection>();
   /** How many ids there are of each length: short headers do not tell theirs. */
   private readonly lengths = new Int32Array(MAX_ID_BYTES + 1);
   private readonly seed: number;
@@ -61,23 +25,23 @@ export class ConnectionTable {
   }
 
   /** The latest connection from where the datagram came from. Allocates nothing. */
-  at(datagram: Datagram): QuicConnection | null {
+  at(datagram: Datagram): ClientConnection | null {
     const first = this.byTuple.get(this.hashOf(datagram));
     return first === undefined ? null : matching(first, datagram);
   }
 
   /** The next older one from there. */
-  after({ tuple }: QuicConnection, datagram: Datagram): QuicConnection | null {
+  after({ tuple }: ClientConnection, datagram: Datagram): ClientConnection | null {
     return tuple.next === null ? null : matching(tuple.next, datagram);
   }
 
   /** @param id as idText gives it */
-  withId(id: string): QuicConnection | null {
+  withId(id: string): ClientConnection | null {
     return this.byId.get(id) ?? null;
   }
 
   /** The connection whose id a short header begins with. */
-  withShortHeader(datagram: Datagram): QuicConnection | null {
+  withShortHeader(datagram: Datagram): ClientConnection | null {
     for (let length = MAX_ID_BYTES; length > 0; length--) {
       if (this.lengths[length] === 0 || datagram.length <= length) continue;
       const found = this.byId.get(idText(datagram.bytes, 1, 1 + length));
@@ -88,19 +52,19 @@ export class ConnectionTable {
     return null;
   }
 
-  add(connection: QuicConnection, datagram: Datagram): void {
+  add(connection: ClientConnection, datagram: Datagram): void {
     this.all.add(connection);
     this.file(connection, datagram);
   }
 
   /** Its client has come from elsewhere. */
-  move(connection: QuicConnection, datagram: Datagram): void {
+  move(connection: ClientConnection, datagram: Datagram): void {
     this.unfile(connection);
     this.file(connection, datagram);
   }
 
   /** Finds the connection by `id` from now on, unless another one has it. */
-  addId(connection: QuicConnection, id: string): void {
+  addId(connection: ClientConnection, id: string): void {
     const { ids } = connection.tuple;
     if (id.length === 0 || id.length > MAX_ID_BYTES || this.byId.has(id)) return;
     if (ids.length >= MAX_IDS) this.removeId(ids.shift()!);
@@ -109,13 +73,13 @@ export class ConnectionTable {
     this.lengths[id.length]++;
   }
 
-  remove(connection: QuicConnection): void {
+  remove(connection: ClientConnection): void {
     this.all.delete(connection);
     this.unfile(connection);
     for (const id of connection.tuple.ids.splice(0)) this.removeId(id);
   }
 
-  private file(connection: QuicConnection, datagram: Datagram): void {
+  private file(connection: ClientConnection, datagram: Datagram): void {
     const { tuple } = connection;
     tuple.set(datagram);
     tuple.hash = this.hashOf(datagram);
@@ -123,7 +87,7 @@ export class ConnectionTable {
     this.byTuple.set(tuple.hash, connection);
   }
 
-  private unfile(connection: QuicConnection): void {
+  private unfile(connection: ClientConnection): void {
     const { tuple } = connection;
     let at = this.byTuple.get(tuple.hash)!;
     if (at === connection) {
@@ -155,8 +119,8 @@ export function idText(bytes: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-function matching(first: QuicConnection, datagram: Datagram): QuicConnection | null {
-  for (let at: QuicConnection | null = first; at !== null; at = at.tuple.next) {
+function matching(first: ClientConnection, datagram: Datagram): ClientConnection | null {
+  for (let at: ClientConnection | null = first; at !== null; at = at.tuple.next) {
     if (at.tuple.matches(datagram)) return at;
   }
   return null;

@@ -3,12 +3,12 @@ import type { Address } from '../../net/index.ts';
 import { NO_SERVICE } from '../admission.ts';
 import { HelloState } from '../hello/server-name.ts';
 import { readHostName } from '../host-name.ts';
-import type { OpenConnection } from '../open-connection.ts';
 import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
 import { TLS_PORT } from '../policy.ts';
 import { race } from '../race.ts';
 import type { Source } from '../source.ts';
-import { ClientTuple, idText } from './connection-table.ts';
+import { type ClientConnection, ClientTuple } from './client-connection.ts';
+import { idText } from './connection-table.ts';
 import type { ClientPath, OriginSocket, QuicContext } from './context.ts';
 import type { Datagram } from './datagram.ts';
 import { LongHeader, NEGOTIATION } from './header.ts';
@@ -52,7 +52,7 @@ export interface Beginning extends Refused {
  * is the origin's duty: it sees the relay's address, and each of the client's datagrams as one of the relay's. Nothing
  * is sent here to an address that is not registered.
  */
-export class QuicConnection implements OpenConnection {
+export class QuicConnection implements ClientConnection {
   readonly tuple = new ClientTuple();
   source: Source;
   path: ClientPath;
@@ -95,13 +95,11 @@ export class QuicConnection implements OpenConnection {
     return this.state === State.CARRYING;
   }
 
-  /** Takes a datagram of its client. */
   take(datagram: Datagram): void {
     if (this.state === State.CARRYING) this.carry(datagram);
     else if (this.state !== State.CLOSED) this.hold(datagram);
   }
 
-  /** Whether a short header begins with the id that the client used last. */
   hasCurrentId({ bytes, length }: Datagram): boolean {
     const { currentId, idLength } = this;
     if (idLength <= 0) return idLength === 0;
@@ -110,7 +108,6 @@ export class QuicConnection implements OpenConnection {
     return true;
   }
 
-  /** Learns the id that a short header begins with: its client uses it now, wherever its NAT lets it come from next. */
   learnShortId({ bytes, length }: Datagram): void {
     const { idLength } = this;
     if (idLength <= 0 || length <= idLength) return;
@@ -118,7 +115,6 @@ export class QuicConnection implements OpenConnection {
     this.context.table.addId(this, idText(bytes, 1, 1 + idLength));
   }
 
-  /** Goes on with a client that has come from elsewhere. The caller has admitted that source and counted it in. */
   follow(datagram: Datagram, source: Source, place: number): void {
     this.source = source;
     this.place = place;

@@ -1,5 +1,6 @@
 import { RelayOutcome } from '../../metrics/index.ts';
 import type { Source } from '../source.ts';
+import type { ClientConnection } from './client-connection.ts';
 import { QuicConnection } from './connection.ts';
 import { idText } from './connection-table.ts';
 import type { QuicContext } from './context.ts';
@@ -68,7 +69,7 @@ export class Receiver {
   }
 
   /** Whether a connection is its datagram's: its client is where it was, or has come from elsewhere and is followed. */
-  private reaches(connection: QuicConnection, datagram: Datagram, idBytes: number): boolean {
+  private reaches(connection: ClientConnection, datagram: Datagram, idBytes: number): boolean {
     if (connection.tuple.matches(datagram)) return true;
     if (!connection.isCarrying) return false;
     const { limits } = this.context.relay;

@@ -3,7 +3,7 @@ import type { Handler, Reactor } from '../../epoll/reactor.ts';
 import type { OriginSocket, OriginUser } from '../context.ts';
 import type { Datagram } from '../datagram.ts';
 import type { BatchedPath } from './path.ts';
-import type { UploadRun } from './upload-run.ts';
+import type { RunEnd, UploadRun } from './upload-run.ts';
 
 /** Batches that one origin's datagrams get before others have their turn. */
 const BATCHES_PER_TURN = 4;
@@ -25,7 +25,7 @@ export interface OriginTools {
 }
 
 /** A connected socket whose datagrams go to a client in batches. */
-export class BatchedOrigin implements OriginSocket, Handler {
+export class BatchedOrigin implements OriginSocket, RunEnd, Handler {
   private readonly tools: OriginTools;
   private readonly fd: number;
   private readonly user: OriginUser;
@@ -55,7 +55,6 @@ export class BatchedOrigin implements OriginSocket, Handler {
     own.forward(this.fd, 0, 1);
   }
 
-  /** Sends what slots of a batch hold. */
   forward(batch: PacketBatch, first: number, count: number): void {
     if (this.isClosed) return;
     const sent = batch.forward(this.fd, first, count);

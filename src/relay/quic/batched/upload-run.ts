@@ -1,10 +1,15 @@
 import type { PacketBatch } from '../../../sys/index.ts';
-import type { BatchedOrigin } from './origin.ts';
+
+/** Where a run of datagrams goes. */
+export interface RunEnd {
+  /** Sends what slots [first, first + count) hold. */
+  forward(batch: PacketBatch, first: number, count: number): void;
+}
 
 /** Datagrams of one batch, one behind the other, that go to one origin: they are sent by one system call. */
 export class UploadRun {
   private readonly batch: PacketBatch;
-  private origin: BatchedOrigin | null = null;
+  private origin: RunEnd | null = null;
   private first = 0;
   private count = 0;
 
@@ -13,7 +18,7 @@ export class UploadRun {
     this.batch = batch;
   }
 
-  add(origin: BatchedOrigin, slot: number): void {
+  add(origin: RunEnd, slot: number): void {
     if (origin !== this.origin || slot !== this.first + this.count) {
       this.flush();
       this.origin = origin;
