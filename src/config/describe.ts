@@ -28,13 +28,6 @@ function describeOption(node: SchemaNode): string {
   return `a mapping with ${Object.keys(node.properties!).join(', ')}`;
 }
 
-/** A default as a fault names it. */
-export function describeDefault(node: SchemaNode): string {
-  const value = node.default;
-  if (value === null) return 'null';
-  return typeof value === 'string' || typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
 function describeInteger({ format, minimum, maximum }: SchemaNode): string {
   if (format !== 'size') return `a whole number from ${minimum} to ${maximum}`;
   return `a size from ${formatSize(minimum!)} to ${formatSize(maximum!)}, such as 64MiB`;

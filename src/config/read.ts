@@ -8,10 +8,9 @@ import {
   type Node,
   type YAMLMap,
 } from 'yaml';
-import { describe, describeDefault } from './describe.ts';
+import { describe } from './describe.ts';
 import { type Fault, show, showSecret } from './fault.ts';
 import { FORMATS, parseSize } from './formats.ts';
-import { isNotBuilt, NOT_BUILT, notBuiltPrefix } from './not-built.ts';
 import type { SchemaNode } from './schema.ts';
 import type { Substitutions } from './substitute.ts';
 
@@ -49,7 +48,6 @@ export class Reader {
     if (node === undefined) return defaultOf(schema);
     const target = this.#resolve(node);
     this.#note(target, path);
-    if (isNotBuilt(path)) return this.#readNotBuilt(target, schema, path);
     const value = this.#readNode(target, schema, path);
     return value === FAULTY ? defaultOf(schema) : value;
   }
@@ -86,20 +84,6 @@ export class Reader {
     if (schema.type === 'object') return this.#readMapping(node, schema, path);
     if (schema.type === 'array') return this.#readList(node, schema, path);
     return this.#readScalar(node, schema, path);
-  }
-
-  /** Whatever a key that is not built holds is one fault, unless it is the default. */
-  #readNotBuilt(node: Node | null, schema: SchemaNode, path: string): unknown {
-    const known = this.faults.length;
-    const value = this.#readNode(node, schema, path);
-    const isDefault =
-      this.faults.length === known && JSON.stringify(value) === JSON.stringify(schema.default);
-    if (!isDefault) {
-      this.faults.length = known;
-      const expected = `${describeDefault(schema)} (${NOT_BUILT})`;
-      this.fault(path, this.#show(node, schema), expected);
-    }
-    return schema.default;
   }
 
   #readMapping(node: Node | null, schema: SchemaNode, path: string): unknown {
@@ -174,13 +158,6 @@ export class Reader {
     const found = this.#scalar(node, path);
     if (found === FAULTY) return FAULTY;
     const value = found === null ? undefined : accept(found as Found, schema);
-    const prefix = notBuiltPrefix(path, (found as Found | null)?.value);
-    if (prefix !== undefined) {
-      const shown = schema.writeOnly ? `${prefix}...` : show((found as Found).value);
-      const expected = schema.enum?.filter((entry) => entry !== prefix).join(' or ') ?? describe(schema);
-      this.fault(path, shown, `${expected} (${prefix} is ${NOT_BUILT})`);
-      return FAULTY;
-    }
     return value === undefined ? this.#mismatch(node, schema, path) : value;
   }
 

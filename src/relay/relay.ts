@@ -9,7 +9,7 @@ import type { EgressRules } from './egress-guard.ts';
 import type { RelayEngine } from './engine.ts';
 import { EpollEngine } from './epoll/engine.ts';
 import { OriginResolver } from './origin-resolver.ts';
-import type { RelayPolicy } from './policy.ts';
+import { canCarryQuic, type RelayPolicy } from './policy.ts';
 import { BatchedQuicEngine } from './quic/batched/engine.ts';
 import type { QuicMode } from './quic/context.ts';
 import { DatagramQuicEngine } from './quic/dgram/engine.ts';
@@ -133,8 +133,9 @@ export class Relay {
     }
     if (quic.length > 0) {
       const Engine = byStreams ? DatagramQuicEngine : BatchedQuicEngine;
+      const mode = canCarryQuic(policy) ? options.quicMode : 'refuse';
       const common = { share, resolver, makeCounters, now, onFailure };
-      this.quic = await Engine.start({ addresses: quic, mode: options.quicMode, ...common });
+      this.quic = await Engine.start({ addresses: quic, mode, ...common });
       this.engines.push(this.quic);
     }
     await this.publish({ egress: tables.egress, proxyAddresses: egress.addresses });

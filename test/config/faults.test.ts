@@ -14,7 +14,6 @@ const IPV6 = 'an IPv6 unicast address, or null';
 const PROXY = 'socks5:// or http:// and [USER:PASSWORD@]HOST:PORT';
 const EGRESS = `direct, or ${PROXY} or a list, each ${PROXY} or a mapping with localAddress`;
 const LOCAL = 'an IPv4 address, an IPv6 address, or one of each';
-const LATER = '(not built in this release)';
 
 /** YAML beside the regions, and the one fault that it has. */
 const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
@@ -231,6 +230,10 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   [
     'relay: { limits: { connections: 10 } }',
     'relay.limits.connectionsPerSource: found 512, expected at most relay.limits.connections (10)',
+  ],
+  [
+    'roles: [relay]\nrelay: { quic: ["127.0.0.1:443"], egress: "socks5://p:1" }',
+    'relay.quicMode: found "carry", expected refuse, as the proxies of relay.egress carry TCP alone',
   ],
   ['relay: { quicMode: drop }', 'relay.quicMode: found "drop", expected one of carry, refuse'],
 

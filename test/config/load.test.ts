@@ -73,12 +73,6 @@ describe('values', () => {
     expect(config.dns.tcp).toEqual(['127.0.0.1:1']);
   });
 
-  it('of keys that are not built may be the default', () => {
-    const yaml =
-      'dns: { tls: [], testZone: null }\nrelay: { drainSeconds: 30, egress: direct, originPort: null }';
-    expect(load(`${REGIONS}\n${yaml}\n`).config.relay.drainSeconds).toBe(30);
-  });
-
   it('tell each way out of a relay by what it is', () => {
     const egressOf = (yaml: string) => load(`${REGIONS}\nrelay: { egress: ${yaml} }\n`).config.relay.egress;
     expect(egressOf('direct')).toBe('direct');

@@ -138,7 +138,8 @@ export class RelayRole {
     const hasWay = proxies.length > 0 ? waysUp > 0 : hasAddresses(localAddresses(this.config));
     const answers = this.resolver.upstreams().some(({ healthy }) => healthy);
     const state = this.isClosing ? 'draining' : !answers ? 'no_resolver' : !hasWay ? 'no_egress' : 'serving';
-    const listeners = this.relay.tlsAddresses.length + this.relay.httpAddresses.length;
+    const { tlsAddresses, httpAddresses, quicAddresses } = this.relay;
+    const listeners = tlsAddresses.length + httpAddresses.length + quicAddresses.length;
     const detail = { listeners, ...(proxies.length > 0 && { proxies: proxies.length, proxiesUp: waysUp }) };
     return { ready: state === 'serving', state, detail };
   };
