@@ -35,7 +35,7 @@ interface DeferredFields {
 }
 
 /** Where a query's answer can come from. */
-export type AnswererResolver = Pick<Resolver, 'ask'>;
+export type AnswererResolver = Pick<Resolver, 'ask' | 'refresh'>;
 
 /**
  * Answers the queries of listeners that live on an event loop, and the deferred ones of all threads: decide,
@@ -112,6 +112,7 @@ export class Answerer {
     const outcome = decide(state, reply, length, traits);
     if (outcome === DEFERRED) return DEFERRED;
     this.count(outcome, traits, QueryPath.FAST, receivedAt);
+    if (state.wantsRefresh) this.resolver.refresh(this.request(reply));
     return state.replyLength;
   }
 
@@ -148,6 +149,12 @@ export class Answerer {
     this.resolve({ query, source, receivedAt, traits, isRegistered, send });
   }
 
+  /** Has an answer asked for again that is about to expire; nobody waits for it. @param query that a thread wrote */
+  refresh(query: Uint8Array): void {
+    this.readAgain(query, query.length);
+    this.resolver.refresh(this.request(query));
+  }
+
   /** Whether a deferred query has waited for too long to be asked for; counts it. */
   givesUp(receivedAt: number): boolean {
     if (this.now() - receivedAt <= TOO_LATE_MS) return false;
@@ -164,19 +171,24 @@ export class Answerer {
   }
 
   private resolve(fields: DeferredFields): void {
+    const request = this.request(fields.query);
+    this.waiting++;
+    const deferred = new DeferredQuery(this, fields);
+    if (this.holdsStale(request)) deferred.answerStaleAfter(STALE_AFTER_MS);
+    this.resolver.ask(request, deferred);
+  }
+
+  /** What state.question and state.edns ask for. @param m a query or reply with the CD bit */
+  private request(m: Uint8Array): ResolveRequest {
     const { question, edns } = this.state;
-    const request = {
+    return {
       name: question.name.bytes,
       nameLength: question.name.length,
       type: question.type,
       qclass: question.qclass,
       dnssecOk: edns.dnssecOk,
-      checkingDisabled: checkingDisabled(fields.query),
+      checkingDisabled: checkingDisabled(m),
     };
-    this.waiting++;
-    const deferred = new DeferredQuery(this, fields);
-    if (this.holdsStale(request)) deferred.answerStaleAfter(STALE_AFTER_MS);
-    this.resolver.ask(request, deferred);
   }
 
   private holdsStale({ dnssecOk, checkingDisabled }: ResolveRequest): boolean {

@@ -58,6 +58,12 @@ export class RingWriter extends RingEnd {
     return WORD;
   }
 
+  /** Whether the reader is behind, so that what can wait is better left out. */
+  get isHalfFull(): boolean {
+    const unread = ((this.state[WRITTEN] >>> 0) - (Atomics.load(this.state, READ) >>> 0)) >>> 0;
+    return unread > this.capacity / 2;
+  }
+
   /** Publishes the record that was reserved last. */
   commit(length: number): void {
     Atomics.store(this.state, WRITTEN, (this.state[WRITTEN] + padded(length)) | 0);

@@ -85,6 +85,8 @@ export class QueryState {
   rcode = 0;
   /** Whether the transport shows no more than lengths. */
   encrypted = false;
+  /** Whether the answer is about to expire and in use: whoever sends it has it asked for again. */
+  wantsRefresh = false;
   /** The extended error that goes into the reply's OPT. */
   extendedError: number = ExtendedError.NONE;
 

@@ -40,6 +40,7 @@ export type Outcome = QueryVerdict | typeof DEFERRED;
  */
 export function decide(s: QueryState, m: Uint8Array, length: number, traits: TransportTraits): Outcome {
   s.replyLength = 0;
+  s.wantsRefresh = false;
   s.extendedError = ExtendedError.NONE;
   s.edns.present = false;
   s.encrypted = traits.encrypted;

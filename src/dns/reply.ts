@@ -63,6 +63,7 @@ export function replyFromCache(s: QueryState, m: Uint8Array, traits: TransportTr
   const found = s.cache.find(s.question, s.edns.dnssecOk, checkingDisabled(m), s.nowSeconds);
   if (found === CacheResult.Fresh && replyFromEntry(s, m, s.cache, traits)) {
     s.counters.increment(cacheCounter(CacheCount.HIT));
+    s.wantsRefresh = s.cache.takeRefresh();
     return true;
   }
   s.counters.increment(cacheCounter(CacheCount.MISS));

@@ -103,6 +103,7 @@ export const Counter = {
   UPSTREAM_QUERIES: family('counter', 'upstream_queries_total', 'Queries sent upstream'),
   UPSTREAM_FAILURES: family('counter', 'upstream_failures_total', 'Upstream queries without a usable reply'),
   UPSTREAM_RETRIES: family('counter', 'upstream_retries_total', 'Tries after the first of a question'),
+  PREFETCHES: family('counter', 'prefetches_total', 'Answers asked for again shortly before they expired'),
   UPSTREAM_TRUNCATED: family('counter', 'upstream_truncated_total', 'Replies asked again over TCP'),
   REMEMBERED_FAILURES: family(
     'counter',

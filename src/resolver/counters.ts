@@ -18,6 +18,8 @@ export class ResolverCounters {
   retries = 0;
   /** Of these, made because an upstream was slower than it uses to be, before its time was over. */
   hedges = 0;
+  /** Answers asked for again before they expired. */
+  prefetches = 0;
   /** Replies with TC=1, asked again over TCP. */
   truncated = 0;
   /** Replies in another case than the question, asked again over TCP. */

@@ -66,6 +66,11 @@ const JUST_ANSWERED_MS = 1000;
 const JUST_ANSWERED_ENTRIES = 1024;
 const JUST_ANSWERED_ENTRY_BYTES = 4096;
 
+/** Above this part of the questions that may be under way, nothing is asked that nobody waits for. */
+const REFRESH_SHARE = 1 / 8;
+
+const NOBODY: ResolveWaiter = { resolved() {}, failed() {} };
+
 interface JustAnswered {
   readonly entry: Uint8Array;
   readonly untilMs: number;
@@ -90,6 +95,7 @@ export class Resolver {
   private readonly question = new Question();
   private readonly pending: Pending<Resolved>;
   private readonly failures: FailureCache;
+  private readonly refreshLimit: number;
   private readonly forwarder: Forwarder;
   private readonly datagrams: DatagramPools;
   private readonly justAnswered = new LRUCache<string, JustAnswered>({ max: JUST_ANSWERED_ENTRIES });
@@ -105,6 +111,7 @@ export class Resolver {
     this.nameSeed = options.nameSeed;
     this.ttlLimits = options.ttlLimits;
     this.counters = options.counters ?? new ResolverCounters();
+    this.refreshLimit = limits.questions * REFRESH_SHARE;
     this.pending = new Pending({
       questions: limits.questions,
       waitersPerQuestion: limits.waitersPerQuestion,
@@ -156,6 +163,16 @@ export class Resolver {
       const kept = keepRequest(request);
       this.forwarder.forward(kept, new Inquiry(this, key, kept));
     } else this.turnAway(waiter);
+  }
+
+  /** Asks for an answer that the cache still has, so that it has it anew before it expires: if there is room to spare. */
+  refresh(request: ResolveRequest): void {
+    if (this.pending.size >= this.refreshLimit) return;
+    const key = requestKey(request);
+    if (this.pending.join(key, NOBODY) !== Joined.NO || this.failures.find(key) !== undefined) return;
+    this.counters.prefetches++;
+    const kept = keepRequest(request);
+    if (this.pending.begin(key, NOBODY)) this.forwarder.forward(kept, new Inquiry(this, key, kept));
   }
 
   /** The upstreams as configured, with what was measured. */

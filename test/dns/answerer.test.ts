@@ -18,15 +18,19 @@ class Scene {
   readonly edge = new TestEdge();
   readonly asked: ResolveRequest[] = [];
   readonly names: string[] = [];
+  readonly refreshed: string[] = [];
   readonly faults: unknown[] = [];
   private readonly answers: { resolve(resolved: Resolved): void; reject(reason: unknown): void }[] = [];
   readonly answerer = new Answerer(
     this.edge.state,
-    answering((request) => {
-      this.asked.push({ ...request, name: request.name.slice(0, request.nameLength) });
-      this.names.push(textFromName(request.name.slice(0, request.nameLength)));
-      return new Promise<Resolved>((resolve, reject) => this.answers.push({ resolve, reject }));
-    }),
+    answering(
+      (request) => {
+        this.asked.push({ ...request, name: request.name.slice(0, request.nameLength) });
+        this.names.push(textFromName(request.name.slice(0, request.nameLength)));
+        return new Promise<Resolved>((resolve, reject) => this.answers.push({ resolve, reject }));
+      },
+      (request) => this.refreshed.push(textFromName(request.name.slice(0, request.nameLength))),
+    ),
     () => this.edge.nowMs,
     (fault) => this.faults.push(fault),
   );
@@ -263,4 +267,16 @@ it('asks nobody for a query that has waited for more than a second for its turn'
     true,
   ]);
   expect(scene.edge.counters.values[Counter.DEFER_OVERFLOW]).toBe(1);
+});
+
+it('serves an answer in use in the last tenth of its time, and has it asked for again once', async () => {
+  const scene = new Scene();
+  scene.edge.cacheAnswer('Www.example', [a('Www.example', 100, '192.0.2.1')]);
+  scene.edge.nowMs += 50_000;
+  await scene.ask(query('www.example'));
+  scene.edge.nowMs += 45_000;
+  for (let i = 0; i < 3; i++) {
+    expect((await scene.ask(query('www.example')))?.answers).toEqual(['www.example A 5 192.0.2.1']);
+  }
+  expect([scene.refreshed, scene.asked]).toEqual([['www.example'], []]);
 });

@@ -278,8 +278,12 @@ export const soa = (name: string, ttl: number): dnsPacket.Answer => ({
 });
 
 /** A resolver that does as a function says. */
-export function answering(resolve: (request: ResolveRequest) => Promise<Resolved>): AnswererResolver {
+export function answering(
+  resolve: (request: ResolveRequest) => Promise<Resolved>,
+  refresh: (request: ResolveRequest) => void = () => {},
+): AnswererResolver {
   return {
+    refresh,
     ask: (request, waiter) =>
       void resolve(request).then(
         (resolved) => waiter.resolved(resolved),

@@ -364,6 +364,27 @@ describe('RFC 9520: failures are remembered', () => {
   });
 });
 
+describe('an answer that is asked for again', () => {
+  test('comes into the cache; who asks meanwhile waits for the same query', async () => {
+    const cache = new RecordingStore();
+    const resolver = withOne({ cache });
+    for (let i = 0; i < 3; i++) resolver.refresh(WWW);
+    expect(shown(await resolver.resolve(WWW), WWW)).toEqual([ADDRESS]);
+    expect([upstream.queries.length, cache.entries.length]).toEqual([1, 1]);
+    expect(resolver.counters.prefetches).toBe(1);
+  });
+
+  test('waits where many others are under way', async () => {
+    upstream.udp = drop();
+    const resolver = withOne({ limits: { questions: 16 } });
+    const others = requests('other', 2).map((asked) => resolver.resolve(asked));
+    resolver.refresh(WWW);
+    expect([resolver.counters.prefetches, resolver.inFlight]).toEqual([0, 2]);
+    await resolver.close();
+    await Promise.all(others);
+  });
+});
+
 describe('several upstreams', () => {
   test.each([
     ['is silent', drop()],

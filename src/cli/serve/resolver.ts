@@ -87,6 +87,7 @@ export function copyResolverCounters(resolver: Resolver, block: CounterBlock): v
   values[Counter.UPSTREAM_QUERIES] = counters.upstreamQueries;
   values[Counter.UPSTREAM_MISMATCHES] = counters.ignored;
   values[Counter.UPSTREAM_RETRIES] = counters.retries;
+  values[Counter.PREFETCHES] = counters.prefetches;
   values[Counter.UPSTREAM_TRUNCATED] = counters.truncated;
   values[Counter.REMEMBERED_FAILURES] = counters.rememberedFailures;
   values[Counter.OVERLOADED] = counters.overloaded;

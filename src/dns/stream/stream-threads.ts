@@ -29,7 +29,7 @@ export interface StreamThreadsOptions extends SharedTables {
   readonly proxies: readonly Prefix[];
   readonly identity: TlsIdentity | null;
   /** Answers what the threads defer. */
-  readonly resolver: Pick<Resolver, 'ask'>;
+  readonly resolver: Pick<Resolver, 'ask' | 'refresh'>;
   /** Called with each thread's counters. */
   onCounters(block: CounterBlock): void;
   /** A query was not answered for a fault of this program. */

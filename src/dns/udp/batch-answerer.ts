@@ -8,6 +8,7 @@ import {
   Transport,
 } from '../../metrics/index.ts';
 import { ENDPOINT_BYTES } from '../../sys/index.ts';
+import { CD_BIT, ExtendedError, HEADER_BYTES, OPT_BYTES, RD_BIT, writeOpt } from '../../wire/index.ts';
 import type { RingWriter } from '../defer-ring.ts';
 import { DEFERRED, decide } from '../query.ts';
 import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from '../query-state.ts';
@@ -45,10 +46,12 @@ export interface PacketSlots {
 
 /**
  * A deferred query in the ring:
- *   octet 0 the listener's index, 1 whether the source is registered, 2 its family, 8 when it was received
+ *   octet 0 the listener's index, 1 whether the source is registered (or REFRESH), 2 its family, 8 when it was received
  *   (float64, ms of the monotonic clock), 16 the source's words, 32 its endpoint, then the query.
  */
 export const DEFERRED_REGISTERED = 1;
+/** Instead of that: nobody waits for it, the answer is to be in the cache before the one that is there expires. */
+export const REFRESH = 2;
 export const DEFERRED_FAMILY = 2;
 export const DEFERRED_TIME = 8;
 export const DEFERRED_SOURCE = 16;
@@ -76,6 +79,7 @@ export class BatchAnswerer {
     const counters = state.counters;
     state.readClock(this.clockInto);
     let deferred = 0;
+    let refreshed = 0;
     for (let i = 0; i < count; i++) {
       batch.replyLengths[i] = 0;
       if (batch.ports[i] === 0) {
@@ -91,10 +95,11 @@ export class BatchAnswerer {
       }
       counters.increment(queryCounter(Transport.UDP, outcome));
       if (state.replyLength === 0) continue;
+      if (state.wantsRefresh) refreshed += this.refresh(batch.data[i]);
       batch.replyLengths[i] = state.replyLength;
       counters.increment(answerCounter(Transport.UDP, state.rcode));
     }
-    if (deferred > 0) this.ring.ring();
+    if (deferred + refreshed > 0) this.ring.ring();
     batch.send(fd, count);
     if (deferred === count) return;
     this.clockInto(this.endClock);
@@ -123,6 +128,30 @@ export class BatchAnswerer {
     for (let k = 0; k < query; k++) bytes[at + DEFERRED_QUERY + k] = data[k];
     this.ring.commit(length);
     this.state.counters.increment(Counter.DEFERRED);
+    return 1;
+  }
+
+  /** Writes the question of a reply as a query that nobody waits for. @returns 1, or 0 where others need the room. */
+  private refresh(reply: Uint8Array): number {
+    const { ring, state } = this;
+    const { end } = state.question;
+    const { dnssecOk } = state.edns;
+    const length = DEFERRED_QUERY + end + (dnssecOk ? OPT_BYTES : 0);
+    const at = ring.isHalfFull ? -1 : ring.reserve(length);
+    if (at < 0) return 0;
+    const { bytes } = ring;
+    bytes[at + DEFERRED_REGISTERED] = REFRESH;
+    const query = at + DEFERRED_QUERY;
+    for (let k = 0; k < end; k++) bytes[query + k] = reply[k];
+    bytes[query + 2] = RD_BIT;
+    bytes[query + 3] &= CD_BIT;
+    for (let k = 4; k < HEADER_BYTES; k++) bytes[query + k] = 0;
+    bytes[query + 5] = 1;
+    if (dnssecOk) {
+      bytes[query + 11] = 1;
+      writeOpt(bytes, query + end, MAX_UDP_REPLY_BYTES, 0, true, ExtendedError.NONE);
+    }
+    ring.commit(length);
     return 1;
   }
 }

@@ -12,6 +12,7 @@ import {
   DEFERRED_REGISTERED,
   DEFERRED_SOURCE,
   DEFERRED_TIME,
+  REFRESH,
   UDP_TRAITS,
 } from './batch-answerer.ts';
 import type { UdpEngine } from './engine.ts';
@@ -95,6 +96,10 @@ export class MmsgEngine implements UdpEngine {
 
   /** Answers a query that a thread has deferred, from the address that it was sent to. */
   answerDeferred(bytes: Uint8Array, offset: number, length: number): void {
+    if (bytes[offset + DEFERRED_REGISTERED] === REFRESH) {
+      this.options.answerer.refresh(copyBytes(bytes, offset + DEFERRED_QUERY, offset + length));
+      return;
+    }
     const view = new DataView(bytes.buffer, bytes.byteOffset + offset, length);
     const { replies } = this.listeners[bytes[offset]];
     const receivedAt = view.getFloat64(DEFERRED_TIME, true);

@@ -11,12 +11,17 @@ import {
   placeOf,
   secondBucket,
   TAIL_WORD,
+  Use,
   WAYS,
 } from './share.ts';
 
 /** What find found. Stale: expired, but not longer ago than the cache's staleSeconds (RFC 8767). */
 export const CacheResult = { Miss: 0, Fresh: 1, Stale: 2 } as const;
 export type CacheResult = (typeof CacheResult)[keyof typeof CacheResult];
+
+/** An answer that was found before is asked for again in the last tenth of its time, if that is not too short to tell. */
+const REFRESH_SHARE = 10;
+const REFRESH_MIN_TTL_SECONDS = 10;
 
 /**
  * Finds answers in a cache that another thread, or this one, fills: without locks and without allocation.
@@ -33,6 +38,9 @@ export class CacheReader extends EntryView {
   private readonly fence = new Int32Array(new SharedArrayBuffer(4));
   private readonly key = new EntryKey();
   private position = 0;
+  /** Of the entry that was found last: its mark, and whether it had been found before. */
+  private mark = 0;
+  private foundBefore = false;
 
   constructor(share: CacheShare) {
     super(share.buffer);
@@ -74,6 +82,19 @@ export class CacheReader extends EntryView {
     return CacheResult.Stale;
   }
 
+  /**
+   * Whether the answer that find found is in use and about to expire, so that the caller should have it asked for again.
+   * An entry says so once; or twice, where two threads ask at once.
+   */
+  takeRefresh(): boolean {
+    if (!this.foundBefore || this.ttlSeconds * REFRESH_SHARE > this.originalTtlSeconds) return false;
+    if (this.originalTtlSeconds < REFRESH_MIN_TTL_SECONDS || this.ttlSeconds === 0) return false;
+    // A denial answers for other names and types, too: it is not of the question.
+    if (this.key.type === DENIAL_TYPE || this.bytes[this.mark] !== Use.FOUND) return false;
+    this.bytes[this.mark] = Use.REFRESHING;
+    return true;
+  }
+
   override render(out: Uint8Array, outOffset: number, maxLength: number, nowSeconds: number): number {
     const end = super.render(out, outOffset, maxLength, nowSeconds);
     return end < 0 || this.isWhole() ? end : OVERTAKEN;
@@ -106,8 +127,10 @@ export class CacheReader extends EntryView {
       if (stored === 0 || !this.holds(placeOf(stored - 1, geometry), key, nowSeconds)) continue;
       this.position = stored - 1;
       const mark = markByte(slot);
+      this.mark = mark;
+      this.foundBefore = bytes[mark] !== Use.NONE;
       // Written only when it is new: the line then stays shared among the threads' caches.
-      if (bytes[mark] === 0) bytes[mark] = 1;
+      if (!this.foundBefore) bytes[mark] = Use.FOUND;
       return true;
     }
     return false;

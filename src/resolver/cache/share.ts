@@ -100,6 +100,9 @@ export function secondBucket(hash: number, geometry: Geometry): number {
   return firstBucket(Math.imul(hash, 0x9e3779b1) >>> 0, geometry);
 }
 
+/** Marks of use: not found since the entry was written; found; found, and to be asked for again by whoever found it last. */
+export const Use = { NONE: 0, FOUND: 1, REFRESHING: 2 } as const;
+
 /** The octet that marks a slot (the word of its hash) as used since its entry was written. */
 export function markByte(slot: number): number {
   const way = slot % BUCKET_WORDS;

@@ -1,6 +1,6 @@
 import type { EntryView } from './entry-view.ts';
 import type { EntryKey } from './key.ts';
-import { distance, firstBucket, type Geometry, markByte, placeOf, secondBucket, WAYS } from './share.ts';
+import { distance, firstBucket, type Geometry, markByte, placeOf, secondBucket, Use, WAYS } from './share.ts';
 
 /** Not a slot. */
 export const NO_SLOT = -1;
@@ -49,7 +49,7 @@ export class SlotIndex {
 
   /** Whether a reader has found the entry since it was written. */
   isUsed(slot: number): boolean {
-    return this.bytes[markByte(slot)] !== 0;
+    return this.bytes[markByte(slot)] !== Use.NONE;
   }
 
   clear(slot: number): void {
@@ -60,12 +60,12 @@ export class SlotIndex {
   assign(slot: number, hash: number, position: number): void {
     this.clear(slot);
     this.words[slot] = hash;
-    this.bytes[markByte(slot)] = 0;
     this.point(slot, position);
   }
 
-  /** Lets the slot lead to `position`, which publishes the entry: who sees the position sees its octets. */
+  /** Lets the slot lead to a new entry at `position`, which publishes the entry: who sees the position sees its octets. */
   point(slot: number, position: number): void {
+    this.bytes[markByte(slot)] = Use.NONE;
     Atomics.store(this.words, slot + WAYS, position + 1);
   }
 

@@ -1,7 +1,10 @@
 import type { Resolved, ResolveRequest } from '../request.ts';
 
+export const REFRESH_ID = -1;
+
 /** What a thread asks of the resolver's thread. */
 export interface QuestionMessage {
+  /** REFRESH_ID: nobody waits for the answer. */
   readonly id: number;
   readonly request: ResolveRequest;
 }

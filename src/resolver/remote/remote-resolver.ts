@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ResolveRequest, ResolveWaiter } from '../request.ts';
-import type { AnswerMessage } from './messages.ts';
+import { type AnswerMessage, type QuestionMessage, REFRESH_ID } from './messages.ts';
 
 /** The resolver as other threads have it: questions go to its thread by a port, and so each is still asked once. */
 export class RemoteResolver {
@@ -22,8 +22,17 @@ export class RemoteResolver {
     const id = this.nextId;
     this.nextId = (id + 1) & 0x3fffffff;
     this.waiting.set(id, waiter);
+    this.post(id, request);
+  }
+
+  refresh(request: ResolveRequest): void {
+    this.post(REFRESH_ID, request);
+  }
+
+  private post(id: number, request: ResolveRequest): void {
     // In memory of its own: with a view the whole of its memory is posted.
     const name = request.name.slice(0, request.nameLength);
-    this.port.postMessage({ id, request: { ...request, name } });
+    const question: QuestionMessage = { id, request: { ...request, name } };
+    this.port.postMessage(question);
   }
 }

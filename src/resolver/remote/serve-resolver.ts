@@ -1,17 +1,24 @@
 import type { MessagePort } from 'node:worker_threads';
 import { ExtendedError, Rcode } from '../../wire/index.ts';
 import type { Resolved, ResolveRequest, ResolveWaiter } from '../request.ts';
-import type { AnswerMessage, QuestionMessage } from './messages.ts';
+import { type AnswerMessage, type QuestionMessage, REFRESH_ID } from './messages.ts';
 
 const NOTHING: Resolved = { entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NONE };
 
 /** Answers what a RemoteResolver asks by `port`, until that is closed. Keeps no event loop alive by itself. */
 export function serveResolver(
   port: MessagePort,
-  resolver: { ask(request: ResolveRequest, waiter: ResolveWaiter): void },
+  resolver: {
+    ask(request: ResolveRequest, waiter: ResolveWaiter): void;
+    refresh(request: ResolveRequest): void;
+  },
   onFault: (fault: unknown) => void,
 ): void {
   port.on('message', ({ id, request }: QuestionMessage) => {
+    if (id === REFRESH_ID) {
+      resolver.refresh(request);
+      return;
+    }
     resolver.ask(request, {
       resolved(resolved) {
         const answer: AnswerMessage = { id, resolved: apart(resolved) };

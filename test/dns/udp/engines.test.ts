@@ -1,3 +1,4 @@
+import * as dnsPacket from 'dns-packet';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   Answerer,
@@ -12,6 +13,7 @@ import { parseSocketAddress } from '../../../src/net/index.ts';
 import type { Resolved } from '../../../src/resolver/index.ts';
 import { libc, monotonicClock } from '../../../src/sys/index.ts';
 import { ExtendedError, Rcode, textFromName } from '../../../src/wire/index.ts';
+import { until } from '../../support/until.ts';
 import { closeAll, Peer } from '../../sys/support.ts';
 import { a, answering, query, REGIONS, type Seen, seen, TestEdge } from '../support.ts';
 
@@ -43,11 +45,20 @@ class Stage {
     edge.register('::1');
   }
 
+  /** What is to be asked for again before it expires: name, type, DO and CD. */
+  readonly refreshed: string[] = [];
+
   async start(name: EngineName, listen: readonly string[]): Promise<this> {
     const { edge } = this;
     this.answerer = new Answerer(
       edge.state,
-      answering((request) => this.resolve(request)),
+      answering(
+        (request) => this.resolve(request),
+        ({ name, nameLength, type, dnssecOk, checkingDisabled }) => {
+          const asked = textFromName(name.slice(0, nameLength));
+          this.refreshed.push(`${asked} ${type} ${dnssecOk} ${checkingDisabled}`);
+        },
+      ),
       monotonicClock(),
       (f) => this.failures.push(f as Error),
     );
@@ -123,6 +134,31 @@ async function ask(
 const engines: EngineName[] = libc() === null ? ['dgram'] : ['mmsg', 'dgram'];
 
 describe.each(engines)('UDP by %s', (name) => {
+  it('has an answer asked for again that is in use and about to expire, and serves it meanwhile', async () => {
+    const address = '127.0.0.40';
+    const stage = await new Stage().start(name, [`${address}:0`]);
+    const peer = await Peer.on(CLIENT);
+    const { edge } = stage;
+    const port = stage.port();
+    edge.nowMs -= 95_000;
+    for (const dnssecOk of [false, true]) {
+      edge.cacheAnswer('in-use.example', [a('in-use.example', 100, '192.0.2.1')], { dnssecOk });
+    }
+    edge.nowMs += 95_000;
+    for (const opt of [null, { flags: dnsPacket.DNSSEC_OK }]) {
+      for (let i = 0; i < 3; i++) {
+        const seen = await ask(peer, query('In-Use.example', 'A', { id: i, opt }), port, address);
+        expect(seen.answers).toEqual([expect.stringMatching(/^In-Use.example A [1-6] 192.0.2.1$/)]);
+      }
+    }
+    await until(() => stage.refreshed.length === 2, 'both were asked for again');
+    expect(stage.refreshed.toSorted()).toEqual([
+      'in-use.example 1 false false',
+      'in-use.example 1 true false',
+    ]);
+    expect(stage.resolving).toBe(0);
+  });
+
   it.each([
     ['127.0.0.40', '127.0.0.40:0', CLIENT],
     ['::1', '[::1]:0', '::1'],

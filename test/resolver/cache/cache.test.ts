@@ -57,6 +57,50 @@ describe('the cache', () => {
     expect(reader.find(question, false, false, 160)).toBe(CacheResult.Miss);
   });
 
+  describe('has asked for again', () => {
+    /** At each of these times the answer is found; whether its finder is told to have it asked for again. */
+    function told(ttl: number, times: readonly number[]): boolean[] {
+      const cache = new AnswerCache({ bytes: SMALLEST });
+      const reader = new CacheReader(cache.share());
+      cache.store(entryFor(WWW, ttl, '192.0.2.1', 100));
+      return times.map((time) => {
+        reader.find(questionFor(WWW), false, false, time);
+        return reader.takeRefresh();
+      });
+    }
+
+    it('what was found before and is found in the last tenth of its time, once', () => {
+      expect(told(100, [150, 189, 190, 191, 199])).toEqual([false, false, true, false, false]);
+    });
+    it('not what is found for the first time', () => {
+      expect(told(100, [195, 196, 197])).toEqual([false, true, false]);
+    });
+    it('not what has expired, nor what lives for seconds only', () => {
+      expect(told(100, [150, 200, 201])).toEqual([false, false, false]);
+      expect(told(9, [101, 108])).toEqual([false, false]);
+    });
+    it('no name that does not exist', () => {
+      const cache = new AnswerCache({ bytes: SMALLEST });
+      const reader = new CacheReader(cache.share());
+      const denied = reply({ name: WWW, rcode: 3, authorities: [soa('example.com', 100, 100)] });
+      cache.store(build(denied, { nowSeconds: 100 })!.entry);
+      const found = [150, 195].map((time) => reader.find(questionFor(WWW), false, false, time));
+      expect([found, reader.takeRefresh()]).toEqual([[CacheResult.Fresh, CacheResult.Fresh], false]);
+    });
+    it('the new answer again, when its own time comes', () => {
+      const cache = new AnswerCache({ bytes: SMALLEST });
+      const reader = new CacheReader(cache.share());
+      const findAt = (time: number): boolean => {
+        reader.find(questionFor(WWW), false, false, time);
+        return reader.takeRefresh();
+      };
+      cache.store(entryFor(WWW, 100, '192.0.2.1', 100));
+      expect([150, 195].map(findAt)).toEqual([false, true]);
+      cache.store(entryFor(WWW, 100, '192.0.2.1', 195));
+      expect([196, 286, 287].map(findAt)).toEqual([false, true, false]);
+    });
+  });
+
   it('tells questions apart by name, type, DO and CD', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
     const reader = new CacheReader(cache.share());
