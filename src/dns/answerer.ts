@@ -176,6 +176,7 @@ export class Answerer {
     const deferred = new DeferredQuery(this, fields);
     if (this.holdsStale(request)) deferred.answerStaleAfter(STALE_AFTER_MS);
     this.resolver.ask(request, deferred);
+    deferred.isAsking = false;
   }
 
   /** What state.question and state.edns ask for. @param m a query or reply with the CD bit */
@@ -252,6 +253,8 @@ export class Answerer {
 class DeferredQuery implements ResolveWaiter {
   private readonly answerer: Answerer;
   private readonly fields: DeferredFields;
+  /** What the resolver knows at once it says at once; listeners count on hearing it later. */
+  isAsking = true;
   private isAnswered = false;
   private late: NodeJS.Timeout | undefined;
 
@@ -267,6 +270,10 @@ class DeferredQuery implements ResolveWaiter {
   }
 
   resolved(resolved: Resolved): void {
+    if (this.isAsking) {
+      queueMicrotask(() => this.resolved(resolved));
+      return;
+    }
     try {
       if (!this.isAnswered) this.answerer.finish(this.fields, resolved);
     } catch (fault) {
