@@ -90,6 +90,42 @@ describe('an HTTP relay', () => {
     await client.closed;
   });
 
+  it('serves HTTP/1.0 as consoles speak it: one request, the end of it told, the answer to its end', async () => {
+    const client = await bed.dial({ protocol: 'http' });
+    const request = head(
+      'GET /gs2/ppkgo/prod/app.pkg?serverIpAddr=1 HTTP/1.0',
+      'Host: a.films.example',
+      'User-Agent: libhttp/10.01 (PlayStation 4)',
+      'Range: bytes=0-1023',
+      'Accept-Encoding: identity',
+      'Connection: close',
+    );
+    client.socket.end(request);
+    const peer = await origins[0]!.peer(0);
+    await peer.until(({ ended }) => ended);
+    expect(peer.text).toBe(request);
+    peer.socket.end('the rest');
+    expect(await client.closed).toBe('end');
+    expect(client.text).toBe('first 1;the rest');
+  });
+
+  it('does not connect where a host that led to an origin leads to a forbidden address now', async () => {
+    bed.ttlSeconds = 0;
+    bed.names.set('d.films.example', ['127.0.0.1']);
+    const client = await bed.dial({ protocol: 'http' });
+    client.socket.write(get('d.films.example', '/1'));
+    await client.until(({ text }) => text === 'first 1;');
+    client.socket.destroy();
+    for (const { socket } of origins[0]!.peers.splice(0)) socket.destroy();
+    const before = bed.count('FORBIDDEN');
+    bed.names.set('d.films.example', ['169.254.169.254']);
+    const other = await bed.dial({ protocol: 'http' });
+    other.socket.write(get('d.films.example', '/2'));
+    await ends(other, 'FORBIDDEN', before);
+    expect(connections()).toEqual([0, 0]);
+    bed.ttlSeconds = 300;
+  });
+
   it.each([
     ['HTTP/1.0 without Host', 'MALFORMED', head('GET / HTTP/1.0')],
     ['an unlisted host', 'UNLISTED', get('films.example.evil.example')],
@@ -99,7 +135,9 @@ describe('an HTTP relay', () => {
       'MALFORMED',
       head('GET http://a.films.example/ HTTP/1.1', 'Host: evil.example'),
     ],
+    ['NUL in the host', 'MALFORMED', get('a.films.example\0.evil.example')],
     ['an address', 'MALFORMED', get('127.0.0.1')],
+    ['the metadata address', 'MALFORMED', get('169.254.169.254')],
     ['an IPv6 address', 'MALFORMED', get('[::ffff:127.0.0.1]')],
     ['a dot at the end', 'MALFORMED', get('a.films.example.')],
     ['CONNECT', 'MALFORMED', head('CONNECT a.films.example:80 HTTP/1.1', 'Host: a.films.example')],

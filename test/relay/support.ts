@@ -131,6 +131,8 @@ export const helloFor = (name: string): Buffer => Buffer.from(inRecords(hello({ 
 
 export class RelayBed {
   readonly names = new Map<string, readonly string[]>();
+  /** Of the answers about them; 0: each connection asks anew. */
+  ttlSeconds = 300;
   readonly relay: Relay;
   readonly upstream: FakeUpstream;
   private readonly resolver: Resolver;
@@ -155,10 +157,9 @@ export class RelayBed {
       const known = this.names.get(query.name.toLowerCase()) ?? [];
       const data = known.filter((text) => (text.includes(':') ? 6 : 4) === family);
       const type = query.type as 'A' | 'AAAA';
-      answer({ answers: data.map((address) => ({ type, name: query.name, ttl: 300, data: address })) })(
-        query,
-        replier,
-      );
+      answer({
+        answers: data.map((address) => ({ type, name: query.name, ttl: this.ttlSeconds, data: address })),
+      })(query, replier);
     };
   }
 

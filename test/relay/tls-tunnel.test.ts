@@ -1,12 +1,17 @@
 /** Tunnels of TLS, by both engines: what gets through, how it ends, and what does not get through. */
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { Duplex } from 'node:stream';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { makeCertificate } from '../support/certificate.ts';
 import { until } from '../support/until.ts';
 import { hello, inRecords, POST_QUANTUM } from './hello/build.ts';
 import { helloFor, Origin, type Peer, RelayBed } from './support.ts';
 
 const HOME = '127.0.0.9';
 const NAME = 'www.films.example';
+const certificate = makeCertificate([`DNS:${NAME}`]);
 
 describe.each(['epoll', 'streams'] as const)('a TLS relay by %s', (engine) => {
   let bed: RelayBed;
@@ -273,6 +278,61 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s', (engine) => {
     client.socket.write(helloFor(name));
     await client.until(({ ended, socket }) => ended || socket.destroyed);
     await isClosed(client, 'FORBIDDEN', before);
+  });
+
+  it('does not connect where a name that led to an origin leads to a forbidden address now', async () => {
+    bed.ttlSeconds = 0;
+    const name = 'rebound.films.example';
+    bed.names.set(name, ['127.0.0.1']);
+    const first = await bed.dial();
+    first.socket.write(helloFor(name));
+    await origin.peer(0);
+    first.socket.destroy();
+    for (const { socket } of origin.peers.splice(0)) socket.destroy();
+    const before = bed.count('FORBIDDEN');
+    bed.names.set(name, ['169.254.169.254']);
+    const second = await bed.dial();
+    second.socket.write(helloFor(name));
+    await second.until(({ ended, socket }) => ended || socket.destroyed);
+    await isClosed(second, 'FORBIDDEN', before);
+    bed.ttlSeconds = 300;
+  });
+
+  it('carries TLS 1.3 with a post-quantum key share, whose hello comes in several segments', async () => {
+    onConnection = ({ socket }) => {
+      socket.removeAllListeners('data');
+      const server = new TLSSocket(socket, { isServer: true, ...certificate });
+      server.on('data', (chunk) => server.end(chunk));
+    };
+    const { socket } = await bed.dial();
+    socket.removeAllListeners('data');
+    const written: number[] = [];
+    /** What TLS sends goes out in pieces of 500 octets. */
+    const pieces = new Duplex({
+      write(chunk: Buffer, _, done) {
+        written.push(chunk.length);
+        const send = (at: number): void => {
+          if (at >= chunk.length) done();
+          else socket.write(chunk.subarray(at, at + 500), () => setImmediate(send, at + 500));
+        };
+        send(0);
+      },
+      final: (done) => void socket.end(done),
+      read() {},
+    });
+    socket.on('data', (chunk) => pieces.push(chunk));
+    socket.once('end', () => pieces.push(null));
+    const { cert: ca } = certificate;
+    const client = connectTls({ socket: pieces, servername: NAME, ca, ecdhCurve: 'X25519MLKEM768' });
+    await once(client, 'secureConnect');
+    expect(client.getProtocol()).toBe('TLSv1.3');
+    // The key share alone has 1,216 octets.
+    expect(written[0]).toBeGreaterThan(1216);
+    client.write('over it');
+    const [answer] = await once(client, 'data');
+    expect(String(answer)).toBe('over it');
+    client.destroy();
+    socket.destroy();
   });
 
   it('closes where the name does not resolve', async () => {
