@@ -1,0 +1,168 @@
+/**
+ * Whatever goes on behind or beside them, a steered answer and a cache hit come at once: while the upstream is silent, while
+ * 10,000 names wait for a slow one, and while one source asks as much as it can.
+ */
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeQuery, shown, UdpClient } from '../support/dns-client.ts';
+import { FILMS, RELAY, RunningService } from '../support/service.ts';
+
+const HOME = '127.0.61.1';
+const NEIGHBOUR = '127.0.61.2';
+const CACHED = 'cached.example';
+const IN_FLIGHT = 10_000;
+/** Half of the answers come within this time; it is what a person notices, and long for a machine that is busy. */
+const AT_ONCE_MS = 250;
+const ASKED = 40;
+
+/** An upstream that takes its time, or for ever; cheap enough for thousands of queries beside a test. */
+class SlowUpstream {
+  /** Numbers of the names `nNUMBER.example` that have been asked for. */
+  readonly numbers = new Set<number>();
+  isSilent = false;
+  private readonly socket = dgram.createSocket('udp4');
+  private held: (() => void)[] = [];
+  private holds = false;
+
+  static async start(): Promise<SlowUpstream> {
+    const upstream = new SlowUpstream();
+    upstream.socket.on('message', (query, peer) => upstream.take(query, peer));
+    upstream.socket.bind(0, '127.0.0.1');
+    await once(upstream.socket, 'listening');
+    return upstream;
+  }
+
+  get url(): string {
+    return `udp://127.0.0.1:${this.socket.address().port}`;
+  }
+
+  hold(): void {
+    this.holds = true;
+  }
+
+  release(): void {
+    this.holds = false;
+    for (const reply of this.held.splice(0)) reply();
+  }
+
+  stop(): void {
+    this.socket.close();
+  }
+
+  private take(query: Buffer, peer: dgram.RemoteInfo): void {
+    const label = query.toString('latin1', 13, 13 + query[12]!);
+    if (/^n\d+$/i.test(label)) this.numbers.add(Number(label.slice(1)));
+    if (this.isSilent) return;
+    const reply = (): void => this.socket.send(answerTo(query), peer.port, peer.address, () => {});
+    if (this.holds) this.held.push(reply);
+    else reply();
+  }
+}
+
+/** One A record behind the question, without OPT. */
+function answerTo(query: Buffer): Buffer {
+  let end = 12;
+  while (query[end] !== 0) end += query[end]! + 1;
+  const head = Buffer.from(query.subarray(0, end + 5));
+  head.set([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], 2);
+  return Buffer.concat([head, Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 1])]);
+}
+
+let upstream: SlowUpstream;
+let service: RunningService;
+let client: UdpClient;
+let neighbour: UdpClient;
+
+beforeAll(async () => {
+  upstream = await SlowUpstream.start();
+  service = await RunningService.start({ config: { upstreams: [upstream.url], cache: { bytes: '16MiB' } } });
+  await service.household([HOME, NEIGHBOUR]);
+  client = await UdpClient.open(HOME);
+  neighbour = await UdpClient.open(NEIGHBOUR);
+});
+afterAll(async () => {
+  client.close();
+  neighbour.close();
+  upstream.stop();
+  await service.stop();
+});
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+/** Asks for a steered name and a cached one in turns, and tells how long half of each took at the most. */
+async function medians(): Promise<{ steeredMs: number; cachedMs: number }> {
+  const timed = async (name: string, expected: string): Promise<number> => {
+    const startedAt = performance.now();
+    expect(shown(await client.ask(service.udp, { name }))).toBe(expected);
+    return performance.now() - startedAt;
+  };
+  const steered: number[] = [];
+  const cached: number[] = [];
+  for (let i = 0; i < ASKED; i++) {
+    steered.push(await timed(`www.${FILMS}`, `NOERROR ${RELAY.us.address}`));
+    cached.push(await timed(CACHED, 'NOERROR 192.0.2.1'));
+  }
+  return { steeredMs: median(steered), cachedMs: median(cached) };
+}
+
+async function expectAtOnce(): Promise<void> {
+  const { steeredMs, cachedMs } = await medians();
+  expect(steeredMs).toBeLessThan(AT_ONCE_MS);
+  expect(cachedMs).toBeLessThan(AT_ONCE_MS);
+}
+
+/** Asks for `nNUMBER.example` for all of these numbers, without waiting for answers. */
+async function askAll(from: UdpClient, numbers: Iterable<number>): Promise<void> {
+  let sent = 0;
+  for (const number of numbers) {
+    from.send(service.udp, encodeQuery({ name: `n${number}.example` }));
+    if (++sent % 100 === 0) await nextTurn();
+  }
+}
+
+describe('a steered answer and a cache hit come at once', () => {
+  beforeAll(async () => {
+    expect(shown(await client.ask(service.udp, { name: CACHED }))).toBe('NOERROR 192.0.2.1');
+  });
+
+  it('while the upstream is silent', async () => {
+    upstream.isSilent = true;
+    await askAll(client, Array(500).keys());
+    await expectAtOnce();
+    upstream.isSilent = false;
+  });
+
+  it(`while ${IN_FLIGHT} names wait for a slow upstream`, async () => {
+    upstream.hold();
+    const all = Array.from({ length: IN_FLIGHT }, (_, i) => 1000 + i);
+    // What a full buffer has lost on the way is sent again.
+    for (let round = 0; round < 10 && upstream.numbers.size < IN_FLIGHT; round++) {
+      await askAll(
+        client,
+        all.filter((number) => !upstream.numbers.has(number)),
+      );
+      await sleep(200);
+    }
+    expect(upstream.numbers.size).toBeGreaterThan(IN_FLIGHT * 0.8);
+    await expectAtOnce();
+    upstream.release();
+  });
+
+  it('while another source of the same household asks as much as it can', async () => {
+    let isFlooding = true;
+    const flood = (async () => {
+      // Some fifty thousand at the most.
+      for (let round = 0; round < 500 && isFlooding; round++) {
+        await askAll(
+          neighbour,
+          Array.from({ length: 100 }, (_, i) => 100_000 + round * 100 + i),
+        );
+      }
+    })();
+    await expectAtOnce();
+    isFlooding = false;
+    await flood;
+  });
+});
