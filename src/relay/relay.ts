@@ -134,7 +134,9 @@ export class Relay {
     if (quic.length > 0) {
       const Engine = byStreams ? DatagramQuicEngine : BatchedQuicEngine;
       const mode = canCarryQuic(policy) ? options.quicMode : 'refuse';
-      const common = { share, resolver, makeCounters, now, onFailure };
+      // A datagram's source may be forged: what it takes so is not taken from its connections by TCP, but for octets.
+      const limits = { ...allocateSourceLimits(), bytesEmptyAtMs: share.limits.bytesEmptyAtMs };
+      const common = { share: { ...share, limits }, resolver, makeCounters, now, onFailure };
       this.quic = await Engine.start({ addresses: quic, mode, ...common });
       this.engines.push(this.quic);
     }

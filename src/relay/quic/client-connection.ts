@@ -7,6 +7,8 @@ export interface ClientConnection extends OpenConnection {
   readonly tuple: ClientTuple;
   /** Its source's place among the limits. */
   readonly place: number;
+  /** For how long nothing may move in it. Where its source may be forged, no longer than a handshake takes. */
+  readonly idleMs: number;
   /** Takes a datagram of its client. */
   take(datagram: Datagram): void;
   /** Whether a short header begins with the id that the client used last. */

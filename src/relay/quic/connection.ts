@@ -67,6 +67,10 @@ export class QuicConnection implements ClientConnection {
   private downBytes = 0;
   /** Octets of the ids that the origin gives out, and that short headers of the client begin with. */
   private idLength = UNKNOWN_LENGTH;
+  /** The id that the origin gave out last. */
+  private originId: Uint8Array = NOTHING;
+  /** Whether the client is where it says: it has used an id that was sent there. */
+  private isConfirmed = false;
   /** The id that the client used last. */
   private currentId: Uint8Array = NOTHING;
   /** What is needed until it is carried. */
@@ -93,6 +97,11 @@ export class QuicConnection implements ClientConnection {
 
   get isCarrying(): boolean {
     return this.state === State.CARRYING;
+  }
+
+  get idleMs(): number {
+    const { quicIdleMs, handshakeMs } = this.context.relay.policy.limits;
+    return this.isConfirmed ? quicIdleMs : Math.min(quicIdleMs, handshakeMs);
   }
 
   take(datagram: Datagram): void {
@@ -159,14 +168,25 @@ export class QuicConnection implements ClientConnection {
     if (!header.read(bytes, 0, length) || header.version === NEGOTIATION) return;
     const { sourceStart, sourceEnd } = header;
     this.idLength = sourceEnd - sourceStart;
+    this.originId = Uint8Array.from(bytes.subarray(sourceStart, sourceEnd));
     this.context.table.addId(this, idText(bytes, sourceStart, sourceEnd));
   }
 
   private carry(datagram: Datagram): void {
     this.upBytes += datagram.length;
     this.activeAtMs = this.context.nowMs;
+    if (!this.isConfirmed) this.isConfirmed = this.usesOriginId(datagram);
     if (this.context.relay.limits.limitsBytes && this.count() > MAX_DEBT_MS) return;
     this.origin!.send(datagram);
+  }
+
+  private usesOriginId({ bytes, length, isLong }: Datagram): boolean {
+    const { originId, idLength } = this;
+    if (idLength === UNKNOWN_LENGTH) return false;
+    if (isLong && (length < 6 || bytes[5] !== idLength)) return false;
+    const start = isLong ? 6 : 1;
+    if (start + idLength > length) return false;
+    return originId.every((octet, i) => bytes[start + i] === octet);
   }
 
   private hold(datagram: Datagram): void {

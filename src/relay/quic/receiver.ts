@@ -12,8 +12,9 @@ import { refusal, versionNegotiation } from './refusal.ts';
 /** RFC 9000, 7.2: the first connection id that a client chooses for its server has this many octets at least. */
 const MIN_FIRST_ID_BYTES = 8;
 /**
- * Ids of fewer octets can be guessed, so that they lead from another port of the same source only: a client cannot be
- * told from someone who tries them all, but the origin, which sees neither, takes only what has its client's keys.
+ * Ids of fewer octets can be guessed, so that they lead from another port of the same source only. Whoever sees ids pass
+ * and forges a registered source can turn what the origin sends away, until the client's next datagram: the origin sees
+ * no other address that it could validate (RFC 9000, 9.3.3).
  */
 const UNGUESSABLE_ID_BYTES = 8;
 const NO_SERVICE_SLOT = 0;

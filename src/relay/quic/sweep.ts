@@ -8,13 +8,13 @@ const DRAIN_IDLE_MS = 3000;
 
 /** Ends the connections whose source is not registered any more, and those in which nothing moves. */
 export function sweep({ table, relay, nowMs, isDraining }: QuicContext): void {
-  const { admission, policy } = relay;
-  const { quicIdleMs } = policy.limits;
-  const idleSinceMs = nowMs - (isDraining ? Math.min(DRAIN_IDLE_MS, quicIdleMs) : quicIdleMs);
+  const { admission } = relay;
+  const mostIdleMs = isDraining ? DRAIN_IDLE_MS : Number.POSITIVE_INFINITY;
   for (const connection of table.all) {
-    const { isCarrying } = connection;
+    const { isCarrying, activeAtMs, idleMs } = connection;
     if (!admission.admits(connection.source)) {
       connection.end(isCarrying ? RelayOutcome.REVOKED : RelayOutcome.UNREGISTERED);
-    } else if (isCarrying && connection.activeAtMs < idleSinceMs) connection.end(RelayOutcome.IDLE);
+    } else if (isCarrying && nowMs - activeAtMs > Math.min(idleMs, mostIdleMs))
+      connection.end(RelayOutcome.IDLE);
   }
 }

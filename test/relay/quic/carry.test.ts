@@ -355,7 +355,24 @@ describe.each(['epoll', 'streams'] as const)('QUIC by %s', (engine) => {
     );
     await settle();
     expect([origin.arrivals, open()]).toEqual([[], 0]);
-    await carried();
+    // On a connection they are its own: they go to its origin and to its client, and nowhere else.
+    const relayPort = await carried({ firstId: randomBytes(8) });
+    const stranger = await Party.on(STRANGER);
+    const part = fc.oneof(
+      garbage.filter((bytes) => bytes.length > 0),
+      fc
+        .uint8Array({ minLength: 1, maxLength: 60 })
+        .map((bytes) => Buffer.concat([Buffer.of(0x41), ORIGIN_ID, bytes])),
+    );
+    await fc.assert(
+      fc.asyncProperty(part, fc.boolean(), async (bytes, down) => {
+        await (down ? origin.send(bytes, relayPort) : send(bytes));
+        await send(bytes, stranger);
+      }),
+      { numRuns: 100 },
+    );
+    await settle();
+    expect([stranger.arrivals, open() > 0]).toEqual([[], true]);
   });
 });
 
@@ -388,8 +405,28 @@ describe.each(['epoll', 'streams'] as const)('a limited relay of QUIC by %s', (e
   it('ends a connection in which nothing moves', async () => {
     await start({ engine, limits: { quicIdleMs: 300 } });
     await carried();
+    await send(short(ORIGIN_ID, 'from the client'));
     await until(() => counted('IDLE') === 1, 'it has ended');
     expect(open()).toBe(0);
+  });
+
+  it('ends one sooner whose source has shown nothing that was sent there, as it may be forged', async () => {
+    await start({ engine, limits: { handshakeMs: 300 } });
+    const confirmed = await carried();
+    await send(short(ORIGIN_ID, 'from the client'));
+    await origin.arrival(1);
+    await send(opening(NAME, { destination: NEXT_ORIGIN_ID })[0]!);
+    const { port } = await origin.arrival(2);
+    await origin.send(
+      longPacket(Kind.HANDSHAKE, { destination: id('client01'), source: id('12345') }, ''),
+      port,
+    );
+    await client.arrival(1);
+    await send(longPacket(Kind.HANDSHAKE, { destination: id('54321') }, 'a guess'));
+    await until(() => counted('IDLE') === 1, 'it has ended');
+    await origin.send(short(id('client01'), 'the other one stays'), confirmed);
+    await client.arrival(2);
+    expect(open()).toBe(1);
   });
 
   it('holds a source to its number of connections', async () => {
