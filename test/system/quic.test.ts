@@ -1,4 +1,7 @@
-/** Chromium, which speaks HTTP/3 where it may, to Debian's caddy by way of a relay that carries QUIC, and one that refuses it. */
+/**
+ * Chromium, which speaks HTTP/3 where it may, to Debian's caddy by way of a relay that carries QUIC, and one that refuses
+ * it: it loads a page and plays a film.
+ */
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,10 +21,64 @@ const BODY = randomBytes(3 << 20);
 const PAGES = 30;
 const PROFILE_PAGES = 10;
 
+/** Records what a red canvas shows for a second and a half. @returns the film in base64 */
+const RECORD = `new Promise((resolve, reject) => {
+  const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
+  const context = canvas.getContext('2d');
+  let frame = 0;
+  const drawing = setInterval(() => {
+    context.fillStyle = 'rgb(200, 0, 0)';
+    context.fillRect(0, 0, 320, 180);
+    context.fillStyle = 'rgb(160, 0, 0)';
+    context.fillRect((frame++ * 8) % 320, 0, 8, 8);
+  }, 40);
+  const recorder = new MediaRecorder(canvas.captureStream(25), { mimeType: 'video/webm;codecs=vp8' });
+  const parts = [];
+  recorder.ondataavailable = ({ data }) => parts.push(data);
+  recorder.onerror = reject;
+  recorder.onstop = async () => {
+    clearInterval(drawing);
+    const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+    resolve(btoa(Array.from(bytes, (octet) => String.fromCharCode(octet)).join('')));
+  };
+  recorder.start();
+  setTimeout(() => recorder.stop(), 1500);
+})`;
+
+/** Plays the film to its end. @returns what was seen of it, and how it came */
+const PLAY = `new Promise((resolve, reject) => {
+  const video = Object.assign(document.createElement('video'), { src: '/film.webm', muted: true });
+  document.body.append(video);
+  video.onerror = () => reject(new Error(video.error.message));
+  video.onended = () => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
+    const context = canvas.getContext('2d');
+    context.drawImage(video, 160, 90, 1, 1, 0, 0, 1, 1);
+    const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+    resolve({
+      size: [video.videoWidth, video.videoHeight],
+      isRed: red > 120 && green < 80 && blue < 80,
+      frames: video.getVideoPlaybackQuality().totalVideoFrames,
+      seconds: video.currentTime,
+      protocol: performance.getEntriesByName(video.src)[0].nextHopProtocol,
+    });
+  };
+  video.play().catch(reject);
+})`;
+
+interface Seen {
+  readonly size: readonly number[];
+  readonly isRed: boolean;
+  readonly frames: number;
+  readonly seconds: number;
+  readonly protocol: string;
+}
+
 let upstream: FakeUpstream;
 let caddy: Caddy;
 let browser: Browser;
 let port: number;
+let folder: string;
 
 beforeAll(async () => {
   upstream = await FakeUpstream.start();
@@ -30,7 +87,7 @@ beforeAll(async () => {
       query.type === 'A' ? [{ type: 'A' as const, name: query.name, ttl: 60, data: ORIGIN }] : [];
     answer({ answers })(query, replier);
   };
-  const folder = temporaryFolder();
+  folder = temporaryFolder();
   writeFileSync(join(folder, 'index.html'), '<!doctype html><title>home</title>');
   writeFileSync(join(folder, 'body'), BODY);
   port = await freePort();
@@ -46,6 +103,11 @@ beforeAll(async () => {
       `--origin-to-force-quic-on=${FILMS}:1,${SERIES}:1`,
     ],
   });
+});
+beforeAll(async () => {
+  const page = await browser.newPage();
+  writeFileSync(join(folder, 'film.webm'), Buffer.from(await page.evaluate<string>(RECORD), 'base64'));
+  await page.close();
 });
 afterAll(async () => {
   await browser.close();
@@ -79,7 +141,15 @@ async function visit(page: Page, name: string, nth: number): Promise<string> {
   return `${response!.headers()['x-protocol']} ${seen}`;
 }
 
-it('loads a page over HTTP/3 where the relay carries QUIC, once the origin has said that it speaks it', async () => {
+async function film(page: Page): Promise<Seen> {
+  const seen = await page.evaluate<Seen>(PLAY);
+  expect(seen).toMatchObject({ size: [320, 180], isRed: true });
+  expect(seen.seconds).toBeGreaterThan(0.5);
+  expect(seen.frames).toBeGreaterThan(5);
+  return seen;
+}
+
+it('loads a page, and plays a film, over HTTP/3 where the relay carries QUIC, once the origin has said that it speaks it', async () => {
   const service = await relay('carry', CARRIES.address);
   let page = await browser.newPage();
   expect(await visit(page, CARRIES.name, 0)).toBe('HTTP/2.0 h2');
@@ -98,13 +168,14 @@ it('loads a page over HTTP/3 where the relay carries QUIC, once the origin has s
   });
   expect(body.nextHopProtocol).toBe('h3');
   expect(Buffer.from(body.text, 'base64').equals(BODY)).toBe(true);
+  expect((await film(page)).protocol).toBe('h3');
   await page.close();
   expect(await service.stop()).toEqual({ code: 0, signal: null });
   expect(service.stderr).toBe('');
   expect(service.stdout).not.toContain(FILMS);
 });
 
-it('loads it over HTTP/2 where the relay refuses QUIC, which Chromium has tried', async () => {
+it('loads and plays them over HTTP/2, by TLS, where the relay refuses QUIC, which Chromium has tried', async () => {
   const service = await relay('refuse', REFUSES.address);
   const page = await browser.newPage();
   let visits = 0;
@@ -114,6 +185,7 @@ it('loads it over HTTP/2 where the relay refuses QUIC, which Chromium has tried'
     return refused.test(await service.metrics());
   }, 'Chromium has tried QUIC');
   expect(await visit(page, REFUSES.name, visits)).toBe('HTTP/2.0 h2');
+  expect((await film(page)).protocol).toBe('h2');
   await page.close();
   expect(await service.stop()).toEqual({ code: 0, signal: null });
   expect(service.stderr).toBe('');
