@@ -12,7 +12,7 @@ import { parseSocketAddress, writeProxyHeader } from '../../src/net/index.ts';
 import { StreamFramer } from '../../src/wire/index.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { encodeQuery, readReply } from '../support/dns-client.ts';
-import { FakeUpstream } from '../support/fake-upstream.ts';
+import { answer, FakeUpstream } from '../support/fake-upstream.ts';
 import { type Endpoint, FILMS, RELAY, RunningService, temporaryFolder, until } from '../support/service.ts';
 
 const run = promisify(execFile);
@@ -379,5 +379,26 @@ describe('the PROXY protocol', () => {
     socket.end(Buffer.concat([Buffer.from(`PROXY TCP4 ${HOME} 127.0.0.1 4000 53\r\n`)]));
     socket.on('error', () => {});
     await new Promise((resolve) => socket.resume().once('close', resolve));
+  });
+});
+
+describe('a service that is told to stop', () => {
+  it('says GOAWAY over HTTP/2 and answers what is in flight over all of them, then exits 0', async () => {
+    const held: (() => void)[] = [];
+    upstream.udp = (query, replier) => void held.push(() => answer()(query, replier));
+    const session = openHttp2();
+    const goaway = once(session, 'goaway');
+    const paths = ['late-h2.example', 'late-h1.example'].map((name) => inQuery(encodeQuery({ name })));
+    const overHttp2 = viaHttp2(session, { ':path': paths[0]! });
+    const overHttp1 = viaHttp1(null, { ':path': paths[1]! });
+    const overTls = ask(await tls(service.tls), 'late-tls.example');
+    await until(() => held.length >= 3, 'all are upstream');
+    service.kill('SIGTERM');
+    const [code, lastStream] = await goaway;
+    expect([code, lastStream]).toEqual([constants.NGHTTP2_NO_ERROR, 1]);
+    for (const release of held.splice(0)) release();
+    expect([(await overHttp2).status, (await overHttp1).headers['connection']]).toEqual([200, 'close']);
+    expect((await overTls).rcode).toBe('NOERROR');
+    expect(await service.exited).toEqual({ code: 0, signal: null });
   });
 });

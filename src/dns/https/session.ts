@@ -35,11 +35,13 @@ export class HttpsSession implements StreamSession, ChannelReader, HttpHost {
   private limited = false;
   /** When the last whole query came or the last reply that was held back was taken, in ms. */
   private activeAtMs: number;
+  private readAtMs: number;
 
   /** @param open makes the channel that this session reads */
   constructor(open: (reader: ChannelReader) => Channel, options: HttpsSessionOptions) {
     this.options = options;
     this.activeAtMs = options.now();
+    this.readAtMs = this.activeAtMs;
     this.channel = open(this);
   }
 
@@ -78,7 +80,8 @@ export class HttpsSession implements StreamSession, ChannelReader, HttpHost {
   }
 
   read(bytes: Uint8Array, length: number): void {
-    this.options.thread.date.refresh(this.now());
+    this.readAtMs = this.now();
+    this.options.thread.date.refresh(this.readAtMs);
     this.connection?.read(bytes, length);
   }
 
@@ -93,7 +96,7 @@ export class HttpsSession implements StreamSession, ChannelReader, HttpHost {
 
   ask(bytes: Uint8Array, start: number, end: number): number {
     const { answerer, source, traits, maxQueries } = this.options;
-    this.activeAtMs = this.now();
+    this.activeAtMs = this.readAtMs;
     this.queries++;
     const length = answerer.answerNow(bytes, start, end, source, traits);
     // An ignored source.

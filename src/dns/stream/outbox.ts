@@ -2,6 +2,8 @@ import type { Channel } from './channel.ts';
 
 /** Room for more than the longest reply with what a transport puts around it. */
 const CAPACITY = 128 * 1024;
+/** Most writes are shorter: a view of each such length is made once. */
+const KEPT_VIEWS = 1024;
 
 /**
  * Where one thread gathers what it answers within one read of a connection, so that it is written at once: one system
@@ -10,8 +12,13 @@ const CAPACITY = 128 * 1024;
 export class Outbox {
   /** What is gathered; `reserve` says where the next octets go. */
   readonly bytes = new Uint8Array(CAPACITY);
+  private readonly views: Uint8Array[] = [];
   private used = 0;
   private channel: Channel | null = null;
+
+  constructor() {
+    for (let length = 0; length < KEPT_VIEWS; length++) this.views.push(this.bytes.subarray(0, length));
+  }
 
   /** Makes room for `length` octets to this channel, up to 100,000. @returns where they stand in `bytes` */
   reserve(channel: Channel, length: number): number {
@@ -38,6 +45,6 @@ export class Outbox {
     if (channel === null) return;
     this.channel = null;
     this.used = 0;
-    if (used > 0) channel.write(this.bytes.subarray(0, used));
+    if (used > 0) channel.write(used < KEPT_VIEWS ? this.views[used]! : this.bytes.subarray(0, used));
   }
 }

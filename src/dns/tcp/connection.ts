@@ -48,11 +48,13 @@ export class StreamConnection implements ChannelReader, MessageSink {
   private limited = false;
   /** When the last whole query came or the last reply was taken, in ms: a trickle of octets does not count. */
   private activeAtMs: number;
+  private readAtMs: number;
 
   /** @param open makes the channel that this connection reads */
   constructor(open: (reader: ChannelReader) => Channel, options: ConnectionOptions) {
     this.options = options;
     this.activeAtMs = options.now();
+    this.readAtMs = this.activeAtMs;
     this.channel = open(this);
   }
 
@@ -73,6 +75,7 @@ export class StreamConnection implements ChannelReader, MessageSink {
   read(bytes: Uint8Array, length: number): void {
     if (this.isEnded) return;
     this.gathering = true;
+    this.readAtMs = this.options.now();
     this.framer.feed(bytes, length, this);
     this.endGathering();
     if (this.framer.oversized) {
@@ -86,7 +89,7 @@ export class StreamConnection implements ChannelReader, MessageSink {
 
   message(bytes: Uint8Array, start: number, end: number): void {
     if (this.isEnded || this.channel.isClosed) return;
-    this.activeAtMs = this.options.now();
+    this.activeAtMs = this.readAtMs;
     if (this.held.length === 0 && this.hasRoom()) this.ask(bytes, start, end);
     else this.held.push(new Uint8Array(bytes.subarray(start, end)));
   }
