@@ -24,6 +24,7 @@ import {
   ratios,
   row,
   STEERED,
+  saveRounds,
   startEncryptedPair,
 } from './support/encrypted.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
@@ -129,5 +130,6 @@ try {
 } finally {
   await pair.stop();
 }
+saveRounds('doh', values, rounds);
 table([HEADINGS, ...Object.entries(rounds).map(([name, of]) => row(name, of))]);
 process.stdout.write(`claimed: ${CLAIM_PER_SECOND} answers/s over either version (loopback)\n`);

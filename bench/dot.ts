@@ -19,6 +19,7 @@ import {
   ratios,
   row,
   STEERED,
+  saveRounds,
   startEncryptedPair,
 } from './support/encrypted.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
@@ -73,6 +74,7 @@ try {
   await pair.stop();
 }
 
+saveRounds('dot', values, { 'mediastreamer, DoT': ours, 'dnsdist, DoT': theirs });
 table([HEADINGS, row('mediastreamer', ours), row('dnsdist', theirs)]);
 const rates = ratios(ours, theirs, 'answersPerSecond');
 const costs = ratios(ours, theirs, 'microseconds');

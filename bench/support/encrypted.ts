@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { freePort, startEdge } from './edge.ts';
 import { median, medianAndRange } from './pairs.ts';
 import { type Server, startUntil } from './process.ts';
+import { RESULTS_DIRECTORY, writeResult } from './results.ts';
 
 const run = promisify(execFile);
 
@@ -113,3 +114,29 @@ export const ratios = (
   theirs: readonly Round[],
   figure: 'answersPerSecond' | 'microseconds',
 ): number[] => ours.map((round, i) => round[figure] / theirs[i]![figure]);
+
+/** Writes the rounds of all servers as the bench's result. @param rounds by `server, transport` */
+export function saveRounds(
+  bench: string,
+  options: Readonly<Record<string, string>>,
+  rounds: Readonly<Record<string, readonly Round[]>>,
+): void {
+  const series = Object.entries(rounds).flatMap(([name, of]) => {
+    const [label, group] = name.split(', ') as [string, string];
+    return [
+      {
+        group: `${group}, CPU an answer`,
+        label,
+        unit: 'us',
+        values: of.map(({ microseconds }) => microseconds),
+      },
+      {
+        group: `${group}, answers`,
+        label,
+        unit: '1/s',
+        values: of.map(({ answersPerSecond }) => answersPerSecond),
+      },
+    ];
+  });
+  writeResult(RESULTS_DIRECTORY, { bench, options, series });
+}

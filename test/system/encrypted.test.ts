@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseSocketAddress, writeProxyHeader } from '../../src/net/index.ts';
 import { StreamFramer } from '../../src/wire/index.ts';
 import { makeCertificate } from '../support/certificate.ts';
-import { encodeQuery, readReply } from '../support/dns-client.ts';
+import { askUdp, encodeQuery, readReply, shown } from '../support/dns-client.ts';
 import { answer, FakeUpstream } from '../support/fake-upstream.ts';
 import { type Endpoint, FILMS, RELAY, RunningService, temporaryFolder, until } from '../support/service.ts';
 
@@ -20,6 +20,7 @@ const HOME = '127.0.0.1';
 const STRANGER = '127.0.0.9';
 const BALANCER = '127.0.0.50';
 const NAME = 'dns.example';
+const STEERED = `NOERROR ${RELAY.us.address}`;
 
 let service: RunningService;
 let upstream: FakeUpstream;
@@ -270,7 +271,7 @@ describe('DNS over HTTPS', () => {
     }
   });
 
-  it('ends a session of rapid resets (CVE-2023-44487) by GOAWAY, while others are answered', async () => {
+  it('ends a session of rapid resets (CVE-2023-44487) by GOAWAY, while others are answered, over UDP too', async () => {
     upstream.udp = () => {};
     const socket = await tls(service.https, { ALPNProtocols: ['h2'] });
     const read: Buffer[] = [];
@@ -285,6 +286,7 @@ describe('DNS over HTTPS', () => {
         Buffer.concat([http2Frame(1, 5, 2 * i + 1, headerBlock(path)), http2Frame(3, 0, 2 * i + 1, cancel)]),
       );
       if (i % 20 === 0) await new Promise(setImmediate);
+      if (i % 100 === 0) expect(shown(await askUdp(service.udp, HOME, { name: FILMS }))).toBe(STEERED);
     }
     await closed;
     expect(goawayCode(Buffer.concat(read))).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);

@@ -142,6 +142,12 @@ describe('a request over HTTP/1.1', () => {
     expect(answered(octets)).toEqual([[status], ends]);
   });
 
+  it('405: says which methods there are (RFC 9110 15.5.6)', () => {
+    const stage = opened();
+    stage.send(Buffer.from(head('PUT /dns-query HTTP/1.1')));
+    expect(seen(stage)[0]!.headers['allow']).toBe('GET, POST');
+  });
+
   it('is left with a body that nobody has asked for, and the connection ends', () => {
     const smuggled = GET;
     const octets = head(`GET ${pathOf(FILMS)} HTTP/1.1`, `Content-Length: ${smuggled.length}`) + smuggled;

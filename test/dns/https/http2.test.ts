@@ -43,6 +43,11 @@ function heard(...octets: Uint8Array[]): string[] {
   return seen(stage);
 }
 
+const PSEUDO = [
+  [':method', 'GET'],
+  [':scheme', 'https'],
+  [':path', PATH],
+] as const;
 const ANSWER = ['1 200', '1 DATA 61 end'];
 
 describe('a request over HTTP/2', () => {
@@ -101,6 +106,16 @@ describe('a request over HTTP/2', () => {
     ]);
     const lines = heard(frame(FrameType.HEADERS, END_HEADERS | END_STREAM, 1, block([...fields])));
     expect(lines[0]).toBe(status === '200' ? '1 200' : `1 ${status} end`);
+  });
+
+  it('405: says which methods there are (RFC 9110 15.5.6)', () => {
+    const stage = opened();
+    stage.send(
+      frame(FrameType.HEADERS, END_HEADERS | END_STREAM, 1, block([[':method', 'PUT'], ...PSEUDO.slice(1)])),
+    );
+    const date = new Date(stage.edge.unixSeconds * 1000).toUTCString();
+    const fields = fieldsOf(framesOf(stage.channel.taken())[0]!.payload);
+    expect(fields).toEqual({ ':status': '405', allow: 'GET, POST', 'content-length': '0', date });
   });
 
   it('413: a body longer than a query has use for is not taken, and no more of it wanted (8.1)', () => {
@@ -183,11 +198,6 @@ const headers = (
   fields: readonly (readonly [string, string])[],
   flags = END_HEADERS | END_STREAM,
 ) => frame(FrameType.HEADERS, flags, stream, block(fields));
-const PSEUDO = [
-  [':method', 'GET'],
-  [':scheme', 'https'],
-  [':path', PATH],
-] as const;
 
 /** What ends a connection: RFC 9113's section, what is sent, the error. */
 const CONNECTION_ERRORS: readonly (readonly [string, keyof typeof ErrorCode, ...Buffer[]])[] = [

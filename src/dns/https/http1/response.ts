@@ -50,9 +50,10 @@ export function writeAnswerHead(
   return put(into, to, closes ? END_AND_CLOSE : END);
 }
 
-/** A refusal, whose body is empty. */
+/** A refusal, whose body is empty; of a method it says which there are (RFC 9110 15.5.6). */
 export function refusalOf(status: Refusal, date: Uint8Array, closes: boolean): Uint8Array {
-  const line = Buffer.from(`HTTP/1.1 ${status} ${REASONS[status]}\r\ncontent-length: 0\r\ndate: `);
+  const allow = status === 405 ? 'allow: GET, POST\r\n' : '';
+  const line = Buffer.from(`HTTP/1.1 ${status} ${REASONS[status]}\r\n${allow}content-length: 0\r\ndate: `);
   return Buffer.concat([line, date, closes ? END_AND_CLOSE : END]);
 }
 

@@ -4,6 +4,7 @@ import type { Refusal } from '../request.ts';
 import { DNS_MESSAGE } from '../request-head.ts';
 
 /** Indexes of names in the static table (RFC 7541 appendix A). */
+const ALLOW = 22;
 const CACHE_CONTROL = 24;
 const CONTENT_LENGTH = 28;
 const CONTENT_TYPE = 31;
@@ -72,12 +73,16 @@ export function writeAnswerBlock(
 /** Room for the header block of a refusal. */
 export const REFUSAL_BLOCK_BYTES = 64;
 
-/** Writes the header block of a refusal, whose body is empty. @returns where it ends */
+/**
+ * Writes the header block of a refusal, whose body is empty; of a method it says which there are (RFC 9110 15.5.6).
+ * @returns where it ends
+ */
 export function writeRefusalBlock(into: Uint8Array, at: number, date: Uint8Array, status: Refusal): number {
   const whole = WHOLE_STATUS[status];
   let to = at;
   if (whole !== undefined) into[to++] = whole;
   else to = put(into, to, literal(STATUS, String(status)));
+  if (status === 405) to = put(into, to, literal(ALLOW, 'GET, POST'));
   to = put(into, to, literal(CONTENT_LENGTH, '0'));
   to = put(into, to, literalName(DATE));
   into[to++] = DATE_BYTES;
