@@ -1,10 +1,13 @@
 import type { Fault } from './fault.ts';
-import { hasFaults } from './fault.ts';
+import { describeValue, hasFaults } from './fault.ts';
+import type { GroupModel, GroupOptions } from './group.ts';
+import { NameOwners, readGroups } from './group.ts';
 import type { NameTableShare } from './name-table.ts';
 import { buildNameTable } from './name-table.ts';
 import type { Region, RegionModel, RegionOptions, Relay } from './relay.ts';
 import { readRegions } from './relay.ts';
-import { fillOrders, orderLength } from './relay-order.ts';
+import type { AllDown } from './relay-routes.ts';
+import { listsOf, MAX_LISTS, RelayRoutes } from './relay-routes.ts';
 import type { Service } from './service.ts';
 
 /** A row holds a byte a service for each of 65,536 profiles, so that services are bounded. */
@@ -18,9 +21,11 @@ export interface CatalogTables {
   readonly regions: readonly Region[];
   readonly relays: readonly Relay[];
   readonly defaultRegion: string;
+  /** Ids of groups by number; null for 0. */
+  readonly groups: readonly (string | null)[];
   readonly names: NameTableShare;
-  /** Uint16 relay indexes; relay-order.ts has the layout. */
-  readonly orders: SharedArrayBuffer;
+  /** With all relays up. */
+  readonly routes: RelayRoutes;
   /** 4 bytes a relay. */
   readonly addresses4: SharedArrayBuffer;
   /** 16 bytes a relay. */
@@ -32,6 +37,12 @@ export interface CatalogOptions {
   readonly services: readonly Service[];
   readonly regions: RegionOptions;
   readonly defaultRegion: string;
+  /** Names that get relays of their own where there are some. */
+  readonly groups?: GroupOptions;
+  /** What becomes of names when none of a region's relays is up; last-good if not given. */
+  readonly allDown?: AllDown;
+  /** Host names that relays are probed with: a relay serves names of the catalogue only. */
+  readonly probeNames?: readonly string[];
   /** 32 bits; the same that questions are hashed with. */
   readonly seed: number;
   /** Named in faults of the regions. */
@@ -44,8 +55,15 @@ export interface CatalogOptions {
  */
 export function buildCatalog(options: CatalogOptions): { catalog: CatalogTables | null; faults: Fault[] } {
   const { services, defaultRegion, seed, configFile = 'config' } = options;
-  const model = readRegions(options.regions, defaultRegion, configFile);
-  const faults = [...model.faults, ...idleServices(services, model, configFile)];
+  const groups = readGroups(options.groups ?? {}, services, configFile);
+  const model = readRegions(options.regions, defaultRegion, groups.ids, configFile);
+  const faults = [
+    ...groups.faults,
+    ...model.faults,
+    ...groupFaults(groups, model, configFile),
+    ...probeNameFaults(options.probeNames ?? [], new NameOwners(services), configFile),
+    ...idleServices(services, model, configFile),
+  ];
   if (services.length > MAX_SERVICES) {
     const found = `${services.length} services`;
     faults.push({
@@ -59,20 +77,53 @@ export function buildCatalog(options: CatalogOptions): { catalog: CatalogTables 
   }
   if (hasFaults(faults)) return { catalog: null, faults };
   const { regions, relays } = model;
-  const orders = new SharedArrayBuffer(orderLength(regions.length) * 2);
-  fillOrders(regions, relays, new Uint16Array(orders));
+  const { allDown = 'last-good' } = options;
   const catalog: CatalogTables = {
     seed,
     services,
     regions,
     relays,
     defaultRegion,
-    names: buildNameTable(services, seed),
-    orders,
+    groups: groups.ids,
+    names: buildNameTable(services, seed, groups),
+    routes: RelayRoutes.build({ regions, relays, groups: groups.ids, allDown }),
     addresses4: packAddresses(relays, 4),
     addresses6: packAddresses(relays, 16),
   };
   return { catalog, faults };
+}
+
+/** What groups and regions say together. */
+function groupFaults({ ids }: GroupModel, { regions, relays }: RegionModel, file: string): Fault[] {
+  const faults: Fault[] = [];
+  const note = (severity: Fault['severity'], path: string, found: string, expected: string): void => {
+    faults.push({ severity, file, line: null, path, found, expected });
+  };
+  for (const id of ids) {
+    if (id === null || relays.some(({ group }) => group === id)) continue;
+    const found = `${describeValue(id)}, which no relay has, so that its names get the relays without a group`;
+    note('warning', `catalog.groups.${id}`, found, 'relays of that group');
+  }
+  const lists = listsOf({ regions, relays, groups: ids });
+  if (lists.length > MAX_LISTS) {
+    note('fault', 'regions', `${lists.length} pairs of a region and a group`, `at most ${MAX_LISTS}`);
+  }
+  for (const { region, group } of lists) {
+    const own = (id: string | null) => regions[region].relays.filter((index) => relays[index].group === id);
+    const hasIPv6 = (indexes: readonly number[]) => indexes.some((index) => relays[index].address6 !== null);
+    if (group === 0 || hasIPv6(own(ids[group])) || !hasIPv6(own(null))) continue;
+    const found = `no IPv6 address in group ${ids[group]}, so that AAAA of its names is answered empty there`;
+    note('warning', `regions.${regions[region].region}.relays`, found, 'address6 of one of its relays');
+  }
+  return faults;
+}
+
+function probeNameFaults(names: readonly string[], owners: NameOwners, file: string): Fault[] {
+  return names.flatMap((name, index) => {
+    if (owners.of(name) !== undefined) return [];
+    const [path, expected] = [`health.names[${index}]`, 'a name of the catalogue'];
+    return [{ severity: 'fault', file, line: null, path, found: describeValue(name), expected }];
+  });
 }
 
 function packAddresses(relays: readonly Relay[], size: 4 | 16): SharedArrayBuffer {

@@ -1,5 +1,6 @@
 import type { Question } from '../wire/index.ts';
 import { hashName, nameFromText } from '../wire/index.ts';
+import type { GroupModel } from './group.ts';
 import { namesAbove } from './host-name.ts';
 import type { Service } from './service.ts';
 
@@ -7,7 +8,8 @@ import type { Service } from './service.ts';
  * The names of all services, in shared memory, for readers in any thread. Plain data: it can be posted.
  *
  * Open addressing with linear probing. A slot is three 32-bit words: the name's hash, the offset of its
- * wire form in `bytes` plus one (0: the slot is free), and service index * 2 + (1 if exact).
+ * wire form in `bytes` plus one (0: the slot is free), and what the name is: EXACT, DIVIDED, its group and the
+ * index of its service.
  */
 export interface NameTableShare {
   readonly slots: SharedArrayBuffer;
@@ -22,29 +24,55 @@ const FEWEST_SLOTS = 16;
 const PADDING_BYTES = 256;
 export const NO_SERVICE = -1;
 
+/** The name alone, without what is below it. */
+const EXACT = 1;
+/** Names below it may be of another group, so that a longer match is looked for. */
+const DIVIDED = 2;
+const GROUP_SHIFT = 2;
+const GROUP_MASK = 0xff;
+const SERVICE_SHIFT = 10;
+
+/** What groups a table is built with: those of services, and of single names. */
+export type NameGroups = Pick<GroupModel, 'ofService' | 'names'>;
+
 interface Row {
   readonly wire: Uint8Array;
   readonly service: number;
   readonly exact: boolean;
+  group: number;
+  divided: boolean;
 }
 
-/** One row a name: what a suffix of the same service covers already is left out. */
-function collectRows(services: readonly Service[]): { rows: Row[]; maxLabels: number } {
-  const rows: Row[] = [];
-  let maxLabels = 0;
+function makeRow(name: string, service: number, exact: boolean, group: number): Row {
+  const wire = nameFromText(name);
+  if (wire === null) throw new TypeError('a name of the catalogue was not checked');
+  return { wire, service, exact, group, divided: false };
+}
+
+/** One row a name: what a suffix of the same service covers already is left out, unless it has a group. */
+function collectRows(services: readonly Service[], groups: NameGroups): Map<string, Row> {
+  const rows = new Map<string, Row>();
   for (const [service, { names, exact }] of services.entries()) {
     const suffixes = new Set(names);
     const covered = (name: string) => namesAbove(name).some((above) => suffixes.has(above));
     const singles = [...new Set(exact)].filter((name) => !suffixes.has(name));
     for (const name of [...suffixes, ...singles]) {
       if (covered(name)) continue;
-      const wire = nameFromText(name);
-      if (wire === null) throw new TypeError('a name of the catalogue was not checked');
-      maxLabels = Math.max(maxLabels, name.split('.').length);
-      rows.push({ wire, service, exact: !suffixes.has(name) });
+      rows.set(name, makeRow(name, service, !suffixes.has(name), groups.ofService[service] ?? 0));
     }
   }
-  return { rows, maxLabels };
+  for (const { name, service, group } of groups.names) {
+    const known = rows.get(name);
+    if (known === undefined) rows.set(name, makeRow(name, service, false, group));
+    else known.group = group;
+  }
+  for (const { name } of groups.names) {
+    for (const above of namesAbove(name)) {
+      const row = rows.get(above);
+      if (row !== undefined) row.divided = true;
+    }
+  }
+  return rows;
 }
 
 function slotCount(rows: number): number {
@@ -53,9 +81,20 @@ function slotCount(rows: number): number {
   return count;
 }
 
-/** Builds the table. The names must be canonical and free of conflicts (loadServices checks that). */
-export function buildNameTable(services: readonly Service[], seed: number): NameTableShare {
-  const { rows, maxLabels } = collectRows(services);
+const NO_GROUPS: NameGroups = { ofService: [], names: [] };
+
+/**
+ * Builds the table. The names must be canonical and free of conflicts (loadServices checks that), and those of groups
+ * must be names of the services (readGroups checks that).
+ */
+export function buildNameTable(
+  services: readonly Service[],
+  seed: number,
+  groups: NameGroups = NO_GROUPS,
+): NameTableShare {
+  const byName = collectRows(services, groups);
+  const rows = [...byName.values()];
+  const maxLabels = [...byName.keys()].reduce((most, name) => Math.max(most, name.split('.').length), 0);
   const count = slotCount(rows.length);
   const total = rows.reduce((sum, row) => sum + row.wire.length, 0);
   const slotsShare = new SharedArrayBuffer(count * SLOT_WORDS * 4);
@@ -69,11 +108,15 @@ export function buildNameTable(services: readonly Service[], seed: number): Name
     while (slots[slot * SLOT_WORDS + 1] !== 0) slot = (slot + 1) & (count - 1);
     slots[slot * SLOT_WORDS] = hash;
     slots[slot * SLOT_WORDS + 1] = used + 1;
-    slots[slot * SLOT_WORDS + 2] = row.service * 2 + (row.exact ? 1 : 0);
+    slots[slot * SLOT_WORDS + 2] = kindOf(row);
     bytes.set(row.wire, used);
     used += row.wire.length;
   }
   return { slots: slotsShare, bytes: bytesShare, maxLabels };
+}
+
+function kindOf({ service, group, exact, divided }: Row): number {
+  return (service << SERVICE_SHIFT) | (group << GROUP_SHIFT) | (divided ? DIVIDED : 0) | (exact ? EXACT : 0);
 }
 
 /** What match needs of a question; parseQuestion fills it. */
@@ -83,6 +126,8 @@ export type NamedQuestion = Pick<Question, 'name' | 'hashes'>;
 export class NameTable {
   /** After a match: the label at which the catalogue's name starts in the question's. */
   matchedLabel = 0;
+  /** After a match: the number of the name's group, 0 for none. */
+  matchedGroup = 0;
   private slots: Int32Array;
   private bytes: Uint8Array;
   private mask: number;
@@ -97,7 +142,8 @@ export class NameTable {
 
   /**
    * The index of the service that takes the question's name, or NO_SERVICE. Walks from the name's right
-   * end, so that the shortest suffix wins; the catalogue holds no two that could both.
+   * end, so that the shortest suffix wins; the catalogue holds no two that could both. Where a suffix is divided
+   * into groups, the longest name in it says which one.
    */
   match(question: NamedQuestion): number {
     const name = question.name;
@@ -106,6 +152,7 @@ export class NameTable {
     const mask = this.mask;
     const deepest = name.labelCount - this.maxLabels;
     const last = deepest > 0 ? deepest : 0;
+    let service = NO_SERVICE;
     for (let label = name.labelCount - 2; label >= last; label--) {
       const hash = hashes[label];
       let slot = hash & mask;
@@ -114,16 +161,19 @@ export class NameTable {
         if (offset === 0) break;
         if (slots[slot * SLOT_WORDS] === hash) {
           const kind = slots[slot * SLOT_WORDS + 2];
-          const eligible = (kind & 1) === 0 || label === 0;
+          const eligible = (kind & EXACT) === 0 || label === 0;
           if (eligible && this.equals(question, label, offset - 1)) {
             this.matchedLabel = label;
-            return kind >> 1;
+            this.matchedGroup = (kind >> GROUP_SHIFT) & GROUP_MASK;
+            service = kind >> SERVICE_SHIFT;
+            if ((kind & DIVIDED) === 0) return service;
+            break;
           }
         }
         slot = (slot + 1) & mask;
       }
     }
-    return NO_SERVICE;
+    return service;
   }
 
   /** Wire names end themselves: equal over the whole suffix means equal. */

@@ -1,4 +1,4 @@
-import type { Region, Relay } from './relay.ts';
+import type { Relay } from './relay.ts';
 
 /** An answer names at most this many relays of the region's. */
 export const MAX_RELAYS_PER_ANSWER = 4;
@@ -34,31 +34,20 @@ export function relayScore(hash: number, weight: number, bucket: number): number
   return -weight / Math.log((mixed + 0.5) / 0x1_0000_0000);
 }
 
-export function orderLength(regionCount: number): number {
-  return regionCount * 2 * BUCKETS * MAX_RELAYS_PER_ANSWER;
+export function orderLength(listCount: number): number {
+  return listCount * 2 * BUCKETS * MAX_RELAYS_PER_ANSWER;
 }
 
 /** Index of the first entry of an order; family 4 stands before family 6. */
-export function orderBase(region: number, family: 4 | 6, bucket: number): number {
-  const list = region * 2 + (family === 6 ? 1 : 0);
-  return (list * BUCKETS + bucket) * MAX_RELAYS_PER_ANSWER;
+export function orderBase(list: number, family: 4 | 6, bucket: number): number {
+  const part = list * 2 + (family === 6 ? 1 : 0);
+  return (part * BUCKETS + bucket) * MAX_RELAYS_PER_ANSWER;
 }
 
 interface Candidate {
   readonly index: number;
   readonly hash: number;
   readonly weight: number;
-}
-
-function candidates(region: Region, relays: readonly Relay[], family: 4 | 6): Candidate[] {
-  const found: Candidate[] = [];
-  for (const index of region.relays) {
-    const relay = relays[index];
-    const address = family === 4 ? relay.address4 : relay.address6;
-    if (address !== null && relay.weight > 0)
-      found.push({ index, hash: relayHash(relay), weight: relay.weight });
-  }
-  return found;
 }
 
 /** Writes the best of the candidates for a bucket to orders[base...], the best first. */
@@ -80,15 +69,24 @@ function fillBucket(from: readonly Candidate[], bucket: number, orders: Uint16Ar
   orders.set(best, base);
 }
 
-/** Fills the orders of all regions, families and buckets; see orderBase for their places. */
-export function fillOrders(regions: readonly Region[], relays: readonly Relay[], orders: Uint16Array): void {
-  orders.fill(NO_RELAY);
-  for (const [index, region] of regions.entries()) {
-    for (const family of [4, 6] as const) {
-      const from = candidates(region, relays, family);
-      for (let bucket = 0; bucket < BUCKETS; bucket++) {
-        fillBucket(from, bucket, orders, orderBase(index, family, bucket));
-      }
-    }
+/**
+ * Fills all orders of a list and a family (see orderBase for their places).
+ * @param chosen indexes of the relays to order, all of a weight above 0
+ */
+export function fillOrder(
+  relays: readonly Relay[],
+  chosen: readonly number[],
+  orders: Uint16Array,
+  list: number,
+  family: 4 | 6,
+): void {
+  const from = chosen.map((index) => ({
+    index,
+    hash: relayHash(relays[index]),
+    weight: relays[index].weight,
+  }));
+  orders.fill(NO_RELAY, orderBase(list, family, 0), orderBase(list, family, BUCKETS));
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    fillBucket(from, bucket, orders, orderBase(list, family, bucket));
   }
 }

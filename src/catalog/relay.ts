@@ -8,7 +8,7 @@ export interface RelayOptions {
   readonly address6?: string | null;
   /** Share of the answers relative to the region's other relays; 0: none. 1 if not given. */
   readonly weight?: number;
-  /** Relays of one group share a certificate; carried, not yet steered by. */
+  /** The group whose names it serves alone; null: names of no group, and of groups that have no relay here. */
   readonly group?: string | null;
 }
 
@@ -50,9 +50,11 @@ class RegionReader {
   readonly relays: Relay[] = [];
   readonly faults: Fault[] = [];
   private readonly file: string;
+  private readonly groups: readonly (string | null)[];
 
-  constructor(file: string) {
+  constructor(file: string, groups: readonly (string | null)[]) {
     this.file = file;
+    this.groups = groups;
   }
 
   note(severity: Fault['severity'], path: string, found: string, expected: string): void {
@@ -83,8 +85,19 @@ class RegionReader {
       address4: this.address(options.address, 4, `${path}.address`),
       address6: this.address(options.address6, 6, `${path}.address6`),
       weight: this.weight(options.weight, `${path}.weight`),
-      group: options.group ?? null,
+      group: this.group(options.group, `${path}.group`),
     };
+  }
+
+  /** A group that has no names would leave its relay without any. */
+  group(value: string | null | undefined, path: string): string | null {
+    const group = value ?? null;
+    if (this.groups.includes(group)) return group;
+    const known = this.groups.filter((id) => id !== null);
+    const expected =
+      known.length === 0 ? 'null, as catalog.groups has none' : `null or one of ${known.join(', ')}`;
+    this.note('fault', path, describeValue(group), expected);
+    return null;
   }
 
   /** The same address twice in a region would be given twice in one answer. */
@@ -116,9 +129,17 @@ class RegionReader {
   }
 }
 
-/** Checks the configured regions and numbers their relays. All faults are reported. */
-export function readRegions(options: RegionOptions, defaultRegion: string, file: string): RegionModel {
-  const reader = new RegionReader(file);
+/**
+ * Checks the configured regions and numbers their relays. All faults are reported.
+ * @param groups ids that relays may have, null among them
+ */
+export function readRegions(
+  options: RegionOptions,
+  defaultRegion: string,
+  groups: readonly (string | null)[],
+  file: string,
+): RegionModel {
+  const reader = new RegionReader(file, groups);
   for (const [region, value] of Object.entries(options)) reader.region(region, value);
   const names = Object.keys(options);
   if (!names.includes(defaultRegion)) {

@@ -1,5 +1,7 @@
 import type { CatalogTables } from './catalog.ts';
 import type { NameTableShare } from './name-table.ts';
+import type { RelayConditions } from './relay-condition.ts';
+import type { RelayRoutes } from './relay-routes.ts';
 
 /** What an account chose, by name: the configuration may have changed since. */
 export interface SteeringProfile {
@@ -15,6 +17,10 @@ export interface CatalogShare {
   readonly seed: number;
   readonly serviceCount: number;
   readonly names: NameTableShare;
+  /** Numbers of groups, 0 among them. */
+  readonly groupCount: number;
+  /** Of RelayRoutes, as the next one. */
+  readonly lists: SharedArrayBuffer;
   readonly orders: SharedArrayBuffer;
   readonly addresses4: SharedArrayBuffer;
   readonly addresses6: SharedArrayBuffer;
@@ -34,21 +40,30 @@ const AS_USUAL = 0;
 
 /** One catalogue with the rows that were computed for it. */
 class Generation {
-  readonly share: CatalogShare;
+  share: CatalogShare;
+  routes: RelayRoutes;
   private readonly catalog: CatalogTables;
   private readonly rows: Uint8Array;
   private readonly regionIndex = new Map<string, number>();
 
   constructor(catalog: CatalogTables) {
     const serviceCount = catalog.services.length;
-    const { seed, names, orders, addresses4, addresses6 } = catalog;
+    const { seed, names, routes, addresses4, addresses6 } = catalog;
+    const { groupCount, lists, orders } = routes;
     const rows = new SharedArrayBuffer(PROFILES * (1 + serviceCount));
     this.catalog = catalog;
-    this.share = { seed, serviceCount, names, orders, addresses4, addresses6, rows };
+    this.routes = routes;
+    this.share = { seed, serviceCount, names, groupCount, lists, orders, addresses4, addresses6, rows };
     this.rows = new Uint8Array(rows);
     for (const [index, region] of catalog.regions.entries()) {
       if (region.serves) this.regionIndex.set(region.region, index);
     }
+  }
+
+  useConditions(conditions: RelayConditions): void {
+    this.routes = this.routes.withConditions(conditions);
+    const { lists, orders } = this.routes;
+    this.share = { ...this.share, lists, orders };
   }
 
   write(id: number, profile: SteeringProfile): void {
@@ -102,6 +117,20 @@ export class Steering {
     return this.current.share;
   }
 
+  /** Which relays are given, as the latest share has it. */
+  get routes(): RelayRoutes {
+    return this.current.routes;
+  }
+
+  /**
+   * Leaves out relays that are not up. @param conditions of the relays of the catalogue that is used
+   * @returns another share, with the same rows: nothing is to be settled
+   */
+  useConditions(conditions: RelayConditions): CatalogShare {
+    this.current.useConditions(conditions);
+    return this.current.share;
+  }
+
   get profileCount(): number {
     return this.profiles.size;
   }
@@ -122,9 +151,13 @@ export class Steering {
     this.profiles.delete(id);
   }
 
-  /** Computes the rows of all live profiles for another catalogue, into a new share, and returns that. */
-  rebuild(catalog: CatalogTables): CatalogShare {
+  /**
+   * Computes the rows of all live profiles for another catalogue, into a new share, and returns that.
+   * @param conditions of that catalogue's relays; all are up where they are not given
+   */
+  rebuild(catalog: CatalogTables, conditions?: RelayConditions): CatalogShare {
     const next = new Generation(catalog);
+    if (conditions !== undefined) next.useConditions(conditions);
     for (const [id, profile] of this.profiles) next.write(id, profile);
     this.previous = this.current;
     this.current = next;

@@ -1,6 +1,7 @@
 import type { NamedQuestion } from './name-table.ts';
 import { NameTable } from './name-table.ts';
 import { orderBase } from './relay-order.ts';
+import { listPlace, NO_LIST } from './relay-routes.ts';
 import type { CatalogShare } from './steer.ts';
 import { FAMILY_IPV4, FAMILY_IPV6 } from './steer.ts';
 
@@ -17,6 +18,8 @@ export class CatalogView {
   addresses6!: Uint8Array;
   private names!: NameTable;
   private rows!: Uint8Array;
+  private lists!: Uint16Array;
+  private groupCount = 0;
   private stride = 0;
 
   constructor(share: CatalogShare) {
@@ -30,6 +33,8 @@ export class CatalogView {
     this.addresses6 = new Uint8Array(share.addresses6);
     this.names = new NameTable(share.names);
     this.rows = new Uint8Array(share.rows);
+    this.lists = new Uint16Array(share.lists);
+    this.groupCount = share.groupCount;
     this.stride = 1 + share.serviceCount;
   }
 
@@ -41,6 +46,22 @@ export class CatalogView {
   /** After a match: the label at which the catalogue's name starts in the question's. */
   get matchedLabel(): number {
     return this.names.matchedLabel;
+  }
+
+  /** After a match: the number of the name's group, 0 for none. */
+  get matchedGroup(): number {
+    return this.names.matchedGroup;
+  }
+
+  /**
+   * After a match: the list of relays that the profile takes the name from, for `order`, or NO_LIST: resolve as
+   * usual.
+   */
+  list(profile: number, service: number): number {
+    const row = profile * this.stride;
+    const region = this.rows[row + 1 + service] - 1;
+    if (region < 0) return NO_LIST;
+    return this.lists[listPlace(region, this.names.matchedGroup, this.groupCount, this.rows[row])];
   }
 
   /** Index of the region that the profile takes the service from, or NO_REGION (-1): resolve as usual. */
@@ -60,7 +81,7 @@ export class CatalogView {
    * Index in `orders` of the relays for a bucket (0 to BUCKETS - 1), the first choice first: at most
    * MAX_RELAYS_PER_ANSWER of them, fewer if NO_RELAY stands among them.
    */
-  order(region: number, family: 4 | 6, bucket: number): number {
-    return orderBase(region, family, bucket);
+  order(list: number, family: 4 | 6, bucket: number): number {
+    return orderBase(list, family, bucket);
   }
 }

@@ -36,11 +36,14 @@ export async function loadCatalogue(loaded: LoadedConfig, seed: number): Promise
   const services = loadServices(found.files);
   const notes: Fault[] = [...found.faults, ...services.faults];
   if (hasFaults(notes)) throw errorOf(notes);
-  const { regions, defaultRegion } = config;
+  const { regions, defaultRegion, health } = config;
   const built = buildCatalog({
     services: services.services,
     regions,
     defaultRegion,
+    groups: config.catalog.groups,
+    allDown: health.allDown,
+    probeNames: health.names,
     seed,
     configFile: file,
   });

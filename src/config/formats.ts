@@ -43,7 +43,7 @@ export function formatSize(bytes: number): string {
   return String(bytes);
 }
 
-/** What a region, a relay group and a service id are made of; also what YAML keeps as text without quotes. */
+/** What a region, a group of relays and a service id are made of; also what YAML keeps as text without quotes. */
 export const REGION_PATTERN = '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$';
 
 const region = new RegExp(REGION_PATTERN);
@@ -84,6 +84,11 @@ export const FORMATS = {
   'interface-name': {
     expected: 'the name of a network interface, such as eth0',
     parse: (text) => (/^(?!\.)[^\s/:]{1,15}$/.test(text) ? text : null),
+  },
+  'group-member': {
+    expected: "a service's id or a host name",
+    parse: (text) =>
+      region.test(text) ? text : isHostName(text) ? text.toLowerCase().replace(/\.$/, '') : null,
   },
   'http-url': {
     expected: 'an http:// or https:// URL without a user, a query or a fragment',

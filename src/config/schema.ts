@@ -189,6 +189,19 @@ const relayRole = section({
   limits: relayLimits,
 });
 
+// Three failures, the second and third 2 s after the one before: a dead relay leaves the answers within half a minute, which
+// is less than the TTL that devices keep it for. A handshake through a relay on another continent takes under a second.
+const health = section({
+  names: list('host-name'),
+  port: integer(1, 65_535, 443),
+  intervalSeconds: integer(1, 3600, 10),
+  timeoutSeconds: integer(1, 60, 5),
+  fall: integer(1, 100, 3),
+  rise: integer(1, 100, 2),
+  concurrency: integer(1, 1000, 8),
+  allDown: choice(['last-good', 'plain'], 'last-good'),
+});
+
 /**
  * Every key of the configuration with its default, the strict choice. A section has no default of its own: it
  * is made of its keys' defaults.
@@ -215,6 +228,11 @@ export const CONFIG_SCHEMA = section({
   catalog: section({
     services: list('path', ['services/*.yaml']),
     answerTtlSeconds: integer(0, DAY_SECONDS, 60),
+    groups: {
+      type: 'object',
+      patternProperties: { [REGION_PATTERN]: list('group-member') },
+      default: {},
+    },
   }),
   regions: {
     type: 'object',
@@ -224,6 +242,7 @@ export const CONFIG_SCHEMA = section({
     default: {},
   },
   defaultRegion: optional('id'),
+  health,
   registration: section({
     perAccount: integer(1, 10_000, 5),
     leaseDays: integer(1, 3650, 90),

@@ -24,23 +24,23 @@ const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 const RECORD_FIXED_BYTES = 12;
 
 /**
- * A catalogue name: the relays of a region for A and AAAA, nothing for HTTPS and SVCB, whose hints would
+ * A catalogue name: the relays of a list for A and AAAA, nothing for HTTPS and SVCB, whose hints would
  * lead past the relay. A family that the account has not registered gets nothing either: its connections
  * would be refused by the relay once TCP has succeeded, too late for the other family to be tried.
  */
 export function answerSteered(
   s: QueryState,
   m: Uint8Array,
-  region: number,
+  list: number,
   traits: TransportTraits,
 ): QueryVerdict {
   const type = s.question.type;
   beginReply(m, Rcode.NOERROR, 1);
   s.extendedError = ExtendedError.FORGED_ANSWER;
   let end = s.question.end;
-  if (type === RecordType.A && s.catalog.allowsIPv4(s.profile)) end = writeRelays(s, m, region, 4, traits);
+  if (type === RecordType.A && s.catalog.allowsIPv4(s.profile)) end = writeRelays(s, m, list, 4, traits);
   else if (type === RecordType.AAAA && s.catalog.allowsIPv6(s.profile)) {
-    end = writeRelays(s, m, region, 6, traits);
+    end = writeRelays(s, m, list, 6, traits);
   }
   if (end === s.question.end) end = writeNodata(s, m, s.catalog.matchedLabel);
   finishReply(s, m, end, Rcode.NOERROR, s.replyLimit(traits));
@@ -51,7 +51,7 @@ export function answerSteered(
 function writeRelays(
   s: QueryState,
   m: Uint8Array,
-  region: number,
+  list: number,
   family: 4 | 6,
   traits: TransportTraits,
 ): number {
@@ -60,7 +60,7 @@ function writeRelays(
   const addresses = family === 4 ? catalog.addresses4 : catalog.addresses6;
   const size = family === 4 ? 4 : 16;
   const limit = recordLimit(s, traits);
-  const first = catalog.order(region, family, sourceBucket(s));
+  const first = catalog.order(list, family, sourceBucket(s));
   let end = s.question.end;
   let count = 0;
   while (count < MAX_RELAYS_PER_ANSWER && end + RECORD_FIXED_BYTES + size <= limit) {

@@ -1,3 +1,4 @@
+import { NO_LIST } from '../catalog/lookup/index.ts';
 import { QueryVerdict } from '../metrics/index.ts';
 import {
   beginReply,
@@ -92,8 +93,8 @@ export function decide(s: QueryState, m: Uint8Array, length: number, traits: Tra
   if (open > OpenName.Bootstrap) return answerTestZone(s, m, open, traits);
   const service = s.catalog.match(question);
   if (service >= 0) {
-    const region = s.catalog.region(s.profile, service);
-    if (region >= 0 && isSteeredType(type)) return answerSteered(s, m, region, traits);
+    const list = s.catalog.list(s.profile, service);
+    if (list !== NO_LIST && isSteeredType(type)) return answerSteered(s, m, list, traits);
   }
   const special = open === OpenName.Bootstrap ? 0 : s.specialNames.match(question);
   if (special !== 0 && !(special === SpecialUse.NameErrorButDs && type === RecordType.DS)) {

@@ -10,6 +10,7 @@ export {
   sameAddress,
 } from './address.ts';
 export { contains, formatPrefix, type Prefix, parsePrefix, prefixOf, registrationPrefix } from './prefix.ts';
+export { ProbeNotice, readProbeNotice, writeProbeNotice } from './probe-notice.ts';
 export {
   type ProxyHeader,
   type ProxyHeaderVersion,

@@ -17,7 +17,9 @@ it('numbers relays over all regions and carries their groups', () => {
     us: { relays: [{ address: '192.0.2.10', address6: '2001:db8::10', weight: 2, group: 'a' }] },
     gb: { relays: [{ address6: '2001:db8::20' }] },
   };
-  const { catalog, faults } = buildCatalog({ services: SERVICES, regions, defaultRegion: 'us', seed: 1 });
+  const { catalog, faults } = buildCatalog({
+    ...{ services: SERVICES, regions, defaultRegion: 'us', seed: 1, groups: { a: ['netflix'] } },
+  });
   expect(faults).toEqual([]);
   expect(catalog?.regions).toEqual([
     { region: 'us', relays: [0], serves: true },

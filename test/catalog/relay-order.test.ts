@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Relay } from '../../src/catalog/relay.ts';
 import {
   BUCKETS,
-  fillOrders,
+  fillOrder,
   MAX_RELAYS_PER_ANSWER,
   NO_RELAY,
   orderBase,
@@ -17,7 +17,11 @@ function relay(last: number, parts: Partial<Relay> = {}): Relay {
 /** The order of each bucket, as last octets (IPv4) of the relays. */
 function orders(relays: Relay[], family: 4 | 6 = 4): number[][] {
   const all = new Uint16Array(orderLength(1));
-  fillOrders([{ region: 'us', relays: relays.map((_, index) => index), serves: true }], relays, all);
+  const chosen = [...relays.keys()].filter((index) => {
+    const { address4, address6, weight } = relays[index]!;
+    return weight > 0 && (family === 4 ? address4 : address6) !== null;
+  });
+  fillOrder(relays, chosen, all, 0, family);
   return Array.from({ length: BUCKETS }, (_, bucket) => {
     const base = orderBase(0, family, bucket);
     const entries = [...all.subarray(base, base + MAX_RELAYS_PER_ANSWER)];

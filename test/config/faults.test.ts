@@ -20,7 +20,7 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   // What no key at all may be
   [
     'colour: red',
-    'colour: found an unknown key, expected one of roles, dataDir, store, dns, tls, upstreams, cache, catalog, regions, defaultRegion, registration, control, relay, metrics, log',
+    'colour: found an unknown key, expected one of roles, dataDir, store, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, control, relay, metrics, log',
   ],
   [
     'dns: { upd: [] }',
@@ -34,7 +34,7 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ['? [a]\n: 1', 'found a key that is no text, expected a key that is text'],
   [
     '"a\\nb": 1',
-    '"a\\nb": found an unknown key, expected one of roles, dataDir, store, dns, tls, upstreams, cache, catalog, regions, defaultRegion, registration, control, relay, metrics, log',
+    '"a\\nb": found an unknown key, expected one of roles, dataDir, store, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, control, relay, metrics, log',
   ],
 
   // roles, dataDir, store

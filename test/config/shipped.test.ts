@@ -22,7 +22,7 @@ function keysOf(schema: SchemaNode, path = ''): string[] {
 
 function keysIn(node: unknown, path = ''): string[] {
   if (isSeq(node) && isMap(node.items[0])) return keysIn(node.items[0], path);
-  if (!isMap(node)) return [path];
+  if (!isMap(node) || node.items.length === 0) return [path];
   return node.items.flatMap(({ key, value }) => {
     const name = isScalar(key) ? String(key.value) : '';
     // A region's id is no key of the schema.

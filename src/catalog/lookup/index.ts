@@ -1,5 +1,6 @@
 // A face of its own: threads that only look names up load nothing that reads files.
 export { type NamedQuestion, type NameTableShare, NO_SERVICE } from '../name-table.ts';
 export { BUCKETS, MAX_RELAYS_PER_ANSWER, NO_RELAY } from '../relay-order.ts';
+export { NO_LIST } from '../relay-routes.ts';
 export type { CatalogShare } from '../steer.ts';
 export { CatalogView, NO_REGION } from '../view.ts';

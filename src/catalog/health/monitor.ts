@@ -1,0 +1,140 @@
+import { AddressHealth, type Thresholds } from './address-health.ts';
+import { isOfRelay, type ProbeReport } from './probe-outcome.ts';
+
+/** An address of a relay: what is probed. */
+export interface ProbedAddress {
+  readonly region: string;
+  readonly address: string;
+}
+
+export interface MonitorSettings extends Thresholds {
+  /** Host names to connect to, in turn: where one fails the next is tried before the relay is held to fail. */
+  readonly names: readonly string[];
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Probes under way at one time. */
+  readonly concurrency: number;
+}
+
+export interface MonitorOptions {
+  probe(address: string, name: string, signal: AbortSignal): Promise<ProbeReport>;
+  /** Milliseconds of a clock that does not jump. */
+  now(): number;
+  /** From 0 to below 1. */
+  random(): number;
+  /** Calls back once, after some milliseconds. @returns what cancels it */
+  after(milliseconds: number, callback: () => void): () => void;
+  /** An address is up, down, draining or not any more. */
+  onChange(address: ProbedAddress, health: AddressHealth): void;
+}
+
+/** Names that one probe tries at the most. */
+const MAX_TRIES = 3;
+/** Of the interval: until the next probe while an address is in doubt. */
+const DOUBT_SHARE = 0.2;
+/** Intervals differ by as much to either side, so that edges that start together do not stay together. */
+const JITTER = 0.1;
+
+interface Entry {
+  readonly target: ProbedAddress;
+  readonly health: AddressHealth;
+  /** Where in the names the next probe begins. */
+  turn: number;
+  cancel: () => void;
+}
+
+/**
+ * Probes addresses of relays for as long as it runs: each at its own times, a bounded number at once. Those that fall
+ * due while too many are under way wait in a queue.
+ */
+export class RelayMonitor {
+  private readonly options: MonitorOptions;
+  private settings: MonitorSettings;
+  private entries = new Map<string, Entry>();
+  private readonly queue: Entry[] = [];
+  private readonly ending = new AbortController();
+  private running = 0;
+
+  constructor(options: MonitorOptions, settings: MonitorSettings) {
+    this.options = options;
+    this.settings = settings;
+  }
+
+  /** Probes these from now on. What is known of those among them that were probed before is kept. */
+  use(targets: readonly ProbedAddress[], settings: MonitorSettings): void {
+    const before = this.entries;
+    this.settings = settings;
+    this.entries = new Map();
+    for (const entry of before.values()) entry.cancel();
+    this.queue.length = 0;
+    for (const [index, target] of targets.entries()) {
+      const known = before.get(keyOf(target));
+      const health = known?.health ?? new AddressHealth(this.options.now());
+      const entry: Entry = { target, health, turn: index, cancel: () => {} };
+      this.entries.set(keyOf(target), entry);
+      if (settings.names.length > 0) this.later(entry, settings.intervalMs * this.options.random());
+    }
+  }
+
+  /** What is known of an address; null where it is not probed. */
+  healthOf(target: ProbedAddress): AddressHealth | null {
+    return this.settings.names.length === 0 ? null : (this.entries.get(keyOf(target))?.health ?? null);
+  }
+
+  /** How long it may take from the last good probe of an address until it is held to be down. */
+  get detectionMs(): number {
+    const { intervalMs, timeoutMs, fall, names } = this.settings;
+    const tries = Math.min(names.length, MAX_TRIES);
+    return intervalMs * (1 + JITTER) + fall * (intervalMs * DOUBT_SHARE * (1 + JITTER) + tries * timeoutMs);
+  }
+
+  stop(): void {
+    this.use([], this.settings);
+    this.ending.abort();
+  }
+
+  private later(entry: Entry, milliseconds: number): void {
+    entry.cancel = this.options.after(milliseconds, () => {
+      this.queue.push(entry);
+      this.next();
+    });
+  }
+
+  private next(): void {
+    while (this.running < this.settings.concurrency) {
+      const entry = this.queue.shift();
+      if (entry === undefined) return;
+      this.running++;
+      void this.run(entry).finally(() => {
+        this.running--;
+        this.next();
+      });
+    }
+  }
+
+  private async run(entry: Entry): Promise<void> {
+    const { settings } = this;
+    const report = await this.probe(entry, settings);
+    // Another configuration may have been taken meanwhile.
+    if (this.entries.get(keyOf(entry.target)) !== entry) return;
+    const { now, random, onChange } = this.options;
+    const hasChanged = entry.health.note(report, settings, now());
+    const share = entry.health.isInDoubt ? DOUBT_SHARE : 1;
+    this.later(entry, settings.intervalMs * share * (1 - JITTER + 2 * JITTER * random()));
+    if (hasChanged) onChange(entry.target, entry.health);
+  }
+
+  private async probe(entry: Entry, { names }: MonitorSettings): Promise<ProbeReport> {
+    const first = entry.turn++;
+    for (let tried = 1; ; tried++) {
+      const name = names[(first + tried - 1) % names.length];
+      const report = await this.options.probe(entry.target.address, name, this.ending.signal);
+      const isLast = tried >= Math.min(names.length, MAX_TRIES);
+      if (report.outcome === 'ok' || isOfRelay(report.outcome) || isLast) return report;
+    }
+  }
+}
+
+function keyOf({ region, address }: ProbedAddress): string {
+  return `${region} ${address}`;
+}
