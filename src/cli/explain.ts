@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { AllowlistTable, Profiles } from '../allowlist/index.ts';
 import { Steering } from '../catalog/index.ts';
 import { type LoadedConfig, loadConfig, locateConfig } from '../config/index.ts';
@@ -10,8 +8,9 @@ import { loadCatalogue } from './catalogue.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseArguments } from './options.ts';
 import { policyOf } from './policy.ts';
-import { type ExplainRequest, explainSocketPath } from './serve/explain-socket.ts';
 import { type ExplainReply, explainWith } from './serve/explainer.ts';
+import { askOperatorSocket, type ExplainRequest } from './serve/operator-socket.ts';
+import { NOTHING_KNOWN } from './serve/relay-status.ts';
 
 const USAGE = `Usage: mediastreamer explain NAME [TYPE] --from ADDRESS [--config FILE]
 
@@ -37,7 +36,7 @@ async function run(args: string[], io: Io): Promise<number> {
   });
   const request = readRequest(positionals, values.from);
   const loaded = loadConfig({ file: locateConfig(values.config, io.env), env: io.env, cwd: io.cwd });
-  const running = await askEdge(loaded.config.dataDir, request);
+  const running = await askOperatorSocket<ExplainReply>(loaded.config.dataDir, request);
   const reply = running ?? (await explainFromConfig(loaded, request));
   if ('fault' in reply) {
     io.err(reply.fault);
@@ -61,23 +60,7 @@ function readRequest(
   const known = (RecordType as Readonly<Record<string, number>>)[type.toUpperCase()];
   const number = known ?? Number(/^TYPE(\d{1,5})$/i.exec(type)?.[1]);
   if (!(number > 0 && number < 65_536)) throw new UsageError('expected a type such as A, AAAA or TYPE65');
-  return { name, type: number, from };
-}
-
-/** @returns null where no edge runs in this dataDir, or not one that this user may ask. */
-async function askEdge(dataDir: string, request: ExplainRequest): Promise<ExplainReply | null> {
-  const socket = connect(explainSocketPath(dataDir));
-  try {
-    await once(socket, 'connect');
-    socket.write(`${JSON.stringify(request)}\n`);
-    let text = '';
-    for await (const chunk of socket.setEncoding('utf8')) text += chunk;
-    return JSON.parse(text) as ExplainReply;
-  } catch {
-    return null;
-  } finally {
-    socket.destroy();
-  }
+  return { command: 'explain', name, type: number, from };
 }
 
 async function explainFromConfig(loaded: LoadedConfig, request: ExplainRequest): Promise<ExplainReply> {
@@ -95,7 +78,8 @@ async function explainFromConfig(loaded: LoadedConfig, request: ExplainRequest):
   const cache = new AnswerCache({ bytes: CACHE_BYTES });
   const { rateLimit } = config.dns;
   const policy = policyOf(config, SEED);
-  return explainWith({ table, profiles, steering, catalog, cache, policy, rateLimit }, request, 0);
+  const tables = { table, profiles, steering, catalog, cache, policy, rateLimit, relays: NOTHING_KNOWN };
+  return explainWith(tables, request, 0);
 }
 
 export const command: Command = {

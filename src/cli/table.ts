@@ -27,6 +27,16 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import('./explain.ts')).command,
   },
   {
+    name: 'relay',
+    summary: 'say how relays stand, take them out of the answers, and wait for their connections',
+    load: async () => (await import('./relay.ts')).command,
+  },
+  {
+    name: 'check-service',
+    summary: "try a service's names through a relay, and say which answer",
+    load: async () => (await import('./check-service.ts')).command,
+  },
+  {
     name: 'registry',
     summary: 'verify a store on Redis and its edges, or adopt one that lost data',
     load: async () => (await import('./registry.ts')).command,

@@ -1,3 +1,4 @@
+import { NO_LIST } from '../catalog/lookup/index.ts';
 import { QueryVerdict } from '../metrics/index.ts';
 import { type Address, formatAddress } from '../net/index.ts';
 import { CacheResult } from '../resolver/cache/index.ts';
@@ -31,13 +32,17 @@ export interface ExplainedQuestion {
 export interface ExplainNames {
   readonly services: readonly string[];
   readonly regions: readonly string[];
+  /** By number; null for no group. */
+  readonly groups: readonly (string | null)[];
+  /** The relays of a region, and how each stands. */
+  relays(region: number): readonly string[];
   /** What the account of a registered address has chosen. */
   profile(id: number): { region: string; ipv4: boolean; ipv6: boolean };
 }
 
 /** One step of the way, in the order of decide. */
 export interface ExplainStep {
-  readonly step: 'gate' | 'name' | 'cache' | 'answer';
+  readonly step: 'gate' | 'name' | 'relays' | 'cache' | 'answer';
   readonly finding: string;
 }
 
@@ -90,6 +95,7 @@ export function explain(
   return [
     { step: 'gate', finding: explainGate(state, question.source, names) },
     { step: 'name', finding: explainRegion(state, name, names) },
+    ...explainRelays(state, name, names),
     ...(outcome === DEFERRED || outcome === QueryVerdict.CACHED
       ? [{ step: 'cache' as const, finding: cache }]
       : []),
@@ -135,14 +141,23 @@ function explainRegion(state: QueryState, { text, service }: NameFinding, names:
   const region = state.catalog.region(state.profile, service);
   if (region < 0) return `${text}; resolved as usual: off, or no region has it`;
   const { type } = state.question;
+  const group = names.groups[state.catalog.matchedGroup];
+  const where = `${text}; taken from ${names.regions[region]}${group === null ? '' : `, group ${group}`}`;
+  if (state.catalog.list(state.profile, service) === NO_LIST)
+    return `${where}; resolved as usual: none of its relays is to be given`;
   const isOther = type !== RecordType.A && type !== RecordType.AAAA;
-  if (isOther)
-    return `${text}; taken from ${names.regions[region]}, A and AAAA by relays, HTTPS and SVCB hidden`;
+  if (isOther) return `${where}, A and AAAA by relays, HTTPS and SVCB hidden`;
   const allowed =
     type === RecordType.A ? state.catalog.allowsIPv4(state.profile) : state.catalog.allowsIPv6(state.profile);
   const family = type === RecordType.A ? 'IPv4' : 'IPv6';
   const hindrance = allowed ? '' : `; no address, as the account has registered none of ${family}`;
-  return `${text}; taken from ${names.regions[region]}${hindrance}`;
+  return `${where}${hindrance}`;
+}
+
+/** What is known of the relays among which the answer's were chosen. */
+function explainRelays(state: QueryState, { service }: NameFinding, names: ExplainNames): ExplainStep[] {
+  const region = service < 0 || state.profile === 0 ? -1 : state.catalog.region(state.profile, service);
+  return region < 0 ? [] : [{ step: 'relays', finding: names.relays(region).join('; ') }];
 }
 
 function explainCache(state: QueryState): string {

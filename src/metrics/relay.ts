@@ -34,6 +34,8 @@ export const RelayOutcome = {
   UNREACHABLE: 14,
   /** Told at once to come another way: QUIC is refused, or a version of it that is not known. */
   REFUSED: 15,
+  /** From an edge that probes, which was told that the relay drains. */
+  DRAINING: 16,
 } as const;
 export type RelayOutcome = (typeof RelayOutcome)[keyof typeof RelayOutcome];
 

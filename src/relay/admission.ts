@@ -24,6 +24,11 @@ export class Admission {
     return profile !== NOT_REGISTERED || this.probeSources.has(address);
   }
 
+  /** Whether a source is an edge that probes the relay. */
+  isProbe({ address }: Source): boolean {
+    return this.probeSources.has(address);
+  }
+
   /** The index of the service that the name belongs to, or NO_SERVICE: then it is not relayed. */
   serviceOf(name: HostName): number {
     return this.catalog.match(name);

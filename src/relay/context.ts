@@ -1,6 +1,6 @@
 import { AllowlistReader, type AllowlistShare } from '../allowlist/index.ts';
 import { type CatalogShare, CatalogView } from '../catalog/lookup/index.ts';
-import { RelayCounters } from '../metrics/index.ts';
+import { RelayCounters, type RelayOutcome } from '../metrics/index.ts';
 import { type Address, parseAddress } from '../net/index.ts';
 import type { CacheShare } from '../resolver/cache/index.ts';
 import { Admission } from './admission.ts';
@@ -8,9 +8,10 @@ import { ProxyHealth } from './egress/health.ts';
 import { ProxyPool } from './egress/proxy-pool.ts';
 import { EgressGuard, type EgressRules } from './egress-guard.ts';
 import { HostName } from './host-name.ts';
+import { noticeOf } from './notice.ts';
 import { OriginCache } from './origin-cache.ts';
 import type { RelayPolicy } from './policy.ts';
-import { PrefixSet } from './source.ts';
+import { PrefixSet, type Source } from './source.ts';
 import { type SourceLimitMemory, SourceLimits } from './source-limits.ts';
 
 /** Tables and rules in place of those before. */
@@ -20,12 +21,17 @@ export interface RelayUpdate {
   egress?: EgressRules;
   /** Where the policy's proxies are, in their order. */
   proxyAddresses?: readonly (readonly string[])[];
+  /** Whether those that probe the relay are told that it drains. */
+  draining?: boolean;
 }
+
+/** What it begins with; it does not drain then. */
+export type RelayTables = Required<Omit<RelayUpdate, 'draining'>>;
 
 /** What a relay is made of, in a form that can be posted to threads. */
 export interface RelayShare {
   readonly policy: RelayPolicy;
-  readonly tables: Required<RelayUpdate>;
+  readonly tables: RelayTables;
   readonly cache: CacheShare;
   readonly limits: SourceLimitMemory;
   /** Of ProxyHealth. */
@@ -51,6 +57,7 @@ export class RelayContext {
   guard: EgressGuard;
   /** Counter slots of the catalogue's services. */
   serviceSlots: readonly number[];
+  private draining = false;
 
   constructor({ policy, tables, cache, limits, proxyHealth, counters }: RelayShare) {
     this.policy = policy;
@@ -73,7 +80,19 @@ export class RelayContext {
     this.serviceSlots = tables.catalog.serviceSlots;
   }
 
-  update({ allowlist, catalog, egress, proxyAddresses }: RelayUpdate): void {
+  /** Whether a connection is a probe's that is to be told that the relay drains. */
+  turnsAway(source: Source): boolean {
+    return this.draining && this.admission.isProbe(source);
+  }
+
+  /** What a probe's connection is told before it ends without an origin; null for all others, who get no octet. */
+  noticeFor(source: Source, outcome: RelayOutcome): Uint8Array | null {
+    const notice = noticeOf(outcome);
+    return notice !== null && this.admission.isProbe(source) ? notice : null;
+  }
+
+  update({ allowlist, catalog, egress, proxyAddresses, draining }: RelayUpdate): void {
+    if (draining !== undefined) this.draining = draining;
     if (allowlist !== undefined) this.admission.allowlist.attach(allowlist);
     if (catalog !== undefined) {
       this.admission.catalog.attach(catalog.share);

@@ -3,7 +3,7 @@ import type { RelayCounters } from '../metrics/index.ts';
 import { type Address, formatSocketAddress, type SocketAddress } from '../net/index.ts';
 import type { Resolver } from '../resolver/index.ts';
 import { libc } from '../sys/index.ts';
-import type { RelayShare, RelayUpdate } from './context.ts';
+import type { RelayShare, RelayTables, RelayUpdate } from './context.ts';
 import { type EgressStatus, EgressWatch } from './egress/watch.ts';
 import type { EgressRules } from './egress-guard.ts';
 import type { RelayEngine } from './engine.ts';
@@ -27,7 +27,7 @@ export interface RelayOptions {
   /** Threads that carry TLS. */
   readonly threads: number;
   readonly policy: RelayPolicy;
-  readonly tables: Required<Omit<RelayUpdate, 'proxyAddresses'>>;
+  readonly tables: Omit<RelayTables, 'proxyAddresses'>;
   readonly cache: RelayShare['cache'];
   readonly resolver: Pick<Resolver, 'resolve'>;
   /** The clock of the cache's entries, in ms. */

@@ -1,5 +1,14 @@
 // A face of its own: what only answers queries need not load TLS.
 export type { AddressHealth } from './address-health.ts';
+export { conditionsOf } from './conditions.ts';
 export { type MonitorSettings, type ProbedAddress, RelayMonitor } from './monitor.ts';
 export { Prober, type ProbeTarget } from './probe.ts';
 export { PROBE_OUTCOMES, type ProbeOutcome, type ProbeReport } from './probe-outcome.ts';
+export {
+  type CheckedEntry,
+  type CheckSummary,
+  checkEntries,
+  type EntryReport,
+  entriesOf,
+  summarise,
+} from './service-check.ts';

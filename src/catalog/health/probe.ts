@@ -5,8 +5,6 @@ import { FirstOctets } from './first-octets.ts';
 import type { ProbeOutcome, ProbeReport } from './probe-outcome.ts';
 
 export interface ProberOptions {
-  /** For a whole probe. */
-  readonly timeoutMs: number;
   /** Milliseconds of a clock that does not jump. */
   now(): number;
   /** Whether this machine has an address by which it may reach others of the family. */
@@ -42,9 +40,12 @@ export class Prober {
     this.options = options;
   }
 
-  /** @param signal ends the probe, which is then `untried` */
-  probe(target: ProbeTarget, signal?: AbortSignal): Promise<ProbeReport> {
-    const { now, timeoutMs } = this.options;
+  /**
+   * @param timeoutMs for all of it
+   * @param signal ends the probe, which is then `untried`
+   */
+  probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSignal): Promise<ProbeReport> {
+    const { now } = this.options;
     const startedAtMs = now();
     return new Promise((resolve) => {
       let isConnected = false;

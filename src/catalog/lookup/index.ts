@@ -4,3 +4,4 @@ export { BUCKETS, MAX_RELAYS_PER_ANSWER, NO_RELAY } from '../relay-order.ts';
 export { NO_LIST } from '../relay-routes.ts';
 export type { CatalogShare } from '../steer.ts';
 export { CatalogView, NO_REGION } from '../view.ts';
+export { type FoundName, findName } from './find-name.ts';

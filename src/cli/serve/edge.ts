@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { Server } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { AllowlistFollower, AllowlistReader, AllowlistTable, Profiles } from '../../allowlist/index.ts';
 import { type CatalogTables, CatalogView, Steering } from '../../catalog/index.ts';
@@ -38,9 +37,11 @@ import { libc, monotonicClock } from '../../sys/index.ts';
 import { XdpError } from '../../sys/xdp/index.ts';
 import { crashReport } from '../crash.ts';
 import { policyOf } from '../policy.ts';
-import { type ExplainRequest, openExplainSocket } from './explain-socket.ts';
 import { type ExplainReply, explainWith } from './explainer.ts';
 import type { Log } from './log.ts';
+import type { ExplainRequest } from './operator-socket.ts';
+import { NOTHING_KNOWN, type RelayStatus, relayStatuses } from './relay-status.ts';
+import { RelayWatch } from './relay-watch.ts';
 import type { RemoteList } from './remote-list.ts';
 import { openResolver } from './resolver.ts';
 import { ShieldRole, type ShieldView } from './shield.ts';
@@ -97,7 +98,8 @@ export class Edge {
   private streams: StreamEngine | null = null;
   private certificate: TlsCertificate | null;
   private readonly ticketTimer: NodeJS.Timeout;
-  private explainSocket: Server | null = null;
+  /** Of the relays that its answers hold; null where the process is no edge. */
+  readonly relayWatch: RelayWatch | null;
 
   private constructor(options: EdgeOptions) {
     const { config, catalog, seed, feed, log, counters } = options;
@@ -144,6 +146,7 @@ export class Edge {
     this.table.onReplaced((share) => {
       void this.publish({ allowlist: share });
     });
+    this.relayWatch = config.roles.includes('edge') ? this.watchRelays(options) : null;
     this.certificate = options.certificate;
     this.ticketTimer = setInterval(() => this.useCertificate(this.certificate), TICKET_KEYS_MS).unref();
   }
@@ -158,10 +161,6 @@ export class Edge {
       // Tables may have been replaced while the threads started.
       await edge.publish({ allowlist: edge.table.share(), catalog: edge.steering.share() });
       await edge.announce();
-      const { dataDir } = options.config;
-      edge.explainSocket = await openExplainSocket(dataDir, (request) => edge.explain(request));
-      if (edge.explainSocket === null)
-        options.log.warn({}, 'explain cannot ask this edge: no socket in dataDir');
       return edge;
     } catch (error) {
       await edge.close(0);
@@ -202,9 +201,19 @@ export class Edge {
     return behindSinceMs === null ? 0 : (this.now() - behindSinceMs) / 1000;
   }
 
-  /** Turns to another catalogue: from the next query on, in every thread. */
-  async useCatalog(catalog: CatalogTables): Promise<void> {
-    const share = this.steering.rebuild(catalog);
+  /** How each relay stands. */
+  get relayStatuses(): RelayStatus[] {
+    return relayStatuses(this.catalog, this.steering.routes, this.relayWatch ?? NOTHING_KNOWN);
+  }
+
+  get regions(): string[] {
+    return this.catalog.regions.map(({ region }) => region);
+  }
+
+  /** Turns to another catalogue, and another way to watch its relays: from the next query on, in every thread. */
+  async useCatalog(catalog: CatalogTables, health: Config['health']): Promise<void> {
+    this.relayWatch?.useCatalog(catalog, health);
+    const share = this.steering.rebuild(catalog, this.relayWatch?.conditions);
     this.catalog = catalog;
     await this.publish({ catalog: share });
     this.steering.settled();
@@ -221,7 +230,7 @@ export class Edge {
   async close(graceMs: number): Promise<void> {
     this.follower.stop();
     clearInterval(this.ticketTimer);
-    this.explainSocket?.close();
+    this.relayWatch?.close();
     const drained = this.streams?.stop();
     this.shieldRole?.close();
     await this.udp?.stop();
@@ -232,11 +241,23 @@ export class Edge {
   }
 
   /** What the edge would answer, and why. */
-  private explain(request: ExplainRequest): ExplainReply {
+  explain(request: ExplainRequest): ExplainReply {
     const { table, profiles, steering, catalog, cache, policy, rateLimitOptions: rateLimit } = this;
     const { discovery } = this.state;
-    const tables = { table, profiles, steering, catalog, cache, policy: { ...policy, discovery }, rateLimit };
-    return explainWith(tables, request, this.now());
+    const relays = this.relayWatch ?? NOTHING_KNOWN;
+    const tables = { table, profiles, steering, catalog, cache, rateLimit, relays };
+    return explainWith({ ...tables, policy: { ...policy, discovery } }, request, this.now());
+  }
+
+  private watchRelays({ config, catalog, log }: EdgeOptions): RelayWatch {
+    return new RelayWatch({
+      health: config.health,
+      catalog,
+      log,
+      now: this.now,
+      random: Math.random,
+      onChange: (conditions) => void this.publish({ catalog: this.steering.useConditions(conditions) }),
+    });
   }
 
   /** Gives all threads new tables, this one at once. */

@@ -17,7 +17,8 @@ import { CounterBlock } from '../../metrics/index.ts';
 import { parseAddress } from '../../net/index.ts';
 import { type AnswerCache, CacheReader } from '../../resolver/cache/index.ts';
 import { nameFromText } from '../../wire/index.ts';
-import type { ExplainRequest } from './explain-socket.ts';
+import type { ExplainRequest } from './operator-socket.ts';
+import { type RelayKnowledge, relayStatuses, statusText } from './relay-status.ts';
 
 /** The tables of an edge. */
 export interface ExplainedTables {
@@ -28,13 +29,14 @@ export interface ExplainedTables {
   readonly cache: AnswerCache;
   readonly policy: QueryPolicy;
   readonly rateLimit: RateLimitOptions;
+  readonly relays: RelayKnowledge;
 }
 
 export type ExplainReply = { readonly steps: readonly ExplainStep[] } | { readonly fault: string };
 
 /** Says what an edge with these tables answers, at the time `nowMs` of its clock. Nothing of it is counted. */
 export function explainWith(tables: ExplainedTables, request: ExplainRequest, nowMs: number): ExplainReply {
-  const { table, profiles, steering, catalog, cache, policy, rateLimit } = tables;
+  const { table, profiles, steering, catalog, cache, policy, rateLimit, relays } = tables;
   const source = parseAddress(String(request.from));
   const name = nameFromText(String(request.name));
   if (source === null || name === null || !Number.isInteger(request.type)) {
@@ -57,6 +59,11 @@ export function explainWith(tables: ExplainedTables, request: ExplainRequest, no
     {
       services: catalog.services.map(({ service }) => service),
       regions: catalog.regions.map(({ region }) => region),
+      groups: catalog.groups,
+      relays: (region) =>
+        relayStatuses(catalog, steering.routes, relays)
+          .filter((status) => status.region === catalog.regions[region].region)
+          .map((status) => (status.group === null ? '' : `group ${status.group}: `) + statusText(status)),
       profile: (id) => profiles.get(id as ProfileId),
     },
   );

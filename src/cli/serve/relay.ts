@@ -6,6 +6,7 @@ import { RelayCounters, RelayServiceSlots } from '../../metrics/index.ts';
 import type { ReadinessCheck } from '../../metrics/scrape/index.ts';
 import {
   type Address,
+  formatAddress,
   type ProxyUrl,
   parseAddress,
   parseProxyUrl,
@@ -16,6 +17,7 @@ import { type EgressRules, Relay, type RelayPolicy } from '../../relay/index.ts'
 import { libc } from '../../sys/index.ts';
 import type { Edge } from './edge.ts';
 import type { Log } from './log.ts';
+import { ownAddresses } from './own-addresses.ts';
 
 /** How often the machine's addresses are looked at: an own address must not be connected to. */
 const ADDRESSES_INTERVAL_MS = 30_000;
@@ -53,6 +55,7 @@ export class RelayRole {
   private readonly resolver: Edge['resolver'];
   private readonly timer: NodeJS.Timeout;
   private isClosing = false;
+  private draining = false;
 
   private constructor(
     relay: Relay,
@@ -126,6 +129,7 @@ export class RelayRole {
   /** What is shown of it: all that was counted, by service. */
   readonly metrics = () => ({
     region: this.config.relay.region ?? 'none',
+    isDraining: this.draining,
     services: this.slots.entries(),
     blocks: this.counters,
     egress: this.relay.proxies,
@@ -137,12 +141,43 @@ export class RelayRole {
     const waysUp = proxies.filter(({ isUp }) => isUp).length;
     const hasWay = proxies.length > 0 ? waysUp > 0 : hasAddresses(localAddresses(this.config));
     const answers = this.resolver.upstreams().some(({ healthy }) => healthy);
-    const state = this.isClosing ? 'draining' : !answers ? 'no_resolver' : !hasWay ? 'no_egress' : 'serving';
+    const state = this.isClosing || this.draining ? 'draining' : !answers ? 'no_resolver' : !hasWay ? 'no_egress' : 'serving';
     const { tlsAddresses, httpAddresses, quicAddresses } = this.relay;
     const listeners = tlsAddresses.length + httpAddresses.length + quicAddresses.length;
     const detail = { listeners, ...(proxies.length > 0 && { proxies: proxies.length, proxiesUp: waysUp }) };
     return { ready: state === 'serving', state, detail };
   };
+
+  /** Whether edges that probe it are told to give it to nobody any more; it serves on. */
+  get isDraining(): boolean {
+    return this.draining;
+  }
+
+  /** Connections that are carried. */
+  get tunnels(): number {
+    const slots = this.slots.entries();
+    return this.counters.reduce(
+      (sum, block) => slots.reduce((open, [, slot]) => open + block.open(slot), sum),
+      0,
+    );
+  }
+
+  /** Addresses at which it may be known, and the region that it stands in. */
+  get addresses(): string[] {
+    const { relay } = this;
+    return ownAddresses(
+      [...relay.tlsAddresses, ...relay.httpAddresses].map(({ address }) => formatAddress(address)),
+    );
+  }
+
+  get region(): string | null {
+    return this.config.relay.region;
+  }
+
+  async setDraining(isDraining: boolean): Promise<void> {
+    this.draining = isDraining;
+    await this.relay.publish({ draining: isDraining });
+  }
 
   /** Takes no more connections, lets those that are open end for drainMs at most, and ends them. */
   async close(drainMs: number): Promise<void> {

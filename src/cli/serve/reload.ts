@@ -1,7 +1,16 @@
 import type { Config } from '../../config/index.ts';
 
 /** Keys that a reload takes; all others are read at the start only. */
-const RELOADED = ['catalog.services', 'regions', 'defaultRegion', 'log.level', 'tls.certFile', 'tls.keyFile'];
+const RELOADED = [
+  'catalog.services',
+  'catalog.groups',
+  'regions',
+  'defaultRegion',
+  'health',
+  'log.level',
+  'tls.certFile',
+  'tls.keyFile',
+];
 
 /** Paths of keys that differ and that a reload does not take. Their values are not told: some are secret. */
 export function changedKeys(before: Config, after: Config): string[] {

@@ -1,9 +1,15 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import type { Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CatalogTables } from '../../catalog/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
-import { Exposition, MetricsServer, type ReadinessCheck } from '../../metrics/scrape/index.ts';
+import {
+  Exposition,
+  MetricsServer,
+  type ReadinessCheck,
+  type RelayHealthSource,
+} from '../../metrics/scrape/index.ts';
 import {
   type Address,
   formatAddress,
@@ -23,7 +29,10 @@ import { Edge } from './edge.ts';
 import { type Greeting, nextSteps, readableGreeting } from './greeting.ts';
 import { HeardChanges } from './heard.ts';
 import type { Log } from './log.ts';
+import { answerOperator } from './operator.ts';
+import { openOperatorSocket } from './operator-socket.ts';
 import type { RelayRole } from './relay.ts';
+import type { RelayWatch } from './relay-watch.ts';
 import { changedKeys } from './reload.ts';
 import { LIST_STATES, RemoteList } from './remote-list.ts';
 import { copyResolverCounters } from './resolver.ts';
@@ -66,6 +75,7 @@ export class Service {
   private control: Control | null = null;
   private metrics: MetricsServer | null = null;
   private adminKey: AdminKey | null = null;
+  private operatorSocket: Server | null = null;
   private readonly blocks: CounterBlock[] = [this.counters];
   private expiry: NodeJS.Timeout | null = null;
   private reloading: Promise<void> = Promise.resolve();
@@ -102,6 +112,7 @@ export class Service {
   async stop(graceMs = GRACE_MS): Promise<void> {
     if (this.stopping) return;
     this.stopping = true;
+    this.operatorSocket?.close();
     if (this.expiry !== null) clearInterval(this.expiry);
     await this.reloading;
     // Tunnels are checked against the edge's list as long as they last.
@@ -149,7 +160,17 @@ export class Service {
       });
     }
     await this.openMetrics();
+    if (this.edge !== null) await this.listenToOperator(this.edge);
     this.announce();
+  }
+
+  private async listenToOperator(edge: Edge): Promise<void> {
+    const { dataDir } = this.config;
+    this.operatorSocket = await openOperatorSocket(dataDir, (request) =>
+      answerOperator(request, edge, this.relay),
+    );
+    if (this.operatorSocket === null)
+      this.log.warn({}, 'explain and relay cannot ask this process: no socket in dataDir');
   }
 
   /** Loaded here, so that an edge that follows a store elsewhere is without it. */
@@ -222,6 +243,7 @@ export class Service {
               lagSeconds: Math.max(edge.lagSeconds, remote?.lagSeconds ?? 0),
             };
           },
+          ...(edge.relayWatch !== null && { relays: () => relaySource(edge, edge.relayWatch!) }),
           upstreams: () => edge.resolver.upstreams(),
           cache: () => edge.cacheStats,
         }),
@@ -244,8 +266,11 @@ export class Service {
       });
       checks.push({ name: 'store', check });
     }
-    if (edge !== null) checks.push({ name: 'allowlist', check: () => listReadiness(edge, remote) });
-    if (edge?.shield != null) checks.push({ name: 'shield', check: () => shieldReadiness(edge.shield!) });
+    if (edge !== null) {
+      checks.push({ name: 'allowlist', check: () => listReadiness(edge, remote) });
+      if (edge.shield != null) checks.push({ name: 'shield', check: () => shieldReadiness(edge.shield!) });
+      if (edge.relayWatch?.isProbing) checks.push({ name: 'relays', check: () => relayReadiness(edge) });
+    }
     if (relay !== null) checks.push({ name: 'relay', check: relay.readiness });
     this.metrics = await MetricsServer.open({
       listen: this.config.metrics.listen.map((text) => {
@@ -336,7 +361,7 @@ export class Service {
       this.loaded = loaded;
       this.catalog = catalogue.tables;
       log.level = loaded.config.log.level;
-      await this.edge?.useCatalog(catalogue.tables);
+      await this.edge?.useCatalog(catalogue.tables, loaded.config.health);
       await this.relay?.useCatalog(catalogue.tables, this.edge!);
       if (certificate !== null) {
         this.certificate = certificate;
@@ -384,6 +409,24 @@ function listReadiness(edge: Edge, remote: RemoteList | null): ReturnType<Readin
 /** It tells, and never keeps work away: without a shield an edge serves as well, but for floods. */
 function shieldReadiness({ state, reason, engagements }: ShieldView): ReturnType<ReadinessCheck['check']> {
   return { ready: true, state, detail: { engagements, ...(reason !== null && { reason }) } };
+}
+
+/** For people: an edge without relays still resolves, and knows no better one to send its work to. */
+function relayReadiness(edge: Edge): ReturnType<ReadinessCheck['check']> {
+  const statuses = edge.relayStatuses;
+  const count = (wanted: string) => statuses.filter(({ state }) => state === wanted).length;
+  const regionsDown = edge.relayWatch!.downRegions.size;
+  const state = regionsDown > 0 ? 'region-down' : count('down') > 0 ? 'relay-down' : 'up';
+  const detail = { up: count('up'), down: count('down'), drained: count('drained'), regionsDown };
+  return { ready: true, state, detail };
+}
+
+function relaySource(edge: Edge, watch: RelayWatch): RelayHealthSource {
+  return {
+    relays: edge.relayStatuses,
+    probes: [...watch.probes()],
+    regions: edge.regions.map((region) => ({ region, isDown: watch.downRegions.has(region) })),
+  };
 }
 
 function urlOf(host: string, port: number): string {

@@ -1,11 +1,14 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { type RelaySource, registerRelay } from './relay.ts';
+import { type RelayHealthSource, registerRelayHealth } from './relay-health.ts';
 import { registerShield, type ShieldSource } from './shield.ts';
 
 /** What other parts hold, read at each scrape. A source that is missing (another role) has no metric. */
 export interface Sources {
   /** A relay's counters. */
   readonly relay?: () => RelaySource;
+  /** What an edge knows of the relays in its answers. */
+  readonly relays?: () => RelayHealthSource;
   /** The list of registered addresses: its size, the sequence number it is at, and how far behind that is. */
   readonly allowlist?: () => {
     entries: number;
@@ -90,6 +93,7 @@ export function registerGauges(sources: Sources, registry: Registry): void {
     gauge('cache_bytes', 'Memory of the answer cache', () => cache().bytes);
   }
   if (upstreams) registerUpstreams(upstreams, registry);
+  if (sources.relays) registerRelayHealth(sources.relays, registry);
   if (sources.shield) registerShield(sources.shield, registry);
   if (sources.xdp) registerXdp(sources.xdp, registry);
   if (sources.relay) registerRelay(sources.relay, registry);

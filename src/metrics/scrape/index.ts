@@ -1,4 +1,5 @@
 // A face of its own: threads that only count need not load prom-client and an HTTP server.
 export { Exposition } from './exposition.ts';
 export type { Sources } from './gauges.ts';
+export type { RelayHealthSource } from './relay-health.ts';
 export { type ListenAddress, MetricsListenError, MetricsServer, type ReadinessCheck } from './server.ts';

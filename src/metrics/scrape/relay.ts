@@ -11,6 +11,8 @@ import {
 /** What a relay counted: the region it stands in, its services with their slots, and a block a thread. */
 export interface RelaySource {
   readonly region: string;
+  /** Whether it tells the edges that probe it to leave it out. */
+  readonly isDraining: boolean;
   readonly services: readonly (readonly [service: string, slot: number])[];
   readonly blocks: readonly RelayCounters[];
   /** The proxies that lead to the origins, by URLs without credentials; attempts by EgressOutcome. */
@@ -41,6 +43,17 @@ export function registerRelay(source: () => RelaySource, registry: Registry): vo
           if (count > 0) connections.inc({ region, service, outcome }, count);
         }
       }
+    },
+  });
+  const draining: Gauge = new Gauge({
+    name: 'mediastreamer_relay_draining',
+    help: 'Whether the relay tells edges that probe it to give it to nobody any more',
+    labelNames: ['region'],
+    registers,
+    collect: () => {
+      const { region, isDraining } = source();
+      draining.reset();
+      draining.set({ region }, isDraining ? 1 : 0);
     },
   });
   const bytes: Counter = new Counter({

@@ -101,6 +101,11 @@ export class Tunnel implements Handler, OpenConnection {
     this.giveOpening();
     this.upload?.drop(slabs);
     this.download?.drop(slabs);
+    const notice = this.origin === null ? this.context.relay.noticeFor(this.source, outcome) : null;
+    if (notice !== null) {
+      slabs.current.bytes.set(notice);
+      this.context.transfer.send(this.client.fd, slabs.current.address, notice.length);
+    }
     for (const side of [this.client, this.origin]) {
       if (side === null) continue;
       if (isBrokenOff(outcome)) resetOnClose(side.fd);
@@ -191,6 +196,10 @@ export class Tunnel implements Handler, OpenConnection {
     const { name, admission, origins, policy, serviceSlots } = this.context.relay;
     const { bytes, name: at } = hello;
     this.hello = null;
+    if (this.context.relay.turnsAway(this.source)) {
+      this.end(RelayOutcome.DRAINING);
+      return;
+    }
     if (!readHostName(bytes, at.start, at.end, policy.seed, name)) {
       this.end(RelayOutcome.MALFORMED);
       return;

@@ -34,6 +34,8 @@ export class Client implements OpenConnection {
   /** The origin that octets are carried to. */
   origin: Socket | null = null;
   isCarrying = false;
+  /** Whether what a probe is told (RelayContext.noticeFor) can be read by it: it is a record of TLS. */
+  isTls = false;
   /** Called with what the client sends. */
   onData: Reader = () => {};
   private readonly context: StreamContext;
@@ -82,8 +84,12 @@ export class Client implements OpenConnection {
     if (this.place >= 0) limits.leave(this.place);
     // Before its peers can know.
     counters.ended(this.serviceSlot, outcome);
+    const notice =
+      this.isTls && this.origin === null ? this.context.relay.noticeFor(this.source, outcome) : null;
+    if (notice !== null) this.socket.write(notice);
     for (const socket of [this.socket, this.origin]) {
       if (isBrokenOff(outcome)) socket?.resetAndDestroy();
+      else if (notice !== null) socket?.destroySoon();
       else socket?.destroy();
     }
     this.context.ended(this);
@@ -94,6 +100,10 @@ export class Client implements OpenConnection {
     const { name, admission, policy, serviceSlots } = this.context.relay;
     if (!admission.admits(this.source)) {
       this.end(this.isCarrying ? RelayOutcome.REVOKED : RelayOutcome.UNREGISTERED);
+      return false;
+    }
+    if (this.isTls && this.context.relay.turnsAway(this.source)) {
+      this.end(RelayOutcome.DRAINING);
       return false;
     }
     if (!readHostName(bytes, start, end, policy.seed, name)) {

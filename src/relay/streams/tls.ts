@@ -10,6 +10,7 @@ import { carry } from './flow.ts';
 export function serveTls(client: Client, originPort: number | null): void {
   const reader = new ClientHelloReader();
   let opening: Buffer = Buffer.alloc(0);
+  client.isTls = true;
   client.onData = (chunk) => {
     opening = Buffer.concat([opening, chunk]);
     const state = reader.read(opening, opening.length);

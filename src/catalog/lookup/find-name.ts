@@ -1,0 +1,24 @@
+import { HEADER_BYTES, nameFromText, parseQuestion, Question } from '../../wire/index.ts';
+import { NameTable, type NameTableShare, NO_SERVICE } from '../name-table.ts';
+
+/** What the catalogue has of a name: indexes of its service and its group (0: none). */
+export interface FoundName {
+  readonly service: number;
+  readonly group: number;
+}
+
+const CLASS_AND_TYPE = [0, 1, 0, 1];
+
+/** Looks a host name up in the catalogue's names, off the way of a query. Null where it is not among them. */
+export function findName(names: NameTableShare, seed: number, text: string): FoundName | null {
+  const wire = nameFromText(text);
+  if (wire === null) return null;
+  const message = new Uint8Array(HEADER_BYTES + wire.length + CLASS_AND_TYPE.length);
+  message.set(wire, HEADER_BYTES);
+  message.set(CLASS_AND_TYPE, HEADER_BYTES + wire.length);
+  const question = new Question();
+  if (!parseQuestion(message, message.length, seed, question)) return null;
+  const table = new NameTable(names);
+  const service = table.match(question);
+  return service === NO_SERVICE ? null : { service, group: table.matchedGroup };
+}
