@@ -53,11 +53,19 @@ function summary({ config, file }: LoadedConfig, { tables }: LoadedCatalogue): s
     ['upstreams', config.upstreams.join(', ')],
     ['cache', formatSize(config.cache.bytes)],
     ['regions', regions.join(', ')],
+    ['probes', probesOf(config)],
     ['catalogue', `${count(tables.services.length, 'service')}, ${count(names, 'name')}`],
     ['private addresses', config.registration.allowPrivate ? 'may register' : 'may not register'],
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
   return [`${file}: no faults`, ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`)];
+}
+
+/** Who finds out whether relays answer. */
+function probesOf({ roles, health }: LoadedConfig['config']): string {
+  if (!roles.includes('edge')) return 'none, as roles has no edge';
+  if (health.names.length === 0) return 'none (health.names)';
+  return `of each relay every ${health.intervalSeconds} s, by ${health.names.join(', ')}`;
 }
 
 /** One row a key that has listeners. */

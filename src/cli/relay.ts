@@ -110,7 +110,7 @@ async function waitForTunnels(config: Config, settleMs: number, timeoutMs: numbe
   for (let toldAtMs = Number.NEGATIVE_INFINITY; ; ) {
     const reply = await ask(config, 'relay-status', {}, io);
     if (reply === null) return 1;
-    const { tunnels, isDraining } = reply.own!;
+    const { tunnels, isDraining } = reply.own ?? { tunnels: 0, isDraining: false };
     const elapsedMs = now() - startedAtMs;
     const seconds = Math.round(elapsedMs / 1000);
     if (!isDraining) {

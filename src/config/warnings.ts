@@ -54,9 +54,14 @@ function transportWarnings({ roles, dns }: FileConfig): string[] {
     : ['dns.udp: no listener: most devices ask over UDP alone'];
 }
 
-function regionWarnings({ regions }: FileConfig, open: readonly Listener[]): string[] {
+function regionWarnings({ regions, health }: FileConfig, open: readonly Listener[]): string[] {
   if (!open.some(({ key }) => key.startsWith('dns.'))) return [];
   const warnings: string[] = [];
+  if (health.names.length === 0) {
+    warnings.push('health.names: relays are not probed: one that is dead stays in the answers');
+  } else if (health.names.length === 1) {
+    warnings.push(`health.names: if ${health.names[0]} fails, all relays seem to: name a second one`);
+  }
   for (const [region, { relays }] of Object.entries(regions)) {
     for (const [index, relay] of relays.entries()) {
       for (const address of [relay.address, relay.address6]) {

@@ -39,6 +39,7 @@ describe('check-config', () => {
       '  upstreams          system',
       '  cache              64MiB',
       '  regions            us (default): 2 relays',
+      '  probes             none (health.names)',
       '  catalogue          1 service, 2 names',
       '  private addresses  may not register',
     ]);

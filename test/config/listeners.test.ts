@@ -56,6 +56,7 @@ describe('warnings', () => {
   const warningsOf = (yaml: string) => load(`${REGIONS}\n${yaml}\n`).warnings;
   const PUBLIC_RELAY =
     'regions: { us: { relays: [{ address: 8.8.4.4 }] } }\ncontrol: { publicUrl: https://a.example }\n';
+  const PROBED = 'health: { names: [a.example, b.example] }\n';
 
   it('are none for the defaults', () => {
     expect(warningsOf('')).toEqual([]);
@@ -63,7 +64,7 @@ describe('warnings', () => {
 
   it('tell of private addresses that may register where others reach the listeners', () => {
     const yaml = 'dns: { udp: ["0.0.0.0:53"] }\nregistration: { allowPrivate: true }';
-    expect(load(PUBLIC_RELAY + yaml).warnings).toEqual([
+    expect(load(PUBLIC_RELAY + PROBED + yaml).warnings).toEqual([
       'registration.allowPrivate: private addresses may register, and dns.udp[0] is open to more than this machine (0.0.0.0:53)',
     ]);
   });
@@ -75,10 +76,21 @@ describe('warnings', () => {
   });
 
   it('tell of relays and URLs that nobody else can reach', () => {
-    expect(warningsOf('dns: { udp: ["0.0.0.0:53"] }')).toEqual([
+    expect(warningsOf(`${PROBED}dns: { udp: ["0.0.0.0:53"] }`)).toEqual([
       'control.publicUrl: http://127.0.0.1:8080 leads nowhere but on this machine',
       'regions.us.relays[0]: 203.0.113.1 is no public address (documentation)',
     ]);
+  });
+
+  it('tell of relays that nobody probes, or by one name alone, where others reach the listeners', () => {
+    const open = `${PUBLIC_RELAY}dns: { udp: ["0.0.0.0:53"] }\n`;
+    expect(load(open).warnings).toEqual([
+      'health.names: relays are not probed: one that is dead stays in the answers',
+    ]);
+    expect(load(`${open}health: { names: [a.example] }`).warnings).toEqual([
+      'health.names: if a.example fails, all relays seem to: name a second one',
+    ]);
+    expect(load(open + PROBED).warnings).toEqual([]);
   });
 
   it('tell of metrics in the open, a missing transport, short leases and short keys', () => {

@@ -36,6 +36,7 @@ describe('explain, of a running edge', () => {
         `www.${FILMS} A from ${HOME}, by the running edge`,
         `  gate    ${HOME} is registered: region gb, by IPv4`,
         `  name    in the catalogue: service films, by ${FILMS}; taken from gb`,
+        `  relays  ${RELAY.gb.address} not probed; ${RELAY.gb.address6} not probed`,
         `  answer  NOERROR: A ${RELAY.gb.address} (TTL 60)`,
       ],
       stderr: '',
@@ -59,7 +60,7 @@ describe('explain, of a running edge', () => {
   });
 
   it('is for the user of the edge alone, and leaves no trace in log and metrics', async () => {
-    expect(statSync(join(service.dataDir, 'explain.sock')).mode & 0o777).toBe(0o600);
+    expect(statSync(join(service.dataDir, 'operator.sock')).mode & 0o777).toBe(0o600);
     expect(service.output).not.toContain('w.example');
     expect(await service.metrics()).toContain(
       'mediastreamer_queries_total{transport="tcp",verdict="steered"} 0',
@@ -74,6 +75,7 @@ describe('explain, where no edge runs', () => {
       `${FILMS} A from 192.0.2.77, no edge runs here: by the configuration, as if registered`,
       '  gate    192.0.2.77 is registered: region us, by IPv4 and IPv6',
       `  name    in the catalogue: service films, by ${FILMS}; taken from us`,
+      `  relays  ${RELAY.us.address} not probed; ${RELAY.us.address6} not probed`,
       `  answer  NOERROR: A ${RELAY.us.address} (TTL 60)`,
     ]);
     expect((await explain(config, 'localhost', 'AAAA', '--from', '192.0.2.77')).lines.at(-1)).toBe(

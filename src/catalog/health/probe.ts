@@ -73,6 +73,8 @@ export class Prober {
 
   private ofConnect({ code = '' }: NodeJS.ErrnoException, { address }: ProbeTarget): ProbeOutcome {
     const family = parseAddress(address)?.family ?? 4;
+    // Taken, and reset before we looked: what is refused has another code.
+    if (code === 'ECONNRESET') return 'closed';
     const isOurs = LOCAL.has(code) || (code === 'ENETUNREACH' && !this.options.hasFamily(family));
     return isOurs ? 'untried' : 'unreachable';
   }

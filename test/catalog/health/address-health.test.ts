@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { AddressHealth } from '../../../src/catalog/health/address-health.ts';
+import type { ProbeOutcome } from '../../../src/catalog/health/index.ts';
+
+/** The states after each outcome, a second apart: u up, d down; D and U while it drains; ? after it where in doubt. */
+function states(outcomes: ProbeOutcome[], { fall = 3, rise = 2 } = {}): string {
+  const health = new AddressHealth(0);
+  return outcomes
+    .map((outcome, index) => {
+      health.note({ outcome, milliseconds: 7 }, { fall, rise }, 1000 * (index + 1));
+      const letter = health.isUp ? 'u' : 'd';
+      return (health.isDraining ? letter.toUpperCase() : letter) + (health.isInDoubt ? '?' : '');
+    })
+    .join(' ');
+}
+
+describe('an address of a relay', () => {
+  it.each<[string, ProbeOutcome[], string]>([
+    [
+      'is up until it has failed often enough in a row',
+      ['unreachable', 'timeout', 'closed', 'closed'],
+      'u? u? d d',
+    ],
+    ['starts anew after a success', ['closed', 'closed', 'ok', 'closed', 'closed'], 'u? u? u u? u?'],
+    [
+      'is down until it has been good often enough in a row',
+      ['closed', 'closed', 'closed', 'ok', 'closed', 'ok', 'ok'],
+      'u? u? d d? d d? u',
+    ],
+    [
+      'is not judged by probes that could not be made',
+      ['untried', 'closed', 'untried', 'closed', 'untried', 'closed'],
+      'u u? u? u? u? d',
+    ],
+    [
+      'drains at once when it says so, and serves at once when it does not any more',
+      ['draining', 'draining', 'ok'],
+      'U U u',
+    ],
+    [
+      'stays drained when it is switched off meanwhile',
+      ['draining', 'unreachable', 'unreachable', 'unreachable', 'ok', 'ok'],
+      'U U? U? D d? u',
+    ],
+  ])('%s', (_, outcomes, expected) => {
+    expect(states(outcomes)).toBe(expected);
+  });
+
+  it('may fall and rise by one probe', () => {
+    expect(states(['closed', 'ok', 'closed'], { fall: 1, rise: 1 })).toBe('d u d');
+  });
+
+  it('keeps when it was last good, how long that took, since when it is so, and counts', () => {
+    const health = new AddressHealth(500);
+    const limits = { fall: 1, rise: 1 };
+    expect(health).toMatchObject({ lastGoodAtMs: 500, handshakeMs: null, latest: null });
+    expect(health.note({ outcome: 'ok', milliseconds: 12.5 }, limits, 1000)).toBe(false);
+    expect(health.note({ outcome: 'certificate', milliseconds: 3 }, limits, 2000)).toBe(true);
+    expect(health.note({ outcome: 'certificate', milliseconds: 3 }, limits, 3000)).toBe(false);
+    expect(health).toMatchObject({
+      ...{ isUp: false, lastGoodAtMs: 1000, handshakeMs: 12.5, sinceMs: 2000, latest: 'certificate' },
+    });
+    expect(health.counts.reduce((sum, count) => sum + count)).toBe(3);
+  });
+});
