@@ -372,7 +372,7 @@ describe('a process that fails', () => {
     expect(found(traces.all, [haystack('output', service.output)])).toEqual([]);
     expect(readdirSync(service.folder).toSorted()).toEqual(['config.yaml', 'services', 'var']);
     expect(
-      readdirSync(service.dataDir).filter((file) => !/^(admin\.key|registry\.|explain\.sock$)/.test(file)),
+      readdirSync(service.dataDir).filter((file) => !/^(admin\.key|registry\.|operator\.sock$)/.test(file)),
     ).toEqual([]);
   });
 
