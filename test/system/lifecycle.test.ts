@@ -376,7 +376,7 @@ describe('files of a process', () => {
     await service.household([HOME]);
     const modes = execFileSync('find', [service.dataDir, '-printf', '%m %y %f\n'], { encoding: 'utf8' });
     for (const line of modes.trim().split('\n'))
-      expect(line).toMatch(/^(700 d var|600 f [a-z.-]+|600 s explain\.sock)$/);
+      expect(line).toMatch(/^(700 d var|600 f [a-z.-]+|600 s operator\.sock)$/);
     await service.stop('SIGKILL');
     expect(existsSync(join(service.folder, 'core'))).toBe(false);
   });

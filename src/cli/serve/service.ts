@@ -4,12 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CatalogTables } from '../../catalog/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
-import {
-  Exposition,
-  MetricsServer,
-  type ReadinessCheck,
-  type RelayHealthSource,
-} from '../../metrics/scrape/index.ts';
+import { Exposition, MetricsServer, type ReadinessCheck } from '../../metrics/scrape/index.ts';
 import {
   type Address,
   formatAddress,
@@ -32,7 +27,7 @@ import type { Log } from './log.ts';
 import { answerOperator } from './operator.ts';
 import { openOperatorSocket } from './operator-socket.ts';
 import type { RelayRole } from './relay.ts';
-import type { RelayWatch } from './relay-watch.ts';
+import { relayHealth, relayReadiness } from './relay-report.ts';
 import { changedKeys } from './reload.ts';
 import { LIST_STATES, RemoteList } from './remote-list.ts';
 import { copyResolverCounters } from './resolver.ts';
@@ -243,7 +238,7 @@ export class Service {
               lagSeconds: Math.max(edge.lagSeconds, remote?.lagSeconds ?? 0),
             };
           },
-          ...(edge.relayWatch !== null && { relays: () => relaySource(edge, edge.relayWatch!) }),
+          ...(edge.relayWatch !== null && { relays: () => relayHealth(edge, edge.relayWatch!) }),
           upstreams: () => edge.resolver.upstreams(),
           cache: () => edge.cacheStats,
         }),
@@ -269,7 +264,8 @@ export class Service {
     if (edge !== null) {
       checks.push({ name: 'allowlist', check: () => listReadiness(edge, remote) });
       if (edge.shield != null) checks.push({ name: 'shield', check: () => shieldReadiness(edge.shield!) });
-      if (edge.relayWatch?.isProbing) checks.push({ name: 'relays', check: () => relayReadiness(edge) });
+      if (edge.relayWatch?.isProbing)
+        checks.push({ name: 'relays', check: () => relayReadiness(edge, edge.relayWatch!) });
     }
     if (relay !== null) checks.push({ name: 'relay', check: relay.readiness });
     this.metrics = await MetricsServer.open({
@@ -409,24 +405,6 @@ function listReadiness(edge: Edge, remote: RemoteList | null): ReturnType<Readin
 /** It tells, and never keeps work away: without a shield an edge serves as well, but for floods. */
 function shieldReadiness({ state, reason, engagements }: ShieldView): ReturnType<ReadinessCheck['check']> {
   return { ready: true, state, detail: { engagements, ...(reason !== null && { reason }) } };
-}
-
-/** For people: an edge without relays still resolves, and knows no better one to send its work to. */
-function relayReadiness(edge: Edge): ReturnType<ReadinessCheck['check']> {
-  const statuses = edge.relayStatuses;
-  const count = (wanted: string) => statuses.filter(({ state }) => state === wanted).length;
-  const regionsDown = edge.relayWatch!.downRegions.size;
-  const state = regionsDown > 0 ? 'region-down' : count('down') > 0 ? 'relay-down' : 'up';
-  const detail = { up: count('up'), down: count('down'), drained: count('drained'), regionsDown };
-  return { ready: true, state, detail };
-}
-
-function relaySource(edge: Edge, watch: RelayWatch): RelayHealthSource {
-  return {
-    relays: edge.relayStatuses,
-    probes: [...watch.probes()],
-    regions: edge.regions.map((region) => ({ region, isDown: watch.downRegions.has(region) })),
-  };
 }
 
 function urlOf(host: string, port: number): string {
