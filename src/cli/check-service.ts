@@ -24,7 +24,8 @@ const USAGE = `Usage: mediastreamer check-service NAME [--region REGION | --rela
 Connects to the names of a service through a relay, by TLS as a device would, and says which answer with a valid
 certificate: when a list has grown stale, names stop to. NAME is the id of a service, or one host name of the
 catalogue. Of names that stand for all below them, the name itself and www. of it are tried. The relay must have
-this machine among its relay.probeSources, or it says nothing.
+this machine among its relay.probeSources, or it says nothing. Certificates are judged by what Node trusts;
+NODE_EXTRA_CA_CERTS=FILE adds to it.
 
   --region REGION    by the relays of a region; else of the first of the service's that has some. A name with a
                      group goes by the group's relay, of several the one with the most weight

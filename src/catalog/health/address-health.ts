@@ -6,6 +6,15 @@ export interface Thresholds {
   readonly rise: number;
 }
 
+/**
+ * Whether a relay is one that drains, by what was found of its addresses: the one that had the last say counts, as the
+ * others may not be reached from here.
+ */
+export function drains(addresses: readonly AddressHealth[]): boolean {
+  const said = addresses.filter(({ saidAtMs }) => saidAtMs !== null);
+  return said.toSorted((a, b) => b.saidAtMs! - a.saidAtMs!)[0]?.isDraining ?? false;
+}
+
 /** What probes have found of one address of a relay. It counts as up until they say otherwise. */
 export class AddressHealth {
   isUp = true;
@@ -13,6 +22,8 @@ export class AddressHealth {
   isDraining = false;
   /** When it last let a handshake through, or was first looked at. */
   lastGoodAtMs: number;
+  /** When the relay last had a say at this address, by a handshake or that it drains; null before the first. */
+  saidAtMs: number | null = null;
   /** When isUp or isDraining last changed. */
   sinceMs: number;
   /** What the latest probe found; null before the first. */
@@ -43,6 +54,7 @@ export class AddressHealth {
     // A relay that drains is alive, and stays drained until it says otherwise, also while it is off.
     if (outcome === 'draining') this.isDraining = true;
     if (outcome === 'ok' || outcome === 'draining') {
+      this.saidAtMs = nowMs;
       this.failures = 0;
       this.successes++;
       if (this.successes >= rise) this.isUp = true;

@@ -8,7 +8,7 @@ export interface KnownOfRelays {
   readonly relays: readonly Relay[];
   /** What probes have found of a relay's address; null where it is not probed. */
   healthOf(relay: number, family: 4 | 6): AddressHealth | null;
-  /** Whether the operator takes it out of this edge's answers. */
+  /** Whether an operator takes it out of the answers, of all edges or of this one. */
   isDrained(relay: number): boolean;
   /**
    * Addresses of a region and family that were good for the last time within so long of one another count as having
@@ -26,7 +26,7 @@ export function conditionsOf(known: KnownOfRelays): RelayConditions {
   for (const [index, relay] of relays.entries()) {
     for (const family of FAMILIES) {
       const health = healthOf(index, family);
-      if (isDrained(index) || health?.isDraining) conditions.set(index, family, Condition.DRAINED);
+      if (isDrained(index)) conditions.set(index, family, Condition.DRAINED);
       else if (health !== null && !health.isUp) {
         const { lastGoodAtMs } = health;
         const key = `${relay.region} ${family}`;

@@ -1,5 +1,5 @@
 // A face of its own: what only answers queries need not load TLS.
-export type { AddressHealth } from './address-health.ts';
+export { type AddressHealth, drains } from './address-health.ts';
 export { conditionsOf } from './conditions.ts';
 export { type MonitorSettings, type ProbedAddress, RelayMonitor } from './monitor.ts';
 export { Prober, type ProbeTarget } from './probe.ts';

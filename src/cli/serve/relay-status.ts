@@ -73,7 +73,7 @@ function statusOf(
   { healthOf, isDrained, now }: RelayKnowledge,
 ): Pick<RelayStatus, 'state' | 'latest' | 'handshakeMs' | 'forSeconds'> {
   const health = healthOf(index, family);
-  const drained = isDrained(index) || (health?.isDraining ?? false);
+  const drained = isDrained(index);
   if (health === null) {
     return { state: drained ? 'drained' : 'not-probed', latest: null, handshakeMs: null, forSeconds: null };
   }

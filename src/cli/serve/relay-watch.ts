@@ -1,6 +1,7 @@
 import {
   type AddressHealth,
   conditionsOf,
+  drains,
   PROBE_OUTCOMES,
   type ProbedAddress,
   Prober,
@@ -79,7 +80,10 @@ export class RelayWatch implements RelayKnowledge {
     return address === null ? null : this.monitor.healthOf({ region: relay.region, address });
   };
 
-  readonly isDrained = (index: number): boolean => this.drained.has(this.keyOf(index));
+  /** At this edge, or at the relay itself. */
+  readonly isDrained = (index: number): boolean =>
+    this.drained.has(this.keyOf(index)) ||
+    drains(FAMILIES.flatMap((family) => this.healthOf(index, family) ?? []));
 
   /** How steering is to take the relays of the catalogue that is watched. */
   get conditions(): RelayConditions {
@@ -168,8 +172,7 @@ export class RelayWatch implements RelayKnowledge {
     for (const { region, relays } of this.catalog.regions) {
       const healths = relays
         .filter((index) => !this.isDrained(index))
-        .flatMap((index) => FAMILIES.flatMap((family) => this.healthOf(index, family) ?? []))
-        .filter(({ isDraining }) => !isDraining);
+        .flatMap((index) => FAMILIES.flatMap((family) => this.healthOf(index, family) ?? []));
       const isDown = healths.length > 0 && healths.every(({ isUp }) => !isUp);
       if (isDown === this.regionsDown.has(region)) continue;
       if (isDown) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AddressHealth } from '../../../src/catalog/health/address-health.ts';
+import { AddressHealth, drains } from '../../../src/catalog/health/address-health.ts';
 import type { ProbeOutcome } from '../../../src/catalog/health/index.ts';
 
 /** The states after each outcome, a second apart: u up, d down; D and U while it drains; ? after it where in doubt. */
@@ -61,5 +61,23 @@ describe('an address of a relay', () => {
       ...{ isUp: false, lastGoodAtMs: 1000, handshakeMs: 12.5, sinceMs: 2000, latest: 'certificate' },
     });
     expect(health.counts.reduce((sum, count) => sum + count)).toBe(3);
+  });
+});
+
+describe('a relay with two addresses', () => {
+  const found = (outcome: ProbeOutcome | null, atMs = 0): AddressHealth => {
+    const health = new AddressHealth(0);
+    if (outcome !== null) health.note({ outcome, milliseconds: 1 }, { fall: 1, rise: 1 }, atMs);
+    return health;
+  };
+
+  it.each<[boolean, string, AddressHealth[]]>([
+    [false, 'none has had a say', [found(null), found('untried', 9)]],
+    [true, 'one says so and the other is not reached', [found('draining', 1), found('unreachable', 9)]],
+    [true, 'the latest says so', [found('ok', 1), found('draining', 2)]],
+    [false, 'the latest says otherwise', [found('ok', 3), found('draining', 2)]],
+  ])('drains: %s, where %s', (expected, _, addresses) => {
+    expect(drains(addresses)).toBe(expected);
+    expect(drains(addresses.toReversed())).toBe(expected);
   });
 });

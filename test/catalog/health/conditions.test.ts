@@ -8,7 +8,6 @@ const { UP, LAST_GOOD, DOWN, DRAINED } = Condition;
 interface Known {
   readonly region?: string;
   readonly downAtMs?: number;
-  readonly isDraining?: boolean;
   readonly isDrained?: boolean;
   readonly isProbed?: boolean;
 }
@@ -22,10 +21,10 @@ function conditions(...known: Known[]): Condition[] {
   const made = conditionsOf({
     relays,
     healthOf(index, family) {
-      const { downAtMs, isDraining = false, isProbed = true } = known[index]!;
+      const { downAtMs, isProbed = true } = known[index]!;
       if (!isProbed || family === 6) return null;
       const health = new AddressHealth(0);
-      return Object.assign(health, { isUp: downAtMs === undefined, lastGoodAtMs: downAtMs ?? 0, isDraining });
+      return Object.assign(health, { isUp: downAtMs === undefined, lastGoodAtMs: downAtMs ?? 0 });
     },
     isDrained: (index) => known[index]!.isDrained ?? false,
     togetherMs: 1000,
@@ -43,14 +42,13 @@ it('takes those that were good for the last time together as the last good ones,
   ).toEqual([LAST_GOOD, LAST_GOOD, DOWN, LAST_GOOD]);
 });
 
-it('never takes a drained one as good, whoever drains it', () => {
+it('never takes a drained one as good', () => {
   expect(
     conditions(
       { isDrained: true },
-      { isDraining: true },
-      { isDraining: true, downAtMs: 9000 },
+      { isDrained: true, downAtMs: 9000 },
       { downAtMs: 100 },
       { isDrained: true, isProbed: false },
     ),
-  ).toEqual([DRAINED, DRAINED, DRAINED, LAST_GOOD, DRAINED]);
+  ).toEqual([DRAINED, DRAINED, LAST_GOOD, DRAINED]);
 });
