@@ -12,7 +12,11 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s, to a probe', (e
   let origin: Origin;
   beforeAll(async () => {
     origin = await Origin.start();
-    bed = await RelayBed.start({ engine, originPort: origin.port, policy: { probeSources: [PROBER] } });
+    bed = await RelayBed.start({
+      engine,
+      originPort: origin.port,
+      policy: { probeSources: [`${PROBER}/32`] },
+    });
     bed.register(HOME);
     bed.names.set(NAME, ['127.0.0.1']);
     bed.names.set('forbidden.films.example', ['169.254.169.254']);
@@ -24,7 +28,7 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s, to a probe', (e
 
   /** What a connection for a name gets until it is closed. */
   async function told(name: string, from: string = PROBER): Promise<ProbeNotice | null> {
-    const client = await bed.dial({ from });
+    const client = await bed.dial({ from, allowHalfOpen: false });
     client.socket.write(helloFor(name));
     await client.closed;
     const notice = readProbeNotice(client.received);
@@ -37,8 +41,9 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s, to a probe', (e
     const seen = origin.peers.length;
     const client = await bed.dial({ from });
     client.socket.write(helloFor(NAME));
-    await origin.peer(seen);
+    const server = await origin.peer(seen);
     client.socket.destroy();
+    server.socket.destroy();
     await until(() => bed.open === 0, 'it has ended');
   }
 
