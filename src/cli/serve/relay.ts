@@ -141,7 +141,14 @@ export class RelayRole {
     const waysUp = proxies.filter(({ isUp }) => isUp).length;
     const hasWay = proxies.length > 0 ? waysUp > 0 : hasAddresses(localAddresses(this.config));
     const answers = this.resolver.upstreams().some(({ healthy }) => healthy);
-    const state = this.isClosing || this.draining ? 'draining' : !answers ? 'no_resolver' : !hasWay ? 'no_egress' : 'serving';
+    const state =
+      this.isClosing || this.draining
+        ? 'draining'
+        : !answers
+          ? 'no_resolver'
+          : !hasWay
+            ? 'no_egress'
+            : 'serving';
     const { tlsAddresses, httpAddresses, quicAddresses } = this.relay;
     const listeners = tlsAddresses.length + httpAddresses.length + quicAddresses.length;
     const detail = { listeners, ...(proxies.length > 0 && { proxies: proxies.length, proxiesUp: waysUp }) };
