@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { Transport } from '../../metrics/index.ts';
 import type { TlsIdentity } from '../../net/index.ts';
@@ -92,5 +93,7 @@ function contextOf({ cert, key, ticketKeys }: TlsIdentity): SecureContext {
     sessionIdContext: 'mediastreamer-dns',
     minVersion: 'TLSv1.2',
     ciphers: CIPHERS,
+    // It costs a server more than a client, and HTTP/2 forbids it (RFC 9113 9.2.1).
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   });
 }
