@@ -12,6 +12,7 @@ const ADDRESSES_MS = 60_000;
 /** The same of one that is down: it may have moved. */
 const LOST_ADDRESSES_MS = 5000;
 const MAX_ADDRESSES = 4;
+const LOOKUP_MS = 2000;
 
 export interface EgressWatchOptions<T> {
   readonly proxies: readonly ProxyUrl[];
@@ -79,7 +80,7 @@ export class EgressWatch<T = unknown> {
   /** Begins. Resolves when each proxy has been looked at once. */
   async start(): Promise<void> {
     await Promise.all(this.watched.map((_, index) => this.look(index)));
-    this.tickLater();
+    if (this.watched.length > 0 && !this.isClosed) this.tickLater();
   }
 
   get addresses(): readonly (readonly string[])[] {
@@ -117,18 +118,34 @@ export class EgressWatch<T = unknown> {
   }
 
   private async locate(watched: Watched): Promise<void> {
-    const { now, lookup, onLocated } = this.options;
+    const { now, onLocated } = this.options;
     const { url, addresses, locatedAtMs, wasUp } = watched;
     if (url.address !== null) return;
     const keptMs = wasUp && addresses.length > 0 ? ADDRESSES_MS : LOST_ADDRESSES_MS;
     if (now() - locatedAtMs < keptMs) return;
     // Where it does not resolve any more, what was known is used on.
-    const found = await lookup(url.host).catch(() => []);
+    const found = await this.lookup(url.host);
     watched.locatedAtMs = now();
     if (found.length === 0 || this.isClosed) return;
     const before = this.addresses.join();
     watched.addresses = found.slice(0, MAX_ADDRESSES);
     if (this.addresses.join() !== before) onLocated(this.addresses);
+  }
+
+  /** The addresses of a name; none where it has none or the system takes its time. */
+  private lookup(host: string): Promise<readonly Address[]> {
+    const { lookup, dialer } = this.options;
+    return new Promise((resolve) => {
+      const settle = (addresses: readonly Address[]): void => {
+        cancelTimeout();
+        this.cancels.delete(end);
+        resolve(addresses);
+      };
+      const end = (): void => settle([]);
+      const cancelTimeout = dialer.after(LOOKUP_MS, end);
+      this.cancels.add(end);
+      lookup(host).then(settle, end);
+    });
   }
 
   private async probeIfDown(watched: Watched, index: number): Promise<void> {

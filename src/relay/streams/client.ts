@@ -241,5 +241,7 @@ export class Client implements OpenConnection {
 
 /** Where a connection was made to. */
 function localEndpoint({ localAddress = '', localPort = 0 }: Socket): SocketAddress {
-  return { address: parseAddress(localAddress.replace(/%.*$/, ''))!, port: localPort };
+  const address = parseAddress(localAddress.replace(/%.*$/, ''));
+  // One that has just closed does not know it any more.
+  return { address: address ?? parseAddress('0.0.0.0')!, port: localPort };
 }
