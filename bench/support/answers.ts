@@ -1,7 +1,12 @@
 import { createSocket } from 'node:dgram';
 
-/** Whether a DNS server at a port of 127.0.0.1 answers a query with an answer record, within `timeoutMs`. */
-export function answers(port: number, query: Uint8Array, timeoutMs = 200): Promise<boolean> {
+/** Whether a DNS server answers a query with an answer record, within `timeoutMs`. */
+export function answers(
+  port: number,
+  query: Uint8Array,
+  address = '127.0.0.1',
+  timeoutMs = 200,
+): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createSocket('udp4');
     const end = (found: boolean): void => {
@@ -12,6 +17,6 @@ export function answers(port: number, query: Uint8Array, timeoutMs = 200): Promi
     const timer = setTimeout(() => end(false), timeoutMs);
     socket.once('message', (reply) => end(reply.length > 12 && reply.readUInt16BE(6) > 0));
     socket.once('error', () => end(false));
-    socket.send(query, port, '127.0.0.1');
+    socket.send(query, port, address);
   });
 }

@@ -9,6 +9,10 @@ const run = promisify(execFile);
 export interface DnsperfOptions {
   processor: number;
   port: number;
+  /** Whom to ask; 127.0.0.1 by default. */
+  server?: string;
+  /** A program, with its arguments, that runs dnsperf. */
+  wrapper?: readonly string[];
   /** Name and type of each query, asked in turns. */
   queries: readonly string[];
   seconds: number;
@@ -27,7 +31,7 @@ export interface DnsperfResult {
   averageLatencyMs: number;
 }
 
-/** Asks 127.0.0.1 by dnsperf, from its own processor. dnsperf is closed-loop: it slows down with the server. */
+/** Asks by dnsperf, from its own processor. dnsperf is closed-loop: it slows down with the server. */
 export async function dnsperf(options: DnsperfOptions): Promise<DnsperfResult> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'));
   const file = join(directory, 'queries');
@@ -35,7 +39,8 @@ export async function dnsperf(options: DnsperfOptions): Promise<DnsperfResult> {
   const rate = options.rate === undefined ? [] : ['-Q', String(options.rate)];
   try {
     const { stdout } = await run('taskset', [
-      ...['-c', String(options.processor), 'dnsperf', '-s', '127.0.0.1', '-p', String(options.port)],
+      ...['-c', String(options.processor), ...(options.wrapper ?? [])],
+      ...['dnsperf', '-s', options.server ?? '127.0.0.1', '-p', String(options.port)],
       ...['-d', file, '-c', '16', '-T', '1', '-q', String(options.outstanding ?? 600)],
       ...(options.source === undefined ? [] : ['-a', options.source]),
       ...['-l', String(options.seconds), '-O', 'suppress=timeout', ...rate],

@@ -2,7 +2,7 @@
  * The limit of sockets: one thread that receives and sends 64 packets a system call and gives every question the
  * same A record. It reads nothing of a query but where the question ends.
  *
- *   limit PORT
+ *   limit PORT [ADDRESS]
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -35,7 +35,7 @@ int main(int count, char **arguments) {
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
   struct sockaddr_in own = {.sin_family = AF_INET};
   own.sin_port = htons(count > 1 ? atoi(arguments[1]) : 0);
-  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  own.sin_addr.s_addr = inet_addr(count > 2 ? arguments[2] : "127.0.0.1");
   if (bind(fd, (struct sockaddr *)&own, sizeof own) != 0) return 1;
   for (int i = 0; i < SLOTS; i++) {
     parts[i] = (struct iovec){packets[i], BYTES};

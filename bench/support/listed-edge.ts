@@ -17,6 +17,8 @@ export interface ListedEdgeOptions {
   /** Those that the bench asks from, as numbers; 127.0.0.1 by default. */
   readonly own?: readonly number[];
   readonly relay: string;
+  /** Where it listens; 127.0.0.1 by default. */
+  readonly address?: string;
   /** UDP threads; 1 by default. */
   readonly workers?: number;
   /** Further keys of the configuration's dns section, each after a comma. */
@@ -95,7 +97,7 @@ export async function startListedEdge(options: ListedEdgeOptions): Promise<Liste
 }
 
 function configuration(directory: string, store: string, options: ListedEdgeOptions): string {
-  const { relay, beside, workers = 1, dns = '', services } = options;
+  const { relay, beside, address = '127.0.0.1', workers = 1, dns = '', services } = options;
   const shipped = services ?? join(ROOT, 'config/services/*.yaml');
   const limits = '{ connectionsPerSource: 9000, newPerSecond: 1000000, newBurst: 1000000 }';
   const carrying = `{ tls: ["127.0.0.1:0"], originPort: ${beside?.originPort}, allowPrivateOrigins: true, workers: 1, limits: ${limits} }`;
@@ -103,7 +105,7 @@ function configuration(directory: string, store: string, options: ListedEdgeOpti
 dataDir: ${JSON.stringify(join(directory, 'var'))}
 roles: ${JSON.stringify(beside === undefined ? ['edge'] : ['edge', 'relay'])}
 store: ${store}
-dns: { udp: ["127.0.0.1:0"], tcp: ["127.0.0.1:0"], workers: ${workers}${dns} }
+dns: { udp: ["${address}:0"], tcp: ["${address}:0"], workers: ${workers}${dns} }
 upstreams: [${JSON.stringify(beside?.upstream ?? 'udp://127.0.0.1:9')}]
 catalog: { services: ${JSON.stringify(beside === undefined ? [shipped] : [shipped, beside.services])} }
 regions: { us: { relays: [{ address: ${relay} }] }, gb: { relays: [{ address: ${relay} }] } }

@@ -15,6 +15,8 @@ export interface PeerJob {
   readonly ttlSeconds: number;
   /** Addresses that may ask, 127.0.0.1 among them. */
   readonly allowed: readonly string[];
+  /** Where dnsdist and the C program listen; 127.0.0.1 by default. */
+  readonly address?: string;
 }
 
 export interface Peer extends Server {
@@ -52,7 +54,7 @@ function dnsdist(tuned: boolean): PeerKind {
     configure(directory, port, job) {
       const acl = write(directory, 'acl', job.allowed);
       const config = write(directory, 'dnsdist.conf', [
-        `setLocal('127.0.0.1:${port}')`,
+        `setLocal('${job.address ?? '127.0.0.1'}:${port}')`,
         `setACLFromFile('${acl}')`,
         `setSecurityPollSuffix('')`,
         `setUDPSocketBufferSizes(${BUFFER_BYTES}, ${BUFFER_BYTES})`,
@@ -122,10 +124,10 @@ const limit: PeerKind = {
   label: 'C, fixed answer',
   program: 'cc',
   version: () => firstLine('cc', '--version'),
-  configure(directory, port) {
+  configure(directory, port, job) {
     const program = join(directory, 'limit');
     execFileSync('cc', ['-O2', '-o', program, join(import.meta.dirname, 'limit.c')]);
-    return [program, String(port)];
+    return [program, String(port), job.address ?? '127.0.0.1'];
   },
 };
 
@@ -144,7 +146,7 @@ export async function startPeer(kind: PeerKind, processor: number, job: PeerJob)
   const [program, ...rest] = kind.configure(directory, port, job);
   const command = [findProgram(program!) ?? program!, ...rest];
   const query = queryFor(job.names[0]!, 1);
-  const server = await startUntil(processor, command, () => answers(port, query));
+  const server = await startUntil(processor, command, () => answers(port, query, job.address));
   return {
     ...server,
     port,
