@@ -1,6 +1,8 @@
 import { type Libc, requireLibc } from './libc.ts';
 
 const POLLIN = 1;
+/** POLLERR, POLLHUP and POLLNVAL: always told, never asked for. */
+const FAILURES = 0x8 | 0x10 | 0x20;
 
 /**
  * Waits for packets on several sockets: poll(2). struct pollfd is two words: the descriptor, then events
@@ -26,5 +28,13 @@ export class Poller {
   /** Whether the i-th socket has something, or an error that a receive call will clear. */
   isReady(i: number): boolean {
     return this.descriptors[i * 2 + 1] >>> 16 !== 0;
+  }
+
+  /** Whether one of the sockets has an error, or is none. */
+  hasFailed(): boolean {
+    for (let i = 0; i < this.count; i++) {
+      if (((this.descriptors[i * 2 + 1] >>> 16) & FAILURES) !== 0) return true;
+    }
+    return false;
   }
 }

@@ -231,6 +231,20 @@ describe('the engine on the rings of an interface', () => {
     },
   );
 
+  promises('ends, for all to see, with its interface', async () => {
+    const name = `msy${process.pid}`;
+    const address = '10.198.78.1';
+    run('ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}p`);
+    run('ip', 'link', 'set', `${name}p`, 'up');
+    run('ip', 'address', 'add', `${address}/24`, 'dev', name);
+    run('ip', 'link', 'set', name, 'up');
+    const fields = { udp: [`${address}:0`], tcp: ['127.0.0.1:0'], xdp: { interface: name } };
+    const service = await serve({ config: { dns: dns(fields) } });
+    run('ip', 'link', 'delete', name);
+    expect((await service.exited).code).toBe(1);
+    expect(service.output).toContain('"code":"XDP"');
+  });
+
   promises('says at the start what is missing', async () => {
     const without = ['setpriv', '--bounding-set=-bpf,-sys_admin'];
     const said = await Promise.all([

@@ -11,6 +11,8 @@ import { BATCH_SLOTS, type UdpThreadData, WAIT_MS, type XdpThreadData } from './
 
 /** Batches that are answered after the word to stop has come: more than a ring holds. */
 const LAST_BATCHES = 64;
+/** How soon answers are tried again that the kernel had no memory for. */
+const SEND_AGAIN_MS = 1;
 /** Waits of a millisecond for the device to send the last answers. */
 const LAST_WAITS = 20;
 
@@ -31,7 +33,7 @@ class XdpThread {
     state.begin();
     while (state.goesOn) {
       if (this.answerWaiting()) this.sendOn();
-      else this.wait(WAIT_MS);
+      else this.wait();
     }
     this.finish();
   }
@@ -59,11 +61,18 @@ class XdpThread {
     }
   }
 
-  private wait(timeoutMs: number): void {
-    const { batches } = this;
-    for (let i = 0; i < batches.length; i++) batches[i].flush(true);
-    if (this.poller.wait(timeoutMs) > 0) return;
-    for (let i = 0; i < batches.length; i++) batches[i].checkDevice();
+  /**
+   * poll(2) sends what it can when it begins. What it cannot, for want of memory, is tried again soon. After an idle
+   * time it is seen whether the interface is still there: some kernels tell by poll(2), some do not.
+   */
+  private wait(): void {
+    const { batches, poller } = this;
+    let pending = 0;
+    for (let i = 0; i < batches.length; i++) pending += batches[i].flush(true);
+    const ready = poller.wait(pending > 0 ? SEND_AGAIN_MS : WAIT_MS);
+    if (ready > 0 ? poller.hasFailed() : pending === 0) {
+      for (let i = 0; i < batches.length; i++) batches[i].checkDevice();
+    }
   }
 
   /** Answers what is in the rings, and lets it leave: their interface has been told to give them no more. */

@@ -9,6 +9,8 @@ import type { XdpMode } from './program.ts';
 const AF_XDP = 44;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_SNDBUFFORCE = 32;
 const SOL_XDP = 283;
 const XDP_MMAP_OFFSETS = 1;
 const XDP_RX_RING = 2;
@@ -39,6 +41,7 @@ const RING_ENTRIES = 2048;
 /** Packets that one system call sends where they are copied; what the kernel allows before it may be told otherwise. */
 const DEFAULT_SEND_BUDGET = 32;
 const SEND_BUDGET = 256;
+const SEND_BUFFER_BYTES = 4 << 20;
 const DESCRIPTOR_BYTES = 16;
 const ADDRESS_BYTES = 8;
 
@@ -157,6 +160,8 @@ export class XdpSocket {
       completion: ring(3, sizes.completion, ADDRESS_BYTES),
     };
     this.offerFrames(rings.fill);
+    // Packets that are copied are held against it until they have left.
+    trySetInteger(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
     const sendBudget = trySetInteger(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, SEND_BUDGET)
       ? SEND_BUDGET
       : DEFAULT_SEND_BUDGET;
