@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { findProgram } from './programs.ts';
+
+const PREFIX = 'msbench';
 
 /** One pair of virtual Ethernet interfaces: the server's end is here, the clients' in the namespace. */
 export interface VethPair {
@@ -18,7 +21,7 @@ export interface VethNetwork {
 
 /** A network namespace for clients, with `count` pairs to it. @throws Error where the process may not make it */
 export function makeVethNetwork(count: number): VethNetwork {
-  const namespace = `msbench${process.pid}`;
+  const namespace = `${PREFIX}${process.pid}`;
   const program = findProgram('ip') ?? 'ip';
   const ip = (...args: string[]): void => {
     const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' });
@@ -26,6 +29,7 @@ export function makeVethNetwork(count: number): VethNetwork {
       throw new Error(`ip ${args.join(' ')}: ${stderr.trim()} (it takes root, or CAP_NET_ADMIN)`);
   };
   const remove = (): void => void spawnSync(program, ['netns', 'delete', namespace]);
+  removeStale(program);
   try {
     ip('netns', 'add', namespace);
     const pairs = Array.from({ length: count }, (_, i): VethPair => {
@@ -42,5 +46,15 @@ export function makeVethNetwork(count: number): VethNetwork {
   } catch (error) {
     remove();
     throw error;
+  }
+}
+
+/** What a bench that was killed has left: its interfaces go with its namespace. */
+function removeStale(program: string): void {
+  const { stdout } = spawnSync(program, ['netns', 'list'], { encoding: 'utf8' });
+  for (const line of (stdout ?? '').split('\n')) {
+    const name = line.split(' ')[0]!;
+    if (!name.startsWith(PREFIX) || existsSync(`/proc/${name.slice(PREFIX.length)}`)) continue;
+    spawnSync(program, ['netns', 'delete', name]);
   }
 }

@@ -5,6 +5,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { encodeQuery } from '../support/dns-client.ts';
@@ -21,23 +22,37 @@ import {
 } from '../support/service.ts';
 import { toolFolders } from '../support/tools.ts';
 
-const NAMESPACE = `msxdp${process.pid}`;
+const PREFIX = 'msxdp';
+const NAMESPACE = `${PREFIX}${process.pid}`;
 const SERVER_END = `msx${process.pid}`;
 const CLIENT_END = 'eth0';
-/** Private, as registering takes; unlikely to be the network that this machine is in. */
-const SERVER = '10.198.77.1';
-const CLIENT = '10.198.77.2';
-const STRANGER = '10.198.77.9';
-const SERVER6 = 'fd77:77::1';
-const CLIENT6 = 'fd77:77::2';
+/** Private networks, as registering takes, of this process's own: several runs may be under way on a machine. */
+const NETWORK = `10.${128 + ((process.pid >> 8) & 63)}.${process.pid & 255}`;
+const NETWORK6 = `fd77:${(process.pid & 0xffff).toString(16)}`;
+const SERVER = `${NETWORK}.1`;
+const CLIENT = `${NETWORK}.2`;
+const STRANGER = `${NETWORK}.9`;
+const SERVER6 = `${NETWORK6}::1`;
+const CLIENT6 = `${NETWORK6}::2`;
 const env = { ...process.env, PATH: toolFolders(process.env['PATH'] ?? '').join(':') };
 
 function run(command: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(command, args, { env, encoding: 'utf8' });
 }
 
+/** What a run that was killed has left: its interfaces go with its namespace. */
+function removeStale(): void {
+  for (const line of run('ip', 'netns', 'list').stdout.split('\n')) {
+    const name = line.split(' ')[0]!;
+    if (name.startsWith(PREFIX) && !existsSync(`/proc/${name.slice(PREFIX.length)}`)) {
+      run('ip', 'netns', 'delete', name);
+    }
+  }
+}
+
 /** Makes the pair and the namespace. @returns whether the system let us */
 function makeNetwork(): boolean {
+  removeStale();
   const steps = [
     ['netns', 'add', NAMESPACE],
     ['link', 'add', SERVER_END, 'type', 'veth', 'peer', 'name', CLIENT_END, 'netns', NAMESPACE],
@@ -233,7 +248,7 @@ describe('the engine on the rings of an interface', () => {
 
   promises('ends, for all to see, with its interface', async () => {
     const name = `msy${process.pid}`;
-    const address = '10.198.78.1';
+    const address = `10.${192 + ((process.pid >> 8) & 63)}.${process.pid & 255}.1`;
     run('ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}p`);
     run('ip', 'link', 'set', `${name}p`, 'up');
     run('ip', 'address', 'add', `${address}/24`, 'dev', name);
@@ -241,7 +256,7 @@ describe('the engine on the rings of an interface', () => {
     const fields = { udp: [`${address}:0`], tcp: ['127.0.0.1:0'], xdp: { interface: name } };
     const service = await serve({ config: { dns: dns(fields) } });
     run('ip', 'link', 'delete', name);
-    expect((await service.exited).code).toBe(1);
+    expect((await service.exited).code).toBe(70);
     expect(service.output).toContain('"code":"XDP"');
   });
 
