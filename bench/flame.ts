@@ -45,6 +45,7 @@ function nameOf(symbol: string, object: string): string | null {
   if (/kernel|\[unknown\]|vmlinux/.test(object) && symbol !== '[unknown]') return `${symbol}_[k]`;
   if (symbol === '[unknown]') return null;
   return symbol
+    .replace('(anonymous namespace)::', '')
     .replace(/\/\S*\//g, '')
     .replace(/\(.*$/, '')
     .slice(0, 80);
