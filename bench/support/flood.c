@@ -4,9 +4,9 @@
  * counts from when a query was due; between them the flood is sent, at a rate or as fast as the thread can: 32 packets of
  * a source by one send (UDP_SEGMENT), which the receiver's kernel takes apart again.
  *
- *   flood PORT LEAD SECONDS CLIENT RATE FLOODER SOURCES FLOOD_RATE
+ *   flood PORT LEAD SECONDS CLIENT CLIENTS RATE FLOODER SOURCES FLOOD_RATE
  *
- * CLIENT: the first of 256 addresses that ask at RATE. FLOODER: the first of SOURCES addresses of the flood, which comes at
+ * CLIENT: the first of CLIENTS addresses that ask at RATE. FLOODER: the first of SOURCES addresses of the flood, which comes at
  * FLOOD_RATE: 0 for none, -1 for all that is possible. LEAD: seconds before those that are measured, told by themselves.
  * One line of JSON at the end.
  */
@@ -21,9 +21,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { SLOTS = 64, FLOOD_SLOTS = 2, SEGMENTS = 32, BYTES = 512, IDS = 65536, BUCKETS = 2000000, CLIENTS = 256 };
+enum { SLOTS = 64, FLOOD_SLOTS = 2, SEGMENTS = 32, BYTES = 512, IDS = 65536, BUCKETS = 2000000 };
 static const double TIMEOUT = 2.0;
-static uint32_t client, flooder;
+static uint32_t client, clientCount, flooder;
 static double measuredFrom;
 static const unsigned char QUERY[] = {0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 'n', 'e', 't', 'f', 'l', 'i', 'x',
                                       3, 'c', 'o', 'm', 0, 0, 1, 0, 1};
@@ -112,7 +112,7 @@ static void ask(int fd, double start, double rate, unsigned long due) {
       sentInLead += dueAt[id] < measuredFrom;
       packets[i][0] = id >> 8;
       packets[i][1] = id & 255;
-      address(&controls[i], client + sent % CLIENTS);
+      address(&controls[i], client + (uint32_t)(sent * 2654435761u) % clientCount);
     }
     sendAll(fd, messages, count);
   }
@@ -129,12 +129,13 @@ static void flood(int fd, unsigned sources) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 9) return 2;
-  double lead = atof(arguments[2]), seconds = atof(arguments[3]), rate = atof(arguments[5]);
+  if (count != 10) return 2;
+  double lead = atof(arguments[2]), seconds = atof(arguments[3]), rate = atof(arguments[6]);
   client = ntohl(inet_addr(arguments[4]));
-  flooder = ntohl(inet_addr(arguments[6]));
-  unsigned sources = (unsigned)atoi(arguments[7]);
-  double floodRate = atof(arguments[8]);
+  clientCount = (uint32_t)atoi(arguments[5]);
+  flooder = ntohl(inet_addr(arguments[7]));
+  unsigned sources = (unsigned)atoi(arguments[8]);
+  double floodRate = atof(arguments[9]);
   struct sockaddr_in target = {.sin_family = AF_INET, .sin_port = htons(atoi(arguments[1]))};
   target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int clients = openSocket(16 << 20), flooders = openSocket(4096);

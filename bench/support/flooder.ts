@@ -9,6 +9,8 @@ const run = promisify(execFile);
 /** Of clients or a flood: the first address, how many follow it, and packets a second. */
 export interface Stream {
   readonly from: string;
+  /** 256 by default. */
+  readonly sources?: number;
   /** Of a flood: -1 for as many as can be made. */
   readonly rate: number;
 }
@@ -18,10 +20,10 @@ export interface FloodPlan {
   /** Before what is measured, at the same rates; 0 by default. */
   readonly leadSeconds?: number;
   readonly seconds: number;
-  /** 256 clients; none by default. */
+  /** None by default. */
   readonly clients?: Stream;
   /** None by default. */
-  readonly flood?: (Stream & { readonly sources: number }) | undefined;
+  readonly flood?: Stream | undefined;
 }
 
 export interface FloodResult {
@@ -51,8 +53,8 @@ export class Flooder {
   async run({ port, leadSeconds = 0, seconds, clients, flood }: FloodPlan): Promise<FloodResult> {
     const [command, ...rest] = [
       ...[...this.wrapper, this.program, port, leadSeconds, seconds],
-      ...[clients?.from ?? '127.0.0.1', clients?.rate ?? 0],
-      ...[flood?.from ?? '127.0.0.1', flood?.sources ?? 1, flood?.rate ?? 0],
+      ...[clients?.from ?? '127.0.0.1', clients?.sources ?? 256, clients?.rate ?? 0],
+      ...[flood?.from ?? '127.0.0.1', flood?.sources ?? 256, flood?.rate ?? 0],
     ].map(String);
     const { stdout } = await run(command!, rest);
     return JSON.parse(stdout) as FloodResult;

@@ -65,6 +65,7 @@ export class BatchAnswerer {
   private readonly ringView: DataView;
   private readonly clockInto: (out: Float64Array) => void;
   private readonly endClock = new Float64Array(1);
+  private readonly fetched = new Int32Array(1);
 
   constructor(state: QueryState, ring: RingWriter, clockInto: (out: Float64Array) => void) {
     this.state = state;
@@ -78,6 +79,7 @@ export class BatchAnswerer {
     const state = this.state;
     const counters = state.counters;
     state.readClock(this.clockInto);
+    if (count > 1) this.fetchSources(batch, count);
     let deferred = 0;
     let refreshed = 0;
     for (let i = 0; i < count; i++) {
@@ -104,6 +106,24 @@ export class BatchAnswerer {
     if (deferred === count) return;
     this.clockInto(this.endClock);
     counters.observeBetween(queryDuration(QueryPath.FAST), state.clock, this.endClock, count - deferred);
+  }
+
+  /**
+   * Reads the place of each source in the list: the processor then waits for the memory of all of them together. One by
+   * one, a look-up among a million addresses waits for 0.2 us, among 10 million for 0.4.
+   */
+  private fetchSources(batch: PacketSlots, count: number): void {
+    const { allowlist } = this.state;
+    let fetched = 0;
+    for (let i = 0; i < count; i++) {
+      const word = batch.addresses[i * 4] | 0;
+      fetched ^=
+        batch.families[i] === 4
+          ? allowlist.touch4(word)
+          : allowlist.touch6(word, batch.addresses[i * 4 + 1] | 0);
+    }
+    // A read whose result is not used may be left out by the compiler.
+    this.fetched[0] = fetched;
   }
 
   /** @returns 1, or 0 where the ring is full: the client asks again, by when there may be room. */
