@@ -5,9 +5,10 @@
  *   npm run bench -- growth [--only decide,udp] [--rounds 5] [--out bench/results]
  *
  * decide is timed in this process, its sources and names drawn at random from all that there are, so that most look-ups
- * wait for memory. Over UDP the services run side by side on processor 0 and are asked in turns by 256 clients (flood.c),
- * as fast as processor 1 can; what counts is the server's CPU for a query that it decided on. Loopback. Exits 1 if the
- * claim is missed.
+ * wait for memory; the sources of 64 queries are fetched together, as a UDP thread does with a batch. Over UDP the services
+ * run side by side on processor 0 and are asked in turns from processor 1 (flood.c): as the list grows at 100,000 a second
+ * by all who are on it, else by 256 clients as fast as can be. What counts is the server's CPU for a query that it decided
+ * on. Loopback. Exits 1 if the claim is missed.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +20,7 @@ import { decide, QueryState, RateLimiter, UDP_TRAITS } from '../src/dns/index.ts
 import { CounterBlock } from '../src/metrics/index.ts';
 import { AnswerCache, CacheReader } from '../src/resolver/cache/index.ts';
 import { nameFromText, RecordType, writeQuery } from '../src/wire/index.ts';
-import { Flooder } from './support/flooder.ts';
+import { Flooder, type FloodPlan } from './support/flooder.ts';
 import { type ListedEdge, startListedEdge } from './support/listed-edge.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { requirePrograms } from './support/programs.ts';
@@ -33,9 +34,16 @@ const NAMES_A_SERVICE = 1_000;
 const SEED = 0x5eed;
 const CALLS = 500_000;
 const MESSAGES = 4096;
+const BATCH = 64;
+/** Where what is fetched goes, so that the compiler cannot leave it out. */
+const kept = new Int32Array(1);
 const RELAY = '192.0.2.10';
 const CLIENT = '127.0.1.0';
 const CLIENTS = Array.from({ length: 256 }, (_, i) => 0x7f00_0100 + i);
+const BY_256 = { flood: { from: CLIENT, sources: CLIENTS.length, rate: -1 } };
+/** Of the lists that all ask: 127.32.0.0 and on. */
+const FIRST_LISTED = 0x7f20_0000;
+const LISTED_RATE = 100_000;
 const SECONDS = 1;
 const [SERVER_PROCESSOR, CLIENT_PROCESSOR] = [0, 1];
 
@@ -118,6 +126,13 @@ function queryFor(name: string): Uint8Array {
   return out.subarray(0, writeQuery(out, { ...fields, ...rest }));
 }
 
+/** As BatchAnswerer does. */
+function fetchSources({ allowlist }: QueryState, sources: Int32Array, first: number): void {
+  let fetched = 0;
+  for (let i = first; i < first + BATCH && i < CALLS; i++) fetched ^= allowlist.touch4(sources[i]!);
+  kept[0] = fetched;
+}
+
 /** The time of one call in ns, for each round; sources and names are drawn anew for each call. */
 async function timeDecide(addresses: number, names: number): Promise<number[]> {
   const state = await stateOf(addresses, names);
@@ -132,6 +147,7 @@ async function timeDecide(addresses: number, names: number): Promise<number[]> {
   for (let round = -1; round < rounds; round++) {
     const start = performance.now();
     for (let i = 0; i < CALLS; i++) {
+      if (i % BATCH === 0) fetchSources(state, sources, i);
       const message = messages[i & (MESSAGES - 1)]!;
       for (let k = 0; k < message.length; k++) slot[k] = message[k]!;
       state.source[0] = sources[i]!;
@@ -169,17 +185,20 @@ async function decided(edge: ListedEdge): Promise<number> {
 }
 
 /** CPU of each server for a query, in us, round after round, the servers in turns. */
-async function timeUdp(xs: readonly number[], start: (x: number) => Promise<ListedEdge>): Promise<Point[]> {
+async function timeUdp(
+  xs: readonly number[],
+  start: (x: number) => Promise<ListedEdge>,
+  load: (x: number) => Pick<FloodPlan, 'clients' | 'flood'> = () => BY_256,
+): Promise<Point[]> {
   const flooder = new Flooder(CLIENT_PROCESSOR);
   const edges: ListedEdge[] = [];
   const points = xs.map((x) => ({ x, values: [] as number[] }));
-  const flood = { from: CLIENT, sources: CLIENTS.length, rate: -1 };
   try {
     for (const x of xs) edges.push(await start(x));
     for (let round = -1; round < rounds; round++) {
       for (const [i, edge] of edges.entries()) {
         const [countBefore, before] = [await decided(edge), edge.cpuSeconds()];
-        await flooder.run({ port: edge.port, seconds: SECONDS, flood });
+        await flooder.run({ port: edge.port, seconds: SECONDS, ...load(xs[i]!) });
         const cpuSeconds = edge.cpuSeconds() - before;
         const cost = (cpuSeconds * 1e6) / ((await decided(edge)) - countBefore);
         if (round >= 0) points[i]!.values.push(cost);
@@ -193,7 +212,7 @@ async function timeUdp(xs: readonly number[], start: (x: number) => Promise<List
 }
 
 const edgeWith = (options: {
-  addresses?: number;
+  own?: readonly number[];
   services?: string;
   workers?: number;
 }): Promise<ListedEdge> =>
@@ -213,7 +232,12 @@ try {
   }
   if (parts.includes('udp')) {
     requirePrograms(['taskset', 'redis-server', 'cc']);
-    const byList = await timeUdp(LISTS, (addresses) => edgeWith({ addresses }));
+    const listed = (count: number): number[] => Array.from({ length: count }, (_, i) => FIRST_LISTED + i);
+    const byList = await timeUdp(
+      LISTS,
+      (count) => edgeWith({ own: listed(count) }),
+      (count) => ({ clients: { from: '127.32.0.0', sources: count, rate: LISTED_RATE } }),
+    );
     growths.push(keep('UDP as the list grows', 'server CPU a query', 'registered addresses', 'us', byList));
     const byNames = await timeUdp(CATALOGUES, (names) => edgeWith({ services: writeCatalogue(names) }));
     growths.push(
