@@ -257,6 +257,10 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
     'relay: { egress: ["http://p:1", "http://p:1"] }',
     'relay.egress[1]: found a string (not shown) a second time, expected each once',
   ],
+  [
+    'roles: [relay]\nrelay: { quic: ["127.0.0.1:443"], egress: "http://p:1" }',
+    'relay.quicMode: found "carry", expected refuse, as the proxies of relay.egress carry TCP alone',
+  ],
   ['relay: { egress: [] }', 'relay.egress: found an empty list, expected one proxy at least'],
   [
     'relay: { egress: { address: 10.0.0.1 } }',
