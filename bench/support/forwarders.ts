@@ -69,14 +69,16 @@ function unbound(upstream: number): PeerKind {
 /** It parses and caches little and asks from a few ports: what forwarding alone costs. */
 function dnsdist(upstream: number): PeerKind {
   return {
-    label: 'dnsdist, 64 ports',
+    label: 'dnsdist, tuned',
     program: 'dnsdist',
     version: () => versionOf('dnsdist', '--version'),
-    configure(directory, port) {
+    configure(directory, port, { allowed }) {
       const config = join(directory, 'dnsdist.conf');
+      const acl = join(directory, 'acl');
+      writeFileSync(acl, `${(allowed.length === 0 ? ['127.0.0.0/8'] : allowed).join('\n')}\n`);
       const lines = [
         `setLocal('127.0.0.1:${port}')`,
-        `setACL({'127.0.0.0/8'})`,
+        `setACLFromFile('${acl}')`,
         `setSecurityPollSuffix('')`,
         `setUDPSocketBufferSizes(${BUFFER_BYTES}, ${BUFFER_BYTES})`,
         'setUDPMultipleMessagesVectorSize(64)',

@@ -19,6 +19,8 @@ export interface ListedEdgeOptions {
   readonly relay: string;
   /** Where it listens; 127.0.0.1 by default. */
   readonly address?: string;
+  /** Whom it asks for names of others; nobody by default. */
+  readonly upstream?: string;
   /** UDP threads; 1 by default. */
   readonly workers?: number;
   /** Further keys of the configuration's dns section, each after a comma. */
@@ -106,7 +108,7 @@ dataDir: ${JSON.stringify(join(directory, 'var'))}
 roles: ${JSON.stringify(beside === undefined ? ['edge'] : ['edge', 'relay'])}
 store: ${store}
 dns: { udp: ["${address}:0"], tcp: ["${address}:0"], workers: ${workers}${dns} }
-upstreams: [${JSON.stringify(beside?.upstream ?? 'udp://127.0.0.1:9')}]
+upstreams: [${JSON.stringify(beside?.upstream ?? options.upstream ?? 'udp://127.0.0.1:9')}]
 catalog: { services: ${JSON.stringify(beside === undefined ? [shipped] : [shipped, beside.services])} }
 regions: { us: { relays: [{ address: ${relay} }] }, gb: { relays: [{ address: ${relay} }] } }
 defaultRegion: us
