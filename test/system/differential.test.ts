@@ -34,8 +34,7 @@ interface Difference {
   is(query: Buffer, ours: Answer | null, theirs: Answer | null): boolean;
 }
 
-const flagsOf = (query: Buffer): number => query.readUInt16BE(2);
-const opcodeOf = (query: Buffer): number => (flagsOf(query) >>> 11) & 15;
+const opcodeOf = (query: Buffer): number => (query[2]! >>> 3) & 15;
 const counts = (query: Buffer): number[] => [4, 6, 8, 10].map((at) => query.readUInt16BE(at));
 
 /** Type and class of the question, as far as it can be read. */
@@ -46,42 +45,82 @@ function questionOf(query: Buffer): { type: number; qclass: number; end: number 
   return { type: query.readUInt16BE(at + 1), qclass: query.readUInt16BE(at + 3), end: at + 5 };
 }
 
+/** Whether what follows the question is one OPT record (RFC 6891 6.1.2) with whole options, and nothing else. */
+function endsWithOpt(query: Buffer, end: number): boolean {
+  if (query.length < end + 11 || query[end] !== 0 || query.readUInt16BE(end + 1) !== 41) return false;
+  let at = end + 11;
+  if (at + query.readUInt16BE(end + 9) !== query.length) return false;
+  while (at + 4 <= query.length) at += 4 + query.readUInt16BE(at + 2);
+  return at === query.length;
+}
+
+const isFormerr = (answer: Answer | null): boolean => answer?.rcode === 'FORMERR';
+const isBare = (answer: Answer | null, rcode: string): boolean =>
+  answer?.rcode === rcode && answer.records.length === 0;
+/** A query for one question of class IN and this type. */
+const asksFor = (query: Buffer, types: (type: number) => boolean): boolean => {
+  const question = opcodeOf(query) === 0 && counts(query)[0] === 1 ? questionOf(query) : null;
+  return question !== null && question.qclass === 1 && types(question.type);
+};
+const LOCALHOST = Buffer.from('\u0009localhost\u0000', 'latin1');
+
 const DIFFERENCES: readonly Difference[] = [
   {
     reason:
-      'RFC 9619 and our own rule: a question that is not one, or cannot be read, is FORMERR; unbound is silent or FORMERR',
-    is: (query, ours) => (ours?.rcode === 'FORMERR' && questionOf(query) === null) || counts(query)[0] !== 1,
+      'an opcode that is not known is NOTIMP whatever follows (RFC 1035 4.1.1); to unbound what follows is FORMERR first',
+    is: (query, ours, theirs) => opcodeOf(query) !== 0 && isBare(ours, 'NOTIMP') && isBare(theirs, 'FORMERR'),
   },
   {
-    reason: 'opcodes: NOTIMP (RFC 1035 4.1.1) for each; unbound refuses NOTIFY and answers others otherwise',
-    is: (query, ours) => opcodeOf(query) !== 0 && ours?.rcode === 'NOTIMP',
+    reason: 'FORMERR is without records; unbound sends those of the query back with it',
+    is: (query, ours, theirs) =>
+      counts(query)[1] + counts(query)[2] > 0 && isBare(ours, 'FORMERR') && isFormerr(theirs),
   },
   {
     reason:
-      'records in a query: we read them for their OPT alone (RFC 6891 6.1.1); unbound drops or refuses them by their sections',
-    is: (query) => counts(query)[1] + counts(query)[2] > 0 || counts(query)[3] > 1,
+      'AXFR behind which no whole OPT stands is FORMERR; unbound refuses transfers before it looks there',
+    is: (query, ours, theirs) =>
+      questionOf(query)?.type === 252 &&
+      !endsWithOpt(query, questionOf(query)!.end) &&
+      isBare(ours, 'FORMERR') &&
+      isBare(theirs, 'REFUSED'),
   },
   {
-    reason: 'additional data that is cut or no OPT: FORMERR; unbound ignores some of it',
-    is: (query, ours) => ours?.rcode === 'FORMERR' && counts(query)[3] === 1,
+    reason: 'another class than IN is REFUSED whatever follows; to unbound what follows is FORMERR first',
+    is: (query, ours, theirs) =>
+      (questionOf(query)?.qclass ?? 1) !== 1 && isBare(ours, 'REFUSED') && isBare(theirs, 'FORMERR'),
   },
   {
-    reason: 'octets behind the message are ignored by us; unbound says FORMERR to them',
-    is: (query, ours, theirs) => theirs?.rcode === 'FORMERR' && ours !== null && counts(query)[0] === 1,
+    reason: 'meta types but those of RFC 1035 (128 to 251) are NOTIMP; unbound says FORMERR to them',
+    is: (query, ours, theirs) =>
+      asksFor(query, (type) => type >= 128 && type < 252) &&
+      isBare(ours, 'NOTIMP') &&
+      isBare(theirs, 'FORMERR'),
+  },
+  {
+    reason:
+      'what follows the question and is no whole OPT that ends the message: we ignore it, unbound says FORMERR',
+    is: (query, ours, theirs) =>
+      asksFor(query, () => true) &&
+      !endsWithOpt(query, questionOf(query)!.end) &&
+      ours !== null &&
+      !isFormerr(ours) &&
+      isBare(theirs, 'FORMERR'),
   },
   {
     reason: 'ANY: one HINFO (RFC 8482 4.2), unbound forwards it',
-    is: (query) => questionOf(query)?.type === 255,
-  },
-  {
-    reason: 'other bits that a query should not have: AA, RA, Z, rcode; unbound looks at some, we at none',
-    is: (query) => (flagsOf(query) & 0x04cf) !== 0,
+    is: (query, ours) =>
+      asksFor(query, (type) => type === 255) && ours?.records[0]?.includes(' HINFO ') === true,
   },
   {
     reason:
-      'names of special use are answered with our SOA, or by NODATA where unbound has local zones of other shape',
-    is: (_, ours, theirs) =>
-      ours?.rcode === theirs?.rcode && ours!.records.length + theirs!.records.length <= 2,
+      'SOA of localhost and of names below it: NODATA; unbound makes up a zone with one (RFC 6761 6.3 asks for none)',
+    is: (query, ours, theirs) =>
+      asksFor(query, (type) => type === 6) &&
+      query.subarray(12, questionOf(query)!.end - 4).includes(LOCALHOST) &&
+      isBare(ours, 'NOERROR') &&
+      theirs?.rcode === 'NOERROR' &&
+      theirs.records.length === 1 &&
+      /^(\S+\.)?localhost SOA /.test(theirs.records[0]!),
   },
 ];
 
