@@ -6,6 +6,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   taskset: 'util-linux',
   'redis-server': 'redis-server',
   h2load: 'nghttp2-client',
+  perf: 'linux-perf',
+  cc: 'gcc libc6-dev',
 };
 const FOLDERS = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
 

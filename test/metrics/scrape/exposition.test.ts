@@ -156,6 +156,22 @@ describe('Exposition', () => {
     );
   });
 
+  it.each([
+    ['off', 0, 0],
+    ['unavailable', 0, 0],
+    ['ready', 1, 0],
+    ['engaging', 1, 0],
+    ['engaged', 1, 1],
+  ] as const)('tells of a shield that is %s', async (state, available, engaged) => {
+    const shield = () => ({ state, engagements: 3, dropped: 5_000_000_000, sampled: 7, entries: 9 });
+    const all = await samples(exposition([], { shield }));
+    const told = [...all].filter(([name]) => name.startsWith('mediastreamer_shield_'));
+    expect(Object.fromEntries(told.map(([name, value]) => [name.slice(21), value]))).toEqual({
+      ...{ available, engaged, entries: 9, engagements_total: 3 },
+      ...{ dropped_packets_total: 5_000_000_000, sampled_packets_total: 7 },
+    });
+  });
+
   it("adds the process's own metrics: memory and event loop delay", async () => {
     const all = await samples(new Exposition());
     expect(all.get('process_resident_memory_bytes')).toBeGreaterThan(0);
