@@ -11,10 +11,12 @@ import type { Profiles } from './profiles.ts';
 
 /** Entries hashed in one go: about 3 ms. */
 const SLICE_ENTRIES = 65_536;
+/** Between two slices: nobody waits for the digest, and a large list is loaded when there is much else to do. */
+const PAUSE_MS = 20;
 
 /**
  * The digest of the list that is served, kept change by change. The entries of a snapshot are added in slices
- * between which the event loop turns: the order of a digest's sums does not matter, so changes need not wait.
+ * with pauses between them: the order of a digest's sums does not matter, so changes need not wait.
  */
 export class RunningDigest {
   readonly #hashes: ProfileHash[] = [];
@@ -60,7 +62,7 @@ export class RunningDigest {
       for (let index = 0; index < count; ) {
         const end = Math.min(count, index + SLICE_ENTRIES);
         for (; index < end; index++) digest.add(family, length, keys, index * width, hashes[profiles[index]]);
-        if (index < count) await new Promise((resolve) => void setImmediate(resolve));
+        if (index < count) await new Promise((resolve) => void setTimeout(resolve, PAUSE_MS).unref());
         if (this.#generation !== generation) return;
       }
     }

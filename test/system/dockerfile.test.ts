@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { Exposition, MetricsServer } from '../../src/metrics/scrape/index.ts';
+import { Exposition } from '../../src/metrics/scrape/exposition.ts';
+import { MetricsServer } from '../../src/metrics/scrape/index.ts';
 import { type Instruction, parseDockerfile } from '../support/dockerfile.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CatalogTables } from '../../catalog/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
-import { Exposition, MetricsServer, type ReadinessCheck } from '../../metrics/scrape/index.ts';
+import { LaterExposition, MetricsServer, type ReadinessCheck } from '../../metrics/scrape/index.ts';
 import {
   type Address,
   formatAddress,
@@ -69,6 +69,7 @@ export class Service {
   private remote: RemoteList | null = null;
   private control: Control | null = null;
   private metrics: MetricsServer | null = null;
+  private exposition: LaterExposition | null = null;
   private adminKey: AdminKey | null = null;
   private operatorSocket: Server | null = null;
   private readonly blocks: CounterBlock[] = [this.counters];
@@ -110,6 +111,7 @@ export class Service {
     this.operatorSocket?.close();
     if (this.expiry !== null) clearInterval(this.expiry);
     await this.reloading;
+    await this.exposition?.load();
     // Tunnels are checked against the edge's list as long as they last.
     await this.relay?.close(graceMs === 0 ? 0 : this.config.relay.drainSeconds * 1000);
     await Promise.all([this.control?.close(graceMs), this.edge?.close(graceMs)]);
@@ -157,6 +159,7 @@ export class Service {
     await this.openMetrics();
     if (this.edge !== null) await this.listenToOperator(this.edge);
     this.announce();
+    void this.exposition!.load();
   }
 
   private async listenToOperator(edge: Edge): Promise<void> {
@@ -221,7 +224,7 @@ export class Service {
     const { edge, registry, remote, relay } = this;
     const xdp = edge?.xdp ?? null;
     const storeIsUp = () => registry?.status().failed === null;
-    const exposition = new Exposition({
+    const exposition = new LaterExposition({
       blocks: this.blocks,
       sources: {
         ...(registry !== null && { store: storeIsUp }),
@@ -252,6 +255,7 @@ export class Service {
         }),
       },
     });
+    this.exposition = exposition;
     const checks: ReadinessCheck[] = [];
     if (registry !== null) {
       // A list that is followed by itself serves on without the store, and answers for the process.

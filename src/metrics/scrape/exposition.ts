@@ -64,15 +64,19 @@ class BlockHistogram extends Histogram {
   }
 }
 
+export interface ExpositionOptions {
+  readonly blocks?: readonly CounterBlock[];
+  readonly sources?: Sources;
+  /** Turns prom-client's own on: CPU, memory, event loop delay, garbage collection. */
+  readonly processMetrics?: boolean;
+}
+
 /** The metrics of this process in Prometheus' text format: all blocks summed, gauges read, at each scrape. */
 export class Exposition {
   readonly #registry = new Registry();
   readonly #blocks: CounterBlock[];
 
-  /** `processMetrics` turns prom-client's own on: CPU, memory, event loop delay, garbage collection. */
-  constructor(
-    options: { blocks?: readonly CounterBlock[]; sources?: Sources; processMetrics?: boolean } = {},
-  ) {
+  constructor(options: ExpositionOptions = {}) {
     this.#blocks = [...(options.blocks ?? [])];
     for (const family of FAMILIES) this.#register(family);
     registerGauges(options.sources ?? {}, this.#registry);

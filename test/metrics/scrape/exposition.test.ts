@@ -10,8 +10,9 @@ import {
   queryDuration,
   Transport,
 } from '../../../src/metrics/index.ts';
+import { Exposition } from '../../../src/metrics/scrape/exposition.ts';
 import { upstreamLabel } from '../../../src/metrics/scrape/gauges.ts';
-import { Exposition } from '../../../src/metrics/scrape/index.ts';
+import { LaterExposition } from '../../../src/metrics/scrape/index.ts';
 
 /** The samples of a text exposition, by their name and labels as they stand. */
 async function samples(exposition: Exposition): Promise<Map<string, number>> {
@@ -228,5 +229,18 @@ describe('what a metric can say', () => {
     ['no url', 'other'],
   ])('of an upstream %s is %s', (url, label) => {
     expect(upstreamLabel(url)).toBe(label);
+  });
+});
+
+describe('an exposition that is made later', () => {
+  it('says what it is before it is made, and is made once', async () => {
+    const block = new CounterBlock();
+    const later = new LaterExposition({ blocks: [block], processMetrics: false });
+    const [first, second] = await Promise.all([later.load(), later.load()]);
+    expect(second).toBe(first);
+    expect(later.contentType).toBe(first.contentType);
+    block.values[0] = 7;
+    expect(await later.text()).toBe(await first.text());
+    expect(await later.text()).toMatch(/ 7$/m);
   });
 });
