@@ -177,7 +177,9 @@ export class RemoteList {
     else if (phase === 'newer-format') {
       log.error(fields, 'the store is of a newer format: the list is held until this edge is updated');
     } else if (phase === 'corrupt') log.error(fields, 'the store gives damaged data: the list is held');
-    else if (phase === 'disconnected') log.warn(fields, 'the store does not answer: the list is held');
+    else if (phase === 'disconnected' && reason !== null) {
+      log.error(fields, 'the store turns this edge down: the list is held');
+    } else if (phase === 'disconnected') log.warn(fields, 'the store does not answer: the list is held');
     else if (phase === 'following') log.info(fields, 'the store is followed');
     else log.info(fields, 'the store answers');
   }

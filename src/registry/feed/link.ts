@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Change } from '../../feed/index.ts';
 import { connectRedis } from '../store/redis/connect.ts';
+import { refusalOf } from '../store/redis/fault.ts';
 import {
   decodeLogEntry,
   Key,
@@ -45,6 +46,7 @@ export class Link {
   readonly #waiting = new Set<(fault: Error) => void>();
   #isClosed = false;
   #connections = 0;
+  #refusal: string | null = null;
 
   constructor(url: string) {
     this.#redis = connectRedis(url, {
@@ -55,11 +57,20 @@ export class Link {
     });
     this.#redis.on('ready', () => {
       this.#connections += 1;
+      this.#refusal = null;
+    });
+    this.#redis.on('error', (fault) => {
+      this.#refusal = refusalOf(fault);
     });
   }
 
   get connections(): number {
     return this.#connections;
+  }
+
+  /** Why the last attempt to connect was turned down, in a constant word; null: it was not, or nobody is there. */
+  get refusal(): string | null {
+    return this.#refusal;
   }
 
   /** Resolves once there is a connection. @throws FeedTimeout, FeedDisconnected: the next attempt follows by itself. */

@@ -10,6 +10,7 @@ import {
   SnapshotCorrupt,
   SnapshotVersionUnknown,
 } from '../../feed/index.ts';
+import { refusalOf } from '../store/redis/fault.ts';
 import type { Meta } from '../store/redis/keys.ts';
 import { FeedClosed, LogGap } from './errors.ts';
 import { judge, type Verdict } from './judge.ts';
@@ -176,7 +177,7 @@ class StreamFeed implements RedisFeed {
     }
     if (error instanceof SnapshotVersionUnknown) this.#enter('newer-format', 'snapshot');
     else if (error instanceof SnapshotCorrupt || error instanceof RangeError) this.#enter('corrupt');
-    else this.#enter('disconnected');
+    else this.#enter('disconnected', refusalOf(error) ?? this.#link.refusal);
     await this.#pause(this.#phase === 'disconnected' ? RETRY_MS : LOOK_MS);
   }
 

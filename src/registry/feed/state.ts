@@ -1,6 +1,6 @@
 /**
  * How an edge stands to its store:
- * - disconnected: it does not answer;
+ * - disconnected: it does not answer, or turns this edge down (WRONGPASS, CERT_HAS_EXPIRED);
  * - empty: it answers, has nothing of ours, and this edge has never held a list of it;
  * - waiting: it has a list, but no snapshot of it yet;
  * - loading: a snapshot is on its way, or will be after a delay that spreads the load of many edges;

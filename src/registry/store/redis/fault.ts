@@ -29,6 +29,19 @@ export function redisCode(fault: unknown): string {
   return inner ?? /^-?([A-Z]+)/.exec(message)?.[1] ?? 'ERR';
 }
 
+const CERTIFICATE = /^(?:CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH)/;
+
+/**
+ * Why a connection does not come about, where a person has to do something about it: Redis' word (WRONGPASS), or what
+ * is wrong with its certificate (CERT_HAS_EXPIRED). Null for what passes by itself, and for a server that is away.
+ */
+export function refusalOf(fault: unknown): string | null {
+  const { name, code } = fault as { name?: string; code?: unknown };
+  if (name !== 'ReplyError') return typeof code === 'string' && CERTIFICATE.test(code) ? code : null;
+  const word = redisCode(fault);
+  return word in REASONS ? word : null;
+}
+
 /** What a caller is told: the code alone, for an error's text can hold a command's arguments. */
 export function redisFault(fault: unknown): RegistryError {
   if (fault instanceof RegistryError) return fault;

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { StoreLostData, StoreUnavailable, StoreVersion, TooManyProfiles } from '../../errors.ts';
 import { connectRedis } from './connect.ts';
-import { redisCode, redisFault } from './fault.ts';
+import { redisCode, redisFault, refusalOf } from './fault.ts';
 import { judge } from './judge.ts';
 import { type Meta, makeEpoch, parseMeta } from './keys.ts';
 import { type Reply, runScript, type ScriptArgument } from './script.ts';
@@ -51,6 +51,10 @@ export class Link {
     });
     this.redis.on('close', () => {
       if (this.#state === 'up') this.#enter('unreachable', 'CONNECTION');
+    });
+    this.redis.on('error', (fault) => {
+      const refusal = refusalOf(fault);
+      if (refusal !== null && this.#state === 'unreachable') this.#enter('unreachable', refusal);
     });
   }
 
