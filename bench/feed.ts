@@ -86,7 +86,8 @@ metrics: { listen: ["127.0.0.1:0"] }
       const entry = JSON.parse(line) as Record<string, string[]> & { msg: string };
       if (entry.msg === 'ready') Object.assign(ready, entry);
       return entry.msg === 'ready';
-    },MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/mediastreamer') ,
+    },
+    { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/mediastreamer') },
   );
   const metrics = ready['metrics']![0]!;
   const found = await allowlist(metrics);
