@@ -159,11 +159,11 @@ function choose(
     FAMILIES.every((by) => !has(index, by) || conditions.of(index, by) === Condition.DRAINED);
   const own = group === 0 ? [] : usable.filter((index) => relays[index].group === model.groups[group]);
   const ungrouped = usable.filter((index) => relays[index].group === null);
-  const tiers = [own, ungrouped, usable].map((tier) => tier.filter((index) => !isDrained(index)));
+  const tiers = [own, ungrouped, usable].filter((tier) => !tier.every(isDrained));
   for (const wanted of allDown === 'last-good' ? [Condition.UP, Condition.LAST_GOOD] : [Condition.UP]) {
     for (const tier of tiers) {
       const ofFamily = tier.filter((index) => has(index, family));
-      if (tier.length > 0 && ofFamily.length === 0) return { relays: [], isDead: false };
+      if (ofFamily.length === 0) return { relays: [], isDead: false };
       const found = ofFamily.filter((index) => conditions.of(index, family) === wanted);
       if (found.length > 0) return { relays: found, isDead: false };
     }

@@ -147,6 +147,15 @@ describe('where no relay of a region is up', () => {
     expect([by6.given(0, NONE, 4), by6.given(0, NONE, 6)]).toEqual([[], [0]]);
   });
 
+  it('a relay that is drained counts in its family, as one that is down does', () => {
+    const routes = routesOf({ us: { relays: [four(1), six(2)] } }, 'plain');
+    for (const condition of [DRAINED, DOWN]) {
+      const without = routes.withConditions(conditions(UP, condition));
+      expect([without.given(0, NONE, 4), without.given(0, NONE, 6)]).toEqual([[0], []]);
+      expect([1, 2, 3].map((families) => without.isPlain(0, NONE, families))).toEqual([false, true, false]);
+    }
+  });
+
   it('a family that no relay has is not resolved as usual', () => {
     const routes = routesOf({ us: { relays: [four(1)] } }, 'plain');
     expect([1, 2, 3].map((families) => routes.isPlain(0, NONE, families))).toEqual([false, false, false]);

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { CatalogTables, RegionOptions, Service, SteeringProfile } from '../../src/catalog/index.ts';
-import { buildCatalog, CatalogView, NO_REGION, NO_RELAY, Steering } from '../../src/catalog/index.ts';
+import {
+  buildCatalog,
+  CatalogView,
+  Condition,
+  NO_LIST,
+  NO_REGION,
+  NO_RELAY,
+  RelayConditions,
+  Steering,
+} from '../../src/catalog/index.ts';
 import { question, service } from './support.ts';
 
 const SEED = 77;
@@ -80,6 +89,54 @@ it('gives relays of the region that have an address of the family', () => {
   }
   expect([...view.addresses4.subarray(8, 12)]).toEqual([192, 0, 2, 20]);
   expect(view.addresses6[15]).toBe(0x10);
+});
+
+describe('the relays of a name', () => {
+  const GROUPED: RegionOptions = {
+    us: { relays: [{ address: '192.0.2.10' }, { address: '192.0.2.11', group: 'films' }] },
+    gb: { relays: [{ address: '192.0.2.20' }] },
+  };
+  const options = { services: [NETFLIX, BBC], regions: GROUPED, defaultRegion: 'us', seed: SEED };
+  const built = (allDown: 'last-good' | 'plain') =>
+    buildCatalog({ ...options, groups: { films: ['api.netflix.com', 'bbc'] }, allDown }).catalog!;
+
+  /** Relay indexes that a name may be answered with, or null where it resolves as usual. */
+  function relaysOf(view: CatalogView, name: string, id = 1): number[] | null {
+    const list = view.list(id, view.match(question(name, SEED)));
+    if (list === NO_LIST) return null;
+    const first = view.order(list, 4, 5);
+    return [...view.orders.subarray(first, first + 4)].filter((relay) => relay !== NO_RELAY);
+  }
+
+  it("are its group's in the region, and the region's where the group has none there", () => {
+    const steering = new Steering(built('last-good'));
+    steering.setProfile(1, profile());
+    steering.setProfile(2, profile({ services: { netflix: 'off' } }));
+    const view = new CatalogView(steering.share());
+    expect(relaysOf(view, 'www.netflix.com')).toEqual([0]);
+    expect(relaysOf(view, 'v1.api.netflix.com')).toEqual([1]);
+    expect(relaysOf(view, 'bbc.co.uk')).toEqual([2]);
+    expect(relaysOf(view, 'api.netflix.com', 2)).toBeNull();
+    expect(relaysOf(view, 'api.netflix.com', 3)).toBeNull();
+  });
+
+  it.each(['last-good', 'plain'] as const)('change with their conditions: %s', (allDown) => {
+    const steering = new Steering(built(allDown));
+    steering.setProfile(1, profile());
+    const view = new CatalogView(steering.share());
+    const down = new RelayConditions(3);
+    down.set(1, 4, Condition.DOWN);
+    down.set(2, 4, Condition.LAST_GOOD);
+    view.attach(steering.useConditions(down));
+    expect(relaysOf(view, 'api.netflix.com')).toEqual([0]);
+    expect(relaysOf(view, 'bbc.co.uk')).toEqual(allDown === 'plain' ? null : [2]);
+    steering.setProfile(1, profile({ region: 'gb' }));
+    expect(relaysOf(view, 'www.netflix.com')).toEqual(allDown === 'plain' ? null : [2]);
+    view.attach(steering.rebuild(built(allDown), down));
+    expect(relaysOf(view, 'api.netflix.com')).toEqual(allDown === 'plain' ? null : [2]);
+    view.attach(steering.useConditions(new RelayConditions(3)));
+    expect(relaysOf(view, 'www.netflix.com')).toEqual([2]);
+  });
 });
 
 it("is read by another thread's copy of the share", () => {

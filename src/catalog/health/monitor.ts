@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { AddressHealth, type Thresholds } from './address-health.ts';
 import { isOfRelay, type ProbeReport } from './probe-outcome.ts';
 
@@ -58,6 +59,8 @@ export class RelayMonitor {
   constructor(options: MonitorOptions, settings: MonitorSettings) {
     this.options = options;
     this.settings = settings;
+    // Every probe listens, and there may be as many as the settings say.
+    setMaxListeners(0, this.ending.signal);
   }
 
   /** Probes these from now on. What is known of those among them that were probed before is kept. */

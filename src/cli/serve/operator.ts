@@ -21,6 +21,8 @@ export interface RelayReply {
 
 export type RelayAnswer = RelayReply | { readonly fault: string };
 
+const RELAY_COMMANDS: readonly string[] = ['relay-status', 'relay-drain', 'relay-undrain'];
+
 /** Does what an operator's command asks of a running process. */
 export async function answerOperator(
   request: OperatorRequest,
@@ -36,6 +38,7 @@ async function answerRelay(
   edge: Edge,
   relay: RelayRole | null,
 ): Promise<RelayAnswer> {
+  if (!RELAY_COMMANDS.includes(command)) return { fault: 'a command that is not known' };
   if (command === 'relay-status') return reply(edge, relay, { isOwn: relay !== null, changed: [] });
   const isDrain = command === 'relay-drain';
   const isAnyOwn = region === null && address === null;
