@@ -1,3 +1,5 @@
+import { Pace } from '../sys/index.ts';
+
 /**
  * A ring of records in shared memory: one thread writes, one reads. A UDP worker hands the queries that it
  * cannot answer to the resolver's thread through it.
@@ -77,13 +79,17 @@ export class RingWriter extends RingEnd {
 }
 
 export class RingReader extends RingEnd {
+  private readonly pace = new Pace();
   private stopped = false;
 
-  /** Calls `take` for each record that is there, with where it stands in `bytes`; valid during the call. */
-  drain(take: (bytes: Uint8Array, offset: number, length: number) => void): void {
-    for (;;) {
+  /**
+   * Calls `take` for each record that is there, with where it stands in `bytes`; valid during the call.
+   * @returns how many there were
+   */
+  drain(take: (bytes: Uint8Array, offset: number, length: number) => void): number {
+    for (let taken = 0; ; ) {
       const read = this.state[READ] >>> 0;
-      if (read === Atomics.load(this.state, WRITTEN) >>> 0) return;
+      if (read === Atomics.load(this.state, WRITTEN) >>> 0) return taken;
       const at = read % this.capacity;
       const length = this.words[at / WORD];
       if (length === SKIP) {
@@ -91,6 +97,7 @@ export class RingReader extends RingEnd {
         continue;
       }
       take(this.bytes, at + WORD, length);
+      taken++;
       Atomics.store(this.state, READ, (read + padded(length)) | 0);
     }
   }
@@ -98,8 +105,11 @@ export class RingReader extends RingEnd {
   /** Drains whenever the writer rings, until stop. Keeps no event loop alive by itself. */
   async follow(take: (bytes: Uint8Array, offset: number, length: number) => void): Promise<void> {
     while (!this.stopped) {
-      const rung = Atomics.load(this.state, RUNG);
-      this.drain(take);
+      let rung = Atomics.load(this.state, RUNG);
+      while (this.pace.isBusy(performance.now(), this.drain(take)) && !this.stopped) {
+        await this.pace.pause();
+        rung = Atomics.load(this.state, RUNG);
+      }
       const waiting = Atomics.waitAsync(this.state, RUNG, rung);
       if (waiting.async) await waiting.value;
     }

@@ -5,6 +5,7 @@ export { clearEvent, openEvent, signalEvent } from './event.ts';
 export { libc, SystemCallError } from './libc.ts';
 export { Memory } from './memory.ts';
 export { ENDPOINT_BYTES, PacketBatch } from './mmsg.ts';
+export { Pace } from './pace.ts';
 export { Poller } from './poll.ts';
 export { settleHeap } from './settle.ts';
 export {

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { Epoll, EpollEvent } from './epoll.ts';
 import { openEvent, signalEvent } from './event.ts';
+import { Pace } from './pace.ts';
 import { closeSocket } from './socket.ts';
 import { startThread } from './thread.ts';
 import { QUIET, STATE_WORD, STOP_WORD, type WatchThreadData } from './watch-data.ts';
@@ -24,6 +25,7 @@ export class SocketWatch {
   private readonly onReadable: (data: number) => void;
   private readonly thread: Worker;
   private readonly exited: Promise<void>;
+  private readonly pace = new Pace();
   private closed = false;
 
   /**
@@ -76,18 +78,25 @@ export class SocketWatch {
       const ringing = Atomics.waitAsync(control, STATE_WORD, QUIET);
       if (ringing.async) await ringing.value;
       if (this.closed) return;
-      this.drain();
+      while (this.pace.isBusy(performance.now(), this.drain())) {
+        await this.pace.pause();
+        if (this.closed) return;
+      }
       Atomics.store(control, STATE_WORD, QUIET);
       Atomics.notify(control, STATE_WORD);
     }
   }
 
-  private drain(): void {
+  /** @returns how often it told of a socket */
+  private drain(): number {
     const { epoll, onReadable } = this;
+    let told = 0;
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const count = epoll.wait(0);
-      if (count === 0) return;
+      if (count === 0) break;
+      told += count;
       for (let i = 0; i < count && !this.closed; i++) onReadable(epoll.dataAt(i));
     }
+    return told;
   }
 }
