@@ -54,7 +54,11 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       if (entry.msg === 'ready') Object.assign(ready, entry);
       return entry.msg === 'ready';
     },
-    { MALLOC_ARENA_MAX: '2', MEDIASTREAMER_ADMIN_KEY: ADMIN_KEY },
+    {
+      MALLOC_ARENA_MAX: '2',
+      MEDIASTREAMER_ADMIN_KEY: ADMIN_KEY,
+      NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/mediastreamer'),
+    },
   );
   const edge: Edge = {
     ...server,

@@ -57,6 +57,9 @@ export function selectRecords(
   m: Uint8Array,
   length: number,
 ): Selection | null {
+  if (isPlain(request, reply)) {
+    return { answers: [recordSet(reply.answers)], authorities: [], conclusive: true };
+  }
   const ofClass = (record: ReplyRecord): boolean =>
     record.rclass === request.qclass || request.qclass === RecordClass.ANY;
   const byOwner = groupByOwner(reply.answers.filter(ofClass));
@@ -73,6 +76,19 @@ export function selectRecords(
   }
   if (request.dnssecOk) authorities.push(...selectDenials(inAuthority));
   return { answers: chain.sets, authorities, conclusive };
+}
+
+/** Whether the answer section is the RRset asked for and nothing else, as most are: then there is nothing to be sorted out. */
+function isPlain(
+  { name, type, qclass, dnssecOk }: SelectionRequest,
+  { answers, rcode }: ReplyRecords,
+): boolean {
+  if (dnssecOk || rcode !== Rcode.NOERROR || answers.length === 0) return false;
+  if (type === RecordType.ANY || type === RecordType.RRSIG) return false;
+  for (const record of answers) {
+    if (record.type !== type || record.rclass !== qclass || record.owner !== name) return false;
+  }
+  return true;
 }
 
 function groupByOwner(records: readonly ReplyRecord[]): Map<NameKey, ReplyRecord[]> {
