@@ -12,6 +12,8 @@ const ROOT = join(import.meta.dirname, '../..');
 
 export interface RelayServer {
   readonly port: number;
+  /** Where it takes QUIC, or any datagrams. */
+  readonly quicPort: number;
   readonly server: Server;
   stop(): Promise<void>;
 }
@@ -42,6 +44,7 @@ export async function startOurs(processor: number, originPort: number, engine: s
   mkdirSync(join(directory, 'services'));
   const service = { service: 'relayed', title: 'Relayed', regions: ['us'], names: ['relayed.example'] };
   writeFileSync(join(directory, 'services/relayed.yaml'), JSON.stringify(service));
+  const listeners = { tls: ['127.0.0.1:0'], quic: ['127.0.0.1:0'] };
   const limits = { connectionsPerSource: 9000, newPerSecond: 1_000_000, newBurst: 1_000_000 };
   const config = {
     roles: ['control', 'relay'],
@@ -50,12 +53,12 @@ export async function startOurs(processor: number, originPort: number, engine: s
     regions: { us: { relays: [{ address: '192.0.2.10' }] } },
     registration: { allowPrivate: true },
     control: { listen: ['127.0.0.1:0'], adminKey: ADMIN_KEY },
-    relay: { tls: ['127.0.0.1:0'], originPort, allowPrivateOrigins: true, engine, workers: 1, limits },
+    relay: { ...listeners, originPort, allowPrivateOrigins: true, engine, workers: 1, limits },
     metrics: { listen: [] },
   };
   const file = join(directory, 'config.yaml');
   writeFileSync(file, JSON.stringify(config));
-  let ready: { control: string[]; relay: { tls: string[] } } | undefined;
+  let ready: { control: string[]; relay: { tls: string[]; quic: string[] } } | undefined;
   const command = [process.execPath, '--max-semi-space-size=8', join(ROOT, 'src/main.ts'), 'serve'];
   const server = await startServer(
     processor,
@@ -70,7 +73,8 @@ export async function startOurs(processor: number, originPort: number, engine: s
   );
   await register(ready!.control[0]!);
   return {
-    port: Number(ready!.relay.tls[0]!.split(':')[1]),
+    port: portOf(ready!.relay.tls[0]!),
+    quicPort: portOf(ready!.relay.quic[0]!),
     server,
     async stop() {
       await server.stop();
@@ -78,6 +82,10 @@ export async function startOurs(processor: number, originPort: number, engine: s
       rmSync(directory, { recursive: true });
     },
   };
+}
+
+function portOf(listener: string): number {
+  return Number(listener.split(':')[1]);
 }
 
 async function register(api: string): Promise<void> {
@@ -90,7 +98,7 @@ async function register(api: string): Promise<void> {
   await post('/v1/registrations', secret);
 }
 
-export type OtherRelay = 'nginx' | 'haproxy' | 'sniproxy';
+export type OtherRelay = 'nginx' | 'nginx-udp' | 'haproxy' | 'sniproxy';
 
 /**
  * nginx as the second half of the pair that people run: it lets a list of addresses in, sends one name to the
@@ -127,6 +135,7 @@ stream {
   );
   return {
     port,
+    quicPort: port,
     server,
     async stop() {
       await server.stop();
@@ -163,6 +172,7 @@ export async function startOther(
   writeFileSync(file, CONFIGURATIONS[kind](port, originPort, directory));
   const commands: Record<OtherRelay, string[]> = {
     nginx: ['nginx', '-c', file, '-p', directory, '-e', 'stderr'],
+    'nginx-udp': ['nginx', '-c', file, '-p', directory, '-e', 'stderr'],
     haproxy: ['haproxy', '-f', file],
     sniproxy: ['sniproxy', '-f', '-c', file],
   };
@@ -171,6 +181,7 @@ export async function startOther(
   const server = await startServer(processor, ['sh', '-c', script], (line) => line === 'ready');
   return {
     port,
+    quicPort: port,
     server: { ...server, cpuSeconds: () => cpuSeconds(server.pid), rssBytes: () => rssBytes(server.pid) },
     async stop() {
       await server.stop();
@@ -189,6 +200,15 @@ stream {
   map $ssl_preread_server_name $to { ${NAME} origin; }
   upstream origin { server 127.0.0.1:${originPort}; }
   server { listen 127.0.0.1:${port} backlog=4096; ssl_preread on; proxy_pass $to; proxy_buffer_size 64k; }
+}
+`,
+  'nginx-udp': (port, originPort, directory) => `
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off; master_process off; worker_processes 1; pid ${directory}/pid; user root;
+events { worker_connections 20000; }
+stream {
+  access_log off;
+  server { listen 127.0.0.1:${port} udp rcvbuf=4m; proxy_pass 127.0.0.1:${originPort}; proxy_timeout 120s; }
 }
 `,
   haproxy: (port, originPort) => `

@@ -13,7 +13,7 @@ import type { ClientPath, OriginSocket, QuicContext } from './context.ts';
 import type { Datagram } from './datagram.ts';
 import { LongHeader, NEGOTIATION } from './header.ts';
 import { HeldDatagrams } from './held-datagrams.ts';
-import { HelloPackets } from './hello-packets.ts';
+import type { HelloPackets } from './hello-packets.ts';
 import { type Refused, refusal } from './refusal.ts';
 
 const State = { NAMELESS: 0, CONNECTING: 1, CARRYING: 2, CLOSED: 3 } as const;
@@ -37,8 +37,12 @@ const TOLD: ReadonlySet<RelayOutcome> = new Set([
   RelayOutcome.UNREACHABLE,
 ]);
 
-/** Who begins a connection, and how its Initial packets are read. */
+/** Who begins a connection, and by what. */
 export interface Beginning extends Refused {
+  /** The first datagram, of which `packets` has read what `state` says. */
+  readonly first: Buffer;
+  readonly packets: HelloPackets;
+  readonly state: HelloState;
   readonly source: Source;
   /** The source's place among the limits, where it has been counted in. */
   readonly place: number;
@@ -76,7 +80,7 @@ export class QuicConnection implements ClientConnection {
   /** What is needed until it is carried. */
   private opening: Opening | null;
 
-  /** @param datagram the first one, which take() is to be called with next */
+  /** @param datagram the first one, for where it came from */
   constructor(context: QuicContext, beginning: Beginning, datagram: Datagram) {
     this.context = context;
     this.source = beginning.source;
@@ -84,15 +88,18 @@ export class QuicConnection implements ClientConnection {
     this.path = context.pathOf(datagram);
     this.activeAtMs = context.nowMs;
     const { handshakeMs } = context.relay.policy.limits;
+    const { destinationId, packets } = beginning;
     this.opening = {
       refused: beginning,
-      packets: new HelloPackets(beginning.destinationId),
+      packets,
       held: new HeldDatagrams(context.held),
       attempts: new Set(),
       cancelWait: context.after(handshakeMs, () => this.end(RelayOutcome.TIMEOUT)),
     };
     context.table.add(this, datagram);
-    context.table.addId(this, idText(beginning.destinationId, 0, beginning.destinationId.length));
+    context.table.addId(this, idText(destinationId, 0, destinationId.length));
+    this.opening.held.add(beginning.first);
+    this.judge(packets, beginning.state);
   }
 
   get isCarrying(): boolean {
@@ -192,15 +199,15 @@ export class QuicConnection implements ClientConnection {
   private hold(datagram: Datagram): void {
     const { packets, held, attempts } = this.opening!;
     const copy = datagram.copy();
-    if (!held.add(copy)) {
-      if (this.state === State.NAMELESS && held.all.length === 0) this.end(RelayOutcome.LIMITED);
-      return;
-    }
+    if (!held.add(copy)) return;
     if (this.state === State.CONNECTING) {
       for (const socket of [...attempts]) socket.send(datagram);
       return;
     }
-    const state = packets.read(copy);
+    this.judge(packets, packets.read(copy));
+  }
+
+  private judge(packets: HelloPackets, state: HelloState): void {
     if (state === HelloState.PARTIAL) return;
     if (state === HelloState.NAMED) this.takeName(packets);
     else this.end(state === HelloState.UNNAMED ? RelayOutcome.UNNAMED : RelayOutcome.MALFORMED);

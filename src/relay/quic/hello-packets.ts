@@ -6,6 +6,8 @@ import { openInitial } from './initial.ts';
 /** Reads the ClientHello from the datagrams that a connection begins with: its Initials, among packets of 0-RTT. */
 export class HelloPackets {
   readonly stream = new CryptoStream();
+  /** Whether an Initial of this connection was among them. */
+  hasOpened = false;
   private readonly firstId: Uint8Array;
   private readonly header = new LongHeader();
 
@@ -21,7 +23,10 @@ export class HelloPackets {
       if (!this.header.read(datagram, at, datagram.length)) break;
       const initial = openInitial(datagram, at, null);
       // RFC 9000, 12.2: what is coalesced with it is of the same connection.
-      if (initial?.destinationId.equals(this.firstId)) state = this.stream.read(initial.frames);
+      if (initial?.destinationId.equals(this.firstId)) {
+        this.hasOpened = true;
+        state = this.stream.read(initial.frames);
+      }
       const end = packetEnd(this.header, datagram, datagram.length);
       if (end <= at) break;
       at = end;

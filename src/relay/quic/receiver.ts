@@ -6,7 +6,8 @@ import { idText } from './connection-table.ts';
 import type { QuicContext } from './context.ts';
 import type { Datagram } from './datagram.ts';
 import { LongHeader, NEGOTIATION, PacketType } from './header.ts';
-import { MIN_INITIAL_DATAGRAM_BYTES, openInitial } from './initial.ts';
+import { HelloPackets } from './hello-packets.ts';
+import { MIN_INITIAL_DATAGRAM_BYTES } from './initial.ts';
 import { refusal, versionNegotiation } from './refusal.ts';
 
 /** RFC 9000, 7.2: the first connection id that a client chooses for its server has this many octets at least. */
@@ -101,8 +102,12 @@ export class Receiver {
       const isMeant = context.mode === 'refuse' || context.isDraining;
       this.leave(counted.place, isMeant ? RelayOutcome.REFUSED : RelayOutcome.LIMITED);
       if (isInitial) context.pathOf(datagram).send(refusal(beginning));
-    } else if (isInitial && openInitial(copy, 0, null) === null) this.misfit(datagram, counted.place);
-    else new QuicConnection(context, beginning, datagram).take(datagram);
+      return;
+    }
+    const packets = new HelloPackets(destinationId);
+    const state = packets.read(copy);
+    if (isInitial && !packets.hasOpened) this.misfit(datagram, counted.place);
+    else new QuicConnection(context, { ...beginning, first: copy, packets, state }, datagram);
   }
 
   /**
