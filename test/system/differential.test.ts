@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import * as dnsPacket from 'dns-packet';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { encodeQuery, UdpClient } from '../support/dns-client.ts';
-import { FakeUpstream } from '../support/fake-upstream.ts';
+import { FakeUpstream, refuse } from '../support/fake-upstream.ts';
 import { Chance, PacketMaker } from '../support/mutate.ts';
 import { type Endpoint, RunningService, temporaryFolder, until } from '../support/service.ts';
 
@@ -287,4 +287,20 @@ it(`answers ${MESSAGES} messages as unbound does, but for what is on the list`, 
   expect(same).toBeGreaterThan(MESSAGES / 2);
   // A reason that nothing needs any more is to be taken off the list.
   expect(DIFFERENCES.filter(({ reason }) => !used.has(reason)).map(({ reason }) => reason)).toEqual([]);
+});
+
+it('says SERVFAIL where the upstream refuses, as unbound does: REFUSED would say that the device is not registered', async () => {
+  upstream.udp = refuse();
+  upstream.tcp = refuse();
+  const client = await UdpClient.open(HOME);
+  const message = encodeQuery({ name: 'refused.example', id: 5 });
+  const both = [];
+  for (const to of [service.udp, { host: '127.0.0.1', port: unboundPort }]) {
+    both.push(await ask(client, to, message, PATIENCE_MS));
+  }
+  client.close();
+  expect(both).toEqual([
+    { rcode: 'SERVFAIL', records: [] },
+    { rcode: 'SERVFAIL', records: [] },
+  ]);
 });
