@@ -45,6 +45,7 @@ export class ThreadHandle {
     this.exited = new Promise((resolve) => {
       worker.on('exit', () => {
         this.hasExited = true;
+        for (const done of this.attaching.splice(0)) done();
         resolve();
       });
     });
@@ -68,11 +69,11 @@ export class ThreadHandle {
   }
 
   /** Resolves when the thread uses what it was sent, or has ended. */
-  publish(update: RelayUpdate): Promise<void> {
-    return new Promise((resolve) => {
+  async publish(update: RelayUpdate): Promise<void> {
+    if (this.hasExited) return;
+    await new Promise<void>((resolve) => {
       this.attaching.push(resolve);
       this.post({ kind: 'update', update });
-      void this.exited.then(resolve);
     });
   }
 

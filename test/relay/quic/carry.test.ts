@@ -441,9 +441,8 @@ describe.each(['epoll', 'streams'] as const)('a limited relay of QUIC by %s', (e
 
   it('holds a source to its rate', async () => {
     await start({ engine, limits: { newPerSecond: 1, newBurst: 2 } });
-    for (const text of ['first-id', 'secondid', 'third-id', 'fourthid']) {
-      await send(opening(NAME, { destination: id(text) })[0]!);
-    }
+    const openings = ['first-id', 'secondid', 'third-id', 'fourthid'].map((text) => id(text));
+    await Promise.all(openings.map((destination) => send(opening(NAME, { destination })[0]!)));
     await until(() => counted('LIMITED') >= 1, 'it is held');
     expect(counted('LIMITED')).toBeLessThanOrEqual(2);
   });
