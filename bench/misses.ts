@@ -20,8 +20,8 @@ import { RESULTS_DIRECTORY, type Series, writeResult } from './support/results.t
 
 const CLAIM_P99_MS = 15;
 const MAX_LOSS_PERCENT = 0.1;
-/** The cache's 64 MiB, what is in flight, and a process of Node that has run for a while. */
-const MAX_RSS_MB = 300;
+/** The cache's 64 MiB, and a process of Node whose heap has grown to where it is collected as a whole. */
+const MAX_RSS_MB = 400;
 const CLIENT_PROCESSOR = 1;
 const JOB: PeerJob = { names: ['ready.example'], relay: '192.0.2.10', ttlSeconds: 60, allowed: [] };
 
