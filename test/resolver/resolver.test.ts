@@ -1,6 +1,7 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Resolved, Resolver, ResolverOptions } from '../../src/resolver/index.ts';
+import { NODE_DATAGRAMS } from '../../src/resolver/upstream/node-datagram-pool.ts';
 import { ExtendedError, Rcode, RecordType } from '../../src/wire/index.ts';
 import {
   andHangUp,
@@ -26,7 +27,17 @@ import {
   wrongPort,
   wrongQuestion,
 } from '../support/fake-upstream.ts';
-import { QUICK, RecordingStore, request, requests, resolverFor, STEADY, shown, until } from './support.ts';
+import {
+  QUICK,
+  RecordingStore,
+  request,
+  requests,
+  resolverFor,
+  STEADY,
+  SYSTEM_DATAGRAMS,
+  shown,
+  until,
+} from './support.ts';
 
 const ADDRESS = '192.0.2.1';
 const WWW = request('www.example');
@@ -80,7 +91,7 @@ describe('one upstream: what it does, what comes of it, and what it was asked', 
     /** Queries over UDP and over TCP. */
     readonly asked: readonly [number, number];
   }
-  const cases: readonly Case[] = [
+  const cases = (): Case[] => [
     { title: 'answers', udp: answer(), shown: ADDRESS, asked: [1, 0] },
     { title: 'answers late, but within the try', udp: delay(20), shown: ADDRESS, asked: [1, 0] },
     {
@@ -157,12 +168,18 @@ describe('one upstream: what it does, what comes of it, and what it was asked', 
     },
     { title: 'sends garbage over TCP', udp: truncate(), tcp: garbage(), shown: 'rcode 2', asked: [3, 3] },
   ];
-  test.each(cases)('$title', async ({ udp, tcp, shown: expected, asked }) => {
-    upstream.udp = udp;
-    if (tcp !== undefined) upstream.tcp = tcp;
-    const resolved = await withOne().resolve(WWW);
-    expect(shown(resolved, WWW)).toEqual([expected]);
-    expect([upstream.over('udp').length, upstream.over('tcp').length]).toEqual(asked);
+  /** Behaviours keep count, so that each kind of sockets needs cases of its own. */
+  describe.each([
+    ['system calls', SYSTEM_DATAGRAMS],
+    ['node:dgram', NODE_DATAGRAMS],
+  ])('by %s', (_kind, datagrams) => {
+    test.each(cases())('$title', async ({ udp, tcp, shown: expected, asked }) => {
+      upstream.udp = udp;
+      if (tcp !== undefined) upstream.tcp = tcp;
+      const resolved = await withOne({ datagrams }).resolve(WWW);
+      expect(shown(resolved, WWW)).toEqual([expected]);
+      expect([upstream.over('udp').length, upstream.over('tcp').length]).toEqual(asked);
+    });
   });
 });
 

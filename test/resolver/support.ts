@@ -1,14 +1,32 @@
 import { randomFillSync } from 'node:crypto';
 import * as dnsPacket from 'dns-packet';
+import { afterAll } from 'vitest';
 import {
+  type DatagramPools,
   EntryReader,
+  hasSystemDatagrams,
   parseUpstream,
   type Resolved,
   type ResolveRequest,
   Resolver,
   type ResolverOptions,
+  SystemDatagrams,
 } from '../../src/resolver/index.ts';
 import { HEADER_BYTES, nameFromText, RecordType } from '../../src/wire/index.ts';
+
+let system: SystemDatagrams | undefined;
+afterAll(() => system?.close());
+
+/** Sockets as the service has them, with one thread for all resolvers of a test file. */
+export const SYSTEM_DATAGRAMS: DatagramPools = {
+  createPool(remote, random, now) {
+    system ??= new SystemDatagrams((error) => {
+      throw error;
+    });
+    return system.createPool(remote, random, now);
+  },
+  close: async () => {},
+};
 
 /** A try that gets no reply costs 200 ms: long enough for a busy machine, short enough for a test. */
 export const STEADY = { tryMs: 400, minTryMs: 150, overallMs: 1200, asideMinMs: 50, asideMaxMs: 400 };
@@ -45,6 +63,7 @@ export function resolverFor(urls: readonly string[], options: Partial<ResolverOp
     fillRandom: randomFillSync,
     nameSeed: 7,
     timeouts: STEADY,
+    ...(hasSystemDatagrams() && { datagrams: SYSTEM_DATAGRAMS }),
     ...options,
   });
 }
