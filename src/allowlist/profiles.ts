@@ -123,9 +123,17 @@ export class Profiles {
   }
 }
 
-function keyOf({ region, services, ipv4, ipv6 }: Profile): string {
+/** Feeds give the same object for the same profile where they can. */
+const keys = new WeakMap<Profile, string>();
+
+function keyOf(profile: Profile): string {
+  const known = keys.get(profile);
+  if (known !== undefined) return known;
+  const { region, services, ipv4, ipv6 } = profile;
   const choices = Object.entries(services).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([region, ipv4, ipv6, choices]);
+  const key = JSON.stringify([region, ipv4, ipv6, choices]);
+  keys.set(profile, key);
+  return key;
 }
 
 function frozenCopy({ region, services, ipv4, ipv6 }: Profile): Profile {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Change } from '../../feed/index.ts';
+import { type Change, type Profile, profileOfText } from '../../feed/index.ts';
 import { connectRedis } from '../store/redis/connect.ts';
 import { refusalOf } from '../store/redis/fault.ts';
 import {
@@ -24,16 +24,14 @@ const SNAPSHOT_MS = 20_000;
 const RETRY_MS = 400;
 const BATCH = 4_000;
 const PAGE = 10_000;
-
-/** A change and the bytes of its entry, by which its history is known again. */
-export interface LogEntry {
-  readonly change: Change;
-  readonly mark: string;
-}
+/** Profiles of the log that are not read anew each time: about 100 bytes each. */
+const MOST_PROFILES = 2_000;
 
 /** What was read in one go: the log first, then the store's word on itself, which so is at least as late. */
 export interface LogRead {
-  readonly entries: readonly LogEntry[];
+  readonly changes: readonly Change[];
+  /** By what the last of them is known again; null where there is none. */
+  readonly mark: string | null;
   readonly meta: Meta | null;
 }
 
@@ -47,6 +45,7 @@ export class Link {
   #isClosed = false;
   #connections = 0;
   #refusal: string | null = null;
+  readonly #profileOf = profileReader();
 
   constructor(url: string) {
     this.#redis = connectRedis(url, {
@@ -100,7 +99,7 @@ export class Link {
       BLOCK_MS + ANSWER_MS,
     );
     const read = streams as [Buffer, StreamEntry[]][] | null;
-    return { entries: (read?.[0]?.[1] ?? []).map(entryOf), meta };
+    return this.#logRead(read?.[0]?.[1] ?? [], meta);
   }
 
   /** The changes from `seq` on that the log has, a page at a time. */
@@ -109,7 +108,7 @@ export class Link {
       ['XRANGE', Key.LOG, logId(seq), '+', 'COUNT', PAGE],
       ANSWER_MS * 4,
     );
-    return { entries: (entries as StreamEntry[]).map(entryOf), meta };
+    return this.#logRead(entries as StreamEntry[], meta);
   }
 
   /** By what the entry of change `seq` is known again; null where the log has it not. */
@@ -133,6 +132,15 @@ export class Link {
     this.#isClosed = true;
     for (const fail of this.#waiting) fail(new FeedClosed());
     this.#redis.disconnect();
+  }
+
+  #logRead(entries: readonly StreamEntry[], meta: Meta | null): LogRead {
+    const last = entries.at(-1);
+    return {
+      changes: entries.map((entry) => changeOf(entry, this.#profileOf)),
+      mark: last === undefined ? null : markOf(last),
+      meta,
+    };
   }
 
   async #both(command: [string, ...(string | number)[]], timeoutMs: number): Promise<[unknown, Meta | null]> {
@@ -164,11 +172,24 @@ export class Link {
   }
 }
 
-function entryOf(entry: StreamEntry): LogEntry {
+function changeOf(entry: StreamEntry, profileOf: (text: string) => Profile): Change {
   const seq = seqOfLogId(entry[0].toString('latin1'));
   const change = fieldOf(entry, LogField.CHANGE);
   if (Number.isNaN(seq) || change === null) throw new RangeError('an entry of the log is none of ours');
-  return { change: decodeLogEntry(seq, change), mark: markOf(entry) };
+  return decodeLogEntry(seq, change, profileOf);
+}
+
+/** Reads profiles, each text once for as long as few others come: homes choose alike. */
+function profileReader(): (text: string) => Profile {
+  const known = new Map<string, Profile>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    if (known.size === MOST_PROFILES) known.clear();
+    const profile = profileOfText(text);
+    known.set(text, profile);
+    return profile;
+  };
 }
 
 /** Two histories that part at a change differ in its time or in what it did. */

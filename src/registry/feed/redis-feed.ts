@@ -14,7 +14,7 @@ import { refusalOf } from '../store/redis/fault.ts';
 import type { Meta } from '../store/redis/keys.ts';
 import { FeedClosed, LogGap } from './errors.ts';
 import { judge, type Verdict } from './judge.ts';
-import { Link, type LogEntry } from './link.ts';
+import { Link } from './link.ts';
 import type { FeedPhase, Position, RedisFeedState } from './state.ts';
 
 export interface RedisFeedOptions {
@@ -243,11 +243,11 @@ class StreamFeed implements RedisFeed {
       return;
     }
     this.#enter('loading');
-    const entries = await this.#readLog(snapshot, meta.epoch);
-    if (entries === null) return;
-    const changes = entries.map(({ change }) => change);
+    const log = await this.#readLog(snapshot, meta.epoch);
+    if (log === null) return;
+    const { changes, mark } = log;
     this.#held = { epoch: snapshot.epoch, seq: snapshot.seq + changes.length };
-    this.#mark = entries.at(-1)?.mark ?? null;
+    this.#mark = mark;
     this.#isTailing = true;
     this.#loadAtMs = null;
     this.#goal = null;
@@ -269,17 +269,22 @@ class StreamFeed implements RedisFeed {
   }
 
   /** What the log has after a snapshot, up to what the store has then; null if it is another store by then. */
-  async #readLog({ seq }: Snapshot, epoch: string): Promise<LogEntry[] | null> {
-    const found: LogEntry[] = [];
+  async #readLog(
+    { seq }: Snapshot,
+    epoch: string,
+  ): Promise<{ changes: readonly Change[]; mark: string | null } | null> {
+    const found: Change[] = [];
+    let lastMark: string | null = null;
     for (;;) {
       const next = seq + found.length + 1;
-      const { entries, meta } = await this.#link.range(next);
+      const { changes, mark, meta } = await this.#link.range(next);
       this.#hear(meta);
       if (meta?.epoch !== epoch || judge(meta, null, this.#options.format).kind !== 'follow') return null;
-      assertConsecutive(entries, next);
-      found.push(...entries);
-      if (seq + found.length >= meta.seq) return found;
-      if (entries.length === 0) throw new LogGap();
+      assertConsecutive(changes, next);
+      for (const change of changes) found.push(change);
+      lastMark = mark ?? lastMark;
+      if (seq + found.length >= meta.seq) return { changes: found, mark: lastMark };
+      if (changes.length === 0) throw new LogGap();
     }
   }
 
@@ -287,7 +292,7 @@ class StreamFeed implements RedisFeed {
   async #tail(): Promise<void> {
     const held = this.#held!;
     const knownSeq = this.#headSeq;
-    const { entries, meta } = await this.#link.follow(held.seq);
+    const { changes, mark, meta } = await this.#link.follow(held.seq);
     if (!this.#isTailing) return;
     this.#hear(meta);
     const verdict = judge(meta, held, this.#options.format);
@@ -295,14 +300,13 @@ class StreamFeed implements RedisFeed {
       this.#isDoubtful = true;
       return;
     }
-    assertConsecutive(entries, held.seq + 1);
+    assertConsecutive(changes, held.seq + 1);
     // What the store said that it had before this read was waited for in vain: the stream was cut or made anew.
-    if (entries.length === 0 && held.seq < knownSeq) throw new LogGap();
-    const last = entries.at(-1);
+    if (changes.length === 0 && held.seq < knownSeq) throw new LogGap();
+    const last = changes.at(-1);
     if (last !== undefined) {
-      this.#held = { epoch: held.epoch, seq: last.change.seq };
-      this.#mark = last.mark;
-      const changes = entries.map(({ change }) => change);
+      this.#held = { epoch: held.epoch, seq: last.seq };
+      this.#mark = mark;
       for (const { listener } of this.#subscribers) listener(changes, held.epoch);
     }
     this.#tellDigest(meta!);
@@ -368,8 +372,8 @@ function wanted(): Wanted {
 }
 
 /** @throws LogGap */
-function assertConsecutive(entries: readonly { change: Change }[], first: number): void {
-  for (let index = 0; index < entries.length; index++) {
-    if (entries[index].change.seq !== first + index) throw new LogGap();
+function assertConsecutive(changes: readonly Change[], first: number): void {
+  for (let index = 0; index < changes.length; index++) {
+    if (changes[index].seq !== first + index) throw new LogGap();
   }
 }

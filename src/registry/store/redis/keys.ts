@@ -1,4 +1,4 @@
-import { type Change, profileOfText, profileText } from '../../../feed/index.ts';
+import { type Change, type Profile, profileOfText, profileText } from '../../../feed/index.ts';
 import { prefixKey, prefixOfKey } from '../prefix-key.ts';
 
 /*
@@ -193,9 +193,14 @@ export function encodeLogEntry(change: Change): Buffer {
 /**
  * The change that bytes of the log say.
  *
+ * @param profileOf reads a profile's text, and throws where it is none
  * @throws RangeError if they are none.
  */
-export function decodeLogEntry(seq: number, bytes: Uint8Array): Change {
+export function decodeLogEntry(
+  seq: number,
+  bytes: Uint8Array,
+  profileOf: (text: string) => Profile = profileOfText,
+): Change {
   const family = bytes[0];
   const length = bytes[1];
   const width = 2 + (family === 4 ? 4 : length <= 64 ? 8 : 16);
@@ -203,9 +208,9 @@ export function decodeLogEntry(seq: number, bytes: Uint8Array): Change {
   if (!isKnown || bytes.length < width) throw new RangeError('an entry of the log holds no change');
   const prefix = prefixOfKey(bytes.subarray(0, width));
   if (bytes.length === width) return { seq, kind: 'remove', prefix };
-  let profile: ReturnType<typeof profileOfText>;
+  let profile: Profile;
   try {
-    profile = profileOfText(Buffer.from(bytes.subarray(width)).toString('utf8'));
+    profile = profileOf(Buffer.from(bytes.subarray(width)).toString('utf8'));
   } catch {
     throw new RangeError('an entry of the log holds no profile');
   }
