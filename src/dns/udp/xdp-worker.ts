@@ -10,7 +10,7 @@ import { ThreadState } from './thread-state.ts';
 import { BATCH_SLOTS, type UdpThreadData, WAIT_MS, type XdpThreadData } from './worker-data.ts';
 
 /** Batches that are answered after the word to stop has come: more than a ring holds. */
-const LAST_BATCHES = 64;
+const LAST_BATCHES = 128;
 /** How soon answers are tried again that the kernel had no memory for. */
 const SEND_AGAIN_MS = 1;
 /** Waits of a millisecond for the device to send the last answers. */

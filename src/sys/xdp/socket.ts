@@ -37,7 +37,8 @@ export const FRAME_PLACE_BYTES = 2048;
 export const FRAME_HEADROOM_BYTES = 256;
 /** Some 15 ms of a flood at full rate, as long as nothing is read. */
 const FRAMES = 4096;
-const RING_ENTRIES = 2048;
+/** Answers on their way: the device has as many frames left to receive into. */
+const SEND_ENTRIES = FRAMES / 2;
 /** Packets that one system call sends where they are copied; what the kernel allows before it may be told otherwise. */
 const DEFAULT_SEND_BUDGET = 32;
 const SEND_BUDGET = 256;
@@ -127,7 +128,7 @@ export class XdpSocket {
   private open(fd: number, on: NetworkInterface, queue: number, mode: XdpMode): XdpSocketShare {
     const memory = this.map(FRAMES * FRAME_PLACE_BYTES, MAP_PRIVATE_ANONYMOUS | MAP_POPULATE, -1, 0);
     this.register(fd, memory);
-    const sizes = { receive: RING_ENTRIES, send: RING_ENTRIES, fill: FRAMES, completion: FRAMES };
+    const sizes = { receive: FRAMES, send: SEND_ENTRIES, fill: FRAMES, completion: FRAMES };
     const options = {
       receive: XDP_RX_RING,
       send: XDP_TX_RING,
