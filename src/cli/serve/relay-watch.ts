@@ -37,7 +37,7 @@ export class RelayWatch implements RelayKnowledge {
   private readonly monitor: RelayMonitor;
   private catalog: CatalogTables;
   private health: Config['health'];
-  /** Regions and addresses of relays that the operator has taken out. */
+  /** Regions and first addresses of relays that the operator has taken out. */
   private readonly drained = new Set<string>();
   private readonly regionsDown = new Set<string>();
   private isPending = false;
@@ -101,6 +101,8 @@ export class RelayWatch implements RelayKnowledge {
     this.catalog = catalog;
     this.health = health;
     this.monitor.use(targetsOf(catalog), settingsOf(health));
+    const keys = new Set(catalog.relays.map((_, index) => this.keyOf(index)));
+    for (const key of this.drained) if (!keys.has(key)) this.drained.delete(key);
     this.judgeRegions();
   }
 
@@ -143,7 +145,7 @@ export class RelayWatch implements RelayKnowledge {
 
   private keyOf(index: number): string {
     const relay = this.catalog.relays[index];
-    return `${relay.region} ${FAMILIES.map((family) => addressOf(relay, family)).join(' ')}`;
+    return `${relay.region} ${addressOf(relay, 4) ?? addressOf(relay, 6)}`;
   }
 
   private tell({ region, address }: ProbedAddress, found: AddressHealth): void {
