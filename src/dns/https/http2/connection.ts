@@ -10,9 +10,10 @@ import {
 import { Asks, isQuery, MAX_QUERY_BYTES, type Refusal, readDohRequest } from '../request.ts';
 import { MAX_HEAD_BYTES } from '../request-head.ts';
 import { CalmBudget } from './calm.ts';
-import { DEFAULT_WINDOW_BYTES, ErrorCode, Flag, FrameType, MAX_WINDOW_BYTES, readU31 } from './frame.ts';
+import { DEFAULT_WINDOW_BYTES, ErrorCode, Flag, FrameType, readU31 } from './frame.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { HeaderBlock } from './header-block.ts';
+import { SendWindows } from './send-windows.ts';
 import { MAX_CONCURRENT_STREAMS, PeerSettings, SERVER_SETTINGS } from './settings.ts';
 import { Http2Stream, StreamHistory } from './stream.ts';
 import { FrameWriter } from './writer.ts';
@@ -40,13 +41,10 @@ export class Http2Connection implements HttpConnection, FrameSink {
   /** The highest stream that is answered: what GOAWAY names. */
   private lastTaken = 0;
   private readonly streams = new Map<number, Http2Stream>();
+  private readonly windows: SendWindows;
   private block: HeaderBlock | null = null;
-  /** What may be sent on all streams together. */
-  private sendWindow = DEFAULT_WINDOW_BYTES;
   /** What came on all streams since the client was last told that it may send as much again. */
   private received = 0;
-  /** Octets of responses that wait for a window. */
-  private blockedBytes = 0;
   private sawSettings = false;
   private reading = false;
   private draining = false;
@@ -59,13 +57,17 @@ export class Http2Connection implements HttpConnection, FrameSink {
     const { outbox, scratch, date } = host.thread;
     this.host = host;
     this.writer = new FrameWriter(host.channel, outbox, date);
+    this.windows = new SendWindows(this.writer, this.streams, (stream) => {
+      host.noteActivity();
+      this.finishStream(stream);
+    });
     this.hpack = new HpackDecoder(MAX_HEAD_BYTES, scratch);
     this.writer.raw(SERVER_SETTINGS);
     this.flush();
   }
 
   get isBlocked(): boolean {
-    return this.blockedBytes > 0;
+    return this.windows.heldBytes > 0;
   }
 
   read(bytes: Uint8Array, length: number): void {
@@ -381,20 +383,16 @@ export class Http2Connection implements HttpConnection, FrameSink {
 
   private answer(streamId: number, stream: Http2Stream | null, reply: Uint8Array, length: number): void {
     this.writer.answerHead(streamId, reply, length);
-    const window = Math.min(
-      this.sendWindow,
-      stream === null ? this.settings.initialWindow : stream.sendWindow,
-    );
-    if (length <= window) {
-      this.sendWindow -= length;
-      this.writer.data(streamId, reply, 0, length, true);
-      if (stream !== null) this.finishStream(stream);
-    } else this.holdBack(stream ?? this.openHalfClosed(streamId), new Uint8Array(reply.subarray(0, length)));
+    const window = stream === null ? this.settings.initialWindow : stream.sendWindow;
+    if (!this.windows.sendWhole(streamId, window, reply, length)) {
+      const held = stream ?? this.openHalfClosed(streamId);
+      this.windows.hold(held, new Uint8Array(reply.subarray(0, length)));
+    } else if (stream !== null) this.finishStream(stream);
     this.checkUnread();
   }
 
   private checkUnread(): void {
-    const unread = this.host.channel.unsentBytes + this.blockedBytes;
+    const unread = this.host.channel.unsentBytes + this.windows.heldBytes;
     if (unread > MAX_UNREAD_BYTES) this.fail(ErrorCode.ENHANCE_YOUR_CALM);
   }
 
@@ -410,30 +408,6 @@ export class Http2Connection implements HttpConnection, FrameSink {
     if (!stream.isOpen) return;
     this.writer.resetStream(stream.id, ErrorCode.NO_ERROR);
     this.history.end(stream.id);
-  }
-
-  private holdBack(stream: Http2Stream, response: Uint8Array): void {
-    stream.response = response;
-    this.blockedBytes += response.length;
-    this.sendHeldBack(stream);
-  }
-
-  private sendHeldBack(stream: Http2Stream): void {
-    const { response } = stream;
-    if (response === null) return;
-    const rest = response.length - stream.responseSent;
-    const length = Math.min(rest, this.sendWindow, stream.sendWindow);
-    if (length <= 0) return;
-    const from = stream.responseSent;
-    this.writer.data(stream.id, response, from, from + length, length === rest);
-    stream.responseSent += length;
-    stream.sendWindow -= length;
-    this.sendWindow -= length;
-    this.blockedBytes -= length;
-    if (length < rest) return;
-    stream.response = null;
-    this.host.noteActivity();
-    this.finishStream(stream);
   }
 
   private refuse(streamId: number, endsStream: boolean, status: Refusal): void {
@@ -462,7 +436,7 @@ export class Http2Connection implements HttpConnection, FrameSink {
 
   private forget(stream: Http2Stream): void {
     this.streams.delete(stream.id);
-    if (stream.response !== null) this.blockedBytes -= stream.response.length - stream.responseSent;
+    this.windows.drop(stream);
   }
 
   /** RFC 9113 6.4. */
@@ -482,26 +456,14 @@ export class Http2Connection implements HttpConnection, FrameSink {
     const increment = readU31(bytes, start);
     if (streamId === 0) {
       if (increment === 0) return ErrorCode.PROTOCOL_ERROR;
-      if (this.sendWindow > MAX_WINDOW_BYTES - increment) return ErrorCode.FLOW_CONTROL_ERROR;
-      this.sendWindow += increment;
-      this.sendAllHeldBack();
-      return ErrorCode.NO_ERROR;
+      return this.windows.widenConnection(increment) ? ErrorCode.NO_ERROR : ErrorCode.FLOW_CONTROL_ERROR;
     }
     if (this.isIdle(streamId)) return ErrorCode.PROTOCOL_ERROR;
     const stream = this.streams.get(streamId);
     if (stream === undefined) return ErrorCode.NO_ERROR;
     if (increment === 0) return this.streamError(streamId, ErrorCode.PROTOCOL_ERROR);
-    if (stream.sendWindow > MAX_WINDOW_BYTES - increment) {
-      return this.streamError(streamId, ErrorCode.FLOW_CONTROL_ERROR);
-    }
-    stream.sendWindow += increment;
-    this.sendHeldBack(stream);
-    return ErrorCode.NO_ERROR;
-  }
-
-  private sendAllHeldBack(): void {
-    if (this.blockedBytes === 0) return;
-    for (const stream of this.streams.values()) this.sendHeldBack(stream);
+    if (this.windows.widen(stream, increment)) return ErrorCode.NO_ERROR;
+    return this.streamError(streamId, ErrorCode.FLOW_CONTROL_ERROR);
   }
 
   /** RFC 9113 6.5. */
@@ -520,18 +482,8 @@ export class Http2Connection implements HttpConnection, FrameSink {
     const code = this.settings.read(bytes, start, end);
     if (code !== ErrorCode.NO_ERROR) return code;
     this.writer.settingsAck();
-    return this.moveWindows(this.settings.initialWindow - before);
-  }
-
-  /** Another initial window holds for the streams that are open, too, and may make theirs negative (6.9.2). */
-  private moveWindows(by: number): ErrorCode {
-    if (by === 0) return ErrorCode.NO_ERROR;
-    for (const stream of this.streams.values()) {
-      if (stream.sendWindow + by > MAX_WINDOW_BYTES) return ErrorCode.FLOW_CONTROL_ERROR;
-      stream.sendWindow += by;
-    }
-    if (by > 0) this.sendAllHeldBack();
-    return ErrorCode.NO_ERROR;
+    const fits = this.windows.moveAll(this.settings.initialWindow - before);
+    return fits ? ErrorCode.NO_ERROR : ErrorCode.FLOW_CONTROL_ERROR;
   }
 
   /** RFC 9113 6.7. */
@@ -576,7 +528,7 @@ export class Http2Connection implements HttpConnection, FrameSink {
     if (code === ErrorCode.ENHANCE_YOUR_CALM) this.host.countLimit();
     this.streams.clear();
     this.block = null;
-    this.blockedBytes = 0;
+    this.windows.dropAll();
     this.writer.goaway(this.lastTaken, code);
     this.end();
   }
