@@ -1,3 +1,5 @@
+import { requireLibc } from './libc.ts';
+
 const READINGS = 8;
 
 /**
@@ -25,4 +27,9 @@ function monotonicOffset(): number {
     offset = Math.max(offset, seconds * 1000 + nanoseconds / 1e6 - performance.now());
   }
   return offset;
+}
+
+/** Keeps the thread from going on for so long, and some 50 us more (the timer slack of prctl(2)). */
+export function sleepMicroseconds(microseconds: number): void {
+  requireLibc().usleep(microseconds);
 }

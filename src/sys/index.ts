@@ -1,4 +1,4 @@
-export { monotonicClock, monotonicClockInto } from './clock.ts';
+export { monotonicClock, monotonicClockInto, sleepMicroseconds } from './clock.ts';
 export { type DirectReader, DirectStream } from './direct-stream.ts';
 export { Epoll, EpollEvent } from './epoll.ts';
 export { clearEvent, openEvent, signalEvent } from './event.ts';

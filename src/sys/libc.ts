@@ -14,6 +14,7 @@ export interface Libc {
   recvmmsg(fd: number, headers: Uint32Array, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, headers: Uint32Array, count: number, flags: number): number;
   poll(descriptors: Int32Array, count: number, timeoutMs: number): number;
+  usleep(microseconds: number): number;
   listen(fd: number, backlog: number): number;
   accept4(fd: number, address: Uint8Array, length: Uint32Array, flags: number): number;
   connect(fd: number, address: Uint8Array, length: number): number;
@@ -107,6 +108,7 @@ function load(): Libc | null {
     recvmmsg: library.func('int recvmmsg(int, void *, uint32_t, int, void *)'),
     sendmmsg: library.func('int sendmmsg(int, void *, uint32_t, int)'),
     poll: library.func('int poll(void *, uint64_t, int)'),
+    usleep: library.func('int usleep(uint32_t)'),
     listen: library.func('int listen(int, int)'),
     accept4: library.func('int accept4(int, void *, void *, int)'),
     connect: library.func('int connect(int, void *, uint32_t)'),

@@ -2,12 +2,14 @@
 import { workerData } from 'node:worker_threads';
 import { PacketBatch, Poller } from '../../sys/index.ts';
 import { SLOT_BYTES } from './batch-answerer.ts';
+import { Gather } from './gather.ts';
 import { ThreadState } from './thread-state.ts';
 import { BATCH_SLOTS, type UdpWorkerData, WAIT_MS } from './worker-data.ts';
 
 function serve(data: UdpWorkerData): void {
   const thread = new ThreadState(data);
   const { answerer } = thread;
+  const gather = new Gather(BATCH_SLOTS);
   const batches = data.sockets.map((socket) => new PacketBatch(BATCH_SLOTS, SLOT_BYTES, socket.packetInfo));
   const poller = data.sockets.length > 1 ? new Poller(data.sockets.map((socket) => socket.fd)) : null;
 
@@ -17,6 +19,7 @@ function serve(data: UdpWorkerData): void {
     // After the wait and before the answers: a change is effective for the next query.
     thread.lookIntoMail();
     if (count > 0) answerer.answer(batches[listener], count, fd, listener);
+    gather.after(count);
   };
 
   thread.begin();

@@ -6,6 +6,7 @@ import { workerData } from 'node:worker_threads';
 import { XDP_FRAMES } from '../../metrics/index.ts';
 import { Poller } from '../../sys/index.ts';
 import { FRAME_RESULTS, FrameBatch } from '../../sys/xdp/index.ts';
+import { Gather } from './gather.ts';
 import { ThreadState } from './thread-state.ts';
 import { BATCH_SLOTS, type UdpThreadData, WAIT_MS, type XdpThreadData } from './worker-data.ts';
 
@@ -20,6 +21,9 @@ class XdpThread {
   private readonly state: ThreadState;
   private readonly batches: readonly FrameBatch[];
   private readonly poller: Poller;
+  private readonly gather = new Gather(BATCH_SLOTS);
+  /** Packets of the last pass over the queues. */
+  private taken = 0;
 
   constructor(data: UdpThreadData & XdpThreadData) {
     this.state = new ThreadState(data);
@@ -32,8 +36,9 @@ class XdpThread {
     const { state } = this;
     state.begin();
     while (state.goesOn) {
-      if (this.answerWaiting()) this.sendOn();
-      else this.wait();
+      const more = this.answerWaiting();
+      if (more || this.taken > 0) this.sendOn();
+      if (!this.gather.after(more ? BATCH_SLOTS : this.taken) && !more) this.wait();
     }
     this.finish();
   }
@@ -42,9 +47,11 @@ class XdpThread {
   private answerWaiting(): boolean {
     const { batches, state } = this;
     let more = false;
+    this.taken = 0;
     for (let i = 0; i < batches.length; i++) {
       const batch = batches[i];
       const count = batch.receive();
+      this.taken += count;
       // After the wait and before the answers: a change is effective for the next query.
       state.lookIntoMail();
       if (count > 0) state.answerer.answer(batch, count, batch.fd, 0);
