@@ -23,6 +23,7 @@ export {
   connectError,
   connectTcp,
   listenTcp,
+  Pipe,
   resetOnClose,
   sendAtOnce,
   shutdownWrite,

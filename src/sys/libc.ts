@@ -23,6 +23,7 @@ export interface Libc {
   recv(fd: number, address: number, length: number, flags: number): number;
   send(fd: number, address: number, length: number, flags: number): number;
   pipe2(descriptors: Int32Array, flags: number): number;
+  fcntl(fd: number, command: number, value: number): number;
   splice(from: number, fromOffset: null, to: number, toOffset: null, length: number, flags: number): number;
   read(fd: number, buffer: Uint8Array, length: number): number;
   write(fd: number, buffer: Uint8Array, length: number): number;
@@ -116,6 +117,7 @@ function load(): Libc | null {
     recv: library.func('int64_t recv(int, uint64_t, uint64_t, int)'),
     send: library.func('int64_t send(int, uint64_t, uint64_t, int)'),
     pipe2: library.func('int pipe2(void *, int)'),
+    fcntl: library.func('int fcntl(int, int, int)'),
     splice: library.func('int64_t splice(int, void *, int, void *, uint64_t, uint32_t)'),
     read: library.func('int64_t read(int, void *, uint64_t)'),
     write: library.func('int64_t write(int, void *, uint64_t)'),

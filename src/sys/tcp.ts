@@ -27,6 +27,11 @@ const IPV6_V6ONLY = 26;
 const SHUT_WR = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+/** SPLICE_F_MOVE, SPLICE_F_NONBLOCK */
+const SPLICE_FLAGS = 3;
+const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
+const F_SETPIPE_SZ = 1031;
 
 /*
  * Memory that stays, for calls that each connection makes: the address of a typed array that is made for one call
@@ -37,6 +42,7 @@ const connectName = shared();
 const errorBytes = shared();
 const errorValue = new Int32Array(errorBytes.buffer);
 const errorLength = new Uint32Array(shared().buffer);
+const pipeEnds = new Int32Array(shared().buffer);
 /** struct linger: l_onoff 1, l_linger 0 s. */
 const LINGER_NOT = shared();
 LINGER_NOT[0] = 1;
@@ -157,6 +163,50 @@ export class TcpTransfer {
   send(fd: number, address: number, length: number): number {
     const count = this.libc.send(fd, address, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     return count >= 0 ? count : -this.libc.errno();
+  }
+
+  /**
+   * Moves octets of a socket into an empty pipe, splice(2).
+   * @returns how many; 0: the peer has ended; -errno: -EAGAIN where none are there, -EINVAL where it cannot be done.
+   */
+  spliceIn(fd: number, pipe: Pipe, length: number): number {
+    const count = this.libc.splice(fd, null, pipe.writeEnd, null, length, SPLICE_FLAGS);
+    return count >= 0 ? count : -this.libc.errno();
+  }
+
+  /** Moves `length` octets of a pipe, or fewer, to a socket. @returns how many; -errno: -EAGAIN where there is no room. */
+  spliceOut(pipe: Pipe, fd: number, length: number): number {
+    const count = this.libc.splice(pipe.readEnd, null, fd, null, length, SPLICE_FLAGS);
+    return count >= 0 ? count : -this.libc.errno();
+  }
+}
+
+/** A pipe that does not block, which octets pass through from socket to socket without being copied. */
+export class Pipe {
+  readonly readEnd: number;
+  readonly writeEnd: number;
+
+  private constructor(readEnd: number, writeEnd: number) {
+    this.readEnd = readEnd;
+    this.writeEnd = writeEnd;
+  }
+
+  /**
+   * @param bytes what it should hold; the kernel gives its default of 64 KiB where a user has too many (pipe(7))
+   * @returns null where there are no descriptors for it
+   */
+  static open(bytes: number): Pipe | null {
+    const libc = requireLibc();
+    if (libc.pipe2(pipeEnds, O_NONBLOCK | O_CLOEXEC) !== 0) return null;
+    const [readEnd, writeEnd] = pipeEnds;
+    libc.fcntl(writeEnd!, F_SETPIPE_SZ, bytes);
+    return new Pipe(readEnd!, writeEnd!);
+  }
+
+  close(): void {
+    const libc = requireLibc();
+    libc.close(this.readEnd);
+    libc.close(this.writeEnd);
   }
 }
 

@@ -5,6 +5,7 @@ import type { OpenConnection } from '../open-connection.ts';
 import type { OriginAddresses } from '../origin-addresses.ts';
 import type { Connected } from './attempt.ts';
 import type { Openings } from './openings.ts';
+import type { Pipes } from './pipes.ts';
 import type { Reactor } from './reactor.ts';
 import type { Slabs } from './slabs.ts';
 
@@ -14,6 +15,7 @@ export interface ThreadContext {
   readonly reactor: Reactor;
   readonly transfer: TcpTransfer;
   readonly slabs: Slabs;
+  readonly pipes: Pipes;
   readonly openings: Openings;
   readonly tunnels: Set<OpenConnection>;
   /** Reaches origins through proxies. */

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
-import { type Memory, shutdownWrite, type TcpTransfer } from '../../sys/index.ts';
+import { type Memory, type Pipe, shutdownWrite, type TcpTransfer } from '../../sys/index.ts';
+import { PIPE_BYTES, type Pipes } from './pipes.ts';
 import type { Side } from './side.ts';
 import { SLAB_BYTES, type Slabs } from './slabs.ts';
 
@@ -25,6 +26,16 @@ export const FULL: Pace = { reads: 8, readBytes: SLAB_BYTES };
 /** Where octets are counted against a limit: so that little passes before they are. */
 export const GENTLE: Pace = { reads: 1, readBytes: 16_384 };
 const EAGAIN = -constants.errno.EAGAIN;
+const EINVAL = -constants.errno.EINVAL;
+/** Less than this at a time is copied: it costs a call less. */
+const BULK_BYTES = 16_384;
+
+/** What directions carry with; a thread's own. */
+export interface Carriage {
+  readonly slabs: Slabs;
+  readonly pipes: Pipes;
+  readonly transfer: TcpTransfer;
+}
 
 /** What one side sends, on its way to the other. */
 export class Direction {
@@ -34,6 +45,11 @@ export class Direction {
   private readonly to: Side;
   /** Holds what was read and not yet taken, in [start, end). */
   private slab: Memory | null = null;
+  /** What it passes octets through while there is much to carry, and how many are in it. */
+  private pipe: Pipe | null = null;
+  private piped = 0;
+  /** Whether so much came at a time that moving it costs less than copying it. */
+  private isBulk = false;
   private start = 0;
   private end = 0;
   private hasEnded = false;
@@ -45,47 +61,105 @@ export class Direction {
   }
 
   /** Puts octets before all that will be read, less than a slab. To be called once, first. */
-  begin(parts: readonly Uint8Array[], slabs: Slabs, transfer: TcpTransfer): Pumped {
+  begin(parts: readonly Uint8Array[], carriage: Carriage): Pumped {
+    const { slabs } = carriage;
     let length = 0;
     for (const part of parts) {
       slabs.current.bytes.set(part, length);
       length += part.length;
     }
     this.bytes += length;
-    return this.sendCurrent(length, slabs, transfer);
+    return this.sendCurrent(length, carriage);
   }
 
-  pump(slabs: Slabs, transfer: TcpTransfer, pace: Pace): Pumped {
+  pump(carriage: Carriage, pace: Pace): Pumped {
     const { from, to } = this;
     if (this.isFinished) return Pumped.ENDED;
     for (let reads = 0; reads < pace.reads; reads++) {
-      if (!to.writable) return Pumped.WAITS;
-      if (this.slab !== null && !this.flush(slabs, transfer)) return to.gone ? Pumped.FAILED : Pumped.WAITS;
-      if (this.hasEnded) return this.finish();
-      if (!from.readable) return Pumped.WAITS;
-      const count = transfer.receive(from.fd, slabs.current.address, pace.readBytes);
-      if (count === 0) this.hasEnded = true;
-      else if (count < 0) {
-        if (count !== EAGAIN) return Pumped.FAILED;
-        from.readable = false;
-      } else {
-        // A short read has emptied the queue: what comes next is told of.
-        if (count < pace.readBytes && !from.ending) from.readable = false;
-        this.bytes += count;
-        const sent = this.sendCurrent(count, slabs, transfer);
-        if (sent !== Pumped.AGAIN) return sent;
+      if (!to.writable) return this.wait(carriage);
+      if (this.slab !== null && !this.flush(carriage)) return to.gone ? Pumped.FAILED : Pumped.WAITS;
+      if (this.piped > 0) {
+        const drained = this.drain(carriage);
+        if (drained !== Pumped.AGAIN) return drained;
       }
+      if (this.hasEnded) return this.finish(carriage);
+      if (!from.readable) return this.wait(carriage);
+      const moved = this.takePipe(carriage, pace) ? this.splice(carriage) : this.copy(carriage, pace);
+      if (moved !== Pumped.AGAIN) return moved;
     }
     return Pumped.AGAIN;
   }
 
   /** Gives back what it holds. */
-  drop(slabs: Slabs): void {
+  drop({ slabs, pipes }: Carriage): void {
     if (this.slab !== null) slabs.give(this.slab);
     this.slab = null;
+    if (this.pipe !== null) pipes.give(this.pipe, this.piped === 0);
+    this.pipe = null;
+    this.piped = 0;
   }
 
-  private sendCurrent(length: number, slabs: Slabs, transfer: TcpTransfer): Pumped {
+  /** Nothing moves until an event: what it has is kept, an empty pipe is not. */
+  private wait({ pipes }: Carriage): Pumped {
+    if (this.pipe !== null && this.piped === 0) {
+      pipes.give(this.pipe, true);
+      this.pipe = null;
+    }
+    return Pumped.WAITS;
+  }
+
+  private takePipe({ pipes }: Carriage, pace: Pace): boolean {
+    if (!this.isBulk || pace !== FULL) return false;
+    this.pipe ??= pipes.take();
+    return this.pipe !== null;
+  }
+
+  private splice({ transfer }: Carriage): Pumped {
+    const { from } = this;
+    const count = transfer.spliceIn(from.fd, this.pipe!, PIPE_BYTES);
+    if (count > 0) {
+      this.bytes += count;
+      this.piped = count;
+      this.isBulk = count >= BULK_BYTES;
+    } else if (count === 0) this.hasEnded = true;
+    else if (count === EAGAIN) from.readable = false;
+    else if (count === EINVAL) this.isBulk = false;
+    else return Pumped.FAILED;
+    return Pumped.AGAIN;
+  }
+
+  private copy(carriage: Carriage, pace: Pace): Pumped {
+    const { from } = this;
+    const { slabs, transfer } = carriage;
+    const count = transfer.receive(from.fd, slabs.current.address, pace.readBytes);
+    if (count > 0) {
+      // A short read has emptied the queue: what comes next is told of.
+      if (count < pace.readBytes && !from.ending) from.readable = false;
+      this.bytes += count;
+      this.isBulk = count >= BULK_BYTES;
+      return this.sendCurrent(count, carriage);
+    }
+    if (count === 0) this.hasEnded = true;
+    else if (count === EAGAIN) from.readable = false;
+    else return Pumped.FAILED;
+    return Pumped.AGAIN;
+  }
+
+  /** @returns AGAIN where the pipe is empty now. */
+  private drain(carriage: Carriage): Pumped {
+    const { to } = this;
+    while (this.piped > 0) {
+      const count = carriage.transfer.spliceOut(this.pipe!, to.fd, this.piped);
+      if (count > 0) this.piped -= count;
+      else if (count === EAGAIN) {
+        to.writable = false;
+        return Pumped.WAITS;
+      } else return Pumped.FAILED;
+    }
+    return Pumped.AGAIN;
+  }
+
+  private sendCurrent(length: number, { slabs, transfer }: Carriage): Pumped {
     const sent = transfer.send(this.to.fd, slabs.current.address, length);
     if (sent === length) return Pumped.AGAIN;
     if (sent < 0 && sent !== EAGAIN) return Pumped.FAILED;
@@ -97,7 +171,7 @@ export class Direction {
   }
 
   /** @returns whether all that is held was taken. */
-  private flush(slabs: Slabs, transfer: TcpTransfer): boolean {
+  private flush({ slabs, transfer }: Carriage): boolean {
     const slab = this.slab!;
     const sent = transfer.send(this.to.fd, slab.address + this.start, this.end - this.start);
     if (sent < 0) {
@@ -110,12 +184,14 @@ export class Direction {
       this.to.writable = false;
       return false;
     }
-    this.drop(slabs);
+    slabs.give(slab);
+    this.slab = null;
     return true;
   }
 
-  private finish(): Pumped {
+  private finish(carriage: Carriage): Pumped {
     this.isFinished = true;
+    this.wait(carriage);
     shutdownWrite(this.to.fd);
     return Pumped.ENDED;
   }

@@ -99,8 +99,8 @@ export class Tunnel implements Handler, OpenConnection {
     // Before its peers can know.
     counters.ended(this.serviceSlot, outcome);
     this.giveOpening();
-    this.upload?.drop(slabs);
-    this.download?.drop(slabs);
+    this.upload?.drop(this.context);
+    this.download?.drop(this.context);
     const notice = this.origin === null ? this.context.relay.noticeFor(this.source, outcome) : null;
     if (notice !== null) {
       slabs.current.bytes.set(notice);
@@ -255,7 +255,7 @@ export class Tunnel implements Handler, OpenConnection {
   /** The origin is there: it gets what the client has sent so far, as it was. */
   private join({ address, connected }: Reached): void {
     const { fd, slot, events, early } = connected;
-    const { reactor, relay, slabs, transfer } = this.context;
+    const { reactor, relay } = this.context;
     const origin = new Side(fd, () => this.run());
     origin.slot = slot;
     origin.note(events);
@@ -269,19 +269,19 @@ export class Tunnel implements Handler, OpenConnection {
     this.state = State.CARRYING;
     relay.counters.addOpen(this.serviceSlot, 1);
     const header = originHeader(relay, address, this.source, () => localEndpoint(this.client.fd));
-    const begun = this.upload.begin([header, this.opening.subarray(0, this.openingLength)], slabs, transfer);
+    const begun = this.upload.begin([header, this.opening.subarray(0, this.openingLength)], this.context);
     this.giveOpening();
-    const answered = early.length === 0 ? begun : this.download.begin([early], slabs, transfer);
+    const answered = early.length === 0 ? begun : this.download.begin([early], this.context);
     if (begun === Pumped.FAILED || answered === Pumped.FAILED) this.end(RelayOutcome.RESET);
     else this.carry();
   }
 
   private carry(): void {
-    const { slabs, transfer, reactor, relay } = this.context;
+    const { reactor, relay } = this.context;
     if (this.isThrottled) return;
     const pace = relay.limits.limitsBytes ? GENTLE : FULL;
-    const up = this.upload!.pump(slabs, transfer, pace);
-    const down = this.download!.pump(slabs, transfer, pace);
+    const up = this.upload!.pump(this.context, pace);
+    const down = this.download!.pump(this.context, pace);
     if (up === Pumped.FAILED || down === Pumped.FAILED) this.end(RelayOutcome.RESET);
     else if (up === Pumped.ENDED && down === Pumped.ENDED) this.end(RelayOutcome.CARRIED);
     else {

@@ -10,6 +10,7 @@ import { Acceptor } from './acceptor.ts';
 import type { ThreadContext } from './context.ts';
 import { epollDialer } from './conversation.ts';
 import { Openings } from './openings.ts';
+import { Pipes } from './pipes.ts';
 import { Reactor } from './reactor.ts';
 import { Slabs } from './slabs.ts';
 import { Phase, type ThreadMailData } from './thread-data.ts';
@@ -36,6 +37,7 @@ class RelayThread {
       reactor,
       transfer,
       slabs,
+      pipes: new Pipes(),
       openings: new Openings(),
       tunnels: new Set(),
       dialer: epollDialer(reactor, transfer, slabs),
@@ -46,13 +48,16 @@ class RelayThread {
   }
 
   run(): void {
-    const { reactor, tunnels } = this.context;
+    const { reactor, tunnels, pipes } = this.context;
     this.mail.ready();
     for (;;) {
       const { phase } = this.mail;
       if (phase !== Phase.SERVING) for (const acceptor of this.acceptors) acceptor.close();
       if (phase === Phase.STOPPING) for (const tunnel of tunnels) tunnel.end(RelayOutcome.DRAINED);
-      if (phase !== Phase.SERVING && tunnels.size === 0) return;
+      if (phase !== Phase.SERVING && tunnels.size === 0) {
+        pipes.close();
+        return;
+      }
       reactor.turn(WAIT_MS);
     }
   }
