@@ -8,6 +8,7 @@ export { ENDPOINT_BYTES, PacketBatch } from './mmsg.ts';
 export { Pace } from './pace.ts';
 export { Poller } from './poll.ts';
 export { settleHeap } from './settle.ts';
+export { askForSlice } from './slice.ts';
 export {
   closeSocket,
   connectUdp,

@@ -1,9 +1,12 @@
 import { Pipe } from '../../sys/index.ts';
 
-/** What a pipe holds: more makes fewer calls, and is what a slow reader may have waiting in the kernel. */
+/**
+ * What a pipe holds: more makes fewer calls, and is what a slow reader may have waiting in the kernel. It has 64 places,
+ * each for a piece as it came, which may keep a page of up to 32 KiB.
+ */
 export const PIPE_BYTES = 256 * 1024;
-/** Of a thread: 64 MiB at the most if all readers are slow. The directions beyond are copied. */
-const MAX_PIPES = 256;
+/** Of a thread: 32 MiB where all readers are slow, 256 MiB where senders also cut what they send small. Others copy. */
+const MAX_PIPES = 128;
 
 /**
  * The pipes that directions with much to carry pass it through by splice(2), which copies nothing. A direction keeps
