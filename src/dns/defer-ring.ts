@@ -110,6 +110,8 @@ export class RingReader extends RingEnd {
         await this.pace.pause();
         rung = Atomics.load(this.state, RUNG);
       }
+      // The word may have come during the pause: nobody rings after it.
+      if (this.stopped) return;
       const waiting = Atomics.waitAsync(this.state, RUNG, rung);
       if (waiting.async) await waiting.value;
     }
