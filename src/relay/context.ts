@@ -1,13 +1,13 @@
 import { AllowlistReader, type AllowlistShare } from '../allowlist/index.ts';
 import { type CatalogShare, CatalogView } from '../catalog/lookup/index.ts';
-import { RelayCounters, type RelayOutcome } from '../metrics/index.ts';
+import { RelayCounters, RelayOutcome } from '../metrics/index.ts';
 import { type Address, parseAddress } from '../net/index.ts';
 import type { CacheShare } from '../resolver/cache/index.ts';
-import { Admission } from './admission.ts';
+import { Admission, NO_SERVICE } from './admission.ts';
 import { ProxyHealth } from './egress/health.ts';
 import { ProxyPool } from './egress/proxy-pool.ts';
 import { EgressGuard, type EgressRules } from './egress-guard.ts';
-import { HostName } from './host-name.ts';
+import { HostName, readHostName } from './host-name.ts';
 import { noticeOf } from './notice.ts';
 import { OriginCache } from './origin-cache.ts';
 import type { RelayPolicy } from './policy.ts';
@@ -54,6 +54,8 @@ export class RelayContext {
   readonly greetedOrigins: PrefixSet;
   /** The name of the connection that is being judged; used within one call. */
   readonly name = new HostName();
+  /** Counter slot of the service that this name belongs to, once judgeName has let it through. */
+  serviceSlot = 0;
   guard: EgressGuard;
   /** Counter slots of the catalogue's services. */
   serviceSlots: readonly number[];
@@ -78,6 +80,18 @@ export class RelayContext {
     this.greetedOrigins = new PrefixSet(policy.proxyProtocolTo);
     this.guard = new EgressGuard(tables.egress);
     this.serviceSlots = tables.catalog.serviceSlots;
+  }
+
+  /**
+   * Reads bytes[start, end) as the name of a connection, into `name`, and finds its service.
+   * @returns null where it may be relayed to, else how the connection ends
+   */
+  judgeName(bytes: Uint8Array, start: number, end: number): RelayOutcome | null {
+    if (!readHostName(bytes, start, end, this.policy.seed, this.name)) return RelayOutcome.MALFORMED;
+    const service = this.admission.serviceOf(this.name);
+    if (service === NO_SERVICE) return RelayOutcome.UNLISTED;
+    this.serviceSlot = this.serviceSlots[service] ?? 0;
+    return null;
   }
 
   /** Whether a connection is a probe's that is to be told that the relay drains. */

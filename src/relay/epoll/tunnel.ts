@@ -1,16 +1,13 @@
 import { RelayDirection, RelayOutcome } from '../../metrics/index.ts';
 import { type Address, addressFromBytes, readProxyHeader, type SocketAddress } from '../../net/index.ts';
 import { localName, resetOnClose, sendAtOnce } from '../../sys/index.ts';
-import { NO_SERVICE } from '../admission.ts';
-import { THROUGH_PROXY_PACE } from '../egress/proxy-pool.ts';
 import { ClientHelloReader, MAX_OPENING_BYTES } from '../hello/client-hello.ts';
 import { HelloState } from '../hello/server-name.ts';
-import { readHostName } from '../host-name.ts';
 import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
-import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
+import type { OriginAddresses } from '../origin-addresses.ts';
 import { originHeader } from '../origin-header.ts';
+import { raceToOrigin } from '../origin-race.ts';
 import { TLS_PORT } from '../policy.ts';
-import { DIRECT_PACE, race } from '../race.ts';
 import { type Source, sourceOf } from '../source.ts';
 import { attempt, type Connected } from './attempt.ts';
 import type { ThreadContext } from './context.ts';
@@ -193,23 +190,18 @@ export class Tunnel implements Handler, OpenConnection {
   }
 
   private takeName(hello: ClientHelloReader): void {
-    const { name, admission, origins, policy, serviceSlots } = this.context.relay;
+    const { relay } = this.context;
+    const { name, origins } = relay;
     const { bytes, name: at } = hello;
     this.hello = null;
-    if (this.context.relay.turnsAway(this.source)) {
-      this.end(RelayOutcome.DRAINING);
+    const refused = relay.turnsAway(this.source)
+      ? RelayOutcome.DRAINING
+      : relay.judgeName(bytes, at.start, at.end);
+    if (refused !== null) {
+      this.end(refused);
       return;
     }
-    if (!readHostName(bytes, at.start, at.end, policy.seed, name)) {
-      this.end(RelayOutcome.MALFORMED);
-      return;
-    }
-    const service = admission.serviceOf(name);
-    if (service === NO_SERVICE) {
-      this.end(RelayOutcome.UNLISTED);
-      return;
-    }
-    this.serviceSlot = serviceSlots[service] ?? 0;
+    this.serviceSlot = relay.serviceSlot;
     this.cancelWait();
     this.state = State.CONNECTING;
     const known = origins.find(name, Math.floor(this.context.reactor.nowMs / MS_PER_SECOND));
@@ -223,33 +215,17 @@ export class Tunnel implements Handler, OpenConnection {
   private connect(found: OriginAddresses | null): void {
     const { reactor, relay, dialer } = this.context;
     const { policy, localAddresses } = relay;
-    const addresses = found === null ? [] : inTurn(found);
     const port = policy.originPort ?? TLS_PORT;
-    if (addresses.length === 0) {
-      this.end(RelayOutcome.UNRESOLVED);
-      return;
-    }
-    let tried = 0;
-    this.cancelWait = race<Reached>(
-      addresses,
-      (address: Address, done) => {
-        // The address that connect(2) or a proxy is given, here and nowhere before.
-        if (!relay.guard.allows(address, port)) {
-          done(null);
-          return () => {};
-        }
-        tried++;
+    this.cancelWait = raceToOrigin<Reached>(relay, found, port, {
+      after: reactor.timers.after,
+      connect(address, done) {
         const reached = (connected: Connected | null) => done(connected && { address, connected });
         if (relay.proxies === null) return attempt(reactor, address, port, localAddresses, reached);
         return relay.proxies.connect(dialer, { address, port }, reached);
       },
-      reactor.timers.after,
-      (reached) => {
-        if (reached !== null) this.join(reached);
-        else this.end(tried === 0 ? RelayOutcome.FORBIDDEN : RelayOutcome.UNREACHABLE);
-      },
-      relay.proxies === null ? DIRECT_PACE : THROUGH_PROXY_PACE,
-    );
+      won: (reached) => this.join(reached),
+      lost: (outcome) => this.end(outcome),
+    });
   }
 
   /** The origin is there: it gets what the client has sent so far, as it was. */

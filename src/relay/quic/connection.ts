@@ -1,11 +1,9 @@
 import { RelayDirection, RelayOutcome } from '../../metrics/index.ts';
 import type { Address } from '../../net/index.ts';
-import { NO_SERVICE } from '../admission.ts';
 import { HelloState } from '../hello/server-name.ts';
-import { readHostName } from '../host-name.ts';
-import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
+import type { OriginAddresses } from '../origin-addresses.ts';
+import { raceToOrigin } from '../origin-race.ts';
 import { TLS_PORT } from '../policy.ts';
-import { race } from '../race.ts';
 import type { Source } from '../source.ts';
 import { type ClientConnection, ClientTuple } from './client-connection.ts';
 import { idText } from './connection-table.ts';
@@ -215,18 +213,14 @@ export class QuicConnection implements ClientConnection {
 
   private takeName({ stream }: HelloPackets): void {
     const { relay, nowMs } = this.context;
-    const { name, admission, origins, policy, serviceSlots } = relay;
+    const { name, origins } = relay;
     const { bytes, name: at } = stream;
-    if (!readHostName(bytes, at.start, at.end, policy.seed, name)) {
-      this.end(RelayOutcome.MALFORMED);
+    const refused = relay.judgeName(bytes, at.start, at.end);
+    if (refused !== null) {
+      this.end(refused);
       return;
     }
-    const service = admission.serviceOf(name);
-    if (service === NO_SERVICE) {
-      this.end(RelayOutcome.UNLISTED);
-      return;
-    }
-    this.serviceSlot = serviceSlots[service] ?? 0;
+    this.serviceSlot = relay.serviceSlot;
     const opening = this.opening!;
     opening.cancelWait();
     this.state = State.CONNECTING;
@@ -240,31 +234,14 @@ export class QuicConnection implements ClientConnection {
 
   /** Tries the addresses as TCP's are tried: the one that answers first has the connection, whatever it answers. */
   private connect(found: OriginAddresses | null): void {
-    const { policy, guard } = this.context.relay;
-    const addresses = found === null ? [] : inTurn(found);
-    const port = policy.originPort ?? TLS_PORT;
-    if (addresses.length === 0) {
-      this.end(RelayOutcome.UNRESOLVED);
-      return;
-    }
-    let tried = 0;
-    const cancel = race<OriginSocket>(
-      addresses,
-      (address, done) => {
-        // The address that connect(2) is given, here and nowhere before.
-        if (guard.allows(address, port)) {
-          tried++;
-          return this.attempt(address, port, done);
-        }
-        done(null);
-        return () => {};
-      },
-      this.context.after,
-      (origin) => {
-        if (origin !== null) this.join(origin);
-        else this.end(tried === 0 ? RelayOutcome.FORBIDDEN : RelayOutcome.UNREACHABLE);
-      },
-    );
+    const { relay, after } = this.context;
+    const port = relay.policy.originPort ?? TLS_PORT;
+    const cancel = raceToOrigin<OriginSocket>(relay, found, port, {
+      after,
+      connect: (address, done) => this.attempt(address, port, done),
+      won: (origin) => this.join(origin),
+      lost: (outcome) => this.end(outcome),
+    });
     if (this.opening !== null) this.opening.cancelWait = cancel;
   }
 

@@ -1,13 +1,10 @@
 import type { Socket } from 'node:net';
 import { type RelayDirection, RelayOutcome } from '../../metrics/index.ts';
 import { type Address, parseAddress, readProxyHeader, type SocketAddress } from '../../net/index.ts';
-import { NO_SERVICE } from '../admission.ts';
-import { THROUGH_PROXY_PACE } from '../egress/proxy-pool.ts';
-import { readHostName } from '../host-name.ts';
 import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
-import { inTurn, type OriginAddresses } from '../origin-addresses.ts';
+import type { OriginAddresses } from '../origin-addresses.ts';
 import { originHeader } from '../origin-header.ts';
-import { DIRECT_PACE, race } from '../race.ts';
+import { raceToOrigin } from '../origin-race.ts';
 import { type Source, sourceOf } from '../source.ts';
 import { eventLoopTimers } from '../timers.ts';
 import type { StreamContext } from './context.ts';
@@ -97,26 +94,22 @@ export class Client implements OpenConnection {
 
   /** Whether the name in bytes[start, end) may be relayed to; the client is at its end where not. */
   leadsTo(bytes: Uint8Array, start: number, end: number): boolean {
-    const { name, admission, policy, serviceSlots } = this.context.relay;
-    if (!admission.admits(this.source)) {
+    const { relay } = this.context;
+    if (!relay.admission.admits(this.source)) {
       this.end(this.isCarrying ? RelayOutcome.REVOKED : RelayOutcome.UNREGISTERED);
       return false;
     }
-    if (this.isTls && this.context.relay.turnsAway(this.source)) {
+    if (this.isTls && relay.turnsAway(this.source)) {
       this.end(RelayOutcome.DRAINING);
       return false;
     }
-    if (!readHostName(bytes, start, end, policy.seed, name)) {
-      this.end(RelayOutcome.MALFORMED);
-      return false;
-    }
-    const service = admission.serviceOf(name);
-    if (service === NO_SERVICE) {
-      this.end(RelayOutcome.UNLISTED);
+    const refused = relay.judgeName(bytes, start, end);
+    if (refused !== null) {
+      this.end(refused);
       return false;
     }
     // A connection counts as of the service that it was first for.
-    if (!this.isCarrying) this.serviceSlot = serviceSlots[service] ?? 0;
+    if (!this.isCarrying) this.serviceSlot = relay.serviceSlot;
     this.hasName = true;
     this.cancelHandshake();
     return true;
@@ -197,32 +190,16 @@ export class Client implements OpenConnection {
 
   private connectTo(found: OriginAddresses | null, port: number, done: (origin: Socket) => void): void {
     const { relay } = this.context;
-    const addresses = found === null ? [] : inTurn(found);
-    if (addresses.length === 0) {
-      this.end(RelayOutcome.UNRESOLVED);
-      return;
-    }
-    let tried = 0;
-    this.cancelConnect = race<Reached>(
-      addresses,
-      (address, attempted) => {
-        // The address that connect(2) or a proxy is given, here and nowhere before.
-        if (!relay.guard.allows(address, port)) {
-          attempted(null);
-          return () => {};
-        }
-        tried++;
+    this.cancelConnect = raceToOrigin<Reached>(relay, found, port, {
+      after: eventLoopTimers,
+      connect(address, attempted) {
         const reached = (origin: Socket | null) => attempted(origin && { address, origin });
         if (relay.proxies === null) return attempt(address, port, relay.localAddresses, reached);
         return relay.proxies.connect(streamDialer, { address, port }, reached);
       },
-      eventLoopTimers,
-      (reached) => {
-        if (reached === null) this.end(tried === 0 ? RelayOutcome.FORBIDDEN : RelayOutcome.UNREACHABLE);
-        else this.join(reached, done);
-      },
-      relay.proxies === null ? DIRECT_PACE : THROUGH_PROXY_PACE,
-    );
+      won: (reached) => this.join(reached, done),
+      lost: (outcome) => this.end(outcome),
+    });
   }
 
   private join({ address, origin }: Reached, done: (origin: Socket) => void): void {
