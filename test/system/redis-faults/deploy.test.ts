@@ -16,6 +16,7 @@ const ADDRESS = '127.43.0.1';
 const passwords = Object.fromEntries(USERS.map((who) => [who, randomBytes(12).toString('hex')]));
 let port: number;
 let redis: Program;
+let confPath: string;
 let control: RunningService;
 let edges: RunningService[];
 
@@ -30,6 +31,12 @@ function client(user: string): Redis {
 }
 const clients: Redis[] = [];
 
+async function launchRedis(): Promise<Program> {
+  const program = new Program('sh', [join(DEPLOY, 'start-redis.sh'), confPath]);
+  await program.until(() => program.stdout.includes('Ready to accept connections'), 'ready Redis');
+  return program;
+}
+
 beforeAll(async () => {
   const folder = temporaryFolder();
   port = await freePort();
@@ -43,9 +50,9 @@ beforeAll(async () => {
     .replace(/^port .*$/m, `port ${port}`)
     .replace(/^dir .*$/m, `dir ${folder}`)
     .replace(/^aclfile .*$/m, `aclfile ${join(folder, 'users.acl')}`);
-  writeFileSync(join(folder, 'redis.conf'), conf);
-  redis = new Program('sh', [join(DEPLOY, 'start-redis.sh'), join(folder, 'redis.conf')]);
-  await redis.until(() => redis.stdout.includes('Ready to accept connections'), 'ready Redis');
+  confPath = join(folder, 'redis.conf');
+  writeFileSync(confPath, conf);
+  redis = await launchRedis();
   control = await startControl(url('control'));
   edges = await Promise.all([startEdge(url('edge')), startEdge(url('edge'))]);
 }, 120_000);
@@ -68,6 +75,29 @@ describe('the files of config/deploy', { timeout: 60_000 }, () => {
     await soon(async () => Number(await admin.hget('{mediastreamer}:1:meta', 'snapshotSeq')) >= 0);
     expect(control.output).not.toContain('chore_failed');
   });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'keep every acknowledged change when Redis restarts (%s)',
+    async (signal) => {
+      const { id, registrations } = await control.household(['127.43.0.2', '127.43.0.3', '127.43.0.4']);
+      await control.admin.call('DELETE', `/v1/accounts/${id}/registrations/${registrations['127.43.0.3']}`);
+      redis.kill(signal);
+      await redis.exited;
+      redis = await launchRedis();
+      expect(redis.stdout).not.toContain('NOPERM');
+      await soon(async () => (await control.admin.call('GET', '/v1/accounts')).status === 200);
+      const { registrations: kept } = (await control.admin.call('GET', `/v1/accounts/${id}/registrations`))
+        .body as {
+        registrations: { address: string }[];
+      };
+      expect(kept.map(({ address }) => address).toSorted()).toEqual(['127.43.0.2', '127.43.0.4']);
+      for (const edge of edges) {
+        await reaches(edge, 'following');
+        await soon(async () => (await ask(edge, '127.43.0.2')) === SERVED);
+        expect(await ask(edge, '127.43.0.3')).not.toBe(SERVED);
+      }
+    },
+  );
 
   it('let an edge read three keys, and nothing else', async () => {
     const edge = client('edge');
