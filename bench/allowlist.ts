@@ -172,21 +172,21 @@ function benchTable(entries: number): void {
 
 /** A feed in memory: its snapshot holds `entries` addresses, its log sets more. */
 class BenchFeed implements Feed {
-  #listener: FeedListener = () => {};
-  readonly #entries: number;
-  #seq = 1;
+  private listener: FeedListener = () => {};
+  private readonly entries: number;
+  private seq = 1;
 
   constructor(entries: number) {
-    this.#entries = entries;
+    this.entries = entries;
   }
 
   async snapshot(): Promise<Snapshot> {
-    const groups = [ipv4Group(this.#entries, 1)];
-    return { version: 1, epoch: 'bench', seq: this.#seq, profiles: [PROFILE], groups };
+    const groups = [ipv4Group(this.entries, 1)];
+    return { version: 1, epoch: 'bench', seq: this.seq, profiles: [PROFILE], groups };
   }
 
   subscribe(listener: FeedListener): () => void {
-    this.#listener = listener;
+    this.listener = listener;
     return () => {};
   }
 
@@ -197,15 +197,15 @@ class BenchFeed implements Feed {
       for (let index = first; index < first + 1000; index++) {
         const bytes = new Uint8Array(4);
         new DataView(bytes.buffer).setUint32(0, addressAt(index % distinct));
-        this.#seq += 1;
+        this.seq += 1;
         changes.push({
-          seq: this.#seq,
+          seq: this.seq,
           kind: 'set',
           prefix: { family: 4, bytes, length: 32 },
           profile: PROFILE,
         });
       }
-      this.#listener(changes);
+      this.listener(changes);
     }
   }
 }

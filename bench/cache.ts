@@ -6,7 +6,7 @@
  *                          [--answers 1000000] [--out bench/results]
  *
  * Servers on processor 0 before the same upstream, asked in turns from processor 1: saturated by dnsperf, at the fixed rate by
- * `mediastreamer load`. The overhead is the memory that the cache grew by, less the octets of the answers' names and records.
+ * `mediastreamer load`. The overhead is the memory that the cache grew by, less the bytes of the answers' names and records.
  * Loopback. Exits 1 if a claim is missed.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 /**
- * `decide` on a registered source's catalogue query takes under 1 us, and a UDP thread collects no garbage over
+ * `decide` on a registered source's catalog query takes under 1 us, and a UDP thread collects no garbage over
  * 10 million mixed queries: steered, cached, local, refused, malformed.
  *
  *   node bench/decide.ts [--queries 10000000] [--out bench/results]
@@ -159,8 +159,8 @@ async function collections(
 
 const s = await state();
 const shapes: [string, Uint8Array][] = [
-  ['catalogue A, steered', query('www.netflix.com', RecordType.A)],
-  ['catalogue AAAA, NODATA', query('www.netflix.com', RecordType.AAAA)],
+  ['catalog A, steered', query('www.netflix.com', RecordType.A)],
+  ['catalog AAAA, NODATA', query('www.netflix.com', RecordType.AAAA)],
   ['other name, a miss', query('www.example.com', RecordType.A)],
   ['special-use name', query('printer.home.arpa', RecordType.A)],
 ];

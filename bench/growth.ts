@@ -1,5 +1,5 @@
 /**
- * What a query costs as the work grows: 1,000 to 10 million addresses, 100 to 100,000 names in the catalogue, 1 and 2
+ * What a query costs as the work grows: 1,000 to 10 million addresses, 100 to 100,000 names in the catalog, 1 and 2
  * threads; an answer over UDP never costs a fifth more than with the least of each.
  *
  *   npm run bench -- growth [--only decide,udp] [--rounds 5] [--out bench/results]
@@ -66,8 +66,8 @@ function addressAt(index: number): number {
 
 const nameAt = (index: number): string => `title-${index}.films-${index % 97}.example`;
 
-/** Writes a catalogue of so many names. @returns the pattern of its files */
-function writeCatalogue(names: number): string {
+/** Writes a catalog of so many names. @returns the pattern of its files */
+function writeCatalog(names: number): string {
   const prefix = join(directory, `names-${names}-`);
   for (let first = 0; first < names; first += NAMES_A_SERVICE) {
     const count = Math.min(NAMES_A_SERVICE, names - first);
@@ -82,9 +82,9 @@ function writeCatalogue(names: number): string {
   return `${prefix}*.yaml`;
 }
 
-/** What decide needs, with a list of so many addresses and a catalogue of so many names. */
+/** What decide needs, with a list of so many addresses and a catalog of so many names. */
 async function stateOf(addresses: number, names: number): Promise<QueryState> {
-  const pattern = writeCatalogue(names);
+  const pattern = writeCatalog(names);
   const found = await readServiceFiles({ patterns: [pattern], directory, configFile: 'growth' });
   const { catalog } = buildCatalog({
     services: loadServices(found.files).services,
@@ -228,7 +228,7 @@ try {
     const byList = await curveOf(LISTS, (addresses) => timeDecide(addresses, 1000));
     keep('decide as the list grows', 'decide', 'registered addresses', 'ns', byList);
     const byNames = await curveOf(CATALOGUES, (names) => timeDecide(1000, names));
-    keep('decide as the catalogue grows', 'decide', 'names in the catalogue', 'ns', byNames);
+    keep('decide as the catalog grows', 'decide', 'names in the catalog', 'ns', byNames);
   }
   if (parts.includes('udp')) {
     requirePrograms(['taskset', 'redis-server', 'cc']);
@@ -239,9 +239,9 @@ try {
       (count) => ({ clients: { from: '127.32.0.0', sources: count, rate: LISTED_RATE } }),
     );
     growths.push(keep('UDP as the list grows', 'server CPU a query', 'registered addresses', 'us', byList));
-    const byNames = await timeUdp(CATALOGUES, (names) => edgeWith({ services: writeCatalogue(names) }));
+    const byNames = await timeUdp(CATALOGUES, (names) => edgeWith({ services: writeCatalog(names) }));
     growths.push(
-      keep('UDP as the catalogue grows', 'server CPU a query', 'names in the catalogue', 'us', byNames),
+      keep('UDP as the catalog grows', 'server CPU a query', 'names in the catalog', 'us', byNames),
     );
     const byThreads = await timeUdp(THREADS, (workers) => edgeWith({ workers }));
     growths.push(keep('UDP as threads are added', 'server CPU a query', 'UDP threads', 'us', byThreads));
@@ -253,7 +253,7 @@ table([['', 'median (range)'], ...rows]);
 if (growths.length > 0) {
   const shown = growths.map((growth) => growth.toFixed(2)).join(', ');
   process.stdout.write(
-    `\nmost over the first, of lists, catalogues, threads: ${shown}; claimed: ${CLAIM} (loopback)\n`,
+    `\nmost over the first, of lists, catalogs, threads: ${shown}; claimed: ${CLAIM} (loopback)\n`,
   );
 }
 writeResult(values.out, { bench: 'growth', options: { rounds, only: values.only }, curves });

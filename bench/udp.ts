@@ -1,5 +1,5 @@
 /**
- * Steered answers over UDP, the full path (gate, catalogue, answer) of the whole service on one processor:
+ * Steered answers over UDP, the full path (gate, catalog, answer) of the whole service on one processor:
  * at least 2.5 times the answers a CPU-second of a node:dgram server with a fixed reply.
  *
  *   node bench/udp.ts [--pairs 5] [--seconds 4] [--out bench/results]

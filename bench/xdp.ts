@@ -106,7 +106,7 @@ async function startContender(kind: string, { pairs }: VethNetwork): Promise<Con
   if (!(kind in EDGES)) {
     const allowed = Array.from({ length: addresses }, (_, i) => dotted(FIRST_ADDRESS + i));
     const server = await startPeer(PEERS[kind]!, SERVER_PROCESSOR, {
-      ...{ names: await catalogueNames(), relay: RELAY, ttlSeconds: 60, address: pair.server },
+      ...{ names: await catalogNames(), relay: RELAY, ttlSeconds: 60, address: pair.server },
       allowed: [pair.client, pair.server, ...allowed],
     });
     return { label: PEERS[kind]!.label, pair, server };
@@ -120,7 +120,7 @@ async function startContender(kind: string, { pairs }: VethNetwork): Promise<Con
   return { label: EDGES[kind as EdgeKind], pair, server };
 }
 
-async function catalogueNames(): Promise<string[]> {
+async function catalogNames(): Promise<string[]> {
   const read = await readServiceFiles({
     patterns: ['services/*.yaml'],
     directory: join(import.meta.dirname, '../config'),

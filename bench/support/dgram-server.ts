@@ -1,5 +1,5 @@
 /**
- * The baseline of bench/udp.ts: node:dgram with a fixed reply, without gate, catalogue or EDNS. It does as
+ * The baseline of bench/udp.ts: node:dgram with a fixed reply, without gate, catalog or EDNS. It does as
  * little as a DNS server can: it echoes the question and adds one A record.
  */
 import { createSocket } from 'node:dgram';

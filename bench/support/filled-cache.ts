@@ -12,7 +12,7 @@ export interface FilledCache {
   /** Memory that the process grew by. */
   readonly grownBytes: number;
   readonly bytesEach: number;
-  /** Without the octets of the name and the records. */
+  /** Without the bytes of the name and the records. */
   readonly overheadEach: number;
 }
 
@@ -34,7 +34,7 @@ export function fillCache(answers: number, cacheBytes: number): FilledCache {
   return { entries, grownBytes, bytesEach, overheadEach: bytesEach - content / answers };
 }
 
-/** @returns octets of the name and the records */
+/** @returns bytes of the name and the records */
 function store(cache: AnswerCache, asked: { question: Question } & Flags, i: number): number {
   const query = queryFor(`www.name-${i}.example.com`, 0);
   const reply = Buffer.concat([query, ANSWER]);

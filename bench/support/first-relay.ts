@@ -31,37 +31,37 @@ export function addressOf(n: number): Uint8Array {
 
 export class FirstRelay {
   readonly delaysMs: Float64Array;
-  readonly #share: FirstRelayShare;
-  readonly #counts: Int32Array;
-  readonly #sinceMs: Float64Array;
-  readonly #worker: Worker;
-  readonly #now = monotonicClock();
+  private readonly share: FirstRelayShare;
+  private readonly counts: Int32Array;
+  private readonly sinceMs: Float64Array;
+  private readonly worker: Worker;
+  private readonly now = monotonicClock();
 
   constructor({ name, ports, total }: Pick<FirstRelayShare, 'name' | 'ports' | 'total'>) {
     const counts = new SharedArrayBuffer(4 * (2 + total));
     const sinceMs = new SharedArrayBuffer(8 * total);
     const delaysMs = new SharedArrayBuffer(8 * total * ports.length);
     this.delaysMs = new Float64Array(delaysMs).fill(Number.NaN);
-    this.#sinceMs = new Float64Array(sinceMs);
-    this.#counts = new Int32Array(counts);
-    this.#share = { name, ports, total, counts, sinceMs, delaysMs, event: openEvent() };
-    this.#worker = new Worker(new URL('./first-relay-thread.ts', import.meta.url), {
-      workerData: this.#share,
+    this.sinceMs = new Float64Array(sinceMs);
+    this.counts = new Int32Array(counts);
+    this.share = { name, ports, total, counts, sinceMs, delaysMs, event: openEvent() };
+    this.worker = new Worker(new URL('./first-relay-thread.ts', import.meta.url), {
+      workerData: this.share,
     });
   }
 
   /** The address of this number is registered from now on. */
   registered(n: number): void {
-    const before = this.#counts[0]!;
-    this.#sinceMs[n] = this.#now();
-    this.#counts[2 + before] = n;
-    Atomics.store(this.#counts, 0, before + 1);
-    signalEvent(this.#share.event);
+    const before = this.counts[0]!;
+    this.sinceMs[n] = this.now();
+    this.counts[2 + before] = n;
+    Atomics.store(this.counts, 0, before + 1);
+    signalEvent(this.share.event);
   }
 
   /** Resolves when all addresses are served everywhere, or given up. */
   async done(): Promise<void> {
-    await once(this.#worker, 'exit');
-    closeSocket(this.#share.event);
+    await once(this.worker, 'exit');
+    closeSocket(this.share.event);
   }
 }

@@ -25,7 +25,7 @@ export interface ListedEdgeOptions {
   readonly workers?: number;
   /** Further keys of the configuration's dns section, each after a comma. */
   readonly dns?: string;
-  /** The catalogue's files; the shipped ones by default. */
+  /** The catalog's files; the shipped ones by default. */
   readonly services?: string;
   /** A program, with its arguments, that runs what follows it. */
   readonly wrapper?: readonly string[];
@@ -51,7 +51,7 @@ interface Ready {
   readonly relay?: { readonly tls: readonly string[] };
 }
 
-/** An edge with a list of many addresses, which it has from Redis, with one region and the shipped catalogue. */
+/** An edge with a list of many addresses, which it has from Redis, with one region and the shipped catalog. */
 export async function startListedEdge(options: ListedEdgeOptions): Promise<ListedEdge> {
   const redis = await startRedis(options.otherProcessor, { durable: false });
   const list = makeList(options.addresses, options.own);

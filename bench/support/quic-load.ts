@@ -10,7 +10,7 @@ const BUFFER_BYTES = 4 << 20;
 const PATIENCE_MS = 50;
 const BEGIN_MS = 2000;
 
-/** Octets of each datagram of the origin, as QUIC's are on most paths. */
+/** Bytes of each datagram of the origin, as QUIC's are on most paths. */
 export const DATAGRAM_BYTES = 1250;
 
 interface Connection {

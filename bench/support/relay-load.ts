@@ -25,7 +25,7 @@ export const NAME = 'www.relayed.example';
 const BLOCK = Buffer.alloc(256 * 1024, 7);
 const held: Socket[] = [];
 
-/** A ClientHello whose session id says how many octets are wanted. */
+/** A ClientHello whose session id says how many bytes are wanted. */
 function hello(bytes: number): Buffer {
   const name = Buffer.from(NAME);
   const u16 = (value: number) => [value >> 8, value & 255];
@@ -60,7 +60,7 @@ function serve(socket: Socket): void {
   socket.on('error', () => socket.destroy());
 }
 
-/** Resolves to the octets that came, once the connection has ended. */
+/** Resolves to the bytes that came, once the connection has ended. */
 function fetchBytes(port: number, bytes: number): Promise<number> {
   return new Promise((resolve, reject) => {
     let count = 0;

@@ -1,5 +1,5 @@
 /** More distinct profiles at once than a profile number can tell apart. */
-export class ProfileLimitReached extends Error {
+export class ProfileLimitReachedError extends Error {
   readonly code = 'profile_limit_reached';
   readonly limit: number;
 
@@ -13,7 +13,7 @@ export class ProfileLimitReached extends Error {
 }
 
 /** A prefix that no packet can come from (0.0.0.0, 255.255.255.255, ffff:...) or of a length that is not listed. */
-export class PrefixNotListable extends Error {
+export class PrefixNotListableError extends Error {
   readonly code = 'prefix_not_listable';
 
   constructor() {
@@ -25,7 +25,7 @@ export class PrefixNotListable extends Error {
 }
 
 /** The snapshot is of the epoch that is served, but older than what is served. */
-export class SnapshotOutdated extends Error {
+export class SnapshotOutdatedError extends Error {
   readonly code = 'snapshot_outdated';
 
   constructor(found: number, expected: number) {
@@ -35,7 +35,7 @@ export class SnapshotOutdated extends Error {
 }
 
 /** The follower was stopped before the list was loaded. */
-export class FollowerStopped extends Error {
+export class FollowerStoppedError extends Error {
   readonly code = 'follower_stopped';
 
   constructor() {
@@ -45,7 +45,7 @@ export class FollowerStopped extends Error {
 }
 
 /** The last known list on disk is damaged, or is none. Stale is served, corrupt never. */
-export class ListFileCorrupt extends Error {
+export class ListFileCorruptError extends Error {
   readonly code = 'list_file_corrupt';
 
   /** `fault` never quotes the content. */
@@ -56,7 +56,7 @@ export class ListFileCorrupt extends Error {
 }
 
 /** The last known list on disk was written by another release, in a format that this one does not read. */
-export class ListFileVersionUnknown extends Error {
+export class ListFileVersionUnknownError extends Error {
   readonly code = 'list_file_version_unknown';
 
   constructor(found: number, expected: number) {

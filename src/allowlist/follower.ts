@@ -1,5 +1,5 @@
 import type { Change, DigestAt, Feed, FeedSnapshot, Profile, Snapshot } from '../feed/index.ts';
-import { FollowerStopped, SnapshotOutdated } from './errors.ts';
+import { FollowerStoppedError, SnapshotOutdatedError } from './errors.ts';
 import { NOT_REGISTERED, type ProfileId } from './profile-id.ts';
 import type { Profiles } from './profiles.ts';
 import { RunningDigest } from './running-digest.ts';
@@ -78,68 +78,68 @@ const LONGEST_DIGEST_REST_MS = 600_000;
  * epoch means a new snapshot; until that is there, the list that was served is served on. Never half a list.
  */
 export class AllowlistFollower {
-  readonly #options: AllowlistFollowerOptions;
-  readonly #maxPending: number;
-  readonly #digest: RunningDigest;
-  #digestMismatches = 0;
+  private readonly options: AllowlistFollowerOptions;
+  private readonly maxPending: number;
+  private readonly digest: RunningDigest;
+  private digestMismatches = 0;
   /** What the last comparison found, of the list at this change. */
-  #checked: { seq: number; agrees: boolean } | null = null;
-  #mismatchesInTurn = 0;
-  #digestRestsUntilMs = Number.NEGATIVE_INFINITY;
+  private checked: { seq: number; agrees: boolean } | null = null;
+  private mismatchesInTurn = 0;
+  private digestRestsUntilMs = Number.NEGATIVE_INFINITY;
   /** What the digest should be once the list stands there. */
-  #checkpoint: DigestAt | null = null;
+  private checkpoint: DigestAt | null = null;
   /** What the feed signalled while a snapshot was on its way. */
-  #lost: ReloadReason | null = null;
-  #phase: FollowerState['phase'] = 'idle';
-  #epoch: string | null = null;
-  #seq = 0;
-  #heardSeq = 0;
-  #reloads = 0;
-  #faults = 0;
-  #skipped = 0;
-  #loadedAtMs: number | null = null;
-  #behindSinceMs: number | null = null;
+  private lost: ReloadReason | null = null;
+  private phase: FollowerState['phase'] = 'idle';
+  private epoch: string | null = null;
+  private seq = 0;
+  private heardSeq = 0;
+  private reloads = 0;
+  private faults = 0;
+  private skipped = 0;
+  private loadedAtMs: number | null = null;
+  private behindSinceMs: number | null = null;
   /** What was heard since the snapshot was asked for. */
-  #pending: { changes: readonly Change[]; epoch: string | undefined }[] = [];
-  #pendingCount = 0;
-  #unsubscribe: () => void = () => {};
-  #cancelTimer: () => void = () => {};
+  private pending: { changes: readonly Change[]; epoch: string | undefined }[] = [];
+  private pendingCount = 0;
+  private unsubscribe: () => void = () => {};
+  private cancelTimer: () => void = () => {};
 
   constructor(options: AllowlistFollowerOptions) {
-    this.#options = options;
-    this.#maxPending = options.maxPending ?? DEFAULT_MAX_PENDING;
-    this.#digest = new RunningDigest(options.profiles);
+    this.options = options;
+    this.maxPending = options.maxPending ?? DEFAULT_MAX_PENDING;
+    this.digest = new RunningDigest(options.profiles);
   }
 
   get state(): FollowerState {
     return {
-      phase: this.#phase,
-      epoch: this.#epoch,
-      seq: this.#seq,
-      entries: this.#options.table.size,
-      lagChanges: Math.max(0, this.#heardSeq - this.#seq),
-      behindSinceMs: this.#behindSinceMs,
-      reloads: this.#reloads,
-      faults: this.#faults,
-      skipped: this.#skipped,
-      loadedAtMs: this.#loadedAtMs,
-      digest: this.#digest.value,
-      digestCheck: this.#digestCheck,
-      digestMismatches: this.#digestMismatches,
+      phase: this.phase,
+      epoch: this.epoch,
+      seq: this.seq,
+      entries: this.options.table.size,
+      lagChanges: Math.max(0, this.heardSeq - this.seq),
+      behindSinceMs: this.behindSinceMs,
+      reloads: this.reloads,
+      faults: this.faults,
+      skipped: this.skipped,
+      loadedAtMs: this.loadedAtMs,
+      digest: this.digest.value,
+      digestCheck: this.digestCheck,
+      digestMismatches: this.digestMismatches,
     };
   }
 
-  get #digestCheck(): FollowerState['digestCheck'] {
-    if (this.#checked?.seq !== this.#seq) return 'unchecked';
-    return this.#checked.agrees ? 'agrees' : 'differs';
+  private get digestCheck(): FollowerState['digestCheck'] {
+    if (this.checked?.seq !== this.seq) return 'unchecked';
+    return this.checked.agrees ? 'agrees' : 'differs';
   }
 
   /**
    * The list as it stands, or null before there is one. It is packed in one go: 10 ms for a million entries.
    */
   snapshot(): Snapshot | null {
-    if (this.#epoch === null) return null;
-    const { table, profiles } = this.#options;
+    if (this.epoch === null) return null;
+    const { table, profiles } = this.options;
     const used: Profile[] = [];
     const indexes = new Map<number, number>();
     const groups = table.pack();
@@ -154,7 +154,7 @@ export class AllowlistFollower {
         group.profiles[entry] = index;
       }
     }
-    return { version: 1, epoch: this.#epoch, seq: this.#seq, profiles: used, groups };
+    return { version: 1, epoch: this.epoch, seq: this.seq, profiles: used, groups };
   }
 
   /**
@@ -165,125 +165,125 @@ export class AllowlistFollower {
    * loading that fails with.
    */
   async start(fallback?: FollowerFallback): Promise<void> {
-    if (this.#phase !== 'idle') throw new Error('A follower is started once');
-    this.#phase = 'loading';
-    this.#unsubscribe = this.#options.feed.subscribe((changes, epoch) => this.#hear(changes, epoch), {
-      lost: (reason) => this.#lose(reason),
-      digest: (at) => this.#compare(at),
+    if (this.phase !== 'idle') throw new Error('A follower is started once');
+    this.phase = 'loading';
+    this.unsubscribe = this.options.feed.subscribe((changes, epoch) => this.hear(changes, epoch), {
+      lost: (reason) => this.lose(reason),
+      digest: (at) => this.compare(at),
     });
     if (fallback !== undefined) {
-      await this.#startWith(fallback);
+      await this.startWith(fallback);
       return;
     }
     try {
-      for (let attempt = 0; (await this.#loadOnce()) !== null; attempt++) await this.#pause(attempt);
+      for (let attempt = 0; (await this.loadOnce()) !== null; attempt++) await this.pause(attempt);
     } catch (error) {
       this.stop();
       throw error;
     }
   }
 
-  async #startWith({ list, waitMs, giveUp }: FollowerFallback): Promise<void> {
-    const { setTimer = unrefTimer } = this.#options;
+  private async startWith({ list, waitMs, giveUp }: FollowerFallback): Promise<void> {
+    const { setTimer = unrefTimer } = this.options;
     let cancel: () => void = () => {};
     const late = new Promise<void>((resolve) => {
       cancel = setTimer(resolve, waitMs);
     });
-    await Promise.race([this.#load(), late, ...(giveUp === undefined ? [] : [giveUp])]);
+    await Promise.race([this.load(), late, ...(giveUp === undefined ? [] : [giveUp])]);
     cancel();
-    if (this.#phase !== 'loading' || list === null) return;
-    this.#install(list);
-    this.#phase = 'restored';
+    if (this.phase !== 'loading' || list === null) return;
+    this.install(list);
+    this.phase = 'restored';
   }
 
   /** Hears nothing any more. The table stays as it is. */
   stop(): void {
-    this.#phase = 'stopped';
-    this.#unsubscribe();
-    this.#cancelTimer();
-    this.#clearPending();
+    this.phase = 'stopped';
+    this.unsubscribe();
+    this.cancelTimer();
+    this.clearPending();
   }
 
-  #hear(changes: readonly Change[], epoch: string | undefined): void {
-    if (this.#phase === 'stopped' || changes.length === 0) return;
-    if (this.#phase === 'following') {
-      const reason = this.#follow(changes, epoch);
-      if (reason) this.#lose(reason);
+  private hear(changes: readonly Change[], epoch: string | undefined): void {
+    if (this.phase === 'stopped' || changes.length === 0) return;
+    if (this.phase === 'following') {
+      const reason = this.follow(changes, epoch);
+      if (reason) this.lose(reason);
       return;
     }
-    this.#behindSinceMs ??= this.#options.now();
-    this.#heardSeq = Math.max(this.#heardSeq, changes[changes.length - 1].seq);
-    this.#pendingCount += changes.length;
-    if (this.#pendingCount <= this.#maxPending) this.#pending.push({ changes, epoch });
-    else this.#pending = [];
+    this.behindSinceMs ??= this.options.now();
+    this.heardSeq = Math.max(this.heardSeq, changes[changes.length - 1].seq);
+    this.pendingCount += changes.length;
+    if (this.pendingCount <= this.maxPending) this.pending.push({ changes, epoch });
+    else this.pending = [];
   }
 
   /** Applies what comes next in the log; says why, if something else came. */
-  #follow(changes: readonly Change[], epoch: string | undefined): ReloadReason | null {
-    if (epoch !== undefined && epoch !== this.#epoch) return 'epoch';
-    this.#heardSeq = Math.max(this.#heardSeq, changes[changes.length - 1].seq);
+  private follow(changes: readonly Change[], epoch: string | undefined): ReloadReason | null {
+    if (epoch !== undefined && epoch !== this.epoch) return 'epoch';
+    this.heardSeq = Math.max(this.heardSeq, changes[changes.length - 1].seq);
     for (const change of changes) {
-      if (change.seq <= this.#seq) continue;
-      if (change.seq !== this.#seq + 1) return 'gap';
-      this.#apply(change);
-      this.#seq = change.seq;
-      if (this.#checkpoint?.seq === change.seq && this.#differs(this.#checkpoint)) return 'digest';
+      if (change.seq <= this.seq) continue;
+      if (change.seq !== this.seq + 1) return 'gap';
+      this.apply(change);
+      this.seq = change.seq;
+      if (this.checkpoint?.seq === change.seq && this.differs(this.checkpoint)) return 'digest';
     }
     return null;
   }
 
   /** The list cannot be followed from where it stands. */
-  #lose(reason: ReloadReason): void {
-    if (this.#phase !== 'following') {
-      this.#lost = reason;
+  private lose(reason: ReloadReason): void {
+    if (this.phase !== 'following') {
+      this.lost = reason;
       return;
     }
-    this.#behindSinceMs = this.#options.now();
-    void this.#reload(reason);
+    this.behindSinceMs = this.options.now();
+    void this.reload(reason);
   }
 
-  #compare(at: DigestAt): void {
-    if (this.#phase !== 'following' || at.epoch !== this.#epoch || at.seq < this.#seq) return;
-    if (at.seq > this.#seq) this.#checkpoint = at;
-    else if (this.#differs(at)) this.#lose('digest');
+  private compare(at: DigestAt): void {
+    if (this.phase !== 'following' || at.epoch !== this.epoch || at.seq < this.seq) return;
+    if (at.seq > this.seq) this.checkpoint = at;
+    else if (this.differs(at)) this.lose('digest');
   }
 
-  #differs({ seq, digest }: DigestAt): boolean {
-    this.#checkpoint = null;
-    const own = this.#digest.value;
-    const nowMs = this.#options.now();
-    this.#checked = own === null ? null : { seq, agrees: own === digest };
-    if (own === null || nowMs < this.#digestRestsUntilMs) return false;
+  private differs({ seq, digest }: DigestAt): boolean {
+    this.checkpoint = null;
+    const own = this.digest.value;
+    const nowMs = this.options.now();
+    this.checked = own === null ? null : { seq, agrees: own === digest };
+    if (own === null || nowMs < this.digestRestsUntilMs) return false;
     if (own === digest) {
-      this.#mismatchesInTurn = 0;
+      this.mismatchesInTurn = 0;
       return false;
     }
-    this.#digestMismatches += 1;
-    const restMs = DIGEST_REST_MS * 2 ** Math.min(this.#mismatchesInTurn++, 10);
-    this.#digestRestsUntilMs = nowMs + Math.min(LONGEST_DIGEST_REST_MS, restMs);
+    this.digestMismatches += 1;
+    const restMs = DIGEST_REST_MS * 2 ** Math.min(this.mismatchesInTurn++, 10);
+    this.digestRestsUntilMs = nowMs + Math.min(LONGEST_DIGEST_REST_MS, restMs);
     return true;
   }
 
   /** A change that cannot be applied must not stop those behind it. */
-  #apply(change: Change): void {
-    const { table, profiles } = this.#options;
+  private apply(change: Change): void {
+    const { table, profiles } = this.options;
     const { prefix } = change;
     try {
       const [previous, next] =
         change.kind === 'set'
-          ? this.#set(prefix, change.profile)
+          ? this.set(prefix, change.profile)
           : ([table.remove(prefix), NOT_REGISTERED] as const);
-      this.#digest.change(prefix, previous, next);
+      this.digest.change(prefix, previous, next);
       if (previous !== NOT_REGISTERED) profiles.release(previous);
     } catch (error) {
-      this.#digest.spoil();
-      this.#fault(error);
+      this.digest.spoil();
+      this.fault(error);
     }
   }
 
   /** @returns the profile that the prefix had, and the one that it has. */
-  #set(prefix: Change['prefix'], profile: Profile): readonly [ProfileId, ProfileId] {
-    const { table, profiles } = this.#options;
+  private set(prefix: Change['prefix'], profile: Profile): readonly [ProfileId, ProfileId] {
+    const { table, profiles } = this.options;
     const id = profiles.intern(profile);
     try {
       return [table.set(prefix, id), id];
@@ -293,25 +293,25 @@ export class AllowlistFollower {
     }
   }
 
-  async #reload(reason: ReloadReason): Promise<void> {
-    const { now, onReload, table } = this.#options;
+  private async reload(reason: ReloadReason): Promise<void> {
+    const { now, onReload, table } = this.options;
     const startedMs = now();
-    this.#phase = 'reloading';
-    await this.#load();
-    if (!this.#isRunning) return;
-    this.#reloads += 1;
+    this.phase = 'reloading';
+    await this.load();
+    if (!this.isRunning) return;
+    this.reloads += 1;
     onReload?.({ reason, entries: table.size, durationMs: now() - startedMs });
   }
 
   /** Tries until a list is loaded and followed, or the follower is stopped. */
-  async #load(): Promise<void> {
-    for (let attempt = 0; this.#isRunning; attempt++) {
+  private async load(): Promise<void> {
+    for (let attempt = 0; this.isRunning; attempt++) {
       try {
-        if ((await this.#loadOnce()) === null) return;
+        if ((await this.loadOnce()) === null) return;
       } catch (error) {
-        if (this.#isRunning) this.#fault(error);
+        if (this.isRunning) this.fault(error);
       }
-      await this.#pause(attempt);
+      await this.pause(attempt);
     }
   }
 
@@ -321,32 +321,32 @@ export class AllowlistFollower {
    *
    * @returns null, or why the list must be loaded once more.
    */
-  async #loadOnce(): Promise<ReloadReason | null> {
-    const heardBefore = this.#heardSeq;
-    this.#clearPending();
-    this.#lost = null;
-    const snapshot = await this.#options.feed.snapshot();
-    if (!this.#isRunning) throw new FollowerStopped();
+  private async loadOnce(): Promise<ReloadReason | null> {
+    const heardBefore = this.heardSeq;
+    this.clearPending();
+    this.lost = null;
+    const snapshot = await this.options.feed.snapshot();
+    if (!this.isRunning) throw new FollowerStoppedError();
     const seq = seqOf(snapshot);
     // A list from disk may have been installed meanwhile.
-    const least = Math.max(heardBefore, this.#seq);
-    if (snapshot.epoch === this.#epoch && seq < least) throw new SnapshotOutdated(seq, least);
-    this.#install(snapshot);
-    if (this.#pendingCount > this.#maxPending) return 'overflow';
-    const pending = this.#pending;
-    this.#clearPending();
+    const least = Math.max(heardBefore, this.seq);
+    if (snapshot.epoch === this.epoch && seq < least) throw new SnapshotOutdatedError(seq, least);
+    this.install(snapshot);
+    if (this.pendingCount > this.maxPending) return 'overflow';
+    const pending = this.pending;
+    this.clearPending();
     for (const { changes, epoch } of pending) {
-      const reason = this.#follow(changes, epoch);
+      const reason = this.follow(changes, epoch);
       if (reason) return reason;
     }
-    if (this.#lost !== null) return this.#lost;
-    this.#phase = 'following';
-    this.#behindSinceMs = null;
+    if (this.lost !== null) return this.lost;
+    this.phase = 'following';
+    this.behindSinceMs = null;
     return null;
   }
 
-  #install(snapshot: FeedSnapshot): void {
-    const { table, profiles, now } = this.#options;
+  private install(snapshot: FeedSnapshot): void {
+    const { table, profiles, now } = this.options;
     const { changes = [] } = snapshot;
     const ids: ProfileId[] = [];
     const edits: TableEdit[] = [];
@@ -361,45 +361,45 @@ export class AllowlistFollower {
         profiles.retain(id as ProfileId, added[id]);
         profiles.release(id as ProfileId, removed[id]);
       }
-      this.#skipped = skipped;
-      this.#digest.begin(snapshot);
+      this.skipped = skipped;
+      this.digest.begin(snapshot);
       edits.forEach(({ prefix, profile }, index) => {
-        if (replaced[index] >= 0) this.#digest.change(prefix, replaced[index] as ProfileId, profile);
-        else this.#digest.spoil();
+        if (replaced[index] >= 0) this.digest.change(prefix, replaced[index] as ProfileId, profile);
+        else this.digest.spoil();
       });
     } finally {
       for (const id of ids) profiles.release(id);
       for (const { profile } of edits) if (profile !== NOT_REGISTERED) profiles.release(profile);
     }
-    this.#epoch = snapshot.epoch;
-    this.#seq = seqOf(snapshot);
-    this.#heardSeq = this.#seq;
-    this.#checkpoint = null;
-    this.#checked = null;
-    this.#loadedAtMs = now();
+    this.epoch = snapshot.epoch;
+    this.seq = seqOf(snapshot);
+    this.heardSeq = this.seq;
+    this.checkpoint = null;
+    this.checked = null;
+    this.loadedAtMs = now();
   }
 
-  get #isRunning(): boolean {
-    return this.#phase !== 'stopped';
+  private get isRunning(): boolean {
+    return this.phase !== 'stopped';
   }
 
-  #clearPending(): void {
-    this.#pending = [];
-    this.#pendingCount = 0;
+  private clearPending(): void {
+    this.pending = [];
+    this.pendingCount = 0;
   }
 
-  #fault(error: unknown): void {
-    this.#faults += 1;
-    this.#options.onFault?.(error);
+  private fault(error: unknown): void {
+    this.faults += 1;
+    this.options.onFault?.(error);
   }
 
-  #pause(attempt: number): Promise<void> {
-    const setTimer = this.#options.setTimer ?? unrefTimer;
+  private pause(attempt: number): Promise<void> {
+    const setTimer = this.options.setTimer ?? unrefTimer;
     const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, 5));
     return new Promise((resolve) => {
-      if (!this.#isRunning) return resolve();
+      if (!this.isRunning) return resolve();
       const cancel = setTimer(resolve, delayMs);
-      this.#cancelTimer = () => {
+      this.cancelTimer = () => {
         cancel();
         resolve();
       };

@@ -1,10 +1,10 @@
 export {
-  FollowerStopped,
-  ListFileCorrupt,
-  ListFileVersionUnknown,
-  PrefixNotListable,
-  ProfileLimitReached,
-  SnapshotOutdated,
+  FollowerStoppedError,
+  ListFileCorruptError,
+  ListFileVersionUnknownError,
+  PrefixNotListableError,
+  ProfileLimitReachedError,
+  SnapshotOutdatedError,
 } from './errors.ts';
 export {
   AllowlistFollower,
@@ -19,7 +19,7 @@ export { ListKeeper, type ListKeeperOptions } from './list-keeper.ts';
 export { MAX_PROFILE_ID, NOT_REGISTERED, type ProfileId } from './profile-id.ts';
 export { Profiles, type ProfilesOptions } from './profiles.ts';
 export { AllowlistReader } from './reader.ts';
-export type { AllowlistShare, SlotsShare } from './share.ts';
+export type { AllowlistHandle, SlotsHandle } from './share.ts';
 export {
   AllowlistTable,
   type AllowlistTableOptions,

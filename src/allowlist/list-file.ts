@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { decodeSnapshot, encodeSnapshot, readSnapshotPosition, type Snapshot } from '../feed/index.ts';
-import { ListFileCorrupt, ListFileVersionUnknown } from './errors.ts';
+import { ListFileCorruptError, ListFileVersionUnknownError } from './errors.ts';
 
 /*
  * The last known list; numbers in network order:
@@ -35,17 +35,17 @@ export interface LastKnownList {
 /** The last known list on disk: addresses and profiles, nothing else. One process writes it. */
 export class ListFile {
   readonly path: string;
-  readonly #temporary: string;
+  private readonly temporary: string;
 
   /** @param directory must exist */
   constructor(directory: string) {
     this.path = join(directory, NAME);
-    this.#temporary = `${this.path}.new`;
+    this.temporary = `${this.path}.new`;
   }
 
   /** Removes what a crash left of an unfinished write. Not for others than who writes. */
   async clear(): Promise<void> {
-    await rm(this.#temporary, { force: true });
+    await rm(this.temporary, { force: true });
   }
 
   /**
@@ -65,24 +65,24 @@ export class ListFile {
    * @returns false where a newer list of the same epoch is there already, which then stays.
    */
   async write(list: LastKnownList): Promise<boolean> {
-    if (await this.#holdsNewer(list.snapshot)) return false;
+    if (await this.holdsNewer(list.snapshot)) return false;
     await this.clear();
-    const file = await open(this.#temporary, 'wx', MODE);
+    const file = await open(this.temporary, 'wx', MODE);
     try {
       await file.writeFile(encodeListFile(list));
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(this.#temporary, this.path);
+    await rename(this.temporary, this.path);
     await syncDirectory(dirname(this.path));
     return true;
   }
 
   /** Only a sound file counts: a damaged one must not keep itself in place by what its header says. */
-  async #holdsNewer({ epoch, seq }: Snapshot): Promise<boolean> {
+  private async holdsNewer({ epoch, seq }: Snapshot): Promise<boolean> {
     try {
-      const held = await this.#position();
+      const held = await this.position();
       if (held === null || held.epoch !== epoch || held.seq <= seq) return false;
       return (await this.read()) !== null;
     } catch {
@@ -90,7 +90,7 @@ export class ListFile {
     }
   }
 
-  async #position(): Promise<{ epoch: string; seq: number } | null> {
+  private async position(): Promise<{ epoch: string; seq: number } | null> {
     const head = await readWhole(this.path, HEAD_BYTES);
     return head === null ? null : readSnapshotPosition(head.subarray(SNAPSHOT_OFFSET));
   }
@@ -111,13 +111,14 @@ export function encodeListFile({ snapshot, madeAtMs }: LastKnownList): Uint8Arra
 /** @throws ListFileCorrupt, ListFileVersionUnknown, SnapshotCorrupt, SnapshotVersionUnknown. */
 export function decodeListFile(bytes: Uint8Array): LastKnownList {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (head.length < SNAPSHOT_OFFSET + CHECKSUM_BYTES) throw new ListFileCorrupt('it ends too early');
-  if (!head.subarray(0, MAGIC.length).equals(MAGIC)) throw new ListFileCorrupt('it does not begin as one');
+  if (head.length < SNAPSHOT_OFFSET + CHECKSUM_BYTES) throw new ListFileCorruptError('it ends too early');
+  if (!head.subarray(0, MAGIC.length).equals(MAGIC))
+    throw new ListFileCorruptError('it does not begin as one');
   const version = head.readUInt16BE(VERSION_OFFSET);
-  if (version !== LIST_FILE_VERSION) throw new ListFileVersionUnknown(version, LIST_FILE_VERSION);
+  if (version !== LIST_FILE_VERSION) throw new ListFileVersionUnknownError(version, LIST_FILE_VERSION);
   const packed = head.subarray(SNAPSHOT_OFFSET);
   if (!timingSafeEqual(checksumOf(head, packed), head.subarray(CHECKSUM_OFFSET, SNAPSHOT_OFFSET))) {
-    throw new ListFileCorrupt('its checksum differs');
+    throw new ListFileCorruptError('its checksum differs');
   }
   const madeAtMs = head.readUInt32BE(MADE_AT_OFFSET) * 2 ** 32 + head.readUInt32BE(MADE_AT_OFFSET + 4);
   return { snapshot: decodeSnapshot(packed), madeAtMs };

@@ -23,68 +23,68 @@ const MOST_DUTY = 0.05;
 
 /** Writes the list that is served to disk some seconds after it changed, and at a clean stop. */
 export class ListKeeper {
-  readonly #options: ListKeeperOptions;
-  #written: { epoch: string; seq: number; atMs: number } | null = null;
-  #writing: Promise<void> | null = null;
-  #cancelTimer: () => void = () => {};
-  #stopped = false;
-  #writes = 0;
+  private readonly options: ListKeeperOptions;
+  private written: { epoch: string; seq: number; atMs: number } | null = null;
+  private writing: Promise<void> | null = null;
+  private cancelTimer: () => void = () => {};
+  private stopped = false;
+  private ownWrites = 0;
 
   constructor(options: ListKeeperOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   get writes(): number {
-    return this.#writes;
+    return this.ownWrites;
   }
 
   start(): void {
-    this.#arm(this.#interval);
+    this.arm(this.interval);
   }
 
   /** Writes what has not been written yet, and ends. */
   async stop(): Promise<void> {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    this.#cancelTimer();
-    await this.#writing;
-    await this.#write();
+    if (this.stopped) return;
+    this.stopped = true;
+    this.cancelTimer();
+    await this.writing;
+    await this.write();
   }
 
-  get #interval(): number {
-    return this.#options.intervalMs ?? INTERVAL_MS;
+  private get interval(): number {
+    return this.options.intervalMs ?? INTERVAL_MS;
   }
 
-  #arm(delayMs: number): void {
-    const setTimer = this.#options.setTimer ?? unrefTimer;
-    this.#cancelTimer = setTimer(() => void this.#tick(), delayMs);
+  private arm(delayMs: number): void {
+    const setTimer = this.options.setTimer ?? unrefTimer;
+    this.cancelTimer = setTimer(() => void this.tick(), delayMs);
   }
 
-  async #tick(): Promise<void> {
-    const startedMs = this.#options.now();
-    this.#writing = this.#write();
-    await this.#writing;
-    this.#writing = null;
-    const tookMs = this.#options.now() - startedMs;
-    if (!this.#stopped) this.#arm(Math.max(this.#interval, tookMs / MOST_DUTY));
+  private async tick(): Promise<void> {
+    const startedMs = this.options.now();
+    this.writing = this.write();
+    await this.writing;
+    this.writing = null;
+    const tookMs = this.options.now() - startedMs;
+    if (!this.stopped) this.arm(Math.max(this.interval, tookMs / MOST_DUTY));
   }
 
-  async #write(): Promise<void> {
-    const { file, position, take, now, onFault } = this.#options;
+  private async write(): Promise<void> {
+    const { file, position, take, now, onFault } = this.options;
     const at = position();
-    if (at === null || !this.#isDue(at)) return;
+    if (at === null || !this.isDue(at)) return;
     try {
-      if (await file.write(take())) this.#writes += 1;
-      this.#written = { ...at, atMs: now() };
-    } catch (fault) {
-      onFault?.(fault);
+      if (await file.write(take())) this.ownWrites += 1;
+      this.written = { ...at, atMs: now() };
+    } catch (error) {
+      onFault?.(error);
     }
   }
 
-  #isDue({ epoch, seq }: { epoch: string; seq: number }): boolean {
-    const written = this.#written;
+  private isDue({ epoch, seq }: { epoch: string; seq: number }): boolean {
+    const written = this.written;
     if (written === null || written.epoch !== epoch || written.seq !== seq) return true;
-    return this.#options.now() - written.atMs >= REFRESH_MS;
+    return this.options.now() - written.atMs >= REFRESH_MS;
   }
 }
 

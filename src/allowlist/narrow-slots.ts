@@ -1,5 +1,5 @@
 import { mixWord } from './hash.ts';
-import type { SlotsShare } from './share.ts';
+import type { SlotsHandle } from './share.ts';
 import { firstSlot, pairWords, type Slots, slotsPerHash } from './slots.ts';
 
 /** 0.0.0.0 and 255.255.255.255 are nobody's source address (RFC 1122, 3.2.1.3). */
@@ -11,28 +11,28 @@ const PAIR_WORDS = pairWords(1);
 /** Slots of one-word keys: IPv4. Six bytes each. The key is the word that publishes: it is stored last. */
 export class NarrowSlots implements Slots {
   readonly capacity: number;
-  readonly #words: Int32Array;
-  readonly #halves: Uint16Array;
-  readonly #seed: number;
-  readonly #perHash: number;
-  readonly #mask: number;
+  private readonly words: Int32Array;
+  private readonly halves: Uint16Array;
+  private readonly seed: number;
+  private readonly perHash: number;
+  private readonly mask: number;
 
-  constructor(share: SlotsShare, seed: number) {
+  constructor(share: SlotsHandle, seed: number) {
     const words = PAIR_WORDS * (share.capacity >> 1);
     this.capacity = share.capacity;
-    this.#words = new Int32Array(share.memory, 0, words);
-    this.#halves = new Uint16Array(share.memory, 0, 2 * words);
-    this.#seed = seed;
-    this.#perHash = slotsPerHash(share.capacity);
-    this.#mask = share.length === 32 ? -1 : ~(-1 >>> share.length);
+    this.words = new Int32Array(share.memory, 0, words);
+    this.halves = new Uint16Array(share.memory, 0, 2 * words);
+    this.seed = seed;
+    this.perHash = slotsPerHash(share.capacity);
+    this.mask = share.length === 32 ? -1 : ~(-1 >>> share.length);
   }
 
   /** The profile of a whole address's prefix; 0 if it is not held. Any thread may call it at any time. */
   lookup(address: number): number {
-    const key = address & this.#mask;
+    const key = address & this.mask;
     if (key === EMPTY || key === TOMBSTONE) return 0;
     const slot = this.slotOf(key);
-    return slot < 0 ? 0 : this.#halves[profileIndex(slot)];
+    return slot < 0 ? 0 : this.halves[profileIndex(slot)];
   }
 
   holds(w0: number): boolean {
@@ -40,9 +40,9 @@ export class NarrowSlots implements Slots {
   }
 
   slotOf(w0: number): number {
-    const words = this.#words;
+    const words = this.words;
     const key = w0 | 0;
-    let slot = firstSlot(mixWord(this.#seed, key), this.#perHash);
+    let slot = firstSlot(mixWord(this.seed, key), this.perHash);
     for (;;) {
       const found = words[keyIndex(slot)];
       if (found === key) return slot;
@@ -53,9 +53,9 @@ export class NarrowSlots implements Slots {
   }
 
   claim(w0: number): number {
-    const words = this.#words;
+    const words = this.words;
     const key = w0 | 0;
-    let slot = firstSlot(mixWord(this.#seed, key), this.#perHash);
+    let slot = firstSlot(mixWord(this.seed, key), this.perHash);
     for (;;) {
       const found = words[keyIndex(slot)];
       if (found === key || found === EMPTY) return slot;
@@ -65,35 +65,35 @@ export class NarrowSlots implements Slots {
   }
 
   touch(w0: number): number {
-    return this.#words[keyIndex(firstSlot(mixWord(this.#seed, w0 | 0), this.#perHash))];
+    return this.words[keyIndex(firstSlot(mixWord(this.seed, w0 | 0), this.perHash))];
   }
 
   isEmpty(slot: number): boolean {
-    return this.#words[keyIndex(slot)] === EMPTY;
+    return this.words[keyIndex(slot)] === EMPTY;
   }
 
   profileAt(slot: number): number {
-    return this.#halves[profileIndex(slot)];
+    return this.halves[profileIndex(slot)];
   }
 
   setProfile(slot: number, profile: number): void {
-    Atomics.store(this.#halves, profileIndex(slot), profile);
+    Atomics.store(this.halves, profileIndex(slot), profile);
   }
 
   publish(slot: number, w0: number, _w1: number, _w2: number, _w3: number, profile: number): void {
-    this.#halves[profileIndex(slot)] = profile;
-    Atomics.store(this.#words, keyIndex(slot), w0 | 0);
+    this.halves[profileIndex(slot)] = profile;
+    Atomics.store(this.words, keyIndex(slot), w0 | 0);
   }
 
   bury(slot: number): void {
     this.setProfile(slot, 0);
-    Atomics.store(this.#words, keyIndex(slot), TOMBSTONE);
+    Atomics.store(this.words, keyIndex(slot), TOMBSTONE);
   }
 
   copyTo(target: Slots): number {
     let copied = 0;
     for (let slot = 0; slot < this.capacity; slot++) {
-      const key = this.#words[keyIndex(slot)];
+      const key = this.words[keyIndex(slot)];
       if (key === EMPTY || key === TOMBSTONE) continue;
       target.publish(target.claim(key, 0, 0, 0), key, 0, 0, 0, this.profileAt(slot));
       copied += 1;
@@ -105,7 +105,7 @@ export class NarrowSlots implements Slots {
     const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
     let packed = 0;
     for (let slot = 0; slot < this.capacity; slot++) {
-      const key = this.#words[keyIndex(slot)];
+      const key = this.words[keyIndex(slot)];
       if (key === EMPTY || key === TOMBSTONE) continue;
       view.setInt32(4 * packed, key);
       profiles[packed++] = this.profileAt(slot);
@@ -114,7 +114,7 @@ export class NarrowSlots implements Slots {
 
   countProfiles(counts: Uint32Array): void {
     for (let slot = 0; slot < this.capacity; slot++) {
-      if (this.holds(this.#words[keyIndex(slot)])) counts[this.profileAt(slot)] += 1;
+      if (this.holds(this.words[keyIndex(slot)])) counts[this.profileAt(slot)] += 1;
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Profile } from '../feed/index.ts';
-import { ProfileLimitReached } from './errors.ts';
+import { ProfileLimitReachedError } from './errors.ts';
 import { MAX_PROFILE_ID, type ProfileId } from './profile-id.ts';
 
 export interface ProfilesOptions {
@@ -29,25 +29,25 @@ const DEFAULT_GRACE_MS = 60_000;
  * An id is told to the listeners before anyone can find it in the table.
  */
 export class Profiles {
-  readonly #now: () => number;
-  readonly #graceMs: number;
-  readonly #limit: number;
-  readonly #byKey = new Map<string, Interned>();
-  readonly #byId: (Interned | undefined)[] = [undefined];
+  private readonly now: () => number;
+  private readonly graceMs: number;
+  private readonly limit: number;
+  private readonly byKey = new Map<string, Interned>();
+  private readonly byId: (Interned | undefined)[] = [undefined];
   /** Ids without references and since when, the oldest first. */
-  readonly #idleSinceMs = new Map<ProfileId, number>();
-  readonly #listeners = new Set<InternedListener>();
+  private readonly idleSinceMs = new Map<ProfileId, number>();
+  private readonly listeners = new Set<InternedListener>();
 
   constructor({ now, graceMs = DEFAULT_GRACE_MS, limit = MAX_PROFILE_ID }: ProfilesOptions) {
     if (limit < 1 || limit > MAX_PROFILE_ID) throw new RangeError(`limit is 1 to ${MAX_PROFILE_ID}`);
-    this.#now = now;
-    this.#graceMs = graceMs;
-    this.#limit = limit;
+    this.now = now;
+    this.graceMs = graceMs;
+    this.limit = limit;
   }
 
   /** Profiles that have references. */
   get size(): number {
-    return this.#byKey.size - this.#idleSinceMs.size;
+    return this.byKey.size - this.idleSinceMs.size;
   }
 
   /**
@@ -58,38 +58,38 @@ export class Profiles {
    */
   intern(profile: Profile): ProfileId {
     const key = keyOf(profile);
-    const known = this.#byKey.get(key);
+    const known = this.byKey.get(key);
     if (known) {
       this.retain(known.id, 1);
       return known.id;
     }
-    const id = this.#freeId();
+    const id = this.freeId();
     const interned: Interned = { id, key, profile: frozenCopy(profile), references: 1 };
-    this.#byKey.set(key, interned);
-    this.#byId[id] = interned;
-    for (const listener of this.#listeners) listener(id, interned.profile);
+    this.byKey.set(key, interned);
+    this.byId[id] = interned;
+    for (const listener of this.listeners) listener(id, interned.profile);
     return id;
   }
 
   /** @throws RangeError for an id that was never given. */
   get(id: ProfileId): Profile {
-    return this.#interned(id).profile;
+    return this.interned(id).profile;
   }
 
   retain(id: ProfileId, count = 1): void {
     if (count === 0) return;
-    const interned = this.#interned(id);
-    if (interned.references === 0) this.#idleSinceMs.delete(id);
+    const interned = this.interned(id);
+    if (interned.references === 0) this.idleSinceMs.delete(id);
     interned.references += count;
   }
 
   /** Gives references back. At none, the id stays what it is for the grace time, and until it is needed. */
   release(id: ProfileId, count = 1): void {
     if (count === 0) return;
-    const interned = this.#interned(id);
+    const interned = this.interned(id);
     if (count > interned.references) throw new RangeError('More references given back than were taken');
     interned.references -= count;
-    if (interned.references === 0) this.#idleSinceMs.set(id, this.#now());
+    if (interned.references === 0) this.idleSinceMs.set(id, this.now());
   }
 
   /**
@@ -98,27 +98,27 @@ export class Profiles {
    * @returns what ends it.
    */
   onInterned(listener: InternedListener): () => void {
-    for (const interned of this.#byId) {
+    for (const interned of this.byId) {
       if (interned) listener(interned.id, interned.profile);
     }
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
-  #interned(id: ProfileId): Interned {
-    const interned = this.#byId[id];
+  private interned(id: ProfileId): Interned {
+    const interned = this.byId[id];
     if (!interned) throw new RangeError('No such profile id');
     return interned;
   }
 
   /** A fresh id, or else the one that is idle longest. */
-  #freeId(): ProfileId {
-    if (this.#byId.length <= this.#limit) return this.#byId.length as ProfileId;
-    const oldest = this.#idleSinceMs.entries().next().value;
-    if (!oldest || this.#now() - oldest[1] < this.#graceMs) throw new ProfileLimitReached(this.#limit);
+  private freeId(): ProfileId {
+    if (this.byId.length <= this.limit) return this.byId.length as ProfileId;
+    const oldest = this.idleSinceMs.entries().next().value;
+    if (!oldest || this.now() - oldest[1] < this.graceMs) throw new ProfileLimitReachedError(this.limit);
     const id = oldest[0];
-    this.#byKey.delete(this.#interned(id).key);
-    this.#idleSinceMs.delete(id);
+    this.byKey.delete(this.interned(id).key);
+    this.idleSinceMs.delete(id);
     return id;
   }
 }

@@ -1,7 +1,7 @@
 import { type Address, readWord } from '../net/index.ts';
 import { NarrowSlots } from './narrow-slots.ts';
 import type { ProfileId } from './profile-id.ts';
-import { type AllowlistShare, SUPERSEDED } from './share.ts';
+import { type AllowlistHandle, SUPERSEDED } from './share.ts';
 import { WideSlots } from './wide-slots.ts';
 
 const MAPPED_WORD = 0xffff;
@@ -11,30 +11,30 @@ const MAPPED_WORD = 0xffff;
  * lengths than IPv4 /32 and IPv6 /64 cost nothing while none is listed.
  */
 export class AllowlistReader {
-  #control!: Int32Array;
-  #ipv4!: NarrowSlots;
-  #ipv6!: WideSlots;
-  #shorterIPv4: NarrowSlots[] = [];
-  #longerIPv6: WideSlots[] = [];
-  #shorterIPv6: WideSlots[] = [];
+  private control!: Int32Array;
+  private ipv4!: NarrowSlots;
+  private ipv6!: WideSlots;
+  private shorterIPv4: NarrowSlots[] = [];
+  private longerIPv6: WideSlots[] = [];
+  private shorterIPv6: WideSlots[] = [];
 
-  constructor(share: AllowlistShare) {
+  constructor(share: AllowlistHandle) {
     this.attach(share);
   }
 
   /** Reads from `share` from now on. */
-  attach(share: AllowlistShare): void {
+  attach(share: AllowlistHandle): void {
     const tables = share.tables.toSorted((a, b) => b.length - a.length);
     const narrow = tables.filter(({ family }) => family === 4);
     const wide = tables.filter(({ family }) => family === 6);
     const makeNarrow = (table: (typeof tables)[number]): NarrowSlots => new NarrowSlots(table, share.seed);
     const makeWide = (table: (typeof tables)[number]): WideSlots => new WideSlots(table, share.seed);
-    this.#control = new Int32Array(share.control);
-    this.#ipv4 = makeNarrow(narrow.find(({ length }) => length === 32)!);
-    this.#ipv6 = makeWide(wide.find(({ length }) => length === 64)!);
-    this.#shorterIPv4 = narrow.filter(({ length }) => length < 32).map(makeNarrow);
-    this.#longerIPv6 = wide.filter(({ length }) => length > 64).map(makeWide);
-    this.#shorterIPv6 = wide.filter(({ length }) => length < 64).map(makeWide);
+    this.control = new Int32Array(share.control);
+    this.ipv4 = makeNarrow(narrow.find(({ length }) => length === 32)!);
+    this.ipv6 = makeWide(wide.find(({ length }) => length === 64)!);
+    this.shorterIPv4 = narrow.filter(({ length }) => length < 32).map(makeNarrow);
+    this.longerIPv6 = wide.filter(({ length }) => length > 64).map(makeWide);
+    this.shorterIPv6 = wide.filter(({ length }) => length < 64).map(makeWide);
   }
 
   /**
@@ -42,14 +42,14 @@ export class AllowlistReader {
    * a batch, and takes the share from its port before it answers, never answers from a list that has ended.
    */
   get isSuperseded(): boolean {
-    return Atomics.load(this.#control, SUPERSEDED) === 1;
+    return Atomics.load(this.control, SUPERSEDED) === 1;
   }
 
   /** The profile of an IPv4 address, given as a number in host order; 0 if it is not registered. */
   lookup4(address: number): ProfileId {
-    const profile = this.#ipv4.lookup(address);
-    if (profile !== 0 || this.#shorterIPv4.length === 0) return profile as ProfileId;
-    return this.#lookupShorter4(address);
+    const profile = this.ipv4.lookup(address);
+    if (profile !== 0 || this.shorterIPv4.length === 0) return profile as ProfileId;
+    return this.lookupShorter4(address);
   }
 
   /**
@@ -58,13 +58,13 @@ export class AllowlistReader {
    */
   lookup6(w0: number, w1: number, w2: number, w3: number): ProfileId {
     if (w0 === 0 && w1 === 0 && w2 === MAPPED_WORD) return this.lookup4(w3);
-    if (this.#longerIPv6.length !== 0) {
-      const longer = firstProfile(this.#longerIPv6, w0, w1, w2, w3);
+    if (this.longerIPv6.length !== 0) {
+      const longer = firstProfile(this.longerIPv6, w0, w1, w2, w3);
       if (longer !== 0) return longer as ProfileId;
     }
-    const profile = this.#ipv6.lookup(w0, w1, w2, w3);
-    if (profile !== 0 || this.#shorterIPv6.length === 0) return profile as ProfileId;
-    return firstProfile(this.#shorterIPv6, w0, w1, w2, w3) as ProfileId;
+    const profile = this.ipv6.lookup(w0, w1, w2, w3);
+    if (profile !== 0 || this.shorterIPv6.length === 0) return profile as ProfileId;
+    return firstProfile(this.shorterIPv6, w0, w1, w2, w3) as ProfileId;
   }
 
   /**
@@ -72,12 +72,12 @@ export class AllowlistReader {
    * and looks them up after that, waits for the memory of all of them at once.
    */
   touch4(address: number): number {
-    return this.#ipv4.touch(address);
+    return this.ipv4.touch(address);
   }
 
   /** The same for an IPv6 address, given as its four 32-bit words. */
   touch6(w0: number, w1: number): number {
-    return this.#ipv6.touch(w0, w1, 0, 0);
+    return this.ipv6.touch(w0, w1, 0, 0);
   }
 
   lookup(address: Address): ProfileId {
@@ -86,9 +86,9 @@ export class AllowlistReader {
     return this.lookup6(readWord(bytes, 0), readWord(bytes, 4), readWord(bytes, 8), readWord(bytes, 12));
   }
 
-  #lookupShorter4(address: number): ProfileId {
-    for (let index = 0; index < this.#shorterIPv4.length; index++) {
-      const profile = this.#shorterIPv4[index].lookup(address);
+  private lookupShorter4(address: number): ProfileId {
+    for (let index = 0; index < this.shorterIPv4.length; index++) {
+      const profile = this.shorterIPv4[index].lookup(address);
       if (profile !== 0) return profile as ProfileId;
     }
     return 0 as ProfileId;

@@ -19,43 +19,43 @@ const PAUSE_MS = 20;
  * with pauses between them: the order of a digest's sums does not matter, so changes need not wait.
  */
 export class RunningDigest {
-  readonly #hashes: ProfileHash[] = [];
-  #digest = new ListDigest();
-  #isKnown = false;
+  private readonly hashes: ProfileHash[] = [];
+  private digest = new ListDigest();
+  private isKnown = false;
   /** Counts what was begun, so that the slices of an older snapshot end. */
-  #generation = 0;
+  private generation = 0;
 
   constructor(profiles: Profiles) {
     profiles.onInterned((id, profile) => {
-      this.#hashes[id] = hashProfile(profile);
+      this.hashes[id] = hashProfile(profile);
     });
   }
 
   /** Null while the entries of a snapshot are being added, and where a change could not be applied. */
   get value(): string | null {
-    return this.#isKnown ? this.#digest.toString() : null;
+    return this.isKnown ? this.digest.toString() : null;
   }
 
   begin(snapshot: Snapshot): void {
-    this.#digest = new ListDigest();
-    this.#isKnown = false;
-    this.#generation += 1;
-    void this.#addAll(snapshot, this.#generation);
+    this.digest = new ListDigest();
+    this.isKnown = false;
+    this.generation += 1;
+    void this.addAll(snapshot, this.generation);
   }
 
   change(prefix: Prefix, previous: ProfileId, next: ProfileId): void {
-    if (previous !== NOT_REGISTERED) this.#digest.subtractPrefix(prefix, this.#hashes[previous]);
-    if (next !== NOT_REGISTERED) this.#digest.addPrefix(prefix, this.#hashes[next]);
+    if (previous !== NOT_REGISTERED) this.digest.subtractPrefix(prefix, this.hashes[previous]);
+    if (next !== NOT_REGISTERED) this.digest.addPrefix(prefix, this.hashes[next]);
   }
 
   /** The list is not what the feed tells, and known not to be: a comparison would say nothing. */
   spoil(): void {
-    this.#isKnown = false;
-    this.#generation += 1;
+    this.isKnown = false;
+    this.generation += 1;
   }
 
-  async #addAll(snapshot: Snapshot, generation: number): Promise<void> {
-    const digest = this.#digest;
+  private async addAll(snapshot: Snapshot, generation: number): Promise<void> {
+    const digest = this.digest;
     const hashes = snapshot.profiles.map(hashProfile);
     for (const { family, length, count, keys, profiles } of snapshot.groups) {
       const width = snapshotKeyBytes(family, length);
@@ -63,9 +63,9 @@ export class RunningDigest {
         const end = Math.min(count, index + SLICE_ENTRIES);
         for (; index < end; index++) digest.add(family, length, keys, index * width, hashes[profiles[index]]);
         if (index < count) await new Promise((resolve) => void setTimeout(resolve, PAUSE_MS).unref());
-        if (this.#generation !== generation) return;
+        if (this.generation !== generation) return;
       }
     }
-    this.#isKnown = true;
+    this.isKnown = true;
   }
 }

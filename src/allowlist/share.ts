@@ -1,5 +1,5 @@
 /** Entries of one family and prefix length, as plain data for another thread. */
-export interface SlotsShare {
+export interface SlotsHandle {
   readonly family: 4 | 6;
   /** Bits of the prefix. */
   readonly length: number;
@@ -14,13 +14,13 @@ export interface SlotsShare {
  * What a reader needs, all of it plain data that structured clone carries to a worker. The prefix lengths
  * in use are part of it: a new length makes a new share.
  */
-export interface AllowlistShare {
+export interface AllowlistHandle {
   /** Counts the shares of a table, from 1. */
   readonly generation: number;
   readonly seed: number;
   /** One 32-bit word: 1 when a newer share was given out and this one is changed no more. */
   readonly control: SharedArrayBuffer;
-  readonly tables: readonly SlotsShare[];
+  readonly tables: readonly SlotsHandle[];
 }
 
 export const CONTROL_BYTES = 4;

@@ -1,5 +1,5 @@
 import { NarrowSlots } from './narrow-slots.ts';
-import type { SlotsShare } from './share.ts';
+import type { SlotsHandle } from './share.ts';
 import { pairWords, type Slots } from './slots.ts';
 import { WideSlots } from './wide-slots.ts';
 
@@ -18,20 +18,20 @@ const LEAST_CAPACITY = 1024;
 
 /** The entries of one family and prefix length, for the one thread that writes them. */
 export class SlotTable {
-  readonly share: SlotsShare;
+  readonly share: SlotsHandle;
   readonly slots: Slots;
-  readonly #seed: number;
+  private readonly seed: number;
   /** Entries. */
   live = 0;
   /** Slots that are not empty: entries and tombstones. */
-  #used = 0;
+  private used = 0;
 
   private constructor(family: 4 | 6, length: number, capacity: number, seed: number) {
     const keyWords = family === 4 ? 1 : length <= 64 ? 2 : 4;
     const bytes = 4 * pairWords(keyWords) * (capacity / 2);
     this.share = { family, length, keyWords, capacity, memory: collectableMemory(bytes) };
     this.slots = family === 4 ? new NarrowSlots(this.share, seed) : new WideSlots(this.share, seed);
-    this.#seed = seed;
+    this.seed = seed;
   }
 
   /** An empty table with room for `entries` before it must be rebuilt. */
@@ -42,15 +42,15 @@ export class SlotTable {
 
   /** Whether one more key can be added here. */
   get hasRoom(): boolean {
-    return this.#used + 1 <= MOST_LOAD * this.slots.capacity;
+    return this.used + 1 <= MOST_LOAD * this.slots.capacity;
   }
 
   /** The same entries, without tombstones and with room for more, in memory of its own. */
   rebuilt(): SlotTable {
     const { family, length } = this.share;
-    const next = new SlotTable(family, length, capacityFor(this.live + 1, LOAD_AFTER_GROWTH), this.#seed);
+    const next = new SlotTable(family, length, capacityFor(this.live + 1, LOAD_AFTER_GROWTH), this.seed);
     next.live = this.slots.copyTo(next.slots);
-    next.#used = next.live;
+    next.used = next.live;
     return next;
   }
 
@@ -58,7 +58,7 @@ export class SlotTable {
   add(slot: number, w0: number, w1: number, w2: number, w3: number, profile: number): void {
     this.slots.publish(slot, w0, w1, w2, w3, profile);
     this.live += 1;
-    this.#used += 1;
+    this.used += 1;
   }
 
   remove(slot: number): void {

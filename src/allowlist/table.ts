@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { isListableLength, type SnapshotGroup, snapshotKeyBytes } from '../feed/index.ts';
 import { type Prefix, readWord } from '../net/index.ts';
-import { PrefixNotListable } from './errors.ts';
+import { PrefixNotListableError } from './errors.ts';
 import { fillTable } from './fill.ts';
 import { NOT_REGISTERED, PROFILE_ID_SPACE, type ProfileId } from './profile-id.ts';
-import { type AllowlistShare, CONTROL_BYTES, SUPERSEDED } from './share.ts';
+import { type AllowlistHandle, CONTROL_BYTES, SUPERSEDED } from './share.ts';
 import { SlotTable } from './slot-table.ts';
 
 export interface AllowlistTableOptions {
@@ -45,34 +45,34 @@ export interface TableEdit {
  * or a load replaces, is left as it was, and the new share is handed to `onReplaced`.
  */
 export class AllowlistTable {
-  readonly #seed: number;
+  private readonly seed: number;
   /** By family and prefix length; IPv4 /32 and IPv6 /64 are always there. */
-  #tables: Map<number, SlotTable>;
-  #share: AllowlistShare;
-  readonly #listeners = new Set<(share: AllowlistShare) => void>();
-  #observer: TableObserver | null = null;
+  private tables: Map<number, SlotTable>;
+  private ownShare: AllowlistHandle;
+  private readonly listeners = new Set<(share: AllowlistHandle) => void>();
+  private observer: TableObserver | null = null;
 
   constructor(options: AllowlistTableOptions = {}) {
-    this.#seed = (options.seed ?? randomBytes(4).readInt32LE()) | 0;
-    this.#tables = this.#emptyTables(options.capacity ?? 0);
-    this.#share = this.#makeShare(1);
+    this.seed = (options.seed ?? randomBytes(4).readInt32LE()) | 0;
+    this.tables = this.emptyTables(options.capacity ?? 0);
+    this.ownShare = this.makeShare(1);
   }
 
   /** Entries of all families and lengths. */
   get size(): number {
     let size = 0;
-    for (const table of this.#tables.values()) size += table.live;
+    for (const table of this.tables.values()) size += table.live;
     return size;
   }
 
   /** Bytes of shared memory. */
   get bytes(): number {
-    return this.#share.tables.reduce((sum, { memory }) => sum + memory.byteLength, 0);
+    return this.ownShare.tables.reduce((sum, { memory }) => sum + memory.byteLength, 0);
   }
 
   /** The newest share; plain data that can be posted to a worker. */
-  share(): AllowlistShare {
-    return this.#share;
+  share(): AllowlistHandle {
+    return this.ownShare;
   }
 
   /**
@@ -81,14 +81,14 @@ export class AllowlistTable {
    *
    * @returns what ends it.
    */
-  onReplaced(listener: (share: AllowlistShare) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  onReplaced(listener: (share: AllowlistHandle) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   /** From now on one is told what is added, in the place of another; null: nobody is. */
   observe(observer: TableObserver | null): void {
-    this.#observer = observer;
+    this.observer = observer;
   }
 
   /**
@@ -99,16 +99,16 @@ export class AllowlistTable {
    */
   set(prefix: Prefix, profile: ProfileId): ProfileId {
     const [w0, w1, w2, w3] = wordsOf(prefix);
-    const table = this.#tableFor(prefix);
-    if (!table.slots.holds(w0)) throw new PrefixNotListable();
+    const table = this.tableFor(prefix);
+    if (!table.slots.holds(w0)) throw new PrefixNotListableError();
     const slot = table.slots.slotOf(w0, w1, w2, w3);
     if (slot >= 0) {
       const previous = table.slots.profileAt(slot) as ProfileId;
       table.slots.setProfile(slot, profile);
       return previous;
     }
-    const roomy = table.hasRoom ? table : this.#rebuild(table);
-    this.#observer?.adding(prefix);
+    const roomy = table.hasRoom ? table : this.rebuild(table);
+    this.observer?.adding(prefix);
     roomy.add(roomy.slots.claim(w0, w1, w2, w3), w0, w1, w2, w3, profile);
     return NOT_REGISTERED;
   }
@@ -116,7 +116,7 @@ export class AllowlistTable {
   /** Takes a prefix off the list and its bits out of memory; returns the profile it had, 0 if it was not listed. */
   remove(prefix: Prefix): ProfileId {
     const [w0, w1, w2, w3] = wordsOf(prefix);
-    const table = this.#tables.get(kindOf(prefix.family, prefix.length));
+    const table = this.tables.get(kindOf(prefix.family, prefix.length));
     if (!table?.slots.holds(w0)) return NOT_REGISTERED;
     const slot = table.slots.slotOf(w0, w1, w2, w3);
     if (slot < 0) return NOT_REGISTERED;
@@ -137,26 +137,26 @@ export class AllowlistTable {
     ids: ArrayLike<ProfileId>,
     edits: readonly TableEdit[] = [],
   ): LoadResult {
-    const tables = this.#emptyTables(0);
+    const tables = this.emptyTables(0);
     let skipped = 0;
     for (const group of groups) {
-      if (!isListableLength(group.family, group.length)) throw new PrefixNotListable();
-      const table = SlotTable.forEntries(group.family, group.length, group.count, this.#seed);
+      if (!isListableLength(group.family, group.length)) throw new PrefixNotListableError();
+      const table = SlotTable.forEntries(group.family, group.length, group.count, this.seed);
       skipped += fillTable(table, group, ids);
       tables.set(kindOf(group.family, group.length), table);
     }
-    const replaced = edits.map((edit) => editTables(tables, edit, this.#seed));
-    const removed = countProfiles(this.#tables);
-    this.#observer?.replacing();
-    this.#tables = tables;
-    this.#publish();
+    const replaced = edits.map((edit) => editTables(tables, edit, this.seed));
+    const removed = countProfiles(this.tables);
+    this.observer?.replacing();
+    this.tables = tables;
+    this.publish();
     return { added: countProfiles(tables), removed, skipped, replaced };
   }
 
   /** The list as a snapshot's groups, except that their profiles are the ids here. */
   pack(): SnapshotGroup[] {
     const groups: SnapshotGroup[] = [];
-    for (const { share, slots, live } of this.#tables.values()) {
+    for (const { share, slots, live } of this.tables.values()) {
       if (live === 0) continue;
       const { family, length } = share;
       const keys = new Uint8Array(live * snapshotKeyBytes(family, length));
@@ -167,44 +167,44 @@ export class AllowlistTable {
     return groups;
   }
 
-  #tableFor(prefix: Prefix): SlotTable {
+  private tableFor(prefix: Prefix): SlotTable {
     const { family, length } = prefix;
-    const table = this.#tables.get(kindOf(family, length));
+    const table = this.tables.get(kindOf(family, length));
     if (table) return table;
-    if (!isListableLength(family, length)) throw new PrefixNotListable();
-    const added = SlotTable.forEntries(family, length, 0, this.#seed);
-    this.#tables.set(kindOf(family, length), added);
-    this.#publish();
+    if (!isListableLength(family, length)) throw new PrefixNotListableError();
+    const added = SlotTable.forEntries(family, length, 0, this.seed);
+    this.tables.set(kindOf(family, length), added);
+    this.publish();
     return added;
   }
 
-  #rebuild(table: SlotTable): SlotTable {
+  private rebuild(table: SlotTable): SlotTable {
     const rebuilt = table.rebuilt();
-    this.#tables.set(kindOf(table.share.family, table.share.length), rebuilt);
-    this.#publish();
+    this.tables.set(kindOf(table.share.family, table.share.length), rebuilt);
+    this.publish();
     return rebuilt;
   }
 
-  #publish(): void {
-    const old = new Int32Array(this.#share.control);
-    this.#share = this.#makeShare(this.#share.generation + 1);
-    for (const listener of this.#listeners) listener(this.#share);
+  private publish(): void {
+    const old = new Int32Array(this.ownShare.control);
+    this.ownShare = this.makeShare(this.ownShare.generation + 1);
+    for (const listener of this.listeners) listener(this.ownShare);
     Atomics.store(old, SUPERSEDED, 1);
   }
 
-  #makeShare(generation: number): AllowlistShare {
+  private makeShare(generation: number): AllowlistHandle {
     return {
       generation,
-      seed: this.#seed,
+      seed: this.seed,
       control: new SharedArrayBuffer(CONTROL_BYTES),
-      tables: [...this.#tables.values()].map((table) => table.share),
+      tables: [...this.tables.values()].map((table) => table.share),
     };
   }
 
-  #emptyTables(ipv4Entries: number): Map<number, SlotTable> {
+  private emptyTables(ipv4Entries: number): Map<number, SlotTable> {
     return new Map([
-      [kindOf(4, 32), SlotTable.forEntries(4, 32, ipv4Entries, this.#seed)],
-      [kindOf(6, 64), SlotTable.forEntries(6, 64, 0, this.#seed)],
+      [kindOf(4, 32), SlotTable.forEntries(4, 32, ipv4Entries, this.seed)],
+      [kindOf(6, 64), SlotTable.forEntries(6, 64, 0, this.seed)],
     ]);
   }
 }

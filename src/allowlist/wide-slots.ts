@@ -1,5 +1,5 @@
 import { mixWord } from './hash.ts';
-import type { SlotsShare } from './share.ts';
+import type { SlotsHandle } from './share.ts';
 import { firstSlot, pairWords, type Slots, slotsPerHash } from './slots.ts';
 
 /*
@@ -15,29 +15,29 @@ const TOMBSTONE = 1;
  */
 export class WideSlots implements Slots {
   readonly capacity: number;
-  readonly #words: Int32Array;
-  readonly #halves: Uint16Array;
-  readonly #keyWords: number;
-  readonly #pairWords: number;
-  readonly #seed: number;
-  readonly #perHash: number;
-  readonly #masks: Int32Array;
+  private readonly words: Int32Array;
+  private readonly halves: Uint16Array;
+  private readonly keyWords: number;
+  private readonly pairWords: number;
+  private readonly seed: number;
+  private readonly perHash: number;
+  private readonly masks: Int32Array;
 
-  constructor(share: SlotsShare, seed: number) {
+  constructor(share: SlotsHandle, seed: number) {
     this.capacity = share.capacity;
-    this.#keyWords = share.keyWords;
-    this.#pairWords = pairWords(share.keyWords);
-    const words = this.#pairWords * (share.capacity >> 1);
-    this.#words = new Int32Array(share.memory, 0, words);
-    this.#halves = new Uint16Array(share.memory, 0, 2 * words);
-    this.#seed = seed;
-    this.#perHash = slotsPerHash(share.capacity);
-    this.#masks = masksOf(share.length);
+    this.keyWords = share.keyWords;
+    this.pairWords = pairWords(share.keyWords);
+    const words = this.pairWords * (share.capacity >> 1);
+    this.words = new Int32Array(share.memory, 0, words);
+    this.halves = new Uint16Array(share.memory, 0, 2 * words);
+    this.seed = seed;
+    this.perHash = slotsPerHash(share.capacity);
+    this.masks = masksOf(share.length);
   }
 
   /** The profile of a whole address's prefix; 0 if it is not held. Any thread may call it at any time. */
   lookup(w0: number, w1: number, w2: number, w3: number): number {
-    const masks = this.#masks;
+    const masks = this.masks;
     const k0 = w0 & masks[0];
     const k1 = w1 & masks[1];
     const k2 = w2 & masks[2];
@@ -46,7 +46,7 @@ export class WideSlots implements Slots {
     for (;;) {
       const slot = this.slotOf(k0, k1, k2, k3);
       if (slot < 0) return 0;
-      if (this.#isStill(slot, k0, k1, k2, k3)) return this.#halves[this.#profileIndex(slot)];
+      if (this.isStill(slot, k0, k1, k2, k3)) return this.halves[this.profileIndex(slot)];
     }
   }
 
@@ -60,13 +60,13 @@ export class WideSlots implements Slots {
   }
 
   claim(w0: number, w1: number, w2: number, w3: number): number {
-    const words = this.#words;
-    const isShort = this.#keyWords === 2;
+    const words = this.words;
+    const isShort = this.keyWords === 2;
     const first = ~w0;
     const second = w1 | 0;
-    let slot = firstSlot(this.#hash(w0, w1, w2, w3), this.#perHash);
+    let slot = firstSlot(this.hash(w0, w1, w2, w3), this.perHash);
     for (;;) {
-      const at = this.#keyIndex(slot);
+      const at = this.keyIndex(slot);
       const found = words[at];
       if (found === EMPTY) return slot;
       if (found === first && words[at + 1] === second) {
@@ -78,27 +78,27 @@ export class WideSlots implements Slots {
   }
 
   touch(w0: number, w1: number, w2: number, w3: number): number {
-    return this.#words[this.#keyIndex(firstSlot(this.#hash(w0, w1, w2, w3), this.#perHash))];
+    return this.words[this.keyIndex(firstSlot(this.hash(w0, w1, w2, w3), this.perHash))];
   }
 
   isEmpty(slot: number): boolean {
-    return this.#words[this.#keyIndex(slot)] === EMPTY;
+    return this.words[this.keyIndex(slot)] === EMPTY;
   }
 
   profileAt(slot: number): number {
-    return this.#halves[this.#profileIndex(slot)];
+    return this.halves[this.profileIndex(slot)];
   }
 
   setProfile(slot: number, profile: number): void {
-    Atomics.store(this.#halves, this.#profileIndex(slot), profile);
+    Atomics.store(this.halves, this.profileIndex(slot), profile);
   }
 
   publish(slot: number, w0: number, w1: number, w2: number, w3: number, profile: number): void {
-    const words = this.#words;
-    const at = this.#keyIndex(slot);
-    this.#halves[this.#profileIndex(slot)] = profile;
+    const words = this.words;
+    const at = this.keyIndex(slot);
+    this.halves[this.profileIndex(slot)] = profile;
     words[at + 1] = w1;
-    if (this.#keyWords === 4) {
+    if (this.keyWords === 4) {
       words[at + 2] = w2;
       words[at + 3] = w3;
     }
@@ -106,19 +106,19 @@ export class WideSlots implements Slots {
   }
 
   bury(slot: number): void {
-    const words = this.#words;
-    const at = this.#keyIndex(slot);
+    const words = this.words;
+    const at = this.keyIndex(slot);
     this.setProfile(slot, 0);
     Atomics.store(words, at, TOMBSTONE);
-    for (let word = 1; word < this.#keyWords; word++) Atomics.store(words, at + word, 0);
+    for (let word = 1; word < this.keyWords; word++) Atomics.store(words, at + word, 0);
   }
 
   copyTo(target: Slots): number {
-    const words = this.#words;
-    const isLong = this.#keyWords === 4;
+    const words = this.words;
+    const isLong = this.keyWords === 4;
     let copied = 0;
     for (let slot = 0; slot < this.capacity; slot++) {
-      const at = this.#keyIndex(slot);
+      const at = this.keyIndex(slot);
       if (words[at] === EMPTY || words[at] === TOMBSTONE) continue;
       const w0 = ~words[at];
       const w1 = words[at + 1];
@@ -131,15 +131,15 @@ export class WideSlots implements Slots {
   }
 
   pack(keys: Uint8Array, profiles: Uint16Array): void {
-    const words = this.#words;
+    const words = this.words;
     const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
-    const width = 4 * this.#keyWords;
+    const width = 4 * this.keyWords;
     let packed = 0;
     for (let slot = 0; slot < this.capacity; slot++) {
-      const at = this.#keyIndex(slot);
+      const at = this.keyIndex(slot);
       if (words[at] === EMPTY || words[at] === TOMBSTONE) continue;
       view.setInt32(width * packed, ~words[at]);
-      for (let word = 1; word < this.#keyWords; word++) {
+      for (let word = 1; word < this.keyWords; word++) {
         view.setInt32(width * packed + 4 * word, words[at + word]);
       }
       profiles[packed++] = this.profileAt(slot);
@@ -148,33 +148,33 @@ export class WideSlots implements Slots {
 
   countProfiles(counts: Uint32Array): void {
     for (let slot = 0; slot < this.capacity; slot++) {
-      if (this.holds(~this.#words[this.#keyIndex(slot)])) counts[this.profileAt(slot)] += 1;
+      if (this.holds(~this.words[this.keyIndex(slot)])) counts[this.profileAt(slot)] += 1;
     }
   }
 
-  #hash(w0: number, w1: number, w2: number, w3: number): number {
-    const hash = mixWord(mixWord(this.#seed, w0), w1);
-    return this.#keyWords === 2 ? hash : mixWord(mixWord(hash, w2), w3);
+  private hash(w0: number, w1: number, w2: number, w3: number): number {
+    const hash = mixWord(mixWord(this.seed, w0), w1);
+    return this.keyWords === 2 ? hash : mixWord(mixWord(hash, w2), w3);
   }
 
-  #keyIndex(slot: number): number {
-    return (slot >> 1) * this.#pairWords + (slot & 1) * this.#keyWords;
+  private keyIndex(slot: number): number {
+    return (slot >> 1) * this.pairWords + (slot & 1) * this.keyWords;
   }
 
   /** In half words. */
-  #profileIndex(slot: number): number {
-    return (slot >> 1) * (2 * this.#pairWords) + 4 * this.#keyWords + (slot & 1);
+  private profileIndex(slot: number): number {
+    return (slot >> 1) * (2 * this.pairWords) + 4 * this.keyWords + (slot & 1);
   }
 
   /**
    * Compares once more, in the order opposite to the writer's: a processor with loose memory order may have given
    * the probe the new first word with the other words or the profile as they stood before it.
    */
-  #isStill(slot: number, w0: number, w1: number, w2: number, w3: number): boolean {
-    const words = this.#words;
-    const at = this.#keyIndex(slot);
+  private isStill(slot: number, w0: number, w1: number, w2: number, w3: number): boolean {
+    const words = this.words;
+    const at = this.keyIndex(slot);
     if (Atomics.load(words, at) !== ~w0 || Atomics.load(words, at + 1) !== (w1 | 0)) return false;
-    if (this.#keyWords === 2) return true;
+    if (this.keyWords === 2) return true;
     return Atomics.load(words, at + 2) === (w2 | 0) && Atomics.load(words, at + 3) === (w3 | 0);
   }
 }

@@ -2,7 +2,7 @@ import type { Fault } from './fault.ts';
 import { describeValue, hasFaults } from './fault.ts';
 import type { GroupModel, GroupOptions } from './group.ts';
 import { NameOwners, readGroups } from './group.ts';
-import type { NameTableShare } from './name-table.ts';
+import type { NameTableHandle } from './name-table.ts';
 import { buildNameTable } from './name-table.ts';
 import type { Region, RegionModel, RegionOptions, Relay } from './relay.ts';
 import { readRegions } from './relay.ts';
@@ -23,7 +23,7 @@ export interface CatalogTables {
   readonly defaultRegion: string;
   /** Ids of groups by number; null for 0. */
   readonly groups: readonly (string | null)[];
-  readonly names: NameTableShare;
+  readonly names: NameTableHandle;
   /** With all relays up. */
   readonly routes: RelayRoutes;
   /** 4 bytes a relay. */
@@ -41,7 +41,7 @@ export interface CatalogOptions {
   readonly groups?: GroupOptions;
   /** What becomes of names when none of a region's relays is up; last-good if not given. */
   readonly allDown?: AllDown;
-  /** Host names that relays are probed with: a relay serves names of the catalogue only. */
+  /** Host names that relays are probed with: a relay serves names of the catalog only. */
   readonly probeNames?: readonly string[];
   /** 32 bits; the same that questions are hashed with. */
   readonly seed: number;
@@ -50,7 +50,7 @@ export interface CatalogOptions {
 }
 
 /**
- * Builds the tables of the catalogue. `catalog` is null if there is a fault; warnings do not hinder.
+ * Builds the tables of the catalog. `catalog` is null if there is a fault; warnings do not hinder.
  * A configured region without relays is a fault; services of which no region has relays are a warning.
  */
 export function buildCatalog(options: CatalogOptions): { catalog: CatalogTables | null; faults: Fault[] } {
@@ -121,7 +121,7 @@ function groupFaults({ ids }: GroupModel, { regions, relays }: RegionModel, file
 function probeNameFaults(names: readonly string[], owners: NameOwners, file: string): Fault[] {
   return names.flatMap((name, index) => {
     if (owners.of(name) !== undefined) return [];
-    const [path, expected] = [`health.names[${index}]`, 'a name of the catalogue'];
+    const [path, expected] = [`health.names[${index}]`, 'a name of the catalog'];
     return [{ severity: 'fault', file, line: null, path, found: describeValue(name), expected }];
   });
 }
@@ -140,7 +140,7 @@ function packAddresses(relays: readonly Relay[], size: 4 | 16): SharedArrayBuffe
 const NAMED_IDLE_SERVICES = 5;
 
 /**
- * Services that can be given from nowhere. One warning tells of them all: a shipped catalogue covers the world, and
+ * Services that can be given from nowhere. One warning tells of them all: a shipped catalog covers the world, and
  * most configurations a few countries of it.
  */
 function idleServices(services: readonly Service[], model: RegionModel, file: string): Fault[] {

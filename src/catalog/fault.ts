@@ -1,7 +1,7 @@
 /**
- * One thing wrong with the catalogue or with what it is built from.
+ * One thing wrong with the catalog or with what it is built from.
  *
- * A `fault` keeps the catalogue from being used; a `warning` is said and lived with.
+ * A `fault` keeps the catalog from being used; a `warning` is said and lived with.
  */
 export interface Fault {
   readonly severity: 'fault' | 'warning';

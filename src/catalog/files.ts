@@ -14,7 +14,7 @@ function fileFault(file: string, path: string, found: string, expected: string):
 }
 
 /**
- * Reads the catalogue files that `patterns` (node:fs glob patterns) name, relative to `directory`.
+ * Reads the catalog files that `patterns` (node:fs glob patterns) name, relative to `directory`.
  * A pattern that finds nothing and a file that cannot be read are faults.
  *
  * @param key path of the config key that holds the patterns, for faults

@@ -3,7 +3,7 @@ import { describeValue } from './fault.ts';
 import { coveringName } from './host-name.ts';
 import type { Service } from './service.ts';
 
-/** Group ids, each with its members: ids of services, and host names that the catalogue has. */
+/** Group ids, each with its members: ids of services, and host names that the catalog has. */
 export type GroupOptions = Readonly<Record<string, readonly string[]>>;
 
 /** A host name whose group is not its service's: that name and all below it, if an entry of `names` covers it. */
@@ -48,8 +48,8 @@ export class NameOwners {
 }
 
 /**
- * Reads the groups of the configuration against the catalogue. Faults: a member that is in no catalogue file, or in
- * two groups. Ids of services have no dot, and names of the catalogue have one.
+ * Reads the groups of the configuration against the catalog. Faults: a member that is in no catalog file, or in
+ * two groups. Ids of services have no dot, and names of the catalog have one.
  */
 export function readGroups(options: GroupOptions, services: readonly Service[], file: string): GroupModel {
   const indexes = new Map(services.map(({ service }, index) => [service, index]));
@@ -70,9 +70,7 @@ export function readGroups(options: GroupOptions, services: readonly Service[], 
       const service = isName ? owners.of(member) : indexes.get(member);
       const other = keyOf.get(member);
       if (service === undefined) {
-        const expected = isName
-          ? 'a name of the catalogue'
-          : 'the id of a service, or a name of the catalogue';
+        const expected = isName ? 'a name of the catalog' : 'the id of a service, or a name of the catalog';
         note(path, describeValue(member), expected);
       } else if (other !== undefined) {
         note(path, `${describeValue(member)}, which ${other} has too`, 'each member once');

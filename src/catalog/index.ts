@@ -9,7 +9,7 @@ export type { ImportNote, ImportOptions, ImportResult } from './import/index.ts'
 export { importDomains } from './import/index.ts';
 export type { LoadedServices } from './load.ts';
 export { loadServices } from './load.ts';
-export type { NamedQuestion, NameTableShare } from './name-table.ts';
+export type { NamedQuestion, NameTableHandle } from './name-table.ts';
 export { NO_SERVICE } from './name-table.ts';
 export type { Region, RegionOptions, Relay, RelayOptions } from './relay.ts';
 export { Condition, RelayConditions } from './relay-condition.ts';
@@ -20,6 +20,6 @@ export type { Service } from './service.ts';
 export type { ServiceFile } from './service-file.ts';
 export type { ServiceText } from './service-text.ts';
 export { formatServiceFile } from './service-text.ts';
-export type { CatalogShare, SteeringProfile } from './steer.ts';
+export type { CatalogHandle, SteeringProfile } from './steer.ts';
 export { Steering } from './steer.ts';
 export { CatalogView, NO_REGION } from './view.ts';

@@ -11,7 +11,7 @@ export interface LoadedServices {
 }
 
 /**
- * Reads the catalogue's files and checks them against each other. All faults of all files are
+ * Reads the catalog's files and checks them against each other. All faults of all files are
  * reported: unknown keys, malformed or too wide names, an id given twice, a name in two services, a
  * name below another service's. A name below one of its own service is a warning: it changes nothing.
  */

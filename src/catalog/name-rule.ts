@@ -2,7 +2,7 @@ import { coveringName, namesAbove } from './host-name.ts';
 import { isRegistrySuffix } from './registry-suffix.ts';
 import { CARRIER_SUFFIXES, PORTAL_NAMES } from './shared-suffix.ts';
 
-/** Why a name may not stand in the catalogue, in words that end the sentence "expected ...". */
+/** Why a name may not stand in the catalog, in words that end the sentence "expected ...". */
 export interface Refusal {
   readonly reason: 'top-level' | 'registry' | 'portal' | 'shared' | 'below-shared' | 'above-shared';
   readonly expected: string;

@@ -11,7 +11,7 @@ import type { Service } from './service.ts';
  * wire form in `bytes` plus one (0: the slot is free), and what the name is: EXACT, DIVIDED, its group and the
  * index of its service.
  */
-export interface NameTableShare {
+export interface NameTableHandle {
   readonly slots: SharedArrayBuffer;
   readonly bytes: SharedArrayBuffer;
   /** No name in the table has more labels than this. */
@@ -45,7 +45,7 @@ interface Row {
 
 function makeRow(name: string, service: number, exact: boolean, group: number): Row {
   const wire = nameFromText(name);
-  if (wire === null) throw new TypeError('a name of the catalogue was not checked');
+  if (wire === null) throw new TypeError('a name of the catalog was not checked');
   return { wire, service, exact, group, divided: false };
 }
 
@@ -91,7 +91,7 @@ export function buildNameTable(
   services: readonly Service[],
   seed: number,
   groups: NameGroups = NO_GROUPS,
-): NameTableShare {
+): NameTableHandle {
   const byName = collectRows(services, groups);
   const rows = [...byName.values()];
   const maxLabels = [...byName.keys()].reduce((most, name) => Math.max(most, name.split('.').length), 0);
@@ -124,7 +124,7 @@ export type NamedQuestion = Pick<Question, 'name' | 'hashes'>;
 
 /** Reads a NameTableShare. One per thread; match allocates nothing. */
 export class NameTable {
-  /** After a match: the label at which the catalogue's name starts in the question's. */
+  /** After a match: the label at which the catalog's name starts in the question's. */
   matchedLabel = 0;
   /** After a match: the number of the name's group, 0 for none. */
   matchedGroup = 0;
@@ -133,7 +133,7 @@ export class NameTable {
   private mask: number;
   private maxLabels: number;
 
-  constructor(share: NameTableShare) {
+  constructor(share: NameTableHandle) {
     this.slots = new Int32Array(share.slots);
     this.bytes = new Uint8Array(share.bytes);
     this.mask = this.slots.length / SLOT_WORDS - 1;
@@ -142,7 +142,7 @@ export class NameTable {
 
   /**
    * The index of the service that takes the question's name, or NO_SERVICE. Walks from the name's right
-   * end, so that the shortest suffix wins; the catalogue holds no two that could both. Where a suffix is divided
+   * end, so that the shortest suffix wins; the catalog holds no two that could both. Where a suffix is divided
    * into groups, the longest name in it says which one.
    */
   match(question: NamedQuestion): number {

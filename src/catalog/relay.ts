@@ -14,7 +14,7 @@ export interface RelayOptions {
 
 export type RegionOptions = Readonly<Record<string, { readonly relays: readonly RelayOptions[] }>>;
 
-/** A relay as steering knows it; its index is its place in the catalogue's list of relays. */
+/** A relay as steering knows it; its index is its place in the catalog's list of relays. */
 export interface Relay {
   readonly region: string;
   /** 4 bytes, or null where it has none. */

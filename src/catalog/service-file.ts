@@ -6,7 +6,7 @@ import { canonicalHostName } from './host-name.ts';
 import { refuseExact, refuseSuffix } from './name-rule.ts';
 import type { Service } from './service.ts';
 
-/** A file of the catalogue as it was read: its path is for faults only. */
+/** A file of the catalog as it was read: its path is for faults only. */
 export interface ServiceFile {
   readonly path: string;
   readonly text: string;
@@ -175,7 +175,7 @@ function readVerified(reader: FileReader, mapping: Record<string, unknown>): boo
 }
 
 /**
- * Reads one catalogue file (contract.md has its form). Every fault of the file is reported. What is at
+ * Reads one catalog file (contract.md has its form). Every fault of the file is reported. What is at
  * fault is left out of the result, so that the rest can still be checked against other files.
  */
 export function parseServiceFile(file: ServiceFile): { parsed: ParsedFile | null; faults: Fault[] } {

@@ -15,7 +15,7 @@ function list(key: string, values: readonly string[]): string[] {
   return values.length === 0 ? [] : [`${key}:`, ...values.map((value) => `  - ${scalar(value)}`)];
 }
 
-/** The text of a catalogue file, one name a line, so that changes read well. */
+/** The text of a catalog file, one name a line, so that changes read well. */
 export function formatServiceFile(service: ServiceText): string {
   const lines = [
     ...service.comment.map((line) => `# ${line}`.trimEnd()),

@@ -1,4 +1,4 @@
-/** A streaming service as its catalogue file describes it. */
+/** A streaming service as its catalog file describes it. */
 export interface Service {
   readonly service: string;
   readonly title: string;

@@ -1,7 +1,7 @@
 /**
  * Suffixes below which unrelated sites stand: content networks, clouds, hosting, and the services
  * that others embed. Taking one whole would carry strangers' traffic through a relay, so a
- * catalogue may take single names below them (`exact`) and no more.
+ * catalog may take single names below them (`exact`) and no more.
  */
 const CARRIERS = `
   akamai.net akamai.com akamaized.net akamaized-staging.net akamaiedge.net akamaiedge-staging.net akamaihd.net
@@ -81,8 +81,8 @@ function words(text: string): ReadonlySet<string> {
   return new Set(text.trim().split(/\s+/));
 }
 
-/** Nothing at or below these may be a suffix of the catalogue. */
+/** Nothing at or below these may be a suffix of the catalog. */
 export const CARRIER_SUFFIXES = words(CARRIERS);
 
-/** None of these may itself be in the catalogue; names below them may. */
+/** None of these may itself be in the catalog; names below them may. */
 export const PORTAL_NAMES = words(PORTALS);

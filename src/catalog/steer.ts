@@ -1,5 +1,5 @@
 import type { CatalogTables } from './catalog.ts';
-import type { NameTableShare } from './name-table.ts';
+import type { NameTableHandle } from './name-table.ts';
 import type { RelayConditions } from './relay-condition.ts';
 import type { RelayRoutes } from './relay-routes.ts';
 
@@ -13,10 +13,10 @@ export interface SteeringProfile {
 }
 
 /** Everything that a reader attaches to; plain data, to be posted to threads. */
-export interface CatalogShare {
+export interface CatalogHandle {
   readonly seed: number;
   readonly serviceCount: number;
-  readonly names: NameTableShare;
+  readonly names: NameTableHandle;
   /** Numbers of groups, 0 among them. */
   readonly groupCount: number;
   /** Of RelayRoutes, as the next one. */
@@ -38,9 +38,9 @@ export const FAMILY_IPV6 = 2;
 /** In a row: resolve as usual. */
 const AS_USUAL = 0;
 
-/** One catalogue with the rows that were computed for it. */
+/** One catalog with the rows that were computed for it. */
 class Generation {
-  share: CatalogShare;
+  share: CatalogHandle;
   routes: RelayRoutes;
   private readonly catalog: CatalogTables;
   private readonly rows: Uint8Array;
@@ -100,7 +100,7 @@ class Generation {
 }
 
 /**
- * The writer of the catalogue's shared memory: which region each profile takes each service from.
+ * The writer of the catalog's shared memory: which region each profile takes each service from.
  * Belongs to one thread; CatalogView reads, in any.
  */
 export class Steering {
@@ -113,7 +113,7 @@ export class Steering {
     this.current = new Generation(catalog);
   }
 
-  share(): CatalogShare {
+  share(): CatalogHandle {
     return this.current.share;
   }
 
@@ -123,10 +123,10 @@ export class Steering {
   }
 
   /**
-   * Leaves out relays that are not up. @param conditions of the relays of the catalogue that is used
+   * Leaves out relays that are not up. @param conditions of the relays of the catalog that is used
    * @returns another share, with the same rows: nothing is to be settled
    */
-  useConditions(conditions: RelayConditions): CatalogShare {
+  useConditions(conditions: RelayConditions): CatalogHandle {
     this.current.useConditions(conditions);
     return this.current.share;
   }
@@ -152,10 +152,10 @@ export class Steering {
   }
 
   /**
-   * Computes the rows of all live profiles for another catalogue, into a new share, and returns that.
-   * @param conditions of that catalogue's relays; all are up where they are not given
+   * Computes the rows of all live profiles for another catalog, into a new share, and returns that.
+   * @param conditions of that catalog's relays; all are up where they are not given
    */
-  rebuild(catalog: CatalogTables, conditions?: RelayConditions): CatalogShare {
+  rebuild(catalog: CatalogTables, conditions?: RelayConditions): CatalogHandle {
     const next = new Generation(catalog);
     if (conditions !== undefined) next.useConditions(conditions);
     for (const [id, profile] of this.profiles) next.write(id, profile);

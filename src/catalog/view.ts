@@ -2,7 +2,7 @@ import type { NamedQuestion } from './name-table.ts';
 import { NameTable } from './name-table.ts';
 import { orderBase } from './relay-order.ts';
 import { listPlace, NO_LIST } from './relay-routes.ts';
-import type { CatalogShare } from './steer.ts';
+import type { CatalogHandle } from './steer.ts';
 import { FAMILY_IPV4, FAMILY_IPV6 } from './steer.ts';
 
 /** No region to steer to: resolve as usual. */
@@ -22,12 +22,12 @@ export class CatalogView {
   private groupCount = 0;
   private stride = 0;
 
-  constructor(share: CatalogShare) {
+  constructor(share: CatalogHandle) {
     this.attach(share);
   }
 
   /** Turns to another share, after a reload. Service and region indexes of the old one are void. */
-  attach(share: CatalogShare): void {
+  attach(share: CatalogHandle): void {
     this.orders = new Uint16Array(share.orders);
     this.addresses4 = new Uint8Array(share.addresses4);
     this.addresses6 = new Uint8Array(share.addresses6);
@@ -43,7 +43,7 @@ export class CatalogView {
     return this.names.match(question);
   }
 
-  /** After a match: the label at which the catalogue's name starts in the question's. */
+  /** After a match: the label at which the catalog's name starts in the question's. */
   get matchedLabel(): number {
     return this.names.matchedLabel;
   }

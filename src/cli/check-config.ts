@@ -6,14 +6,14 @@ import {
   loadConfig,
   locateConfig,
 } from '../config/index.ts';
-import { type LoadedCatalogue, loadCatalogue } from './catalogue.ts';
+import { type LoadedCatalog, loadCatalog } from './catalog.ts';
 import { certificateWarning, readCertificate } from './certificate.ts';
 import type { Command, Io } from './command.ts';
 import { parseOptions } from './options.ts';
 
 const USAGE = `Usage: mediastreamer check-config [--config FILE]
 
-Checks a configuration and the catalogue files that it names, and sums up what they give. Nothing is opened
+Checks a configuration and the catalog files that it names, and sums up what they give. Nothing is opened
 and nothing is written. Faults are one line each: file, line, path of the key, what was found, what was expected.
 
   --config FILE  the configuration; else MEDIASTREAMER_CONFIG, else config/default.yaml
@@ -21,23 +21,23 @@ and nothing is written. Faults are one line each: file, line, path of the key, w
 Exit codes: 0 no faults (there may be warnings), 1 faults, 2 bad usage.
 `;
 
-/** Hashes the names of a catalogue in which nothing is looked up. */
+/** Hashes the names of a catalog in which nothing is looked up. */
 const ANY_SEED = 0;
 
 async function run(args: string[], io: Io): Promise<number> {
   const { config: argument } = parseOptions(args, { config: { type: 'string' } });
   const loaded = loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd });
-  const catalogue = await loadCatalogue(loaded, ANY_SEED);
+  const catalog = await loadCatalog(loaded, ANY_SEED);
   const certificate = readCertificate(loaded.config);
-  for (const line of summary(loaded, catalogue)) io.out(line);
+  for (const line of summary(loaded, catalog)) io.out(line);
   for (const warning of loaded.warnings) io.out(`${loaded.file}: warning: ${warning}`);
-  for (const warning of catalogue.warnings) io.out(warning);
+  for (const warning of catalog.warnings) io.out(warning);
   const ends = certificate === null ? null : certificateWarning(certificate, Date.now());
   if (ends !== null) io.out(`${loaded.file}: warning: ${ends}`);
   return 0;
 }
 
-function summary({ config, file }: LoadedConfig, { tables }: LoadedCatalogue): string[] {
+function summary({ config, file }: LoadedConfig, { tables }: LoadedCatalog): string[] {
   const regions = Object.entries(config.regions).map(([region, { relays }]) => {
     const mark = region === config.defaultRegion ? ' (default)' : '';
     return `${region}${mark}: ${count(relays.length, 'relay')}`;
@@ -54,7 +54,7 @@ function summary({ config, file }: LoadedConfig, { tables }: LoadedCatalogue): s
     ['cache', formatSize(config.cache.bytes)],
     ['regions', regions.join(', ')],
     ['probes', probesOf(config)],
-    ['catalogue', `${count(tables.services.length, 'service')}, ${count(names, 'name')}`],
+    ['catalog', `${count(tables.services.length, 'service')}, ${count(names, 'name')}`],
     ['private addresses', config.registration.allowPrivate ? 'may register' : 'may not register'],
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
@@ -84,7 +84,7 @@ function count(number: number, noun: string): string {
 
 export const command: Command = {
   name: 'check-config',
-  summary: 'check a configuration and its catalogue, and sum them up',
+  summary: 'check a configuration and its catalog, and sum them up',
   usage: USAGE,
   run,
 };

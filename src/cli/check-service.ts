@@ -13,7 +13,7 @@ import { findName } from '../catalog/lookup/index.ts';
 import { loadConfig, locateConfig } from '../config/index.ts';
 import { formatAddress, parseAddress } from '../net/index.ts';
 import { monotonicClock } from '../sys/index.ts';
-import { loadCatalogue } from './catalogue.ts';
+import { loadCatalog } from './catalog.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseArguments } from './options.ts';
 import { hasFamily } from './serve/own-addresses.ts';
@@ -23,7 +23,7 @@ const USAGE = `Usage: mediastreamer check-service NAME [--region REGION | --rela
 
 Connects to the names of a service through a relay, by TLS as a device would, and says which answer with a valid
 certificate: when a list has grown stale, names stop to. NAME is the id of a service, or one host name of the
-catalogue. Of names that stand for all below them, the name itself and www. of it are tried. The relay must have
+catalog. Of names that stand for all below them, the name itself and www. of it are tried. The relay must have
 this machine among its relay.probeSources, or it says nothing. Certificates are judged by what Node trusts;
 NODE_EXTRA_CA_CERTS=FILE adds to it.
 
@@ -88,7 +88,7 @@ async function run(args: string[], io: Io): Promise<number> {
   const timeoutMs = 1000 * whole(values.timeout, '--timeout', 600, TIMEOUT_SECONDS);
   const loaded = loadConfig({ file: locateConfig(values.config, io.env), env: io.env, cwd: io.cwd });
   const port = whole(values.port, '--port', 65_535, loaded.config.health.port);
-  const { tables } = await loadCatalogue(loaded, SEED);
+  const { tables } = await loadCatalog(loaded, SEED);
   const plan = planOf(tables, positionals[0], relay, values.region ?? null);
   const prober = new Prober({ now: monotonicClock(), hasFamily });
   const reports = await checkEntries(
@@ -108,7 +108,7 @@ function planOf(tables: CatalogTables, name: string, relay: string | null, wante
     ? (findName(tables.names, SEED, name)?.service ?? -1)
     : tables.services.findIndex(({ service }) => service === name);
   if (index < 0) {
-    throw new UsageError(`expected a service or a name of the catalogue, found ${JSON.stringify(name)}`);
+    throw new UsageError(`expected a service or a name of the catalog, found ${JSON.stringify(name)}`);
   }
   const service = tables.services[index];
   const entries = isHost ? [{ name, isSuffix: false, hosts: [name] }] : entriesOf(service);

@@ -4,7 +4,7 @@ import { type LoadedConfig, loadConfig, locateConfig } from '../config/index.ts'
 import { parseAddress, registrationPrefix } from '../net/index.ts';
 import { AnswerCache } from '../resolver/cache/index.ts';
 import { nameFromText, RecordType } from '../wire/index.ts';
-import { loadCatalogue } from './catalogue.ts';
+import { loadCatalog } from './catalog.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseArguments } from './options.ts';
 import { policyOf } from './policy.ts';
@@ -65,7 +65,7 @@ function readRequest(
 
 async function explainFromConfig(loaded: LoadedConfig, request: ExplainRequest): Promise<ExplainReply> {
   const { config } = loaded;
-  const { tables: catalog } = await loadCatalogue(loaded, SEED);
+  const { tables: catalog } = await loadCatalog(loaded, SEED);
   const profiles = new Profiles({ now: () => 0 });
   const steering = new Steering(catalog);
   profiles.onInterned((id, profile) => steering.setProfile(id, profile));

@@ -8,7 +8,7 @@ import { type Command, type Io, UsageError } from './command.ts';
 
 const USAGE = `Usage: mediastreamer import-domains [options] FILE
 
-Turns a domain list (v2fly domain-list-community format) into a catalogue file. Lists that FILE includes are
+Turns a domain list (v2fly domain-list-community format) into a catalog file. Lists that FILE includes are
 read from its directory. Every line that cannot be expressed is reported as file:line: text: why.
 
   --service ID        the service's id (default: the list's name)
@@ -119,7 +119,7 @@ function report(io: Io, notes: readonly ImportNote[], directory: string): void {
     io.err(`${resolve(directory, list)}:${line}: ${text}: ${why}`);
 }
 
-/** The file's text, checked as the catalogue will check it; throws UsageError where an option is missing. */
+/** The file's text, checked as the catalog will check it; throws UsageError where an option is missing. */
 function compose(request: Request, result: ImportResult, existing: Service | null, io: Io): string {
   const title = request.title ?? existing?.title;
   const regions = request.regions ?? existing?.regions;
@@ -185,7 +185,7 @@ async function run(args: string[], io: Io): Promise<number> {
 
 export const command: Command = {
   name: 'import-domains',
-  summary: 'turn a v2fly domain list into a catalogue file',
+  summary: 'turn a v2fly domain list into a catalog file',
   usage: USAGE,
   run,
 };

@@ -31,9 +31,9 @@ counts from when a query was due. The target must be a loopback address, or name
   --warm-up N             seconds before that, at the same rate, that do not count (default: 1)
   --timeout-ms N          an answer that takes longer is lost (default: 2000)
 
-  --mix SHARES            catalogue=70,hit=25,miss=5 (default: catalogue=100)
+  --mix SHARES            catalog=70,hit=25,miss=5 (default: catalog=100)
   --types SHARES          A=80,AAAA=20 (default: A=100); of ${QUERY_TYPES.join(', ')}
-  --names FILE            the names of the catalogue share, one a line (default: a few well-known ones)
+  --names FILE            the names of the catalog share, one a line (default: a few well-known ones)
   --hits FILE             the names of the hit share (default: hit-0 to hit-199 below --base)
   --base NAME             misses are new names below it, each asked once (default: load.example). They reach the
                           edge's upstreams: name one that these may be asked for

@@ -107,8 +107,8 @@ async function verifyList(directory: string, report: StoreReport, io: Io): Promi
     const kept = await file.read();
     if (kept !== null) return tell(io, `list in ${directory}`, report.compare(kept.snapshot));
     io.out(`list in ${directory}: there is none`);
-  } catch (fault) {
-    io.out(`list in ${dirname(file.path)}: NOT READABLE (${(fault as { code?: string }).code ?? 'unknown'})`);
+  } catch (error) {
+    io.out(`list in ${dirname(file.path)}: NOT READABLE (${(error as { code?: string }).code ?? 'unknown'})`);
   }
   return false;
 }

@@ -13,7 +13,7 @@ const SETTLE_MS = 1500;
 const USAGE = `Usage: mediastreamer serve [--config FILE]
 
 Runs the roles of the configuration until SIGTERM or SIGINT: then it stops accepting, finishes what is in
-flight (10 s at most) and exits 0. SIGHUP reads configuration and catalogue again; a fault in them keeps the
+flight (10 s at most) and exits 0. SIGHUP reads configuration and catalog again; a fault in them keeps the
 old ones. The log is one JSON object a line on standard output, or readable where that is a terminal.
 
   --config FILE  the configuration; else MEDIASTREAMER_CONFIG, else config/default.yaml

@@ -18,7 +18,7 @@ export const COMMANDS: readonly TableEntry[] = [
   },
   {
     name: 'check-config',
-    summary: 'check a configuration and its catalogue, and sum them up',
+    summary: 'check a configuration and its catalog, and sum them up',
     load: async () => (await import('./check-config.ts')).command,
   },
   {
@@ -63,7 +63,7 @@ export const COMMANDS: readonly TableEntry[] = [
   },
   {
     name: 'import-domains',
-    summary: 'turn a v2fly domain list into a catalogue file',
+    summary: 'turn a v2fly domain list into a catalog file',
     load: async () => (await import('./import-domains.ts')).command,
   },
 ];

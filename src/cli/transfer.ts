@@ -32,9 +32,9 @@ export async function runTransfer(
       await transfer.close();
     }
     return 0;
-  } catch (fault) {
-    const { code, message } = fault as { code?: string; message: string };
-    if (code === undefined) throw fault;
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code === undefined) throw error;
     io.err(message);
     return 1;
   }

@@ -29,15 +29,15 @@ export interface ClientOptions {
  * an idempotency key. What the API refuses is a MediaStreamerError; what does not exist is null or false.
  */
 export class MediaStreamerClient {
-  readonly #transport: Transport;
+  private readonly transport: Transport;
 
   constructor(options: ClientOptions) {
-    this.#transport = new HttpTransport(options);
+    this.transport = new HttpTransport(options);
   }
 
   /** A repeat with the same key gives the same account, with a fresh secret. */
   createAccount(fields: AccountFields = {}, repeatable: Repeatable = {}): Promise<NewAccount> {
-    return this.#post('/v1/accounts', { ...fields }, repeatable);
+    return this.post('/v1/accounts', { ...fields }, repeatable);
   }
 
   /** All accounts, in an order that does not change. */
@@ -45,7 +45,7 @@ export class MediaStreamerClient {
     let after: string | null = null;
     do {
       const query: string = after === null ? '' : `&after=${encodeURIComponent(after)}`;
-      const page: { accounts: Account[]; next: string | null } = await this.#transport.call({
+      const page: { accounts: Account[]; next: string | null } = await this.transport.call({
         method: 'GET',
         path: `/v1/accounts?limit=1000${query}`,
       });
@@ -55,11 +55,11 @@ export class MediaStreamerClient {
   }
 
   getAccount(id: string): Promise<Account | null> {
-    return this.#orNull({ method: 'GET', path: accountPath(id) });
+    return this.orNull({ method: 'GET', path: accountPath(id) });
   }
 
   updateAccount(id: string, change: AccountChange): Promise<Account | null> {
-    return this.#orNull({ method: 'PATCH', path: accountPath(id), body: { ...change } });
+    return this.orNull({ method: 'PATCH', path: accountPath(id), body: { ...change } });
   }
 
   /** Its addresses are kept, and not served from the next query on. */
@@ -74,43 +74,43 @@ export class MediaStreamerClient {
 
   /** Erases everything about it, everywhere. False: there is none. */
   async eraseAccount(id: string): Promise<boolean> {
-    return (await this.#orNull({ method: 'DELETE', path: accountPath(id) })) !== null;
+    return (await this.orNull({ method: 'DELETE', path: accountPath(id) })) !== null;
   }
 
   /** A new secret; the old one ends, and all sessions with it. */
   async rotateSecret(id: string): Promise<string> {
-    const { secret } = await this.#post<{ secret: string }>(`${accountPath(id)}/secret`, {}, {});
+    const { secret } = await this.post<{ secret: string }>(`${accountPath(id)}/secret`, {}, {});
     return secret;
   }
 
   /** Where to send a person who is signed in with you: it signs them in to the DNS Settings page, once. */
   createSignInLink(id: string): Promise<SignInLink> {
-    return this.#post(`${accountPath(id)}/sign-in-links`, {}, {});
+    return this.post(`${accountPath(id)}/sign-in-links`, {}, {});
   }
 
   async listRegistrations(id: string): Promise<Registration[] | null> {
     const path = `${accountPath(id)}/registrations`;
-    const held = await this.#orNull<{ registrations: Registration[] }>({ method: 'GET', path });
+    const held = await this.orNull<{ registrations: Registration[] }>({ method: 'GET', path });
     return held === null ? null : held.registrations;
   }
 
   /** Registers any address. One that is there already is renewed. */
   register(id: string, fields: RegistrationFields, repeatable: Repeatable = {}): Promise<Registration> {
-    return this.#post(`${accountPath(id)}/registrations`, { ...fields }, repeatable);
+    return this.post(`${accountPath(id)}/registrations`, { ...fields }, repeatable);
   }
 
   async removeRegistration(id: string, registrationId: string): Promise<boolean> {
     const path = `${accountPath(id)}/registrations/${encodeURIComponent(registrationId)}`;
-    return (await this.#orNull({ method: 'DELETE', path })) !== null;
+    return (await this.orNull({ method: 'DELETE', path })) !== null;
   }
 
-  #post<T>(path: string, body: object, { idempotencyKey = randomUUID() }: Repeatable): Promise<T> {
-    return this.#transport.call({ method: 'POST', path, body, idempotencyKey });
+  private post<T>(path: string, body: object, { idempotencyKey = randomUUID() }: Repeatable): Promise<T> {
+    return this.transport.call({ method: 'POST', path, body, idempotencyKey });
   }
 
-  async #orNull<T>(call: Call): Promise<T | null> {
+  private async orNull<T>(call: Call): Promise<T | null> {
     try {
-      return await this.#transport.call<T>(call);
+      return await this.transport.call<T>(call);
     } catch (error) {
       if (error instanceof MediaStreamerError && error.code === 'not_found') return null;
       throw error;

@@ -28,22 +28,22 @@ const FIRST_WAIT_MS = 250;
 const MAX_WAIT_MS = 10_000;
 
 export class HttpTransport implements Transport {
-  readonly #options: TransportOptions;
-  readonly #url: string;
+  private readonly options: TransportOptions;
+  private readonly url: string;
 
   constructor(options: TransportOptions) {
     if (options.adminKey === '') throw new TypeError('adminKey is empty');
-    this.#options = options;
-    this.#url = new URL(options.url).href.replace(/\/$/, '');
+    this.options = options;
+    this.url = new URL(options.url).href.replace(/\/$/, '');
   }
 
   async call<T>(call: Call): Promise<T> {
-    const { retries = RETRIES } = this.#options;
+    const { retries = RETRIES } = this.options;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.#once<T>(call);
+        return await this.once<T>(call);
       } catch (error) {
-        if (!(error instanceof Unanswered)) throw error;
+        if (!(error instanceof UnansweredError)) throw error;
         if (attempt >= retries) throw error.fault;
         const waitMs = Math.max(FIRST_WAIT_MS * 2 ** attempt, error.retryAfterMs);
         await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, MAX_WAIT_MS)));
@@ -52,13 +52,13 @@ export class HttpTransport implements Transport {
   }
 
   /** @throws Unanswered if it may be made again */
-  async #once<T>({ method, path, body, idempotencyKey }: Call): Promise<T> {
-    const { adminKey, timeoutMs = TIMEOUT_MS } = this.#options;
-    const ask = this.#options.fetch ?? fetch;
+  private async once<T>({ method, path, body, idempotencyKey }: Call): Promise<T> {
+    const { adminKey, timeoutMs = TIMEOUT_MS } = this.options;
+    const ask = this.options.fetch ?? fetch;
     let reply: Response;
     let text: string;
     try {
-      reply = await ask(this.#url + path, {
+      reply = await ask(this.url + path, {
         method,
         headers: {
           accept: 'application/json',
@@ -71,19 +71,22 @@ export class HttpTransport implements Transport {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       text = await reply.text();
-    } catch (cause) {
-      throw new Unanswered(new MediaStreamerError('unreachable', 0, 'the API does not answer', [], cause), 0);
+    } catch (error) {
+      throw new UnansweredError(
+        new MediaStreamerError('unreachable', 0, 'the API does not answer', [], error),
+        0,
+      );
     }
     const held = parse(text);
     if (reply.ok) return held as T;
     const fault = faultOf(reply.status, held as Partial<Problem> | undefined);
     if (reply.status !== 503) throw fault;
-    throw new Unanswered(fault, 1000 * (Number(reply.headers.get('retry-after')) || 0));
+    throw new UnansweredError(fault, 1000 * (Number(reply.headers.get('retry-after')) || 0));
   }
 }
 
 /** A failure that a repeat may mend. */
-class Unanswered extends Error {
+class UnansweredError extends Error {
   readonly fault: MediaStreamerError;
   readonly retryAfterMs: number;
   constructor(fault: MediaStreamerError, retryAfterMs: number) {

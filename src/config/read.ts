@@ -30,32 +30,32 @@ const FAULTY = Symbol('faulty');
  */
 export class Reader {
   readonly faults: Fault[] = [];
-  readonly #file: string;
-  readonly #document: Document;
-  readonly #lines: LineCounter;
-  readonly #substitutions: Substitutions;
-  readonly #lineOf = new Map<string, number>();
+  private readonly file: string;
+  private readonly document: Document;
+  private readonly lines: LineCounter;
+  private readonly substitutions: Substitutions;
+  private readonly ownLineOf = new Map<string, number>();
 
   constructor(file: string, document: Document, lines: LineCounter, substitutions: Substitutions) {
-    this.#file = file;
-    this.#document = document;
-    this.#lines = lines;
-    this.#substitutions = substitutions;
+    this.file = file;
+    this.document = document;
+    this.lines = lines;
+    this.substitutions = substitutions;
   }
 
   /** The value of `node` (undefined: not in the file) by `schema`, its default where it is at fault. */
   read(node: Node | null | undefined, schema: SchemaNode, path: string): unknown {
     if (node === undefined) return defaultOf(schema);
-    const target = this.#resolve(node);
-    this.#note(target, path);
-    const value = this.#readNode(target, schema, path);
+    const target = this.resolve(node);
+    this.note(target, path);
+    const value = this.readNode(target, schema, path);
     return value === FAULTY ? defaultOf(schema) : value;
   }
 
   /** The line of a key, or of the nearest one above it that the file has. */
   lineOf(path: string): number | undefined {
     for (let at = path; ; at = at.replace(/(?:^|\.)[^.[]*$|\[\d+\]$/, '')) {
-      const line = this.#lineOf.get(at);
+      const line = this.ownLineOf.get(at);
       if (line !== undefined || at === '') return line;
     }
   }
@@ -63,7 +63,7 @@ export class Reader {
   /** Records a fault of `path`, which need not be in the file. */
   fault(path: string, found: string, expected: string): void {
     this.faults.push({
-      file: this.#file,
+      file: this.file,
       line: this.lineOf(path),
       key: path === '' ? undefined : path,
       found,
@@ -76,31 +76,31 @@ export class Reader {
     return !this.faults.some(({ key = '' }) => key === path || isBelow(key, path) || isBelow(path, key));
   }
 
-  #readNode(node: Node | null, schema: SchemaNode, path: string): unknown {
+  private readNode(node: Node | null, schema: SchemaNode, path: string): unknown {
     // Of several kinds a mapping or a list is judged by itself, so that a fault is one of its own.
     const kind = isMap(node) ? 'object' : isSeq(node) ? 'array' : null;
     const option = schema.anyOf?.find(({ type }) => type === kind);
-    if (option !== undefined) return this.#readNode(node, option, path);
-    if (schema.type === 'object') return this.#readMapping(node, schema, path);
-    if (schema.type === 'array') return this.#readList(node, schema, path);
-    return this.#readScalar(node, schema, path);
+    if (option !== undefined) return this.readNode(node, option, path);
+    if (schema.type === 'object') return this.readMapping(node, schema, path);
+    if (schema.type === 'array') return this.readList(node, schema, path);
+    return this.readScalar(node, schema, path);
   }
 
-  #readMapping(node: Node | null, schema: SchemaNode, path: string): unknown {
-    if (!isMap(node)) return this.#mismatch(node, schema, path);
+  private readMapping(node: Node | null, schema: SchemaNode, path: string): unknown {
+    if (!isMap(node)) return this.mismatch(node, schema, path);
     const result: Record<string, unknown> = {};
     const [pattern, memberSchema] = Object.entries(schema.patternProperties ?? {})[0] ?? [];
     const seen = new Map<string, Node | null>();
     for (const { key: keyNode, value } of (node as YAMLMap<Node | null, Node | null>).items) {
-      const name = this.#readKey(keyNode, path);
+      const name = this.readKey(keyNode, path);
       if (name === null) continue;
       const keyPath = path === '' ? keyText(name) : `${path}.${keyText(name)}`;
-      this.#note(keyNode, keyPath);
+      this.note(keyNode, keyPath);
       const isKnown =
         pattern === undefined ? Object.hasOwn(schema.properties!, name) : new RegExp(pattern).test(name);
       if (seen.has(name)) this.fault(keyPath, 'the key a second time', 'each key once');
       else if (isKnown) seen.set(name, value);
-      else this.#unknownKey(keyPath, name, schema);
+      else this.unknownKey(keyPath, name, schema);
     }
     if (memberSchema !== undefined) {
       for (const [name, value] of seen)
@@ -114,11 +114,11 @@ export class Reader {
     return result;
   }
 
-  #readKey(node: Node | null, path: string): string | null {
-    const target = this.#resolve(node);
+  private readKey(node: Node | null, path: string): string | null {
+    const target = this.resolve(node);
     if (isScalar(target)) {
       const source = target.source ?? String(target.value);
-      const substitution = this.#substitutions.apply(source);
+      const substitution = this.substitutions.apply(source);
       if (substitution === null) return source;
       if (!substitution.fault) return substitution.text;
       this.fault(path, substitution.fault.found, substitution.fault.expected);
@@ -128,7 +128,7 @@ export class Reader {
     return null;
   }
 
-  #unknownKey(path: string, name: string, schema: SchemaNode): void {
+  private unknownKey(path: string, name: string, schema: SchemaNode): void {
     if (schema.patternProperties) {
       this.fault(path, `the key ${show(name)}`, FORMATS.id.expected);
       return;
@@ -138,41 +138,41 @@ export class Reader {
     this.fault(path, 'an unknown key', close === undefined ? `one of ${known.join(', ')}` : `${close}?`);
   }
 
-  #readList(node: Node | null, schema: SchemaNode, path: string): unknown {
-    if (!isSeq(node)) return this.#mismatch(node, schema, path);
+  private readList(node: Node | null, schema: SchemaNode, path: string): unknown {
+    if (!isSeq(node)) return this.mismatch(node, schema, path);
     const items: unknown[] = [];
     for (const [index, item] of (node.items as (Node | null)[]).entries()) {
       const itemPath = `${path}[${index}]`;
-      const target = this.#resolve(item);
-      this.#note(target ?? node, itemPath);
-      const value = this.#readNode(target, schema.items!, itemPath);
+      const target = this.resolve(item);
+      this.note(target ?? node, itemPath);
+      const value = this.readNode(target, schema.items!, itemPath);
       if (value === FAULTY) continue;
       if (schema.uniqueItems && items.includes(value)) {
-        this.fault(itemPath, `${this.#show(target, schema.items!)} a second time`, 'each once');
+        this.fault(itemPath, `${this.show(target, schema.items!)} a second time`, 'each once');
       } else items.push(value);
     }
     return items;
   }
 
-  #readScalar(node: Node | null, schema: SchemaNode, path: string): unknown {
-    const found = this.#scalar(node, path);
+  private readScalar(node: Node | null, schema: SchemaNode, path: string): unknown {
+    const found = this.scalar(node, path);
     if (found === FAULTY) return FAULTY;
     const value = found === null ? undefined : accept(found as Found, schema);
-    return value === undefined ? this.#mismatch(node, schema, path) : value;
+    return value === undefined ? this.mismatch(node, schema, path) : value;
   }
 
-  #mismatch(node: Node | null, schema: SchemaNode, path: string): typeof FAULTY {
-    const found = isScalar(node) ? this.#scalar(node, path) : null;
-    if (found !== FAULTY) this.fault(path, this.#show(node, schema), describe(schema));
+  private mismatch(node: Node | null, schema: SchemaNode, path: string): typeof FAULTY {
+    const found = isScalar(node) ? this.scalar(node, path) : null;
+    if (found !== FAULTY) this.fault(path, this.show(node, schema), describe(schema));
     return FAULTY;
   }
 
   /** A scalar with its variables filled in; null for what is no scalar, FAULTY where a variable is missing. */
-  #scalar(node: Node | null, path: string): Found | null | typeof FAULTY {
+  private scalar(node: Node | null, path: string): Found | null | typeof FAULTY {
     if (node === null) return { value: null, substituted: false };
     if (!isScalar(node)) return null;
     const text = typeof node.value === 'string' ? node.value : null;
-    const substitution = text === null ? null : this.#substitutions.apply(text);
+    const substitution = text === null ? null : this.substitutions.apply(text);
     if (substitution === null) return { value: node.value, substituted: false };
     if (!substitution.fault) return { value: substitution.text, substituted: true };
     const { found, expected } = substitution.fault;
@@ -183,24 +183,24 @@ export class Reader {
   }
 
   /** A node as a fault shows it, with the variables that it came from. */
-  #show(node: Node | null, schema: SchemaNode): string {
+  private show(node: Node | null, schema: SchemaNode): string {
     const shown = schema.writeOnly ? showSecret : show;
     if (node === null) return 'nothing';
     if (isMap(node)) return shown({});
     if (isSeq(node)) return shown(schema.writeOnly ? [0] : node.items);
     const value = isScalar(node) ? node.value : null;
-    const substitution = typeof value === 'string' ? this.#substitutions.apply(value) : null;
+    const substitution = typeof value === 'string' ? this.substitutions.apply(value) : null;
     if (substitution === null) return shown(value);
     return `${shown(substitution.text)} from ${substitution.variables.map((name) => `\${${name}}`).join(', ')}`;
   }
 
-  #resolve(node: Node | null): Node | null {
-    return isAlias(node) ? (node.resolve(this.#document) ?? null) : node;
+  private resolve(node: Node | null): Node | null {
+    return isAlias(node) ? (node.resolve(this.document) ?? null) : node;
   }
 
-  #note(node: Node | null, path: string): void {
-    if (node?.range && !this.#lineOf.has(path)) {
-      this.#lineOf.set(path, this.#lines.linePos(node.range[0]).line);
+  private note(node: Node | null, path: string): void {
+    if (node?.range && !this.ownLineOf.has(path)) {
+      this.ownLineOf.set(path, this.lines.linePos(node.range[0]).line);
     }
   }
 }

@@ -33,19 +33,19 @@ export interface Substitution {
 /** Holds the expressions of one file between its tokenising and the reading of its scalars. */
 export class Substitutions {
   /** undefined stands for the escape `$${`, null for what is not an expression. */
-  readonly #expressions: (string | null | undefined)[] = [];
-  readonly #environment: Environment;
+  private readonly expressions: (string | null | undefined)[] = [];
+  private readonly environment: Environment;
 
   constructor(environment: Environment) {
-    this.#environment = environment;
+    this.environment = environment;
   }
 
   /** The file's text with each expression replaced by a token. Lines stay where they are. */
   tokenise(text: string): string {
     const clean = text.replaceAll(OPEN, '\ufffd').replaceAll(CLOSE, '\ufffd');
     return clean.replace(EXPRESSION, (whole, inner: string | undefined) => {
-      if (whole === '$${') return this.#token(undefined);
-      return this.#token(inner ?? null);
+      if (whole === '$${') return this.token(undefined);
+      return this.token(inner ?? null);
     });
   }
 
@@ -55,7 +55,7 @@ export class Substitutions {
     const variables: string[] = [];
     let fault: Substitution['fault'];
     const text = scalar.replace(TOKEN, (_, index: string) => {
-      const expression = this.#expressions[Number(index)];
+      const expression = this.expressions[Number(index)];
       if (expression === undefined) return '${';
       const match = expression ? NAME_AND_DEFAULT.exec(expression) : null;
       if (match === null) {
@@ -64,7 +64,7 @@ export class Substitutions {
       }
       const name = match[1]!;
       variables.push(name);
-      const value = this.#environment[name];
+      const value = this.environment[name];
       if (match[2] !== undefined) return value === undefined || value === '' ? match[2] : value;
       if (value === undefined) {
         fault ??= { found: `\${${name}}, which is not set`, expected: `the environment variable ${name}` };
@@ -75,8 +75,8 @@ export class Substitutions {
     return fault ? { text, variables, fault } : { text, variables };
   }
 
-  #token(expression: string | null | undefined): string {
-    this.#expressions.push(expression);
-    return `${OPEN}${this.#expressions.length - 1}${CLOSE}`;
+  private token(expression: string | null | undefined): string {
+    this.expressions.push(expression);
+    return `${OPEN}${this.expressions.length - 1}${CLOSE}`;
   }
 }

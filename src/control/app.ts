@@ -12,7 +12,7 @@ import { collectRoutes } from './openapi.ts';
 import type { ControlCounters, ControlOptions } from './options.ts';
 import { OriginGuard } from './origin.ts';
 import { pageFilesRoutes } from './page-files.ts';
-import { PROBLEM_TYPE, Problem } from './problem.ts';
+import { PROBLEM_TYPE, ProblemError } from './problem.ts';
 import { accountRoutes } from './routes/account.ts';
 import { accountRegistrationsRoutes } from './routes/account-registrations.ts';
 import { accountsRoutes } from './routes/accounts.ts';
@@ -49,7 +49,7 @@ export async function buildApp(options: ControlOptions): Promise<App> {
     if (problem === null || problem.status >= 500) {
       faults.note(error, request.method, request.routeOptions.url ?? 'none');
     }
-    sendProblem(reply, problem ?? new Problem('internal'));
+    sendProblem(reply, problem ?? new ProblemError('internal'));
   };
   const app: App = fastify({
     logger: false,
@@ -63,7 +63,7 @@ export async function buildApp(options: ControlOptions): Promise<App> {
     },
   });
   app.setErrorHandler(fail);
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new Problem('not_found')));
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new ProblemError('not_found')));
   acceptJsonOnly(app);
   const keys = new Keys(options);
   guardCalls(app, options, keys, headers);
@@ -99,7 +99,7 @@ async function addRoutes(app: App, options: ControlOptions, context: Context): P
   await app.ready();
 }
 
-function sendProblem(reply: FastifyReply, problem: Problem): void {
+function sendProblem(reply: FastifyReply, problem: ProblemError): void {
   // Bytes, as Fastify would add a charset to text, which JSON does not have (RFC 8259, section 11).
   const body = Buffer.from(JSON.stringify(problem.body));
   reply.code(problem.status).headers(problem.headers).type(PROBLEM_TYPE).send(body);
@@ -131,7 +131,7 @@ function guardCalls(app: App, options: ControlOptions, keys: Keys, headers: Reco
     reply.headers(headers);
     const message: IncomingMessage = request.raw;
     if (origin.isProbe(message)) {
-      if (!PROBE_PATHS.includes(request.routeOptions.url ?? '')) throw new Problem('foreign_host');
+      if (!PROBE_PATHS.includes(request.routeOptions.url ?? '')) throw new ProblemError('foreign_host');
       return;
     }
     origin.check(message);
@@ -175,7 +175,7 @@ function refuseOtherMethods(app: App, methodsOf: ReadonlyMap<string, Set<string>
       config: { access: 'anyone' },
       schema: { hide: true },
       onRequest: async () => {
-        throw new Problem('method_not_allowed', { headers: { allow } });
+        throw new ProblemError('method_not_allowed', { headers: { allow } });
       },
       handler: () => undefined,
     });

@@ -7,7 +7,7 @@ import {
   parseAddress,
   registrationPrefix,
 } from '../net/index.ts';
-import { Problem } from './problem.ts';
+import { ProblemError } from './problem.ts';
 
 /** `1.2.3.4:567` and `[::1]:5`, as some proxies write the elements of X-Forwarded-For. */
 const WITH_PORT = /^(?:\[([^\]]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5})$/;
@@ -39,13 +39,13 @@ export function peerAddress(request: IncomingMessage): Address | null {
  */
 export function callerAddress(request: IncomingMessage, trustedProxies: readonly Prefix[]): Address {
   let caller = peerAddress(request);
-  if (caller === null) throw new Problem('bad_request', { detail: 'The connection has no address.' });
+  if (caller === null) throw new ProblemError('bad_request', { detail: 'The connection has no address.' });
   const header = request.headers['x-forwarded-for'];
   if (header === undefined || !isTrusted(caller, trustedProxies)) return caller;
   const elements = String(header).split(',');
   for (let index = elements.length - 1; index >= 0; index -= 1) {
     const address = parseForwarded(elements[index]!);
-    if (address === null) throw new Problem('bad_forwarded_for');
+    if (address === null) throw new ProblemError('bad_forwarded_for');
     caller = address;
     if (!isTrusted(address, trustedProxies)) break;
   }

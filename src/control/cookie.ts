@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 const NAME = 'ms_session';
 const MAX_AGE_SECONDS = 30 * 86_400;
-/** RFC 6265, section 4.1.1: cookie-octet, as far as our own values go. */
+/** RFC 6265, section 4.1.1: cookie-byte, as far as our own values go. */
 const VALUE = /^[\w-]{1,128}$/;
 
 /** The session that a call brings along; null where there is none, or one that cannot be ours. */

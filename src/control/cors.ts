@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { App, Context } from './context.ts';
-import { Problem } from './problem.ts';
+import { ProblemError } from './problem.ts';
 
 const MAX_AGE_SECONDS = 600;
 
@@ -19,7 +19,7 @@ export function addPreflight(app: App, url: string, method: string, { publicUrl 
     { config: { access: 'anyone', crossOrigin: true }, schema: { hide: true } as object },
     async ({ raw }, reply) => {
       if (raw.headers.origin?.toLowerCase() !== new URL(publicUrl).origin) {
-        throw new Problem('method_not_allowed', { headers: { allow: method } });
+        throw new ProblemError('method_not_allowed', { headers: { allow: method } });
       }
       reply.headers({
         'access-control-allow-methods': method,

@@ -1,13 +1,13 @@
 import { basename } from 'node:path';
 import {
-  InvalidField,
+  InvalidFieldError,
   RegistryError,
-  TooManyAddresses,
-  TooManyHostnames,
-  TooManyUpdateTokens,
+  TooManyAddressesError,
+  TooManyHostnamesError,
+  TooManyUpdateTokensError,
 } from '../registry/index.ts';
 import type { ControlLogger } from './options.ts';
-import { badField, PROBLEMS, Problem, type ProblemCode } from './problem.ts';
+import { badField, PROBLEMS, type ProblemCode, ProblemError } from './problem.ts';
 
 /** After how many seconds a call that the store could not take may be repeated. */
 const STORE_RETRY_AFTER_SECONDS = 2;
@@ -56,32 +56,32 @@ function codeOf(error: unknown): string {
 }
 
 /** The problem that an error is for the caller; null for what is a fault of ours. */
-export function problemOf(error: unknown): Problem | null {
-  if (error instanceof Problem) return error;
-  if (error instanceof InvalidField) return badField(error.field, error.expected);
+export function problemOf(error: unknown): ProblemError | null {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof InvalidFieldError) return badField(error.field, error.expected);
   if (error instanceof RegistryError) return registryProblem(error);
   const problem = FRAMEWORK_CODES[codeOf(error)];
-  if (problem !== undefined) return new Problem(problem);
+  if (problem !== undefined) return new ProblemError(problem);
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new Problem(STATUS_CODES[status] ?? 'bad_request');
+    return new ProblemError(STATUS_CODES[status] ?? 'bad_request');
   }
   return null;
 }
 
-function registryProblem(error: RegistryError): Problem | null {
+function registryProblem(error: RegistryError): ProblemError | null {
   const code = REGISTRY_CODES[error.code];
   if (code === undefined) return null;
-  if (error instanceof TooManyAddresses) {
-    return new Problem(code, {
+  if (error instanceof TooManyAddressesError) {
+    return new ProblemError(code, {
       detail: `The limit is ${error.perAccount}. Remove one, or send "replace": "oldest".`,
     });
   }
-  if (error instanceof TooManyUpdateTokens || error instanceof TooManyHostnames) {
-    return new Problem(code, { detail: `The limit is ${error.limit}. Remove one first.` });
+  if (error instanceof TooManyUpdateTokensError || error instanceof TooManyHostnamesError) {
+    return new ProblemError(code, { detail: `The limit is ${error.limit}. Remove one first.` });
   }
-  if (PROBLEMS[code].status !== 503) return new Problem(code);
-  return new Problem(code, { headers: { 'retry-after': String(STORE_RETRY_AFTER_SECONDS) } });
+  if (PROBLEMS[code].status !== 503) return new ProblemError(code);
+  return new ProblemError(code, { headers: { 'retry-after': String(STORE_RETRY_AFTER_SECONDS) } });
 }
 
 /** What may be logged of an error of ours: never its message, which can hold what a client sent. */
@@ -123,28 +123,28 @@ const MIN_LINE_INTERVAL_MS = 1000;
 
 /** Writes faults of ours to the log, few and without anything that a client sent. */
 export class FaultLog {
-  readonly #logger: ControlLogger;
-  readonly #now: () => number;
-  #nextAt = 0;
-  #left = 0;
+  private readonly logger: ControlLogger;
+  private readonly now: () => number;
+  private nextAt = 0;
+  private left = 0;
 
   constructor(logger: ControlLogger, now: () => number) {
-    this.#logger = logger;
-    this.#now = now;
+    this.logger = logger;
+    this.now = now;
   }
 
   /** @param route the route's pattern, such as `/v1/accounts/:id`; never the path that was asked for */
   note(error: unknown, method: string, route: string): void {
-    const now = this.#now();
-    if (now < this.#nextAt) {
-      this.#left += 1;
+    const now = this.now();
+    if (now < this.nextAt) {
+      this.left += 1;
       return;
     }
-    this.#logger.error(
-      { ...describeFault(error), method, route, notLogged: this.#left },
+    this.logger.error(
+      { ...describeFault(error), method, route, notLogged: this.left },
       'a call to the API failed',
     );
-    this.#nextAt = now + MIN_LINE_INTERVAL_MS;
-    this.#left = 0;
+    this.nextAt = now + MIN_LINE_INTERVAL_MS;
+    this.left = 0;
   }
 }

@@ -40,49 +40,49 @@ const JITTER = 0.2;
  * of those that it had. What is due stands in the store, so that a restart or another process goes on from there.
  */
 export class HostnameFollower {
-  readonly #options: HostnameFollowerOptions;
-  #timer: NodeJS.Timeout | null = null;
-  #round: Promise<void> | null = null;
+  private readonly options: HostnameFollowerOptions;
+  private timer: NodeJS.Timeout | null = null;
+  private round: Promise<void> | null = null;
 
   constructor(options: HostnameFollowerOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.poll(), this.#options.pollMs ?? POLL_MS).unref();
+    this.timer = setInterval(() => void this.poll(), this.options.pollMs ?? POLL_MS).unref();
   }
 
   /** Ends after the names that are being looked up. */
   async stop(): Promise<void> {
-    if (this.#timer !== null) clearInterval(this.#timer);
-    this.#timer = null;
-    await this.#round;
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
+    await this.round;
   }
 
   /** Looks up what is due, unless that is under way already. */
   poll(): Promise<void> {
-    this.#round ??= this.#run().finally(() => {
-      this.#round = null;
+    this.round ??= this.run().finally(() => {
+      this.round = null;
     });
-    return this.#round;
+    return this.round;
   }
 
-  async #run(): Promise<void> {
-    const { hostnames, isHolder, onFault } = this.#options;
+  private async run(): Promise<void> {
+    const { hostnames, isHolder, onFault } = this.options;
     if (!isHolder()) return;
     try {
       const due = await hostnames.due(TAKEN);
       const workers = Array.from({ length: Math.min(PARALLEL, due.length) }, async () => {
-        for (let next = due.shift(); next !== undefined; next = due.shift()) await this.#follow(next);
+        for (let next = due.shift(); next !== undefined; next = due.shift()) await this.follow(next);
       });
       await Promise.all(workers);
-    } catch (fault) {
-      onFault(fault);
+    } catch (error) {
+      onFault(error);
     }
   }
 
-  async #follow(due: DueHostname): Promise<void> {
-    const { hostnames, resolve, now, random, onFault } = this.#options;
+  private async follow(due: DueHostname): Promise<void> {
+    const { hostnames, resolve, now, random, onFault } = this.options;
     const answer = await resolve(due.hostname).catch((fault: unknown) => {
       onFault(fault);
       return { addresses: [], families: [], ttlSeconds: 0 } satisfies HostnameAnswer;

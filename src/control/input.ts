@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { type Address, parseAddress, parsePrefix } from '../net/index.ts';
 import type { Account } from '../registry/index.ts';
 import type { Context } from './context.ts';
-import { badField, type FieldFault, Problem } from './problem.ts';
+import { badField, type FieldFault, ProblemError } from './problem.ts';
 import { shownField } from './validation.ts';
 
 const ADDRESS_EXPECTED = 'an IPv4 or IPv6 address';
@@ -50,7 +50,7 @@ export function checkRegion(region: string | undefined, context: Pick<Context, '
 }
 
 /**
- * Checks choices of regions by service against the catalogue. A choice that the account has already may stay,
+ * Checks choices of regions by service against the catalog. A choice that the account has already may stay,
  * whatever became of the service, so that a client can send back what it read.
  *
  * @throws Problem `bad_input`, naming each field at fault
@@ -60,23 +60,23 @@ export function checkServices(
   held: Record<string, string>,
   context: Context,
 ): void {
-  const catalogue = new Map(context.services().map((service) => [service.id, service]));
+  const catalog = new Map(context.services().map((service) => [service.id, service]));
   const configured = new Set(context.regions());
   const errors: FieldFault[] = [];
   for (const [name, choice] of Object.entries(services)) {
     if (Object.hasOwn(held, name) && held[name] === choice) continue;
-    const service = catalogue.get(name);
+    const service = catalog.get(name);
     if (service === undefined) {
       errors.push({
         field: shownField(['services', name], 'services'),
-        expected: 'a service of the catalogue',
+        expected: 'a service of the catalog',
       });
       continue;
     }
     const choices = [...service.regions.filter((region) => configured.has(region)), 'off'];
     if (!choices.includes(choice)) errors.push({ field: `services.${name}`, expected: oneOf(choices) });
   }
-  if (errors.length > 0) throw new Problem('bad_input', { errors: errors.slice(0, 10) });
+  if (errors.length > 0) throw new ProblemError('bad_input', { errors: errors.slice(0, 10) });
 }
 
 function oneOf(names: readonly string[]): string {

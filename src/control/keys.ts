@@ -7,7 +7,7 @@ import { sessionOf } from './cookie.ts';
 import type { ControlOptions } from './options.ts';
 import { DEFAULT_AUTHENTICATION_LIMITS } from './options.ts';
 import { requireSameOrigin } from './origin.ts';
-import { Problem } from './problem.ts';
+import { ProblemError } from './problem.ts';
 import { Throttle } from './throttle.ts';
 
 /** Who makes a call. */
@@ -54,24 +54,24 @@ function sha256(text: string): Buffer {
  * others. Guessing stays hopeless without it, as secrets have at least 128 random bits.
  */
 export class Keys {
-  readonly #options: ControlOptions;
-  readonly #adminHash: Buffer;
-  readonly #throttle: Throttle;
+  private readonly options: ControlOptions;
+  private readonly adminHash: Buffer;
+  private readonly throttle: Throttle;
 
   constructor(options: ControlOptions) {
     if (options.adminKey === '') throw new RangeError('adminKey must not be empty');
-    this.#options = options;
-    this.#adminHash = sha256(options.adminKey);
+    this.options = options;
+    this.adminHash = sha256(options.adminKey);
     const limits = { ...DEFAULT_AUTHENTICATION_LIMITS, ...options.authentication };
-    this.#throttle = new Throttle({ ...limits, limit: limits.failures, now: options.now });
+    this.throttle = new Throttle({ ...limits, limit: limits.failures, now: options.now });
   }
 
   /** @throws Problem `unauthorized`, `too_many_attempts`, `forbidden`, `foreign_origin` */
   async require(access: Exclude<Access, 'anyone'>, request: IncomingMessage): Promise<Principal> {
-    const principal = await this.#principalOf(access, request);
+    const principal = await this.principalOf(access, request);
     const kind = access === 'ticket' ? 'account' : access;
     if (kind !== 'either' && kind !== principal.kind) {
-      throw new Problem('forbidden', { detail: EXPECTED[access] });
+      throw new ProblemError('forbidden', { detail: EXPECTED[access] });
     }
     return principal;
   }
@@ -82,60 +82,63 @@ export class Keys {
    * @throws Problem `unauthorized`, `too_many_attempts`
    */
   async signIn(given: { secret: string } | { link: string }, request: IncomingMessage): Promise<Account> {
-    const { registry } = this.#options;
+    const { registry } = this.options;
     const account =
       'secret' in given
         ? await registry.authenticate(given.secret)
         : await registry.passes.take('link', given.link);
-    if (account === null) throw this.#failure(NO_KEY, request);
+    if (account === null) throw this.failure(NO_KEY, request);
     return account;
   }
 
   /** Notes a wrong key. @returns whether the source has tried too many */
   noteFailure(request: IncomingMessage): boolean {
-    this.#options.counters?.increment(Counter.CONTROL_AUTH_FAILURES);
-    return this.#throttle.count(this.#sourceOf(request)) > 0;
+    this.options.counters?.increment(Counter.CONTROL_AUTH_FAILURES);
+    return this.throttle.count(this.sourceOf(request)) > 0;
   }
 
-  async #principalOf(access: Exclude<Access, 'anyone'>, request: IncomingMessage): Promise<Principal> {
+  private async principalOf(access: Exclude<Access, 'anyone'>, request: IncomingMessage): Promise<Principal> {
     const header = request.headers.authorization;
-    if (header === undefined) return this.#principalOfSession(access, request);
+    if (header === undefined) return this.principalOfSession(access, request);
     const key = BEARER.exec(header)?.[1] ?? '';
-    if (timingSafeEqual(sha256(key), this.#adminHash)) return { kind: 'admin' };
+    if (timingSafeEqual(sha256(key), this.adminHash)) return { kind: 'admin' };
     const isTicket = access === 'ticket' && looksLike('ticket', key);
-    const { registry } = this.#options;
+    const { registry } = this.options;
     const account = isTicket ? await registry.passes.take('ticket', key) : await registry.authenticate(key);
-    if (account === null) throw this.#failure(EXPECTED[access], request);
+    if (account === null) throw this.failure(EXPECTED[access], request);
     return { kind: 'account', account, by: isTicket ? 'ticket' : 'secret' };
   }
 
-  async #principalOfSession(access: Exclude<Access, 'anyone'>, request: IncomingMessage): Promise<Principal> {
+  private async principalOfSession(
+    access: Exclude<Access, 'anyone'>,
+    request: IncomingMessage,
+  ): Promise<Principal> {
     const secret = sessionOf(request);
-    if (secret === null) throw this.#unauthorized(EXPECTED[access]);
+    if (secret === null) throw this.unauthorized(EXPECTED[access]);
     requireSameOrigin(request);
-    const found = await this.#options.registry.passes.session(secret);
+    const found = await this.options.registry.passes.session(secret);
     // A session that is over is no guess: browsers bring theirs along until they are told.
-    if (found === null) throw this.#unauthorized(EXPECTED[access]);
+    if (found === null) throw this.unauthorized(EXPECTED[access]);
     const { account, renewed } = found;
     return { kind: 'account', account, by: 'session', ...(renewed ? { renewedSession: secret } : {}) };
   }
 
-  #failure(expected: string, request: IncomingMessage): Problem {
-    const retryAfterSeconds = this.#throttle.count(this.#sourceOf(request));
-    const unauthorized = this.#unauthorized(expected);
+  private failure(expected: string, request: IncomingMessage): ProblemError {
+    const retryAfterSeconds = this.throttle.count(this.sourceOf(request));
+    const unauthorized = this.unauthorized(expected);
     if (retryAfterSeconds === 0) return unauthorized;
-    return new Problem('too_many_attempts', { headers: { 'retry-after': String(retryAfterSeconds) } });
+    return new ProblemError('too_many_attempts', { headers: { 'retry-after': String(retryAfterSeconds) } });
   }
 
-  #unauthorized(expected: string): Problem {
-    this.#options.counters?.increment(Counter.CONTROL_AUTH_FAILURES);
-    return new Problem('unauthorized', { detail: expected, headers: CHALLENGE });
+  private unauthorized(expected: string): ProblemError {
+    this.options.counters?.increment(Counter.CONTROL_AUTH_FAILURES);
+    return new ProblemError('unauthorized', { detail: expected, headers: CHALLENGE });
   }
 
-  #sourceOf(request: IncomingMessage): string {
+  private sourceOf(request: IncomingMessage): string {
     const peer = peerAddress(request);
     try {
-      return sourceKey(callerAddress(request, this.#options.trustedProxies));
+      return sourceKey(callerAddress(request, this.options.trustedProxies));
     } catch {
       // An unreadable X-Forwarded-For counts against the proxy that let it through.
       return peer === null ? '' : sourceKey(peer);

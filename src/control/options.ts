@@ -25,7 +25,7 @@ export type ControlRegistry = Pick<
   readonly hostnames: Pick<Hostnames, 'add' | 'remove'>;
 };
 
-/** A service of the catalogue as accounts may choose a region for it. */
+/** A service of the catalog as accounts may choose a region for it. */
 export interface ControlService {
   id: string;
   title: string;
@@ -74,7 +74,7 @@ export interface ControlOptions {
   trustedProxies: readonly Prefix[];
   /** The regions that are configured now; asked on every call, so that a reload holds at once. */
   regions(): readonly string[];
-  /** The catalogue's services as they are now; asked on every call. */
+  /** The catalog's services as they are now; asked on every call. */
   services(): readonly ControlService[];
   /** Where people reach this API, e.g. `https://dns.example.net`. */
   publicUrl: string;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import { Problem } from './problem.ts';
+import { ProblemError } from './problem.ts';
 
 /** The host of a Host header field in lower case, without port, brackets and a root dot; null if it is no host. */
 function hostName(host: string): string | null {
@@ -22,7 +22,7 @@ export function requireSameOrigin({ method, headers }: IncomingMessage): void {
   // A person who types an address, or opens a bookmark, comes from nowhere.
   if (site === 'same-origin' || (isRead && (site === undefined || site === 'none'))) return;
   if (site === undefined && headers.origin !== undefined) return;
-  throw new Problem('foreign_origin');
+  throw new ProblemError('foreign_origin');
 }
 
 /**
@@ -33,9 +33,9 @@ export function requireSameOrigin({ method, headers }: IncomingMessage): void {
  * it cannot be rebound, and health checks, trials on a laptop and ports mapped into containers use them.
  */
 export class OriginGuard {
-  readonly #hosts: ReadonlySet<string>;
-  readonly #origins: ReadonlySet<string>;
-  readonly #testZones: readonly string[];
+  private readonly hosts: ReadonlySet<string>;
+  private readonly origins: ReadonlySet<string>;
+  private readonly testZones: readonly string[];
 
   /**
    * @param urls where this API is reached; each must parse
@@ -43,34 +43,34 @@ export class OriginGuard {
    */
   constructor(urls: readonly string[], testZone: string | null) {
     const parsed = urls.map((url) => new URL(url));
-    this.#hosts = new Set(['localhost', ...parsed.map((url) => hostName(url.host) ?? url.hostname)]);
-    this.#origins = new Set(parsed.map((url) => url.origin));
+    this.hosts = new Set(['localhost', ...parsed.map((url) => hostName(url.host) ?? url.hostname)]);
+    this.origins = new Set(parsed.map((url) => url.origin));
     const zone = testZone?.toLowerCase().replace(/\.$/, '');
-    this.#testZones = zone === undefined ? [] : [`.reached.${zone}`, `.registered.${zone}`];
+    this.testZones = zone === undefined ? [] : [`.reached.${zone}`, `.registered.${zone}`];
   }
 
   /** Whether a call is for a name of the self-test: such get the probe, and nothing else. */
   isProbe({ headers }: IncomingMessage): boolean {
     const name = hostName(headers.host ?? '');
-    return name !== null && this.#testZones.some((zone) => name.endsWith(zone));
+    return name !== null && this.testZones.some((zone) => name.endsWith(zone));
   }
 
   /** @throws Problem `foreign_host`, `foreign_origin` */
   check(request: IncomingMessage): void {
     const { host, origin } = request.headers;
     // Only HTTP/1.0 comes without Host (node:http refuses it in 1.1), and no browser speaks that.
-    if (host !== undefined && !this.#isOurHost(host)) throw new Problem('foreign_host');
-    if (origin !== undefined && !this.#isOurOrigin(origin, host)) throw new Problem('foreign_origin');
+    if (host !== undefined && !this.isOurHost(host)) throw new ProblemError('foreign_host');
+    if (origin !== undefined && !this.isOurOrigin(origin, host)) throw new ProblemError('foreign_origin');
   }
 
-  #isOurHost(host: string): boolean {
+  private isOurHost(host: string): boolean {
     const name = hostName(host);
-    return name !== null && (this.#hosts.has(name) || isIP(name) !== 0);
+    return name !== null && (this.hosts.has(name) || isIP(name) !== 0);
   }
 
-  #isOurOrigin(origin: string, host: string | undefined): boolean {
+  private isOurOrigin(origin: string, host: string | undefined): boolean {
     const text = origin.toLowerCase();
-    if (this.#origins.has(text)) return true;
+    if (this.origins.has(text)) return true;
     // Behind a proxy that ends TLS the scheme of a page is https and that of the call http: both are the same page.
     return (
       host !== undefined &&

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Type } from 'typebox';
 import type { App } from './context.ts';
 import { operation } from './operation.ts';
-import { Problem } from './problem.ts';
+import { ProblemError } from './problem.ts';
 
 const FOLDER = join(import.meta.dirname, 'page');
 
@@ -36,7 +36,7 @@ export interface PageOptions {
 
 /** The page's files, read when they are first asked for and again when they have changed. */
 class PageFiles {
-  readonly #files = new Map<string, PageFile>();
+  private readonly files = new Map<string, PageFile>();
 
   /** @returns null where there is no such file, or none of a kind that is served */
   async get(name: string): Promise<PageFile | null> {
@@ -45,12 +45,12 @@ class PageFiles {
     const path = join(FOLDER, name);
     const found = await stat(path).catch(() => null);
     if (found === null) return null;
-    const known = this.#files.get(name);
+    const known = this.files.get(name);
     if (known?.modifiedMs === found.mtimeMs) return known;
     const bytes = await readFile(path);
     const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
     const file = { type, bytes, etag, modifiedMs: found.mtimeMs };
-    this.#files.set(name, file);
+    this.files.set(name, file);
     return file;
   }
 }
@@ -73,7 +73,7 @@ export function pageFilesRoutes(app: App, options: PageOptions): void {
     });
     app.get(url, route, async (request, reply) => {
       const file = await files.get(nameOf(request.params));
-      if (file === null) throw new Problem('not_found');
+      if (file === null) throw new ProblemError('not_found');
       reply.headers({ 'content-security-policy': policy, 'cache-control': 'no-cache', etag: file.etag });
       if (request.headers['if-none-match'] === file.etag) return reply.code(304).send(null);
       return reply.type(file.type).send(file.bytes);

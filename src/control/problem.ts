@@ -58,7 +58,7 @@ export interface ProblemBody {
 }
 
 /** A failure that the caller is told about. Neither `detail` nor `errors` may hold a value that a client sent. */
-export class Problem extends Error {
+export class ProblemError extends Error {
   readonly code: ProblemCode;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -82,6 +82,6 @@ export class Problem extends Error {
 }
 
 /** The fault of a single field. */
-export function badField(field: string, expected: string): Problem {
-  return new Problem('bad_input', { errors: [{ field, expected }] });
+export function badField(field: string, expected: string): ProblemError {
+  return new ProblemError('bad_input', { errors: [{ field, expected }] });
 }

@@ -12,7 +12,7 @@ import type { App } from './context.ts';
 import { FaultLog } from './fault.ts';
 import { securityHeaders } from './headers.ts';
 import type { ControlOptions } from './options.ts';
-import { PROBLEM_TYPE, Problem, type ProblemCode } from './problem.ts';
+import { PROBLEM_TYPE, type ProblemCode, ProblemError } from './problem.ts';
 
 /** Bounds on what a slow or silent client may hold. */
 const HTTP_OPTIONS: ServerOptions = {
@@ -53,17 +53,17 @@ export class ListenError extends Error {
 export class ControlServer {
   /** For tests, which call `app.inject`, and for further routes before `listen`. */
   readonly app: App;
-  readonly #servers: Server[] = [];
-  readonly #headers: Record<string, string>;
-  readonly #faults: FaultLog;
-  #inFlight = 0;
-  #onIdle: (() => void) | null = null;
+  private readonly servers: Server[] = [];
+  private readonly headers: Record<string, string>;
+  private readonly faults: FaultLog;
+  private inFlight = 0;
+  private onIdle: (() => void) | null = null;
 
   /** Use `createControl`. */
   constructor(app: App, options: ControlOptions) {
     this.app = app;
-    this.#headers = securityHeaders(options.publicUrl);
-    this.#faults = new FaultLog(options.logger, options.now);
+    this.headers = securityHeaders(options.publicUrl);
+    this.faults = new FaultLog(options.logger, options.now);
   }
 
   /**
@@ -78,10 +78,10 @@ export class ControlServer {
       for (const address of addresses) {
         // "::" takes IPv4 as well, unless IPv4 was given a listener of its own.
         const ipv6Only = addresses.some(({ host, port }) => host === '0.0.0.0' && port === address.port);
-        opened.push(await this.#open(address, ipv6Only));
+        opened.push(await this.open(address, ipv6Only));
       }
     } catch (error) {
-      await Promise.all(this.#servers.splice(0).map((server) => closed(server)));
+      await Promise.all(this.servers.splice(0).map((server) => closed(server)));
       throw error;
     }
     return opened;
@@ -89,45 +89,45 @@ export class ControlServer {
 
   /** Stops accepting, lets calls in flight finish, for `graceMs` at most, and ends every connection. */
   async close(graceMs = DEFAULT_GRACE_MS): Promise<void> {
-    const servers = this.#servers.splice(0);
+    const servers = this.servers.splice(0);
     const all = Promise.all(servers.map((server) => closed(server)));
-    await this.#idle(graceMs);
+    await this.idle(graceMs);
     for (const server of servers) server.closeAllConnections();
     await all;
     await this.app.close();
   }
 
-  #open(address: ListenAddress, ipv6Only: boolean): Promise<ListenAddress> {
-    const server = createServer(HTTP_OPTIONS, (request, response) => this.#serve(request, response));
+  private open(address: ListenAddress, ipv6Only: boolean): Promise<ListenAddress> {
+    const server = createServer(HTTP_OPTIONS, (request, response) => this.serve(request, response));
     server.maxConnections = MAX_CONNECTIONS;
-    server.on('clientError', (error, socket) => this.#refuse(error, socket));
+    server.on('clientError', (error, socket) => this.refuse(error, socket));
     return new Promise((resolve, reject) => {
       const onError = (error: NodeJS.ErrnoException) =>
         reject(new ListenError(address, error.code ?? 'unknown'));
       server.once('error', onError);
       server.listen({ ...address, ipv6Only }, () => {
         server.off('error', onError);
-        server.on('error', (error) => this.#faults.note(error, 'none', 'accept'));
-        this.#servers.push(server);
+        server.on('error', (error) => this.faults.note(error, 'none', 'accept'));
+        this.servers.push(server);
         resolve({ host: address.host, port: (server.address() as AddressInfo).port });
       });
     });
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
-    this.#inFlight += 1;
+  private serve(request: IncomingMessage, response: ServerResponse): void {
+    this.inFlight += 1;
     response.once('close', () => {
-      this.#inFlight -= 1;
-      if (this.#inFlight === 0) this.#onIdle?.();
+      this.inFlight -= 1;
+      if (this.inFlight === 0) this.onIdle?.();
     });
     this.app.routing(request, response);
   }
 
-  #idle(graceMs: number): Promise<void> {
-    if (this.#inFlight === 0) return Promise.resolve();
+  private idle(graceMs: number): Promise<void> {
+    if (this.inFlight === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, graceMs);
-      this.#onIdle = () => {
+      this.onIdle = () => {
         clearTimeout(timer);
         resolve();
       };
@@ -135,15 +135,15 @@ export class ControlServer {
   }
 
   /** Answers what is not HTTP, or never ends, by a problem like any other, where the connection still takes one. */
-  #refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  private refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
       return;
     }
-    const { status, body } = new Problem(CLIENT_ERRORS[error.code ?? ''] ?? 'bad_request');
+    const { status, body } = new ProblemError(CLIENT_ERRORS[error.code ?? ''] ?? 'bad_request');
     const text = JSON.stringify(body);
     const fields = {
-      ...this.#headers,
+      ...this.headers,
       'content-type': PROBLEM_TYPE,
       'content-length': Buffer.byteLength(text),
     };

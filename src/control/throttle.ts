@@ -19,12 +19,12 @@ export interface ThrottleOptions {
  * makes it forget the older ones, which costs strictness and nothing else.
  */
 export class Throttle {
-  readonly #options: ThrottleOptions;
-  readonly #windows: LRUCache<string, Window>;
+  private readonly options: ThrottleOptions;
+  private readonly windows: LRUCache<string, Window>;
 
   constructor(options: ThrottleOptions) {
-    this.#options = options;
-    this.#windows = new LRUCache({ max: options.sources });
+    this.options = options;
+    this.windows = new LRUCache({ max: options.sources });
   }
 
   /**
@@ -33,14 +33,14 @@ export class Throttle {
    * @returns 0 while the source is within its limit, else the whole seconds until it has some again
    */
   count(source: string): number {
-    const now = this.#options.now();
-    let window = this.#windows.get(source);
+    const now = this.options.now();
+    let window = this.windows.get(source);
     if (window === undefined || now >= window.endsAt) {
-      window = { count: 0, endsAt: now + this.#options.windowSeconds * 1000 };
-      this.#windows.set(source, window);
+      window = { count: 0, endsAt: now + this.options.windowSeconds * 1000 };
+      this.windows.set(source, window);
     }
     window.count += 1;
-    if (window.count <= this.#options.limit) return 0;
+    if (window.count <= this.options.limit) return 0;
     return Math.max(1, Math.ceil((window.endsAt - now) / 1000));
   }
 }

@@ -1,7 +1,7 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/schema';
-import { type FieldFault, Problem } from './problem.ts';
+import { type FieldFault, ProblemError } from './problem.ts';
 
 interface SchemaFault {
   keyword: string;
@@ -122,6 +122,6 @@ export const compileSchema: FastifySchemaCompiler<TSchema> = ({ schema, httpPart
     if (validator.Check(value)) return { value };
     const [, faults] = validator.Errors(value);
     const part = PART_NAMES[httpPart ?? 'body'] ?? 'body';
-    return { error: new Problem('bad_input', { errors: fieldFaults(schema, faults, part) }) };
+    return { error: new ProblemError('bad_input', { errors: fieldFaults(schema, faults, part) }) };
   };
 };

@@ -99,7 +99,7 @@ export class Answerer {
 
   /**
    * Answers the query at `start` to `end` of `bytes`, if no upstream has to be asked.
-   * @returns octets of the answer in `reply`; 0: none is to be sent; DEFERRED: `defer` is the next call
+   * @returns bytes of the answer in `reply`; 0: none is to be sent; DEFERRED: `defer` is the next call
    */
   answerNow(bytes: Uint8Array, start: number, end: number, source: Source, traits: TransportTraits): number {
     const { state, reply } = this;
@@ -194,7 +194,7 @@ export class Answerer {
 
   private holdsStale({ dnssecOk, checkingDisabled }: ResolveRequest): boolean {
     const { cache, question, nowSeconds } = this.state;
-    return cache.find(question, dnssecOk, checkingDisabled, nowSeconds) === CacheResult.Stale;
+    return cache.find(question, dnssecOk, checkingDisabled, nowSeconds) === CacheResult.STALE;
   }
 
   /**
@@ -207,8 +207,8 @@ export class Answerer {
     const { dnssecOk } = this.state.edns;
     const { cache, question, nowSeconds } = this.state;
     const found = cache.find(question, dnssecOk, checkingDisabled(fields.query), nowSeconds);
-    if (found !== CacheResult.Miss) this.finish(fields, NOT_YET);
-    return found !== CacheResult.Miss;
+    if (found !== CacheResult.MISS) this.finish(fields, NOT_YET);
+    return found !== CacheResult.MISS;
   }
 
   /** Answers with what the resolver gave. For DeferredQuery. */
@@ -276,8 +276,8 @@ class DeferredQuery implements ResolveWaiter {
     }
     try {
       if (!this.isAnswered) this.answerer.finish(this.fields, resolved);
-    } catch (fault) {
-      this.failed(fault);
+    } catch (error) {
+      this.failed(error);
       return;
     }
     clearTimeout(this.late);

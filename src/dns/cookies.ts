@@ -1,7 +1,7 @@
 import { CLIENT_COOKIE_BYTES, COOKIE_BYTES, readU32, writeU32 } from '../wire/index.ts';
 import { SipHash } from './siphash.ts';
 
-/** Octets of a secret: the key of SipHash-2-4. */
+/** Bytes of a secret: the key of SipHash-2-4. */
 export const COOKIE_SECRET_BYTES = 16;
 const VERSION = 1;
 const TIMESTAMP = 12;
@@ -38,7 +38,7 @@ export class ServerCookies {
   /**
    * Completes the client's cookie in `cookie` by a server cookie: the one that it has where that is valid, young and made
    * with the first secret.
-   * @param length octets of the cookie as the client sent it
+   * @param length bytes of the cookie as the client sent it
    */
   complete(cookie: Uint8Array, length: number, family: number, source: Int32Array): void {
     if (this.signerOf(cookie, length, family, source) === 0 && this.ageSeconds(cookie) < RENEW_SECONDS)
@@ -69,7 +69,7 @@ export class ServerCookies {
     return (Math.floor(this.wallClock() / 1000) - readU32(cookie, TIMESTAMP)) | 0;
   }
 
-  /** Makes `expected` of the client's cookie, version, reserved octets, timestamp and the client's address. */
+  /** Makes `expected` of the client's cookie, version, reserved bytes, timestamp and the client's address. */
   private sign(hash: SipHash, cookie: Uint8Array, family: number, source: Int32Array): void {
     const { hashed, expected } = this;
     for (let i = 0; i < HASH; i++) hashed[i] = cookie[i];

@@ -4,8 +4,8 @@ import { Pace } from '../sys/index.ts';
  * A ring of records in shared memory: one thread writes, one reads. A UDP worker hands the queries that it
  * cannot answer to the resolver's thread through it.
  *
- *   words: [0] written, [1] read: octets since the start, modulo 2^32   [2] rung: changes when something was written
- *   then the octets: a record is a length word, then its octets, padded to a word. A length of SKIP means
+ *   words: [0] written, [1] read: bytes since the start, modulo 2^32   [2] rung: changes when something was written
+ *   then the bytes: a record is a length word, then its bytes, padded to a word. A length of SKIP means
  *   that the rest up to the end of the ring is unused.
  */
 const WRITTEN = 0;
@@ -20,7 +20,7 @@ const padded = (bytes: number): number => WORD + ((bytes + 3) & ~3);
 abstract class RingEnd {
   protected readonly state: Int32Array;
   protected readonly words: Uint32Array;
-  /** The ring's octets. */
+  /** The ring's bytes. */
   readonly bytes: Uint8Array;
   protected readonly capacity: number;
 
@@ -32,14 +32,14 @@ abstract class RingEnd {
   }
 }
 
-/** Shared memory for a ring. @param capacity octets, a power of two */
+/** Shared memory for a ring. @param capacity bytes, a power of two */
 export function allocateRing(capacity: number): SharedArrayBuffer {
   return new SharedArrayBuffer(HEADER_BYTES + capacity);
 }
 
 export class RingWriter extends RingEnd {
   /**
-   * Makes room for a record of `length` octets.
+   * Makes room for a record of `length` bytes.
    * @returns the index in `bytes` at which to write it before commit, or -1 where the ring is full.
    */
   reserve(length: number): number {

@@ -49,17 +49,17 @@ export interface ExplainStep {
 /** Longer than any reply. */
 const MESSAGE_BYTES = 65_536;
 const OPEN_NAMES: Readonly<Record<number, string>> = {
-  [OpenName.Bootstrap]: 'a bootstrap name, resolved for everyone',
-  [OpenName.Reached]: "the self-test's: the control's address, for everyone",
-  [OpenName.Registered]: "the self-test's: the control's address, for the registered",
-  [OpenName.Node]: "the self-test's zone: nothing of its own",
-  [OpenName.Other]: "in the self-test's zone, and unknown there",
+  [OpenName.BOOTSTRAP]: 'a bootstrap name, resolved for everyone',
+  [OpenName.REACHED]: "the self-test's: the control's address, for everyone",
+  [OpenName.REGISTERED]: "the self-test's: the control's address, for the registered",
+  [OpenName.NODE]: "the self-test's zone: nothing of its own",
+  [OpenName.OTHER]: "in the self-test's zone, and unknown there",
 };
 const SPECIAL_USES: Readonly<Record<number, string>> = {
-  [SpecialUse.NameError]: 'a special-use name: there is none, and nobody is asked',
-  [SpecialUse.Loopback]: 'a special-use name: the machine itself',
-  [SpecialUse.NameErrorButDs]: 'a special-use name: there is none but for DS',
-  [SpecialUse.Discovery]: 'the name by which our DNS over TLS and HTTPS is discovered',
+  [SpecialUse.NAME_ERROR]: 'a special-use name: there is none, and nobody is asked',
+  [SpecialUse.LOOPBACK]: 'a special-use name: the machine itself',
+  [SpecialUse.NAME_ERROR_BUT_DS]: 'a special-use name: there is none but for DS',
+  [SpecialUse.DISCOVERY]: 'the name by which our DNS over TLS and HTTPS is discovered',
 };
 
 /**
@@ -116,21 +116,21 @@ function explainGate(state: QueryState, source: Address, names: ExplainNames): s
 
 interface NameFinding {
   readonly text: string;
-  /** Of the catalogue; -1 where the name is in none. */
+  /** Of the catalog; -1 where the name is in none. */
   readonly service: number;
 }
 
 function explainName(state: QueryState, names: ExplainNames): NameFinding {
   const { question, openNames, catalog, specialNames } = state;
   const open = openNames.isAny ? openNames.match(question) : 0;
-  if (open > OpenName.Bootstrap) return { text: OPEN_NAMES[open], service: -1 };
+  if (open > OpenName.BOOTSTRAP) return { text: OPEN_NAMES[open], service: -1 };
   const service = catalog.match(question);
   if (service >= 0) {
     const { bytes, labelOffsets, length } = question.name;
     const matched = textFromName(bytes.slice(labelOffsets[catalog.matchedLabel], length));
-    return { text: `in the catalogue: service ${names.services[service]}, by ${matched}`, service };
+    return { text: `in the catalog: service ${names.services[service]}, by ${matched}`, service };
   }
-  if (open === OpenName.Bootstrap) return { text: OPEN_NAMES[open], service: -1 };
+  if (open === OpenName.BOOTSTRAP) return { text: OPEN_NAMES[open], service: -1 };
   const special = specialNames.match(question);
   return { text: SPECIAL_USES[special] ?? 'in no list: resolved as usual', service: -1 };
 }
@@ -163,8 +163,8 @@ function explainRelays(state: QueryState, { service }: NameFinding, names: Expla
 function explainCache(state: QueryState): string {
   const { cache, question, nowSeconds } = state;
   const found = cache.find(question, false, false, nowSeconds);
-  if (found === CacheResult.Miss) return 'not in the cache: the upstreams are asked';
-  if (found === CacheResult.Stale)
+  if (found === CacheResult.MISS) return 'not in the cache: the upstreams are asked';
+  if (found === CacheResult.STALE)
     return 'in the cache, past its time: the upstreams are asked, it stands in for them';
   return `in the cache, for ${cache.ttlSeconds} s more`;
 }

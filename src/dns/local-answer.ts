@@ -24,7 +24,7 @@ const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 const RECORD_FIXED_BYTES = 12;
 
 /**
- * A catalogue name: the relays of a list for A and AAAA, nothing for HTTPS and SVCB, whose hints would
+ * A catalog name: the relays of a list for A and AAAA, nothing for HTTPS and SVCB, whose hints would
  * lead past the relay. A family that the account has not registered gets nothing either: its connections
  * would be refused by the relay once TCP has succeeded, too late for the other family to be tried.
  */
@@ -101,7 +101,7 @@ export function answerSpecial(
 ): QueryVerdict {
   const type = s.question.type;
   const limit = s.replyLimit(traits);
-  if (use === SpecialUse.Loopback) {
+  if (use === SpecialUse.LOOPBACK) {
     beginReply(m, Rcode.NOERROR, 1);
     let end = s.question.end;
     if (type === RecordType.A) end = writeAddressRecord(m, end, FIXED_TTL_SECONDS, LOOPBACK4, 0, 4);
@@ -114,7 +114,7 @@ export function answerSpecial(
     finishReply(s, m, writeNodata(s, m, s.specialNames.matchedLabel), Rcode.NOERROR, limit);
     return QueryVerdict.NEGATIVE_LOCAL;
   }
-  if (use === SpecialUse.Discovery && s.specialNames.matchedLabel === 0) return answerDiscovery(s, m, traits);
+  if (use === SpecialUse.DISCOVERY && s.specialNames.matchedLabel === 0) return answerDiscovery(s, m, traits);
   beginReply(m, Rcode.NXDOMAIN, 1);
   finishReply(s, m, writeNodata(s, m, s.specialNames.matchedLabel), Rcode.NXDOMAIN, limit);
   return QueryVerdict.NEGATIVE_LOCAL;

@@ -48,14 +48,14 @@ export function answerOpen(
     return OpenOutcome.CLOSED;
   }
   const name = s.openNames.match(question);
-  if (name === 0 || name > OpenName.Registered) return OpenOutcome.CLOSED;
+  if (name === 0 || name > OpenName.REGISTERED) return OpenOutcome.CLOSED;
   // Who is not registered gets no encrypted connection; one from before the registration ended is not kept for this.
-  if (name === OpenName.Bootstrap && traits.encrypted) return OpenOutcome.CLOSED;
+  if (name === OpenName.BOOTSTRAP && traits.encrypted) return OpenOutcome.CLOSED;
   if (!isOpenType(question.type) || s.edns.parse(m, length, question.end) !== Rcode.NOERROR) {
     return OpenOutcome.CLOSED;
   }
   if (!s.openBudget.take(s.family, s.source, traits.spoofable, s.clock)) return OpenOutcome.SPENT;
-  if (name !== OpenName.Bootstrap) {
+  if (name !== OpenName.BOOTSTRAP) {
     answerTestZone(s, m, name, traits);
     return OpenOutcome.ANSWERED;
   }
@@ -88,11 +88,11 @@ export function answerTestZone(
   traits: TransportTraits,
 ): QueryVerdict {
   const exists =
-    name === OpenName.Reached || name === OpenName.Node || (name === OpenName.Registered && s.profile !== 0);
+    name === OpenName.REACHED || name === OpenName.NODE || (name === OpenName.REGISTERED && s.profile !== 0);
   const rcode = exists ? Rcode.NOERROR : Rcode.NXDOMAIN;
   beginReply(m, rcode, 1);
   let end = s.question.end;
-  if (exists && name !== OpenName.Node) end = writeControlAddresses(s, m, traits);
+  if (exists && name !== OpenName.NODE) end = writeControlAddresses(s, m, traits);
   const isNegative = end === s.question.end;
   if (isNegative) {
     setAuthorityCount(m, 1);

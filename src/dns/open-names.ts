@@ -3,15 +3,15 @@ import { equalBytes, hashName, nameFromText, type Question } from '../wire/index
 /** What a name is that is answered otherwise than by the gate. */
 export const OpenName = {
   /** Resolved for everyone: how a device whose address has changed finds the control API. */
-  Bootstrap: 1,
+  BOOTSTRAP: 1,
   /** Below reached.TESTZONE: the control's address, for everyone. */
-  Reached: 2,
+  REACHED: 2,
   /** Below registered.TESTZONE: the control's address for the registered, NXDOMAIN for everyone else. */
-  Registered: 3,
+  REGISTERED: 3,
   /** TESTZONE itself, reached.TESTZONE, registered.TESTZONE: they have names below, and nothing of their own. */
-  Node: 4,
+  NODE: 4,
   /** Anything else in TESTZONE. */
-  Other: 5,
+  OTHER: 5,
 } as const;
 
 export interface OpenNamesOptions {
@@ -19,9 +19,9 @@ export interface OpenNamesOptions {
   readonly bootstrapNames: readonly string[];
   /** The self-test's zone, which no one else answers for. */
   readonly testZone: string | null;
-  /** Where the control API is, 4 octets an address. */
+  /** Where the control API is, 4 bytes an address. */
   readonly controlAddresses4: Uint8Array;
-  /** 16 octets an address. */
+  /** 16 bytes an address. */
   readonly controlAddresses6: Uint8Array;
 }
 
@@ -60,11 +60,11 @@ export class OpenNames {
     const { bootstrapNames, testZone } = options;
     this.zoneLabels = testZone === null ? 0 : testZone.split('.').length;
     if (testZone !== null) {
-      add(testZone, OpenName.Node, OpenName.Other);
-      add(`reached.${testZone}`, OpenName.Node, OpenName.Reached);
-      add(`registered.${testZone}`, OpenName.Node, OpenName.Registered);
+      add(testZone, OpenName.NODE, OpenName.OTHER);
+      add(`reached.${testZone}`, OpenName.NODE, OpenName.REACHED);
+      add(`registered.${testZone}`, OpenName.NODE, OpenName.REGISTERED);
     }
-    for (const name of bootstrapNames) add(name, OpenName.Bootstrap, 0);
+    for (const name of bootstrapNames) add(name, OpenName.BOOTSTRAP, 0);
     this.isAny = this.byHash.size > 0;
     this.addresses4 = options.controlAddresses4;
     this.addresses6 = options.controlAddresses6;

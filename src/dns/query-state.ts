@@ -20,7 +20,7 @@ export interface TransportTraits {
   readonly spoofable: boolean;
   /** Whether an onlooker sees no more of a message than its length: then replies are padded where the query was. */
   readonly encrypted: boolean;
-  /** The longest reply that it carries, in octets. */
+  /** The longest reply that it carries, in bytes. */
   readonly maxReplyBytes: number;
 }
 
@@ -34,7 +34,7 @@ export interface QueryTables {
 }
 
 export interface QueryPolicy {
-  /** Secret seed of the hashes of names, the one that the catalogue's and the cache's tables were built with. */
+  /** Secret seed of the hashes of names, the one that the catalog's and the cache's tables were built with. */
   readonly seed: number;
   /** TTL of a steered answer and of negative answers made here, in seconds. */
   readonly answerTtlSeconds: number;
@@ -79,7 +79,7 @@ export class QueryState {
 
   /** The source's profile; 0: not registered. */
   profile = 0;
-  /** Octets of the reply, 0: none is sent. */
+  /** Bytes of the reply, 0: none is sent. */
   replyLength = 0;
   /** The full rcode of the reply. */
   rcode = 0;
@@ -139,7 +139,7 @@ export class QueryState {
     this.nowSeconds = Math.floor(nowMs / 1000);
   }
 
-  /** The longest reply to this query, in octets: what the transport and the client's OPT allow (RFC 6891 6.2.3). */
+  /** The longest reply to this query, in bytes: what the transport and the client's OPT allow (RFC 6891 6.2.3). */
   replyLimit(traits: TransportTraits): number {
     if (!traits.spoofable) return traits.maxReplyBytes;
     const asked = this.edns.present ? this.edns.udpSize : MIN_UDP_SIZE;

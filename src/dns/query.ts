@@ -31,7 +31,7 @@ export type Outcome = QueryVerdict | typeof DEFERRED;
  *   1 header   what is no query is dropped, what cannot be read is FORMERR or NOTIMP
  *   2 gate     a source that is not registered is REFUSED, at a limited rate unless its cookie proves that it is no
  *              forged one, but for the open names (open-names.ts)
- *   3 steer    the self-test's names are answered here; a catalogue name gets relay addresses; special-use names a local answer
+ *   3 steer    the self-test's names are answered here; a catalog name gets relay addresses; special-use names a local answer
  *   4 cache    an answer that is held and fresh
  *   5 resolve  DEFERRED: the caller asks the resolver
  *
@@ -90,14 +90,14 @@ export function decide(s: QueryState, m: Uint8Array, length: number, traits: Tra
   }
 
   const open = s.openNames.isAny ? s.openNames.match(question) : 0;
-  if (open > OpenName.Bootstrap) return answerTestZone(s, m, open, traits);
+  if (open > OpenName.BOOTSTRAP) return answerTestZone(s, m, open, traits);
   const service = s.catalog.match(question);
   if (service >= 0) {
     const list = s.catalog.list(s.profile, service);
     if (list !== NO_LIST && isSteeredType(type)) return answerSteered(s, m, list, traits);
   }
-  const special = open === OpenName.Bootstrap ? 0 : s.specialNames.match(question);
-  if (special !== 0 && !(special === SpecialUse.NameErrorButDs && type === RecordType.DS)) {
+  const special = open === OpenName.BOOTSTRAP ? 0 : s.specialNames.match(question);
+  if (special !== 0 && !(special === SpecialUse.NAME_ERROR_BUT_DS && type === RecordType.DS)) {
     return answerSpecial(s, m, special, traits);
   }
 

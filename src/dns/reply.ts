@@ -29,7 +29,7 @@ const resolvedEntry = new EntryScratch();
  * Ends a reply at `end`: OPT where the query had one (RFC 6891 6.1.1), with what fits of: a cookie where the query had one
  * (RFC 7873 5.2), s.extendedError, and padding where the query had it and only lengths can be seen (RFC 8467 4.1).
  * Sets s.replyLength and s.rcode.
- * @param limit octets that the reply may have
+ * @param limit bytes that the reply may have
  */
 export function finishReply(s: QueryState, m: Uint8Array, end: number, rcode: number, limit: number): void {
   const edns = s.edns;
@@ -61,7 +61,7 @@ export function recordLimit(s: QueryState, traits: TransportTraits): number {
 /** Answers from the cache where it holds a fresh answer. @returns false where not; the query stays as it was. */
 export function replyFromCache(s: QueryState, m: Uint8Array, traits: TransportTraits): boolean {
   const found = s.cache.find(s.question, s.edns.dnssecOk, checkingDisabled(m), s.nowSeconds);
-  if (found === CacheResult.Fresh && replyFromEntry(s, m, s.cache, traits)) {
+  if (found === CacheResult.FRESH && replyFromEntry(s, m, s.cache, traits)) {
     s.counters.increment(cacheCounter(CacheCount.HIT));
     s.wantsRefresh = s.cache.takeRefresh();
     return true;
@@ -87,8 +87,8 @@ export function replyFromResolved(
   }
   const found = s.cache.find(s.question, s.edns.dnssecOk, checkingDisabled(m), s.nowSeconds);
   // Fresh: another answer came while this one was given up.
-  if (found === CacheResult.Fresh && replyFromEntry(s, m, s.cache, traits)) return QueryVerdict.CACHED;
-  if (found === CacheResult.Stale) {
+  if (found === CacheResult.FRESH && replyFromEntry(s, m, s.cache, traits)) return QueryVerdict.CACHED;
+  if (found === CacheResult.STALE) {
     s.extendedError =
       s.cache.rcode === Rcode.NXDOMAIN ? ExtendedError.STALE_NXDOMAIN : ExtendedError.STALE_ANSWER;
     if (replyFromEntry(s, m, s.cache, traits)) {

@@ -8,7 +8,7 @@ export class SipHash {
   /** The last result, low half first. */
   readonly hash = new Int32Array(2);
 
-  /** @param key 16 octets */
+  /** @param key 16 bytes */
   constructor(key: Uint8Array) {
     const view = new DataView(key.buffer, key.byteOffset, 16);
     for (let i = 0; i < 4; i++) this.key[i] = view.getInt32(i * 4, true);
@@ -78,7 +78,7 @@ export class SipHash {
   }
 }
 
-/** Four octets, the least significant first; those from `end` on are zero. */
+/** Four bytes, the least significant first; those from `end` on are zero. */
 function word(m: Uint8Array, at: number, end: number): number {
   let value = 0;
   for (let i = 0; i < 4 && at + i < end; i++) value |= m[at + i] << (8 * i);

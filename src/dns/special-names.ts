@@ -3,13 +3,13 @@ import { equalBytes, hashName, nameFromText, type Question } from '../wire/index
 /** What is answered for a special-use name, without asking anyone. */
 export const SpecialUse = {
   /** The name does not exist. */
-  NameError: 1,
+  NAME_ERROR: 1,
   /** 127.0.0.1 and ::1, nothing else. */
-  Loopback: 2,
+  LOOPBACK: 2,
   /** The name does not exist, but DS is asked of the upstreams (RFC 8375 4). */
-  NameErrorButDs: 3,
+  NAME_ERROR_BUT_DS: 3,
   /** Our own DNS over TLS and HTTPS, where they are on (RFC 9462 4). */
-  Discovery: 4,
+  DISCOVERY: 4,
 } as const;
 
 const octets = (first: number, last: number): number[] =>
@@ -19,17 +19,17 @@ const octets = (first: number, last: number): number[] =>
 const SPECIAL: readonly (readonly [use: number, names: readonly string[]])[] = [
   // A browser's or system's own resolver gives way where these do not exist (Mozilla's canary domain;
   // Apple, "Prepare your network or web server for iCloud Private Relay").
-  [SpecialUse.NameError, ['use-application-dns.net', 'mask.icloud.com', 'mask-h2.icloud.com']],
+  [SpecialUse.NAME_ERROR, ['use-application-dns.net', 'mask.icloud.com', 'mask-h2.icloud.com']],
   // RFC 6761 6.3
-  [SpecialUse.Loopback, ['localhost']],
+  [SpecialUse.LOOPBACK, ['localhost']],
   // RFC 6761 6.2 and 6.4, RFC 7686 2, RFC 9476 3; RFC 9462 6.4: names of discovery are not forwarded
-  [SpecialUse.NameError, ['test', 'invalid', 'onion', 'alt', 'resolver.arpa']],
-  [SpecialUse.Discovery, ['_dns.resolver.arpa']],
+  [SpecialUse.NAME_ERROR, ['test', 'invalid', 'onion', 'alt', 'resolver.arpa']],
+  [SpecialUse.DISCOVERY, ['_dns.resolver.arpa']],
   // RFC 8375 4
-  [SpecialUse.NameErrorButDs, ['home.arpa']],
+  [SpecialUse.NAME_ERROR_BUT_DS, ['home.arpa']],
   // RFC 6761 6.1 and RFC 6303 4.2, 4.3: reverse names of private, loopback, link-local and example networks
   [
-    SpecialUse.NameError,
+    SpecialUse.NAME_ERROR,
     [
       '0.in-addr.arpa',
       '10.in-addr.arpa',
@@ -46,7 +46,7 @@ const SPECIAL: readonly (readonly [use: number, names: readonly string[]])[] = [
   ],
   // RFC 6303 4.3 to 4.6
   [
-    SpecialUse.NameError,
+    SpecialUse.NAME_ERROR,
     [
       `${'0.'.repeat(32)}ip6.arpa`,
       `1.${'0.'.repeat(31)}ip6.arpa`,

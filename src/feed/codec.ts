@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { endianness } from 'node:os';
 import type { Profile } from './change.ts';
-import { SnapshotCorrupt, SnapshotVersionUnknown } from './errors.ts';
+import { SnapshotCorruptError, SnapshotVersionUnknownError } from './errors.ts';
 import {
   isListableLength,
   SNAPSHOT_VERSION,
@@ -68,7 +68,7 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const reader = new Reader(bytes);
   const { total, seq, epoch } = readHead(reader);
   if (total !== bytes.length) {
-    throw new SnapshotCorrupt(`it has ${bytes.length} bytes where its header says ${total}`);
+    throw new SnapshotCorruptError(`it has ${bytes.length} bytes where its header says ${total}`);
   }
   verifyChecksum(bytes);
   const profiles = parseProfiles(reader.bytes(reader.number(4)).toString('utf8'));
@@ -76,9 +76,9 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const groups: SnapshotGroup[] = [];
   for (let index = 0; index < groupCount; index++) groups.push(readGroup(reader, profiles.length));
   if (reader.offset !== bytes.length - CHECKSUM_BYTES)
-    throw new SnapshotCorrupt('bytes follow its last group');
+    throw new SnapshotCorruptError('bytes follow its last group');
   const kinds = new Set(groups.map((group) => group.family * 256 + group.length));
-  if (kinds.size !== groups.length) throw new SnapshotCorrupt('two groups have one family and length');
+  if (kinds.size !== groups.length) throw new SnapshotCorruptError('two groups have one family and length');
   return { version: SNAPSHOT_VERSION, epoch, seq, profiles, groups };
 }
 
@@ -95,16 +95,16 @@ export function readSnapshotPosition(bytes: Uint8Array): { epoch: string; seq: n
 
 class Reader {
   offset = 0;
-  readonly #bytes: Buffer;
+  private readonly ownBytes: Buffer;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.ownBytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   bytes(count: number): Buffer {
-    if (count > this.#bytes.length - this.offset) throw new SnapshotCorrupt('it ends too early');
+    if (count > this.ownBytes.length - this.offset) throw new SnapshotCorruptError('it ends too early');
     this.offset += count;
-    return this.#bytes.subarray(this.offset - count, this.offset);
+    return this.ownBytes.subarray(this.offset - count, this.offset);
   }
 
   number(width: 1 | 2 | 4): number {
@@ -113,20 +113,20 @@ class Reader {
 
   long(): number {
     const value = this.number(4) * 2 ** 32 + this.number(4);
-    if (!Number.isSafeInteger(value)) throw new SnapshotCorrupt('a number in it is too large');
+    if (!Number.isSafeInteger(value)) throw new SnapshotCorruptError('a number in it is too large');
     return value;
   }
 }
 
 function readHead(reader: Reader): { total: number; seq: number; epoch: string } {
-  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw new SnapshotCorrupt('it does not begin as one');
+  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw new SnapshotCorruptError('it does not begin as one');
   const version = reader.number(2);
-  if (version !== SNAPSHOT_VERSION) throw new SnapshotVersionUnknown(version, SNAPSHOT_VERSION);
+  if (version !== SNAPSHOT_VERSION) throw new SnapshotVersionUnknownError(version, SNAPSHOT_VERSION);
   const total = reader.long();
   const seq = reader.long();
   const epochBytes = reader.number(2);
   if (epochBytes === 0 || epochBytes > MAX_EPOCH_BYTES)
-    throw new SnapshotCorrupt('its epoch has no proper length');
+    throw new SnapshotCorruptError('its epoch has no proper length');
   return { total, seq, epoch: reader.bytes(epochBytes).toString('utf8') };
 }
 
@@ -156,7 +156,7 @@ function readGroup(reader: Reader, profileCount: number): SnapshotGroup {
   const family = reader.number(1);
   const length = reader.number(1);
   if ((family !== 4 && family !== 6) || !isListableLength(family, length)) {
-    throw new SnapshotCorrupt('a group has no known family and prefix length');
+    throw new SnapshotCorruptError('a group has no known family and prefix length');
   }
   const count = reader.number(4);
   const keys = reader.bytes(count * snapshotKeyBytes(family, length));
@@ -166,7 +166,7 @@ function readGroup(reader: Reader, profileCount: number): SnapshotGroup {
   packed.copy(copy);
   if (IS_LITTLE_ENDIAN) copy.swap16();
   if (!profilesExist(profiles, profileCount))
-    throw new SnapshotCorrupt('an entry has a profile that is not there');
+    throw new SnapshotCorruptError('an entry has a profile that is not there');
   return { family, length, count, keys, profiles };
 }
 
@@ -189,9 +189,9 @@ function profilesExist(profiles: Uint16Array, profileCount: number): boolean {
 
 function verifyChecksum(bytes: Uint8Array): void {
   const end = bytes.length - CHECKSUM_BYTES;
-  if (end < HEADER_BYTES) throw new SnapshotCorrupt('it ends too early');
+  if (end < HEADER_BYTES) throw new SnapshotCorruptError('it ends too early');
   if (!timingSafeEqual(checksumOf(bytes.subarray(0, end)), bytes.subarray(end))) {
-    throw new SnapshotCorrupt('its checksum differs');
+    throw new SnapshotCorruptError('its checksum differs');
   }
 }
 
@@ -208,10 +208,10 @@ function parseProfiles(text: string): Profile[] {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new SnapshotCorrupt('its profiles are no JSON');
+    throw new SnapshotCorruptError('its profiles are no JSON');
   }
   if (!Array.isArray(value) || !value.every(isProfile)) {
-    throw new SnapshotCorrupt('its profiles have not the shape of profiles');
+    throw new SnapshotCorruptError('its profiles have not the shape of profiles');
   }
   return value.map(plainProfile);
 }

@@ -25,19 +25,19 @@ export function hashProfile(profile: Profile): ProfileHash {
  * finalizer of MurmurHash3 (32 bits).
  */
 export class ListDigest {
-  #a = 0;
-  #b = 0;
+  private a = 0;
+  private b = 0;
 
   /** @param key bytes at `offset` hold it, as a snapshot's group does. */
   add(family: 4 | 6, length: number, key: Uint8Array, offset: number, profile: ProfileHash): void {
-    this.#a = (this.#a + hashEntry(family, length, key, offset, profile.a)) | 0;
-    this.#b = (this.#b + hashEntry(family, length, key, offset, profile.b)) | 0;
+    this.a = (this.a + hashEntry(family, length, key, offset, profile.a)) | 0;
+    this.b = (this.b + hashEntry(family, length, key, offset, profile.b)) | 0;
   }
 
   /** Takes away an entry as it was added. */
   subtract(family: 4 | 6, length: number, key: Uint8Array, offset: number, profile: ProfileHash): void {
-    this.#a = (this.#a - hashEntry(family, length, key, offset, profile.a)) | 0;
-    this.#b = (this.#b - hashEntry(family, length, key, offset, profile.b)) | 0;
+    this.a = (this.a - hashEntry(family, length, key, offset, profile.a)) | 0;
+    this.b = (this.b - hashEntry(family, length, key, offset, profile.b)) | 0;
   }
 
   addPrefix({ family, length, bytes }: Prefix, profile: ProfileHash): void {
@@ -50,7 +50,7 @@ export class ListDigest {
 
   /** 'a.b', both unsigned and decimal. */
   toString(): string {
-    return digestText(this.#a, this.#b);
+    return digestText(this.a, this.b);
   }
 }
 

@@ -1,5 +1,5 @@
 /** The bytes are no packed snapshot, or not a whole one. Stale is served, corrupt never. */
-export class SnapshotCorrupt extends Error {
+export class SnapshotCorruptError extends Error {
   readonly code = 'snapshot_corrupt';
 
   /** `fault` says what was wrong and never quotes the content. */
@@ -10,7 +10,7 @@ export class SnapshotCorrupt extends Error {
 }
 
 /** A packed snapshot of a version that this release does not read. */
-export class SnapshotVersionUnknown extends Error {
+export class SnapshotVersionUnknownError extends Error {
   readonly code = 'snapshot_version_unknown';
   readonly found: number;
   readonly expected: number;

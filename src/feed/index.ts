@@ -1,7 +1,7 @@
 export type { Change, Prefix, Profile, RemoveChange, SetChange } from './change.ts';
 export { decodeSnapshot, encodeSnapshot, readSnapshotPosition } from './codec.ts';
 export { digestSnapshot, digestText, hashProfile, ListDigest, type ProfileHash } from './digest.ts';
-export { SnapshotCorrupt, SnapshotVersionUnknown } from './errors.ts';
+export { SnapshotCorruptError, SnapshotVersionUnknownError } from './errors.ts';
 export { mergeSnapshot } from './merge.ts';
 export { profileOfText, profileText } from './profile-text.ts';
 export {

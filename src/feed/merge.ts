@@ -47,13 +47,13 @@ export function mergeSnapshot(snapshot: Snapshot, changes: readonly Change[]): S
 /** Profiles that an entry has, numbered as they come. */
 class ProfileNumbers {
   readonly texts: string[] = [];
-  readonly #numbers = new Map<string, number>();
+  private readonly numbers = new Map<string, number>();
 
   of(text: string): number {
-    const known = this.#numbers.get(text);
+    const known = this.numbers.get(text);
     if (known !== undefined) return known;
     const number = this.texts.push(text) - 1;
-    this.#numbers.set(text, number);
+    this.numbers.set(text, number);
     return number;
   }
 }

@@ -5,7 +5,7 @@ import type { Shares } from './shares.ts';
 import type { Sources } from './sources.ts';
 
 /** What a query is for: what it should meet at the edge. */
-export const KINDS = ['catalogue', 'hit', 'miss'] as const;
+export const KINDS = ['catalog', 'hit', 'miss'] as const;
 export type Kind = (typeof KINDS)[number];
 export type Mix = Shares<Kind>;
 
@@ -20,13 +20,13 @@ export const MAX_RATE = 5_000_000;
 export const MAX_TIMEOUT_MS = 60_000;
 export const MAX_CONNECTIONS = 10_000;
 
-/** Octets that a miss has before its base: a length and 12 letters. */
+/** Bytes that a miss has before its base: a length and 12 letters. */
 export const MISS_LABEL_BYTES = 13;
 
 /** Names in wire form. */
 export interface LoadNames {
-  readonly catalogue: readonly Uint8Array[];
-  /** Names outside the catalogue that are asked again and again: a cache has them. */
+  readonly catalog: readonly Uint8Array[];
+  /** Names outside the catalog that are asked again and again: a cache has them. */
   readonly hits: readonly Uint8Array[];
   /** Each miss is a new name right below this one. */
   readonly missBase: Uint8Array;
@@ -83,8 +83,8 @@ export function checkPlan(plan: LoadPlan): void {
       throw new LoadPlanError(`found ${name} ${value}, expected ${least} to ${most}`);
     }
   }
-  if (plan.mix.catalogue > 0 && plan.names.catalogue.length === 0) {
-    throw new LoadPlanError('found no names, expected one at least for the share of the catalogue');
+  if (plan.mix.catalog > 0 && plan.names.catalog.length === 0) {
+    throw new LoadPlanError('found no names, expected one at least for the share of the catalog');
   }
   if (plan.mix.hit > 0 && plan.names.hits.length === 0) {
     throw new LoadPlanError('found no names, expected one at least for the share of hits');

@@ -7,7 +7,7 @@ export type Shares<Name extends string> = Readonly<Record<Name, number>>;
 const MAX_TURNS = 65_536;
 
 /**
- * Reads `catalogue=70,hit=25,miss=5`. Names that are not given have no share.
+ * Reads `catalog=70,hit=25,miss=5`. Names that are not given have no share.
  * @param what for the message: what is mixed
  * @throws LoadPlanError
  */

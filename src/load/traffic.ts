@@ -11,7 +11,7 @@ const SPREAD = 0x9e3779b1;
 const MISS = KINDS.indexOf('miss');
 
 /**
- * The queries of a load, one after the other: which kind each is, who asks it, and its octets. Kinds, types,
+ * The queries of a load, one after the other: which kind each is, who asks it, and its bytes. Kinds, types,
  * names and sources come in turns; nothing is allocated after the start.
  */
 export class Traffic {
@@ -55,7 +55,7 @@ export class Traffic {
       udpSize: plan.edns ? UDP_SIZE : null,
       dnssecOk: false,
     };
-    this.names = [plan.names.catalogue, plan.names.hits, [this.missName]];
+    this.names = [plan.names.catalog, plan.names.hits, [this.missName]];
   }
 
   /** Chooses the next query. */
@@ -74,7 +74,7 @@ export class Traffic {
     }
   }
 
-  /** Writes the query that `next` chose at the start of `out`. @returns its length in octets */
+  /** Writes the query that `next` chose at the start of `out`. @returns its length in bytes */
   write(out: Uint8Array, id: number): number {
     const { kind, fields } = this;
     const names = this.names[kind];

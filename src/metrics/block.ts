@@ -10,7 +10,7 @@ export function blockBytes(): number {
 }
 
 /** What makes a block of another thread's readable here; can be posted. */
-export interface BlockShare {
+export interface BlockHandle {
   readonly buffer: SharedArrayBuffer;
   readonly byteOffset: number;
 }
@@ -23,7 +23,7 @@ export interface BlockShare {
 export class CounterBlock {
   readonly values: Float64Array;
 
-  constructor(share?: BlockShare) {
+  constructor(share?: BlockHandle) {
     this.values = new Float64Array(
       share?.buffer ?? new SharedArrayBuffer(blockBytes()),
       share?.byteOffset,
@@ -31,7 +31,7 @@ export class CounterBlock {
     );
   }
 
-  get share(): BlockShare {
+  get share(): BlockHandle {
     return { buffer: this.values.buffer as SharedArrayBuffer, byteOffset: this.values.byteOffset };
   }
 

@@ -1,4 +1,4 @@
-export { type BlockShare, blockBytes, CounterBlock } from './block.ts';
+export { type BlockHandle, blockBytes, CounterBlock } from './block.ts';
 export {
   answerCounter,
   Counter,

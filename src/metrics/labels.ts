@@ -28,7 +28,7 @@ export const QueryVerdict = {
   RATELIMITED: 7,
   /** From an unregistered source: no reply, as `dns.unregistered: drop` asks. */
   IGNORED: 8,
-  /** A catalogue name: relay addresses, or the NODATA that goes with them. */
+  /** A catalog name: relay addresses, or the NODATA that goes with them. */
   STEERED: 9,
   /** Answered here with data: localhost, the test zone, ANY. */
   LOCAL: 10,

@@ -14,11 +14,11 @@ export const RelayOutcome = {
   DRAINED: 4,
   /** From a source that is not registered. */
   UNREGISTERED: 5,
-  /** For a name that the catalogue does not have. */
+  /** For a name that the catalog does not have. */
   UNLISTED: 6,
   /** For no name. */
   UNNAMED: 7,
-  /** Its first octets were not what the listener is for. */
+  /** Its first bytes were not what the listener is for. */
   MALFORMED: 8,
   /** It did not say in time what it is for. */
   TIMEOUT: 9,
@@ -39,7 +39,7 @@ export const RelayOutcome = {
 } as const;
 export type RelayOutcome = (typeof RelayOutcome)[keyof typeof RelayOutcome];
 
-/** Which way octets went. */
+/** Which way bytes went. */
 export const RelayDirection = { TO_ORIGIN: 0, TO_CLIENT: 1 } as const;
 export type RelayDirection = (typeof RelayDirection)[keyof typeof RelayDirection];
 
@@ -49,7 +49,7 @@ export const RELAY_DIRECTIONS = labelValues(RelayDirection);
 const OPEN = RELAY_OUTCOMES.length;
 const BYTES = OPEN + 1;
 const WIDTH = BYTES + RELAY_DIRECTIONS.length;
-/** Services of the catalogue and of those before it, since the process started; slot 0 is of no service. */
+/** Services of the catalog and of those before it, since the process started; slot 0 is of no service. */
 export const RELAY_SERVICE_SLOTS = 1024;
 
 /** The relay's counters of one thread, in shared memory, as those of CounterBlock are. */
@@ -89,13 +89,13 @@ export class RelayCounters {
 }
 
 /**
- * Gives services their slots: by id and for the life of the process, so that a catalogue read again does not
+ * Gives services their slots: by id and for the life of the process, so that a catalog read again does not
  * count one service as another. What finds no slot any more counts as no service.
  */
 export class RelayServiceSlots {
   private readonly slots = new Map<string, number>();
 
-  /** The slots of a catalogue's services, by their index. */
+  /** The slots of a catalog's services, by their index. */
   assign(services: readonly string[]): number[] {
     return services.map((service) => {
       const known = this.slots.get(service);

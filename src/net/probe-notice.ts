@@ -12,7 +12,7 @@ export const ProbeNotice = {
   DRAINING: 90,
   /** certificate_unobtainable: the relay's upstreams have no address of the name. */
   UNRESOLVED: 111,
-  /** unrecognized_name: the relay's catalogue does not have the name. */
+  /** unrecognized_name: the relay's catalog does not have the name. */
   UNLISTED: 112,
 } as const;
 export type ProbeNotice = (typeof ProbeNotice)[keyof typeof ProbeNotice];

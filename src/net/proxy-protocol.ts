@@ -3,7 +3,7 @@ import type { SocketAddress } from './socket-address.ts';
 
 /** What was found at the start of a connection from a balancer. */
 export type ProxyHeader =
-  /** More octets are needed. */
+  /** More bytes are needed. */
   | { readonly kind: 'partial' }
   /** No header, or one that breaks its rules. */
   | { readonly kind: 'malformed' }
@@ -18,7 +18,7 @@ const V1_MAX_BYTES = 107;
 const V1_PREFIX = Buffer.from('PROXY ');
 const V2_SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const V2_HEADER_BYTES = 16;
-/** Addresses and TLVs; what balancers send is a few hundred octets at most. */
+/** Addresses and TLVs; what balancers send is a few hundred bytes at most. */
 const V2_MAX_BODY_BYTES = 4096;
 const V2_LOCAL = 0x20;
 const V2_PROXY = 0x21;
@@ -35,7 +35,7 @@ export function readProxyHeader(bytes: Uint8Array, length: number): ProxyHeader 
   return MALFORMED;
 }
 
-/** Whether the octets there are agree with the first ones of `prefix`. */
+/** Whether the bytes there are agree with the first ones of `prefix`. */
 function startsWith(bytes: Uint8Array, length: number, prefix: Uint8Array): boolean {
   const known = Math.min(length, prefix.length);
   for (let i = 0; i < known; i++) if (bytes[i] !== prefix[i]) return false;

@@ -8,7 +8,7 @@ export interface ProxyUrl {
   /** The host where it is an address; null for a name. */
   readonly address: Address | null;
   readonly port: number;
-  /** Each 1 to 255 octets of UTF-8 (RFC 1929, 2); null: it is used without. */
+  /** Each 1 to 255 bytes of UTF-8 (RFC 1929, 2); null: it is used without. */
   readonly credentials: { readonly username: string; readonly password: string } | null;
 }
 

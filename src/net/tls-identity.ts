@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
-/** Octets of the keys that session tickets are made with. */
+/** Bytes of the keys that session tickets are made with. */
 export const TICKET_KEYS_BYTES = 48;
 
 /** What a TLS listener shows and makes session tickets with. Can be posted to a thread. */
@@ -11,7 +11,7 @@ export interface TlsIdentity {
   readonly cert: string;
   /** PEM. */
   readonly key: string;
-  /** TICKET_KEYS_BYTES octets, the same in all threads, so that a session is resumed in any of them. */
+  /** TICKET_KEYS_BYTES bytes, the same in all threads, so that a session is resumed in any of them. */
   readonly ticketKeys: Uint8Array;
 }
 

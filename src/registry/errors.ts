@@ -7,7 +7,7 @@ export abstract class RegistryError extends Error {
 }
 
 /** The entries of the allowlist are not those that the store has counted: it was damaged. */
-export class EntriesDiffer extends RegistryError {
+export class EntriesDifferError extends RegistryError {
   readonly code = 'entries_differ';
   constructor() {
     super('Redis holds entries that do not agree with their digest; "registry adopt" makes them anew');
@@ -15,7 +15,7 @@ export class EntriesDiffer extends RegistryError {
 }
 
 /** The account has as many addresses as it may have. */
-export class TooManyAddresses extends RegistryError {
+export class TooManyAddressesError extends RegistryError {
   readonly code = 'too_many_addresses';
   readonly perAccount: number;
   constructor(perAccount: number) {
@@ -25,7 +25,7 @@ export class TooManyAddresses extends RegistryError {
 }
 
 /** The account has as many update tokens as it may have. */
-export class TooManyUpdateTokens extends RegistryError {
+export class TooManyUpdateTokensError extends RegistryError {
   readonly code = 'too_many_update_tokens';
   readonly limit: number;
   constructor(limit: number) {
@@ -35,7 +35,7 @@ export class TooManyUpdateTokens extends RegistryError {
 }
 
 /** The account has as many host names as it may have. */
-export class TooManyHostnames extends RegistryError {
+export class TooManyHostnamesError extends RegistryError {
   readonly code = 'too_many_hostnames';
   readonly limit: number;
   constructor(limit: number) {
@@ -45,14 +45,14 @@ export class TooManyHostnames extends RegistryError {
 }
 
 /** The address is of a range that may not be registered, or one of the service's own. */
-export class AddressNotPublic extends RegistryError {
+export class AddressNotPublicError extends RegistryError {
   readonly code = 'address_not_public';
   constructor() {
     super('expected a public address that is not one of the service itself');
   }
 }
 
-export class AccountNotFound extends RegistryError {
+export class AccountNotFoundError extends RegistryError {
   readonly code = 'account_not_found';
   constructor() {
     super('there is no such account');
@@ -60,7 +60,7 @@ export class AccountNotFound extends RegistryError {
 }
 
 /** The idempotency key was used before, within 24 hours, with another body. */
-export class IdempotencyKeyReused extends RegistryError {
+export class IdempotencyKeyReusedError extends RegistryError {
   readonly code = 'idempotency_key_reused';
   constructor() {
     super('the idempotency key was used before with another body');
@@ -68,7 +68,7 @@ export class IdempotencyKeyReused extends RegistryError {
 }
 
 /** A field's value is not one that the registry takes; `field` and `expected` are fit to be shown. */
-export class InvalidField extends RegistryError {
+export class InvalidFieldError extends RegistryError {
   readonly code = 'invalid_field';
   readonly field: string;
   readonly expected: string;
@@ -80,45 +80,45 @@ export class InvalidField extends RegistryError {
 }
 
 /** More different choices of regions by service than the formats of the feed can number. */
-export class TooManyProfiles extends RegistryError {
+export class TooManyProfilesError extends RegistryError {
   readonly code = 'too_many_profiles';
 }
 
 /** The store cannot do its work now: disk full, no permission, too slow, ended. The call is safe to repeat. */
-export class StoreUnavailable extends RegistryError {
+export class StoreUnavailableError extends RegistryError {
   readonly code = 'store_unavailable';
 }
 
 /** The file is damaged or is not ours. It was not changed. */
-export class StoreCorrupt extends RegistryError {
+export class StoreCorruptError extends RegistryError {
   readonly code = 'store_corrupt';
 }
 
 /** The file was written by a newer release. It was not changed. */
-export class StoreVersion extends RegistryError {
+export class StoreVersionError extends RegistryError {
   readonly code = 'store_version';
 }
 
 /** The store is without data that it once acknowledged: nothing is done until the operator says what is the truth. */
-export class StoreLostData extends RegistryError {
+export class StoreLostDataError extends RegistryError {
   readonly code = 'store_lost_data';
 }
 
 /** A store that is to take in what another one had has accounts of its own. */
-export class StoreNotEmpty extends RegistryError {
+export class StoreNotEmptyError extends RegistryError {
   readonly code = 'store_not_empty';
 }
 
 /** Another process has the data directory. */
-export class StoreLocked extends RegistryError {
+export class StoreLockedError extends RegistryError {
   readonly code = 'store_locked';
 }
 
 /** The fault that a store told by its code, from another thread: error classes do not survive a message. */
 export function storeFault(code: string, message: string): RegistryError {
-  if (code === 'store_corrupt') return new StoreCorrupt(message);
-  if (code === 'store_version') return new StoreVersion(message);
-  if (code === 'store_locked') return new StoreLocked(message);
-  if (code === 'too_many_profiles') return new TooManyProfiles(message);
-  return new StoreUnavailable(message);
+  if (code === 'store_corrupt') return new StoreCorruptError(message);
+  if (code === 'store_version') return new StoreVersionError(message);
+  if (code === 'store_locked') return new StoreLockedError(message);
+  if (code === 'too_many_profiles') return new TooManyProfilesError(message);
+  return new StoreUnavailableError(message);
 }

@@ -1,4 +1,4 @@
-import { InvalidField } from './errors.ts';
+import { InvalidFieldError } from './errors.ts';
 
 /** A step writes up to all of an account's addresses, and others wait for it. */
 const MAX_PER_ACCOUNT = 10_000;
@@ -9,41 +9,42 @@ const SERVICE_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** Each gives back the value that it checked, or throws InvalidField. */
 export function checkRegion(region: string, regions: readonly string[]): string {
-  if (!regions.includes(region)) throw new InvalidField('region', `one of ${regions.join(', ')}`);
+  if (!regions.includes(region)) throw new InvalidFieldError('region', `one of ${regions.join(', ')}`);
   return region;
 }
 
 export function checkPerAccount(perAccount: number): number {
   if (!Number.isInteger(perAccount) || perAccount < 1 || perAccount > MAX_PER_ACCOUNT) {
-    throw new InvalidField('perAccount', `a whole number from 1 to ${MAX_PER_ACCOUNT}`);
+    throw new InvalidFieldError('perAccount', `a whole number from 1 to ${MAX_PER_ACCOUNT}`);
   }
   return perAccount;
 }
 
-/** Whether a service of that name exists is the catalog's to know, and its catalogue may change later. */
+/** Whether a service of that name exists is the catalog's to know, and its catalog may change later. */
 export function checkServices(services: Record<string, string>, regions: readonly string[]): void {
   const entries = Object.entries(services);
-  if (entries.length > MAX_SERVICES) throw new InvalidField('services', `at most ${MAX_SERVICES} services`);
+  if (entries.length > MAX_SERVICES)
+    throw new InvalidFieldError('services', `at most ${MAX_SERVICES} services`);
   for (const [service, region] of entries) {
     if (!SERVICE_NAME.test(service)) {
-      throw new InvalidField('services', 'names of lower-case letters, digits and hyphens');
+      throw new InvalidFieldError('services', 'names of lower-case letters, digits and hyphens');
     }
     if (region !== 'off' && !regions.includes(region)) {
-      throw new InvalidField('services', `for each service off, or one of ${regions.join(', ')}`);
+      throw new InvalidFieldError('services', `for each service off, or one of ${regions.join(', ')}`);
     }
   }
 }
 
 export function checkLabel(label: string | null | undefined): string | null | undefined {
   if (label != null && label.length > MAX_LABEL_LENGTH) {
-    throw new InvalidField('label', `at most ${MAX_LABEL_LENGTH} characters`);
+    throw new InvalidFieldError('label', `at most ${MAX_LABEL_LENGTH} characters`);
   }
   return label;
 }
 
 export function checkPageLimit(limit: number): number {
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
-    throw new InvalidField('limit', `a whole number from 1 to ${MAX_PAGE}`);
+    throw new InvalidFieldError('limit', `a whole number from 1 to ${MAX_PAGE}`);
   }
   return limit;
 }

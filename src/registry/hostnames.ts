@@ -1,5 +1,5 @@
 import type { Address, Prefix } from '../net/index.ts';
-import { AccountNotFound, InvalidField, TooManyHostnames } from './errors.ts';
+import { AccountNotFoundError, InvalidFieldError, TooManyHostnamesError } from './errors.ts';
 import { makeId, type RandomBytes } from './ids.ts';
 import { hostnameOf } from './records.ts';
 import { type RegistrableOptions, registrable } from './registrable.ts';
@@ -40,39 +40,39 @@ export interface HostnameFinding {
 
 /** DDNS names whose addresses are registered for their accounts as they change. */
 export class Hostnames {
-  readonly #store: Store;
-  readonly #options: HostnamesOptions;
+  private readonly store: Store;
+  private readonly options: HostnamesOptions;
 
   constructor(store: Store, options: HostnamesOptions) {
-    this.#store = store;
-    this.#options = options;
+    this.store = store;
+    this.options = options;
   }
 
   /** @throws TooManyHostnames, AccountNotFound, InvalidField */
   async add(accountId: string, text: string): Promise<{ outcome: 'created' | 'exists'; hostname: Hostname }> {
     const hostname = text.toLowerCase().replace(/\.$/, '');
-    if (!HOST_NAME.test(hostname)) throw new InvalidField('hostname', HOST_NAME_EXPECTED);
-    const { randomBytes, now } = this.#options;
-    const result = await this.#store.addHostname({
+    if (!HOST_NAME.test(hostname)) throw new InvalidFieldError('hostname', HOST_NAME_EXPECTED);
+    const { randomBytes, now } = this.options;
+    const result = await this.store.addHostname({
       accountId,
       id: makeId(randomBytes),
       hostname,
       nowMs: now(),
       limit: MAX_HOSTNAMES,
     });
-    if (result.outcome === 'no-account') throw new AccountNotFound();
-    if (result.outcome === 'too-many') throw new TooManyHostnames(MAX_HOSTNAMES);
+    if (result.outcome === 'no-account') throw new AccountNotFoundError();
+    if (result.outcome === 'too-many') throw new TooManyHostnamesError(MAX_HOSTNAMES);
     return { outcome: result.outcome, hostname: hostnameOf(result.hostname) };
   }
 
   /** Takes away what it registered, too. False: no such account, or no such name of it. */
   remove(accountId: string, id: string): Promise<boolean> {
-    return this.#store.removeHostname({ accountId, id });
+    return this.store.removeHostname({ accountId, id });
   }
 
   /** Up to `limit` names that are to be looked up now. */
   async due(limit: number): Promise<DueHostname[]> {
-    const found = await this.#store.dueHostnames({ nowMs: this.#options.now(), limit });
+    const found = await this.store.dueHostnames({ nowMs: this.options.now(), limit });
     return found.map(({ accountId, hostname }) => ({
       accountId,
       id: hostname.id,
@@ -82,11 +82,11 @@ export class Hostnames {
 
   /** Registers what a name has now and gives up what it had. False: the name is gone. */
   settle(due: DueHostname, { addresses, families, nextAtMs }: HostnameFinding): Promise<boolean> {
-    const { randomBytes, now, leaseDays } = this.#options;
+    const { randomBytes, now, leaseDays } = this.options;
     const nowMs = now();
-    const prefixes = this.#registrable(addresses);
+    const prefixes = this.registrable(addresses);
     const expiresAtMs = nowMs + leaseDays * DAY_MS;
-    return this.#store.settleHostname({
+    return this.store.settleHostname({
       accountId: due.accountId,
       id: due.id,
       prefixes,
@@ -100,10 +100,10 @@ export class Hostnames {
     });
   }
 
-  #registrable(addresses: readonly Address[]): Prefix[] {
+  private registrable(addresses: readonly Address[]): Prefix[] {
     const found = new Map<string, Prefix>();
     for (const address of addresses) {
-      const prefix = registrable(address, this.#options);
+      const prefix = registrable(address, this.options);
       if (prefix !== null) found.set(prefix.bytes.join(), prefix);
     }
     return [...found.values()].slice(0, MAX_ADDRESSES);

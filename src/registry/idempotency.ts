@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import { InvalidField } from './errors.ts';
+import { InvalidFieldError } from './errors.ts';
 import type { IdempotencyMark } from './store/store.ts';
 
 const KEPT_MS = 24 * 3_600_000;
@@ -21,7 +21,7 @@ export function idempotencyMark(
 ): IdempotencyMark | null {
   if (key === undefined) return null;
   if (key.length === 0 || key.length > MAX_KEY_LENGTH) {
-    throw new InvalidField('idempotencyKey', `1 to ${MAX_KEY_LENGTH} characters`);
+    throw new InvalidFieldError('idempotencyKey', `1 to ${MAX_KEY_LENGTH} characters`);
   }
   const keyHash = createHash('sha256')
     .update(JSON.stringify([...scope, key]))

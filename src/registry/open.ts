@@ -1,4 +1,4 @@
-import { InvalidField } from './errors.ts';
+import { InvalidFieldError } from './errors.ts';
 import { checkPerAccount, checkRegion } from './fields.ts';
 import { makeId } from './ids.ts';
 import { PositionFile } from './position-file.ts';
@@ -18,7 +18,7 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<Regist
   checkRegion(options.defaultRegion(), options.regions());
   checkPerAccount(options.perAccount);
   if (!(options.leaseDays > 0 && options.leaseDays <= MAX_LEASE_DAYS)) {
-    throw new InvalidField('leaseDays', `more than 0 and at most ${MAX_LEASE_DAYS}`);
+    throw new InvalidFieldError('leaseDays', `more than 0 and at most ${MAX_LEASE_DAYS}`);
   }
   if (options.store !== 'embedded') return new StoreRegistry(await openShared(options), 0, options);
   const store = await openSqliteStore({

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { StoreCorrupt, StoreUnavailable } from './errors.ts';
+import { StoreCorruptError, StoreUnavailableError } from './errors.ts';
 import type { KnownPosition, PositionKeeper } from './store/redis/state.ts';
 import { makeDirectory } from './store/sqlite/make-file.ts';
 
@@ -13,55 +13,55 @@ const VERSION = 1;
  * at most and not synced: an older one finds less, and never accuses wrongly.
  */
 export class PositionFile implements PositionKeeper {
-  readonly #path: string;
-  #known: KnownPosition | null;
+  private readonly path: string;
+  private ownKnown: KnownPosition | null;
 
   /** @throws StoreUnavailable, StoreCorrupt */
   constructor(dataDir: string) {
-    this.#path = join(dataDir, NAME);
+    this.path = join(dataDir, NAME);
     try {
       makeDirectory(dataDir);
-    } catch (fault) {
-      throw new StoreUnavailable(`${dataDir}: cannot be written (${codeOf(fault)})`);
+    } catch (error) {
+      throw new StoreUnavailableError(`${dataDir}: cannot be written (${codeOf(error)})`);
     }
-    this.#known = this.#read();
+    this.ownKnown = this.read();
   }
 
   get known(): KnownPosition | null {
-    return this.#known;
+    return this.ownKnown;
   }
 
   /** A disk that cannot be written is met by others who must write there; this file can do without. */
   keep({ epoch, seq }: KnownPosition): void {
-    if (this.#known?.epoch === epoch && this.#known.seq === seq) return;
-    const isNew = this.#known?.epoch !== epoch;
+    if (this.ownKnown?.epoch === epoch && this.ownKnown.seq === seq) return;
+    const isNew = this.ownKnown?.epoch !== epoch;
     try {
-      this.#write(`${JSON.stringify({ version: VERSION, epoch, seq })}\n`, isNew);
-      this.#known = { epoch, seq };
+      this.write(`${JSON.stringify({ version: VERSION, epoch, seq })}\n`, isNew);
+      this.ownKnown = { epoch, seq };
     } catch {
       // Tried again a second later.
     }
   }
 
-  #read(): KnownPosition | null {
+  private read(): KnownPosition | null {
     let text: string;
     try {
-      text = readFileSync(this.#path, 'utf8');
-    } catch (fault) {
-      if (codeOf(fault) === 'ENOENT') return null;
-      throw new StoreUnavailable(`${this.#path}: cannot be read (${codeOf(fault)})`);
+      text = readFileSync(this.path, 'utf8');
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return null;
+      throw new StoreUnavailableError(`${this.path}: cannot be read (${codeOf(error)})`);
     }
     const known = parse(text);
     if (known === null) {
-      throw new StoreCorrupt(
-        `${this.#path}: expected epoch and number of version ${VERSION}; without this file, what Redis has is taken as it is`,
+      throw new StoreCorruptError(
+        `${this.path}: expected epoch and number of version ${VERSION}; without this file, what Redis has is taken as it is`,
       );
     }
     return known;
   }
 
-  #write(text: string, sync: boolean): void {
-    const draft = `${this.#path}.new`;
+  private write(text: string, sync: boolean): void {
+    const draft = `${this.path}.new`;
     const file = openSync(draft, 'w', 0o600);
     try {
       writeSync(file, text);
@@ -69,7 +69,7 @@ export class PositionFile implements PositionKeeper {
     } finally {
       closeSync(file);
     }
-    renameSync(draft, this.#path);
+    renameSync(draft, this.path);
   }
 }
 

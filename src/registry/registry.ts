@@ -1,6 +1,11 @@
 import type { Feed } from '../feed/index.ts';
 import { type Address, formatPrefix } from '../net/index.ts';
-import { AccountNotFound, AddressNotPublic, IdempotencyKeyReused, TooManyAddresses } from './errors.ts';
+import {
+  AccountNotFoundError,
+  AddressNotPublicError,
+  IdempotencyKeyReusedError,
+  TooManyAddressesError,
+} from './errors.ts';
 import { checkLabel, checkPageLimit, checkPerAccount, checkRegion, checkServices } from './fields.ts';
 import { Hostnames } from './hostnames.ts';
 import { idempotencyMark } from './idempotency.ts';
@@ -127,20 +132,20 @@ export class StoreRegistry implements Registry {
   readonly passes: Passes;
   readonly updateTokens: UpdateTokens;
   readonly hostnames: Hostnames;
-  readonly #store: Store;
-  readonly #options: OpenRegistryOptions;
+  private readonly store: Store;
+  private readonly options: OpenRegistryOptions;
   /** Null where the store trims its log itself. */
-  readonly #trimmer: LogTrimmer | null;
-  #seq: number;
+  private readonly trimmer: LogTrimmer | null;
+  private seq: number;
 
   constructor(store: Store, seq: number, options: OpenRegistryOptions) {
-    this.#store = store;
-    this.#seq = seq;
-    this.#options = options;
+    this.store = store;
+    this.seq = seq;
+    this.options = options;
     this.passes = new Passes(store, options);
     this.updateTokens = new UpdateTokens(store, options);
     this.hostnames = new Hostnames(store, options);
-    this.#trimmer = store.shared === undefined ? this.#keepLogShort() : null;
+    this.trimmer = store.shared === undefined ? this.keepLogShort() : null;
     this.feed = {
       snapshot: () => store.snapshot(),
       subscribe: (listener) => store.subscribe((changes) => listener(changes, store.epoch)),
@@ -149,7 +154,7 @@ export class StoreRegistry implements Registry {
 
   /** Whether this process, of those that share the store, expires leases and follows host names. */
   get doesChores(): boolean {
-    return this.#store.shared?.doesChores() ?? true;
+    return this.store.shared?.doesChores() ?? true;
   }
 
   async createAccount(request: {
@@ -157,12 +162,12 @@ export class StoreRegistry implements Registry {
     perAccount?: number;
     idempotencyKey?: string;
   }): Promise<CreatedAccount> {
-    const { randomBytes, regions, defaultRegion } = this.#options;
+    const { randomBytes, regions, defaultRegion } = this.options;
     const region = checkRegion(request.region ?? defaultRegion(), regions());
-    const perAccount = checkPerAccount(request.perAccount ?? this.#options.perAccount);
-    const nowMs = this.#options.now();
+    const perAccount = checkPerAccount(request.perAccount ?? this.options.perAccount);
+    const nowMs = this.options.now();
     const secret = makeSecret(randomBytes);
-    const result = await this.#store.createAccount({
+    const result = await this.store.createAccount({
       account: {
         id: makeId(randomBytes),
         region,
@@ -180,25 +185,25 @@ export class StoreRegistry implements Registry {
       ),
       nowMs,
     });
-    if (result.outcome === 'key-reused') throw new IdempotencyKeyReused();
+    if (result.outcome === 'key-reused') throw new IdempotencyKeyReusedError();
     return { account: accountOf(result.account), secret };
   }
 
   async listAccounts(request: { after?: string; limit: number }): Promise<AccountPage> {
     const limit = checkPageLimit(request.limit);
-    const records = await this.#store.listAccounts({ after: request.after ?? null, limit: limit + 1 });
+    const records = await this.store.listAccounts({ after: request.after ?? null, limit: limit + 1 });
     const accounts = records.slice(0, limit).map(accountOf);
     return { accounts, next: records.length > limit ? accounts[limit - 1].id : null };
   }
 
   async getAccount(id: string): Promise<Account | null> {
-    const record = await this.#store.getAccount(id);
+    const record = await this.store.getAccount(id);
     return record === null ? null : accountOf(record);
   }
 
   async authenticate(secret: string): Promise<Account | null> {
     const hash = hashSecret(secret);
-    const found = await this.#store.findAccountBySecret(hash);
+    const found = await this.store.findAccountBySecret(hash);
     // The unknown secret is compared too, so that both take the same way.
     const isSame = sameHash(found?.secretHash ?? NO_HASH, hash);
     return found !== null && isSame ? accountOf(found.account) : null;
@@ -208,34 +213,34 @@ export class StoreRegistry implements Registry {
     id: string,
     change: { region?: string; perAccount?: number; suspended?: boolean; services?: Record<string, string> },
   ): Promise<Account | null> {
-    const regions = this.#options.regions();
+    const regions = this.options.regions();
     if (change.region !== undefined) checkRegion(change.region, regions);
     if (change.perAccount !== undefined) checkPerAccount(change.perAccount);
     if (change.services !== undefined) checkServices(change.services, regions);
-    const record = await this.#store.updateAccount({ ...change, id });
+    const record = await this.store.updateAccount({ ...change, id });
     return record === null ? null : accountOf(record);
   }
 
   async rotateSecret(id: string): Promise<{ secret: string } | null> {
-    const secret = makeSecret(this.#options.randomBytes);
-    return (await this.#store.setSecret({ id, secretHash: hashSecret(secret) })) ? { secret } : null;
+    const secret = makeSecret(this.options.randomBytes);
+    return (await this.store.setSecret({ id, secretHash: hashSecret(secret) })) ? { secret } : null;
   }
 
   async deleteAccount(id: string): Promise<boolean> {
-    const existed = await this.#store.deleteAccount(id);
+    const existed = await this.store.deleteAccount(id);
     if (!existed) return false;
     // The log may hold addresses that the account gave up earlier, so it goes whole. The deletion stands without
     // this step: if it fails, the trimmer does it within the log's time.
-    if (this.#trimmer !== null) await this.#store.trimLog(this.#seq).catch(() => {});
+    if (this.trimmer !== null) await this.store.trimLog(this.seq).catch(() => {});
     return true;
   }
 
   async exportAccount(id: string): Promise<AccountExport | null> {
-    const found = await this.#store.readAccount(id);
+    const found = await this.store.readAccount(id);
     if (found === null) return null;
     return {
       version: 1,
-      exportedAt: timeText(this.#options.now()),
+      exportedAt: timeText(this.options.now()),
       account: accountOf(found.account),
       registrations: found.registrations.map(registrationOf),
       updateTokens: found.updateTokens.map(updateTokenOf),
@@ -255,12 +260,12 @@ export class StoreRegistry implements Registry {
   }
 
   async register(accountId: string, request: RegisterRequest): Promise<RegisterOutcome> {
-    const { randomBytes, leaseDays } = this.#options;
+    const { randomBytes, leaseDays } = this.options;
     const label = checkLabel(request.label);
-    const prefix = registrable(request.address, this.#options);
-    if (prefix === null) throw new AddressNotPublic();
-    const nowMs = this.#options.now();
-    const result = await this.#store.register({
+    const prefix = registrable(request.address, this.options);
+    if (prefix === null) throw new AddressNotPublicError();
+    const nowMs = this.options.now();
+    const result = await this.store.register({
       accountId,
       id: makeId(randomBytes),
       prefix,
@@ -277,9 +282,9 @@ export class StoreRegistry implements Registry {
         nowMs,
       ),
     });
-    if (result.outcome === 'no-account') throw new AccountNotFound();
-    if (result.outcome === 'key-reused') throw new IdempotencyKeyReused();
-    if (result.outcome === 'too-many') throw new TooManyAddresses(result.perAccount);
+    if (result.outcome === 'no-account') throw new AccountNotFoundError();
+    if (result.outcome === 'key-reused') throw new IdempotencyKeyReusedError();
+    if (result.outcome === 'too-many') throw new TooManyAddressesError(result.perAccount);
     return {
       outcome: result.outcome,
       registration: registrationOf(result.registration),
@@ -289,7 +294,7 @@ export class StoreRegistry implements Registry {
   }
 
   isRegistrable(address: Address): boolean {
-    return registrable(address, this.#options) !== null;
+    return registrable(address, this.options) !== null;
   }
 
   async renewDaily(
@@ -297,52 +302,52 @@ export class StoreRegistry implements Registry {
     { expiresAt, source }: Registration,
     address: Address,
   ): Promise<Registration | null> {
-    const { now, leaseDays } = this.#options;
+    const { now, leaseDays } = this.options;
     const isDue = Date.parse(expiresAt) <= now() + (leaseDays - 1) * DAY_MS;
     if (!isDue || !this.isRegistrable(address)) return null;
     return (await this.register(accountId, { address, source })).registration;
   }
 
   async listRegistrations(accountId: string): Promise<Registration[] | null> {
-    const found = await this.#store.readAccount(accountId);
+    const found = await this.store.readAccount(accountId);
     return found === null ? null : found.registrations.map(registrationOf);
   }
 
   removeRegistration(accountId: string, id: string): Promise<boolean> {
-    return this.#store.removeRegistration({ accountId, id });
+    return this.store.removeRegistration({ accountId, id });
   }
 
   async expireLeases(): Promise<number> {
     if (!this.doesChores) return 0;
-    const nowMs = this.#options.now();
+    const nowMs = this.options.now();
     let expired = 0;
     for (;;) {
-      const count = await this.#store.expireLeases({ nowMs, limit: EXPIRE_LIMIT });
+      const count = await this.store.expireLeases({ nowMs, limit: EXPIRE_LIMIT });
       expired += count;
       if (count < EXPIRE_LIMIT) return expired;
     }
   }
 
   status(): RegistryStatus {
-    return { epoch: this.#store.epoch, seq: this.#seq, ...this.#store.status() };
+    return { epoch: this.store.epoch, seq: this.seq, ...this.store.status() };
   }
 
-  #keepLogShort(): LogTrimmer {
+  private keepLogShort(): LogTrimmer {
     const trimmer = new LogTrimmer({
-      keepMs: (this.#options.logSeconds ?? LOG_SECONDS) * 1_000,
-      trim: (throughSeq) => this.#store.trimLog(throughSeq),
+      keepMs: (this.options.logSeconds ?? LOG_SECONDS) * 1_000,
+      trim: (throughSeq) => this.store.trimLog(throughSeq),
     });
-    trimmer.reached(this.#seq);
-    this.#store.subscribe((changes) => {
-      this.#seq = changes[changes.length - 1].seq;
-      trimmer.reached(this.#seq);
+    trimmer.reached(this.seq);
+    this.store.subscribe((changes) => {
+      this.seq = changes[changes.length - 1].seq;
+      trimmer.reached(this.seq);
     });
     return trimmer;
   }
 
   async close(): Promise<void> {
-    this.#trimmer?.stop();
-    await this.#store.close();
+    this.trimmer?.stop();
+    await this.store.close();
   }
 }
 

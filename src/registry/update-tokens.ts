@@ -1,4 +1,4 @@
-import { AccountNotFound, IdempotencyKeyReused, TooManyUpdateTokens } from './errors.ts';
+import { AccountNotFoundError, IdempotencyKeyReusedError, TooManyUpdateTokensError } from './errors.ts';
 import { checkLabel } from './fields.ts';
 import { idempotencyMark } from './idempotency.ts';
 import { hashSecret, makeId, makeSecret, type RandomBytes, sameHash } from './ids.ts';
@@ -16,12 +16,12 @@ export interface UpdateTokensOptions {
 
 /** Tokens for routers: they update an address, and can do nothing else. */
 export class UpdateTokens {
-  readonly #store: Store;
-  readonly #options: UpdateTokensOptions;
+  private readonly store: Store;
+  private readonly options: UpdateTokensOptions;
 
   constructor(store: Store, options: UpdateTokensOptions) {
-    this.#store = store;
-    this.#options = options;
+    this.store = store;
+    this.options = options;
   }
 
   /**
@@ -33,11 +33,11 @@ export class UpdateTokens {
     accountId: string,
     request: { label: string; idempotencyKey?: string },
   ): Promise<{ updateToken: UpdateToken; token: string }> {
-    const { now, randomBytes } = this.#options;
+    const { now, randomBytes } = this.options;
     const nowMs = now();
     const label = checkLabel(request.label)!;
     const token = makeSecret(randomBytes, 'update-token');
-    const result = await this.#store.addUpdateToken({
+    const result = await this.store.addUpdateToken({
       accountId,
       token: { id: makeId(randomBytes), label, createdAtMs: nowMs },
       hash: hashSecret(token),
@@ -50,14 +50,14 @@ export class UpdateTokens {
       ),
     });
     if ('token' in result) return { updateToken: updateTokenOf(result.token), token };
-    if (result.outcome === 'no-account') throw new AccountNotFound();
-    if (result.outcome === 'key-reused') throw new IdempotencyKeyReused();
-    throw new TooManyUpdateTokens(MAX_UPDATE_TOKENS);
+    if (result.outcome === 'no-account') throw new AccountNotFoundError();
+    if (result.outcome === 'key-reused') throw new IdempotencyKeyReusedError();
+    throw new TooManyUpdateTokensError(MAX_UPDATE_TOKENS);
   }
 
   /** False: no such account, or no such token of it. */
   remove(accountId: string, id: string): Promise<boolean> {
-    return this.#store.removeUpdateToken({ accountId, id });
+    return this.store.removeUpdateToken({ accountId, id });
   }
 
   /**
@@ -66,7 +66,7 @@ export class UpdateTokens {
    */
   async authenticate(accountId: string, token: string): Promise<Account | null> {
     const hash = hashSecret(token);
-    const found = await this.#store.findAccountByUpdateToken(hash);
+    const found = await this.store.findAccountByUpdateToken(hash);
     const isSame = sameHash(found?.hash ?? NO_HASH, hash);
     const isOwner = sameHash(hashSecret(found?.account.id ?? ''), hashSecret(accountId));
     return found !== null && isSame && isOwner ? accountOf(found.account) : null;

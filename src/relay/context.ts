@@ -1,8 +1,8 @@
-import { AllowlistReader, type AllowlistShare } from '../allowlist/index.ts';
-import { type CatalogShare, CatalogView } from '../catalog/lookup/index.ts';
+import { type AllowlistHandle, AllowlistReader } from '../allowlist/index.ts';
+import { type CatalogHandle, CatalogView } from '../catalog/lookup/index.ts';
 import { RelayCounters, RelayOutcome } from '../metrics/index.ts';
 import { type Address, parseAddress } from '../net/index.ts';
-import type { CacheShare } from '../resolver/cache/index.ts';
+import type { CacheHandle } from '../resolver/cache/index.ts';
 import { Admission, NO_SERVICE } from './admission.ts';
 import { ProxyHealth } from './egress/health.ts';
 import { ProxyPool } from './egress/proxy-pool.ts';
@@ -16,8 +16,8 @@ import { type SourceLimitMemory, SourceLimits } from './source-limits.ts';
 
 /** Tables and rules in place of those before. */
 export interface RelayUpdate {
-  allowlist?: AllowlistShare;
-  catalog?: { readonly share: CatalogShare; readonly serviceSlots: readonly number[] };
+  allowlist?: AllowlistHandle;
+  catalog?: { readonly share: CatalogHandle; readonly serviceSlots: readonly number[] };
   egress?: EgressRules;
   /** Where the policy's proxies are, in their order. */
   proxyAddresses?: readonly (readonly string[])[];
@@ -29,10 +29,10 @@ export interface RelayUpdate {
 export type RelayTables = Required<Omit<RelayUpdate, 'draining'>>;
 
 /** What a relay is made of, in a form that can be posted to threads. */
-export interface RelayShare {
+export interface RelayHandle {
   readonly policy: RelayPolicy;
   readonly tables: RelayTables;
-  readonly cache: CacheShare;
+  readonly cache: CacheHandle;
   readonly limits: SourceLimitMemory;
   /** Of ProxyHealth. */
   readonly proxyHealth: SharedArrayBuffer;
@@ -57,11 +57,11 @@ export class RelayContext {
   /** Counter slot of the service that this name belongs to, once judgeName has let it through. */
   serviceSlot = 0;
   guard: EgressGuard;
-  /** Counter slots of the catalogue's services. */
+  /** Counter slots of the catalog's services. */
   serviceSlots: readonly number[];
   private draining = false;
 
-  constructor({ policy, tables, cache, limits, proxyHealth, counters }: RelayShare) {
+  constructor({ policy, tables, cache, limits, proxyHealth, counters }: RelayHandle) {
     this.policy = policy;
     this.admission = new Admission(
       new AllowlistReader(tables.allowlist),
@@ -99,7 +99,7 @@ export class RelayContext {
     return this.draining && this.admission.isProbe(source);
   }
 
-  /** What a probe's connection is told before it ends without an origin; null for all others, who get no octet. */
+  /** What a probe's connection is told before it ends without an origin; null for all others, who get no byte. */
   noticeFor(source: Source, outcome: RelayOutcome): Uint8Array | null {
     const notice = noticeOf(outcome);
     return notice !== null && this.admission.isProbe(source) ? notice : null;

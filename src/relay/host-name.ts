@@ -4,7 +4,7 @@ const MAX_LABEL_BYTES = 63;
 const DOT = 0x2e;
 
 /**
- * The name that a connection asks for, in the form that the catalogue and the resolver take. Made once a
+ * The name that a connection asks for, in the form that the catalog and the resolver take. Made once a
  * thread and filled again: no name stays longer than the connection that it came with.
  */
 export class HostName extends Question {}
@@ -23,7 +23,7 @@ export function readHostName(
   seed: number,
   out: HostName,
 ): boolean {
-  // A length octet takes the place of each dot; the first label's and the root's come on top.
+  // A length byte takes the place of each dot; the first label's and the root's come on top.
   if (end <= start || end - start + 2 > MAX_NAME_BYTES) return false;
   const { name } = out;
   if (!readLabels(bytes, start, end, name)) return false;

@@ -12,7 +12,7 @@ export interface OpenConnection {
 }
 
 /**
- * Whether a connection that ends so is reset: octets may have been on their way, and its peers must not take what
+ * Whether a connection that ends so is reset: bytes may have been on their way, and its peers must not take what
  * they got for the whole.
  */
 export function isBrokenOff(outcome: RelayOutcome): boolean {

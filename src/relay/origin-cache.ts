@@ -1,5 +1,5 @@
 import type { Address } from '../net/index.ts';
-import { CacheReader, CacheResult, type CacheShare, type EntryView } from '../resolver/cache/index.ts';
+import { type CacheHandle, CacheReader, CacheResult, type EntryView } from '../resolver/cache/index.ts';
 import { HEADER_BYTES, RecordClass, RecordType } from '../wire/index.ts';
 import type { HostName } from './host-name.ts';
 import { type OriginAddresses, readAddresses } from './origin-addresses.ts';
@@ -23,21 +23,21 @@ export function entryAddresses(
 export class OriginCache {
   private readonly reader: CacheReader;
 
-  constructor(share: CacheShare) {
+  constructor(share: CacheHandle) {
     this.reader = new CacheReader(share);
   }
 
   /** Both families, or null where an answer about either is missing or has expired. */
   find(name: HostName, nowSeconds: number): OriginAddresses | null {
-    const ipv4 = this.family(name, RecordType.A, CacheResult.Fresh, nowSeconds);
+    const ipv4 = this.family(name, RecordType.A, CacheResult.FRESH, nowSeconds);
     if (ipv4 === null) return null;
-    const ipv6 = this.family(name, RecordType.AAAA, CacheResult.Fresh, nowSeconds);
+    const ipv6 = this.family(name, RecordType.AAAA, CacheResult.FRESH, nowSeconds);
     return ipv6 === null ? null : { ipv4, ipv6 };
   }
 
   /** What has expired, to be used where no upstream answers (RFC 8767). */
   findStale(name: HostName, nowSeconds: number): OriginAddresses {
-    const find = (type: number) => this.family(name, type, CacheResult.Stale, nowSeconds) ?? [];
+    const find = (type: number) => this.family(name, type, CacheResult.STALE, nowSeconds) ?? [];
     return { ipv4: find(RecordType.A), ipv6: find(RecordType.AAAA) };
   }
 
@@ -45,7 +45,7 @@ export class OriginCache {
     name.type = type;
     name.qclass = RecordClass.IN;
     const result = this.reader.find(name, false, false, nowSeconds);
-    if (result === CacheResult.Miss || result > worst) return null;
+    if (result === CacheResult.MISS || result > worst) return null;
     return entryAddresses(this.reader, name.name.length, type, nowSeconds);
   }
 }

@@ -20,7 +20,7 @@ export class OriginResolver {
   }
 
   /**
-   * @param name lower-cased wire form, with the root's octet
+   * @param name lower-cased wire form, with the root's byte
    * @returns null where no upstream answered for either family
    */
   async resolve(name: Uint8Array): Promise<OriginAddresses | null> {

@@ -14,7 +14,7 @@ export interface RelayLimits extends SourceLimitOptions {
 
 /** How a relay works; plain data, to be posted to threads. */
 export interface RelayPolicy {
-  /** Secret seed of the hashes of names, the one that the catalogue's and the cache's tables were built with. */
+  /** Secret seed of the hashes of names, the one that the catalog's and the cache's tables were built with. */
   readonly seed: number;
   readonly limits: RelayLimits;
   /** Prefixes of balancers whose PROXY header names the client. */

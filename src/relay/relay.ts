@@ -3,7 +3,7 @@ import type { RelayCounters } from '../metrics/index.ts';
 import { type Address, formatSocketAddress, type SocketAddress } from '../net/index.ts';
 import type { Resolver } from '../resolver/index.ts';
 import { libc } from '../sys/index.ts';
-import type { RelayShare, RelayTables, RelayUpdate } from './context.ts';
+import type { RelayHandle, RelayTables, RelayUpdate } from './context.ts';
 import { type EgressStatus, EgressWatch } from './egress/watch.ts';
 import type { EgressRules } from './egress-guard.ts';
 import type { RelayEngine } from './engine.ts';
@@ -28,7 +28,7 @@ export interface RelayOptions {
   readonly threads: number;
   readonly policy: RelayPolicy;
   readonly tables: Omit<RelayTables, 'proxyAddresses'>;
-  readonly cache: RelayShare['cache'];
+  readonly cache: RelayHandle['cache'];
   readonly resolver: Pick<Resolver, 'resolve'>;
   /** The clock of the cache's entries, in ms. */
   now(): number;
@@ -134,7 +134,7 @@ export class Relay {
     if (quic.length > 0) {
       const Engine = byStreams ? DatagramQuicEngine : BatchedQuicEngine;
       const mode = canCarryQuic(policy) ? options.quicMode : 'refuse';
-      // A datagram's source may be forged: what it takes so is not taken from its connections by TCP, but for octets.
+      // A datagram's source may be forged: what it takes so is not taken from its connections by TCP, but for bytes.
       const limits = { ...allocateSourceLimits(), bytesEmptyAtMs: share.limits.bytesEmptyAtMs };
       const common = { share: { ...share, limits }, resolver, makeCounters, now, onFailure };
       this.quic = await Engine.start({ addresses: quic, mode, ...common });

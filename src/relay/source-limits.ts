@@ -6,13 +6,13 @@ export interface SourceLimitOptions {
   /** New connections a second on average, and at once. */
   readonly newPerSecond: number;
   readonly newBurst: number;
-  /** Octets a second in both directions together; null: as many as there are. */
+  /** Bytes a second in both directions together; null: as many as there are. */
   readonly bytesPerSecond: number | null;
 }
 
 const CELLS = 65_536;
 const ROWS = 2;
-/** How much of a second's octets may pass at once. */
+/** How much of a second's bytes may pass at once. */
 const BYTES_BURST_MS = 250;
 
 /** Where limits are kept; can be posted. */
@@ -81,7 +81,7 @@ export class SourceLimits {
     Atomics.sub(this.open, secondCell(place), 1);
   }
 
-  /** Notes octets that were carried. @returns for how many milliseconds the source must wait. */
+  /** Notes bytes that were carried. @returns for how many milliseconds the source must wait. */
   carried(place: number, bytes: number, nowMs: number): number {
     const { bytesPerSecond } = this.options;
     if (bytesPerSecond === null) return 0;

@@ -57,7 +57,7 @@ export function buildQuery(
   return { bytes: copyBytes(buffer, 0, length), questionEnd, hasEdns: withEdns };
 }
 
-/** Length octets are below 64 and so are never taken for letters. */
+/** Length bytes are below 64 and so are never taken for letters. */
 function mixLetters(bytes: Uint8Array, from: number, to: number, random: RandomSource): void {
   let bits = 0;
   let left = 0;

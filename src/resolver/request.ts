@@ -3,7 +3,7 @@ import type { Waiter } from './pending.ts';
 
 /** A question to resolve, as the listeners hand it over. */
 export interface ResolveRequest {
-  /** Lower-cased wire form in [0, nameLength), the root's octet included. Copied when it is kept. */
+  /** Lower-cased wire form in [0, nameLength), the root's byte included. Copied when it is kept. */
   readonly name: Uint8Array;
   readonly nameLength: number;
   readonly type: number;

@@ -208,8 +208,8 @@ export class Resolver {
     let resolved: Resolved;
     try {
       resolved = this.conclude(key, outcome);
-    } catch (fault) {
-      this.pending.fail(key, fault);
+    } catch (error) {
+      this.pending.fail(key, error);
       return;
     }
     this.pending.settle(key, resolved);

@@ -27,7 +27,7 @@ interface StreamBinding {
 
 /** Who reads a DirectStream. */
 export interface DirectReader {
-  /** What was read: the first `length` octets, valid during the call. */
+  /** What was read: the first `length` bytes, valid during the call. */
   read(bytes: Uint8Array, length: number): void;
   /** What was written last has gone: the next may be written. */
   written(): void;
@@ -55,7 +55,7 @@ function completeWrite(this: WriteRequest, status: number): void {
 }
 
 /**
- * The octets of a TLS connection without node:stream between: reads come in a buffer that all connections of the thread
+ * The bytes of a TLS connection without node:stream between: reads come in a buffer that all connections of the thread
  * share, and a write goes to the record layer at once. A fixed answer costs 14 us in place of 22 to 24 so. What it works by is no
  * documented face of node:, so that `of` looks at it first; where it is another, the connection's own stream serves.
  *

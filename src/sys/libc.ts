@@ -47,7 +47,7 @@ export interface Libc {
   munmap(address: number, length: number): number;
   /** errno of the last call in this thread. */
   errno(): number;
-  /** The address of a view's first octet as two 32-bit words: [low, high]. */
+  /** The address of a view's first byte as two 32-bit words: [low, high]. */
   addressOf(view: ArrayBufferView): [low: number, high: number];
   /** Memory that was mapped, as a buffer; to be forgotten before it is unmapped. */
   bufferAt(address: number, length: number): ArrayBuffer;

@@ -16,7 +16,7 @@ import {
  *   struct mmsghdr  16 words: 0 msg_name*  2 msg_namelen  4 msg_iov*  6 msg_iovlen
  *                             8 msg_control*  10 msg_controllen  12 msg_flags  14 msg_len
  *   struct iovec     4 words: 0 iov_base*  2 iov_len
- *   struct cmsghdr            cmsg_len (8 octets), cmsg_level (4), cmsg_type (4), data
+ *   struct cmsghdr            cmsg_len (8 bytes), cmsg_level (4), cmsg_type (4), data
  */
 const HEADER_WORDS = 16;
 const NAME = 0;
@@ -28,7 +28,7 @@ const CONTROL_LENGTH = 10;
 const MESSAGE_LENGTH = 14;
 const IOV_WORDS = 4;
 const NAME_STRIDE = 32;
-/** Room for one in_pktinfo (28 octets used) or in6_pktinfo (36), padded to 40. */
+/** Room for one in_pktinfo (28 bytes used) or in6_pktinfo (36), padded to 40. */
 const CONTROL_STRIDE = 40;
 const CMSG_HEADER_BYTES = 16;
 const IN_PKTINFO_BYTES = 12;
@@ -40,7 +40,7 @@ const IN_SPEC_DST = CMSG_HEADER_BYTES + 4;
 const MSG_WAITFORONE = 0x10000;
 const MSG_DONTWAIT = 0x40;
 
-/** Octets of a packet's endpoint: its socket address and its control message, as readEndpoint gives them. */
+/** Bytes of a packet's endpoint: its socket address and its control message, as readEndpoint gives them. */
 export const ENDPOINT_BYTES = NAME_STRIDE + CONTROL_STRIDE + 8;
 
 /**
@@ -50,11 +50,11 @@ export const ENDPOINT_BYTES = NAME_STRIDE + CONTROL_STRIDE + 8;
 export class PacketBatch {
   readonly slots: number;
   readonly slotBytes: number;
-  /** data[i]: the octets of slot i: the packet received, then the answer to it. */
+  /** data[i]: the bytes of slot i: the packet received, then the answer to it. */
   readonly data: readonly Uint8Array[];
-  /** Octets of the packet received in each slot. */
+  /** Bytes of the packet received in each slot. */
   readonly lengths: Uint32Array;
-  /** Octets of the answer in each slot; 0: none is sent. */
+  /** Bytes of the answer in each slot; 0: none is sent. */
   readonly replyLengths: Uint32Array;
   /** 4 or 6. */
   readonly families: Uint8Array;
@@ -151,7 +151,7 @@ export class PacketBatch {
   }
 
   /**
-   * Sends the octets that slots [first, first + count) received to the peer of a connected socket.
+   * Sends the bytes that slots [first, first + count) received to the peer of a connected socket.
    * @returns how many the kernel took, as send does.
    */
   forward(fd: number, first: number, count: number): number {
@@ -168,7 +168,7 @@ export class PacketBatch {
   }
 
   /**
-   * Sends the octets that the first `count` slots received to one endpoint, as readEndpoint gave it for a packet of
+   * Sends the bytes that the first `count` slots received to one endpoint, as readEndpoint gave it for a packet of
    * the same socket. Slots of length 0 are left out.
    * @returns how many the kernel took, as send does.
    */
@@ -233,7 +233,7 @@ export class PacketBatch {
   /**
    * Sets where slot i's packet goes, for packets that answer none. In a batch with packetInfo the kernel
    * chooses the address that it comes from, until setSource names one.
-   * @param address network order, 4 or 16 octets
+   * @param address network order, 4 or 16 bytes
    */
   setDestination(i: number, family: 4 | 6, address: Uint8Array, port: number): void {
     const at = i * NAME_STRIDE;
@@ -252,7 +252,7 @@ export class PacketBatch {
    * Sets which address of this machine slot i's packet comes from (ip(7): ipi_spec_dst; RFC 3542 6.2:
    * ipi6_addr), after setDestination, in a batch with packetInfo. One socket on every address can so send from
    * each of 127.0.0.0/8. A packet from an address that is not the machine's counts in failedSends.
-   * @param address holds 4 or 16 octets at `offset`, as the destination's family has it
+   * @param address holds 4 or 16 bytes at `offset`, as the destination's family has it
    */
   setSource(i: number, address: Uint8Array, offset: number): void {
     const ipv4 = this.families[i] === 4;
@@ -261,7 +261,7 @@ export class PacketBatch {
     for (let k = 0; k < bytes; k++) this.controls[at + k] = address[offset + k];
   }
 
-  /** Whether the packet received in slot i was sent to `address` (octets at `offset`), in a batch with packetInfo. */
+  /** Whether the packet received in slot i was sent to `address` (bytes at `offset`), in a batch with packetInfo. */
   wasSentTo(i: number, address: Uint8Array, offset: number): boolean {
     const ipv4 = this.families[i] === 4;
     const at = i * CONTROL_STRIDE + (ipv4 ? IN_SPEC_DST : CMSG_HEADER_BYTES);
@@ -337,7 +337,7 @@ export class PacketBatch {
 
 /**
  * Writes an endpoint as readEndpoint gives it, for a packet that no socket received.
- * @param bytes holds the peer's and the own address, 4 or 16 octets in network order, at peerAt and localAt
+ * @param bytes holds the peer's and the own address, 4 or 16 bytes in network order, at peerAt and localAt
  * @param interfaceIndex the zone of a link-local peer
  */
 export function encodeEndpoint(

@@ -23,12 +23,12 @@ export const IPV6_PKTINFO = 50;
 /** Sets DF and believes no ICMP about the path's MTU, which anyone could forge. */
 const PMTUDISC_PROBE = 3;
 
-/** Octets of the largest socket address used here, sockaddr_in6. */
+/** Bytes of the largest socket address used here, sockaddr_in6. */
 export const SOCKADDR_BYTES = 28;
 
 export interface UdpSocketOptions {
   family: 4 | 6;
-  /** Network order, 4 or 16 octets; all zero: every address of the family. */
+  /** Network order, 4 or 16 bytes; all zero: every address of the family. */
   address: Uint8Array;
   /** 0: the system chooses one. */
   port: number;
@@ -76,7 +76,7 @@ export function openUdpSocket(options: UdpSocketOptions): number {
 /** What a UDP socket that is connected takes. */
 export interface UdpConnection {
   readonly family: 4 | 6;
-  /** Network order, 4 or 16 octets. */
+  /** Network order, 4 or 16 bytes. */
   readonly address: Uint8Array;
   readonly port: number;
   /** Of the same family; null: the system chooses. */
@@ -132,7 +132,7 @@ export function localName(fd: number): { bytes: Uint8Array; port: number } {
   return { bytes, port: (name[2] << 8) | name[3] };
 }
 
-/** Octets of receive buffer that the kernel gave; it counts its own overhead, so twice what was asked. */
+/** Bytes of receive buffer that the kernel gave; it counts its own overhead, so twice what was asked. */
 export function receiveBufferBytes(fd: number): number {
   const libc = requireLibc();
   const value = new Uint8Array(4);

@@ -47,7 +47,7 @@ const pipeEnds = new Int32Array(shared().buffer);
 const LINGER_NOT = shared();
 LINGER_NOT[0] = 1;
 
-/** An address in network order, 4 or 16 octets. */
+/** An address in network order, 4 or 16 bytes. */
 export interface TcpEndpoint {
   readonly family: 4 | 6;
   readonly bytes: Uint8Array;
@@ -80,7 +80,7 @@ export class TcpAcceptor {
   /** The peer of the connection that was taken last. */
   family: 4 | 6 = 4;
   port = 0;
-  /** Its address in network order: the first 4 or all 16 octets. */
+  /** Its address in network order: the first 4 or all 16 bytes. */
   readonly address = new Uint8Array(16);
   private readonly libc: Libc = requireLibc();
   private readonly name = new Uint8Array(new SharedArrayBuffer(128));
@@ -149,24 +149,24 @@ export function resetOnClose(fd: number): void {
   requireLibc().setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_NOT, 8);
 }
 
-/** Octets moved between sockets and memory, without blocking. */
+/** Bytes moved between sockets and memory, without blocking. */
 export class TcpTransfer {
   private readonly libc: Libc = requireLibc();
 
-  /** @returns how many octets came; 0: the peer has ended; -errno: -EAGAIN where none are there. */
+  /** @returns how many bytes came; 0: the peer has ended; -errno: -EAGAIN where none are there. */
   receive(fd: number, address: number, length: number): number {
     const count = this.libc.recv(fd, address, length, MSG_DONTWAIT);
     return count >= 0 ? count : -this.libc.errno();
   }
 
-  /** @returns how many octets were taken; -errno: -EAGAIN where there is no room. */
+  /** @returns how many bytes were taken; -errno: -EAGAIN where there is no room. */
   send(fd: number, address: number, length: number): number {
     const count = this.libc.send(fd, address, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     return count >= 0 ? count : -this.libc.errno();
   }
 
   /**
-   * Moves octets of a socket into an empty pipe, splice(2).
+   * Moves bytes of a socket into an empty pipe, splice(2).
    * @returns how many; 0: the peer has ended; -errno: -EAGAIN where none are there, -EINVAL where it cannot be done.
    */
   spliceIn(fd: number, pipe: Pipe, length: number): number {
@@ -174,14 +174,14 @@ export class TcpTransfer {
     return count >= 0 ? count : -this.libc.errno();
   }
 
-  /** Moves `length` octets of a pipe, or fewer, to a socket. @returns how many; -errno: -EAGAIN where there is no room. */
+  /** Moves `length` bytes of a pipe, or fewer, to a socket. @returns how many; -errno: -EAGAIN where there is no room. */
   spliceOut(pipe: Pipe, fd: number, length: number): number {
     const count = this.libc.splice(pipe.readEnd, null, fd, null, length, SPLICE_FLAGS);
     return count >= 0 ? count : -this.libc.errno();
   }
 }
 
-/** A pipe that does not block, which octets pass through from socket to socket without being copied. */
+/** A pipe that does not block, which bytes pass through from socket to socket without being copied. */
 export class Pipe {
   readonly readEnd: number;
   readonly writeEnd: number;

@@ -14,7 +14,7 @@ const MAX_DATAGRAM_BYTES = 65_535;
 /** Whom a connected socket speaks to. */
 export interface UdpPeer {
   readonly family: 4 | 6;
-  /** Network order, 4 or 16 octets. */
+  /** Network order, 4 or 16 bytes. */
   readonly address: Uint8Array;
   readonly port: number;
   /** The interface's index for a link-local IPv6 address; else 0. */
@@ -60,7 +60,7 @@ export class UdpClients {
     return sent >= 0 ? sent : -this.libc.errno();
   }
 
-  /** @returns octets of the datagram, now in `incoming`; -errno: -EAGAIN where none is there */
+  /** @returns bytes of the datagram, now in `incoming`; -errno: -EAGAIN where none is there */
   receive(fd: number): number {
     const count = this.libc.recv(fd, this.incomingAddress, MAX_DATAGRAM_BYTES, MSG_DONTWAIT);
     return count >= 0 ? count : -this.libc.errno();

@@ -9,7 +9,7 @@ let used = 0;
 
 /**
  * A copy of bytes[from, to) that shares its memory with others, if it is small: an ArrayBuffer of its own would cost more
- * to make and to collect than a query does. It starts at a multiple of 8 octets. What is posted to a thread is copied
+ * to make and to collect than a query does. It starts at a multiple of 8 bytes. What is posted to a thread is copied
  * another way: the whole memory would go along.
  */
 export function copyBytes(bytes: Uint8Array, from: number, to: number): Uint8Array {

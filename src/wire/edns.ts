@@ -36,7 +36,7 @@ export class Edns {
   padded = false;
 
   /**
-   * Reads the records behind the question of the query m[0, length), which end at `offset`. Octets behind
+   * Reads the records behind the question of the query m[0, length), which end at `offset`. Bytes behind
    * the last record are ignored.
    * @returns NOERROR, FORMERR (two OPT, an owner that is not the root, a record past the end, options
    *   that do not fill RDLENGTH, a cookie of a length that none has) or BADVERS.
@@ -101,7 +101,7 @@ export class Edns {
   }
 }
 
-/** Octets of a COOKIE option in a reply. */
+/** Bytes of a COOKIE option in a reply. */
 export const COOKIE_OPTION_BYTES = OPTION_HEADER_BYTES + COOKIE_BYTES;
 
 /**
@@ -118,7 +118,7 @@ export function writeCookieOption(m: Uint8Array, optOffset: number, end: number,
   return end + COOKIE_OPTION_BYTES;
 }
 
-/** Octets that writeOpt takes for this extended error (ExtendedError.NONE: none). */
+/** Bytes that writeOpt takes for this extended error (ExtendedError.NONE: none). */
 export function optBytes(extendedError: number): number {
   return extendedError === ExtendedError.NONE ? OPT_BYTES : OPT_BYTES + EXTENDED_ERROR_BYTES;
 }

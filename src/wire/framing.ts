@@ -1,6 +1,6 @@
 import { readU16 } from './header.ts';
 
-/** Octets of the length that stands before each message on a stream (RFC 1035 4.2.2). */
+/** Bytes of the length that stands before each message on a stream (RFC 1035 4.2.2). */
 export const LENGTH_BYTES = 2;
 /** The longest message that a stream can carry. */
 export const MAX_STREAM_MESSAGE_BYTES = 65535;
@@ -13,7 +13,7 @@ export interface MessageSink {
 }
 
 /**
- * Cuts a stream into messages, however its octets arrive (RFC 7766 8): a length in two reads, many
+ * Cuts a stream into messages, however its bytes arrive (RFC 7766 8): a length in two reads, many
  * messages in one. Holds at most one unfinished message.
  */
 export class StreamFramer {
@@ -23,13 +23,13 @@ export class StreamFramer {
   /** Set when a length above maxMessageBytes was announced; nothing more is read then. */
   oversized = false;
 
-  /** @param maxMessageBytes the longest message to take, in octets. */
+  /** @param maxMessageBytes the longest message to take, in bytes. */
   constructor(maxMessageBytes: number = MAX_STREAM_MESSAGE_BYTES) {
     this.maxMessageBytes = maxMessageBytes;
     this.buffer = EMPTY;
   }
 
-  /** Octets of an unfinished message that are held. */
+  /** Bytes of an unfinished message that are held. */
   get pendingBytes(): number {
     return this.used;
   }
@@ -44,7 +44,7 @@ export class StreamFramer {
     });
   }
 
-  /** Takes the first `size` octets of `chunk` and gives `sink` each whole message, in order; no octet is copied. */
+  /** Takes the first `size` bytes of `chunk` and gives `sink` each whole message, in order; no byte is copied. */
   feed(chunk: Uint8Array, size: number, sink: MessageSink): void {
     if (this.oversized) return;
     let data = chunk;

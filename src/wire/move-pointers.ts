@@ -6,7 +6,7 @@ const MAX_POINTER = 0x3fff;
 const FIXED_BYTES = 10;
 
 /**
- * Moves where compression pointers lead by `by` octets, in `count` records that stand at m[offset, end) and were written
+ * Moves where compression pointers lead by `by` bytes, in `count` records that stand at m[offset, end) and were written
  * behind a question that was shorter by as much. Names are compressed in owners and in SOA alone, as in every negative answer.
  * @returns false where the records are not whole, or a pointer would not reach.
  */

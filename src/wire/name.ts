@@ -2,7 +2,7 @@ import { domainToASCII } from 'node:url';
 
 /** The longest name in wire form, root label included (RFC 1035 2.3.4). */
 export const MAX_NAME_BYTES = 255;
-/** The most labels that fit, the root not counted: 127 of one octet each. */
+/** The most labels that fit, the root not counted: 127 of one byte each. */
 export const MAX_LABELS = 127;
 const MAX_LABEL_BYTES = 63;
 const POINTER_BITS = 0xc0;
@@ -18,15 +18,15 @@ export const MALFORMED = -1;
  */
 export class NameScratch {
   readonly bytes = new Uint8Array(MAX_NAME_BYTES);
-  /** Octets used in bytes, the root's included: 1 for the root itself. */
+  /** Bytes used in bytes, the root's included: 1 for the root itself. */
   length = 0;
   /** Labels without the root. */
   labelCount = 0;
-  /** labelOffsets[i]: index in bytes of the length octet of label i; entry labelCount is the root's. */
+  /** labelOffsets[i]: index in bytes of the length byte of label i; entry labelCount is the root's. */
   readonly labelOffsets = new Uint8Array(MAX_LABELS + 1);
 }
 
-/** ASCII letters are compared without regard to case (RFC 4343); all other octets stand for themselves. */
+/** ASCII letters are compared without regard to case (RFC 4343); all other bytes stand for themselves. */
 export function lowerCase(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }
@@ -35,7 +35,7 @@ export function lowerCase(octet: number): number {
  * Reads the name at `offset` of the message m[0, length), following compression pointers (RFC 1035
  * 4.1.4). Pointers must lead strictly backwards, to before the place where the name, or the part last
  * pointed at, began, and are at most MAX_POINTERS; so no message can make it loop, and a name costs at most
- * 255 octets and as many pointers of work.
+ * 255 bytes and as many pointers of work.
  *
  * @returns the offset behind the name as it stands in the message, or MALFORMED.
  */
@@ -93,7 +93,7 @@ export function skipName(m: Uint8Array, length: number, offset: number): number 
 }
 
 /**
- * The keyed hash that tables of names use: over the octets of a suffix from its end to its start, so that
+ * The keyed hash that tables of names use: over the bytes of a suffix from its end to its start, so that
  * one pass gives the hash of every suffix. The seed is a secret of the process; otherwise names could be
  * chosen that share a slot.
  */
@@ -102,7 +102,7 @@ function mix(hash: number, octet: number): number {
   return mixed ^ (mixed >>> 15);
 }
 
-/** Spreads what the last octets left in the low bits; without it a table's lower bits would be poor. */
+/** Spreads what the last bytes left in the low bits; without it a table's lower bits would be poor. */
 function finish(hash: number): number {
   let h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
@@ -132,7 +132,7 @@ export function hashName(bytes: Uint8Array, seed: number): number {
   return finish(hash);
 }
 
-/** Whether `length` octets of a from aOffset and of b from bOffset are the same. */
+/** Whether `length` bytes of a from aOffset and of b from bOffset are the same. */
 export function equalBytes(
   a: Uint8Array,
   aOffset: number,
@@ -149,7 +149,7 @@ const DECIMAL_ESCAPE = /^[0-9]{3}$/;
 /**
  * Presentation form (RFC 1035 5.1: `\.`, `\DDD`) to lower-cased wire form. Names outside ASCII are
  * turned into A-labels (RFC 5891). For configuration and tests, not for the hot path.
- * @returns null where the text is no name: an empty label, a label over 63 octets, over 255 in all.
+ * @returns null where the text is no name: an empty label, a label over 63 bytes, over 255 in all.
  */
 export function nameFromText(text: string): Uint8Array | null {
   const ascii = isAscii(text) ? text : domainToASCII(text);

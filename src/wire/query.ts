@@ -24,10 +24,10 @@ export interface QueryFields {
   dnssecOk: boolean;
 }
 
-/** The most octets that writeQuery writes. */
+/** The most bytes that writeQuery writes. */
 export const MAX_QUERY_BYTES = HEADER_BYTES + 255 + 4 + OPT_BYTES;
 
-/** Writes a standard query with RD=1 at the start of `out`. @returns its length in octets. */
+/** Writes a standard query with RD=1 at the start of `out`. @returns its length in bytes. */
 export function writeQuery(out: Uint8Array, fields: QueryFields): number {
   out.fill(0, 0, HEADER_BYTES);
   setId(out, fields.id);

@@ -8,7 +8,7 @@ export class Question {
   readonly hashes = new Int32Array(MAX_LABELS + 1);
   type = 0;
   qclass = 0;
-  /** Offset of the first octet behind QCLASS. */
+  /** Offset of the first byte behind QCLASS. */
   end = 0;
 }
 

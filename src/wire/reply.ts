@@ -44,7 +44,7 @@ export function setTruncated(m: Uint8Array): void {
 
 /**
  * Writes an address record whose owner is the question's name.
- * @param size 4 for an A record, 16 for AAAA; the octets are addresses[from, from + size).
+ * @param size 4 for an A record, 16 for AAAA; the bytes are addresses[from, from + size).
  * @returns the offset behind it.
  */
 export function writeAddressRecord(
@@ -66,7 +66,7 @@ export function writeAddressRecord(
 
 /**
  * Writes the SOA of a negative answer that is made here (RFC 2308 2.2, 5). Its owner is the suffix of the
- * question's name that starts at octet `suffixOffset` of that name; MNAME and RNAME are the root, MINIMUM
+ * question's name that starts at byte `suffixOffset` of that name; MNAME and RNAME are the root, MINIMUM
  * and TTL the same, so that a client remembers the answer for just that long.
  * @returns the offset behind it.
  */

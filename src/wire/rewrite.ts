@@ -20,7 +20,7 @@ const RECORD_FIXED_BYTES = 10;
 /** Names written before, found by their hash; a name whose place is taken is written out, no more. */
 const KNOWN_NAMES = 256;
 
-/** Parts of RDATA; a number above zero is that many octets as they are. */
+/** Parts of RDATA; a number above zero is that many bytes as they are. */
 const NAME = -1;
 const STRING = -2;
 const REST = -3;
@@ -51,7 +51,7 @@ export interface RecordPlace {
  * that. Case is kept, but for letters that stood in the other message's question: those are ours to
  * choose (0x20) and come out in lower case.
  *
- * Made once, begun for each message. Costs a copied record no more than its length and 255 octets a name.
+ * Made once, begun for each message. Costs a copied record no more than its length and 255 bytes a name.
  */
 export class RecordWriter {
   /** The message as written: bytes[0, offset); the header is not filled in. */
@@ -87,7 +87,7 @@ export class RecordWriter {
   /**
    * Copies one record, with this TTL.
    * @returns false where a name in it is malformed, its RDATA is not what its type has, or the message
-   *   would be over 65535 octets; the writer must then be begun again.
+   *   would be over 65535 bytes; the writer must then be begun again.
    */
   copy(record: RecordPlace, ttlSeconds: number): boolean {
     if (this.copyName(record.ownerOffset, this.length, true) === MALFORMED) return false;

@@ -4,11 +4,11 @@ import {
   AllowlistFollower,
   AllowlistReader,
   AllowlistTable,
-  FollowerStopped,
-  ProfileLimitReached,
+  FollowerStoppedError,
+  ProfileLimitReachedError,
   Profiles,
   type Reload,
-  SnapshotOutdated,
+  SnapshotOutdatedError,
 } from '../../src/allowlist/index.ts';
 import {
   type Change,
@@ -51,12 +51,12 @@ class FakeFeed implements Feed {
   failure: Error | null = null;
   subscribers = 0;
   snapshots = 0;
-  #listener: FeedListener = () => {};
-  #held: (() => void)[] | null = null;
+  private listener: FeedListener = () => {};
+  private held: (() => void)[] | null = null;
 
   subscribe(listener: FeedListener): () => void {
     this.subscribers += 1;
-    this.#listener = listener;
+    this.listener = listener;
     return () => {
       this.subscribers -= 1;
     };
@@ -66,17 +66,17 @@ class FakeFeed implements Feed {
     this.snapshots += 1;
     if (this.failure) return Promise.reject(this.failure);
     const snapshot = snapshotOf(this.entries, this.seq, this.epoch);
-    if (!this.#held) return Promise.resolve(snapshot);
-    return new Promise((resolve) => this.#held?.push(() => resolve(snapshot)));
+    if (!this.held) return Promise.resolve(snapshot);
+    return new Promise((resolve) => this.held?.push(() => resolve(snapshot)));
   }
 
   hold(): void {
-    this.#held ??= [];
+    this.held ??= [];
   }
 
   letGo(): void {
-    const held = this.#held ?? [];
-    this.#held = null;
+    const held = this.held ?? [];
+    this.held = null;
     for (const each of held) each();
   }
 
@@ -88,11 +88,11 @@ class FakeFeed implements Feed {
   }
 
   tell(...changes: Change[]): void {
-    this.#listener(changes);
+    this.listener(changes);
   }
 
   tellFrom(epoch: string, ...changes: Change[]): void {
-    this.#listener(changes, epoch);
+    this.listener(changes, epoch);
   }
 
   happen(...changes: Change[]): void {
@@ -231,7 +231,7 @@ describe('the follower', () => {
     feed.happen(set(1, 1));
     feed.tell(set(3, 3));
     await settled();
-    expect(faults).toEqual([expect.any(SnapshotOutdated)]);
+    expect(faults).toEqual([expect.any(SnapshotOutdatedError)]);
     expect(served()).toEqual({ 1: 'us' });
     feed.make(set(2, 2));
     feed.make(set(3, 3));
@@ -291,7 +291,7 @@ describe('the follower', () => {
     const started = one.follower.start();
     one.follower.stop();
     one.feed.letGo();
-    await expect(started).rejects.toThrow(FollowerStopped);
+    await expect(started).rejects.toThrow(FollowerStoppedError);
     const other = setUp();
     await other.follower.start();
     other.follower.stop();
@@ -305,7 +305,7 @@ describe('the follower', () => {
     await follower.start();
     feed.happen(set(1, 1), set(2, 2, GB), set(3, 3));
     expect(served()).toEqual({ 1: 'us', 3: 'us' });
-    expect(faults).toEqual([expect.any(ProfileLimitReached)]);
+    expect(faults).toEqual([expect.any(ProfileLimitReachedError)]);
     expect(follower.state).toMatchObject({ seq: 3, faults: 1 });
   });
 
@@ -413,7 +413,7 @@ describe('with a fallback', () => {
     await started;
     feed.letGo();
     await settled();
-    expect(faults[0]).toBeInstanceOf(SnapshotOutdated);
+    expect(faults[0]).toBeInstanceOf(SnapshotOutdatedError);
     expect(served()).toEqual({ 7: 'us' });
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ProfileLimitReached, Profiles } from '../../src/allowlist/index.ts';
+import { ProfileLimitReachedError, Profiles } from '../../src/allowlist/index.ts';
 import type { Profile } from '../../src/feed/index.ts';
 
 const US: Profile = { region: 'us', services: {}, ipv4: true, ipv6: false };
@@ -74,10 +74,10 @@ describe('Profiles', () => {
     clock.ms = 10;
     profiles.release(first);
     clock.ms = GRACE_MS - 1;
-    expect(() => profiles.intern(profile('c'))).toThrow(ProfileLimitReached);
+    expect(() => profiles.intern(profile('c'))).toThrow(ProfileLimitReachedError);
     clock.ms = GRACE_MS;
     expect(profiles.intern(profile('c'))).toBe(second);
-    expect(() => profiles.intern(profile('d'))).toThrow(ProfileLimitReached);
+    expect(() => profiles.intern(profile('d'))).toThrow(ProfileLimitReachedError);
     expect(profiles.get(first).region).toBe('a');
   });
 
@@ -88,7 +88,7 @@ describe('Profiles', () => {
     expect(profiles.size).toBe(0);
     clock.ms = 10 * GRACE_MS;
     expect(profiles.intern(US)).toBe(id);
-    expect(() => profiles.intern(profile('gb'))).toThrow(ProfileLimitReached);
+    expect(() => profiles.intern(profile('gb'))).toThrow(ProfileLimitReachedError);
   });
 
   test('counts references', () => {
@@ -97,7 +97,7 @@ describe('Profiles', () => {
     profiles.retain(id, 2);
     profiles.release(id, 2);
     clock.ms = 10 * GRACE_MS;
-    expect(() => profiles.intern(profile('gb'))).toThrow(ProfileLimitReached);
+    expect(() => profiles.intern(profile('gb'))).toThrow(ProfileLimitReachedError);
     profiles.release(id);
     expect(() => profiles.release(id)).toThrow(RangeError);
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   AllowlistReader,
   AllowlistTable,
-  PrefixNotListable,
+  PrefixNotListableError,
   type ProfileId,
 } from '../../src/allowlist/index.ts';
 import { type SnapshotGroup, snapshotKeyBytes } from '../../src/feed/index.ts';
@@ -185,7 +185,7 @@ describe('the table', () => {
   ])('refuses %s, without naming it', (value) => {
     const table = new AllowlistTable({ seed: SEED });
     const prefix = text(value) ?? prefixOf(parseAddress(value.split('/')[0])!, Number(value.split('/')[1]));
-    expect(() => table.set(prefix, id(1))).toThrow(PrefixNotListable);
+    expect(() => table.set(prefix, id(1))).toThrow(PrefixNotListableError);
     expect(() => table.set(prefix, id(1))).toThrow(/^((?!0\.0\.0\.0\/32|ffff:ffff::).)*$/);
     expect(table.remove(prefix)).toBe(0);
     expect(table.size).toBe(0);
@@ -324,7 +324,7 @@ describe('load', () => {
       keys: new Uint8Array(),
       profiles: new Uint16Array(),
     } as const;
-    expect(() => table.load([wrong], [])).toThrow(PrefixNotListable);
+    expect(() => table.load([wrong], [])).toThrow(PrefixNotListableError);
     expect(table.share()).toBe(share);
   });
 });

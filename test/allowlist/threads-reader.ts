@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { AllowlistReader, type AllowlistShare } from '../../src/allowlist/index.ts';
+import { type AllowlistHandle, AllowlistReader } from '../../src/allowlist/index.ts';
 import {
   ALWAYS,
   FLAPPING,
@@ -18,8 +18,8 @@ let rounds = 0;
 let attached = 0;
 let presentSeen = 0;
 
-function newestShare(): AllowlistShare | null {
-  let newest: AllowlistShare | null = null;
+function newestShare(): AllowlistHandle | null {
+  let newest: AllowlistHandle | null = null;
   for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port)) newest = got.message;
   return newest;
 }
@@ -60,7 +60,7 @@ function checkRound(reader: AllowlistReader): void {
   rounds += 1;
 }
 
-let first: AllowlistShare | null = null;
+let first: AllowlistHandle | null = null;
 while (!first) first = newestShare();
 const reader = new AllowlistReader(first);
 Atomics.add(words, Word.READERS_READY, 1);

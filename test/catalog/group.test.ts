@@ -53,7 +53,7 @@ describe('the group of a name', () => {
     expect(match('other.example')).toEqual([-1, 0]);
   });
 
-  it('is the one of the longest name that has one, at a name of the catalogue or below it', () => {
+  it('is the one of the longest name that has one, at a name of the catalog or below it', () => {
     const match = matcher({ a: ['films', 'x.api.films.example'], b: ['api.films.example', 'cdn.example'] });
     expect(match('www.films.example')).toEqual([0, 1]);
     expect(match('api.films.example')).toEqual([0, 2]);
@@ -83,13 +83,13 @@ describe('groups at fault', () => {
       'a name that is not there',
       { a: ['other.example'] },
       RELAYS,
-      /groups\.a\[0\]: found "other\.example", expected a name of the catalogue$/,
+      /groups\.a\[0\]: found "other\.example", expected a name of the catalog$/,
     ],
     [
       'a name below an exact one',
       { a: ['a.films.carrier.example'] },
       RELAYS,
-      /expected a name of the catalogue$/,
+      /expected a name of the catalog$/,
     ],
     [
       'a member twice',
@@ -121,11 +121,11 @@ describe('groups at fault', () => {
     expect(faults.filter(({ severity }) => severity === 'fault').map(formatFault)[0]).toMatch(expected);
   });
 
-  it('and names to probe by that are not in the catalogue', () => {
+  it('and names to probe by that are not in the catalog', () => {
     const { catalog, faults } = build({ a: [], b: [] }, RELAYS, ['www.films.example', 'www.example']);
     expect(catalog).toBeNull();
     expect(faults.map(formatFault)).toEqual([
-      'c.yaml: health.names[1]: found "www.example", expected a name of the catalogue',
+      'c.yaml: health.names[1]: found "www.example", expected a name of the catalog',
     ]);
   });
 });

@@ -39,7 +39,7 @@ describe('match', () => {
     expect(names.match(question(name, SEED))).toBe(expected);
   });
 
-  it('says at which label the name of the catalogue starts', () => {
+  it('says at which label the name of the catalog starts', () => {
     names.match(question('a.b.netflix.com', SEED));
     expect(names.matchedLabel).toBe(2);
     names.match(question('netflix.com.edgesuite.net', SEED));
@@ -68,7 +68,7 @@ describe('match', () => {
   });
 });
 
-it('agrees with a plain search for any catalogue and any name', () => {
+it('agrees with a plain search for any catalog and any name', () => {
   const label = fc.constantFrom('a', 'b', 'c', 'dd', 'example');
   const name = fc.array(label, { minLength: 2, maxLength: 5 }).map((labels) => labels.join('.'));
   fc.assert(

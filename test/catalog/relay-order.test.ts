@@ -14,7 +14,7 @@ function relay(last: number, parts: Partial<Relay> = {}): Relay {
   return { region: 'us', address4, address6: null, weight: 1, group: null, ...parts };
 }
 
-/** The order of each bucket, as last octets (IPv4) of the relays. */
+/** The order of each bucket, as last bytes (IPv4) of the relays. */
 function orders(relays: Relay[], family: 4 | 6 = 4): number[][] {
   const all = new Uint16Array(orderLength(1));
   const chosen = [...relays.keys()].filter((index) => {

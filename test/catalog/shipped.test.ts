@@ -18,7 +18,7 @@ beforeAll(async () => {
   faults = [...found.faults, ...loaded.faults].map(formatFault);
 });
 
-describe('the shipped catalogue', () => {
+describe('the shipped catalog', () => {
   it('has neither faults nor warnings', () => {
     expect(faults).toEqual([]);
   });

@@ -26,7 +26,7 @@ const GB = 1;
 
 function build(services: Service[] = [NETFLIX, BBC, ZDF]): CatalogTables {
   const { catalog } = buildCatalog({ services, regions: REGIONS, defaultRegion: 'us', seed: SEED });
-  if (catalog === null) throw new TypeError('the catalogue of the test is at fault');
+  if (catalog === null) throw new TypeError('the catalog of the test is at fault');
   return catalog;
 }
 
@@ -45,7 +45,7 @@ describe('the region that a profile takes a service from', () => {
     ["the account's, if the chosen one has no relays", { region: 'gb', services: { netflix: 'de' } }, 0, GB],
     ['none, if it is off', { services: { netflix: 'off' } }, 0, NO_REGION],
     ['none, if no listed region has relays', {}, 2, NO_REGION],
-    ['not moved by services that are not in the catalogue', { services: { other: 'gb' } }, 0, US],
+    ['not moved by services that are not in the catalog', { services: { other: 'gb' } }, 0, US],
   ])('is %s', (_, parts, asked, expected) => {
     const steering = new Steering(build());
     steering.setProfile(7, profile(parts));
@@ -149,7 +149,7 @@ it("is read by another thread's copy of the share", () => {
   expect(view.region(3, view.match(asked))).toBe(GB);
 });
 
-describe('another catalogue', () => {
+describe('another catalog', () => {
   it('has the rows of all live profiles', () => {
     const steering = new Steering(build());
     steering.setProfile(1, profile({ region: 'gb' }));

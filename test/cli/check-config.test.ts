@@ -40,7 +40,7 @@ describe('check-config', () => {
       '  cache              64MiB',
       '  regions            us (default): 2 relays',
       '  probes             none (health.names)',
-      '  catalogue          1 service, 2 names',
+      '  catalog          1 service, 2 names',
       '  private addresses  may not register',
     ]);
   });
@@ -59,7 +59,7 @@ describe('check-config', () => {
     for (const line of err) expect(line).toMatch(/^a\.yaml(:\d)?: \w[\w.]*: found .*, expected /);
   });
 
-  it('prints the faults of the catalogue in the same form, exit 1', async () => {
+  it('prints the faults of the catalog in the same form, exit 1', async () => {
     const { code, out, err } = await check({
       'a.yaml': REGIONS,
       'services/x.yaml': `${SERVICE}colour: red\n`,

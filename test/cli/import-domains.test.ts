@@ -45,7 +45,7 @@ exact:
     const { code, out, err } = await run(...GIVEN, '--service', 'other', 'patterns');
     expect(code).toBe(3);
     expect(out).toContain('service: other\n');
-    expect(err).toEqual([`${join(cwd, 'patterns')}:2: regexp:^a$: a regexp has no form in the catalogue`]);
+    expect(err).toEqual([`${join(cwd, 'patterns')}:2: regexp:^a$: a regexp has no form in the catalog`]);
   });
 
   it.each([

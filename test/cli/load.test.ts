@@ -56,12 +56,12 @@ describe('mediastreamer load', () => {
     writeFileSync(join(directory, 'names'), 'a.example # one\nb.example\n');
     const { code, out } = await load(
       ...['--target', `127.0.0.1:${server.port}`, ...SHORT, '--prometheus', 'load.prom', '--names', 'names'],
-      ...['--mix', 'catalogue=70,hit=25,miss=5', '--types', 'A=80,AAAA=20', '--sources', '127.0.1.0/24'],
+      ...['--mix', 'catalog=70,hit=25,miss=5', '--types', 'A=80,AAAA=20', '--sources', '127.0.1.0/24'],
       ...['--unregistered', '127.0.2.0/24', '--unregistered-share', '10', '--no-edns'],
     );
     expect(code).toBe(0);
     const summary = JSON.parse(out.at(-1)!);
-    expect(Object.keys(summary.kinds)).toEqual(['catalogue', 'hit', 'miss']);
+    expect(Object.keys(summary.kinds)).toEqual(['catalog', 'hit', 'miss']);
     expect(summary.registered.due + summary.unregistered.due).toBe(100);
     expect(Math.abs(summary.unregistered.due - 10)).toBeLessThan(3);
     const text = readFileSync(join(directory, 'load.prom'), 'utf8');

@@ -10,7 +10,7 @@ const HEALTH: Config['health'] = {
 const ONE = { address: '192.0.2.1' };
 const TWO = { address: '192.0.2.2' };
 
-function catalogue(...relays: object[]): CatalogTables {
+function catalog(...relays: object[]): CatalogTables {
   return buildCatalog({ services: [], regions: { us: { relays } }, defaultRegion: 'us', seed: 1 }).catalog!;
 }
 
@@ -22,17 +22,17 @@ it('keeps a relay drained through a reload, as long as the configuration has it'
   };
   const changes: Condition[][] = [];
   const watch = new RelayWatch({
-    ...{ health: HEALTH, catalog: catalogue(ONE, TWO), log, now: () => 0, random: () => 0 },
+    ...{ health: HEALTH, catalog: catalog(ONE, TWO), log, now: () => 0, random: () => 0 },
     onChange: (conditions) => changes.push([conditions.of(0, 4), conditions.of(1, 4)]),
   });
   expect(watch.drain({ region: 'gb', addresses: null }, true)).toEqual([]);
   expect(watch.drain({ region: null, addresses: ['192.0.2.1'] }, true)).toEqual(['192.0.2.1']);
   await new Promise(setImmediate);
   expect(changes).toEqual([[Condition.DRAINED, Condition.UP]]);
-  watch.useCatalog(catalogue(TWO, { ...ONE, address6: '2001:db8::1' }), HEALTH);
+  watch.useCatalog(catalog(TWO, { ...ONE, address6: '2001:db8::1' }), HEALTH);
   expect([watch.isDrained(0), watch.isDrained(1)]).toEqual([false, true]);
-  watch.useCatalog(catalogue(TWO), HEALTH);
-  watch.useCatalog(catalogue(ONE, TWO), HEALTH);
+  watch.useCatalog(catalog(TWO), HEALTH);
+  watch.useCatalog(catalog(ONE, TWO), HEALTH);
   expect(watch.isDrained(0)).toBe(false);
   watch.close();
 });

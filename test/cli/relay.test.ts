@@ -47,8 +47,8 @@ describe('check-service', () => {
   it.each([
     [[], 'expected one service or host name'],
     [['films', 'more'], 'expected one service or host name'],
-    [['shows'], 'expected a service or a name of the catalogue, found "shows"'],
-    [['www.other.example'], 'expected a service or a name of the catalogue, found "www.other.example"'],
+    [['shows'], 'expected a service or a name of the catalog, found "shows"'],
+    [['www.other.example'], 'expected a service or a name of the catalog, found "www.other.example"'],
     [['films', '--region', 'gb'], 'expected a region that has relays, one of us'],
     [['films', '--region', 'us', '--relay', '192.0.2.1'], 'expected --region or --relay, not both'],
     [['films', '--relay', 'films'], 'expected --relay with an address'],

@@ -89,28 +89,28 @@ let runs = 0;
 
 /** The rules of the registry once more, in the plainest way, and the store held against them. */
 class Model {
-  readonly #store: Store;
-  readonly #run = ++runs;
-  readonly #accounts: (ModelAccount | null)[] = Array(ACCOUNTS).fill(null);
-  #nowMs = START_MS;
-  #renewal = 0;
-  #made = 0;
+  private readonly store: Store;
+  private readonly run = ++runs;
+  private readonly accounts: (ModelAccount | null)[] = Array(ACCOUNTS).fill(null);
+  private nowMs = START_MS;
+  private renewal = 0;
+  private made = 0;
 
   constructor(store: Store) {
-    this.#store = store;
+    this.store = store;
   }
 
   async apply(step: Operation): Promise<void> {
-    if (step.kind === 'wait') this.#nowMs += step.days * DAY_MS;
-    else if (step.kind === 'expire') await this.#expire();
-    else if (step.kind === 'register') await this.#register(step);
-    else await this.#change(step);
+    if (step.kind === 'wait') this.nowMs += step.days * DAY_MS;
+    else if (step.kind === 'expire') await this.expire();
+    else if (step.kind === 'register') await this.register(step);
+    else await this.change(step);
   }
 
   /** From the accounts alone: who holds an address, who renewed it last. */
   entries(): Entries {
     const entries: Entries = new Map();
-    const live = this.#accounts.filter((one) => one !== null && !one.suspended) as ModelAccount[];
+    const live = this.accounts.filter((one) => one !== null && !one.suspended) as ModelAccount[];
     for (const [index, key] of ENTRY_KEYS.entries()) {
       const holders = live.filter((one) => one.held.some((held) => held.address === index));
       if (holders.length === 0) continue;
@@ -127,82 +127,82 @@ class Model {
   }
 
   async deleteAll(): Promise<void> {
-    for (const [index, one] of this.#accounts.entries()) {
-      if (one !== null) expect(await this.#store.deleteAccount(one.id)).toBe(true);
-      this.#accounts[index] = null;
+    for (const [index, one] of this.accounts.entries()) {
+      if (one !== null) expect(await this.store.deleteAccount(one.id)).toBe(true);
+      this.accounts[index] = null;
     }
   }
 
-  async #accountAt(index: number): Promise<ModelAccount> {
-    const existing = this.#accounts[index];
+  private async accountAt(index: number): Promise<ModelAccount> {
+    const existing = this.accounts[index];
     if (existing !== null) return existing;
-    const id = `run${this.#run}-${++this.#made}`;
-    await this.#store.createAccount(newAccount(id, { perAccount: 3 }));
+    const id = `run${this.run}-${++this.made}`;
+    await this.store.createAccount(newAccount(id, { perAccount: 3 }));
     const one = { id, region: 'us', services: {}, suspended: false, perAccount: 3, held: [] };
-    this.#accounts[index] = one;
+    this.accounts[index] = one;
     return one;
   }
 
-  async #register(step: Extract<Operation, { kind: 'register' }>): Promise<void> {
-    const one = await this.#accountAt(step.account);
+  private async register(step: Extract<Operation, { kind: 'register' }>): Promise<void> {
+    const one = await this.accountAt(step.account);
     const request = registration(one.id, ADDRESSES[step.address], {
-      nowMs: this.#nowMs,
+      nowMs: this.nowMs,
       replaceOldest: step.replace,
     });
-    const result = await this.#store.register(request);
-    expect(result.outcome).toBe(this.#expectRegister(one, step, result));
+    const result = await this.store.register(request);
+    expect(result.outcome).toBe(this.expectRegister(one, step, result));
   }
 
-  #expectRegister(
+  private expectRegister(
     one: ModelAccount,
     step: Extract<Operation, { kind: 'register' }>,
     result: RegisterResult,
   ): string {
-    const expiresAtMs = this.#nowMs + LEASE_MS;
+    const expiresAtMs = this.nowMs + LEASE_MS;
     const existing = one.held.find((held) => held.address === step.address);
     if (existing) {
-      Object.assign(existing, { renewal: ++this.#renewal, expiresAtMs });
+      Object.assign(existing, { renewal: ++this.renewal, expiresAtMs });
       return 'renewed';
     }
     if (one.held.length >= one.perAccount) {
-      const valid = one.held.filter((held) => held.expiresAtMs > this.#nowMs);
+      const valid = one.held.filter((held) => held.expiresAtMs > this.nowMs);
       if (valid.length >= one.perAccount && !step.replace) return 'too-many';
       const kept = valid.sort((a, b) => b.renewal - a.renewal).slice(0, one.perAccount - 1);
       one.held = valid.length >= one.perAccount ? kept : valid;
     }
     const id = 'registration' in result ? result.registration.id : '';
-    one.held.push({ id, address: step.address, renewal: ++this.#renewal, expiresAtMs });
+    one.held.push({ id, address: step.address, renewal: ++this.renewal, expiresAtMs });
     return 'created';
   }
 
-  async #change(step: Extract<Operation, { kind: 'remove' | 'update' | 'delete' }>): Promise<void> {
-    const one = this.#accounts[step.account];
+  private async change(step: Extract<Operation, { kind: 'remove' | 'update' | 'delete' }>): Promise<void> {
+    const one = this.accounts[step.account];
     if (one === null) return;
     if (step.kind === 'delete') {
-      expect(await this.#store.deleteAccount(one.id)).toBe(true);
-      this.#accounts[step.account] = null;
+      expect(await this.store.deleteAccount(one.id)).toBe(true);
+      this.accounts[step.account] = null;
     } else if (step.kind === 'remove') {
       const held = one.held.find((candidate) => candidate.address === step.address);
       const id = held?.id ?? 'none';
-      expect(await this.#store.removeRegistration({ accountId: one.id, id })).toBe(held !== undefined);
+      expect(await this.store.removeRegistration({ accountId: one.id, id })).toBe(held !== undefined);
       one.held = one.held.filter((candidate) => candidate !== held);
     } else {
       const { kind: _kind, account: _account, hulu, ...rest } = step;
       const change = hulu === undefined ? rest : { ...rest, services: { hulu } };
       Object.assign(one, change);
-      expect(await this.#store.updateAccount({ id: one.id, ...change })).toMatchObject(change);
+      expect(await this.store.updateAccount({ id: one.id, ...change })).toMatchObject(change);
     }
   }
 
-  async #expire(): Promise<void> {
+  private async expire(): Promise<void> {
     let over = 0;
-    for (const one of this.#accounts) {
+    for (const one of this.accounts) {
       if (one === null) continue;
-      const left = one.held.filter((held) => held.expiresAtMs > this.#nowMs);
+      const left = one.held.filter((held) => held.expiresAtMs > this.nowMs);
       over += one.held.length - left.length;
       one.held = left;
     }
-    expect(await this.#store.expireLeases({ nowMs: this.#nowMs, limit: 1_000 })).toBe(over);
+    expect(await this.store.expireLeases({ nowMs: this.nowMs, limit: 1_000 })).toBe(over);
   }
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { StoreUnavailable } from '../../src/registry/index.ts';
+import { StoreUnavailableError } from '../../src/registry/index.ts';
 import { ControlBench, HOME } from '../support/control.ts';
 import { type DiskRegistry, openDiskRegistry } from '../support/disk-registry.ts';
 
@@ -149,7 +149,7 @@ describe('an update', () => {
 
   test('while the store is away is told to come back, by 200', async () => {
     const memory = await ControlBench.make();
-    memory.registry.fail = new StoreUnavailable('of a test');
+    memory.registry.fail = new StoreUnavailableError('of a test');
     const reply = await memory.call('GET', '/nic/update?hostname=home.example', {
       headers: { 'user-agent': 'x', authorization: basic('a', 'b') },
     });

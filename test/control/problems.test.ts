@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { describeFault } from '../../src/control/fault.ts';
 import { PROBLEMS } from '../../src/control/problem.ts';
-import { StoreCorrupt, StoreUnavailable, TooManyProfiles } from '../../src/registry/index.ts';
+import { StoreCorruptError, StoreUnavailableError, TooManyProfilesError } from '../../src/registry/index.ts';
 import { ADMIN_KEY, ControlBench, HOME } from '../support/control.ts';
 
 let bench: ControlBench;
@@ -90,8 +90,8 @@ describe('a problem', () => {
 
 describe('a store that does not answer', () => {
   test.each([
-    ['away', new StoreUnavailable('198.51.99.7 is in here')],
-    ['damaged', new StoreCorrupt('and here')],
+    ['away', new StoreUnavailableError('198.51.99.7 is in here')],
+    ['damaged', new StoreCorruptError('and here')],
   ])('(%s) is a 503 that may be repeated', async (_state, error) => {
     const { secret } = await bench.account();
     bench.registry.fail = error;
@@ -108,7 +108,7 @@ describe('a store that does not answer', () => {
   });
 
   test('and so is one that can number no further profile, by a code of its own', async () => {
-    bench.registry.fail = new TooManyProfiles('65534 of them');
+    bench.registry.fail = new TooManyProfilesError('65534 of them');
     const reply = await bench.call('POST', '/v1/accounts', { key: ADMIN_KEY });
     expect([reply.statusCode, reply.json().code]).toEqual([503, 'too_many_profiles']);
   });

@@ -156,9 +156,9 @@ describe('/v1/account', () => {
     [{ services: { netflix: 'jp' } }, 'services.netflix', 'one of us, gb, off'],
     // jp is among its regions and not configured.
     [{ services: { hulu: 'jp' } }, 'services.hulu', 'one of us, off'],
-    [{ services: { nothing: 'us' } }, 'services.nothing', 'a service of the catalogue'],
-    [{ services: { '203.0.113.7': 'us' } }, 'services', 'a service of the catalogue'],
-    [{ services: { toString: 'us' } }, 'services.toString', 'a service of the catalogue'],
+    [{ services: { nothing: 'us' } }, 'services.nothing', 'a service of the catalog'],
+    [{ services: { '203.0.113.7': 'us' } }, 'services', 'a service of the catalog'],
+    [{ services: { toString: 'us' } }, 'services.toString', 'a service of the catalog'],
     [{ services: { netflix: 1 } }, 'services.netflix', "one of the service's regions, or off"],
     [{ services: [] }, 'services', 'an object of services and regions'],
     [{ region: 'off' }, 'region', 'one of us, gb'],
@@ -170,7 +170,7 @@ describe('/v1/account', () => {
     expect(reply.json().errors).toEqual([{ field, expected }]);
   });
 
-  test('a choice that is held already may be sent back after its service left the catalogue', async () => {
+  test('a choice that is held already may be sent back after its service left the catalog', async () => {
     await bench.call('PATCH', '/v1/account', { key, body: { services: { netflix: 'gb' } } });
     bench.services = bench.services.slice(1);
     const both = { services: { netflix: 'gb', hulu: 'off' } };

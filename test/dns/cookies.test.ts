@@ -52,7 +52,7 @@ describe('server cookies (RFC 9018 appendix A)', () => {
     expect(complete([SECRET], 1559734385, '198.51.100.100', cookie)).toBe('010000005cf7a871d4a564a1442aca77');
   });
 
-  it('A.3: one with reserved octets is verified with them, and given back without', () => {
+  it('A.3: one with reserved bytes is verified with them, and given back without', () => {
     const cookie = 'fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5';
     const renewed = complete([SECRET], 1559734700, '203.0.113.203', cookie);
     expect(renewed).toBe('010000005cf7a9acf73a7810aca2381e');

@@ -10,14 +10,14 @@ const BASE = query('netflix.com');
 const WITH_OPT = query('netflix.com', 'A', { opt: {} });
 const QUESTION_END = BASE.length;
 
-/** The octets with these at `at` in their place. */
+/** The bytes with these at `at` in their place. */
 function patched(message: Uint8Array, at: number, ...octets: number[]): Buffer {
   const copy = Buffer.from(message);
   copy.set(octets, at);
   return copy;
 }
 
-/** These octets behind the question of BASE, as `count` additional records. */
+/** These bytes behind the question of BASE, as `count` additional records. */
 function withAdditional(count: number, ...octets: number[]): Buffer {
   return patched(Buffer.concat([BASE, Buffer.from(octets)]), 10, 0, count);
 }
@@ -125,7 +125,7 @@ it('BADVERS, with OPT of version 0, is the reply to an EDNS version to come', ()
   expect(reply.answers).toEqual([]);
 });
 
-it('every reply to any octets has QR, the ID, RD, CD and opcode of the query, no AA, and is no larger than may be', () => {
+it('every reply to any bytes has QR, the ID, RD, CD and opcode of the query, no AA, and is no larger than may be', () => {
   const edge = new TestEdge();
   const bases = [BASE, WITH_OPT, query('localhost', 'AAAA'), query('example.com', 'ANY', { opt: {} })];
   fc.assert(

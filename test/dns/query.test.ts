@@ -13,7 +13,7 @@ const US_RELAYS = ['192.0.2.10', '192.0.2.11'];
 /** The addresses of an answer, in order. */
 const addresses = (answers: string[]): string[] => answers.map((line) => line.split(' ')[3]);
 
-describe('a registered source that asks for a catalogue name', () => {
+describe('a registered source that asks for a catalog name', () => {
   it.each(['netflix.com', 'www.netflix.com', 'a.b.c.netflix.com', 'WWW.NetFlix.COM', 'netflix.example.net'])(
     'gets the relays of its region for A of %s, the case kept',
     (name) => {
@@ -212,7 +212,7 @@ describe('a registered source', () => {
 
 describe('an unregistered source', () => {
   it.each([
-    ['a catalogue name', query('netflix.com')],
+    ['a catalog name', query('netflix.com')],
     ['any other name', query('example.com')],
     ['a special name', query('localhost')],
     ['ANY', query('example.com', 'ANY')],
@@ -398,7 +398,7 @@ describe('an answer from the cache', () => {
   it('has as many records as fit exactly', () => {
     const records = (count: number): dnsPacket.Answer[] =>
       Array.from({ length: count }, (_, i) => a('www.example.com', 300, `192.0.2.${i}`));
-    // 12 + 21 octets stand before the records, which have 16 each: 29 of them end at 497.
+    // 12 + 21 bytes stand before the records, which have 16 each: 29 of them end at 497.
     for (const [count, truncated] of [
       [29, false],
       [30, true],

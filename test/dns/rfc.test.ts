@@ -21,7 +21,7 @@ const SERVER = '010000005cf79f111f8130c3eee29480';
 /** Whom SERVER was made for, at TestEdge's time (RFC 9018 A.1). */
 const COOKIE_HOME = '198.51.100.100';
 
-/** A query with EDNS options, each a code and its octets. */
+/** A query with EDNS options, each a code and its bytes. */
 function withOptions(
   name: string,
   options: [code: number, data: string][],
@@ -54,12 +54,12 @@ describe('cookies (RFC 7873, RFC 9018)', () => {
   const edge = new TestEdge();
   edge.register(COOKIE_HOME);
 
-  it.each([1, 7, 9, 15, 41, 64])('7873 5.2.2: one of %i octets is FORMERR', (length) => {
+  it.each([1, 7, 9, 15, 41, 64])('7873 5.2.2: one of %i bytes is FORMERR', (length) => {
     const message = withOptions('localhost', [[COOKIE, '00'.repeat(length)]]);
     expect(edge.ask(message).rcode).toBe(Rcode.FORMERR);
   });
 
-  it('7873 5.2.3: a client alone gets 24 octets: its own, and ours', () => {
+  it('7873 5.2.3: a client alone gets 24 bytes: its own, and ours', () => {
     const seen = edge.ask(withOptions('localhost', [[COOKIE, CLIENT]]), COOKIE_HOME);
     expect([cookieOf(seen), seen.answers.length]).toEqual([CLIENT + SERVER, 1]);
   });
@@ -123,7 +123,7 @@ describe('padding (RFC 7830, RFC 8467)', () => {
   const padded = (name: string) => withOptions(name, [[PADDING, '0000']]);
 
   it.each(['localhost', 'www.example.com', 'netflix.com', 'a.invalid'])(
-    '8467 4.1: a padded query for %s over TLS has a reply of a multiple of 468 octets',
+    '8467 4.1: a padded query for %s over TLS has a reply of a multiple of 468 bytes',
     (name) => {
       expect(edge.ask(padded(name), HOME, TLS).bytes.length % 468).toBe(0);
     },
@@ -229,7 +229,7 @@ describe('header and question (RFC 1035, RFC 4343)', () => {
     expect(edge.ask(message).rcode).toBe(Rcode.FORMERR);
   });
 
-  it('1035 4.1: octets behind the message are no reason not to answer it', () => {
+  it('1035 4.1: bytes behind the message are no reason not to answer it', () => {
     expect(edge.ask(Buffer.concat([query('localhost'), Buffer.from('trailing')])).rcode).toBe(Rcode.NOERROR);
   });
 

@@ -29,15 +29,15 @@ describe('special-use names', () => {
     `1.${'0.'.repeat(31)}ip6.arpa`,
     `a.${'0.'.repeat(20)}0.8.e.f.ip6.arpa`,
     'x.d.f.ip6.arpa',
-  ])('do not exist: %s', (name) => expect(useOf(name)).toBe(SpecialUse.NameError));
+  ])('do not exist: %s', (name) => expect(useOf(name)).toBe(SpecialUse.NAME_ERROR));
 
   it.each(['localhost', 'a.b.localhost', 'LOCALHOST'])('are loopback: %s', (name) => {
-    expect(useOf(name)).toBe(SpecialUse.Loopback);
+    expect(useOf(name)).toBe(SpecialUse.LOOPBACK);
   });
 
   it('do not exist but for DS: home.arpa', () => {
-    expect(useOf('home.arpa')).toBe(SpecialUse.NameErrorButDs);
-    expect(useOf('tv.home.arpa')).toBe(SpecialUse.NameErrorButDs);
+    expect(useOf('home.arpa')).toBe(SpecialUse.NAME_ERROR_BUT_DS);
+    expect(useOf('tv.home.arpa')).toBe(SpecialUse.NAME_ERROR_BUT_DS);
   });
 
   it.each([

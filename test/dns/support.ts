@@ -104,7 +104,7 @@ export const REGIONS = {
   gb: { relays: [{ address: '192.0.2.20' }] },
 };
 
-export function catalogue(regions: RegionOptions = REGIONS): CatalogTables {
+export function catalog(regions: RegionOptions = REGIONS): CatalogTables {
   const services = [
     service('netflix', { names: ['netflix.com'], exact: ['netflix.example.net'], regions: ['us', 'gb'] }),
     service('bbc', { names: ['bbc.co.uk'], regions: ['gb'] }),
@@ -131,7 +131,7 @@ export class TestEdge {
   unixSeconds = 1_559_731_985;
 
   constructor(parts: EdgeParts = {}) {
-    this.catalog = catalogue(parts.regions);
+    this.catalog = catalog(parts.regions);
     this.steering = new Steering(this.catalog);
     this.profiles.onInterned((id, profile) => this.steering.setProfile(id, profile));
     this.rateLimitOptions = parts.rateLimit ?? { perSecond: 1000, burst: 100_000 };

@@ -6,9 +6,9 @@ import {
   encodeSnapshot,
   type Profile,
   type Snapshot,
-  SnapshotCorrupt,
+  SnapshotCorruptError,
   type SnapshotGroup,
-  SnapshotVersionUnknown,
+  SnapshotVersionUnknownError,
   snapshotKeyBytes,
 } from '../../src/feed/index.ts';
 
@@ -113,9 +113,9 @@ describe('decodeSnapshot refuses', () => {
 
   test('any length but the whole', () => {
     for (let length = 0; length < bytes.length; length++) {
-      expect(() => decodeSnapshot(bytes.subarray(0, length))).toThrow(SnapshotCorrupt);
+      expect(() => decodeSnapshot(bytes.subarray(0, length))).toThrow(SnapshotCorruptError);
     }
-    expect(() => decodeSnapshot(Buffer.concat([bytes, Buffer.of(0)]))).toThrow(SnapshotCorrupt);
+    expect(() => decodeSnapshot(Buffer.concat([bytes, Buffer.of(0)]))).toThrow(SnapshotCorruptError);
   });
 
   test('any flipped bit', () => {
@@ -128,7 +128,7 @@ describe('decodeSnapshot refuses', () => {
 
   test('another version, and says which', () => {
     const later = resealed(bytes, (content) => content.writeUInt16BE(2, 6));
-    expect(() => decodeSnapshot(later)).toThrow(SnapshotVersionUnknown);
+    expect(() => decodeSnapshot(later)).toThrow(SnapshotVersionUnknownError);
     expect(() => decodeSnapshot(later)).toThrow('version 2; this release reads version 1');
   });
 
@@ -141,7 +141,7 @@ describe('decodeSnapshot refuses', () => {
         try {
           decodeSnapshot(changed);
         } catch (error) {
-          expect(error).toBeInstanceOf(SnapshotCorrupt);
+          expect(error).toBeInstanceOf(SnapshotCorruptError);
         }
       }),
       { numRuns: 1000 },

@@ -5,12 +5,12 @@ import { turnsOf } from '../../src/load/shares.ts';
 
 describe('shares', () => {
   it('are read by name; those that are not named are nothing', () => {
-    expect(parseShares('catalogue=70,hit=25,miss=5', KINDS, 'mix')).toEqual({
-      catalogue: 70,
+    expect(parseShares('catalog=70,hit=25,miss=5', KINDS, 'mix')).toEqual({
+      catalog: 70,
       hit: 25,
       miss: 5,
     });
-    expect(parseShares('miss=1', KINDS, 'mix')).toEqual({ catalogue: 0, hit: 0, miss: 1 });
+    expect(parseShares('miss=1', KINDS, 'mix')).toEqual({ catalog: 0, hit: 0, miss: 1 });
   });
 
   it.each([['other=1'], ['hit'], ['hit=-1'], ['hit=x'], ['hit=0'], [''], ['hit=1.5'], ['hit=1,,miss=2']])(

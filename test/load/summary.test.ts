@@ -67,7 +67,7 @@ describe('the summary of a load', () => {
   it('is text for Prometheus', () => {
     const tallies = counted();
     const text = prometheusText(tallies, summarise(planOf(), tallies, MEASURED));
-    const labels = 'kind="catalogue",source="registered"';
+    const labels = 'kind="catalog",source="registered"';
     expect(text).toContain(`mediastreamer_load_queries_total{${labels},result="lost"} 1\n`);
     expect(text).toContain(`mediastreamer_load_answers_total{${labels},rcode="SERVFAIL"} 100\n`);
     expect(text).toMatch(/mediastreamer_load_latency_seconds\{.*quantile="0\.99"\} 0\.99/);

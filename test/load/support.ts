@@ -8,7 +8,7 @@ import { makeCertificate, type TestCertificate } from '../support/certificate.ts
 
 export const wire = (text: string): Uint8Array => nameFromText(text)!;
 
-/** A plan of one catalogue name over UDP. */
+/** A plan of one catalog name over UDP. */
 export function planOf(changes: Partial<LoadPlan> = {}): LoadPlan {
   return {
     target: { address: parseAddress('127.0.0.1')!, port: 53 },
@@ -17,10 +17,10 @@ export function planOf(changes: Partial<LoadPlan> = {}): LoadPlan {
     seconds: 1,
     warmUpSeconds: 0,
     timeoutMs: 1000,
-    mix: { catalogue: 1, hit: 0, miss: 0 },
+    mix: { catalog: 1, hit: 0, miss: 0 },
     types: { A: 1, AAAA: 0, HTTPS: 0, MX: 0, NS: 0, SRV: 0, SVCB: 0, TXT: 0 },
     names: {
-      catalogue: [wire('netflix.com')],
+      catalog: [wire('netflix.com')],
       hits: [wire('hit.example')],
       missBase: wire('base.example'),
     },

@@ -34,7 +34,7 @@ const types = (text: string) => parseShares(text, QUERY_TYPES, 'types');
 describe('the traffic of a load', () => {
   it('holds the shares of kinds, each with as many of unregistered sources', () => {
     const plan = planOf({
-      mix: mix('catalogue=70,hit=25,miss=5'),
+      mix: mix('catalog=70,hit=25,miss=5'),
       unregistered: sourcesOf([parsePrefix('127.0.2.0/24')!], 4),
       unregisteredPercent: 20,
     });
@@ -49,7 +49,7 @@ describe('the traffic of a load', () => {
   });
 
   it('asks for each name in each type, by the shares of the types', () => {
-    const names = { ...planOf().names, catalogue: ['a.example', 'b.example', 'c.example'].map(wire) };
+    const names = { ...planOf().names, catalog: ['a.example', 'b.example', 'c.example'].map(wire) };
     const asked = ask(planOf({ names, types: types('A=2,AAAA=1') }), 90);
     for (const name of ['a.example', 'b.example', 'c.example']) {
       const of = asked.filter((one) => one.name === name);

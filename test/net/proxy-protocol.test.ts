@@ -72,7 +72,7 @@ describe('a PROXY header', () => {
     }
   });
 
-  it('of any octets never throws', () => {
+  it('of any bytes never throws', () => {
     const body = fc.uint8Array({ maxLength: 60 });
     fc.assert(
       fc.property(fc.nat(255), fc.nat(255), body, (command, family, octets) => {

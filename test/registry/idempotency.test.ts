@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { InvalidField } from '../../src/registry/errors.ts';
+import { InvalidFieldError } from '../../src/registry/errors.ts';
 import { idempotencyMark } from '../../src/registry/idempotency.ts';
 
 const NOW_MS = 1_000;
@@ -26,5 +26,5 @@ it('keys the fingerprint, so that what the body held cannot be tried out', () =>
 });
 
 it.each(['', 'x'.repeat(256)])('refuses a key of another length', (key) => {
-  expect(() => idempotencyMark(key, ['call'], {}, NOW_MS)).toThrow(InvalidField);
+  expect(() => idempotencyMark(key, ['call'], {}, NOW_MS)).toThrow(InvalidFieldError);
 });

@@ -2,12 +2,12 @@ import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Change } from '../../src/feed/index.ts';
 import {
-  AccountNotFound,
-  AddressNotPublic,
-  IdempotencyKeyReused,
-  InvalidField,
-  StoreUnavailable,
-  TooManyAddresses,
+  AccountNotFoundError,
+  AddressNotPublicError,
+  IdempotencyKeyReusedError,
+  InvalidFieldError,
+  StoreUnavailableError,
+  TooManyAddressesError,
 } from '../../src/registry/index.ts';
 import { changeWords, entriesOf } from '../contract/store-support.ts';
 import { address, Clock, openTestRegistry, temporaryDirectory } from './support.ts';
@@ -54,7 +54,7 @@ describe('accounts', () => {
     expect(again.account).toEqual(first.account);
     expect(await registry.authenticate(first.secret)).toBeNull();
     expect(await registry.authenticate(again.secret)).toEqual(first.account);
-    await expect(registry.createAccount({ idempotencyKey: 'k' })).rejects.toThrow(IdempotencyKeyReused);
+    await expect(registry.createAccount({ idempotencyKey: 'k' })).rejects.toThrow(IdempotencyKeyReusedError);
   });
 
   it('are listed in pages', async () => {
@@ -77,7 +77,7 @@ describe('accounts', () => {
     const registry = await openTestRegistry();
     const { account } = await registry.createAccount({});
     const fault = await registry.updateAccount(account.id, change).catch((error) => error);
-    expect(fault).toBeInstanceOf(InvalidField);
+    expect(fault).toBeInstanceOf(InvalidFieldError);
     expect(fault.field).toBe(field);
     expect(await registry.getAccount(account.id)).toEqual(account);
   });
@@ -105,7 +105,7 @@ describe('accounts', () => {
     expect(await registry.exportAccount(account.id)).toBeNull();
     expect(await registry.listRegistrations(account.id)).toBeNull();
     await expect(registry.register(account.id, { address: HOME, source: 'api' })).rejects.toThrow(
-      AccountNotFound,
+      AccountNotFoundError,
     );
   });
 });
@@ -140,7 +140,7 @@ describe('registrations', () => {
     const { account } = await registry.createAccount({});
     const first = await registry.register(account.id, { address: HOME, source: 'api' });
     const more = { address: address('198.51.99.8'), source: 'api' as const };
-    await expect(registry.register(account.id, more)).rejects.toThrow(TooManyAddresses);
+    await expect(registry.register(account.id, more)).rejects.toThrow(TooManyAddressesError);
     const result = await registry.register(account.id, { ...more, replace: 'oldest' });
     expect(result.replaced).toEqual(first.registration);
   });
@@ -152,7 +152,7 @@ describe('registrations', () => {
     const first = await registry.register(account.id, request);
     expect(await registry.register(account.id, request)).toEqual(first);
     const other = { ...request, address: address('198.51.99.8') };
-    await expect(registry.register(account.id, other)).rejects.toThrow(IdempotencyKeyReused);
+    await expect(registry.register(account.id, other)).rejects.toThrow(IdempotencyKeyReusedError);
     const another = (await registry.createAccount({})).account;
     expect((await registry.register(another.id, other)).outcome, 'a key is its own account’s').toBe(
       'created',
@@ -165,7 +165,7 @@ describe('registrations', () => {
     const fault = await registry
       .register(account.id, { address: address('10.1.2.3'), source: 'api' })
       .catch((error) => error);
-    expect(fault).toBeInstanceOf(AddressNotPublic);
+    expect(fault).toBeInstanceOf(AddressNotPublicError);
     expect(`${fault.message}${JSON.stringify(fault)}`).not.toContain('10.1.2.3');
   });
 
@@ -241,10 +241,10 @@ it('answers nothing more once it is closed', async () => {
   await expect(pending, 'what was asked before is done').resolves.toBeDefined();
   await closing;
   await registry.close();
-  await expect(registry.createAccount({})).rejects.toThrow(StoreUnavailable);
+  await expect(registry.createAccount({})).rejects.toThrow(StoreUnavailableError);
 });
 
 it('refuses to open with a region or a lease that makes no sense', async () => {
-  await expect(openTestRegistry({ defaultRegion: () => 'fr' })).rejects.toThrow(InvalidField);
-  await expect(openTestRegistry({ leaseDays: 0 })).rejects.toThrow(InvalidField);
+  await expect(openTestRegistry({ defaultRegion: () => 'fr' })).rejects.toThrow(InvalidFieldError);
+  await expect(openTestRegistry({ leaseDays: 0 })).rejects.toThrow(InvalidFieldError);
 });

@@ -35,8 +35,8 @@ async function faultOf(dataDir: string): Promise<{ code: string; message: string
   try {
     const store = await openStore(dataDir);
     await store.close();
-  } catch (fault) {
-    return fault as { code: string; message: string };
+  } catch (error) {
+    return error as { code: string; message: string };
   }
   throw new Error('opened');
 }

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { StoreUnavailable, TooManyProfiles } from '../../src/registry/index.ts';
+import { StoreUnavailableError, TooManyProfilesError } from '../../src/registry/index.ts';
 import { openThreadStore } from '../../src/registry/store/thread.ts';
 
 /** A worker that is opened, and then does `body` for each message. */
@@ -23,7 +23,7 @@ it('gives a fault of the thread its class again', async () => {
     worker(`port.postMessage({ kind: 'batch', changes: [], replies: [{ id, fault: ${fault} }] })`),
     () => {},
   );
-  await expect(store.deleteAccount('a')).rejects.toThrow(TooManyProfiles);
+  await expect(store.deleteAccount('a')).rejects.toThrow(TooManyProfilesError);
 });
 
 it('refuses what waits when the thread ends by itself, says so once, and refuses all that comes', async () => {
@@ -36,7 +36,7 @@ it('refuses what waits when the thread ends by itself, says so once, and refuses
   await store.close();
   expect(onFailed).toHaveBeenCalledOnce();
   expect(store.status()).toEqual({ pending: 0, failed: 'RangeError' });
-  await expect(store.state()).rejects.toThrow(StoreUnavailable);
+  await expect(store.state()).rejects.toThrow(StoreUnavailableError);
 });
 
 it('waits a bounded time for an answer, and hears the changes that come after it', async () => {
@@ -56,6 +56,6 @@ it('waits a bounded time for an answer, and hears the changes that come after it
 it('lets no more wait than it can hold', async () => {
   const store = await openThreadStore(worker(''), () => {});
   const calls = Array.from({ length: 10_001 }, () => store.state().catch((fault) => fault));
-  expect(await calls[10_000]).toBeInstanceOf(StoreUnavailable);
+  expect(await calls[10_000]).toBeInstanceOf(StoreUnavailableError);
   expect(store.status().pending).toBe(10_000);
 });

@@ -49,7 +49,7 @@ describe('the limits on a source', () => {
     expect(tries(20, 10_000)).toBe(5);
   });
 
-  it('are on octets, if that is asked for', () => {
+  it('are on bytes, if that is asked for', () => {
     const limits = make();
     const home = place(limits, '192.0.2.4');
     expect(limits.carried(home, 250_000, 0)).toBe(0);

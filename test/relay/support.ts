@@ -264,7 +264,7 @@ export class RelayBed {
     return this.sum((block, slot) => block.open(slot));
   }
 
-  /** Octets that the relay has read of both sides. */
+  /** Bytes that the relay has read of both sides. */
   get carried(): number {
     return this.sum((block, slot) => block.bytes(slot, 0) + block.bytes(slot, 1));
   }

@@ -307,7 +307,7 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s', (engine) => {
     const { socket } = await bed.dial();
     socket.removeAllListeners('data');
     const written: number[] = [];
-    /** What TLS sends goes out in pieces of 500 octets. */
+    /** What TLS sends goes out in pieces of 500 bytes. */
     const pieces = new Duplex({
       write(chunk: Buffer, _, done) {
         written.push(chunk.length);
@@ -326,7 +326,7 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s', (engine) => {
     const client = connectTls({ socket: pieces, servername: NAME, ca, ecdhCurve: 'X25519MLKEM768' });
     await once(client, 'secureConnect');
     expect(client.getProtocol()).toBe('TLSv1.3');
-    // The key share alone has 1,216 octets.
+    // The key share alone has 1,216 bytes.
     expect(written[0]).toBeGreaterThan(1216);
     client.write('over it');
     const [answer] = await once(client, 'data');
@@ -415,7 +415,7 @@ describe.each(['epoll', 'streams'] as const)('a strict TLS relay by %s', (engine
     await bed.stop();
   });
 
-  it('carries no more octets a second than it is told', async () => {
+  it('carries no more bytes a second than it is told', async () => {
     const origin = await Origin.start(({ socket }) => socket.end(Buffer.alloc(600_000)));
     const bed = await RelayBed.start({
       engine,

@@ -71,7 +71,7 @@ function records({ chain, strayAnswer, authority, additional, denies }: Extras) 
   };
 }
 
-/** @param from the first octet that may be changed: an ID or a question that is another's is another test's matter */
+/** @param from the first byte that may be changed: an ID or a question that is another's is another test's matter */
 function damaged(message: Uint8Array, all: readonly Damage[], from: number): Buffer {
   let bytes = Buffer.from(message);
   for (const one of all) {
@@ -159,7 +159,7 @@ test('through the parser: an entry has what the chain from the question leads to
   expect(entries).toBeGreaterThan(500);
 });
 
-test('through the parser: octets of any kind are an entry of the question, or none', () => {
+test('through the parser: bytes of any kind are an entry of the question, or none', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), fc.boolean(), (tail, isReply) => {
       const head = buildReply(asked as never, { answers: [] }).subarray(0, QUESTION_END);

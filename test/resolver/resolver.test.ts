@@ -574,7 +574,7 @@ test('replies that waited while the thread was held up are read before anything 
   expect(upstream.queries).toHaveLength(20);
 });
 
-test('replies of random and mutated octets are survived, and the next good one is taken', async () => {
+test('replies of random and mutated bytes are survived, and the next good one is taken', async () => {
   const mutate: Behaviour = (query, replier) => {
     const message = buildReply(query, query.index % 2 ? { answers: [] } : {});
     const changes = randomBytes(8);

@@ -18,12 +18,12 @@ export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT';
 
 /** Calls the control API over a connection of each call's own. */
 export class Api {
-  readonly #url: string;
-  readonly #options: ApiOptions;
+  private readonly url: string;
+  private readonly options: ApiOptions;
 
   constructor(url: string, options: ApiOptions = {}) {
-    this.#url = url;
-    this.#options = options;
+    this.url = url;
+    this.options = options;
   }
 
   /** @param body an object is sent as JSON, text as it is */
@@ -33,10 +33,10 @@ export class Api {
     body?: object | string,
     headers: Record<string, string> = {},
   ): Promise<ApiReply> {
-    const { key, from } = this.#options;
+    const { key, from } = this.options;
     const dispatcher = new Agent(from === undefined ? {} : { localAddress: from });
     try {
-      const reply = await request(this.#url + path, {
+      const reply = await request(this.url + path, {
         method,
         dispatcher,
         headers: {

@@ -1,5 +1,5 @@
 /**
- * A proxy that does as it is told: SOCKS5 and HTTP CONNECT on one port, told apart by the first octet.
+ * A proxy that does as it is told: SOCKS5 and HTTP CONNECT on one port, told apart by the first byte.
  *
  *     const proxy = await FakeProxy.start();
  *     proxy.behaviour = 'silent';

@@ -45,7 +45,7 @@ export interface Replier {
   send(message: Uint8Array): void;
   /** UDP: sends it from another port of the same address. TCP: the same as send. */
   sendFromOtherPort(message: Uint8Array): void;
-  /** TCP: writes octets as they are, without a length. UDP: sends them as a datagram. */
+  /** TCP: writes bytes as they are, without a length. UDP: sends them as a datagram. */
   write(octets: Uint8Array): void;
   /** TCP: closes the connection once all is written. */
   close(): void;
@@ -194,7 +194,7 @@ export const malformed =
     then(query, replier);
   };
 
-/** Sends octets that are no DNS message but start with the query's ID, then does `then`. */
+/** Sends bytes that are no DNS message but start with the query's ID, then does `then`. */
 export const garbage =
   (then: Behaviour = drop()): Behaviour =>
   (query, replier) => {

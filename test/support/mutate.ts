@@ -27,12 +27,12 @@ export class Chance {
 
 const TYPES = ['A', 'AAAA', 'TXT', 'ANY', 'SOA', 'CNAME', 'AXFR', 'NULL', 'OPT'] as const;
 
-/** Octets that have meanings: pointers, reserved label types, root, the longest label, signs. */
+/** Bytes that have meanings: pointers, reserved label types, root, the longest label, signs. */
 const SPECIAL = [0x00, 0x01, 0x3f, 0x40, 0x41, 0x7f, 0x80, 0xc0, 0xc1, 0xff] as const;
 
 /**
- * Packets as a hostile or broken client may send them: queries with octets changed, cut, stretched or repeated,
- * and plain noise. None is longer than 700 octets.
+ * Packets as a hostile or broken client may send them: queries with bytes changed, cut, stretched or repeated,
+ * and plain noise. None is longer than 700 bytes.
  */
 export class PacketMaker {
   private readonly chance: Chance;

@@ -15,18 +15,18 @@ afterAll(() => {
 export class ProxiedHome {
   /** Its address on the Internet, which its provider changes. */
   address: string;
-  readonly #server: Server;
-  readonly #api: string;
+  private readonly server: Server;
+  private readonly api: string;
   /** Bodies of the API's replies, in order. */
   readonly replies: string[] = [];
 
   private constructor(api: string, address: string) {
-    this.#api = api;
+    this.api = api;
     this.address = address;
-    this.#server = createServer((incoming, outgoing) => {
+    this.server = createServer((incoming, outgoing) => {
       const { method = 'GET', url, headers } = incoming;
       const sent = { ...headers, 'x-forwarded-for': this.address };
-      const call = request(this.#api + url, { method, headers: sent }, (reply) => {
+      const call = request(this.api + url, { method, headers: sent }, (reply) => {
         const chunks: Buffer[] = [];
         reply.on('data', (chunk) => chunks.push(chunk));
         reply.on('end', () => {
@@ -41,14 +41,14 @@ export class ProxiedHome {
 
   static async open(api: string, address: string): Promise<ProxiedHome> {
     const home = new ProxiedHome(api, address);
-    home.#server.listen(0, '127.0.0.1');
-    await once(home.#server, 'listening');
-    open.add(home.#server);
+    home.server.listen(0, '127.0.0.1');
+    await once(home.server, 'listening');
+    open.add(home.server);
     return home;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return (this.server.address() as AddressInfo).port;
   }
 
   get url(): string {

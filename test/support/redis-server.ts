@@ -24,13 +24,13 @@ export interface RedisServerOptions {
 export class RedisServer {
   readonly port: number;
   readonly directory: string;
-  readonly #options: RedisServerOptions;
-  #child: ChildProcess | null = null;
+  private readonly options: RedisServerOptions;
+  private child: ChildProcess | null = null;
 
   private constructor(port: number, directory: string, options: RedisServerOptions) {
     this.port = port;
     this.directory = directory;
-    this.#options = options;
+    this.options = options;
   }
 
   /** Resolves once it answers. */
@@ -48,16 +48,16 @@ export class RedisServer {
   }
 
   get pid(): number {
-    return this.#child!.pid!;
+    return this.child!.pid!;
   }
 
   /** Starts it (again) on the same port and directory. */
   async launch(): Promise<void> {
-    this.#child = spawn('redis-server', this.#arguments(), { stdio: 'ignore', cwd: this.directory });
-    const exited = once(this.#child, 'exit');
+    this.child = spawn('redis-server', this.arguments(), { stdio: 'ignore', cwd: this.directory });
+    const exited = once(this.child, 'exit');
     const deadline = Date.now() + STARTS_WITHIN_MS;
-    while (!(await this.#answers())) {
-      if (this.#child.exitCode !== null) throw new Error(`redis-server ended (${this.#child.exitCode})`);
+    while (!(await this.answers())) {
+      if (this.child.exitCode !== null) throw new Error(`redis-server ended (${this.child.exitCode})`);
       if (Date.now() > deadline) throw new Error('redis-server does not answer');
       await Promise.race([new Promise((resolve) => setTimeout(resolve, POLL_MS)), exited]);
     }
@@ -65,7 +65,7 @@ export class RedisServer {
 
   /** Sends a signal: SIGKILL, SIGSTOP, SIGCONT, SIGTERM. Resolves when it has ended, if it is one that ends it. */
   async signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): Promise<void> {
-    const child = this.#child!;
+    const child = this.child!;
     const ends = name === 'SIGKILL' || name === 'SIGTERM';
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = ends ? once(child, 'exit') : null;
@@ -85,29 +85,29 @@ export class RedisServer {
 
   /** Ends it and takes its files away. */
   async stop(): Promise<void> {
-    if (this.#child !== null) {
-      this.#child.kill('SIGCONT');
+    if (this.child !== null) {
+      this.child.kill('SIGCONT');
       await this.kill();
     }
-    if (this.#options.directory === undefined) rmSync(this.directory, { recursive: true, force: true });
+    if (this.options.directory === undefined) rmSync(this.directory, { recursive: true, force: true });
   }
 
   /** A client of its own, which the caller disconnects. */
   client(): Redis {
-    const redis = new Redis({ host: '127.0.0.1', port: this.port, protocol: 2, ...this.#options.probe });
+    const redis = new Redis({ host: '127.0.0.1', port: this.port, protocol: 2, ...this.options.probe });
     redis.on('error', () => {});
     return redis;
   }
 
-  #arguments(): string[] {
-    const { args = [], sentinel } = this.#options;
+  private arguments(): string[] {
+    const { args = [], sentinel } = this.options;
     if (sentinel) return [join(this.directory, 'sentinel.conf'), '--sentinel', ...args];
     const own = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.directory, '--save', ''];
     const store = ['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction'];
     return [...own, ...store, '--slowlog-log-slower-than', '-1', ...args];
   }
 
-  async #answers(): Promise<boolean> {
+  private async answers(): Promise<boolean> {
     const redis = new Redis({
       host: '127.0.0.1',
       port: this.port,
@@ -115,7 +115,7 @@ export class RedisServer {
       lazyConnect: true,
       retryStrategy: () => null,
       maxRetriesPerRequest: 0,
-      ...this.#options.probe,
+      ...this.options.probe,
     });
     redis.on('error', () => {});
     try {

@@ -80,13 +80,13 @@ export function clockAhead(days: number): Record<string, string> {
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` };
 }
 
-/** Writes a catalogue file into a folder made by `writeConfig`. */
+/** Writes a catalog file into a folder made by `writeConfig`. */
 export function writeServiceFile(folder: string, fields: { service: string } & ConfigFields): void {
   // JSON is YAML.
   writeFileSync(join(folder, 'services', `${fields.service}.yaml`), JSON.stringify(fields));
 }
 
-/** Writes a configuration of free loopback ports, with its catalogue. @returns the file's path */
+/** Writes a configuration of free loopback ports, with its catalog. @returns the file's path */
 export function writeConfig(folder: string, fields: ConfigFields = {}): string {
   mkdirSync(join(folder, 'services'), { recursive: true });
   for (const service of CATALOGUE) writeServiceFile(folder, service);

@@ -6,13 +6,13 @@ import { randomInt } from 'node:crypto';
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Octets to search, and where they were found. */
+/** Bytes to search, and where they were found. */
 export interface Haystack {
   readonly place: string;
   readonly bytes: Buffer;
 }
 
-/** One form of a trace: its octets as written, or as written in either case. */
+/** One form of a trace: its bytes as written, or as written in either case. */
 interface Form {
   readonly encoding: string;
   readonly bytes: Buffer;
@@ -43,7 +43,7 @@ export class Traces {
     return text;
   }
 
-  /** A random loopback address, none of whose octets is a common one. */
+  /** A random loopback address, none of whose bytes is a common one. */
   loopback(kind: string): string {
     const octet = () => randomInt(130, 250);
     return this.address(kind, `127.${octet()}.${octet()}.${octet()}`);
@@ -105,7 +105,7 @@ function formsOfText(value: string): Form[] {
   ];
 }
 
-/** Base64 of text that contains `value`: its octets may begin at any of three places of a group. */
+/** Base64 of text that contains `value`: its bytes may begin at any of three places of a group. */
 function formsOfBase64(value: Buffer): Form[] {
   return [0, 1, 2].flatMap((shift) => {
     const encoded = Buffer.concat([Buffer.alloc(shift), value])
@@ -170,7 +170,7 @@ export function found(traces: readonly Trace[], haystacks: readonly Haystack[]):
   return [...places].toSorted();
 }
 
-/** ASCII letters in lower case, all other octets as they are. */
+/** ASCII letters in lower case, all other bytes as they are. */
 function lowerCase(bytes: Buffer): Buffer {
   const lower = Buffer.from(bytes);
   for (let at = 0; at < lower.length; at++) if (lower[at] >= 0x41 && lower[at] <= 0x5a) lower[at] |= 0x20;

@@ -59,7 +59,7 @@ describe.each([
     return { client, server, acceptor };
   }
 
-  it('connects from the address it is told to, and carries octets and an end', () => {
+  it('connects from the address it is told to, and carries bytes and an end', () => {
     const { client, server, acceptor } = pair();
     expect(acceptor.family).toBe(address.family);
     expect([...acceptor.address.subarray(0, from.bytes.length)]).toEqual([...from.bytes]);

@@ -154,7 +154,7 @@ describe('a certificate', () => {
     const before = open.getPeerCertificate().fingerprint256;
     writeCertificate();
     service.kill('SIGHUP');
-    await service.logged('configuration and catalogue read again');
+    await service.logged('configuration and catalog read again');
     const later = await tls(service.tls);
     expect(later.getPeerCertificate().fingerprint256).not.toBe(before);
     expect((await ask(open, FILMS)).data).toEqual([RELAY.us.address]);
@@ -167,7 +167,7 @@ describe('a certificate', () => {
     const key = readFileSync(file);
     writeFileSync(file, makeCertificate(['DNS:other.example']).key);
     service.kill('SIGHUP');
-    const line = await service.logged('not reloaded: the old configuration and catalogue stay');
+    const line = await service.logged('not reloaded: the old configuration and catalog stay');
     expect(line['faults']).toEqual([
       `tls.keyFile: found another key in ${file}, expected the private key of the certificate in ${join(folder, 'cert.pem')}`,
     ]);

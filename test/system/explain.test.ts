@@ -29,13 +29,13 @@ describe('explain, of a running edge', () => {
     await service.household([HOME], { region: 'gb' });
   });
 
-  it('tells gate, name, region and answer of a catalogue name', async () => {
+  it('tells gate, name, region and answer of a catalog name', async () => {
     expect(await explain(config, `www.${FILMS}`, '--from', HOME)).toEqual({
       code: 0,
       lines: [
         `www.${FILMS} A from ${HOME}, by the running edge`,
         `  gate    ${HOME} is registered: region gb, by IPv4`,
-        `  name    in the catalogue: service films, by ${FILMS}; taken from gb`,
+        `  name    in the catalog: service films, by ${FILMS}; taken from gb`,
         `  relays  ${RELAY.gb.address} not probed; ${RELAY.gb.address6} not probed`,
         `  answer  NOERROR: A ${RELAY.gb.address} (TTL 60)`,
       ],
@@ -74,7 +74,7 @@ describe('explain, where no edge runs', () => {
     expect((await explain(config, FILMS, '--from', '192.0.2.77')).lines).toEqual([
       `${FILMS} A from 192.0.2.77, no edge runs here: by the configuration, as if registered`,
       '  gate    192.0.2.77 is registered: region us, by IPv4 and IPv6',
-      `  name    in the catalogue: service films, by ${FILMS}; taken from us`,
+      `  name    in the catalog: service films, by ${FILMS}; taken from us`,
       `  relays  ${RELAY.us.address} not probed; ${RELAY.us.address6} not probed`,
       `  answer  NOERROR: A ${RELAY.us.address} (TTL 60)`,
     ]);

@@ -168,27 +168,27 @@ async function connects({ host, port }: { host: string; port: number }): Promise
 }
 
 describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
-  const NEW = 'new-in-the-catalogue.com';
+  const NEW = 'new-in-the-catalog.com';
   const both = async (service: RunningService, name: string) => [
     shown(await askUdp(service.udp, HOME, { name })),
     shown(await askTcp(service.tcp, HOME, { name })),
   ];
   const twice = (text: string) => [text, text];
 
-  it('takes a changed catalogue from the next query on, and keeps the old one for a faulty one', async () => {
+  it('takes a changed catalog from the next query on, and keeps the old one for a faulty one', async () => {
     const service = await start({ dns: { engine } });
     await service.household([HOME]);
     expect(await both(service, NEW)).toEqual(twice('NOERROR 192.0.2.1'));
 
     writeServiceFile(service.folder, { service: 'new', title: 'New', regions: ['us'], names: [NEW] });
     service.kill('SIGHUP');
-    expect(await service.logged('configuration and catalogue read again')).toMatchObject({ services: 3 });
+    expect(await service.logged('configuration and catalog read again')).toMatchObject({ services: 3 });
     expect(await both(service, NEW)).toEqual(twice(STEERED));
 
     const file = join(service.folder, 'services/new.yaml');
     writeFileSync(file, 'service: new\ntitle: New\nregions: [us]\nnames: [com]\n');
     service.kill('SIGHUP');
-    const fault = await service.logged('not reloaded: the old configuration and catalogue stay');
+    const fault = await service.logged('not reloaded: the old configuration and catalog stay');
     expect(fault).toMatchObject({ level: 'error', code: 'CATALOGUE' });
     expect(fault['faults']).toEqual([expect.stringMatching(/services\/new\.yaml:4: names\[0\]: /)]);
     expect(await both(service, NEW)).toEqual(twice(STEERED));
@@ -196,7 +196,7 @@ describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
 
     rmSync(file);
     service.kill('SIGHUP');
-    await service.logged('configuration and catalogue read again', 2);
+    await service.logged('configuration and catalog read again', 2);
     expect(await both(service, NEW)).toEqual(twice('NOERROR 192.0.2.1'));
     expect(await service.stop()).toEqual({ code: 0, signal: null });
   });
@@ -210,7 +210,7 @@ describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
     changed.regions = { ...before.regions, us: { relays: [{ address: '192.0.2.77' }] } };
     writeFileSync(file, JSON.stringify(changed));
     service.kill('SIGHUP');
-    await service.logged('configuration and catalogue read again');
+    await service.logged('configuration and catalog read again');
     expect(await service.logged('changed, and taken at the next start only')).toMatchObject({
       keys: ['cache.bytes'],
     });
@@ -218,7 +218,7 @@ describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
 
     writeFileSync(file, JSON.stringify({ ...changed, regions: {} }));
     service.kill('SIGHUP');
-    const fault = await service.logged('not reloaded: the old configuration and catalogue stay');
+    const fault = await service.logged('not reloaded: the old configuration and catalog stay');
     expect(JSON.stringify(fault['faults'])).toContain('regions');
     expect(await both(service, FILMS)).toEqual(twice('NOERROR 192.0.2.77'));
     await service.stop();

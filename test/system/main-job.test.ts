@@ -26,7 +26,7 @@ describe.each(['mmsg', 'dgram'])('by the engine %s', (engine) => {
   });
 
   const steered = (relay: string) => `NOERROR ${relay}`;
-  /** What an address gets for A of a catalogue name, over UDP and over TCP. */
+  /** What an address gets for A of a catalog name, over UDP and over TCP. */
   const both = async (from: string, name = FILMS, type: 'A' | 'AAAA' = 'A') => [
     shown(await askUdp(from.includes(':') ? service.udp6 : service.udp, from, { name, type })),
     shown(await askTcp(from.includes(':') ? service.tcp6 : service.tcp, from, { name, type })),

@@ -280,7 +280,7 @@ async function callBadly(subject: Subject): Promise<void> {
   );
 }
 
-/** Sends octets that are no HTTP, and keeps what comes back. */
+/** Sends bytes that are no HTTP, and keeps what comes back. */
 async function rawHttp(subject: Subject, octets: string): Promise<void> {
   const { hostname, port } = new URL(subject.service.controlUrl);
   const localAddress = subject.traces.loopback('caller');
@@ -293,10 +293,10 @@ async function rawHttp(subject: Subject, octets: string): Promise<void> {
 async function reload(subject: Subject): Promise<void> {
   const { service } = subject;
   service.kill('SIGHUP');
-  await service.logged('configuration and catalogue read again');
+  await service.logged('configuration and catalog read again');
   writeServiceFile(service.folder, { service: 'films', title: 'Films', regions: ['us'], names: ['com'] });
   service.kill('SIGHUP');
-  await service.logged('not reloaded: the old configuration and catalogue stay');
+  await service.logged('not reloaded: the old configuration and catalog stay');
 }
 
 async function drive(subject: Subject): Promise<void> {

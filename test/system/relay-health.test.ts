@@ -190,11 +190,11 @@ describe('check-service', () => {
     expect(await outcome(`a.b.${FILMS}`)).toEqual([1, 'names-fail', 'certificate']);
   });
 
-  it('is bad usage for what is in no catalogue', async () => {
+  it('is bad usage for what is in no catalog', async () => {
     const { code, stderr } = await mediastreamer(edges['last-good'], 'check-service', 'nothing');
     expect([code, stderr]).toEqual([
       2,
-      expect.stringContaining('expected a service or a name of the catalogue'),
+      expect.stringContaining('expected a service or a name of the catalog'),
     ]);
   });
 });

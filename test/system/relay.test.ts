@@ -1,4 +1,4 @@
-/** The whole way, from outside: a device asks the edge, goes to the address it was given, and gets the origin's octets. */
+/** The whole way, from outside: a device asks the edge, goes to the address it was given, and gets the origin's bytes. */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

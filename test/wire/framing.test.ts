@@ -18,7 +18,7 @@ function collect(framer: StreamFramer, chunks: Uint8Array[]): Uint8Array[] {
 }
 
 describe('a stream of messages', () => {
-  it('gives the same messages however its octets are cut', () => {
+  it('gives the same messages however its bytes are cut', () => {
     fc.assert(
       fc.property(
         fc.array(fc.uint8Array({ maxLength: 700 }), { maxLength: 8 }),
@@ -39,7 +39,7 @@ describe('a stream of messages', () => {
     );
   });
 
-  it('gives the same messages octet by octet', () => {
+  it('gives the same messages byte by byte', () => {
     const messages = [new Uint8Array(0), Uint8Array.of(1), new Uint8Array(3000).fill(7), Uint8Array.of(2, 3)];
     const chunks = Array.from(framed(...messages), (octet) => Uint8Array.of(octet));
     expect(collect(new StreamFramer(), chunks)).toEqual(messages);
@@ -66,7 +66,7 @@ describe('a stream of messages', () => {
     expect(framer.oversized).toBe(true);
   });
 
-  it('carries messages of 65535 octets', () => {
+  it('carries messages of 65535 bytes', () => {
     const longest = new Uint8Array(65535).fill(9);
     expect(collect(new StreamFramer(), [framed(longest)])).toEqual([longest]);
   });

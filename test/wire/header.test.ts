@@ -5,7 +5,7 @@ import * as wire from '../../src/wire/index.ts';
 import { encodeQuery, queries } from './support.ts';
 
 describe('the header', () => {
-  it('is read as dns-packet reads it, whatever its octets', () => {
+  it('is read as dns-packet reads it, whatever its bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 4, maxLength: 4 }), (octets) => {
         const m = Buffer.alloc(wire.HEADER_BYTES);

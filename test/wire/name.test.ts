@@ -15,7 +15,7 @@ import {
 } from '../../src/wire/index.ts';
 import { dottedNames, message, theirName } from './support.ts';
 
-/** Wire form with any octets in its labels, 255 at most. */
+/** Wire form with any bytes in its labels, 255 at most. */
 const wireNames = fc
   .array(fc.uint8Array({ minLength: 1, maxLength: 63 }), { maxLength: 130 })
   .map((labels) => {
@@ -37,7 +37,7 @@ function read(
   return { end, name: name.bytes.slice(0, name.length), labels: name.labelCount };
 }
 
-/** A name's octets with ASCII letters in lower case. Lengths stay: 63 is below the letters. */
+/** A name's bytes with ASCII letters in lower case. Lengths stay: 63 is below the letters. */
 function lower(name: Uint8Array): Uint8Array {
   return name.map((octet) => (octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet));
 }
@@ -58,7 +58,7 @@ describe('a name in a message', () => {
     );
   });
 
-  it('may have any octet in its labels, and knows where they start', () => {
+  it('may have any byte in its labels, and knows where they start', () => {
     fc.assert(
       fc.property(wireNames, (octets) => {
         const scratch = new NameScratch();
@@ -101,7 +101,7 @@ describe('a name in a message', () => {
     );
   });
 
-  it('may be 255 octets long, and not 256', () => {
+  it('may be 255 bytes long, and not 256', () => {
     const label = (length: number): number[] => [length, ...new Array<number>(length).fill(0x61)];
     const longest = message(...label(63), ...label(63), ...label(63), ...label(61), 0);
     expect(read(longest, 12)).toMatchObject({ end: 12 + 255, labels: 4 });
@@ -115,7 +115,7 @@ describe('a name in a message', () => {
     expect(read(oneMore, 12).end).toBe(MALFORMED);
   });
 
-  it('of 256 octets is malformed also where a pointer makes it so', () => {
+  it('of 256 bytes is malformed also where a pointer makes it so', () => {
     const label = (length: number): number[] => [length, ...new Array<number>(length).fill(0x61)];
     const target = [...label(63), ...label(63), ...label(63), 0];
     const fits = message(...target, ...label(61), 0xc0, 12);
@@ -174,7 +174,7 @@ describe('a name in a message', () => {
     );
   });
 
-  it('is never read past the message or into a throw, whatever the octets', () => {
+  it('is never read past the message or into a throw, whatever the bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 600 }), fc.nat(600), (octets, offset) => {
         const { end, name } = read(octets, offset);
@@ -218,7 +218,7 @@ describe('the hashes of a name', () => {
 });
 
 describe('a name as text', () => {
-  it('and in wire form says the same, any octet included', () => {
+  it('and in wire form says the same, any byte included', () => {
     fc.assert(
       fc.property(wireNames, (octets) => {
         const text = textFromName(octets);
@@ -248,14 +248,14 @@ describe('a name as text', () => {
     expect(nameFromText(text)).toEqual(octets === null ? null : Uint8Array.from(octets));
   });
 
-  it('may be 255 octets in wire form, and not 256', () => {
+  it('may be 255 bytes in wire form, and not 256', () => {
     const label = 'a'.repeat(63);
     expect(nameFromText(`${label}.${label}.${label}.${'a'.repeat(61)}`)).toHaveLength(255);
     expect(nameFromText(`${label}.${label}.${label}.${'a'.repeat(62)}`)).toBeNull();
   });
 });
 
-it('equalBytes compares just the octets named', () => {
+it('equalBytes compares just the bytes named', () => {
   const a = Uint8Array.of(1, 2, 3, 4);
   const b = Uint8Array.of(9, 2, 3, 9);
   expect(equalBytes(a, 1, b, 1, 2)).toBe(true);

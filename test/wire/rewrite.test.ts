@@ -233,7 +233,7 @@ describe('RecordWriter', () => {
     expect(rewrite(m.bytes())).toBeNull();
   });
 
-  it('refuses a message that would be over 65535 octets', () => {
+  it('refuses a message that would be over 65535 bytes', () => {
     const m = ask('a.example', RecordType.DNAME);
     const long = `${'x'.repeat(60)}.${'y'.repeat(60)}.${'z'.repeat(60)}.${'w'.repeat(60)}`;
     m.record(

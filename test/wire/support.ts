@@ -9,13 +9,13 @@ interface NameCodec {
 /** dns-packet's own writer and reader of names, which its types leave out. */
 export const theirName = (dnsPacket as unknown as { name: NameCodec }).name;
 
-/** A header of zeros and then these octets. */
+/** A header of zeros and then these bytes. */
 export function message(...octets: number[]): Uint8Array {
   return Uint8Array.from([...new Array(12).fill(0), ...octets]);
 }
 
 /**
- * A label that dns-packet can write: octets of ASCII but the dot, which parts labels there, and the ends of
+ * A label that dns-packet can write: bytes of ASCII but the dot, which parts labels there, and the ends of
  * lines, next to which it takes dots away.
  */
 const labels = fc
@@ -25,7 +25,7 @@ const labels = fc
   )
   .map((octets) => String.fromCharCode(...octets));
 
-/** A name as dns-packet has it: labels with dots between them, `.` for the root; 255 octets at most. */
+/** A name as dns-packet has it: labels with dots between them, `.` for the root; 255 bytes at most. */
 export const dottedNames = fc
   .array(labels, { maxLength: 12 })
   .map((parts) => parts.join('.'))

@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 /** More are never looked at. */
 const KEPT_BYTES = 16;
 
-/** A connection of which the first octets that came are kept, for a look beside TLS. */
+/** A connection of which the first bytes that came are kept, for a look beside TLS. */
 export class FirstOctets extends Duplex {
   received: Buffer = Buffer.alloc(0);
   private readonly socket: Socket;

@@ -10,7 +10,7 @@ export const PROBE_OUTCOMES = [
   'timeout',
   /** The relay closed the connection without a word: it does not know this machine (relay.probeSources). */
   'closed',
-  /** The relay's catalogue does not have the name. */
+  /** The relay's catalog does not have the name. */
   'unlisted',
   /** The name has no address, by the relay's upstreams. */
   'no-address',

@@ -1,7 +1,7 @@
 import type { Service } from '../service.ts';
 import type { ProbeOutcome, ProbeReport } from './probe-outcome.ts';
 
-/** A name of a catalogue file, and what to connect to for it. */
+/** A name of a catalog file, and what to connect to for it. */
 export interface CheckedEntry {
   readonly name: string;
   /** Whether it stands for all that is below it. */

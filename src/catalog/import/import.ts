@@ -20,7 +20,7 @@ export interface ImportResult {
   /** In the order of the list. */
   readonly names: string[];
   readonly exact: string[];
-  /** Lines that the catalogue cannot express, or not as they stand. */
+  /** Lines that the catalog cannot express, or not as they stand. */
   readonly unexpressed: ImportNote[];
   /** What keeps the list from being read: bad lines, missing lists, cycles. */
   readonly faults: ImportNote[];
@@ -76,7 +76,7 @@ function note({ list, line, text }: ListLine): Omit<ImportNote, 'why'> {
 }
 
 /**
- * Turns a list of the v2fly domain-list-community format into the names of a catalogue file. Reads nothing
+ * Turns a list of the v2fly domain-list-community format into the names of a catalog file. Reads nothing
  * but through `read`. Every line that cannot be expressed is in the result with the reason.
  */
 export function importDomains(options: ImportOptions): ImportResult {

@@ -17,12 +17,12 @@ function leave(why: string): Verdict {
 }
 
 /**
- * Says how the catalogue expresses a line. Patterns have no form in it. A suffix that stands below a
+ * Says how the catalog expresses a line. Patterns have no form in it. A suffix that stands below a
  * content network's is narrowed to the name alone; one that is such a network's is left out.
  */
 export function judgeLine(line: ListLine, withAds: boolean): Verdict {
   if (line.type === 'regexp' || line.type === 'keyword') {
-    return leave(`a ${line.type} has no form in the catalogue`);
+    return leave(`a ${line.type} has no form in the catalog`);
   }
   if (isAd(line) && !withAds) return leave('marked @ads: left out');
   const host = canonicalHostName(line.value.toLowerCase());

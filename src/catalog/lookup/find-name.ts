@@ -1,7 +1,7 @@
 import { HEADER_BYTES, nameFromText, parseQuestion, Question } from '../../wire/index.ts';
-import { NameTable, type NameTableShare, NO_SERVICE } from '../name-table.ts';
+import { NameTable, type NameTableHandle, NO_SERVICE } from '../name-table.ts';
 
-/** What the catalogue has of a name: indexes of its service and its group (0: none). */
+/** What the catalog has of a name: indexes of its service and its group (0: none). */
 export interface FoundName {
   readonly service: number;
   readonly group: number;
@@ -9,8 +9,8 @@ export interface FoundName {
 
 const CLASS_AND_TYPE = [0, 1, 0, 1];
 
-/** Looks a host name up in the catalogue's names, off the way of a query. Null where it is not among them. */
-export function findName(names: NameTableShare, seed: number, text: string): FoundName | null {
+/** Looks a host name up in the catalog's names, off the way of a query. Null where it is not among them. */
+export function findName(names: NameTableHandle, seed: number, text: string): FoundName | null {
   const wire = nameFromText(text);
   if (wire === null) return null;
   const message = new Uint8Array(HEADER_BYTES + wire.length + CLASS_AND_TYPE.length);

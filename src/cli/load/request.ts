@@ -43,7 +43,7 @@ const OPTIONS = {
   seconds: { type: 'string' },
   'warm-up': { type: 'string', default: '1' },
   'timeout-ms': { type: 'string', default: '2000' },
-  mix: { type: 'string', default: 'catalogue=100' },
+  mix: { type: 'string', default: 'catalog=100' },
   types: { type: 'string', default: 'A=100' },
   names: { type: 'string' },
   hits: { type: 'string' },
@@ -123,7 +123,7 @@ function namesOf(values: Values, read: (file: string) => string): LoadPlan['name
   const missBase = wireName(values.base, '--base');
   const hits = Array.from({ length: HITS }, (_, i) => `hit-${i}.${values.base}`);
   return {
-    catalogue: wireNames(values.names === undefined ? CATALOGUE : linesOf(read(values.names)), '--names'),
+    catalog: wireNames(values.names === undefined ? CATALOGUE : linesOf(read(values.names)), '--names'),
     hits: wireNames(values.hits === undefined ? hits : linesOf(read(values.hits)), '--hits'),
     missBase,
   };

@@ -17,7 +17,7 @@ export interface StartControlOptions {
   counters: CounterBlock;
   /** The edge's, where this process is one too. */
   resolver: Resolver | null;
-  /** What accounts may choose from, as the configuration and the catalogue are now. */
+  /** What accounts may choose from, as the configuration and the catalog are now. */
   regions(): readonly string[];
   services(): readonly ControlService[];
 }

@@ -54,7 +54,7 @@ export interface EdgeOptions {
   /** For DNS over TLS and HTTPS, where there are listeners for them. */
   certificate: TlsCertificate | null;
   catalog: CatalogTables;
-  /** Of the hashes of names, the one that the catalogue was built with. */
+  /** Of the hashes of names, the one that the catalog was built with. */
   seed: number;
   feed: Feed;
   /** Where the store is elsewhere: what is known of it, and of the list on disk. */
@@ -77,7 +77,7 @@ export class EngineError extends Error {
   }
 }
 
-/** The edge role: the list of registered addresses, the catalogue, the resolver, and the DNS listeners over them. */
+/** The edge role: the list of registered addresses, the catalog, the resolver, and the DNS listeners over them. */
 export class Edge {
   readonly follower: AllowlistFollower;
   readonly resolver: Resolver;
@@ -210,7 +210,7 @@ export class Edge {
     return this.catalog.regions.map(({ region }) => region);
   }
 
-  /** Turns to another catalogue, and another way to watch its relays: from the next query on, in every thread. */
+  /** Turns to another catalog, and another way to watch its relays: from the next query on, in every thread. */
   async useCatalog(catalog: CatalogTables, health: Config['health']): Promise<void> {
     this.relayWatch?.useCatalog(catalog, health);
     const share = this.steering.rebuild(catalog, this.relayWatch?.conditions);

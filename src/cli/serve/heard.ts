@@ -10,47 +10,47 @@ const LOOK_MS = 20;
  * was answered 2xx is to be served here at once.
  */
 export class HeardChanges {
-  readonly #follower: AllowlistFollower;
-  readonly #waiting = new Set<() => void>();
-  readonly #unsubscribe: () => void;
+  private readonly follower: AllowlistFollower;
+  private readonly waiting = new Set<() => void>();
+  private readonly unsubscribe: () => void;
 
   /** @param feed that the follower has subscribed to already: it hears before this does. */
   constructor(follower: AllowlistFollower, feed: Feed) {
-    this.#follower = follower;
-    this.#unsubscribe = feed.subscribe(() => {
-      for (const look of this.#waiting) look();
+    this.follower = follower;
+    this.unsubscribe = feed.subscribe(() => {
+      for (const look of this.waiting) look();
     });
   }
 
   /** Whether the list has reached the change, within 0.4 s. */
   async reached(seq: number): Promise<boolean> {
     const deadlineMs = performance.now() + WAIT_MS;
-    while (!this.#has(seq)) {
+    while (!this.has(seq)) {
       if (performance.now() > deadlineMs) return false;
-      await this.#next();
+      await this.next();
     }
     return true;
   }
 
   close(): void {
-    this.#unsubscribe();
+    this.unsubscribe();
   }
 
-  #has(seq: number): boolean {
-    const { phase } = this.#follower.state;
-    return phase === 'following' && this.#follower.state.seq >= seq;
+  private has(seq: number): boolean {
+    const { phase } = this.follower.state;
+    return phase === 'following' && this.follower.state.seq >= seq;
   }
 
-  #next(): Promise<void> {
+  private next(): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
-        this.#waiting.delete(done);
+        this.waiting.delete(done);
         resolve();
       };
       // A list that is loaded whole is not told change by change.
       const timer = setTimeout(done, LOOK_MS);
-      this.#waiting.add(done);
+      this.waiting.add(done);
     });
   }
 }

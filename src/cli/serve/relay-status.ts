@@ -20,7 +20,7 @@ export interface RelayStatus {
   readonly forSeconds: number | null;
 }
 
-/** What is known of the relays of a catalogue. */
+/** What is known of the relays of a catalog. */
 export interface RelayKnowledge {
   healthOf(relay: number, family: 4 | 6): AddressHealth | null;
   isDrained(relay: number): boolean;

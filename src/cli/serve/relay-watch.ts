@@ -85,7 +85,7 @@ export class RelayWatch implements RelayKnowledge {
     this.drained.has(this.keyOf(index)) ||
     drains(FAMILIES.flatMap((family) => this.healthOf(index, family) ?? []));
 
-  /** How steering is to take the relays of the catalogue that is watched. */
+  /** How steering is to take the relays of the catalog that is watched. */
   get conditions(): RelayConditions {
     const { healthOf, isDrained, monitor, catalog } = this;
     return conditionsOf({ relays: catalog.relays, healthOf, isDrained, togetherMs: monitor.detectionMs });
@@ -96,7 +96,7 @@ export class RelayWatch implements RelayKnowledge {
     return this.regionsDown;
   }
 
-  /** Turns to another catalogue or configuration, with what is known of relays that stay. */
+  /** Turns to another catalog or configuration, with what is known of relays that stay. */
   useCatalog(catalog: CatalogTables, health: Config['health']): void {
     this.catalog = catalog;
     this.health = health;

@@ -26,10 +26,10 @@ const ZONE = /%.*$/;
 
 export interface RelayRoleOptions {
   readonly config: Config;
-  /** Has the list, the catalogue, the cache and the resolver; without listeners where the process is no edge. */
+  /** Has the list, the catalog, the cache and the resolver; without listeners where the process is no edge. */
   readonly edge: Edge;
   readonly catalog: CatalogTables;
-  /** Of the hashes of names, the one that the catalogue was built with. */
+  /** Of the hashes of names, the one that the catalog was built with. */
   readonly seed: number;
   readonly log: Log;
   onFailure(error: Error): void;
@@ -120,7 +120,7 @@ export class RelayRole {
     return new RelayRole(relay, slots, counters, config, resolver);
   }
 
-  /** Turns to another catalogue; the edge has it already. */
+  /** Turns to another catalog; the edge has it already. */
   async useCatalog(catalog: CatalogTables, edge: Edge): Promise<void> {
     const serviceSlots = this.slots.assign(catalog.services.map(({ service }) => service));
     await this.relay.publish({ catalog: { share: edge.steering.share(), serviceSlots } });

@@ -207,8 +207,8 @@ async function readKept(file: ListFile, log: Log): Promise<LastKnownList | null>
       log.info({ epoch, seq, entries, madeAt }, 'last known list read from disk');
     }
     return kept;
-  } catch (fault) {
-    log.error({ code: codeOf(fault) }, 'the last known list on disk is not used');
+  } catch (error) {
+    log.error({ code: codeOf(error) }, 'the last known list on disk is not used');
     return null;
   }
 }

@@ -16,7 +16,7 @@ import {
 } from '../../net/index.ts';
 import type { Registry } from '../../registry/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
-import { loadCatalogue } from '../catalogue.ts';
+import { loadCatalog } from '../catalog.ts';
 import { certificateWarning, readCertificate } from '../certificate.ts';
 import { type AdminKey, readAdminKey } from './admin-key.ts';
 import { Control } from './control.ts';
@@ -96,7 +96,7 @@ export class Service {
   }
 
   /**
-   * Reads catalogue and configuration again. What is wrong with them is logged, and the old ones stay; keys
+   * Reads catalog and configuration again. What is wrong with them is logged, and the old ones stay; keys
    * that only a restart takes are named.
    */
   reload(load: () => LoadedConfig): Promise<void> {
@@ -128,11 +128,11 @@ export class Service {
   private async open(): Promise<void> {
     const { config, log } = this;
     const { version } = this.options;
-    const catalogue = await loadCatalogue(this.loaded, this.seed);
-    this.catalog = catalogue.tables;
+    const catalog = await loadCatalog(this.loaded, this.seed);
+    this.catalog = catalog.tables;
     this.certificate = readCertificate(config);
     this.warnOfCertificate();
-    for (const warning of [...this.loaded.warnings, ...catalogue.warnings])
+    for (const warning of [...this.loaded.warnings, ...catalog.warnings])
       log.warn({ warning }, 'configuration');
     const isControl = config.roles.includes('control');
     if (isControl || config.store === 'embedded') {
@@ -355,35 +355,34 @@ export class Service {
     const { log } = this;
     try {
       const loaded = load();
-      const catalogue = await loadCatalogue(loaded, this.seed);
+      const catalog = await loadCatalog(loaded, this.seed);
       const certificate = this.certificate === null ? null : readCertificate(loaded.config);
       const restart = changedKeys(this.loaded.config, loaded.config);
       this.loaded = loaded;
-      this.catalog = catalogue.tables;
+      this.catalog = catalog.tables;
       log.level = loaded.config.log.level;
-      await this.edge?.useCatalog(catalogue.tables, loaded.config.health);
-      await this.relay?.useCatalog(catalogue.tables, this.edge!);
+      await this.edge?.useCatalog(catalog.tables, loaded.config.health);
+      await this.relay?.useCatalog(catalog.tables, this.edge!);
       if (certificate !== null) {
         this.certificate = certificate;
         this.edge?.useCertificate(certificate);
         this.warnOfCertificate();
       }
-      for (const warning of [...loaded.warnings, ...catalogue.warnings])
-        log.warn({ warning }, 'configuration');
+      for (const warning of [...loaded.warnings, ...catalog.warnings]) log.warn({ warning }, 'configuration');
       if (restart.length > 0) log.warn({ keys: restart }, 'changed, and taken at the next start only');
-      log.info({ services: catalogue.tables.services.length }, 'configuration and catalogue read again');
+      log.info({ services: catalog.tables.services.length }, 'configuration and catalog read again');
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
       if (code === undefined) throw error;
       log.error(
         { code, faults: message.split('\n') },
-        'not reloaded: the old configuration and catalogue stay',
+        'not reloaded: the old configuration and catalog stay',
       );
     }
   }
 }
 
-/** Of an edge that is there for its tables only: the list, the catalogue, the resolver. */
+/** Of an edge that is there for its tables only: the list, the catalog, the resolver. */
 function withoutListeners(config: Config): Config {
   return { ...config, dns: { ...config.dns, udp: [], tcp: [], tls: [], https: [] } };
 }

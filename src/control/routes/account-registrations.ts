@@ -1,7 +1,7 @@
 import type { App, Context } from '../context.ts';
 import { idempotency, readAddress } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
-import { Problem } from '../problem.ts';
+import { ProblemError } from '../problem.ts';
 import { sendRegistration } from '../registration-reply.ts';
 import {
   AccountParams,
@@ -32,7 +32,7 @@ function addList(app: App, context: Context): void {
   });
   app.get('/v1/accounts/:id/registrations', route, async (request) => {
     const registrations = await context.registry.listRegistrations(request.params.id);
-    if (registrations === null) throw new Problem('not_found');
+    if (registrations === null) throw new ProblemError('not_found');
     return { registrations };
   });
 }
@@ -80,7 +80,7 @@ function addRemove(app: App, context: Context): void {
   });
   app.delete('/v1/accounts/:id/registrations/:rid', route, async (request, reply) => {
     const { id, rid } = request.params;
-    if (!(await context.registry.removeRegistration(id, rid))) throw new Problem('not_found');
+    if (!(await context.registry.removeRegistration(id, rid))) throw new ProblemError('not_found');
     return reply.code(204).send(null);
   });
 }

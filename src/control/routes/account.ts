@@ -1,7 +1,7 @@
 import type { App, Context } from '../context.ts';
 import { callingAccount, checkRegion, checkServices } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
-import { Problem } from '../problem.ts';
+import { ProblemError } from '../problem.ts';
 import { AccountExportShape, AccountShape, UpdateOwnAccountBody } from '../schemas.ts';
 
 const tag = 'My account';
@@ -42,7 +42,7 @@ function addUpdate(app: App, context: Context): void {
     checkRegion(region, context);
     if (services !== undefined) checkServices(services, held, context);
     const account = await context.registry.updateAccount(id, request.body);
-    if (account === null) throw new Problem('not_found');
+    if (account === null) throw new ProblemError('not_found');
     return account;
   });
 }
@@ -56,7 +56,8 @@ function addDelete(app: App, context: Context): void {
     problems: ['not_found'],
   });
   app.delete('/v1/account', route, async (request, reply) => {
-    if (!(await context.registry.deleteAccount(callingAccount(request).id))) throw new Problem('not_found');
+    if (!(await context.registry.deleteAccount(callingAccount(request).id)))
+      throw new ProblemError('not_found');
     return reply.code(204).send(null);
   });
 }
@@ -71,7 +72,7 @@ function addExport(app: App, context: Context): void {
   });
   app.get('/v1/account/export', route, async (request) => {
     const held = await context.registry.exportAccount(callingAccount(request).id);
-    if (held === null) throw new Problem('not_found');
+    if (held === null) throw new ProblemError('not_found');
     return held;
   });
 }

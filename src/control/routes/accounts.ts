@@ -1,7 +1,7 @@
 import type { App, Context } from '../context.ts';
 import { checkRegion, idempotency } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
-import { Problem } from '../problem.ts';
+import { ProblemError } from '../problem.ts';
 import {
   AccountPageShape,
   AccountParams,
@@ -76,7 +76,7 @@ function addGet(app: App, context: Context): void {
   });
   app.get('/v1/accounts/:id', route, async (request) => {
     const account = await context.registry.getAccount(request.params.id);
-    if (account === null) throw new Problem('not_found');
+    if (account === null) throw new ProblemError('not_found');
     return account;
   });
 }
@@ -95,7 +95,7 @@ function addUpdate(app: App, context: Context): void {
   app.patch('/v1/accounts/:id', route, async (request) => {
     checkRegion(request.body.region, context);
     const account = await context.registry.updateAccount(request.params.id, request.body);
-    if (account === null) throw new Problem('not_found');
+    if (account === null) throw new ProblemError('not_found');
     return account;
   });
 }
@@ -110,7 +110,7 @@ function addDelete(app: App, context: Context): void {
     problems: ['not_found'],
   });
   app.delete('/v1/accounts/:id', route, async (request, reply) => {
-    if (!(await context.registry.deleteAccount(request.params.id))) throw new Problem('not_found');
+    if (!(await context.registry.deleteAccount(request.params.id))) throw new ProblemError('not_found');
     return reply.code(204).send(null);
   });
 }
@@ -131,9 +131,9 @@ function addSecret(app: App, context: Context): void {
     const { principal } = request;
     const { id } = request.params;
     // Another account's id answers as one that does not exist.
-    if (principal?.kind === 'account' && principal.account.id !== id) throw new Problem('not_found');
+    if (principal?.kind === 'account' && principal.account.id !== id) throw new ProblemError('not_found');
     const rotated = await context.registry.rotateSecret(id, idempotency(request.headers));
-    if (rotated === null) throw new Problem('not_found');
+    if (rotated === null) throw new ProblemError('not_found');
     reply.code(201);
     return { secret: rotated.secret };
   });

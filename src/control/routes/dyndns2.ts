@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type Address, formatAddress, parseAddress } from '../../net/index.ts';
-import { AddressNotPublic } from '../../registry/index.ts';
+import { AddressNotPublicError } from '../../registry/index.ts';
 import { callerAddress, isSameHome } from '../caller.ts';
 import type { App, Context } from '../context.ts';
 import { operation } from '../operation.ts';
@@ -125,7 +125,7 @@ async function move(context: Context, accountId: string, request: FastifyRequest
     });
     return answer(`${changed ? 'good' : 'nochg'} ${formatAddress(address)}`);
   } catch (error) {
-    if (error instanceof AddressNotPublic) return one('nohost');
+    if (error instanceof AddressNotPublicError) return one('nohost');
     throw error;
   }
 }

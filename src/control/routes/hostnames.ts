@@ -1,7 +1,7 @@
 import type { App, Context } from '../context.ts';
 import { callingAccount } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
-import { Problem } from '../problem.ts';
+import { ProblemError } from '../problem.ts';
 import { HostnameBody, HostnameListShape, HostnameParams, HostnameShape } from '../schemas.ts';
 
 const tag = 'Routers';
@@ -23,7 +23,7 @@ function addList(app: App, context: Context): void {
   });
   app.get('/v1/hostnames', route, async (request) => {
     const held = await context.registry.readAccount(callingAccount(request).id);
-    if (held === null) throw new Problem('not_found');
+    if (held === null) throw new ProblemError('not_found');
     return { hostnames: held.hostnames };
   });
 }
@@ -65,7 +65,8 @@ function addRemove(app: App, context: Context): void {
   });
   app.delete('/v1/hostnames/:id', route, async (request, reply) => {
     const { id } = callingAccount(request);
-    if (!(await context.registry.hostnames.remove(id, request.params.id))) throw new Problem('not_found');
+    if (!(await context.registry.hostnames.remove(id, request.params.id)))
+      throw new ProblemError('not_found');
     return reply.code(204).send(null);
   });
 }

@@ -4,7 +4,7 @@ import { callerAddress } from '../caller.ts';
 import type { App, Context } from '../context.ts';
 import { callingAccount } from '../input.ts';
 import { operation } from '../operation.ts';
-import { Problem } from '../problem.ts';
+import { ProblemError } from '../problem.ts';
 import { regionTitle } from '../region-title.ts';
 import { PageShape } from '../schemas.ts';
 
@@ -23,7 +23,7 @@ export function pageRoutes(app: App, context: Context): void {
     const { id } = callingAccount(request);
     const caller = callerAddress(request.raw, context.trustedProxies);
     const held = await registry.readAccount(id);
-    if (held === null) throw new Problem('not_found');
+    if (held === null) throw new ProblemError('not_found');
     const { account, updateTokens, hostnames } = held;
     const { registrations, own } = await renew(context, id, held.registrations, caller);
     return {

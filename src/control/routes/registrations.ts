@@ -3,7 +3,7 @@ import type { App, Context } from '../context.ts';
 import { addPreflight } from '../cors.ts';
 import { callingAccount, idempotency, readAddress, sourceOf } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
-import { Problem } from '../problem.ts';
+import { ProblemError } from '../problem.ts';
 import { sendRegistration } from '../registration-reply.ts';
 import {
   IdempotencyHeaders,
@@ -32,7 +32,7 @@ function addList(app: App, context: Context): void {
   });
   app.get('/v1/registrations', route, async (request) => {
     const registrations = await context.registry.listRegistrations(callingAccount(request).id);
-    if (registrations === null) throw new Problem('not_found');
+    if (registrations === null) throw new ProblemError('not_found');
     return { registrations };
   });
 }
@@ -67,7 +67,7 @@ function addRegister(app: App, context: Context): void {
     const caller = callerAddress(request.raw, context.trustedProxies);
     const { address: given, ...rest } = request.body;
     if (given !== undefined && !isSameHome(readAddress(given), caller))
-      throw new Problem('address_not_yours');
+      throw new ProblemError('address_not_yours');
     const outcome = await context.registry.register(callingAccount(request).id, {
       ...rest,
       address: caller,
@@ -89,7 +89,7 @@ function addRemove(app: App, context: Context): void {
   });
   app.delete('/v1/registrations/:id', route, async (request, reply) => {
     const isGone = await context.registry.removeRegistration(callingAccount(request).id, request.params.id);
-    if (!isGone) throw new Problem('not_found');
+    if (!isGone) throw new ProblemError('not_found');
     return reply.code(204).send(null);
   });
 }

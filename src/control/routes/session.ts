@@ -2,7 +2,7 @@ import type { App, Context } from '../context.ts';
 import { endedCookie, sessionCookie, sessionOf } from '../cookie.ts';
 import { noContent, operation } from '../operation.ts';
 import { requireSameOrigin } from '../origin.ts';
-import { badField, Problem } from '../problem.ts';
+import { badField, ProblemError } from '../problem.ts';
 import { SessionBody } from '../schemas.ts';
 
 const tag = 'Page';
@@ -36,7 +36,7 @@ function addSignIn(app: App, context: Context): void {
     const given = secret !== undefined ? { secret } : { link: link! };
     const { id } = await context.keys.signIn(given, request.raw);
     const session = await context.registry.passes.make('session', id);
-    if (session === null) throw new Problem('unauthorized');
+    if (session === null) throw new ProblemError('unauthorized');
     const before = sessionOf(request.raw);
     if (before !== null) await context.registry.passes.endSession(before);
     reply.header('set-cookie', sessionCookie(session.secret, isSecure(context)));

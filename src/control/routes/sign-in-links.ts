@@ -1,6 +1,6 @@
 import type { App, Context } from '../context.ts';
 import { operation } from '../operation.ts';
-import { Problem } from '../problem.ts';
+import { ProblemError } from '../problem.ts';
 import { AccountParams, EmptyBody, SignInLinkShape } from '../schemas.ts';
 
 /** The operator's call that signs a person in to the page from the operator's own site. */
@@ -20,7 +20,7 @@ export function signInLinksRoutes(app: App, context: Context): void {
   const page = new URL('/sign-in', context.publicUrl).href;
   app.post('/v1/accounts/:id/sign-in-links', route, async (request, reply) => {
     const link = await context.registry.passes.make('link', request.params.id);
-    if (link === null) throw new Problem('not_found');
+    if (link === null) throw new ProblemError('not_found');
     reply.code(201);
     return { url: `${page}#${link.secret}`, expiresAt: link.expiresAt };
   });

@@ -1,7 +1,7 @@
 import type { App, Context } from '../context.ts';
 import { callingAccount } from '../input.ts';
 import { operation } from '../operation.ts';
-import { Problem } from '../problem.ts';
+import { ProblemError } from '../problem.ts';
 import { EmptyBody, TicketShape } from '../schemas.ts';
 
 /** Tickets take the place of the session where its cookie does not go: the same API by one address family. */
@@ -19,7 +19,7 @@ export function ticketsRoutes(app: App, context: Context): void {
   });
   app.post('/v1/tickets', route, async (request, reply) => {
     const made = await context.registry.passes.make('ticket', callingAccount(request).id);
-    if (made === null) throw new Problem('not_found');
+    if (made === null) throw new ProblemError('not_found');
     reply.code(201);
     return { ticket: made.secret, expiresAt: made.expiresAt };
   });

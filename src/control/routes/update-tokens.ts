@@ -1,7 +1,7 @@
 import type { App, Context } from '../context.ts';
 import { callingAccount, idempotency } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
-import { Problem } from '../problem.ts';
+import { ProblemError } from '../problem.ts';
 import {
   IdempotencyHeaders,
   NewUpdateTokenShape,
@@ -29,7 +29,7 @@ function addList(app: App, context: Context): void {
   });
   app.get('/v1/update-tokens', route, async (request) => {
     const held = await context.registry.readAccount(callingAccount(request).id);
-    if (held === null) throw new Problem('not_found');
+    if (held === null) throw new ProblemError('not_found');
     return { updateTokens: held.updateTokens };
   });
 }
@@ -66,7 +66,8 @@ function addRemove(app: App, context: Context): void {
   });
   app.delete('/v1/update-tokens/:id', route, async (request, reply) => {
     const { id } = callingAccount(request);
-    if (!(await context.registry.updateTokens.remove(id, request.params.id))) throw new Problem('not_found');
+    if (!(await context.registry.updateTokens.remove(id, request.params.id)))
+      throw new ProblemError('not_found');
     return reply.code(204).send(null);
   });
 }

@@ -52,14 +52,14 @@ const BY_LENGTH: readonly (readonly KnownName[])[] = Array.from({ length: 20 }, 
 const NONE: readonly KnownName[] = [];
 
 const COLON = 0x3a;
-/** Octets of a name in lower case: tchar of RFC 9110 5.6.2 without A to Z. */
+/** Bytes of a name in lower case: tchar of RFC 9110 5.6.2 without A to Z. */
 const IS_NAME = new Uint8Array(256);
 for (const octet of Buffer.from("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")) IS_NAME[octet] = 1;
 
-/** Whether an octet may stand in a name, in lower case. */
+/** Whether an byte may stand in a name, in lower case. */
 export const isNameOctet = (octet: number): boolean => IS_NAME[octet] === 1;
 
-/** What a name in lower case means; INVALID where it is in upper case, empty or has other octets (RFC 9113 8.2.1). */
+/** What a name in lower case means; INVALID where it is in upper case, empty or has other bytes (RFC 9113 8.2.1). */
 export function fieldName(bytes: Uint8Array, start: number, end: number): FieldName {
   if (start === end) return FieldName.INVALID;
   const isPseudo = bytes[start] === COLON;
@@ -78,7 +78,7 @@ export function isPseudo(name: FieldName): boolean {
   return (name >= FieldName.METHOD && name <= FieldName.AUTHORITY) || name === FieldName.UNKNOWN_PSEUDO;
 }
 
-/** Whether octets are a field's value: no control but HTAB, no space at the ends (RFC 9110 5.5, RFC 9113 8.2.1). */
+/** Whether bytes are a field's value: no control but HTAB, no space at the ends (RFC 9110 5.5, RFC 9113 8.2.1). */
 export function isFieldValue(bytes: Uint8Array, start: number, end: number): boolean {
   if (start === end) return true;
   if (isSpace(bytes[start]!) || isSpace(bytes[end - 1]!)) return false;
@@ -91,14 +91,14 @@ export function isFieldValue(bytes: Uint8Array, start: number, end: number): boo
 
 export const isSpace = (octet: number): boolean => octet === 0x20 || octet === 0x09;
 
-/** Whether octets are these. */
+/** Whether bytes are these. */
 export function equals(bytes: Uint8Array, start: number, end: number, expected: Uint8Array): boolean {
   if (end - start !== expected.length) return false;
   for (let i = 0; i < expected.length; i++) if (bytes[start + i] !== expected[i]) return false;
   return true;
 }
 
-/** Whether octets are this text in lower case, whatever their case. */
+/** Whether bytes are this text in lower case, whatever their case. */
 export function equalsIgnoringCase(
   bytes: Uint8Array,
   start: number,

@@ -22,7 +22,7 @@ export interface HttpHost {
   now(): number;
   /**
    * Asks the query at `start` to `end`.
-   * @returns octets of the answer in `reply`; DEFERRED: `defer` is the next call; NO_REPLY: the connection is closed
+   * @returns bytes of the answer in `reply`; DEFERRED: `defer` is the next call; NO_REPLY: the connection is closed
    */
   ask(bytes: Uint8Array, start: number, end: number): number;
   /** Asks an upstream. @param late called with the reply, once, unless the connection has closed; valid during the call */
@@ -35,7 +35,7 @@ export interface HttpHost {
 
 /** There is none for an ignored source. */
 export const NO_REPLY = 0;
-/** Replies that a client has not read, in octets, before the connection is closed. */
+/** Replies that a client has not read, in bytes, before the connection is closed. */
 export const MAX_UNREAD_BYTES = 1024 * 1024;
 /** How long a client has to read what was written last. */
 const LINGER_MS = 500;

@@ -1,4 +1,4 @@
-/** Octets of a date as HTTP writes it (RFC 9110 5.6.7). */
+/** Bytes of a date as HTTP writes it (RFC 9110 5.6.7). */
 export const DATE_BYTES = 29;
 const SECOND_MS = 1000;
 

@@ -7,7 +7,7 @@ export const ContentType = { NONE: 0, DNS_MESSAGE: 1, OTHER: 2 } as const;
 export type ContentType = (typeof ContentType)[keyof typeof ContentType];
 
 export const DNS_MESSAGE = 'application/dns-message';
-/** Octets of a request's head: a path with the longest query, and what clients send along. */
+/** Bytes of a request's head: a path with the longest query, and what clients send along. */
 export const MAX_HEAD_BYTES = 16 * 1024;
 
 const GET = Buffer.from('GET');

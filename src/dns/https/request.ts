@@ -14,7 +14,7 @@ export type Refusal = 400 | 404 | 405 | 413 | 414 | 415 | 417 | 431 | 501;
 export const Asks = { MESSAGE: 0, BODY: 1 } as const;
 export type Asked = (typeof Asks)[keyof typeof Asks] | Refusal;
 
-/** The octet of a header that says whether it is a reply's (RFC 1035 4.1.1). */
+/** The byte of a header that says whether it is a reply's (RFC 1035 4.1.1). */
 const FLAGS = 2;
 const QR = 0x80;
 
@@ -23,7 +23,7 @@ const PARAMETER = Buffer.from('dns=');
 const QUESTION_MARK = 0x3f;
 const AMPERSAND = 0x26;
 
-/** What each octet stands for in base64url (RFC 4648 5); 255: it is none of its alphabet. */
+/** What each byte stands for in base64url (RFC 4648 5); 255: it is none of its alphabet. */
 const SEXTETS = new Uint8Array(256).fill(255);
 for (const [value, octet] of [
   ...Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'),
@@ -91,7 +91,7 @@ function decodeBase64Url(bytes: Uint8Array, start: number, end: number, query: G
   return seen < 64;
 }
 
-/** Whether octets are a query that would be heard over other transports. */
+/** Whether bytes are a query that would be heard over other transports. */
 export function isQuery(bytes: Uint8Array, start: number, end: number): boolean {
   return end - start >= HEADER_BYTES && (bytes[start + FLAGS]! & QR) === 0;
 }

@@ -1,10 +1,10 @@
-/** The octets of one connection, as a session writes them. */
+/** The bytes of one connection, as a session writes them. */
 export interface Channel {
-  /** Octets that were written and that the kernel has not taken. */
+  /** Bytes that were written and that the kernel has not taken. */
   readonly unsentBytes: number;
   /** Whether nothing goes either way any more. */
   readonly isClosed: boolean;
-  /** Writes octets, which may be used again after the call. */
+  /** Writes bytes, which may be used again after the call. */
   write(bytes: Uint8Array): void;
   /** Reads no more for now; what was read already may still come. */
   pause(): void;
@@ -18,7 +18,7 @@ export interface Channel {
 
 /** What a session hears from its channel. */
 export interface ChannelReader {
-  /** The first `length` octets of `bytes` were read; they are valid during the call, and may be written to. */
+  /** The first `length` bytes of `bytes` were read; they are valid during the call, and may be written to. */
   read(bytes: Uint8Array, length: number): void;
   /** All that was written has gone. */
   sent(): void;

@@ -10,7 +10,7 @@ const KEPT_VIEWS = 1024;
  * call, and over TLS few records.
  */
 export class Outbox {
-  /** What is gathered; `reserve` says where the next octets go. */
+  /** What is gathered; `reserve` says where the next bytes go. */
   readonly bytes = new Uint8Array(CAPACITY);
   private readonly views: Uint8Array[] = [];
   private used = 0;
@@ -20,7 +20,7 @@ export class Outbox {
     for (let length = 0; length < KEPT_VIEWS; length++) this.views.push(this.bytes.subarray(0, length));
   }
 
-  /** Makes room for `length` octets to this channel, up to 100,000. @returns where they stand in `bytes` */
+  /** Makes room for `length` bytes to this channel, up to 100,000. @returns where they stand in `bytes` */
   reserve(channel: Channel, length: number): number {
     if (channel !== this.channel) {
       this.flush();

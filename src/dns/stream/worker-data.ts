@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { AllowlistShare } from '../../allowlist/index.ts';
-import type { CatalogShare } from '../../catalog/lookup/index.ts';
-import type { BlockShare } from '../../metrics/index.ts';
+import type { AllowlistHandle } from '../../allowlist/index.ts';
+import type { CatalogHandle } from '../../catalog/lookup/index.ts';
+import type { BlockHandle } from '../../metrics/index.ts';
 import type { Prefix, SocketAddress, TlsIdentity } from '../../net/index.ts';
-import type { CacheShare } from '../../resolver/cache/index.ts';
+import type { CacheHandle } from '../../resolver/cache/index.ts';
 import type { ListenKey } from '../listen-error.ts';
 import type { QueryPolicy } from '../query-state.ts';
 import type { RateLimitOptions } from '../rate-limit.ts';
@@ -15,16 +15,16 @@ export type StreamKey = (typeof STREAM_KEYS)[number];
 
 /** The tables and rules that threads share. */
 export interface SharedTables {
-  readonly allowlist: AllowlistShare;
-  readonly catalog: CatalogShare;
-  readonly cache: CacheShare;
+  readonly allowlist: AllowlistHandle;
+  readonly catalog: CatalogHandle;
+  readonly cache: CacheHandle;
   readonly rateLimit: SharedArrayBuffer;
   readonly rateLimitOptions: RateLimitOptions;
   readonly policy: QueryPolicy;
 }
 
 export interface StreamWorkerData extends SharedTables {
-  readonly counters: BlockShare;
+  readonly counters: BlockHandle;
   /** Where questions go, as RemoteResolver has it. */
   readonly resolver: MessagePort;
   readonly addresses: Readonly<Record<StreamKey, readonly SocketAddress[]>>;

@@ -10,7 +10,7 @@ import type { Outbox } from '../stream/outbox.ts';
 const MAX_QUERY_BYTES = 4096;
 /** Queries that wait for an upstream on one connection before no more are read. */
 const MAX_IN_FLIGHT = 100;
-/** Replies that a client has not read, in octets, before no more of its queries are read. */
+/** Replies that a client has not read, in bytes, before no more of its queries are read. */
 const MAX_UNREAD_BYTES = 256 * 1024;
 /** A reply's length stands before it (RFC 1035 4.2.2). */
 const LENGTH_BYTES = 2;
@@ -46,7 +46,7 @@ export class StreamConnection implements ChannelReader, MessageSink {
   private isEnded = false;
   private draining = false;
   private limited = false;
-  /** When the last whole query came or the last reply was taken, in ms: a trickle of octets does not count. */
+  /** When the last whole query came or the last reply was taken, in ms: a trickle of bytes does not count. */
   private activeAtMs: number;
   private readAtMs: number;
 
@@ -132,7 +132,7 @@ export class StreamConnection implements ChannelReader, MessageSink {
 
   private reply(reply: Uint8Array | null, length: number): void {
     if (reply === null || length === 0) {
-      // No reply is due: an ignored source, or octets that are no query. Nothing good follows.
+      // No reply is due: an ignored source, or bytes that are no query. Nothing good follows.
       this.channel.destroy();
       return;
     }

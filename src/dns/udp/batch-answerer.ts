@@ -25,11 +25,11 @@ export const SLOT_BYTES = 2048;
 
 /** A batch as the answerer sees it, wherever its packets come from: received, answered in place, sent. */
 export interface PacketSlots {
-  /** data[i]: the octets of slot i: the packet received, then the answer to it. */
+  /** data[i]: the bytes of slot i: the packet received, then the answer to it. */
   readonly data: readonly Uint8Array[];
-  /** Octets of the packet received in each slot. */
+  /** Bytes of the packet received in each slot. */
   readonly lengths: Uint32Array;
-  /** Octets of the answer in each slot; 0: none is sent. */
+  /** Bytes of the answer in each slot; 0: none is sent. */
   readonly replyLengths: Uint32Array;
   /** 4 or 6. */
   readonly families: Uint8Array;
@@ -46,7 +46,7 @@ export interface PacketSlots {
 
 /**
  * A deferred query in the ring:
- *   octet 0 the listener's index, 1 whether the source is registered (or REFRESH), 2 its family, 8 when it was received
+ *   byte 0 the listener's index, 1 whether the source is registered (or REFRESH), 2 its family, 8 when it was received
  *   (float64, ms of the monotonic clock), 16 the source's words, 32 its endpoint, then the query.
  */
 export const DEFERRED_REGISTERED = 1;

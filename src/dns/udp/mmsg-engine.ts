@@ -19,7 +19,7 @@ import type { UdpEngine } from './engine.ts';
 import { type Listener, openListener } from './listener.ts';
 import type { ShieldSocket } from './shield/index.ts';
 import { UdpThreads } from './threads.ts';
-import type { UdpSocketShare, UdpTables } from './worker-data.ts';
+import type { UdpSocketHandle, UdpTables } from './worker-data.ts';
 
 export interface MmsgEngineOptions extends UdpTables {
   addresses: readonly SocketAddress[];
@@ -118,7 +118,7 @@ export class MmsgEngine implements UdpEngine {
     });
   }
   private startThread(index: number): Promise<void> {
-    const sockets: UdpSocketShare[] = this.listeners.map(({ fds, packetInfo }) => ({
+    const sockets: UdpSocketHandle[] = this.listeners.map(({ fds, packetInfo }) => ({
       fd: fds[index],
       packetInfo,
     }));

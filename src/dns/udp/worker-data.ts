@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { AllowlistShare } from '../../allowlist/index.ts';
-import type { CatalogShare } from '../../catalog/lookup/index.ts';
-import type { BlockShare } from '../../metrics/index.ts';
-import type { CacheShare } from '../../resolver/cache/index.ts';
-import type { XdpSocketShare, XdpTarget } from '../../sys/xdp/index.ts';
+import type { AllowlistHandle } from '../../allowlist/index.ts';
+import type { CatalogHandle } from '../../catalog/lookup/index.ts';
+import type { BlockHandle } from '../../metrics/index.ts';
+import type { CacheHandle } from '../../resolver/cache/index.ts';
+import type { XdpSocketHandle, XdpTarget } from '../../sys/xdp/index.ts';
 import type { QueryPolicy } from '../query-state.ts';
 import type { RateLimitOptions } from '../rate-limit.ts';
 
@@ -15,7 +15,7 @@ export const WAIT_MS = 100;
 export const STOP_WORD = 0;
 export const MAIL_WORD = 1;
 
-export interface UdpSocketShare {
+export interface UdpSocketHandle {
   fd: number;
   /** Bound to every address of its family, so that it must tell which one was asked. */
   packetInfo: boolean;
@@ -23,9 +23,9 @@ export interface UdpSocketShare {
 
 /** What all UDP threads decide by. */
 export interface UdpTables {
-  allowlist: AllowlistShare;
-  catalog: CatalogShare;
-  cache: CacheShare;
+  allowlist: AllowlistHandle;
+  catalog: CatalogHandle;
+  cache: CacheHandle;
   rateLimit: SharedArrayBuffer;
   rateLimitOptions: RateLimitOptions;
   policy: QueryPolicy;
@@ -35,17 +35,17 @@ export interface UdpTables {
 export interface UdpThreadData extends UdpTables {
   control: SharedArrayBuffer;
   mail: MessagePort;
-  counters: BlockShare;
+  counters: BlockHandle;
   ring: SharedArrayBuffer;
 }
 
 export interface UdpWorkerData extends UdpThreadData {
   /** One socket a listener, in the order of the listeners. */
-  sockets: UdpSocketShare[];
+  sockets: UdpSocketHandle[];
 }
 
 /** What a thread of queues reads besides. */
 export interface XdpThreadData {
-  sockets: readonly XdpSocketShare[];
+  sockets: readonly XdpSocketHandle[];
   targets: readonly XdpTarget[];
 }

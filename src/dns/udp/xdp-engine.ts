@@ -19,7 +19,7 @@ import { xdpTargets } from './xdp-targets.ts';
 
 /** An IPv6 and a UDP header before the longest reply. */
 const LEAST_MTU = MAX_UDP_REPLY_BYTES + 48;
-/** Longer frames are left to the sockets: no query is, and a frame's place in memory is 1,792 octets. */
+/** Longer frames are left to the sockets: no query is, and a frame's place in memory is 1,792 bytes. */
 const MAX_FRAME_BYTES = 1600;
 /** Threads of the sockets that take what the program lets pass. */
 const SOCKET_THREADS = 1;

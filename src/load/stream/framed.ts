@@ -5,7 +5,7 @@ import { NOT_WAITING, Outstanding } from '../outstanding.ts';
 import type { LoadConnection } from './connection.ts';
 import { openStream, RECONNECT_MS } from './link.ts';
 
-/** Octets that may wait in the socket; past them the server does not read, and queries are not sent. */
+/** Bytes that may wait in the socket; past them the server does not read, and queries are not sent. */
 const MAX_BACKLOG_BYTES = 1 << 20;
 const BUFFER_BYTES = 32 << 10;
 

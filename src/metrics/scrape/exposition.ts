@@ -24,9 +24,9 @@ function seriesOf(family: Family): readonly Series[] {
 
 /** A histogram whose buckets lie in the blocks: prom-client's own can only be told one observation at a time. */
 class BlockHistogram extends Histogram {
-  readonly #family: Family;
-  readonly #series: readonly Series[];
-  readonly #sum: (index: number) => number;
+  private readonly family: Family;
+  private readonly series: readonly Series[];
+  private readonly sum: (index: number) => number;
 
   constructor(family: Family, sum: (index: number) => number, registry: Registry) {
     const labelNames = Object.keys(family.labels);
@@ -37,22 +37,22 @@ class BlockHistogram extends Histogram {
       buckets: BOUNDS_SECONDS,
       registers: [registry],
     });
-    this.#family = family;
-    this.#series = seriesOf(family);
-    this.#sum = sum;
+    this.family = family;
+    this.series = seriesOf(family);
+    this.sum = sum;
   }
 
   override async get(): ReturnType<Histogram['get']> {
-    const { name, help } = this.#family;
+    const { name, help } = this.family;
     const values: Awaited<ReturnType<Histogram['get']>>['values'] = [];
-    for (const { labels, index } of this.#series) {
+    for (const { labels, index } of this.series) {
       let count = 0;
       for (let b = 0; b <= HISTOGRAM_BOUNDS; b++) {
-        count += this.#sum(index + b);
+        count += this.sum(index + b);
         const le = b < HISTOGRAM_BOUNDS ? BOUNDS_SECONDS[b] : '+Inf';
         values.push({ metricName: `${name}_bucket`, labels: { ...labels, le }, value: count });
       }
-      values.push({ metricName: `${name}_sum`, labels, value: this.#sum(index + HISTOGRAM_BOUNDS + 1) });
+      values.push({ metricName: `${name}_sum`, labels, value: this.sum(index + HISTOGRAM_BOUNDS + 1) });
       values.push({ metricName: `${name}_count`, labels, value: count });
     }
     return { name, help, type: 'histogram', values } as unknown as ReturnType<Histogram['get']>;
@@ -73,38 +73,38 @@ export interface ExpositionOptions {
 
 /** The metrics of this process in Prometheus' text format: all blocks summed, gauges read, at each scrape. */
 export class Exposition {
-  readonly #registry = new Registry();
-  readonly #blocks: CounterBlock[];
+  private readonly registry = new Registry();
+  private readonly blocks: CounterBlock[];
 
   constructor(options: ExpositionOptions = {}) {
-    this.#blocks = [...(options.blocks ?? [])];
-    for (const family of FAMILIES) this.#register(family);
-    registerGauges(options.sources ?? {}, this.#registry);
-    if (options.processMetrics ?? true) registerProcessMetrics(this.#registry);
+    this.blocks = [...(options.blocks ?? [])];
+    for (const family of FAMILIES) this.register(family);
+    registerGauges(options.sources ?? {}, this.registry);
+    if (options.processMetrics ?? true) registerProcessMetrics(this.registry);
   }
 
   get contentType(): string {
-    return this.#registry.contentType;
+    return this.registry.contentType;
   }
 
   /** Adds a thread's block. A block stays when its thread ends: counters never fall. */
   add(block: CounterBlock): void {
-    this.#blocks.push(block);
+    this.blocks.push(block);
   }
 
   text(): Promise<string> {
-    return this.#registry.metrics();
+    return this.registry.metrics();
   }
 
-  #register(family: Family): void {
-    const sum = (index: number) => this.#blocks.reduce((total, block) => total + block.values[index], 0);
+  private register(family: Family): void {
+    const sum = (index: number) => this.blocks.reduce((total, block) => total + block.values[index], 0);
     if (family.type === 'histogram') {
-      new BlockHistogram(family, sum, this.#registry);
+      new BlockHistogram(family, sum, this.registry);
       return;
     }
     const { name, help } = family;
     const series = seriesOf(family);
-    const options = { name, help, labelNames: Object.keys(family.labels), registers: [this.#registry] };
+    const options = { name, help, labelNames: Object.keys(family.labels), registers: [this.registry] };
     if (family.type === 'gauge') {
       const gauge: Gauge = new Gauge({
         ...options,

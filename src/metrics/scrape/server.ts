@@ -60,30 +60,30 @@ const IDLE_TIMEOUT_MS = 10_000;
 
 /** `/metrics`, `/healthz` and `/readyz`, on listeners of their own. Requests are not logged. */
 export class MetricsServer {
-  readonly #servers: Server[] = [];
-  readonly #exposition: MetricsServerOptions['exposition'];
-  readonly #checks: readonly ReadinessCheck[];
+  private readonly servers: Server[] = [];
+  private readonly exposition: MetricsServerOptions['exposition'];
+  private readonly checks: readonly ReadinessCheck[];
 
   private constructor(options: MetricsServerOptions) {
-    this.#exposition = options.exposition;
-    this.#checks = options.checks;
+    this.exposition = options.exposition;
+    this.checks = options.checks;
   }
 
   /** Opens all listeners, or none and throws MetricsListenError. */
   static async open(options: MetricsServerOptions): Promise<MetricsServer> {
     const metrics = new MetricsServer(options);
     try {
-      for (const at of options.listen) metrics.#servers.push(await metrics.#listen(at));
-    } catch (fault) {
+      for (const at of options.listen) metrics.servers.push(await metrics.listen(at));
+    } catch (error) {
       await metrics.close();
-      throw fault;
+      throw error;
     }
     return metrics;
   }
 
   /** Where it listens, with the ports that port 0 became. */
   get addresses(): ListenAddress[] {
-    return this.#servers.map((server) => {
+    return this.servers.map((server) => {
       const { address, port } = server.address() as AddressInfo;
       return { address, port };
     });
@@ -91,13 +91,13 @@ export class MetricsServer {
 
   /** Stops accepting and closes what is open: a scrape that is cut off comes again. */
   async close(): Promise<void> {
-    const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
-    for (const server of this.#servers) server.closeAllConnections();
+    const closed = this.servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    for (const server of this.servers) server.closeAllConnections();
     await Promise.all(closed);
   }
 
-  #listen(at: ListenAddress): Promise<Server> {
-    const server = createServer(LIMITS, (request, response) => void this.#answer(request, response));
+  private listen(at: ListenAddress): Promise<Server> {
+    const server = createServer(LIMITS, (request, response) => void this.answer(request, response));
     server.maxConnections = MAX_CONNECTIONS;
     server.setTimeout(IDLE_TIMEOUT_MS);
     return new Promise((resolve, reject) => {
@@ -106,8 +106,8 @@ export class MetricsServer {
     });
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, type, body } = await this.#reply(request).catch(() => FAILED);
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { status, type, body } = await this.reply(request).catch(() => FAILED);
     response.writeHead(status, {
       'content-type': type,
       'content-length': Buffer.byteLength(body),
@@ -118,22 +118,22 @@ export class MetricsServer {
     response.end(body);
   }
 
-  async #reply({ method, url = '' }: IncomingMessage): Promise<Reply> {
+  private async reply({ method, url = '' }: IncomingMessage): Promise<Reply> {
     if (method !== 'GET' && method !== 'HEAD') return NOT_ALLOWED;
     switch (url.split('?', 1)[0]) {
       case '/metrics':
-        return { status: 200, type: this.#exposition.contentType, body: await this.#exposition.text() };
+        return { status: 200, type: this.exposition.contentType, body: await this.exposition.text() };
       case '/healthz':
         return ALIVE;
       case '/readyz':
-        return this.#readiness();
+        return this.readiness();
       default:
         return NOT_FOUND;
     }
   }
 
-  #readiness(): Reply {
-    const checks = this.#checks.map(({ name, check }) => {
+  private readiness(): Reply {
+    const checks = this.checks.map(({ name, check }) => {
       const { ready, state, detail } = check();
       return { name, ready, state, ...detail };
     });

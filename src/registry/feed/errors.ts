@@ -1,5 +1,5 @@
 /** The store did not answer in time. */
-export class FeedTimeout extends Error {
+export class FeedTimeoutError extends Error {
   readonly code = 'feed_timeout';
 
   constructor() {
@@ -9,7 +9,7 @@ export class FeedTimeout extends Error {
 }
 
 /** The log lacks changes between what is known and what is there. */
-export class LogGap extends Error {
+export class LogGapError extends Error {
   readonly code = 'log_gap';
 
   constructor() {
@@ -19,7 +19,7 @@ export class LogGap extends Error {
 }
 
 /** The feed was closed while its snapshot was waited for. */
-export class FeedClosed extends Error {
+export class FeedClosedError extends Error {
   readonly code = 'feed_closed';
 
   constructor() {
@@ -29,7 +29,7 @@ export class FeedClosed extends Error {
 }
 
 /** There is no connection to the store of the feed. */
-export class FeedDisconnected extends Error {
+export class FeedDisconnectedError extends Error {
   readonly code = 'feed_disconnected';
 
   constructor() {

@@ -12,7 +12,7 @@ import {
   parseMeta,
   seqOfLogId,
 } from '../store/redis/keys.ts';
-import { FeedClosed, FeedDisconnected, FeedTimeout } from './errors.ts';
+import { FeedClosedError, FeedDisconnectedError, FeedTimeoutError } from './errors.ts';
 
 /** What the store says when nothing happens, and how often it is asked then. */
 const BLOCK_MS = 500;
@@ -39,54 +39,54 @@ type StreamEntry = [Buffer, Buffer[]];
 
 /** The edge's only connection, and the few commands that it uses: HMGET, XREAD, XRANGE, STRLEN, GET. */
 export class Link {
-  readonly #redis: Redis;
+  private readonly redis: Redis;
   /** What fails those that wait for an answer. A promise for all of them would remember each one for ever. */
-  readonly #waiting = new Set<(fault: Error) => void>();
-  #isClosed = false;
-  #connections = 0;
-  #refusal: string | null = null;
-  readonly #profileOf = profileReader();
+  private readonly waiting = new Set<(fault: Error) => void>();
+  private isClosed = false;
+  private ownConnections = 0;
+  private ownRefusal: string | null = null;
+  private readonly profileOf = profileReader();
 
   constructor(url: string) {
-    this.#redis = connectRedis(url, {
+    this.redis = connectRedis(url, {
       name: 'edge',
       commandTimeoutMs: 0,
       readyCheck: false,
       retryToMs: RETRY_MS,
     });
-    this.#redis.on('ready', () => {
-      this.#connections += 1;
-      this.#refusal = null;
+    this.redis.on('ready', () => {
+      this.ownConnections += 1;
+      this.ownRefusal = null;
     });
-    this.#redis.on('error', (fault) => {
-      this.#refusal = refusalOf(fault);
+    this.redis.on('error', (fault) => {
+      this.ownRefusal = refusalOf(fault);
     });
   }
 
   get connections(): number {
-    return this.#connections;
+    return this.ownConnections;
   }
 
   /** Why the last attempt to connect was turned down, in a constant word; null: it was not, or nobody is there. */
   get refusal(): string | null {
-    return this.#refusal;
+    return this.ownRefusal;
   }
 
   /** Resolves once there is a connection. @throws FeedTimeout, FeedDisconnected: the next attempt follows by itself. */
   async ready(): Promise<void> {
-    if (this.#redis.status === 'ready') return;
+    if (this.redis.status === 'ready') return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const refused = (): void => reject(new FeedDisconnected());
-    this.#redis.once('ready', resolve).once('close', refused);
+    const refused = (): void => reject(new FeedDisconnectedError());
+    this.redis.once('ready', resolve).once('close', refused);
     try {
-      await this.#within(promise, ANSWER_MS);
+      await this.within(promise, ANSWER_MS);
     } finally {
-      this.#redis.off('ready', resolve).off('close', refused);
+      this.redis.off('ready', resolve).off('close', refused);
     }
   }
 
   async meta(): Promise<Meta | null> {
-    return parseMeta(await this.#within(this.#redis.hmgetBuffer(Key.META, ...META_FIELDS), ANSWER_MS));
+    return parseMeta(await this.within(this.redis.hmgetBuffer(Key.META, ...META_FIELDS), ANSWER_MS));
   }
 
   /**
@@ -94,78 +94,81 @@ export class Link {
    * while the first one blocks, the second waits in the server, and its answer comes with the first one's.
    */
   async follow(seq: number): Promise<LogRead> {
-    const [streams, meta] = await this.#both(
+    const [streams, meta] = await this.both(
       ['XREAD', 'COUNT', BATCH, 'BLOCK', BLOCK_MS, 'STREAMS', Key.LOG, logId(seq)],
       BLOCK_MS + ANSWER_MS,
     );
     const read = streams as [Buffer, StreamEntry[]][] | null;
-    return this.#logRead(read?.[0]?.[1] ?? [], meta);
+    return this.logRead(read?.[0]?.[1] ?? [], meta);
   }
 
   /** The changes from `seq` on that the log has, a page at a time. */
   async range(seq: number): Promise<LogRead> {
-    const [entries, meta] = await this.#both(
+    const [entries, meta] = await this.both(
       ['XRANGE', Key.LOG, logId(seq), '+', 'COUNT', PAGE],
       ANSWER_MS * 4,
     );
-    return this.#logRead(entries as StreamEntry[], meta);
+    return this.logRead(entries as StreamEntry[], meta);
   }
 
   /** By what the entry of change `seq` is known again; null where the log has it not. */
   async mark(seq: number): Promise<string | null> {
     const id = logId(seq);
-    const [entries] = await this.#both(['XRANGE', Key.LOG, id, id], ANSWER_MS);
+    const [entries] = await this.both(['XRANGE', Key.LOG, id, id], ANSWER_MS);
     const [entry] = entries as StreamEntry[];
     return entry === undefined ? null : markOf(entry);
   }
 
   snapshotBytes(): Promise<number> {
-    return this.#within(this.#redis.strlen(Key.SNAPSHOT), ANSWER_MS);
+    return this.within(this.redis.strlen(Key.SNAPSHOT), ANSWER_MS);
   }
 
   snapshot(): Promise<Buffer | null> {
-    return this.#within(this.#redis.getBuffer(Key.SNAPSHOT), SNAPSHOT_MS);
+    return this.within(this.redis.getBuffer(Key.SNAPSHOT), SNAPSHOT_MS);
   }
 
   /** What is waited for fails at once. */
   close(): void {
-    this.#isClosed = true;
-    for (const fail of this.#waiting) fail(new FeedClosed());
-    this.#redis.disconnect();
+    this.isClosed = true;
+    for (const fail of this.waiting) fail(new FeedClosedError());
+    this.redis.disconnect();
   }
 
-  #logRead(entries: readonly StreamEntry[], meta: Meta | null): LogRead {
+  private logRead(entries: readonly StreamEntry[], meta: Meta | null): LogRead {
     const last = entries.at(-1);
     return {
-      changes: entries.map((entry) => changeOf(entry, this.#profileOf)),
+      changes: entries.map((entry) => changeOf(entry, this.profileOf)),
       mark: last === undefined ? null : markOf(last),
       meta,
     };
   }
 
-  async #both(command: [string, ...(string | number)[]], timeoutMs: number): Promise<[unknown, Meta | null]> {
+  private async both(
+    command: [string, ...(string | number)[]],
+    timeoutMs: number,
+  ): Promise<[unknown, Meta | null]> {
     const [name, ...args] = command;
-    const pipeline = this.#redis.pipeline();
+    const pipeline = this.redis.pipeline();
     pipeline.callBuffer(name, ...args);
     pipeline.hmgetBuffer(Key.META, ...META_FIELDS);
-    const replies = await this.#within(pipeline.exec(), timeoutMs);
+    const replies = await this.within(pipeline.exec(), timeoutMs);
     for (const [error] of replies!) if (error) throw error;
     return [replies![0][1], parseMeta(replies![1][1] as (Buffer | null)[])];
   }
 
   /** What comes too late is not waited for: the connection is made anew, so that it cannot answer another question. */
-  #within<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+  private within<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    if (this.#isClosed) reject(new FeedClosed());
+    if (this.isClosed) reject(new FeedClosedError());
     const timer = setTimeout(() => {
-      reject(new FeedTimeout());
-      this.#redis.disconnect(true);
+      reject(new FeedTimeoutError());
+      this.redis.disconnect(true);
     }, timeoutMs);
     const end = (): void => {
       clearTimeout(timer);
-      this.#waiting.delete(reject);
+      this.waiting.delete(reject);
     };
-    this.#waiting.add(reject);
+    this.waiting.add(reject);
     answer.then(resolve, reject);
     promise.then(end, end);
     return promise;

@@ -7,12 +7,12 @@ import {
   type FeedSnapshot,
   type LostReason,
   type Snapshot,
-  SnapshotCorrupt,
-  SnapshotVersionUnknown,
+  SnapshotCorruptError,
+  SnapshotVersionUnknownError,
 } from '../../feed/index.ts';
 import { refusalOf } from '../store/redis/fault.ts';
 import type { Meta } from '../store/redis/keys.ts';
-import { FeedClosed, LogGap } from './errors.ts';
+import { FeedClosedError, LogGapError } from './errors.ts';
 import { judge, type Verdict } from './judge.ts';
 import { Link } from './link.ts';
 import type { FeedPhase, Position, RedisFeedState } from './state.ts';
@@ -71,197 +71,197 @@ interface Wanted {
 }
 
 class StreamFeed implements RedisFeed {
-  readonly #options: RedisFeedOptions;
-  readonly #link: Link;
-  readonly #openedAtMs: number;
-  readonly #subscribers = new Set<{ listener: FeedListener; signals: FeedSignals | undefined }>();
-  readonly #running: Promise<void>;
-  readonly #closing = new AbortController();
-  readonly #withoutList = Promise.withResolvers<void>();
+  private readonly options: RedisFeedOptions;
+  private readonly link: Link;
+  private readonly openedAtMs: number;
+  private readonly subscribers = new Set<{ listener: FeedListener; signals: FeedSignals | undefined }>();
+  private readonly running: Promise<void>;
+  private readonly closing = new AbortController();
+  private readonly ownWithoutList = Promise.withResolvers<void>();
   /** Where the list stands that was given out or is held: what the store is judged by. */
-  #held: Position | null;
+  private held: Position | null;
   /** By what the entry at `held` is known again; null: not known. */
-  #mark: string | null = null;
+  private mark: string | null = null;
   /** Whether changes after `held` are given out; otherwise a snapshot is needed first. */
-  #isTailing = false;
+  private isTailing = false;
   /** Whether the entry at `held` must be looked at before the log is followed: another server may answer now. */
-  #isDoubtful = false;
-  #connections = 0;
-  #wanted: Wanted | null = null;
-  #loadAtMs: number | null = null;
-  #phase: FeedPhase = 'disconnected';
-  #reason: string | null = null;
-  #headSeq = 0;
+  private isDoubtful = false;
+  private connections = 0;
+  private wanted: Wanted | null = null;
+  private loadAtMs: number | null = null;
+  private phase: FeedPhase = 'disconnected';
+  private reason: string | null = null;
+  private headSeq = 0;
   /** A head of the store that is to be reached, and when it was first heard of. */
-  #goal: { seq: number; atMs: number } | null = null;
-  #currentAtMs: number | null = null;
-  #heartbeat = { value: 0, atMs: null as number | null };
+  private goal: { seq: number; atMs: number } | null = null;
+  private currentAtMs: number | null = null;
+  private heartbeat = { value: 0, atMs: null as number | null };
 
   constructor(options: RedisFeedOptions) {
-    this.#options = options;
-    this.#held = options.held ?? null;
-    this.#openedAtMs = options.now();
-    this.#link = new Link(options.url);
-    this.#running = this.#run();
+    this.options = options;
+    this.held = options.held ?? null;
+    this.openedAtMs = options.now();
+    this.link = new Link(options.url);
+    this.running = this.run();
   }
 
   get state(): RedisFeedState {
-    const seq = this.#held?.seq ?? 0;
+    const seq = this.held?.seq ?? 0;
     return {
-      phase: this.#phase,
-      reason: this.#reason,
-      headSeq: this.#headSeq,
-      lagChanges: Math.max(0, this.#headSeq - seq),
-      behindSinceMs: this.#goal?.atMs ?? null,
-      currentAtMs: this.#currentAtMs,
-      heartbeatAtMs: this.#heartbeat.atMs,
-      connections: this.#link.connections,
+      phase: this.phase,
+      reason: this.reason,
+      headSeq: this.headSeq,
+      lagChanges: Math.max(0, this.headSeq - seq),
+      behindSinceMs: this.goal?.atMs ?? null,
+      currentAtMs: this.currentAtMs,
+      heartbeatAtMs: this.heartbeat.atMs,
+      connections: this.link.connections,
     };
   }
 
   get withoutList(): Promise<void> {
-    return this.#withoutList.promise;
+    return this.ownWithoutList.promise;
   }
 
   /** Resolves when the store has a list that may be served: it may be long until then. */
   snapshot(): Promise<FeedSnapshot> {
-    if (this.#isClosed) return Promise.reject(new FeedClosed());
-    this.#isTailing = false;
-    this.#wanted ??= wanted();
-    return this.#wanted.promise;
+    if (this.isClosed) return Promise.reject(new FeedClosedError());
+    this.isTailing = false;
+    this.wanted ??= wanted();
+    return this.wanted.promise;
   }
 
   subscribe(listener: FeedListener, signals?: FeedSignals): () => void {
     const subscriber = { listener, signals };
-    this.#subscribers.add(subscriber);
-    return () => this.#subscribers.delete(subscriber);
+    this.subscribers.add(subscriber);
+    return () => this.subscribers.delete(subscriber);
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    this.#wanted?.reject(new FeedClosed());
-    this.#link.close();
-    await this.#running;
+    this.closing.abort();
+    this.wanted?.reject(new FeedClosedError());
+    this.link.close();
+    await this.running;
   }
 
-  get #isClosed(): boolean {
-    return this.#closing.signal.aborted;
+  private get isClosed(): boolean {
+    return this.closing.signal.aborted;
   }
 
-  async #run(): Promise<void> {
-    while (!this.#isClosed) {
+  private async run(): Promise<void> {
+    while (!this.isClosed) {
       try {
-        await this.#link.ready();
-        if (this.#connections !== this.#link.connections) {
-          this.#connections = this.#link.connections;
-          this.#isDoubtful = true;
+        await this.link.ready();
+        if (this.connections !== this.link.connections) {
+          this.connections = this.link.connections;
+          this.isDoubtful = true;
         }
-        if (this.#isTailing && !this.#isDoubtful) await this.#tail();
-        else await this.#look();
+        if (this.isTailing && !this.isDoubtful) await this.tail();
+        else await this.look();
       } catch (error) {
-        if (this.#isClosed) return;
-        await this.#recover(error);
+        if (this.isClosed) return;
+        await this.recover(error);
       }
     }
   }
 
   /** Faults of the connection and of the store, LOADING and the like: all of them pass, or are looked at again. */
-  async #recover(error: unknown): Promise<void> {
-    if (error instanceof LogGap) {
-      this.#lose('gap');
+  private async recover(error: unknown): Promise<void> {
+    if (error instanceof LogGapError) {
+      this.lose('gap');
       return;
     }
     const { code } = error as { code?: string };
     if (code === 'snapshot_corrupt' || code === 'snapshot_version_unknown') {
-      this.#loadAtMs = this.#options.now() + SPOILT_MS;
+      this.loadAtMs = this.options.now() + SPOILT_MS;
     }
-    if (error instanceof SnapshotVersionUnknown) this.#enter('newer-format', 'snapshot');
-    else if (error instanceof SnapshotCorrupt || error instanceof RangeError) this.#enter('corrupt');
-    else this.#enter('disconnected', refusalOf(error) ?? this.#link.refusal);
-    await this.#pause(this.#phase === 'disconnected' ? RETRY_MS : LOOK_MS);
+    if (error instanceof SnapshotVersionUnknownError) this.enter('newer-format', 'snapshot');
+    else if (error instanceof SnapshotCorruptError || error instanceof RangeError) this.enter('corrupt');
+    else this.enter('disconnected', refusalOf(error) ?? this.link.refusal);
+    await this.pause(this.phase === 'disconnected' ? RETRY_MS : LOOK_MS);
   }
 
   /** Looks at a store that is not followed: for the first time, again, or because it must not be. */
-  async #look(): Promise<void> {
-    const meta = await this.#link.meta();
-    this.#hear(meta);
-    const verdict = await this.#judge(meta);
+  private async look(): Promise<void> {
+    const meta = await this.link.meta();
+    this.hear(meta);
+    const verdict = await this.judge(meta);
     if (verdict.kind !== 'follow' && verdict.kind !== 'adopted') {
-      this.#enter(verdict.kind, verdict.kind === 'lost-data' ? verdict.reason : null);
-      await this.#pause(LOOK_MS);
+      this.enter(verdict.kind, verdict.kind === 'lost-data' ? verdict.reason : null);
+      await this.pause(LOOK_MS);
       return;
     }
-    this.#isDoubtful = false;
-    if (this.#isTailing && verdict.kind === 'follow') {
-      this.#enter('following');
+    this.isDoubtful = false;
+    if (this.isTailing && verdict.kind === 'follow') {
+      this.enter('following');
       return;
     }
-    if (this.#isTailing) this.#lose('epoch');
-    if (this.#wanted === null) {
-      this.#enter('loading');
-      await this.#pause(RETRY_MS);
-    } else if (await this.#isTimeToLoad()) {
-      await this.#load(meta!);
+    if (this.isTailing) this.lose('epoch');
+    if (this.wanted === null) {
+      this.enter('loading');
+      await this.pause(RETRY_MS);
+    } else if (await this.isTimeToLoad()) {
+      await this.load(meta!);
     }
   }
 
   /** The verdict on the store, with a look at the log where that could be of another history. */
-  async #judge(meta: Meta | null): Promise<Verdict> {
-    const verdict = judge(meta, this.#held, this.#options.format);
-    if (verdict.kind !== 'follow' || this.#mark === null || !this.#isDoubtful) return verdict;
-    const found = await this.#link.mark(this.#held!.seq);
-    if (found === null || found === this.#mark) return verdict;
+  private async judge(meta: Meta | null): Promise<Verdict> {
+    const verdict = judge(meta, this.held, this.options.format);
+    if (verdict.kind !== 'follow' || this.mark === null || !this.isDoubtful) return verdict;
+    const found = await this.link.mark(this.held!.seq);
+    if (found === null || found === this.mark) return verdict;
     return { kind: 'lost-data', reason: 'other-history' };
   }
 
   /** Puts a load off that other edges may want at the same moment; one without any list loads at once. */
-  async #isTimeToLoad(): Promise<boolean> {
-    const { now, random } = this.#options;
-    const isUrgent = this.#held === null || now() - this.#openedAtMs < START_MS;
-    if (this.#loadAtMs === null) {
-      const spreadMs = isUrgent ? 0 : await this.#spreadMs();
-      this.#loadAtMs = now() + random() * spreadMs;
+  private async isTimeToLoad(): Promise<boolean> {
+    const { now, random } = this.options;
+    const isUrgent = this.held === null || now() - this.openedAtMs < START_MS;
+    if (this.loadAtMs === null) {
+      const spreadMs = isUrgent ? 0 : await this.spreadMs();
+      this.loadAtMs = now() + random() * spreadMs;
     }
-    const leftMs = this.#loadAtMs - now();
+    const leftMs = this.loadAtMs - now();
     if (leftMs <= 0) return true;
-    if (this.#phase !== 'newer-format' && this.#phase !== 'corrupt') this.#enter('loading');
-    await this.#pause(Math.min(leftMs, LOOK_MS));
+    if (this.phase !== 'newer-format' && this.phase !== 'corrupt') this.enter('loading');
+    await this.pause(Math.min(leftMs, LOOK_MS));
     return false;
   }
 
-  async #spreadMs(): Promise<number> {
-    if (this.#options.spreadMs !== undefined) return this.#options.spreadMs;
-    const bytes = await this.#link.snapshotBytes();
+  private async spreadMs(): Promise<number> {
+    if (this.options.spreadMs !== undefined) return this.options.spreadMs;
+    const bytes = await this.link.snapshotBytes();
     return Math.min(MOST_SPREAD_MS, SPREAD_BASE_MS + bytes * SPREAD_MS_PER_BYTE);
   }
 
-  async #load(meta: Meta): Promise<void> {
-    const snapshot = await this.#readSnapshot(meta);
+  private async load(meta: Meta): Promise<void> {
+    const snapshot = await this.readSnapshot(meta);
     if (snapshot === null) {
-      this.#enter('waiting');
-      await this.#pause(RETRY_MS);
+      this.enter('waiting');
+      await this.pause(RETRY_MS);
       return;
     }
-    this.#enter('loading');
-    const log = await this.#readLog(snapshot, meta.epoch);
+    this.enter('loading');
+    const log = await this.readLog(snapshot, meta.epoch);
     if (log === null) return;
     const { changes, mark } = log;
-    this.#held = { epoch: snapshot.epoch, seq: snapshot.seq + changes.length };
-    this.#mark = mark;
-    this.#isTailing = true;
-    this.#loadAtMs = null;
-    this.#goal = null;
-    this.#currentAtMs = this.#options.now();
-    const { resolve } = this.#wanted!;
-    this.#wanted = null;
+    this.held = { epoch: snapshot.epoch, seq: snapshot.seq + changes.length };
+    this.mark = mark;
+    this.isTailing = true;
+    this.loadAtMs = null;
+    this.goal = null;
+    this.currentAtMs = this.options.now();
+    const { resolve } = this.wanted!;
+    this.wanted = null;
     resolve({ ...snapshot, changes });
-    this.#enter('following');
+    this.enter('following');
   }
 
   /** The snapshot; the empty list where the log still holds all changes; null where there is none to load yet. */
-  async #readSnapshot(meta: Meta): Promise<Snapshot | null> {
+  private async readSnapshot(meta: Meta): Promise<Snapshot | null> {
     const isThere = meta.snapshotSeq >= meta.trimmed;
-    const bytes = isThere ? await this.#link.snapshot() : null;
+    const bytes = isThere ? await this.link.snapshot() : null;
     const snapshot = bytes === null ? null : decodeSnapshot(bytes);
     if (snapshot?.epoch === meta.epoch && snapshot.seq >= meta.trimmed) return snapshot;
     if (meta.trimmed > 0) return null;
@@ -269,7 +269,7 @@ class StreamFeed implements RedisFeed {
   }
 
   /** What the log has after a snapshot, up to what the store has then; null if it is another store by then. */
-  async #readLog(
+  private async readLog(
     { seq }: Snapshot,
     epoch: string,
   ): Promise<{ changes: readonly Change[]; mark: string | null } | null> {
@@ -277,82 +277,82 @@ class StreamFeed implements RedisFeed {
     let lastMark: string | null = null;
     for (;;) {
       const next = seq + found.length + 1;
-      const { changes, mark, meta } = await this.#link.range(next);
-      this.#hear(meta);
-      if (meta?.epoch !== epoch || judge(meta, null, this.#options.format).kind !== 'follow') return null;
+      const { changes, mark, meta } = await this.link.range(next);
+      this.hear(meta);
+      if (meta?.epoch !== epoch || judge(meta, null, this.options.format).kind !== 'follow') return null;
       assertConsecutive(changes, next);
       for (const change of changes) found.push(change);
       lastMark = mark ?? lastMark;
       if (seq + found.length >= meta.seq) return { changes: found, mark: lastMark };
-      if (changes.length === 0) throw new LogGap();
+      if (changes.length === 0) throw new LogGapError();
     }
   }
 
   /** Gives out what follows in the log. The store is judged by what it said after that was read. */
-  async #tail(): Promise<void> {
-    const held = this.#held!;
-    const knownSeq = this.#headSeq;
-    const { changes, mark, meta } = await this.#link.follow(held.seq);
-    if (!this.#isTailing) return;
-    this.#hear(meta);
-    const verdict = judge(meta, held, this.#options.format);
+  private async tail(): Promise<void> {
+    const held = this.held!;
+    const knownSeq = this.headSeq;
+    const { changes, mark, meta } = await this.link.follow(held.seq);
+    if (!this.isTailing) return;
+    this.hear(meta);
+    const verdict = judge(meta, held, this.options.format);
     if (verdict.kind !== 'follow') {
-      this.#isDoubtful = true;
+      this.isDoubtful = true;
       return;
     }
     assertConsecutive(changes, held.seq + 1);
     // What the store said that it had before this read was waited for in vain: the stream was cut or made anew.
-    if (changes.length === 0 && held.seq < knownSeq) throw new LogGap();
+    if (changes.length === 0 && held.seq < knownSeq) throw new LogGapError();
     const last = changes.at(-1);
     if (last !== undefined) {
-      this.#held = { epoch: held.epoch, seq: last.seq };
-      this.#mark = mark;
-      for (const { listener } of this.#subscribers) listener(changes, held.epoch);
+      this.held = { epoch: held.epoch, seq: last.seq };
+      this.mark = mark;
+      for (const { listener } of this.subscribers) listener(changes, held.epoch);
     }
-    this.#tellDigest(meta!);
-    this.#hear(meta);
-    this.#enter('following');
+    this.tellDigest(meta!);
+    this.hear(meta);
+    this.enter('following');
   }
 
-  #tellDigest({ epoch, seq, digest }: Meta): void {
-    for (const { signals } of this.#subscribers) signals?.digest({ epoch, seq, digest });
+  private tellDigest({ epoch, seq, digest }: Meta): void {
+    for (const { signals } of this.subscribers) signals?.digest({ epoch, seq, digest });
   }
 
   /** Ends the following: the subscribers are to ask for a snapshot. */
-  #lose(reason: LostReason): void {
-    const wasTailing = this.#isTailing;
-    this.#isTailing = false;
-    this.#loadAtMs = null;
+  private lose(reason: LostReason): void {
+    const wasTailing = this.isTailing;
+    this.isTailing = false;
+    this.loadAtMs = null;
     if (!wasTailing) return;
-    for (const { signals } of this.#subscribers) signals?.lost(reason);
+    for (const { signals } of this.subscribers) signals?.lost(reason);
   }
 
-  #hear(meta: Meta | null): void {
+  private hear(meta: Meta | null): void {
     if (meta === null) return;
-    const nowMs = this.#options.now();
-    this.#headSeq = meta.seq;
-    const seq = this.#isTailing && this.#held?.epoch === meta.epoch ? this.#held.seq : -1;
-    if (this.#goal !== null && seq >= this.#goal.seq) {
-      this.#currentAtMs = this.#goal.atMs;
-      this.#goal = null;
+    const nowMs = this.options.now();
+    this.headSeq = meta.seq;
+    const seq = this.isTailing && this.held?.epoch === meta.epoch ? this.held.seq : -1;
+    if (this.goal !== null && seq >= this.goal.seq) {
+      this.currentAtMs = this.goal.atMs;
+      this.goal = null;
     }
-    if (seq >= meta.seq) this.#currentAtMs = nowMs;
-    else this.#goal ??= { seq: meta.seq, atMs: nowMs };
-    if (meta.heartbeatMs === this.#heartbeat.value) return;
-    this.#heartbeat = { value: meta.heartbeatMs, atMs: nowMs };
+    if (seq >= meta.seq) this.currentAtMs = nowMs;
+    else this.goal ??= { seq: meta.seq, atMs: nowMs };
+    if (meta.heartbeatMs === this.heartbeat.value) return;
+    this.heartbeat = { value: meta.heartbeatMs, atMs: nowMs };
   }
 
-  #enter(phase: FeedPhase, reason: string | null = null): void {
-    const before = this.#phase;
-    if (phase !== 'loading' && phase !== 'following') this.#withoutList.resolve();
-    if (phase === before && reason === this.#reason) return;
-    this.#phase = phase;
-    this.#reason = reason;
-    this.#options.onPhase?.(this.state, before);
+  private enter(phase: FeedPhase, reason: string | null = null): void {
+    const before = this.phase;
+    if (phase !== 'loading' && phase !== 'following') this.ownWithoutList.resolve();
+    if (phase === before && reason === this.reason) return;
+    this.phase = phase;
+    this.reason = reason;
+    this.options.onPhase?.(this.state, before);
   }
 
-  #pause(delayMs: number): Promise<void> {
-    const { signal } = this.#closing;
+  private pause(delayMs: number): Promise<void> {
+    const { signal } = this.closing;
     return new Promise((resolve) => {
       const timer = setTimeout(done, delayMs);
       signal.addEventListener('abort', done, { once: true });
@@ -374,6 +374,6 @@ function wanted(): Wanted {
 /** @throws LogGap */
 function assertConsecutive(changes: readonly Change[], first: number): void {
   for (let index = 0; index < changes.length; index++) {
-    if (changes[index].seq !== first + index) throw new LogGap();
+    if (changes[index].seq !== first + index) throw new LogGapError();
   }
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { RegistryError, StoreUnavailable, TooManyProfiles } from '../errors.ts';
+import { RegistryError, StoreUnavailableError, TooManyProfilesError } from '../errors.ts';
 import { PositionFile } from '../position-file.ts';
 import { judge } from '../store/redis/judge.ts';
 import { epochTime, Key, type Meta, makeEpoch, parseMeta } from '../store/redis/keys.ts';
@@ -26,7 +26,7 @@ export interface Adoption {
 }
 
 /** As far as is known here, Redis has all that it should have: there is nothing to adopt. */
-export class NothingLost extends RegistryError {
+export class NothingLostError extends RegistryError {
   readonly code = 'nothing_lost';
   constructor() {
     super(
@@ -55,7 +55,7 @@ export function adoptRedis({ url, dataDir, replaces, makeId }: AdoptOptions): Pr
     const [, values, timeMs] = await runScript(redis, ['inspect', '', 0]);
     const meta = parseMeta(list(values!) as (Buffer | null)[]);
     if (!isLost(meta, known, replaces) && (meta === null || (await entriesAgree(redis)))) {
-      throw new NothingLost();
+      throw new NothingLostError();
     }
     if (meta !== null) await repair(redis);
     const ending = [meta?.epoch, known?.epoch, ...replaces, ...(meta?.predecessors ?? [])];
@@ -82,9 +82,10 @@ async function repair(redis: Redis): Promise<void> {
   for (let after = ''; ; ) {
     const [head, last] = await runScript(redis, ['repairAccounts', '', 0, after, PAGE]);
     if (text(head) === 'profiles') {
-      throw new TooManyProfiles('there are as many different profiles as the feed can number');
+      throw new TooManyProfilesError('there are as many different profiles as the feed can number');
     }
-    if (text(head) !== 'read') throw new StoreUnavailable('the entries could not be made anew; repeat it');
+    if (text(head) !== 'read')
+      throw new StoreUnavailableError('the entries could not be made anew; repeat it');
     after = text(last);
     if (after === '') return;
   }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { StoreUnavailable } from '../errors.ts';
+import { StoreUnavailableError } from '../errors.ts';
 import { connectRedis } from '../store/redis/connect.ts';
 import { redisFault } from '../store/redis/fault.ts';
 
@@ -15,8 +15,8 @@ export async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T
   try {
     await ready(redis);
     return await use(redis);
-  } catch (fault) {
-    throw (fault as { code?: unknown }).code === undefined ? redisFault(fault) : fault;
+  } catch (error) {
+    throw (error as { code?: unknown }).code === undefined ? redisFault(error) : error;
   } finally {
     redis.disconnect();
   }
@@ -28,7 +28,7 @@ async function ready(redis: Redis): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
       redis.once('ready', resolve);
-      timer = setTimeout(() => reject(new StoreUnavailable('Redis is not connected')), READY_MS);
+      timer = setTimeout(() => reject(new StoreUnavailableError('Redis is not connected')), READY_MS);
     });
   } finally {
     clearTimeout(timer);

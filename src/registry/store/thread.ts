@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import type { Change, Snapshot } from '../../feed/index.ts';
-import { StoreUnavailable, storeFault } from '../errors.ts';
+import { StoreUnavailableError, storeFault } from '../errors.ts';
 import type { ReplyMessage, ToClient, ToWorker } from './sqlite/messages.ts';
 import { STEPS, type Store, type StoreSteps } from './store.ts';
 
@@ -19,131 +19,130 @@ interface Pending {
 
 /** The main thread's end of a store that runs in a thread of its own. */
 class ThreadStore {
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
-  readonly #onFailed: (fault: Error) => void;
-  readonly #exited: Promise<void>;
-  readonly #opening = Promise.withResolvers<{ epoch: string; seq: number }>();
-  #nextId = 1;
-  #sweep: NodeJS.Timeout | null = null;
-  #closing = false;
-  #failed: string | null = null;
+  private readonly worker: Worker;
+  private readonly pending = new Map<number, Pending>();
+  private readonly listeners = new Set<(changes: readonly Change[]) => void>();
+  private readonly onFailed: (fault: Error) => void;
+  private readonly exited: Promise<void>;
+  private readonly opening = Promise.withResolvers<{ epoch: string; seq: number }>();
+  private nextId = 1;
+  private sweep: NodeJS.Timeout | null = null;
+  private closing = false;
+  private failed: string | null = null;
 
   constructor(worker: Worker, onFailed: (fault: Error) => void) {
-    this.#worker = worker;
-    this.#onFailed = onFailed;
-    worker.on('message', (message: ToClient) => this.#take(message));
-    worker.on('error', (fault: NodeJS.ErrnoException) => this.#end(fault.code ?? fault.name));
-    this.#exited = new Promise((resolve) => {
+    this.worker = worker;
+    this.onFailed = onFailed;
+    worker.on('message', (message: ToClient) => this.take(message));
+    worker.on('error', (fault: NodeJS.ErrnoException) => this.end(fault.code ?? fault.name));
+    this.exited = new Promise((resolve) => {
       worker.on('exit', () => {
-        this.#end('ended');
+        this.end('ended');
         resolve();
       });
     });
   }
 
   get opened(): Promise<{ epoch: string; seq: number }> {
-    return this.#opening.promise;
+    return this.opening.promise;
   }
 
   call(name: keyof StoreSteps, step: readonly unknown[]): Promise<unknown> {
-    return this.#ask((id) => ({ kind: 'call', call: { id, name, step } }), STEP_TIMEOUT_MS);
+    return this.ask((id) => ({ kind: 'call', call: { id, name, step } }), STEP_TIMEOUT_MS);
   }
 
   snapshot(): Promise<Snapshot> {
-    return this.#ask((id) => ({ kind: 'snapshot', id }), Number.POSITIVE_INFINITY);
+    return this.ask((id) => ({ kind: 'snapshot', id }), Number.POSITIVE_INFINITY);
   }
 
   subscribe(listener: (changes: readonly Change[]) => void): () => void {
     const own = (changes: readonly Change[]): void => listener(changes);
-    this.#listeners.add(own);
-    return () => this.#listeners.delete(own);
+    this.listeners.add(own);
+    return () => this.listeners.delete(own);
   }
 
   status(): { pending: number; failed: string | null } {
-    return { pending: this.#pending.size, failed: this.#failed };
+    return { pending: this.pending.size, failed: this.failed };
   }
 
   async close(): Promise<void> {
-    if (!this.#closing && this.#failed === null)
-      this.#worker.postMessage({ kind: 'close' } satisfies ToWorker);
-    this.#closing = true;
-    await this.#exited;
+    if (!this.closing && this.failed === null) this.worker.postMessage({ kind: 'close' } satisfies ToWorker);
+    this.closing = true;
+    await this.exited;
   }
 
-  #ask<Value>(message: (id: number) => ToWorker, timeoutMs: number): Promise<Value> {
-    if (this.#closing || this.#failed !== null) {
-      return Promise.reject(new StoreUnavailable('the store is closed'));
+  private ask<Value>(message: (id: number) => ToWorker, timeoutMs: number): Promise<Value> {
+    if (this.closing || this.failed !== null) {
+      return Promise.reject(new StoreUnavailableError('the store is closed'));
     }
-    if (this.#pending.size >= MAX_PENDING) {
-      return Promise.reject(new StoreUnavailable(`${MAX_PENDING} calls wait for the store already`));
+    if (this.pending.size >= MAX_PENDING) {
+      return Promise.reject(new StoreUnavailableError(`${MAX_PENDING} calls wait for the store already`));
     }
-    const id = this.#nextId++;
+    const id = this.nextId++;
     return new Promise<Value>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, deadlineMs: performance.now() + timeoutMs });
-      this.#worker.postMessage(message(id));
-      this.#sweepLater();
+      this.pending.set(id, { resolve, reject, deadlineMs: performance.now() + timeoutMs });
+      this.worker.postMessage(message(id));
+      this.sweepLater();
     });
   }
 
-  #take(message: ToClient): void {
+  private take(message: ToClient): void {
     if (message.kind === 'batch') {
-      if (message.changes.length > 0) this.#tell(message.changes);
-      for (const reply of message.replies) this.#answer(reply);
+      if (message.changes.length > 0) this.tell(message.changes);
+      for (const reply of message.replies) this.answer(reply);
     } else if (message.kind === 'opened') {
-      this.#opening.resolve(message);
+      this.opening.resolve(message);
     } else if (message.kind === 'failed') {
-      this.#opening.reject(storeFault(message.fault.code, message.fault.message));
+      this.opening.reject(storeFault(message.fault.code, message.fault.message));
     } else {
-      this.#closing = true;
+      this.closing = true;
     }
   }
 
-  #tell(changes: readonly Change[]): void {
-    for (const listener of this.#listeners) {
+  private tell(changes: readonly Change[]): void {
+    for (const listener of this.listeners) {
       try {
         listener(changes);
-      } catch (fault) {
+      } catch (error) {
         // One that fails keeps neither the others from hearing nor the callers from their answers.
         queueMicrotask(() => {
-          throw fault;
+          throw error;
         });
       }
     }
   }
 
-  #answer(reply: ReplyMessage): void {
-    const pending = this.#pending.get(reply.id);
+  private answer(reply: ReplyMessage): void {
+    const pending = this.pending.get(reply.id);
     if (pending === undefined) return;
-    this.#pending.delete(reply.id);
+    this.pending.delete(reply.id);
     if ('fault' in reply) pending.reject(storeFault(reply.fault.code, reply.fault.message));
     else pending.resolve(reply.value as never);
   }
 
-  #sweepLater(): void {
-    if (this.#sweep !== null || this.#pending.size === 0) return;
-    this.#sweep = setTimeout(() => {
-      this.#sweep = null;
+  private sweepLater(): void {
+    if (this.sweep !== null || this.pending.size === 0) return;
+    this.sweep = setTimeout(() => {
+      this.sweep = null;
       const nowMs = performance.now();
-      for (const [id, pending] of this.#pending) {
+      for (const [id, pending] of this.pending) {
         if (pending.deadlineMs > nowMs) continue;
-        this.#pending.delete(id);
-        pending.reject(new StoreUnavailable(`the store did not answer in ${STEP_TIMEOUT_MS} ms`));
+        this.pending.delete(id);
+        pending.reject(new StoreUnavailableError(`the store did not answer in ${STEP_TIMEOUT_MS} ms`));
       }
-      this.#sweepLater();
+      this.sweepLater();
     }, SWEEP_MS);
-    this.#sweep.unref();
+    this.sweep.unref();
   }
 
-  #end(code: string): void {
-    const fault = new StoreUnavailable(`the store's thread ended (${code})`);
-    this.#opening.reject(fault);
-    for (const pending of this.#pending.values()) pending.reject(fault);
-    this.#pending.clear();
-    if (this.#closing || this.#failed !== null) return;
-    this.#failed = code;
-    this.#onFailed(fault);
+  private end(code: string): void {
+    const fault = new StoreUnavailableError(`the store's thread ended (${code})`);
+    this.opening.reject(fault);
+    for (const pending of this.pending.values()) pending.reject(fault);
+    this.pending.clear();
+    if (this.closing || this.failed !== null) return;
+    this.failed = code;
+    this.onFailed(fault);
   }
 }
 

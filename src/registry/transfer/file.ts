@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { StoreCorrupt, StoreUnavailable } from '../errors.ts';
+import { StoreCorruptError, StoreUnavailableError } from '../errors.ts';
 import { type AccountTransfer, inOrder, TRANSFER_FORMAT, TRANSFER_VERSION } from './record.ts';
 
 const CHUNK_CHARACTERS = 1 << 20;
@@ -31,10 +31,10 @@ export async function writeTransfer(path: string, accounts: AsyncIterable<Accoun
     await file.close();
     await rename(draft, path);
     return count;
-  } catch (fault) {
+  } catch (error) {
     await file.close().catch(() => {});
     await rm(draft, { force: true });
-    throw fault;
+    throw error;
   }
 }
 
@@ -51,30 +51,30 @@ export async function* readTransfer(path: string): AsyncGenerator<AccountTransfe
 }
 
 class LineWriter {
-  readonly #file: FileHandle;
-  readonly #hash = createHash('sha256');
-  #buffer = '';
+  private readonly file: FileHandle;
+  private readonly hash = createHash('sha256');
+  private buffer = '';
 
   constructor(file: FileHandle) {
-    this.#file = file;
+    this.file = file;
   }
 
   async write(value: object): Promise<void> {
-    this.#buffer += `${JSON.stringify(value)}\n`;
-    if (this.#buffer.length >= CHUNK_CHARACTERS) await this.#flush();
+    this.buffer += `${JSON.stringify(value)}\n`;
+    if (this.buffer.length >= CHUNK_CHARACTERS) await this.flush();
   }
 
   async end(accounts: number): Promise<void> {
-    await this.#flush();
-    const sha256 = this.#hash.copy().digest('hex');
+    await this.flush();
+    const sha256 = this.hash.copy().digest('hex');
     await this.write({ end: true, accounts, sha256 });
-    await this.#flush();
+    await this.flush();
   }
 
-  async #flush(): Promise<void> {
-    this.#hash.update(this.#buffer);
-    await this.#file.writeFile(this.#buffer);
-    this.#buffer = '';
+  private async flush(): Promise<void> {
+    this.hash.update(this.buffer);
+    await this.file.writeFile(this.buffer);
+    this.buffer = '';
   }
 }
 
@@ -103,10 +103,10 @@ async function* linesOf(path: string): AsyncGenerator<AccountTransfer> {
       }
       hash.update(`${line}\n`);
     }
-  } catch (fault) {
-    if (fault instanceof StoreCorrupt) throw fault;
-    const { code } = fault as NodeJS.ErrnoException;
-    throw new StoreUnavailable(`${path}: cannot be read (${code ?? 'unknown'})`);
+  } catch (error) {
+    if (error instanceof StoreCorruptError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StoreUnavailableError(`${path}: cannot be read (${code ?? 'unknown'})`);
   }
   if (!isEnded) throw damaged(path, number + 1, 'a last line that says so: the file was cut');
 }
@@ -121,8 +121,8 @@ function parse(path: string, number: number, line: string): Record<string, unkno
   throw damaged(path, number, 'a line of JSON');
 }
 
-function damaged(path: string, line: number, expected: string): StoreCorrupt {
-  return new StoreCorrupt(`${path}, line ${line}: expected ${expected}`);
+function damaged(path: string, line: number, expected: string): StoreCorruptError {
+  return new StoreCorruptError(`${path}, line ${line}: expected ${expected}`);
 }
 
 async function openNew(path: string, draft: string): Promise<FileHandle> {
@@ -131,9 +131,9 @@ async function openNew(path: string, draft: string): Promise<FileHandle> {
     await (await open(path, 'wx', 0o600)).close();
     await rm(path);
     return await open(draft, 'w', 0o600);
-  } catch (fault) {
-    const { code } = fault as NodeJS.ErrnoException;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
     const why = code === 'EEXIST' ? 'is there already' : `cannot be written (${code ?? 'unknown'})`;
-    throw new StoreUnavailable(`${path}: ${why}`);
+    throw new StoreUnavailableError(`${path}: ${why}`);
   }
 }

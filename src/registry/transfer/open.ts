@@ -1,4 +1,4 @@
-import { StoreUnavailable } from '../errors.ts';
+import { StoreUnavailableError } from '../errors.ts';
 import { PositionFile } from '../position-file.ts';
 import type { StoreTransfer } from './record.ts';
 
@@ -30,5 +30,5 @@ export async function openTransfer({ store, dataDir, makeId }: OpenTransferOptio
   const { failed } = opened.status();
   if (failed === null) return redisTransfer(opened);
   await opened.close();
-  throw new StoreUnavailable(`Redis cannot be used: ${failed}`);
+  throw new StoreUnavailableError(`Redis cannot be used: ${failed}`);
 }

@@ -1,5 +1,5 @@
 import { type Prefix, parsePrefix } from '../../net/index.ts';
-import { StoreCorrupt } from '../errors.ts';
+import { StoreCorruptError } from '../errors.ts';
 import type { HostnameState, PassKind } from '../store/store.ts';
 import type { Source } from '../types.ts';
 
@@ -81,7 +81,7 @@ export function bytesOf(hex: string): Uint8Array {
 
 export function prefixOfText(text: string): Prefix {
   const prefix = parsePrefix(text);
-  if (prefix === null) throw new StoreCorrupt('a registration of the file has no address');
+  if (prefix === null) throw new StoreCorruptError('a registration of the file has no address');
   return prefix;
 }
 

@@ -1,7 +1,7 @@
 import type { EgressOutcome } from '../../metrics/index.ts';
 import type { Address } from '../../net/index.ts';
 
-/** What is to be done after octets of a proxy. */
+/** What is to be done after bytes of a proxy. */
 export type Answered =
   /** Wait for more of them. */
   | { readonly kind: 'more' }
@@ -23,7 +23,7 @@ export interface ProxyHandshake {
   readonly greeting: Uint8Array;
   /** Whether the proxy has answered so far that a silence is more likely the origin's. */
   readonly isGreeted: boolean;
-  /** Takes octets of the proxy; not called any more after `open` and `failed`. */
+  /** Takes bytes of the proxy; not called any more after `open` and `failed`. */
   take(chunk: Uint8Array): Answered;
 }
 

@@ -23,7 +23,7 @@ export interface Pace {
   readonly readBytes: number;
 }
 export const FULL: Pace = { reads: 8, readBytes: SLAB_BYTES };
-/** Where octets are counted against a limit: so that little passes before they are. */
+/** Where bytes are counted against a limit: so that little passes before they are. */
 export const GENTLE: Pace = { reads: 1, readBytes: 16_384 };
 const EAGAIN = -constants.errno.EAGAIN;
 const EINVAL = -constants.errno.EINVAL;
@@ -39,13 +39,13 @@ export interface Carriage {
 
 /** What one side sends, on its way to the other. */
 export class Direction {
-  /** Octets read so far. */
+  /** Bytes read so far. */
   bytes = 0;
   private readonly from: Side;
   private readonly to: Side;
   /** Holds what was read and not yet taken, in [start, end). */
   private slab: Memory | null = null;
-  /** What it passes octets through while there is much to carry, and how many are in it. */
+  /** What it passes bytes through while there is much to carry, and how many are in it. */
   private pipe: Pipe | null = null;
   private piped = 0;
   /** Whether so much came at a time that moving it costs less than copying it. */
@@ -60,7 +60,7 @@ export class Direction {
     this.to = to;
   }
 
-  /** Puts octets before all that will be read, less than a slab. To be called once, first. */
+  /** Puts bytes before all that will be read, less than a slab. To be called once, first. */
   begin(parts: readonly Uint8Array[], carriage: Carriage): Pumped {
     const { slabs } = carriage;
     let length = 0;

@@ -1,7 +1,7 @@
 import type { RelayCounters } from '../../metrics/index.ts';
 import type { SocketAddress } from '../../net/index.ts';
 import { closeSocket, listenTcp, localPort, SystemCallError } from '../../sys/index.ts';
-import type { RelayShare, RelayUpdate } from '../context.ts';
+import type { RelayHandle, RelayUpdate } from '../context.ts';
 import type { RelayEngine } from '../engine.ts';
 import { RelayListenError } from '../listen-error.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
@@ -15,7 +15,7 @@ export interface EpollEngineOptions {
   /** Listeners for TLS. */
   readonly addresses: readonly SocketAddress[];
   readonly threads: number;
-  readonly share: Omit<RelayShare, 'counters'>;
+  readonly share: Omit<RelayHandle, 'counters'>;
   readonly resolver: OriginResolver;
   /** Makes the counters of a thread. */
   makeCounters(): RelayCounters;

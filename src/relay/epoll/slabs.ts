@@ -5,7 +5,7 @@ export const SLAB_BYTES = 128 * 1024;
 const MAX_SPARE = 32;
 
 /**
- * The memory that octets pass through. One slab serves all tunnels of a thread; a tunnel keeps it only while its
+ * The memory that bytes pass through. One slab serves all tunnels of a thread; a tunnel keeps it only while its
  * reader has not taken all, and the thread goes on with another.
  */
 export class Slabs {

@@ -21,7 +21,7 @@ const State = { HEADER: 0, HELLO: 1, CONNECTING: 2, CARRYING: 3, CLOSED: 4 } as 
 type State = (typeof State)[keyof typeof State];
 
 const MS_PER_SECOND = 1000;
-/** How long a source that has had its share of octets waits before it is looked at again. */
+/** How long a source that has had its share of bytes waits before it is looked at again. */
 const THROTTLE_MS = 25;
 
 /** A connection to an origin, and the address that it was for. */
@@ -30,7 +30,7 @@ interface Reached {
   readonly connected: Connected;
 }
 
-/** A connection of a client, from its first octet to its end, and the one to the origin that it leads to. */
+/** A connection of a client, from its first byte to its end, and the one to the origin that it leads to. */
 export class Tunnel implements Handler, OpenConnection {
   source: Source;
   /** When something last moved. */

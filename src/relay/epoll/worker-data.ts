@@ -1,6 +1,6 @@
-import type { RelayShare } from '../context.ts';
+import type { RelayHandle } from '../context.ts';
 
-export interface RelayThreadData extends RelayShare {
+export interface RelayThreadData extends RelayHandle {
   /** Descriptors of listeners. */
   readonly listeners: readonly number[];
   /** This thread's part of the policy's connections. */

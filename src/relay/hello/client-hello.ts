@@ -13,24 +13,24 @@ const HANDSHAKE = 22;
 const TLS_MAJOR_VERSION = 3;
 const MAX_FRAGMENT_BYTES = 16_384;
 
-/** Octets of a connection that are kept until its hello is whole: a hello of the greatest length in many records. */
+/** Bytes of a connection that are kept until its hello is whole: a hello of the greatest length in many records. */
 export const MAX_OPENING_BYTES = MAX_HELLO_BYTES + 4096;
 
 /**
- * Finds the server name in the first octets of a TLS connection, which come in segments of any size and hold
- * the ClientHello in records of any size. The octets stay the caller's: they are replayed to the origin as they are.
+ * Finds the server name in the first bytes of a TLS connection, which come in segments of any size and hold
+ * the ClientHello in records of any size. The bytes stay the caller's: they are replayed to the origin as they are.
  */
 export class ClientHelloReader {
   /** Where the name stands in `bytes`; valid once `read` gave NAMED. */
   readonly name: ServerName = { start: 0, end: 0 };
-  /** The octets that `name` stands in: those that were read, or a copy where records cut the hello. */
+  /** The bytes that `name` stands in: those that were read, or a copy where records cut the hello. */
   bytes: Uint8Array = NOTHING;
   private state: HelloState = HelloState.PARTIAL;
-  /** The first octet that no record before it holds. */
+  /** The first byte that no record before it holds. */
   private at = 0;
-  /** Octets of the hello in the records seen so far. */
+  /** Bytes of the hello in the records seen so far. */
   private found = 0;
-  /** Octets that the hello says it has; 0 before its header is there. */
+  /** Bytes that the hello says it has; 0 before its header is there. */
   private expected = 0;
   /** Start and end of each record's fragment. */
   private readonly fragments: number[] = [];
@@ -89,7 +89,7 @@ export class ClientHelloReader {
     this.state = findServerName(this.bytes, start, start + found, this.name);
   }
 
-  /** The first `limit` octets of the fragments, in memory of their own. */
+  /** The first `limit` bytes of the fragments, in memory of their own. */
   private joined(opening: Uint8Array, limit: number): Uint8Array {
     const { fragments } = this;
     const out = new Uint8Array(limit);

@@ -1,6 +1,6 @@
 /** What was found of a ClientHello's server name. */
 export const HelloState = {
-  /** More octets are needed. */
+  /** More bytes are needed. */
   PARTIAL: 0,
   /** There is one. */
   NAMED: 1,
@@ -23,14 +23,14 @@ const SERVER_NAME = 0;
 const HOST_NAME = 0;
 const VERSION_AND_RANDOM_BYTES = 34;
 
-/** Where a server name stands in the octets that were read. */
+/** Where a server name stands in the bytes that were read. */
 export interface ServerName {
   start: number;
   end: number;
 }
 
 /**
- * The octets of the handshake message that begins at m[start], its header included.
+ * The bytes of the handshake message that begins at m[start], its header included.
  * @returns 0 while the header is not there; -state (a HelloState) for what is no ClientHello or is too long.
  */
 export function helloLength(m: Uint8Array, start: number, end: number): number {
@@ -79,7 +79,7 @@ function readNameList(m: Uint8Array, start: number, end: number, out: ServerName
   return true;
 }
 
-/** The offset behind a vector whose length takes `width` octets, or -1 (as for an `at` of -1). */
+/** The offset behind a vector whose length takes `width` bytes, or -1 (as for an `at` of -1). */
 function skipVector(
   m: Uint8Array,
   at: number,

@@ -3,7 +3,7 @@ const LF = 0x0a;
 /** A chunk's size and its extensions. */
 const MAX_LINE_BYTES = 1024;
 const MAX_TRAILER_BYTES = 8192;
-/** 2^48 octets are more than any connection carries. */
+/** 2^48 bytes are more than any connection carries. */
 const MAX_SIZE_DIGITS = 12;
 
 const Part = { SIZE: 0, DATA: 1, DATA_END: 2, TRAILER: 3 } as const;
@@ -34,7 +34,7 @@ export class ChunkReader {
     return at;
   }
 
-  /** An octet of a line; lines end by CR LF and have none of the two within. */
+  /** An byte of a line; lines end by CR LF and have none of the two within. */
   private takeOctet(octet: number): boolean {
     const { line } = this;
     if (octet === LF) return line[line.length - 1] === CR && this.endLine(line.length - 1);

@@ -1,12 +1,12 @@
 /** What a request's head says, as far as a relay needs to know it (RFC 9112). */
 export interface RequestHead {
-  /** Where the host stands in the head's octets, without a port. */
+  /** Where the host stands in the head's bytes, without a port. */
   readonly hostStart: number;
   readonly hostEnd: number;
   readonly body: RequestBody;
 }
 
-/** Octets of a body: a number of them, or chunks until the last one. */
+/** Bytes of a body: a number of them, or chunks until the last one. */
 export type RequestBody = { readonly kind: 'length'; readonly bytes: number } | { readonly kind: 'chunked' };
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

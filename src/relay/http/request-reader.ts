@@ -6,11 +6,11 @@ export const MAX_HEAD_BYTES = 16_384;
 
 /** What read found next. */
 export const RequestEvent = {
-  /** All octets were taken. */
+  /** All bytes were taken. */
   MORE: 0,
   /** A head is whole: `head` and `headBytes` hold it. */
   HEAD: 1,
-  /** Octets of a body are whole up to `bodyEnd`. */
+  /** Bytes of a body are whole up to `bodyEnd`. */
   BODY: 2,
   /** Not HTTP/1.x, or not in a way that all servers read alike. The reader takes no more. */
   MALFORMED: 3,
@@ -29,11 +29,11 @@ const UPGRADE_LINES = /\r\n(?:upgrade|http2-settings):[^\r]*/gi;
  */
 export class RequestReader {
   head: RequestHead | null = null;
-  /** The head's octets as they go to the origin, which is not asked to upgrade. */
+  /** The head's bytes as they go to the origin, which is not asked to upgrade. */
   headBytes: Buffer = NOTHING;
-  /** The octets that `head` tells of by their places. */
+  /** The bytes that `head` tells of by their places. */
   rawHead: Buffer = NOTHING;
-  /** BODY: the octets of the chunk before this place belong to the body. */
+  /** BODY: the bytes of the chunk before this place belong to the body. */
   bodyEnd = 0;
   private held: Buffer = NOTHING;
   private bodyLeft = 0;
@@ -47,7 +47,7 @@ export class RequestReader {
 
   /**
    * Reads on in chunk from `start`; to be called again from `next` until it gives MORE.
-   * @returns the event; `next` is where the octets behind it start.
+   * @returns the event; `next` is where the bytes behind it start.
    */
   read(chunk: Buffer, start: number): RequestEvent {
     if (this.failed) return RequestEvent.MALFORMED;
@@ -59,7 +59,7 @@ export class RequestReader {
     return this.give(RequestEvent.BODY, start + taken);
   }
 
-  /** Where the octets behind the last event start. */
+  /** Where the bytes behind the last event start. */
   next = 0;
 
   private readHead(chunk: Buffer, start: number): RequestEvent {
@@ -108,7 +108,7 @@ export class RequestReader {
   }
 }
 
-/** A method's first octet is a letter: what is no HTTP at all is known by it before its head would be whole. */
+/** A method's first byte is a letter: what is no HTTP at all is known by it before its head would be whole. */
 function looksLikeRequest(bytes: Uint8Array): boolean {
   const octet = bytes[0] | 0x20;
   return bytes[0] === CR || (octet >= 0x61 && octet <= 0x7a);

@@ -16,7 +16,7 @@ export class ConnectionTable {
   /** How many ids there are of each length: short headers do not tell theirs. */
   private readonly lengths = new Int32Array(MAX_ID_BYTES + 1);
   private readonly seed: number;
-  /** Octets of the id that withShortHeader found last. */
+  /** Bytes of the id that withShortHeader found last. */
   matchedBytes = 0;
 
   /** @param seed secret, so that nobody can choose addresses that are filed together */

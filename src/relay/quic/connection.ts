@@ -67,7 +67,7 @@ export class QuicConnection implements ClientConnection {
   private origin: OriginSocket | null = null;
   private upBytes = 0;
   private downBytes = 0;
-  /** Octets of the ids that the origin gives out, and that short headers of the client begin with. */
+  /** Bytes of the ids that the origin gives out, and that short headers of the client begin with. */
   private idLength = UNKNOWN_LENGTH;
   /** The id that the origin gave out last. */
   private originId: Uint8Array = NOTHING;
@@ -163,7 +163,7 @@ export class QuicConnection implements ClientConnection {
     if ((bytes[0] & 0x80) !== 0) this.learnOriginId(bytes, length);
   }
 
-  /** Counts what was carried. @returns whether the source has had its share of octets. */
+  /** Counts what was carried. @returns whether the source has had its share of bytes. */
   mustRest(): boolean {
     return this.count() > 0;
   }

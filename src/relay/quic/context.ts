@@ -33,7 +33,7 @@ export interface OriginUser {
   failed(): void;
   /** A datagram in bytes[0, length) is about to be carried. */
   received(bytes: Uint8Array, length: number): void;
-  /** Counts what was carried. @returns whether the source has had its share of octets: nothing is read for a while then. */
+  /** Counts what was carried. @returns whether the source has had its share of bytes: nothing is read for a while then. */
   mustRest(): boolean;
 }
 

@@ -1,7 +1,7 @@
 import { addressFromBytes } from '../../net/index.ts';
 import { type Source, sourceOf } from '../source.ts';
 
-/** RFC 8999, 5: the bit of a packet's first octet that says that its header is long. */
+/** RFC 8999, 5: the bit of a packet's first byte that says that its header is long. */
 const LONG_HEADER_BIT = 0x80;
 
 /** A datagram of a client, and where it came from. One object serves for all that a thread takes. */
@@ -22,7 +22,7 @@ export class Datagram {
     return (this.bytes[0] & LONG_HEADER_BIT) !== 0;
   }
 
-  /** Its octets in memory of their own. */
+  /** Its bytes in memory of their own. */
   copy(): Buffer {
     return Buffer.from(this.bytes.subarray(0, this.length));
   }

@@ -16,7 +16,7 @@ export const PacketType = {
 } as const;
 export type PacketType = (typeof PacketType)[keyof typeof PacketType];
 
-/** RFC 9000, 17.2: octets of a connection id that versions 1 and 2 allow; others may have 255. */
+/** RFC 9000, 17.2: bytes of a connection id that versions 1 and 2 allow; others may have 255. */
 export const MAX_ID_BYTES = 20;
 const FIXED_HEADER_BYTES = 7;
 

@@ -1,6 +1,6 @@
 import type { RelayCounters } from '../../metrics/index.ts';
 import type { SocketAddress } from '../../net/index.ts';
-import type { RelayShare } from '../context.ts';
+import type { RelayHandle } from '../context.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
 import type { QuicMode } from './context.ts';
 
@@ -8,7 +8,7 @@ import type { QuicMode } from './context.ts';
 export interface QuicEngineOptions {
   readonly addresses: readonly SocketAddress[];
   readonly mode: QuicMode;
-  readonly share: Omit<RelayShare, 'counters'>;
+  readonly share: Omit<RelayHandle, 'counters'>;
   readonly resolver: OriginResolver;
   makeCounters(): RelayCounters;
   /** The clock of the cache's entries, in ms. */

@@ -10,10 +10,10 @@ import { HelloPackets } from './hello-packets.ts';
 import { MIN_INITIAL_DATAGRAM_BYTES } from './initial.ts';
 import { refusal, versionNegotiation } from './refusal.ts';
 
-/** RFC 9000, 7.2: the first connection id that a client chooses for its server has this many octets at least. */
+/** RFC 9000, 7.2: the first connection id that a client chooses for its server has this many bytes at least. */
 const MIN_FIRST_ID_BYTES = 8;
 /**
- * Ids of fewer octets can be guessed, so that they lead from another port of the same source only. Whoever sees ids pass
+ * Ids of fewer bytes can be guessed, so that they lead from another port of the same source only. Whoever sees ids pass
  * and forges a registered source can turn what the origin sends away, until the client's next datagram: the origin sees
  * no other address that it could validate (RFC 9000, 9.3.3).
  */

@@ -36,7 +36,7 @@ export function refusal({ version, destinationId, sourceId }: Refused): Buffer {
   const { key, iv, hp } = initialKeys(version, destinationId, 'server');
   const cipher = createCipheriv('aes-128-gcm', key, iv).setAAD(header);
   const sealed = Buffer.concat([cipher.update(REFUSED), cipher.final(), cipher.getAuthTag()]);
-  // RFC 9001, 5.4.2: the sample begins where a number of four octets would end.
+  // RFC 9001, 5.4.2: the sample begins where a number of four bytes would end.
   const sample = sealed.subarray(4 - NUMBER_BYTES, 4 - NUMBER_BYTES + 16);
   const mask = createCipheriv('aes-128-ecb', hp, null).update(sample);
   header[0] ^= mask[0] & 0x0f;

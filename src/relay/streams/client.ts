@@ -10,10 +10,10 @@ import { eventLoopTimers } from '../timers.ts';
 import type { StreamContext } from './context.ts';
 import { attempt, streamDialer } from './dialer.ts';
 
-/** What a client's octets are given to once its source has been admitted. */
+/** What a client's bytes are given to once its source has been admitted. */
 export type Reader = (chunk: Buffer) => void;
 
-/** How long a source that has had its share of octets waits before it is looked at again. */
+/** How long a source that has had its share of bytes waits before it is looked at again. */
 const THROTTLE_MS = 25;
 const MAX_HEADER_BYTES = 4200;
 
@@ -28,7 +28,7 @@ export class Client implements OpenConnection {
   readonly socket: Socket;
   source: Source;
   activeAtMs: number;
-  /** The origin that octets are carried to. */
+  /** The origin that bytes are carried to. */
   origin: Socket | null = null;
   isCarrying = false;
   /** Whether what a probe is told (RelayContext.noticeFor) can be read by it: it is a record of TLS. */
@@ -133,7 +133,7 @@ export class Client implements OpenConnection {
     });
   }
 
-  /** Counts octets and, where the source has had its share, keeps it waiting. */
+  /** Counts bytes and, where the source has had its share, keeps it waiting. */
   carried(direction: RelayDirection, bytes: number, from: Socket): void {
     const { counters, limits } = this.context.relay;
     const nowMs = this.context.now();
@@ -142,7 +142,7 @@ export class Client implements OpenConnection {
     if (limits.carried(this.place, bytes, nowMs) > 0) this.throttle(from);
   }
 
-  /** Whether reading from `from` waits for its source's share of octets. */
+  /** Whether reading from `from` waits for its source's share of bytes. */
   isThrottled(from: Socket): boolean {
     return this.throttled.has(from);
   }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type RelayCounters, RelayOutcome } from '../../metrics/index.ts';
 import { formatAddress, parseAddress, type SocketAddress } from '../../net/index.ts';
-import { RelayContext, type RelayShare, type RelayUpdate } from '../context.ts';
+import { RelayContext, type RelayHandle, type RelayUpdate } from '../context.ts';
 import type { RelayEngine } from '../engine.ts';
 import { RelayListenError } from '../listen-error.ts';
 import type { OpenConnection } from '../open-connection.ts';
@@ -19,7 +19,7 @@ const SWEEP_MS = 400;
 export interface StreamEngineOptions {
   readonly protocol: 'tls' | 'http';
   readonly addresses: readonly SocketAddress[];
-  readonly share: Omit<RelayShare, 'counters'>;
+  readonly share: Omit<RelayHandle, 'counters'>;
   readonly resolver: OriginResolver;
   makeCounters(): RelayCounters;
   /** The clock of the cache's entries, in ms. */

@@ -1,7 +1,7 @@
 import { EntryView } from './entry-view.ts';
 import { EntryKey } from './key.ts';
 import { ENTRY_HEADER_BYTES, EXPIRES_WORD, HASH_WORD, SIZE_WORD, STORED_WORD, UNIT_BYTES } from './layout.ts';
-import { type CacheShare, createShare, type Geometry, geometryOf, placeOf, TAIL_WORD } from './share.ts';
+import { type CacheHandle, createShare, type Geometry, geometryOf, placeOf, TAIL_WORD } from './share.ts';
 import { NO_SLOT, SlotIndex } from './slot-index.ts';
 
 export const DEFAULT_CACHE_BYTES = 64 * 1024 ** 2;
@@ -25,7 +25,7 @@ export interface AnswerCacheOptions {
 }
 
 export interface CacheStats {
-  /** Memory in all, in octets. */
+  /** Memory in all, in bytes. */
   bytes: number;
   /** Entries that the index leads to, expired ones included. */
   entries: number;
@@ -52,7 +52,7 @@ export class AnswerCache {
   private readonly index: SlotIndex;
   private readonly bytes: Buffer;
   private readonly words: Uint32Array;
-  private readonly memory: CacheShare;
+  private readonly memory: CacheHandle;
   private readonly geometry: Geometry;
   private readonly tailWord: Int32Array;
   private readonly view: EntryView;
@@ -94,7 +94,7 @@ export class AnswerCache {
   }
 
   /** What readers in this and other threads are made from. */
-  share(): CacheShare {
+  share(): CacheHandle {
     return this.memory;
   }
 
@@ -197,7 +197,7 @@ export class AnswerCache {
     index.assign(taken, key.hash, position);
   }
 
-  /** The load behind the store keeps the octets that are written next from being seen before the tail. */
+  /** The load behind the store keeps the bytes that are written next from being seen before the tail. */
   private publishTail(): void {
     Atomics.store(this.tailWord, 0, this.tail | 0);
     Atomics.load(this.tailWord, 0);

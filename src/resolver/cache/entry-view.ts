@@ -75,7 +75,7 @@ export class EntryView {
     this.halves = new Uint16Array(buffer, byteOffset, byteLength >>> 1);
   }
 
-  /** Reads the header of the entry at octet `place`. @returns false where it does not lie in the memory. */
+  /** Reads the header of the entry at byte `place`. @returns false where it does not lie in the memory. */
   open(place: number, nowSeconds: number): boolean {
     const { bytes, halves, words } = this;
     const word = place >>> 2;
@@ -132,7 +132,7 @@ export class EntryView {
    * message `out`, their TTLs less by the seconds since they were stored (RFC 2181 5.2, RFC 1035 3.2.1).
    * @param maxLength the offset that the records may reach: the message's size less what follows them.
    * @returns the offset behind the records; DOES_NOT_FIT; or OVERTAKEN: take it as a miss. In the latter
-   *   cases octets of `out` from outOffset on may have been written.
+   *   cases bytes of `out` from outOffset on may have been written.
    */
   render(out: Uint8Array, outOffset: number, maxLength: number, nowSeconds: number): number {
     if (outOffset + this.bodyLength > maxLength) return DOES_NOT_FIT;
@@ -174,7 +174,7 @@ export class EntryView {
     const records = this.answerCount + this.authorityCount;
     for (let i = 0; i < records; i++) {
       const at = this.halves[this.table + i];
-      // Only in an overwritten entry; the octets behind the body in `out` are another's.
+      // Only in an overwritten entry; the bytes behind the body in `out` are another's.
       if (at + 4 > length) return OVERTAKEN;
       const ttlSeconds = readU32(out, outOffset + at) - ageSeconds;
       writeU32(out, outOffset + at, this.stale ? STALE_TTL_SECONDS : ttlSeconds > 0 ? ttlSeconds : 0);

@@ -16,4 +16,4 @@ export {
   STALE_TTL_SECONDS,
 } from './entry-view.ts';
 export { CacheReader, CacheResult } from './reader.ts';
-export { type CacheShare, CacheSizeError } from './share.ts';
+export { type CacheHandle, CacheSizeError } from './share.ts';

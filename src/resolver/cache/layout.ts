@@ -1,8 +1,8 @@
 /**
  * An entry: one answer as bytes, the same in plain memory and in the cache. It starts at a multiple of 8
- * octets and fills a multiple of 8. Numbers are in the machine's order, as only this process reads them.
+ * bytes and fills a multiple of 8. Numbers are in the machine's order, as only this process reads them.
  *
- *     octet 0   u32  size in units of 8 octets (in the cache, the top bit marks a gap: see cache.ts)
+ *     byte 0   u32  size in units of 8 bytes (in the cache, the top bit marks a gap: see cache.ts)
  *           4   u32  hash of the key
  *           8   u32  when it was stored, seconds of the process' clock
  *          12   u32  when it expires: stored + the least TTL in it
@@ -25,10 +25,10 @@
  */
 export const UNIT_BYTES = 8;
 export const ENTRY_HEADER_BYTES = 32;
-/** More than the longest has: a message's 64 KiB, and four octets for each of its records of 11 octets or more. */
+/** More than the longest has: a message's 64 KiB, and four bytes for each of its records of 11 bytes or more. */
 export const MAX_ENTRY_BYTES = 0x18000;
 
-/** Indexes of 32-bit words, of 16-bit halves and of octets from the entry's start. */
+/** Indexes of 32-bit words, of 16-bit halves and of bytes from the entry's start. */
 export const SIZE_WORD = 0;
 export const HASH_WORD = 1;
 export const STORED_WORD = 2;

@@ -2,7 +2,7 @@ import type { Question } from '../../wire/index.ts';
 import { EntryView, OVERTAKEN } from './entry-view.ts';
 import { DENIAL_TYPE, EntryKey, keyFlags } from './key.ts';
 import {
-  type CacheShare,
+  type CacheHandle,
   distance,
   firstBucket,
   type Geometry,
@@ -16,7 +16,7 @@ import {
 } from './share.ts';
 
 /** What find found. Stale: expired, but not longer ago than the cache's staleSeconds (RFC 8767). */
-export const CacheResult = { Miss: 0, Fresh: 1, Stale: 2 } as const;
+export const CacheResult = { MISS: 0, FRESH: 1, STALE: 2 } as const;
 export type CacheResult = (typeof CacheResult)[keyof typeof CacheResult];
 
 /** An answer that was found before is asked for again in the last tenth of its time, if that is not too short to tell. */
@@ -28,7 +28,7 @@ const REFRESH_MIN_TTL_SECONDS = 10;
  * Each thread has a reader of its own.
  *
  * How a reader knows that what it copied was whole: the writer moves the tail past an entry before it
- * overwrites the first octet of it, and the reader looks at the tail after it has copied the last. So
+ * overwrites the first byte of it, and the reader looks at the tail after it has copied the last. So
  * rcode, counts and TTL of a found entry hold only if render did not return OVERTAKEN.
  */
 export class CacheReader extends EntryView {
@@ -42,7 +42,7 @@ export class CacheReader extends EntryView {
   private mark = 0;
   private foundBefore = false;
 
-  constructor(share: CacheShare) {
+  constructor(share: CacheHandle) {
     super(share.buffer);
     this.geometry = geometryOf(share);
     this.tail = new Int32Array(share.buffer, TAIL_WORD * 4, 1);
@@ -56,14 +56,14 @@ export class CacheReader extends EntryView {
     const flags = keyFlags(dnssecOk, checkingDisabled);
     this.deniedOffset = 0;
     const exact = this.findAt(question, 0, question.type, flags, nowSeconds);
-    if (exact === CacheResult.Fresh) return exact;
+    if (exact === CacheResult.FRESH) return exact;
     const { labelCount, labelOffsets } = question.name;
     for (let label = 0; label < labelCount; label++) {
-      if (this.findAt(question, label, DENIAL_TYPE, flags, nowSeconds) !== CacheResult.Fresh) continue;
+      if (this.findAt(question, label, DENIAL_TYPE, flags, nowSeconds) !== CacheResult.FRESH) continue;
       this.deniedOffset = labelOffsets[label];
-      return CacheResult.Fresh;
+      return CacheResult.FRESH;
     }
-    const type = exact === CacheResult.Stale ? question.type : DENIAL_TYPE;
+    const type = exact === CacheResult.STALE ? question.type : DENIAL_TYPE;
     return this.findAt(question, 0, type, flags, nowSeconds);
   }
 
@@ -75,11 +75,11 @@ export class CacheReader extends EntryView {
     nowSeconds: number,
   ): CacheResult {
     this.key.set(question, label, type, flags);
-    if (!this.locate(nowSeconds)) return CacheResult.Miss;
-    if (this.ttlSeconds > 0) return CacheResult.Fresh;
-    if (nowSeconds - this.expiresSeconds >= this.geometry.staleSeconds) return CacheResult.Miss;
+    if (!this.locate(nowSeconds)) return CacheResult.MISS;
+    if (this.ttlSeconds > 0) return CacheResult.FRESH;
+    if (nowSeconds - this.expiresSeconds >= this.geometry.staleSeconds) return CacheResult.MISS;
     this.stale = true;
-    return CacheResult.Stale;
+    return CacheResult.STALE;
   }
 
   /**

@@ -13,7 +13,7 @@ import {
   readU16,
 } from '../../wire/index.ts';
 
-/** A name in lower-cased wire form as a string of octets, so that it can be a key of a Map. */
+/** A name in lower-cased wire form as a string of bytes, so that it can be a key of a Map. */
 export type NameKey = string;
 
 /** A record of a reply. */

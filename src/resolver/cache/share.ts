@@ -3,12 +3,12 @@ import { UNIT_BYTES } from './layout.ts';
 /**
  * The cache's memory:
  *
- *     octet 0    geometry, written once
+ *     byte 0    geometry, written once
  *           64   the tail: position of the oldest entry that is whole
- *          128   the index: buckets of 64 octets
+ *          128   the index: buckets of 64 bytes
  *                the arena: entries (layout.ts), one behind the other, round and round
  *
- * A **position** is where in the arena an entry starts, counted in units of 8 octets and without going
+ * A **position** is where in the arena an entry starts, counted in units of 8 bytes and without going
  * back to zero at the arena's end, so that a place in the arena has another position each time round. It
  * does start over at `modulus`, the last multiple of the arena's size that a u32 holds with one to spare:
  * position % arenaUnits is the place at all times, and (a - b) modulo `modulus` is the distance between
@@ -23,7 +23,7 @@ import { UNIT_BYTES } from './layout.ts';
 export const WAYS = 7;
 const BUCKET_WORDS = 16;
 const BUCKET_BYTES = BUCKET_WORDS * 4;
-/** Octets of the whole for each bucket: a slot for each 64 octets of the arena; the least entries have about 72. */
+/** Bytes of the whole for each bucket: a slot for each 64 bytes of the arena; the least entries have about 72. */
 const BYTES_PER_BUCKET = 512;
 const CONTROL_BYTES = 128;
 
@@ -47,7 +47,7 @@ export class CacheSizeError extends RangeError {
 }
 
 /** What a thread needs to read the cache; can be posted to it. */
-export interface CacheShare {
+export interface CacheHandle {
   readonly buffer: SharedArrayBuffer;
 }
 
@@ -61,7 +61,7 @@ export interface Geometry {
 }
 
 /** Makes the memory; the system gives its pages only as they are written. */
-export function createShare(bytes: number, staleSeconds: number): CacheShare {
+export function createShare(bytes: number, staleSeconds: number): CacheHandle {
   if (!Number.isInteger(bytes) || bytes < MIN_CACHE_BYTES || bytes > MAX_CACHE_BYTES) {
     throw new CacheSizeError(bytes);
   }
@@ -76,7 +76,7 @@ export function createShare(bytes: number, staleSeconds: number): CacheShare {
   return { buffer };
 }
 
-export function geometryOf(share: CacheShare): Geometry {
+export function geometryOf(share: CacheHandle): Geometry {
   const words = new Uint32Array(share.buffer, 0, INDEX_WORD);
   if (words[VERSION_WORD] !== VERSION) throw new TypeError('not a share of this cache');
   const buckets = words[BUCKETS_WORD];
@@ -103,13 +103,13 @@ export function secondBucket(hash: number, geometry: Geometry): number {
 /** Marks of use: not found since the entry was written; found; found, and to be asked for again by whoever found it last. */
 export const Use = { NONE: 0, FOUND: 1, REFRESHING: 2 } as const;
 
-/** The octet that marks a slot (the word of its hash) as used since its entry was written. */
+/** The byte that marks a slot (the word of its hash) as used since its entry was written. */
 export function markByte(slot: number): number {
   const way = slot % BUCKET_WORDS;
   return (slot - way + 2 * WAYS) * 4 + way;
 }
 
-/** The octet at which the entry of this position starts. */
+/** The byte at which the entry of this position starts. */
 export function placeOf(position: number, geometry: Geometry): number {
   return geometry.arenaOffset + (position % geometry.arenaUnits) * UNIT_BYTES;
 }

@@ -63,7 +63,7 @@ export class SlotIndex {
     this.point(slot, position);
   }
 
-  /** Lets the slot lead to a new entry at `position`, which publishes the entry: who sees the position sees its octets. */
+  /** Lets the slot lead to a new entry at `position`, which publishes the entry: who sees the position sees its bytes. */
   point(slot: number, position: number): void {
     this.bytes[markByte(slot)] = Use.NONE;
     Atomics.store(this.words, slot + WAYS, position + 1);

@@ -91,14 +91,14 @@ export class HttpsUpstream implements Upstream {
     const type = String(response.headers['content-type'] ?? '').split(';', 1)[0]!;
     const usable = response.statusCode >= 200 && response.statusCode < 300 && type.trim() === MEDIA_TYPE;
     if (!usable || message === null || message.length < HEADER_BYTES || id(message) !== id(query.bytes)) {
-      throw new UnusableResponse();
+      throw new UnusableResponseError();
     }
     return message;
   }
 }
 
 /** Not 2xx, another media type, too long, or another message ID. */
-class UnusableResponse extends Error {
+class UnusableResponseError extends Error {
   readonly code = 'UNUSABLE_RESPONSE';
 }
 
@@ -115,7 +115,7 @@ async function readBody({ body }: Dispatcher.ResponseData): Promise<Uint8Array |
 }
 
 function faultOf(error: unknown): UpstreamFault {
-  if (error instanceof UnusableResponse) return 'malformed';
+  if (error instanceof UnusableResponseError) return 'malformed';
   const { code } = error as NodeJS.ErrnoException;
   return code === 'UND_ERR_SOCKET' || code === 'UND_ERR_CLOSED' ? 'closed' : 'unreachable';
 }

@@ -19,7 +19,7 @@ export const Register = {
 } as const;
 export type Register = (typeof Register)[keyof typeof Register];
 
-/** Octets that one load or store moves, by their code (RFC 9669 5.1). */
+/** Bytes that one load or store moves, by their code (RFC 9669 5.1). */
 const SIZE = { 4: 0x00, 2: 0x08, 1: 0x10, 8: 0x18 } as const;
 export type Size = keyof typeof SIZE;
 
@@ -27,7 +27,7 @@ export type Size = keyof typeof SIZE;
 const CONDITION = { '==': 0x10, '>': 0x20, '>=': 0x30, '!=': 0x50, '<': 0xa0, '<=': 0xb0 } as const;
 export type Condition = keyof typeof CONDITION;
 
-/* Classes and modes of the opcode's octet (RFC 9669 3.1). */
+/* Classes and modes of the opcode's byte (RFC 9669 3.1). */
 const LD = 0x00;
 const LDX = 0x01;
 const ST = 0x02;
@@ -199,7 +199,7 @@ export const call = (helper: number): Line => ({ opcode: JUMP | CALL, immediate:
 export const exit = (): Line => ({ opcode: JUMP | EXIT });
 
 /**
- * Lays a program out as the kernel takes it: little-endian, 8 octets an instruction, jumps relative.
+ * Lays a program out as the kernel takes it: little-endian, 8 bytes an instruction, jumps relative.
  * @throws AssemblyError
  */
 export function assemble(lines: readonly Line[]): Uint8Array {

@@ -9,7 +9,7 @@ import { Attributes, BpfCommand, bpf, bpfDescriptor } from './call.ts';
 export const BpfMapType = { HASH: 1, ARRAY: 2, PER_CPU_ARRAY: 6, XSK: 17 } as const;
 export type BpfMapType = (typeof BpfMapType)[keyof typeof BpfMapType];
 
-/** Octets of an element's attributes without its value. */
+/** Bytes of an element's attributes without its value. */
 const KEY_ATTRIBUTES = 16;
 /** Entries of one batch; the more there are, the longer this thread is kept. */
 export const BATCH_ENTRIES = 4096;
@@ -44,7 +44,7 @@ export class BpfMap {
     for (const [at, word] of [type, keyBytes, valueBytes, maxEntries].entries()) create.setWord(at * 4, word);
     create.setName(28, name);
     this.key = new Memory(keyBytes);
-    // Of a map per processor each has its value, 8 octets aligned.
+    // Of a map per processor each has its value, 8 bytes aligned.
     const copies = type === BpfMapType.PER_CPU_ARRAY ? possibleProcessors() : 1;
     this.value = new Memory(Math.ceil(valueBytes / 8) * 8 * copies);
     this.view = new DataView(this.value.bytes.buffer);

@@ -17,7 +17,7 @@ const LOG_BYTES = 64 << 10;
 const LICENSE = 'MIT';
 
 /**
- * Loads a filter of a socket's packets: it gives how many octets of a packet stay, 0 to drop it.
+ * Loads a filter of a socket's packets: it gives how many bytes of a packet stay, 0 to drop it.
  * @param code as `assemble` lays it out
  * @returns its descriptor.
  * @throws BpfError, with the verifier's log where that has refused the program.

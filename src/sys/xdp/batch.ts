@@ -3,12 +3,12 @@ import { encodeEndpoint } from '../mmsg.ts';
 import { XdpError } from './errors.ts';
 import { Frames, FrameVerdict, PAYLOAD_OFFSET_4, PAYLOAD_OFFSET_6, type XdpTarget } from './frame.ts';
 import { XdpRing } from './ring.ts';
-import { FRAME_HEADROOM_BYTES, FRAME_PLACE_BYTES, type XdpSocketShare } from './socket.ts';
+import { FRAME_HEADROOM_BYTES, FRAME_PLACE_BYTES, type XdpSocketHandle } from './socket.ts';
 
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const MSG_DONTWAIT = 0x40;
-/** An address and a length, of 8 and 4 octets, and 4 of options; an address alone. */
+/** An address and a length, of 8 and 4 bytes, and 4 of options; an address alone. */
 const DESCRIPTOR_WORDS = 4;
 const ADDRESS_WORDS = 2;
 /** Calls that are made at the most to send what is there: a device that takes nothing gets it with the next batch. */
@@ -41,7 +41,7 @@ export class FrameBatch {
   private readonly sendRing: XdpRing;
   private readonly fillRing: XdpRing;
   private readonly completionRing: XdpRing;
-  private readonly share: XdpSocketShare;
+  private readonly share: XdpSocketHandle;
   private readonly tally: Float64Array;
   private readonly error = new Uint8Array(4);
   private readonly errorLength = Uint32Array.of(4);
@@ -52,7 +52,7 @@ export class FrameBatch {
   private readonly payloads6: readonly Uint8Array[];
 
   /** @param tally counts frames, FRAME_RESULTS numbers */
-  constructor(share: XdpSocketShare, targets: readonly XdpTarget[], slots: number, tally: Float64Array) {
+  constructor(share: XdpSocketHandle, targets: readonly XdpTarget[], slots: number, tally: Float64Array) {
     const memory = this.libc.bufferAt(share.memory.address, share.memory.bytes);
     this.share = share;
     this.tally = tally;

@@ -54,7 +54,7 @@ export type FrameVerdict = (typeof FrameVerdict)[keyof typeof FrameVerdict];
 /** An address and port that packets are taken for. */
 export interface XdpTarget {
   readonly family: 4 | 6;
-  /** Network order, 4 or 16 octets. */
+  /** Network order, 4 or 16 bytes. */
   readonly address: Uint8Array;
   readonly port: number;
   /** The owner's number of it, 0 to 255. */
@@ -98,7 +98,7 @@ export class Frames {
 
   /**
    * Judges a frame as the kernel would on its way to a socket, and reads it.
-   * @param at where it begins @param length its octets, padding included
+   * @param at where it begins @param length its bytes, padding included
    */
   read(at: number, length: number): FrameVerdict {
     if (length < PAYLOAD_OFFSET_4) return FrameVerdict.MALFORMED;
@@ -111,9 +111,9 @@ export class Frames {
   }
 
   /**
-   * Makes the frame that was read at `at` the way back for the `payload` octets that stand where its own were: from
+   * Makes the frame that was read at `at` the way back for the `payload` bytes that stand where its own were: from
    * the address that was asked to the one that asked, through the machine that brought it.
-   * @returns the octets of the frame
+   * @returns the bytes of the frame
    */
   turn(at: number, payload: number): number {
     const { words } = this;
@@ -250,7 +250,7 @@ export class Frames {
       : this.sum(at + 22, 32, UDP_WORD + swap(udpBytes));
   }
 
-  /** Adds octets at an even offset to a sum. */
+  /** Adds bytes at an even offset to a sum. */
   private sum(at: number, length: number, sum: number): number {
     const { words } = this;
     const end = (at + length) >> 1;

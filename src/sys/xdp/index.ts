@@ -5,8 +5,8 @@ export { type NetworkInterface, readInterface } from './interface.ts';
 export { MAX_XDP_TARGETS, type XdpMode, XdpProgram } from './program.ts';
 export {
   FRAME_PLACE_BYTES,
-  type XdpRingShare,
+  type XdpRingHandle,
   XdpSocket,
-  type XdpSocketShare,
+  type XdpSocketHandle,
   type XdpStatistics,
 } from './socket.ts';

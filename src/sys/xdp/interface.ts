@@ -9,7 +9,7 @@ export interface NetworkInterface {
   readonly name: string;
   readonly index: number;
   readonly mtu: number;
-  /** Its hardware address, 6 octets. */
+  /** Its hardware address, 6 bytes. */
   readonly mac: Uint8Array;
   /** Receive queues in use. */
   readonly queues: number;

@@ -107,7 +107,7 @@ function boundary(bytes: number, target: string): Line[] {
   return [move(R4, R2), add(R4, bytes), jumpIfRegister(R4, '>', R3, target)];
 }
 
-/** Jumps where the four octets at `offset` are not those of `word`. */
+/** Jumps where the four bytes at `offset` are not those of `word`. */
 function unlessWord(offset: number, word: number, target: string): Line[] {
   return [load(4, R7, R2, offset), set32(R5, word | 0), jumpIfRegister(R7, '!=', R5, target)];
 }

@@ -1,5 +1,5 @@
 import { requireLibc } from '../libc.ts';
-import type { XdpRingShare } from './socket.ts';
+import type { XdpRingHandle } from './socket.ts';
 
 const NEED_WAKEUP = 1;
 
@@ -9,7 +9,7 @@ const NEED_WAKEUP = 1;
  * V8 does not box.
  */
 export class XdpRing {
-  /** The octets of the ring as words: descriptors begin at `descriptors`. */
+  /** The bytes of the ring as words: descriptors begin at `descriptors`. */
   readonly words: Int32Array;
   readonly descriptors: number;
   readonly mask: number;
@@ -21,7 +21,7 @@ export class XdpRing {
   private readonly flagsWord: number;
 
   /** @param side of this thread */
-  constructor(share: XdpRingShare, side: 'producer' | 'consumer') {
+  constructor(share: XdpRingHandle, side: 'producer' | 'consumer') {
     this.words = new Int32Array(requireLibc().bufferAt(share.address, share.bytes & ~3));
     this.descriptors = share.descriptors >> 2;
     this.entries = share.entries;

@@ -32,7 +32,7 @@ const MAP_POPULATE = 0x8000;
 const RING_OFFSETS = [0, 0x8000_0000, 0x1_0000_0000, 0x1_8000_0000] as const;
 const MAP_FAILED = -1;
 
-/** Octets of a frame's place in memory, and how many of them stay free before the frame (XDP_PACKET_HEADROOM). */
+/** Bytes of a frame's place in memory, and how many of them stay free before the frame (XDP_PACKET_HEADROOM). */
 export const FRAME_PLACE_BYTES = 2048;
 export const FRAME_HEADROOM_BYTES = 256;
 /** Some 15 ms of a flood at full rate, as long as nothing is read. */
@@ -46,8 +46,8 @@ const SEND_BUFFER_BYTES = 4 << 20;
 const DESCRIPTOR_BYTES = 16;
 const ADDRESS_BYTES = 8;
 
-/** A ring as another thread can map it: octets from its address. */
-export interface XdpRingShare {
+/** A ring as another thread can map it: bytes from its address. */
+export interface XdpRingHandle {
   readonly address: number;
   readonly bytes: number;
   readonly entries: number;
@@ -58,15 +58,15 @@ export interface XdpRingShare {
 }
 
 /** What a thread needs to work with a socket that another has opened. */
-export interface XdpSocketShare {
+export interface XdpSocketHandle {
   readonly fd: number;
   readonly interfaceIndex: number;
   readonly frames: number;
   readonly memory: { readonly address: number; readonly bytes: number };
-  readonly receive: XdpRingShare;
-  readonly send: XdpRingShare;
-  readonly fill: XdpRingShare;
-  readonly completion: XdpRingShare;
+  readonly receive: XdpRingHandle;
+  readonly send: XdpRingHandle;
+  readonly fill: XdpRingHandle;
+  readonly completion: XdpRingHandle;
   /** Whether the device itself reads and writes the memory. */
   readonly zeroCopy: boolean;
   /** Packets that one call sends at the most. */
@@ -87,7 +87,7 @@ export interface XdpStatistics {
 
 /** The socket of one receive queue, with its memory: opened by one thread, worked with by another. */
 export class XdpSocket {
-  readonly share: XdpSocketShare;
+  readonly share: XdpSocketHandle;
   private readonly libc: Libc = requireLibc();
   private readonly mapped: (readonly [address: number, bytes: number])[] = [];
   private isOpen = true;
@@ -125,7 +125,7 @@ export class XdpSocket {
     this.unmap();
   }
 
-  private open(fd: number, on: NetworkInterface, queue: number, mode: XdpMode): XdpSocketShare {
+  private open(fd: number, on: NetworkInterface, queue: number, mode: XdpMode): XdpSocketHandle {
     const memory = this.map(FRAMES * FRAME_PLACE_BYTES, MAP_PRIVATE_ANONYMOUS | MAP_POPULATE, -1, 0);
     this.register(fd, memory);
     const sizes = { receive: FRAMES, send: SEND_ENTRIES, fill: FRAMES, completion: FRAMES };
@@ -140,7 +140,7 @@ export class XdpSocket {
     }
     const offsets = new BigUint64Array(16);
     this.readOption(fd, XDP_MMAP_OFFSETS, new Uint8Array(offsets.buffer));
-    const ring = (i: number, entries: number, descriptorBytes: number): XdpRingShare => {
+    const ring = (i: number, entries: number, descriptorBytes: number): XdpRingHandle => {
       const [producer, consumer, descriptors, flags] = Array.from(offsets.subarray(i * 4, i * 4 + 4), Number);
       const bytes = descriptors! + entries * descriptorBytes;
       const { address } = this.map(bytes, MAP_SHARED | MAP_POPULATE, fd, RING_OFFSETS[i]!);
@@ -174,7 +174,7 @@ export class XdpSocket {
   }
 
   /** Some drivers never begin where no frame is offered when the socket is bound. */
-  private offerFrames(fill: XdpRingShare): void {
+  private offerFrames(fill: XdpRingHandle): void {
     const words = new Int32Array(this.libc.bufferAt(fill.address, fill.bytes & ~3));
     for (let i = 0; i < FRAMES; i++)
       words[(fill.descriptors + i * ADDRESS_BYTES) >> 2] = i * FRAME_PLACE_BYTES;

@@ -32,7 +32,7 @@ async function probe(port: number, timeoutMs = 10_000, signal?: AbortSignal): Pr
   return (await prober.probe(target, timeoutMs, signal)).outcome;
 }
 
-/** A relay that answers the hello with these octets and closes. */
+/** A relay that answers the hello with these bytes and closes. */
 const answering = (octets: Uint8Array) =>
   createServer((socket) => socket.once('data', () => socket.end(octets)));
 

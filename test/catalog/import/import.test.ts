@@ -40,8 +40,8 @@ describe('a list', () => {
   it('has every line reported that cannot be expressed', () => {
     const unexpressed = imported('constructs').unexpressed;
     expect(notes(unexpressed)).toEqual([
-      'constructs:5: a keyword has no form in the catalogue',
-      'constructs:6: a regexp has no form in the catalogue',
+      'constructs:5: a keyword has no form in the catalog',
+      'constructs:6: a regexp has no form in the catalog',
       'constructs:9: marked @ads: left out',
       'constructs:10: marked @ads, but example.com takes it in',
       'constructs:17: taken alone, without what is below it: unrelated sites share akamaized.net',

@@ -42,7 +42,7 @@ const chunks = (...parts: readonly Uint8Array[]): Buffer =>
     Buffer.from('0\r\n\r\n'),
   ]);
 
-/** What octets get, and whether the connection ends with it. */
+/** What bytes get, and whether the connection ends with it. */
 function answered(octets: Uint8Array | string): [statuses: number[], isEnded: boolean] {
   const stage = opened();
   stage.send(Buffer.from(octets as string));
@@ -285,7 +285,7 @@ describe('the end of a connection of HTTP/1.1', () => {
   });
 });
 
-describe('octets of HTTP/1.1 however they come', () => {
+describe('bytes of HTTP/1.1 however they come', () => {
   const CONVERSATION = Buffer.concat([
     Buffer.from(GET),
     POST,

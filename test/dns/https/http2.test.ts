@@ -36,7 +36,7 @@ function opened(parts: StageParts = {}): Stage {
 
 const seen = (stage: Stage): string[] => told(framesOf(stage.channel.taken()));
 
-/** What a server tells of octets behind the preface. */
+/** What a server tells of bytes behind the preface. */
 function heard(...octets: Uint8Array[]): string[] {
   const stage = opened();
   stage.send(Buffer.concat(octets));
@@ -429,7 +429,7 @@ describe('the settings and pings of HTTP/2', () => {
     expect([ack!.type, ack!.flags, ack!.payload.length]).toEqual([FrameType.SETTINGS, ACK, 0]);
   });
 
-  it('6.7: a PING comes back with its octets, an acknowledgement does not', () => {
+  it('6.7: a PING comes back with its bytes, an acknowledgement does not', () => {
     const octets = Buffer.from('0102030405060708', 'hex');
     expect(heard(frame(FrameType.PING, 0, 0, octets), frame(FrameType.PING, ACK, 0, octets))).toEqual([
       'PING ack 0102030405060708',
@@ -680,7 +680,7 @@ describe('the end of a connection', () => {
   });
 });
 
-describe('octets however they come', () => {
+describe('bytes however they come', () => {
   const CONVERSATION = Buffer.concat([
     PREFACE,
     get(1, PATH),

@@ -86,7 +86,7 @@ export class Stage {
     this.session.begin(version);
   }
 
-  /** Gives the session octets as one read, in memory that is used again after it. */
+  /** Gives the session bytes as one read, in memory that is used again after it. */
   send(bytes: Uint8Array): void {
     // A Buffer, whose slice is no copy.
     const memory = Buffer.alloc(bytes.length + 100, 0xee);

@@ -144,7 +144,7 @@ describe('DNS over TCP', () => {
     expect(client.ids).toEqual([2, 1]);
   });
 
-  it('reads a length that comes in two writes of an octet, and a query octet by octet', async () => {
+  it('reads a length that comes in two writes of an byte, and a query byte by byte', async () => {
     const client = await (await new Stage().start()).connect();
     for (const octet of framed(query('netflix.com'))) {
       client.socket.write(Uint8Array.of(octet));
@@ -174,7 +174,7 @@ describe('DNS over TCP', () => {
     expect((await client.got(2))[1].rcode).toBe(Rcode.REFUSED);
   });
 
-  it('closes on octets that are no query, and on strangers where they are to be dropped', async () => {
+  it('closes on bytes that are no query, and on strangers where they are to be dropped', async () => {
     const stage = await new Stage({ unregistered: 'drop' }).start();
     const response = query('netflix.com');
     response[2] |= 0x80;
@@ -245,7 +245,7 @@ describe('the limits on connections over TCP', () => {
     expect([client.replies.length, stage.limited]).toEqual([0, 1]);
   });
 
-  it('close one that has been idle, though octets of an unfinished query trickle in', async () => {
+  it('close one that has been idle, though bytes of an unfinished query trickle in', async () => {
     const stage = await new Stage().start({ idleSeconds: 5 });
     const [idle, trickling, asking] = [await stage.connect(), await stage.connect(), await stage.connect()];
     for (const client of [idle, trickling, asking]) client.send(query('netflix.com'));

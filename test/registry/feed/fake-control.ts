@@ -26,7 +26,7 @@ export class FakeControl {
 
   readonly base: string;
 
-  /** @param base the first three octets of all addresses */
+  /** @param base the first three bytes of all addresses */
   constructor(server: RedisServer, base = '192.0.2') {
     this.redis = server.client();
     this.base = base;
@@ -35,7 +35,7 @@ export class FakeControl {
   /** The list as it stands: BASE.N for each entry. */
   get list(): Snapshot {
     const profiles = [...new Set(this.entries.values())];
-    const keys = Uint8Array.from([...this.entries.keys()].flatMap((last) => [...this.#prefixOf(last).bytes]));
+    const keys = Uint8Array.from([...this.entries.keys()].flatMap((last) => [...this.prefixOf(last).bytes]));
     const indexes = Uint16Array.from([...this.entries.values()].map((profile) => profiles.indexOf(profile)));
     const group = { family: 4, length: 32, count: this.entries.size, keys, profiles: indexes } as const;
     return { version: 1, epoch: this.epoch, seq: this.seq, profiles, groups: [group] };
@@ -43,12 +43,12 @@ export class FakeControl {
 
   async set(last: number, profile = US): Promise<void> {
     this.entries.set(last, profile);
-    await this.append({ seq: ++this.seq, kind: 'set', prefix: this.#prefixOf(last), profile });
+    await this.append({ seq: ++this.seq, kind: 'set', prefix: this.prefixOf(last), profile });
   }
 
   async remove(last: number): Promise<void> {
     this.entries.delete(last);
-    await this.append({ seq: ++this.seq, kind: 'remove', prefix: this.#prefixOf(last) });
+    await this.append({ seq: ++this.seq, kind: 'remove', prefix: this.prefixOf(last) });
   }
 
   /** The heartbeat, and everything else that meta says. */
@@ -100,7 +100,7 @@ export class FakeControl {
       .exec();
   }
 
-  #prefixOf(last: number) {
+  private prefixOf(last: number) {
     return parsePrefix(`${this.base}.${last}/32`)!;
   }
 }

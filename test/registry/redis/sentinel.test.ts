@@ -61,8 +61,8 @@ it('a primary that dies is replaced by Sentinel, and the control goes on with th
   await until('the new primary', async () => {
     try {
       return (await store.register(registration('a', '198.51.99.8'))).outcome !== 'too-many';
-    } catch (fault) {
-      faults.push((fault as { code: unknown }).code);
+    } catch (error) {
+      faults.push((error as { code: unknown }).code);
       return false;
     }
   });

@@ -12,7 +12,7 @@ const IPV6 = parseSocketAddress('[2001:db8::7]:443')!;
 const GRANTED = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-/** What comes of the last of some octets, given one by one; what is asked to be sent is put into `said`. */
+/** What comes of the last of some bytes, given one by one; what is asked to be sent is put into `said`. */
 function give(handshake: ProxyHandshake, bytes: Iterable<number>, said: string[] = []): Answered {
   let last: Answered = { kind: 'more' };
   for (const byte of bytes) {
@@ -146,7 +146,7 @@ describe('CONNECT', () => {
   });
 });
 
-describe('any octets of a proxy', () => {
+describe('any bytes of a proxy', () => {
   it('end both handshakes or leave them waiting, and never throw', () => {
     fc.assert(
       fc.property(

@@ -1,4 +1,4 @@
-/** Builds ClientHellos octet by octet, right and wrong ones. */
+/** Builds ClientHellos byte by byte, right and wrong ones. */
 const u16 = (value: number): number[] => [value >> 8, value & 0xff];
 const vector16 = (bytes: readonly number[]): number[] => [...u16(bytes.length), ...bytes];
 const ascii = (text: string): number[] => [...Buffer.from(text, 'latin1')];
@@ -31,7 +31,7 @@ export function hello({ serverNames, name, extensions = [] }: HelloFields): Uint
   return Uint8Array.from([1, body.length >> 16, ...u16(body.length & 0xffff), ...body]);
 }
 
-/** The key shares of GREASE (RFC 8701) and X25519MLKEM768 (1,216 octets): more than a segment holds. */
+/** The key shares of GREASE (RFC 8701) and X25519MLKEM768 (1,216 bytes): more than a segment holds. */
 export const POST_QUANTUM: readonly [number, readonly number[]] = [
   51,
   vector16([
@@ -40,7 +40,7 @@ export const POST_QUANTUM: readonly [number, readonly number[]] = [
   ]),
 ];
 
-/** The message in records of `size` octets. */
+/** The message in records of `size` bytes. */
 export function inRecords(message: Uint8Array, size = 16_384): Uint8Array {
   const out: number[] = [];
   for (let at = 0; at < message.length; at += size) {

@@ -8,7 +8,7 @@ import captured from './captured.json' with { type: 'json' };
 const text = (reader: ClientHelloReader) =>
   Buffer.from(reader.bytes.subarray(reader.name.start, reader.name.end)).toString('latin1');
 
-/** What comes of a connection's first octets, given whole. */
+/** What comes of a connection's first bytes, given whole. */
 function read(bytes: Uint8Array): string | HelloState {
   const reader = new ClientHelloReader();
   const state = reader.read(bytes, bytes.length);
@@ -34,7 +34,7 @@ describe('a ClientHello', () => {
     ['curl', 'test-films.com'],
     ['curl-http1.1', 'test-films.com'],
     ['chromium', 'test-films.com'],
-  ] as const)('of %s is read, whole and octet by octet', (client, expected) => {
+  ] as const)('of %s is read, whole and byte by byte', (client, expected) => {
     const bytes = Uint8Array.from(Buffer.from(captured[client], 'base64'));
     expect(read(bytes)).toBe(expected);
     expect(readInSegments(bytes, [...bytes.keys()])).toBe(expected);
@@ -116,7 +116,7 @@ describe('a ClientHello', () => {
     }
   });
 
-  it('of any octets, or with any octet changed, never throws and never gives a name outside it', () => {
+  it('of any bytes, or with any byte changed, never throws and never gives a name outside it', () => {
     const good = inRecords(hello({ name: 'a.example', extensions: [POST_QUANTUM] }), 700);
     const changed = fc.tuple(fc.nat(good.length - 1), fc.nat(255)).map(([at, octet]) => {
       const bytes = good.slice();

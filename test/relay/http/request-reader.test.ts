@@ -101,7 +101,7 @@ describe('the requests of a connection', () => {
     },
   );
 
-  it('of any octets never throw', () => {
+  it('of any bytes never throw', () => {
     const piece = fc.constantFrom('GET', ' ', '/', 'HTTP/1.1', '\r\n', 'Host:', 'a', ':', '\r', '\n', '\0');
     fc.assert(
       fc.property(fc.array(fc.oneof(piece, fc.string()), { maxLength: 20 }), (pieces) => {

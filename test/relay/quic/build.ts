@@ -1,4 +1,4 @@
-/** Builds QUIC packets octet by octet, and opens what a relay answers. */
+/** Builds QUIC packets byte by byte, and opens what a relay answers. */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { type InitialKeys, initialKeys } from '../../../src/relay/quic/initial-keys.ts';
 import { hello } from '../hello/build.ts';
@@ -9,7 +9,7 @@ export const VERSION_2 = 0x6b3343cf;
 export const Kind = { INITIAL: 0, ZERO_RTT: 1, HANDSHAKE: 2, RETRY: 3 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
-/** A number in four octets (RFC 9000, 16). */
+/** A number in four bytes (RFC 9000, 16). */
 const varint = (value: number) =>
   Buffer.of(0x80 | (value >> 24), (value >> 16) & 255, (value >> 8) & 255, value & 255);
 
@@ -54,7 +54,7 @@ export interface InitialFields extends Ids {
   /** The connection id that the keys follow from; else the destination. */
   readonly firstId?: Uint8Array;
   readonly token?: Uint8Array;
-  /** Octets of the packet; 0: no padding. */
+  /** Bytes of the packet; 0: no padding. */
   readonly size?: number;
   readonly side?: 'client' | 'server';
 }
@@ -99,7 +99,7 @@ interface OpeningFields {
 }
 
 /**
- * Opens a server's Initial with a packet number of one octet.
+ * Opens a server's Initial with a packet number of one byte.
  * @param firstId the connection id that the client chose
  * @returns its connection ids and frames; throws for what is none
  */

@@ -461,7 +461,7 @@ describe.each(['epoll', 'streams'] as const)('a limited relay of QUIC by %s', (e
     const port = await carried();
     const startedAt = performance.now();
     for (let i = 0; i < 70; i++) await origin.send(short(id('client01'), 'x'.repeat(600)), port);
-    // A quarter of a second's octets may pass at once.
+    // A quarter of a second's bytes may pass at once.
     if (engine === 'streams') await client.arrival(30);
     else {
       await client.arrival(70);

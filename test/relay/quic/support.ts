@@ -55,7 +55,7 @@ export class Party {
     return this.arrivals[nth]!;
   }
 
-  /** What the first datagrams hold, as text of their last octets. */
+  /** What the first datagrams hold, as text of their last bytes. */
   get texts(): string[] {
     return this.arrivals.map(({ bytes }) => bytes.toString('latin1'));
   }

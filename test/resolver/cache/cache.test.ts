@@ -38,7 +38,7 @@ function textEntry(name: string, ttl: number, octets: number, nowSeconds: number
 /** What the reader answers, or the result where it is no answer. */
 function ask(reader: CacheReader, name: string, now: number, type = 'A'): string[] | number {
   const found = reader.find(questionFor(name, type), false, false, now);
-  if (found === CacheResult.Miss) return found;
+  if (found === CacheResult.MISS) return found;
   return lines(packet.decode(answerWith(reader, name, type, now)!).answers);
 }
 
@@ -47,14 +47,14 @@ describe('the cache', () => {
     const cache = new AnswerCache({ bytes: SMALLEST, staleSeconds: 50 });
     const reader = new CacheReader(cache.share());
     const question = questionFor(WWW);
-    expect(reader.find(question, false, false, 100)).toBe(CacheResult.Miss);
+    expect(reader.find(question, false, false, 100)).toBe(CacheResult.MISS);
     cache.store(entryFor(WWW, 10, '192.0.2.1', 100));
     expect(ask(reader, 'WWW.example.COM', 103)).toEqual(['WWW.example.COM A 7 192.0.2.1']);
-    expect(reader.find(question, false, false, 109)).toBe(CacheResult.Fresh);
+    expect(reader.find(question, false, false, 109)).toBe(CacheResult.FRESH);
     expect([reader.ttlSeconds, reader.originalTtlSeconds]).toEqual([1, 10]);
-    expect(reader.find(question, false, false, 110)).toBe(CacheResult.Stale);
+    expect(reader.find(question, false, false, 110)).toBe(CacheResult.STALE);
     expect(ask(reader, WWW, 159)).toEqual([`${WWW} A ${STALE_TTL_SECONDS} 192.0.2.1`]);
-    expect(reader.find(question, false, false, 160)).toBe(CacheResult.Miss);
+    expect(reader.find(question, false, false, 160)).toBe(CacheResult.MISS);
   });
 
   describe('has asked for again', () => {
@@ -85,7 +85,7 @@ describe('the cache', () => {
       const denied = reply({ name: WWW, rcode: 3, authorities: [soa('example.com', 100, 100)] });
       cache.store(build(denied, { nowSeconds: 100 })!.entry);
       const found = [150, 195].map((time) => reader.find(questionFor(WWW), false, false, time));
-      expect([found, reader.takeRefresh()]).toEqual([[CacheResult.Fresh, CacheResult.Fresh], false]);
+      expect([found, reader.takeRefresh()]).toEqual([[CacheResult.FRESH, CacheResult.FRESH], false]);
     });
     it('the new answer again, when its own time comes', () => {
       const cache = new AnswerCache({ bytes: SMALLEST });
@@ -107,13 +107,13 @@ describe('the cache', () => {
     cache.store(entryFor(WWW, 10, '192.0.2.1', 100));
     const found = (name: string, type: string, dnssecOk: boolean, cd: boolean): number =>
       reader.find(questionFor(name, type), dnssecOk, cd, 100);
-    expect(found(WWW, 'A', false, false)).toBe(CacheResult.Fresh);
-    expect(found(WWW, 'AAAA', false, false)).toBe(CacheResult.Miss);
-    expect(found(WWW, 'A', true, false)).toBe(CacheResult.Miss);
-    expect(found(WWW, 'A', false, true)).toBe(CacheResult.Miss);
-    expect(found('example.com', 'A', false, false)).toBe(CacheResult.Miss);
+    expect(found(WWW, 'A', false, false)).toBe(CacheResult.FRESH);
+    expect(found(WWW, 'AAAA', false, false)).toBe(CacheResult.MISS);
+    expect(found(WWW, 'A', true, false)).toBe(CacheResult.MISS);
+    expect(found(WWW, 'A', false, true)).toBe(CacheResult.MISS);
+    expect(found('example.com', 'A', false, false)).toBe(CacheResult.MISS);
     cache.store(entryFor(WWW, 10, '192.0.2.2', 100, true));
-    expect(found(WWW, 'A', true, false)).toBe(CacheResult.Fresh);
+    expect(found(WWW, 'A', true, false)).toBe(CacheResult.FRESH);
   });
 
   it('compares names and does not trust the hash', () => {
@@ -124,11 +124,11 @@ describe('the cache', () => {
     one.hashes[0] = two.hashes[0] = 7;
     const message = reply({ name: 'one.example', answers: [a('one.example', 9, '192.0.2.1')] });
     cache.store(build(message, { question: one })!.entry);
-    expect(reader.find(two, false, false, 100)).toBe(CacheResult.Miss);
+    expect(reader.find(two, false, false, 100)).toBe(CacheResult.MISS);
     const other = reply({ name: 'two.example', answers: [a('two.example', 9, '192.0.2.2')] });
     cache.store(build(other, { question: two })!.entry);
-    expect(reader.find(one, false, false, 100)).toBe(CacheResult.Fresh);
-    expect(reader.find(two, false, false, 100)).toBe(CacheResult.Fresh);
+    expect(reader.find(one, false, false, 100)).toBe(CacheResult.FRESH);
+    expect(reader.find(two, false, false, 100)).toBe(CacheResult.FRESH);
     expect(cache.stats.entries).toBe(2);
   });
 
@@ -146,7 +146,7 @@ describe('the cache', () => {
     const reader = new CacheReader(cache.share());
     const message = reply({ rcode: 3, flags: 1 << 5, authorities: [soa('example.com', 60, 30)] });
     cache.store(build(message)!.entry);
-    expect(reader.find(questionFor(WWW), false, false, 101)).toBe(CacheResult.Fresh);
+    expect(reader.find(questionFor(WWW), false, false, 101)).toBe(CacheResult.FRESH);
     expect(reader).toMatchObject({
       rcode: 3,
       authenticData: true,
@@ -191,7 +191,7 @@ describe('a full cache', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
     const reader = new CacheReader(cache.share());
     cache.store(entryFor(WWW, 1, '192.0.2.1', 100));
-    expect(reader.find(questionFor(WWW), false, false, 100)).toBe(CacheResult.Fresh);
+    expect(reader.find(questionFor(WWW), false, false, 100)).toBe(CacheResult.FRESH);
     for (let i = 0; i < 2000; i++) cache.store(entryFor(`n${i}.example`, 10, '192.0.2.2', 101));
     expect(reader.render(new Uint8Array(600), 33, 600, 100)).toBe(OVERTAKEN);
   });
@@ -204,10 +204,10 @@ describe('a full cache', () => {
     let misses = 0;
     for (let i = 0; i < 20_000; i++) {
       cache.store(entryFor(`once${i}.example`, 10_000, '192.0.2.2', 100));
-      if (i % 100 === 0) for (const name of hot) if (ask(reader, name, 101) === CacheResult.Miss) misses++;
+      if (i % 100 === 0) for (const name of hot) if (ask(reader, name, 101) === CacheResult.MISS) misses++;
     }
     expect(misses).toBe(0);
-    expect(ask(reader, 'once0.example', 101)).toBe(CacheResult.Miss);
+    expect(ask(reader, 'once0.example', 101)).toBe(CacheResult.MISS);
     expect(cache.stats.carried).toBeGreaterThan(20);
   });
 
@@ -215,10 +215,10 @@ describe('a full cache', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
     const reader = new CacheReader(cache.share());
     cache.store(entryFor(WWW, 5, '192.0.2.1', 100));
-    expect(ask(reader, WWW, 101)).not.toBe(CacheResult.Miss);
+    expect(ask(reader, WWW, 101)).not.toBe(CacheResult.MISS);
     for (let i = 0; i < 2000; i++) cache.store(entryFor(`n${i}.example`, 10, '192.0.2.2', 105));
     expect(cache.stats.carried).toBe(0);
-    expect(reader.find(questionFor(WWW), false, false, 105)).toBe(CacheResult.Miss);
+    expect(reader.find(questionFor(WWW), false, false, 105)).toBe(CacheResult.MISS);
   });
 
   it('does not bring an old answer back over the newer one that pushes it out', () => {
@@ -273,10 +273,10 @@ function compareWithMap(seed: number, firstPosition: number, commands: number): 
     }
     const found = reader.find(questionFor(name), false, false, now);
     const known = map.get(name);
-    if (found === CacheResult.Miss) continue;
+    if (found === CacheResult.MISS) continue;
     hits++;
     const left = known!.expires - now;
-    expect(found).toBe(left > 0 ? CacheResult.Fresh : CacheResult.Stale);
+    expect(found).toBe(left > 0 ? CacheResult.FRESH : CacheResult.STALE);
     expect(left).toBeGreaterThan(-20);
     const ttl = left > 0 ? left : STALE_TTL_SECONDS;
     const got = lines(packet.decode(answerWith(reader, name, 'A', now)!).answers);
@@ -310,7 +310,7 @@ describe('properties', () => {
       cache.store(big[which]);
       written += big[which].length;
       const other = (i * 104_729) % big.length;
-      if (reader.find(questions[other], false, false, 150) === CacheResult.Miss) continue;
+      if (reader.find(questions[other], false, false, 150) === CacheResult.MISS) continue;
       hits++;
       const end = reader.render(got, 29, 16_384, 150);
       expect(end).toBe(views[other].render(want, 29, 16_384, 150));

@@ -283,7 +283,7 @@ describe('what is not kept, and what is no reply', () => {
     expect(build(message)).not.toBeNull();
   });
 
-  it('is null for an A record that is not 4 octets', () => {
+  it('is null for an A record that is not 4 bytes', () => {
     const message = reply({ answers: [{ type: 'TXT', name: WWW, ttl: 9, data: 'ab' } as packet.Answer] });
     message[message.length - 10 - 2] = 1;
     expect(build(message)).toBeNull();
@@ -424,7 +424,7 @@ describe('properties', () => {
     );
   });
 
-  it('random octets never throw', () => {
+  it('random bytes never throw', () => {
     const header = [0, 1, 0x80, 0, 0, 1];
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (octets, withQuestion) => {

@@ -152,7 +152,7 @@ export function lines(records: packet.Answer[] | undefined): string[] {
   });
 }
 
-/** A raw message, for what dns-packet cannot write: octets from numbers and strings (as ASCII). */
+/** A raw message, for what dns-packet cannot write: bytes from numbers and strings (as ASCII). */
 export function raw(...parts: (number | string | number[])[]): Uint8Array {
   const octets: number[] = [];
   for (const part of parts) {

@@ -2,7 +2,7 @@ import * as packet from 'dns-packet';
 import { buildEntry } from '../../../src/resolver/cache/index.ts';
 import { parseQuestion, Question } from '../../../src/wire/index.ts';
 
-/** Answers whose every octet follows from their name and version, so that a mixture of two is seen. */
+/** Answers whose every byte follows from their name and version, so that a mixture of two is seen. */
 export const NAMES = 200;
 export const VERSIONS = 5;
 export const NOW_SECONDS = 100;

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { CacheReader, CacheResult, type CacheShare, OVERTAKEN } from '../../../src/resolver/cache/index.ts';
+import { type CacheHandle, CacheReader, CacheResult, OVERTAKEN } from '../../../src/resolver/cache/index.ts';
 import { isWholeFor, NAMES, NOW_SECONDS, patternQuestion } from './pattern.ts';
 
 /** What a reading thread counted. */
@@ -10,7 +10,7 @@ export interface ReaderTally {
   wrong: number;
 }
 
-const { share, finds } = workerData as { share: CacheShare; finds: number };
+const { share, finds } = workerData as { share: CacheHandle; finds: number };
 const reader = new CacheReader(share);
 const questions = Array.from({ length: NAMES }, (_, i) => patternQuestion(i));
 const out = new Uint8Array(8192);
@@ -18,7 +18,7 @@ const tally: ReaderTally = { hits: 0, misses: 0, overtaken: 0, wrong: 0 };
 for (let i = 0; i < finds; i++) {
   const which = (i * 7919) % NAMES;
   const question = questions[which];
-  if (reader.find(question, false, false, NOW_SECONDS + 5) === CacheResult.Miss) {
+  if (reader.find(question, false, false, NOW_SECONDS + 5) === CacheResult.MISS) {
     tally.misses++;
     continue;
   }

@@ -105,7 +105,7 @@ describe('an upstream over TLS (RFC 7858)', () => {
     expect(queries).toEqual([]);
   });
 
-  it('gets queries padded to 128 octets (RFC 8467 4.1), many on one connection', async () => {
+  it('gets queries padded to 128 bytes (RFC 8467 4.1), many on one connection', async () => {
     const { port, queries, sockets } = await server();
     const made = resolver(`tls://127.0.0.1:${port}`);
     const names = ['a.example', 'much.longer.name.with.many.labels.example', 'b.example'];

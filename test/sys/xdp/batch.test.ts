@@ -7,7 +7,7 @@ import {
   FRAME_RESULTS,
   FrameBatch,
   FrameVerdict,
-  type XdpRingShare,
+  type XdpRingHandle,
 } from '../../../src/sys/xdp/index.ts';
 import { closeAll, open, Peer } from '../support.ts';
 import { frame, readFrame, target } from './support.ts';
@@ -22,7 +22,7 @@ const NO_FD = -1;
 
 /** The kernel's side of a ring. */
 class FakeRing {
-  readonly share: XdpRingShare;
+  readonly share: XdpRingHandle;
   readonly words: Int32Array;
   private readonly memory: Memory;
   private readonly stride: number;

@@ -134,7 +134,7 @@ describe('a frame', () => {
 
   it('never has the checksum zero where the sum is: it would mean that there is none', () => {
     const desk = new Desk();
-    // Two octets of the payload are chosen so that all adds up to 0xffff, whose complement is 0.
+    // Two bytes of the payload are chosen so that all adds up to 0xffff, whose complement is 0.
     desk.read(frame());
     const first = desk.turn(Buffer.from([0, 0]));
     const rest = ~first.readUInt16BE(40) & 0xffff;

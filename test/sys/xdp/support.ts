@@ -15,7 +15,7 @@ export interface FrameFields {
   readonly mac?: Uint8Array;
   /** UDP's checksum: right, none at all, left to hardware (the pseudo-header's sum alone), or wrong. */
   readonly checksum?: 'full' | 'none' | 'partial' | 'wrong';
-  /** Octets behind the packet, as Ethernet pads short ones. */
+  /** Bytes behind the packet, as Ethernet pads short ones. */
   readonly padding?: number;
 }
 

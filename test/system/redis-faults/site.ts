@@ -24,7 +24,7 @@ export class Site {
     this.base = base;
   }
 
-  /** @param base the first two octets of all addresses, of 127.0.0.0/8 */
+  /** @param base the first two bytes of all addresses, of 127.0.0.0/8 */
   static async start(base: string): Promise<Site> {
     const site = new Site(base);
     site.redis = await startRedis();

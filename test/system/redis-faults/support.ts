@@ -49,7 +49,7 @@ export async function metric(edge: RunningService, name: string): Promise<number
   return Number(line?.split(' ')[1] ?? Number.NaN);
 }
 
-/** What an address gets for a catalogue name: SERVED, or REFUSED. */
+/** What an address gets for a catalog name: SERVED, or REFUSED. */
 export async function ask(edge: RunningService, from: string): Promise<string> {
   return shown(await askUdp(edge.udp, from, { name: FILMS }));
 }

@@ -178,7 +178,7 @@ export class HpackDecoder {
     return true;
   }
 
-  /** Reads an integer (5.1) in the last bits of the octet at hand. @returns -1 where it is cut off or too large */
+  /** Reads an integer (5.1) in the last bits of the byte at hand. @returns -1 where it is cut off or too large */
   private integer(bits: number): number {
     const mask = (1 << bits) - 1;
     let value = this.block[this.at++]! & mask;

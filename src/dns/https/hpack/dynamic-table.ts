@@ -1,6 +1,6 @@
 import type { FieldName } from '../field.ts';
 
-/** What an entry counts besides its octets (RFC 7541 4.1). */
+/** What an entry counts besides its bytes (RFC 7541 4.1). */
 export const ENTRY_OVERHEAD = 32;
 /** The size that a table has unless settings say otherwise, and the largest here (RFC 9113 6.5.2). */
 export const MAX_TABLE_BYTES = 4096;
@@ -27,13 +27,13 @@ export class DynamicTable {
   /** The newest entry's place in the ring, and how many there are. */
   private newest = 0;
   count = 0;
-  /** Where the octets of the newest end; those of the others lie before them, the oldest first. */
+  /** Where the bytes of the newest end; those of the others lie before them, the oldest first. */
   private tail = 0;
   /** What all entries count together, and may count. */
   size = 0;
   maxSize = MAX_TABLE_BYTES;
 
-  /** The octets in which values stand. */
+  /** The bytes in which values stand. */
   get values(): Uint8Array {
     return this.bytes;
   }

@@ -1,9 +1,9 @@
-/** Bits of the shortest codes: text has at most 8/5 of the octets of its code. */
+/** Bits of the shortest codes: text has at most 8/5 of the bytes of its code. */
 export const SHORTEST_CODE_BITS = 5;
 
 const EOS = 256;
 /**
- * Bits of the code of each octet, and of EOS (RFC 7541 appendix B). The code is canonical (5.2), so that the codes
+ * Bits of the code of each byte, and of EOS (RFC 7541 appendix B). The code is canonical (5.2), so that the codes
  * follow from their lengths.
  */
 const CODE_BITS: readonly number[] = [
@@ -26,7 +26,7 @@ const LONGEST_CODE_BITS = 30;
 const STATE_MASK = 0xff;
 const EMITS = 0x100;
 const FAILS = 0x200;
-/** Whether the text may end here: the bits since the last octet are the first of EOS, fewer than 8 (5.2). */
+/** Whether the text may end here: the bits since the last byte are the first of EOS, fewer than 8 (5.2). */
 const MAY_END = 0x400;
 const SYMBOL_SHIFT = 16;
 const STEPS = buildMachine();
@@ -88,7 +88,7 @@ function buildMachine(): Uint32Array {
 
 /**
  * Decodes a string of HPACK's Huffman code (RFC 7541 5.2).
- * @param into has room for 8/5 of the octets from `at` on
+ * @param into has room for 8/5 of the bytes from `at` on
  * @returns where the text ends in `into`; -1 for what is no text: EOS in it, padding that is too long or not of ones
  */
 export function decodeHuffman(

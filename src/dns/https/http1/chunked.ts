@@ -3,7 +3,7 @@ import { MAX_QUERY_BYTES } from '../request.ts';
 /** What came of a body in chunks, besides its end. */
 export const ChunkedBody = { PARTIAL: -1, MALFORMED: -2, TOO_LARGE: -3 } as const;
 
-/** Octets that a body may take with what stands around its chunks. */
+/** Bytes that a body may take with what stands around its chunks. */
 const MAX_CODED_BYTES = 8 * MAX_QUERY_BYTES;
 /** Digits of a chunk's size: more than a query may have. */
 const MAX_SIZE_DIGITS = 6;

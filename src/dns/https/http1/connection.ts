@@ -30,7 +30,7 @@ export class Http1Connection implements HttpConnection {
   private next: Next = Next.HEAD;
   private held = NOTHING;
   private heldLength = 0;
-  /** Octets at the start of what is held in which no head ends. */
+  /** Bytes at the start of what is held in which no head ends. */
   private scanned = 0;
   private bodyLength = 0;
   /** Whether the connection ends with the next response. */
@@ -75,7 +75,7 @@ export class Http1Connection implements HttpConnection {
     if (this.partialSinceMs > 0 && this.partialSinceMs < timeMs) this.calm();
   }
 
-  /** Answers what is whole in the first `limit` octets, and holds the rest. */
+  /** Answers what is whole in the first `limit` bytes, and holds the rest. */
   private take(bytes: Uint8Array, limit: number): void {
     let at = 0;
     this.taking = true;

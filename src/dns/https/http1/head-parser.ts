@@ -108,7 +108,7 @@ export class HeadParser {
     let colon = start;
     while (colon < end && bytes[colon] !== COLON) colon++;
     const length = colon - start;
-    // A line that is folded starts with a space, which is no octet of a name (5.2).
+    // A line that is folded starts with a space, which is no byte of a name (5.2).
     if (colon === end || length === 0 || length > MAX_NAME_BYTES) return false;
     for (let i = 0; i < length; i++) this.name[i] = lowerCase(bytes[start + i]!);
     let from = colon + 1;

@@ -18,7 +18,7 @@ import { MAX_CONCURRENT_STREAMS, PeerSettings, SERVER_SETTINGS } from './setting
 import { Http2Stream, StreamHistory } from './stream.ts';
 import { FrameWriter } from './writer.ts';
 
-/** Octets of DATA that came before the connection's window is opened again by as much. */
+/** Bytes of DATA that came before the connection's window is opened again by as much. */
 const WINDOW_UPDATE_BYTES = DEFAULT_WINDOW_BYTES >> 1;
 const PRIORITY_BYTES = 5;
 const PING_BYTES = 8;

@@ -22,14 +22,14 @@ export interface FrameSink {
   tooLong(): void;
 }
 
-/** Cuts a connection into frames, however its octets arrive. Holds at most one that is not whole. */
+/** Cuts a connection into frames, however its bytes arrive. Holds at most one that is not whole. */
 export class FrameReader {
   private held = NOTHING;
-  /** Octets of a frame that is not whole yet. */
+  /** Bytes of a frame that is not whole yet. */
   pendingBytes = 0;
   private sawPreface = false;
 
-  /** Takes the first `length` octets of `chunk` and gives `sink` each whole frame, in order. */
+  /** Takes the first `length` bytes of `chunk` and gives `sink` each whole frame, in order. */
   read(chunk: Uint8Array, length: number, sink: FrameSink): void {
     let bytes = chunk;
     let limit = length;

@@ -1,4 +1,4 @@
-/** Octets before the payload (RFC 9113 4.1). */
+/** Bytes before the payload (RFC 9113 4.1). */
 export const FRAME_HEADER_BYTES = 9;
 /** SETTINGS_MAX_FRAME_SIZE of both sides: what it is at first, and the least (6.5.2). */
 export const MAX_FRAME_BYTES = 16_384;

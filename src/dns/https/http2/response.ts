@@ -46,7 +46,7 @@ export const ANSWER_BLOCK_BYTES =
   (LENGTH_NAME.length + 1 + MAX_LENGTH_DIGITS);
 
 /**
- * Writes the header block of an answer. Nothing of it is indexed, so that the same octets serve every connection. An
+ * Writes the header block of an answer. Nothing of it is indexed, so that the same bytes serve every connection. An
  * answer by the account's own choices is not for a cache that others share.
  * @returns where it ends
  */

@@ -9,7 +9,7 @@ export class SendWindows {
   private readonly onSent: (stream: Http2Stream) => void;
   /** What may be sent on all streams together. */
   private connection = DEFAULT_WINDOW_BYTES;
-  /** Octets of responses that wait. */
+  /** Bytes of responses that wait. */
   heldBytes = 0;
 
   /** @param onSent told of each stream whose response was held back and has been sent */

@@ -10,7 +10,7 @@ export class Http2Stream {
   wantsBody: boolean;
   /** What the head says of the body's length; -1: nothing. */
   contentLength: number;
-  /** Octets that came and count for the window: the body and its padding. */
+  /** Bytes that came and count for the window: the body and its padding. */
   received = 0;
   body: Uint8Array | null = null;
   bodyLength = 0;

@@ -34,7 +34,7 @@ export function wordsOf(length: number): number {
   return Math.ceil(length / 32);
 }
 
-/** The hash of a prefix whose octets stand at `at`, zero past its length. */
+/** The hash of a prefix whose bytes stand at `at`, zero past its length. */
 export function hashAt(salt: number, octets: DataView, at: number, length: number): number {
   let hash = salt;
   for (let word = 0; word < wordsOf(length); word++) hash = mix(hash, octets.getInt32(at + 4 * word, true));
@@ -60,7 +60,7 @@ export function hashLines(to: Register, at: number, length: number): Line[] {
   }).flat();
 }
 
-/** The first `bits` of four octets in the order of the network, as a little-endian processor reads them. */
+/** The first `bits` of four bytes in the order of the network, as a little-endian processor reads them. */
 function maskOf(bits: number): number {
   const octets = new DataView(new ArrayBuffer(4));
   octets.setInt32(0, -1 << (32 - bits));

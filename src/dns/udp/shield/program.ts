@@ -40,7 +40,7 @@ const SOURCE = { 4: { offset: 12, bytes: 4 }, 6: { offset: 8, bytes: 16 } } as c
 const ADDRESS = -16;
 const INDEX = -20;
 
-/** More octets than a packet has: nothing is cut off. */
+/** More bytes than a packet has: nothing is cut off. */
 const WHOLE = 0x7fffffff;
 
 /** In the one entry of the map that counts: packets dropped, and those that passed as a sample. */

@@ -24,14 +24,14 @@ export interface PrefixGroup {
   readonly family: 4 | 6;
   readonly length: number;
   readonly count: number;
-  /** `count` keys in network order: IPv4 4 octets; IPv6 the upper 8 where they hold the prefix, else 16. */
+  /** `count` keys in network order: IPv4 4 bytes; IPv6 the upper 8 where they hold the prefix, else 16. */
   readonly keys: Uint8Array;
 }
 
 /**
  * What is listed, where a filter in the kernel finds it: a hashed set of bits (a Bloom filter, each prefix in one cache
  * line). Who is in it is always found; of the others a few seem to be, pass, and get what is decided for them. That is why
- * it may be so: it takes 2 to 4 octets a prefix and 30 ns to add one, where the kernel's own hash maps took 107 octets and
+ * it may be so: it takes 2 to 4 bytes a prefix and 30 ns to add one, where the kernel's own hash maps took 107 bytes and
  * 700 ns, so that a list of a million was filtered 1.6 s after a flood had begun. What leaves the list stays in the set until
  * that is made anew.
  */
@@ -63,7 +63,7 @@ export class SourceSet {
     this.map = new BpfMap({ ...sizes, type: BpfMapType.ARRAY, name: 'shield_sources' });
   }
 
-  /** Octets that the kernel holds. */
+  /** Bytes that the kernel holds. */
   get bytes(): number {
     return this.lines * LINE_BYTES;
   }

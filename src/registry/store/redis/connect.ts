@@ -1,6 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { parseRedisUrl, type RedisUrl, readRedisTls } from '../../../net/index.ts';
-import { StoreUnavailable } from '../../errors.ts';
+import { StoreUnavailableError } from '../../errors.ts';
 
 /** How long one command may take: the API answers within 2 s. */
 export const COMMAND_TIMEOUT_MS = 1_500;
@@ -30,7 +30,7 @@ export interface ConnectOptions {
  */
 export function connectRedis(url: string, options: ConnectOptions): Redis {
   const parsed = parseRedisUrl(url);
-  if ('fault' in parsed) throw new StoreUnavailable(`store: ${parsed.fault}`);
+  if ('fault' in parsed) throw new StoreUnavailableError(`store: ${parsed.fault}`);
   const settings: RedisOptions = {
     ...targetOptions(parsed),
     connectionName: options.name,
@@ -85,6 +85,6 @@ function readTls(url: RedisUrl): ReturnType<typeof readRedisTls> {
     return readRedisTls(url);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new StoreUnavailable(`store: a certificate file cannot be read (${code ?? 'unknown'})`);
+    throw new StoreUnavailableError(`store: a certificate file cannot be read (${code ?? 'unknown'})`);
   }
 }

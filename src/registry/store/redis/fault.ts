@@ -1,4 +1,4 @@
-import { RegistryError, StoreCorrupt, StoreUnavailable } from '../../errors.ts';
+import { RegistryError, StoreCorruptError, StoreUnavailableError } from '../../errors.ts';
 
 /** What Redis says of itself and not of a command's arguments: fit to be shown. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -46,8 +46,9 @@ export function refusalOf(fault: unknown): string | null {
 export function redisFault(fault: unknown): RegistryError {
   if (fault instanceof RegistryError) return fault;
   const code = redisCode(fault);
-  if (code === 'WRONGTYPE') return new StoreCorrupt('Redis: keys of ours hold something else (WRONGTYPE)');
-  if (code === 'TIMEOUT') return new StoreUnavailable('Redis did not answer in time');
-  if (code === 'CONNECTION') return new StoreUnavailable('Redis is not connected');
-  return new StoreUnavailable(`Redis is ${REASONS[code] ?? `unable to do it (${code})`}`);
+  if (code === 'WRONGTYPE')
+    return new StoreCorruptError('Redis: keys of ours hold something else (WRONGTYPE)');
+  if (code === 'TIMEOUT') return new StoreUnavailableError('Redis did not answer in time');
+  if (code === 'CONNECTION') return new StoreUnavailableError('Redis is not connected');
+  return new StoreUnavailableError(`Redis is ${REASONS[code] ?? `unable to do it (${code})`}`);
 }

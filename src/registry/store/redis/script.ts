@@ -25,8 +25,8 @@ export async function runScript(redis: Redis, args: readonly ScriptArgument[]): 
   const rest = [1, Key.META, ...args.map((arg) => (arg instanceof Uint8Array ? bufferOf(arg) : arg))];
   try {
     return (await redis.callBuffer('EVALSHA', SHA, ...rest)) as Reply[];
-  } catch (fault) {
-    if (!(fault as Error).message.startsWith('NOSCRIPT')) throw fault;
+  } catch (error) {
+    if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
     return (await redis.callBuffer('EVAL', TEXT, ...rest)) as Reply[];
   }
 }

@@ -7,30 +7,30 @@ type Listener = (changes: readonly Change[]) => void;
  * these, and what other controls changed in between is fetched.
  */
 export class Sequencer {
-  readonly #listeners = new Set<Listener>();
-  readonly #fetch: (seq: number) => Promise<Change[] | 'gap'>;
-  #seq = 0;
-  #filling: Promise<void> | null = null;
+  private readonly listeners = new Set<Listener>();
+  private readonly fetch: (seq: number) => Promise<Change[] | 'gap'>;
+  private ownSeq = 0;
+  private filling: Promise<void> | null = null;
 
   /** @param fetch the changes after a number, as many as come in one go. */
   constructor(fetch: (seq: number) => Promise<Change[] | 'gap'>) {
-    this.#fetch = fetch;
+    this.fetch = fetch;
   }
 
   /** The last change that was told. */
   get seq(): number {
-    return this.#seq;
+    return this.ownSeq;
   }
 
   /** Goes on from here: what was before is not told. */
   reset(seq: number): void {
-    this.#seq = seq;
+    this.ownSeq = seq;
   }
 
   subscribe(listener: Listener): () => void {
     const own = (changes: readonly Change[]): void => listener(changes);
-    this.#listeners.add(own);
-    return () => this.#listeners.delete(own);
+    this.listeners.add(own);
+    return () => this.listeners.delete(own);
   }
 
   /**
@@ -41,43 +41,43 @@ export class Sequencer {
   async offer(changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return;
     const last = changes[changes.length - 1].seq;
-    while (changes[0].seq > this.#seq + 1) await this.reach(changes[0].seq - 1);
-    if (last > this.#seq) this.#tell(changes.slice(this.#seq + 1 - changes[0].seq));
+    while (changes[0].seq > this.ownSeq + 1) await this.reach(changes[0].seq - 1);
+    if (last > this.ownSeq) this.tell(changes.slice(this.ownSeq + 1 - changes[0].seq));
   }
 
   /** Tells all changes up to this one. */
   async reach(seq: number): Promise<void> {
     // Nobody listens: what others changed need not be fetched.
-    if (this.#listeners.size === 0) this.#seq = Math.max(this.#seq, seq);
-    while (this.#seq < seq) {
-      this.#filling ??= this.#fill().finally(() => {
-        this.#filling = null;
+    if (this.listeners.size === 0) this.ownSeq = Math.max(this.ownSeq, seq);
+    while (this.ownSeq < seq) {
+      this.filling ??= this.fill().finally(() => {
+        this.filling = null;
       });
-      await this.#filling;
+      await this.filling;
     }
   }
 
-  async #fill(): Promise<void> {
-    const from = this.#seq;
-    const changes = await this.#fetch(from);
+  private async fill(): Promise<void> {
+    const from = this.ownSeq;
+    const changes = await this.fetch(from);
     if (changes === 'gap') {
       // The log is shorter than what was missed: a listener sees the gap in the numbers and loads a snapshot.
-      if (this.#seq === from) this.#seq = from + 1;
+      if (this.ownSeq === from) this.ownSeq = from + 1;
       return;
     }
-    const news = changes.filter(({ seq }) => seq > this.#seq);
-    if (news.length > 0) this.#tell(news);
+    const news = changes.filter(({ seq }) => seq > this.ownSeq);
+    if (news.length > 0) this.tell(news);
   }
 
-  #tell(changes: readonly Change[]): void {
-    this.#seq = changes[changes.length - 1].seq;
-    for (const listener of this.#listeners) {
+  private tell(changes: readonly Change[]): void {
+    this.ownSeq = changes[changes.length - 1].seq;
+    for (const listener of this.listeners) {
       try {
         listener(changes);
-      } catch (fault) {
+      } catch (error) {
         // One that fails keeps neither the others from hearing nor the callers from their answers.
         queueMicrotask(() => {
-          throw fault;
+          throw error;
         });
       }
     }

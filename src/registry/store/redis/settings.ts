@@ -16,9 +16,9 @@ export async function checkSettings(redis: Redis, news: StoreNews): Promise<void
     try {
       const [, found] = (await redis.config('GET', name)) as string[];
       if (found !== expected) news.warning(code, `${name} ${expected}`);
-    } catch (fault) {
+    } catch (error) {
       // NOPERM, or a service that has no CONFIG; what a connection that broke would have said comes with the next one.
-      if (redisCode(fault) !== 'CONNECTION' && redisCode(fault) !== 'TIMEOUT') {
+      if (redisCode(error) !== 'CONNECTION' && redisCode(error) !== 'TIMEOUT') {
         news.warning('config_not_readable', 'a user who may CONFIG GET');
       }
       return;

@@ -11,7 +11,7 @@ import {
   type SnapshotGroup,
   snapshotKeyBytes,
 } from '../../../feed/index.ts';
-import { EntriesDiffer, StoreUnavailable } from '../../errors.ts';
+import { EntriesDifferError, StoreUnavailableError } from '../../errors.ts';
 import { decodeLogEntry, Key } from './keys.ts';
 import type { Reply, ScriptArgument } from './script.ts';
 import { bytes, list, text } from './steps.ts';
@@ -35,14 +35,14 @@ interface LogPage {
 
 /** Makes snapshots: from the packed one in Redis and the log after it, or, without a sound one, from the entries. */
 export class Snapshots {
-  readonly #redis: Redis;
-  readonly #ask: Ask;
-  readonly #epoch: () => string;
+  private readonly redis: Redis;
+  private readonly ask: Ask;
+  private readonly epoch: () => string;
 
   constructor(redis: Redis, ask: Ask, epoch: () => string) {
-    this.#redis = redis;
-    this.#ask = ask;
-    this.#epoch = epoch;
+    this.redis = redis;
+    this.ask = ask;
+    this.epoch = epoch;
   }
 
   /**
@@ -51,42 +51,42 @@ export class Snapshots {
    * @throws StoreUnavailable if it changes too fast to be read; EntriesDiffer
    */
   async take(): Promise<Snapshot> {
-    const packed = await this.#packed();
-    const fromPacked = packed && (await this.#follow(packed));
+    const packed = await this.packed();
+    const fromPacked = packed && (await this.follow(packed));
     if (fromPacked && fromPacked !== 'differs') return fromPacked;
     let differed = 0;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const scanned = await this.#follow(await this.#scan());
+      const scanned = await this.follow(await this.scan());
       if (scanned === 'differs') differed += 1;
       else if (scanned !== null) return scanned;
     }
-    if (differed === ATTEMPTS) throw new EntriesDiffer();
-    throw new StoreUnavailable('the list in Redis changes too fast to be read');
+    if (differed === ATTEMPTS) throw new EntriesDifferError();
+    throw new StoreUnavailableError('the list in Redis changes too fast to be read');
   }
 
   /** Puts a snapshot of now in Redis. @returns its seq. */
   async refresh(): Promise<number> {
     const snapshot = await this.take();
-    await this.#ask('putSnapshot', [snapshot.seq, encodeSnapshot(snapshot)]);
+    await this.ask('putSnapshot', [snapshot.seq, encodeSnapshot(snapshot)]);
     return snapshot.seq;
   }
 
-  async #packed(): Promise<Snapshot | null> {
-    const packed = await this.#redis.getBuffer(Key.SNAPSHOT);
+  private async packed(): Promise<Snapshot | null> {
+    const packed = await this.redis.getBuffer(Key.SNAPSHOT);
     if (packed === null) return null;
     try {
       const snapshot = decodeSnapshot(packed);
-      return snapshot.epoch === this.#epoch() ? snapshot : null;
+      return snapshot.epoch === this.epoch() ? snapshot : null;
     } catch {
       return null;
     }
   }
 
   /** The snapshot with the changes after it; null if the log does not reach back to it. */
-  async #follow(snapshot: Snapshot): Promise<Snapshot | 'differs' | null> {
+  private async follow(snapshot: Snapshot): Promise<Snapshot | 'differs' | null> {
     const changes: Change[] = [];
     for (;;) {
-      const page = await this.#page(snapshot.seq + changes.length);
+      const page = await this.page(snapshot.seq + changes.length);
       if (page === null) return null;
       for (const change of page.changes) changes.push(change);
       if (snapshot.seq + changes.length < page.headSeq) continue;
@@ -95,8 +95,8 @@ export class Snapshots {
     }
   }
 
-  async #page(seq: number): Promise<LogPage | null> {
-    const [found, headSeq, digest] = await this.#ask('changesSince', [seq, PAGE]);
+  private async page(seq: number): Promise<LogPage | null> {
+    const [found, headSeq, digest] = await this.ask('changesSince', [seq, PAGE]);
     if (!Array.isArray(found)) return null;
     return {
       changes: found.map((change, index) => decodeLogEntry(seq + index + 1, bytes(change))),
@@ -109,23 +109,23 @@ export class Snapshots {
    * The entries as a scan finds them, with the number as it stood before: an entry that changed meanwhile may be
    * missed, doubled or late, and the log after that number puts it right.
    */
-  async #scan(): Promise<Snapshot> {
-    const [, seq] = await this.#ask('state', []);
+  private async scan(): Promise<Snapshot> {
+    const [, seq] = await this.ask('state', []);
     const found = new Map<string, number>();
     let cursor = '0';
     do {
-      const [next, fields] = await this.#redis.hscanBuffer(Key.ENTRIES, cursor, 'COUNT', SCAN_COUNT);
+      const [next, fields] = await this.redis.hscanBuffer(Key.ENTRIES, cursor, 'COUNT', SCAN_COUNT);
       for (let index = 0; index < fields.length; index += 2) {
         found.set(fields[index].toString('latin1'), fields[index + 1].readUInt32BE(0));
       }
       cursor = next.toString();
     } while (cursor !== '0');
     const texts = new Map<number, string>();
-    const profiles = list((await this.#redis.callBuffer('HGETALL', Key.PROFILES)) as Reply);
+    const profiles = list((await this.redis.callBuffer('HGETALL', Key.PROFILES)) as Reply);
     for (let index = 0; index < profiles.length; index += 2) {
       texts.set(Number(text(profiles[index])), text(profiles[index + 1]));
     }
-    return { version: 1, epoch: this.#epoch(), seq: seq as number, ...packEntries(found, texts) };
+    return { version: 1, epoch: this.epoch(), seq: seq as number, ...packEntries(found, texts) };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Change, Snapshot } from '../../../feed/index.ts';
-import { StoreUnavailable } from '../../errors.ts';
+import { StoreUnavailableError } from '../../errors.ts';
 import { STEPS, type Store, type StoreSteps } from '../store.ts';
 import { Chores, type ChoresOptions } from './chores.ts';
 import { Gate } from './gate.ts';
@@ -23,46 +23,46 @@ const PAGE = 1_000;
 export class RedisStore {
   readonly link: Link;
   readonly snapshots: Snapshots;
-  readonly #sequencer: Sequencer;
-  readonly #chores: Chores;
-  readonly #heard: (seq: number) => Promise<boolean>;
+  private readonly sequencer: Sequencer;
+  private readonly chores: Chores;
+  private readonly heard: (seq: number) => Promise<boolean>;
   /** What is on its way is answered well within a command's time; a Redis that is silent fails those who wait at once. */
-  readonly #gate = new Gate({ width: 256, limit: 10_000 });
-  #isClosed = false;
+  private readonly gate = new Gate({ width: 256, limit: 10_000 });
+  private isClosed = false;
 
   constructor(options: RedisStoreOptions) {
-    this.link = new Link({ ...options, placed: (seq) => this.#sequencer.reset(seq) });
+    this.link = new Link({ ...options, placed: (seq) => this.sequencer.reset(seq) });
     const ask = async (name: string, args: readonly ScriptArgument[]): Promise<Reply[]> =>
       (await this.link.run(name, args)).slice(1);
     this.snapshots = new Snapshots(this.link.redis, ask, () => this.link.epoch);
-    this.#sequencer = new Sequencer(
-      (seq) => this.#step('changesSince', [{ seq, limit: PAGE }]) as Promise<Change[] | 'gap'>,
+    this.sequencer = new Sequencer(
+      (seq) => this.ownStep('changesSince', [{ seq, limit: PAGE }]) as Promise<Change[] | 'gap'>,
     );
-    this.#chores = new Chores(
-      { link: this.link, snapshots: this.snapshots, ask, heard: (seq) => this.#hear(seq) },
+    this.chores = new Chores(
+      { link: this.link, snapshots: this.snapshots, ask, heard: (seq) => this.hear(seq) },
       { ...options.chores, news: options.news },
     );
-    this.#heard = options.heard ?? (() => Promise.resolve(true));
-    this.#chores.start();
+    this.heard = options.heard ?? (() => Promise.resolve(true));
+    this.chores.start();
   }
 
   /** Whether this process is the one of several that does what one has to do. */
   get doesChores(): boolean {
-    return this.#chores.isHolder;
+    return this.chores.isHolder;
   }
 
   step(name: keyof StoreSteps, step: readonly unknown[]): Promise<unknown> {
-    return this.#gate.pass(() => this.#step(name, step));
+    return this.gate.pass(() => this.ownStep(name, step));
   }
 
-  async #step(name: keyof StoreSteps, step: readonly unknown[]): Promise<unknown> {
+  private async ownStep(name: keyof StoreSteps, step: readonly unknown[]): Promise<unknown> {
     const codec = CODECS[name] as StepCodec<never>;
     const args = (codec.encode as (...step: readonly unknown[]) => ScriptArgument[])(...step);
-    if (name === 'trimLog') await this.#chores.coverBySnapshot(step[0] as number);
+    if (name === 'trimLog') await this.chores.coverBySnapshot(step[0] as number);
     const epoch = this.link.epoch;
     const reply = await this.link.run(name, args);
     const isDone = STEPS[name] === 'write' && text(reply[0]) === 'done';
-    if (isDone) await this.#tell(list(reply[1]), epoch);
+    if (isDone) await this.tell(list(reply[1]), epoch);
     return codec.decode(reply.slice(isDone ? 2 : 1), ...(step as never));
   }
 
@@ -71,40 +71,40 @@ export class RedisStore {
   }
 
   subscribe(listener: (changes: readonly Change[]) => void): () => void {
-    return this.#sequencer.subscribe(listener);
+    return this.sequencer.subscribe(listener);
   }
 
   status(): { pending: number; failed: string | null; seq: number } {
     const { state, reason } = this.link;
-    const failed = this.#isClosed
+    const failed = this.isClosed
       ? 'closed'
       : state === 'up'
         ? null
         : `${state}${reason ? ` (${reason})` : ''}`;
-    return { pending: this.#gate.size, failed, seq: this.link.seq };
+    return { pending: this.gate.size, failed, seq: this.link.seq };
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    await this.#chores.stop();
+    if (this.isClosed) return;
+    this.isClosed = true;
+    await this.chores.stop();
     this.link.close();
   }
 
-  async #tell(told: Reply[], epoch: string): Promise<void> {
+  private async tell(told: Reply[], epoch: string): Promise<void> {
     if (epoch !== this.link.epoch) return;
     const first = Number(text(told[0]));
     const changes = list(told[1]).map((change, index) => decodeLogEntry(first + index + 1, bytes(change)));
     this.link.reached(first + changes.length);
-    await this.#sequencer.offer(changes);
-    const isHeard = changes.length === 0 || (await this.#heard(first + changes.length));
-    if (!isHeard) throw new StoreUnavailable('the change is made, and has not been heard here yet');
+    await this.sequencer.offer(changes);
+    const isHeard = changes.length === 0 || (await this.heard(first + changes.length));
+    if (!isHeard) throw new StoreUnavailableError('the change is made, and has not been heard here yet');
   }
 
   /** Another control has made changes up to this one, or a new epoch has begun. */
-  #hear(seq: number): void {
+  private hear(seq: number): void {
     this.link.reached(seq);
-    this.#sequencer.reach(seq).catch(() => {});
+    this.sequencer.reach(seq).catch(() => {});
   }
 }
 

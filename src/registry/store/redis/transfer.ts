@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { formatPrefix } from '../../../net/index.ts';
-import { StoreNotEmpty, StoreUnavailable } from '../../errors.ts';
+import { StoreNotEmptyError, StoreUnavailableError } from '../../errors.ts';
 import { type AccountTransfer, hexOf, prefixOfText, type StoreTransfer } from '../../transfer/record.ts';
 import { prefixKey, prefixOfKey } from '../prefix-key.ts';
 import type { Reply } from './script.ts';
@@ -41,7 +41,7 @@ async function* readAll({ link }: RedisStore): AsyncGenerator<AccountTransfer> {
 
 async function writeAll(store: RedisStore, accounts: AsyncIterable<AccountTransfer>): Promise<number> {
   const [, outcome] = await store.link.run('beginImport', []);
-  if (text(outcome) === 'not-empty') throw new StoreNotEmpty('Redis: the store has accounts');
+  if (text(outcome) === 'not-empty') throw new StoreNotEmptyError('Redis: the store has accounts');
   if (text(outcome) === 'again') await deleteAll(store);
   let count = 0;
   try {
@@ -57,10 +57,10 @@ async function writeAll(store: RedisStore, accounts: AsyncIterable<AccountTransf
       weight = 0;
     }
     await Promise.all(batch);
-  } catch (fault) {
+  } catch (error) {
     // If this fails, too, the store stays closed to all but the next import, which begins with it.
     await undo(store).catch(() => {});
-    throw fault;
+    throw error;
   }
   await store.snapshots.refresh();
   await store.link.run('endImport', []);
@@ -72,10 +72,10 @@ async function importOne(store: RedisStore, account: AccountTransfer): Promise<v
     try {
       await store.link.run('importAccount', [argumentOf(account)]);
       return;
-    } catch (fault) {
-      if (!(fault instanceof StoreUnavailable)) throw fault;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
       // Whether a call that was not answered was done is not known; done twice, it is done once.
-      if (attempt === ATTEMPTS) throw fault;
+      if (attempt === ATTEMPTS) throw error;
       await setTimeout(AGAIN_MS);
     }
   }

@@ -3,36 +3,36 @@ import type { AccountRecord, UpdateAccountStep } from '../store.ts';
 import type { AccountRow } from './rows.ts';
 
 export class AccountTable {
-  readonly #insert: StatementSync;
-  readonly #byId: StatementSync;
-  readonly #byNumber: StatementSync;
-  readonly #bySecret: StatementSync;
-  readonly #page: StatementSync;
-  readonly #update: StatementSync;
-  readonly #setSecret: StatementSync;
-  readonly #setCounts: StatementSync;
-  readonly #delete: StatementSync;
+  private readonly insertStatement: StatementSync;
+  private readonly byIdStatement: StatementSync;
+  private readonly byNumberStatement: StatementSync;
+  private readonly bySecretStatement: StatementSync;
+  private readonly pageStatement: StatementSync;
+  private readonly updateStatement: StatementSync;
+  private readonly setSecretStatement: StatementSync;
+  private readonly setCounts: StatementSync;
+  private readonly deleteStatement: StatementSync;
 
   constructor(database: DatabaseSync) {
-    this.#insert = database.prepare(
+    this.insertStatement = database.prepare(
       `INSERT INTO account (id, secret_hash, region, per_account, suspended, services, created_at)
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#byId = database.prepare('SELECT * FROM account WHERE id = ?');
-    this.#byNumber = database.prepare('SELECT * FROM account WHERE number = ?');
-    this.#bySecret = database.prepare('SELECT * FROM account WHERE secret_hash = ?');
-    this.#page = database.prepare('SELECT * FROM account WHERE id > ? ORDER BY id LIMIT ?');
-    this.#update = database.prepare(
+    this.byIdStatement = database.prepare('SELECT * FROM account WHERE id = ?');
+    this.byNumberStatement = database.prepare('SELECT * FROM account WHERE number = ?');
+    this.bySecretStatement = database.prepare('SELECT * FROM account WHERE secret_hash = ?');
+    this.pageStatement = database.prepare('SELECT * FROM account WHERE id > ? ORDER BY id LIMIT ?');
+    this.updateStatement = database.prepare(
       'UPDATE account SET region = ?, per_account = ?, suspended = ?, services = ? WHERE number = ?',
     );
-    this.#setSecret = database.prepare('UPDATE account SET secret_hash = ? WHERE id = ?');
-    this.#setCounts = database.prepare('UPDATE account SET ipv4 = ?, ipv6 = ? WHERE number = ?');
-    this.#delete = database.prepare('DELETE FROM account WHERE number = ?');
+    this.setSecretStatement = database.prepare('UPDATE account SET secret_hash = ? WHERE id = ?');
+    this.setCounts = database.prepare('UPDATE account SET ipv4 = ?, ipv6 = ? WHERE number = ?');
+    this.deleteStatement = database.prepare('DELETE FROM account WHERE number = ?');
   }
 
   /** @returns the row's number. */
   insert(account: AccountRecord, secretHash: Uint8Array): number {
-    const { lastInsertRowid } = this.#insert.run(
+    const { lastInsertRowid } = this.insertStatement.run(
       account.id,
       secretHash,
       account.region,
@@ -45,19 +45,19 @@ export class AccountTable {
   }
 
   byId(id: string): AccountRow | undefined {
-    return this.#byId.get(id) as unknown as AccountRow | undefined;
+    return this.byIdStatement.get(id) as unknown as AccountRow | undefined;
   }
 
   byNumber(number: number): AccountRow {
-    return this.#byNumber.get(number) as unknown as AccountRow;
+    return this.byNumberStatement.get(number) as unknown as AccountRow;
   }
 
   bySecret(secretHash: Uint8Array): AccountRow | undefined {
-    return this.#bySecret.get(secretHash) as unknown as AccountRow | undefined;
+    return this.bySecretStatement.get(secretHash) as unknown as AccountRow | undefined;
   }
 
   page(after: string | null, limit: number): AccountRow[] {
-    return this.#page.all(after ?? '', limit) as unknown as AccountRow[];
+    return this.pageStatement.all(after ?? '', limit) as unknown as AccountRow[];
   }
 
   /** Writes what `change` names, to the row and to the table. */
@@ -66,22 +66,22 @@ export class AccountTable {
     row.per_account = change.perAccount ?? row.per_account;
     row.suspended = change.suspended === undefined ? row.suspended : Number(change.suspended);
     row.services = change.services === undefined ? row.services : JSON.stringify(change.services);
-    this.#update.run(row.region, row.per_account, row.suspended, row.services, row.number);
+    this.updateStatement.run(row.region, row.per_account, row.suspended, row.services, row.number);
   }
 
   setSecret(id: string, secretHash: Uint8Array): boolean {
-    return this.#setSecret.run(secretHash, id).changes === 1;
+    return this.setSecretStatement.run(secretHash, id).changes === 1;
   }
 
   /** Counts one registration more or less of a family, in the row and in the table. */
   count(row: AccountRow, family: number, by: 1 | -1): void {
     if (family === 4) row.ipv4 += by;
     else row.ipv6 += by;
-    this.#setCounts.run(row.ipv4, row.ipv6, row.number);
+    this.setCounts.run(row.ipv4, row.ipv6, row.number);
   }
 
   /** The account's registrations and marks go with it. */
   delete(row: AccountRow): void {
-    this.#delete.run(row.number);
+    this.deleteStatement.run(row.number);
   }
 }

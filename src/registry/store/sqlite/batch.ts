@@ -35,10 +35,10 @@ export function runBatch(database: DatabaseSync, steps: SqliteSteps, calls: read
     for (const call of calls) result.replies.push(write(database, steps, call, result));
     database.exec('COMMIT');
     return result;
-  } catch (fault) {
+  } catch (error) {
     steps.reset();
     rollBack(database);
-    const told = registryFault(fault);
+    const told = registryFault(error);
     return { changes: [], erased: false, replies: calls.map(({ id }) => ({ id, fault: told })) };
   }
 }
@@ -54,20 +54,20 @@ function write(database: DatabaseSync, steps: SqliteSteps, call: Call, result: B
     for (const change of changes) result.changes.push(change);
     result.erased ||= erased;
     return { id: call.id, value };
-  } catch (fault) {
+  } catch (error) {
     // Some faults (disk full, I/O) end the transaction by themselves, and with it the steps before this one.
-    if (!database.isTransaction) throw fault;
+    if (!database.isTransaction) throw error;
     database.exec('ROLLBACK TO step; RELEASE step');
     steps.reset();
-    return { id: call.id, fault: registryFault(fault) };
+    return { id: call.id, fault: registryFault(error) };
   }
 }
 
 function read(steps: SqliteSteps, call: Call): Reply {
   try {
     return { id: call.id, value: invoke(steps, call) };
-  } catch (fault) {
-    return { id: call.id, fault: registryFault(fault) };
+  } catch (error) {
+    return { id: call.id, fault: registryFault(error) };
   }
 }
 

@@ -10,48 +10,50 @@ export interface EntryChange {
 
 /** The log of changes and its sequence. */
 export class ChangeLog {
-  readonly #limit: number;
-  readonly #state: StatementSync;
-  readonly #advance: StatementSync;
-  readonly #insert: StatementSync;
-  readonly #since: StatementSync;
-  readonly #deleteThrough: StatementSync;
-  readonly #setTrimmed: StatementSync;
+  private readonly limit: number;
+  private readonly stateStatement: StatementSync;
+  private readonly advance: StatementSync;
+  private readonly insert: StatementSync;
+  private readonly sinceStatement: StatementSync;
+  private readonly deleteThrough: StatementSync;
+  private readonly setTrimmed: StatementSync;
 
   /** @param limit how many changes are kept at most. */
   constructor(database: DatabaseSync, limit: number) {
-    this.#limit = limit;
-    this.#state = database.prepare('SELECT epoch, seq, trimmed FROM state WHERE id = 1');
-    this.#advance = database.prepare('UPDATE state SET seq = seq + ? WHERE id = 1 RETURNING seq, trimmed');
-    this.#insert = database.prepare('INSERT INTO log (seq, prefix, profile) VALUES (?, ?, ?)');
-    this.#since = database.prepare('SELECT seq, prefix, profile FROM log WHERE seq > ? ORDER BY seq LIMIT ?');
-    this.#deleteThrough = database.prepare('DELETE FROM log WHERE seq <= ?');
-    this.#setTrimmed = database.prepare('UPDATE state SET trimmed = ? WHERE id = 1');
+    this.limit = limit;
+    this.stateStatement = database.prepare('SELECT epoch, seq, trimmed FROM state WHERE id = 1');
+    this.advance = database.prepare('UPDATE state SET seq = seq + ? WHERE id = 1 RETURNING seq, trimmed');
+    this.insert = database.prepare('INSERT INTO log (seq, prefix, profile) VALUES (?, ?, ?)');
+    this.sinceStatement = database.prepare(
+      'SELECT seq, prefix, profile FROM log WHERE seq > ? ORDER BY seq LIMIT ?',
+    );
+    this.deleteThrough = database.prepare('DELETE FROM log WHERE seq <= ?');
+    this.setTrimmed = database.prepare('UPDATE state SET trimmed = ? WHERE id = 1');
   }
 
   state(): { epoch: string; seq: number; trimmed: number } {
-    return this.#state.get() as { epoch: string; seq: number; trimmed: number };
+    return this.stateStatement.get() as { epoch: string; seq: number; trimmed: number };
   }
 
   /** Gives the changes their numbers and keeps them. */
   append(entries: readonly EntryChange[]): Change[] {
     if (entries.length === 0) return [];
-    const { seq: last, trimmed } = this.#advance.get(entries.length) as { seq: number; trimmed: number };
+    const { seq: last, trimmed } = this.advance.get(entries.length) as { seq: number; trimmed: number };
     const changes: Change[] = [];
     let seq = last - entries.length;
     for (const entry of entries) {
       seq++;
-      this.#insert.run(seq, entry.key, entry.profile);
+      this.insert.run(seq, entry.key, entry.profile);
       changes.push(changeOf(seq, entry));
     }
-    if (last - trimmed > this.#limit) this.trim(last - this.#limit);
+    if (last - trimmed > this.limit) this.trim(last - this.limit);
     return changes;
   }
 
   since(seq: number, limit: number): Change[] | 'gap' {
     const state = this.state();
     if (seq < state.trimmed || seq > state.seq) return 'gap';
-    const rows = this.#since.all(seq, limit) as unknown as {
+    const rows = this.sinceStatement.all(seq, limit) as unknown as {
       seq: number;
       prefix: Uint8Array;
       profile: string | null;
@@ -64,8 +66,8 @@ export class ChangeLog {
     const { seq, trimmed } = this.state();
     const through = Math.min(throughSeq, seq);
     if (through <= trimmed) return false;
-    this.#deleteThrough.run(through);
-    this.#setTrimmed.run(through);
+    this.deleteThrough.run(through);
+    this.setTrimmed.run(through);
     return true;
   }
 }

@@ -1,7 +1,7 @@
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { RegistryError, StoreUnavailable } from '../../errors.ts';
+import { RegistryError, StoreUnavailableError } from '../../errors.ts';
 import { SqliteCode, sqliteCode } from './fault.ts';
 import { checkHeader, corrupt } from './header.ts';
 import { takeLock } from './lock.ts';
@@ -48,9 +48,9 @@ export function openDatabase(dataDir: string, epoch: string): OpenedDatabase {
         release();
       },
     };
-  } catch (fault) {
+  } catch (error) {
     unlock?.();
-    throw openFault(fault, dataDir);
+    throw openFault(error, dataDir);
   }
 }
 
@@ -73,9 +73,9 @@ function check(path: string, logBytes: number): void {
     }
     const state = database.prepare('SELECT epoch, seq, trimmed FROM state WHERE id = 1').get();
     if (state === undefined) throw corrupt(path, 'found no epoch');
-  } catch (fault) {
-    if (isDamage(fault)) throw corrupt(path, 'found damaged pages or missing tables');
-    throw fault;
+  } catch (error) {
+    if (isDamage(error)) throw corrupt(path, 'found damaged pages or missing tables');
+    throw error;
   } finally {
     database?.close();
   }
@@ -119,9 +119,9 @@ function connect(path: string): DatabaseSync {
       PRAGMA cache_size = -4096;
     `);
     upgrade(database);
-  } catch (fault) {
+  } catch (error) {
     database.close();
-    throw fault;
+    throw error;
   }
   return database;
 }
@@ -138,9 +138,9 @@ function upgrade(database: DatabaseSync): void {
 function openFault(fault: unknown, dataDir: string): RegistryError {
   if (fault instanceof RegistryError) return fault;
   const code = sqliteCode(fault);
-  if (code !== null) return new StoreUnavailable(`${dataDir}: cannot be used (SQLite code ${code})`);
+  if (code !== null) return new StoreUnavailableError(`${dataDir}: cannot be used (SQLite code ${code})`);
   const system = (fault as { code?: unknown } | null)?.code;
-  return new StoreUnavailable(
+  return new StoreUnavailableError(
     `${dataDir}: cannot be written (${typeof system === 'string' ? system : 'unknown'})`,
   );
 }

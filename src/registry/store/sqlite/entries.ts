@@ -17,96 +17,96 @@ const NO_PROFILE = 0;
  * (hold, release, shiftOthers, touch), and settles once at its end: what came back to where it was is no change.
  */
 export class Entries {
-  readonly #profiles: ProfileTable;
-  readonly #hold: StatementSync;
-  readonly #release: StatementSync;
-  readonly #shiftOthers: StatementSync;
-  readonly #get: StatementSync;
-  readonly #owner: StatementSync;
-  readonly #setProfile: StatementSync;
-  readonly #delete: StatementSync;
-  readonly #touched = new Map<string, Uint8Array>();
+  private readonly profiles: ProfileTable;
+  private readonly holdStatement: StatementSync;
+  private readonly releaseStatement: StatementSync;
+  private readonly shiftOthersStatement: StatementSync;
+  private readonly get: StatementSync;
+  private readonly owner: StatementSync;
+  private readonly setProfile: StatementSync;
+  private readonly delete: StatementSync;
+  private readonly touched = new Map<string, Uint8Array>();
 
   constructor(database: DatabaseSync) {
-    this.#profiles = new ProfileTable(database);
-    this.#hold = database.prepare(
+    this.profiles = new ProfileTable(database);
+    this.holdStatement = database.prepare(
       `INSERT INTO entry (prefix, profile, holders, others) VALUES (?, ${NO_PROFILE}, 1, ?)
        ON CONFLICT (prefix) DO UPDATE SET holders = holders + 1, others = others + excluded.others`,
     );
-    this.#release = database.prepare(
+    this.releaseStatement = database.prepare(
       'UPDATE entry SET holders = holders - 1, others = others - ? WHERE prefix = ?',
     );
-    this.#shiftOthers = database.prepare('UPDATE entry SET others = others + ? WHERE prefix = ?');
-    this.#get = database.prepare('SELECT profile, holders, others FROM entry WHERE prefix = ?');
-    this.#owner = database.prepare(
+    this.shiftOthersStatement = database.prepare('UPDATE entry SET others = others + ? WHERE prefix = ?');
+    this.get = database.prepare('SELECT profile, holders, others FROM entry WHERE prefix = ?');
+    this.owner = database.prepare(
       `SELECT region, services FROM registration JOIN account ON account.number = registration.account
        WHERE prefix = ? AND live = 1 ORDER BY renewal DESC LIMIT 1`,
     );
-    this.#setProfile = database.prepare('UPDATE entry SET profile = ? WHERE prefix = ?');
-    this.#delete = database.prepare('DELETE FROM entry WHERE prefix = ?');
+    this.setProfile = database.prepare('UPDATE entry SET profile = ? WHERE prefix = ?');
+    this.delete = database.prepare('DELETE FROM entry WHERE prefix = ?');
   }
 
   /** One more live registration holds the prefix; `other`: its account has the other family, too. */
   hold(key: Uint8Array, other: boolean): void {
-    this.#hold.run(key, Number(other));
+    this.holdStatement.run(key, Number(other));
     this.touch(key);
   }
 
   /** One that held it does not any more; `other` as it was counted until now. */
   release(key: Uint8Array, other: boolean): void {
-    this.#release.run(Number(other), key);
+    this.releaseStatement.run(Number(other), key);
     this.touch(key);
   }
 
   /** The account of a live registration gained (1) or lost (-1) the other family. */
   shiftOthers(key: Uint8Array, by: 1 | -1): void {
-    this.#shiftOthers.run(by, key);
+    this.shiftOthersStatement.run(by, key);
     this.touch(key);
   }
 
   /** The entry's profile may be another one now. */
   touch(key: Uint8Array): void {
-    this.#touched.set(Buffer.from(key).toString('latin1'), key);
+    this.touched.set(Buffer.from(key).toString('latin1'), key);
   }
 
   /** @returns the entries that differ from before the step, in the order in which they were touched. */
   settle(): EntryChange[] {
     const changes: EntryChange[] = [];
-    for (const key of this.#touched.values()) {
-      const change = this.#settleEntry(key);
+    for (const key of this.touched.values()) {
+      const change = this.settleEntry(key);
       if (change !== null) changes.push(change);
     }
-    this.#touched.clear();
-    this.#profiles.settle();
+    this.touched.clear();
+    this.profiles.settle();
     return changes;
   }
 
   /** Forgets what a step that failed touched. */
   reset(): void {
-    this.#touched.clear();
-    this.#profiles.reset();
+    this.touched.clear();
+    this.profiles.reset();
   }
 
-  #settleEntry(key: Uint8Array): EntryChange | null {
-    const entry = this.#get.get(key) as unknown as EntryRow | undefined;
+  private settleEntry(key: Uint8Array): EntryChange | null {
+    const entry = this.get.get(key) as unknown as EntryRow | undefined;
     if (entry === undefined) return null;
     if (entry.holders === 0) {
-      this.#delete.run(key);
+      this.delete.run(key);
       if (entry.profile === NO_PROFILE) return null;
-      this.#profiles.use(entry.profile, -1);
+      this.profiles.use(entry.profile, -1);
       return { key, profile: null };
     }
-    const text = this.#profileText(key, entry);
-    const number = this.#profiles.numberOf(text);
+    const text = this.profileText(key, entry);
+    const number = this.profiles.numberOf(text);
     if (number === entry.profile) return null;
-    this.#setProfile.run(number, key);
-    this.#profiles.use(number, 1);
-    if (entry.profile !== NO_PROFILE) this.#profiles.use(entry.profile, -1);
+    this.setProfile.run(number, key);
+    this.profiles.use(number, 1);
+    if (entry.profile !== NO_PROFILE) this.profiles.use(entry.profile, -1);
     return { key, profile: text };
   }
 
-  #profileText(key: Uint8Array, entry: EntryRow): string {
-    const owner = this.#owner.get(key) as unknown as { region: string; services: string };
+  private profileText(key: Uint8Array, entry: EntryRow): string {
+    const owner = this.owner.get(key) as unknown as { region: string; services: string };
     const other = entry.others > 0;
     return profileText({
       region: owner.region,

@@ -1,4 +1,4 @@
-import { RegistryError, StoreCorrupt, StoreUnavailable } from '../../errors.ts';
+import { RegistryError, StoreCorruptError, StoreUnavailableError } from '../../errors.ts';
 
 /** Result codes of SQLite (sqlite.org/rescode.html): the low byte of an extended code. */
 export const SqliteCode = { BUSY: 5, CORRUPT: 11, NOTADB: 26 } as const;
@@ -17,9 +17,11 @@ export function registryFault(fault: unknown): RegistryError {
   if (fault instanceof RegistryError) return fault;
   const code = sqliteCode(fault);
   if (code === SqliteCode.CORRUPT || code === SqliteCode.NOTADB) {
-    return new StoreCorrupt(`the store's file is damaged (SQLite code ${code}); restore it from a backup`);
+    return new StoreCorruptError(
+      `the store's file is damaged (SQLite code ${code}); restore it from a backup`,
+    );
   }
-  if (code !== null) return new StoreUnavailable(`the store could not do it (SQLite code ${code})`);
+  if (code !== null) return new StoreUnavailableError(`the store could not do it (SQLite code ${code})`);
   const name = fault instanceof Error ? fault.name : typeof fault;
-  return new StoreUnavailable(`the store could not do it (${name})`);
+  return new StoreUnavailableError(`the store could not do it (${name})`);
 }

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { StoreCorrupt, StoreVersion } from '../../errors.ts';
+import { StoreCorruptError, StoreVersionError } from '../../errors.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 
 const HEADER_BYTES = 100;
@@ -32,7 +32,7 @@ export function checkHeader(path: string, logBytes: number): number {
   }
   const version = header.readUInt32BE(60);
   if (version > SCHEMA_VERSION) {
-    throw new StoreVersion(
+    throw new StoreVersionError(
       `${path}: found format version ${version}, expected at most ${SCHEMA_VERSION}: written by a newer release`,
     );
   }
@@ -43,6 +43,6 @@ export function checkHeader(path: string, logBytes: number): number {
   return size;
 }
 
-export function corrupt(path: string, what: string): StoreCorrupt {
-  return new StoreCorrupt(`${path}: ${what}; it was not changed`);
+export function corrupt(path: string, what: string): StoreCorruptError {
+  return new StoreCorruptError(`${path}: ${what}; it was not changed`);
 }

@@ -15,50 +15,52 @@ export interface HostnameRow {
 }
 
 export class HostnameTable {
-  readonly #insert: StatementSync;
-  readonly #ofAccount: StatementSync;
-  readonly #byId: StatementSync;
-  readonly #due: StatementSync;
-  readonly #settle: StatementSync;
-  readonly #delete: StatementSync;
+  private readonly insertStatement: StatementSync;
+  private readonly ofAccountStatement: StatementSync;
+  private readonly byIdStatement: StatementSync;
+  private readonly dueStatement: StatementSync;
+  private readonly settleStatement: StatementSync;
+  private readonly deleteStatement: StatementSync;
 
   constructor(database: DatabaseSync) {
-    this.#insert = database.prepare(
+    this.insertStatement = database.prepare(
       `INSERT INTO hostname (id, account, hostname, state, created_at, checked_at, next_at)
        VALUES (?, ?, ?, 'waiting', ?, NULL, ?) RETURNING *`,
     );
-    this.#ofAccount = database.prepare('SELECT * FROM hostname WHERE account = ? ORDER BY number');
-    this.#byId = database.prepare('SELECT * FROM hostname WHERE account = ? AND id = ?');
-    this.#due = database.prepare('SELECT * FROM hostname WHERE next_at <= ? ORDER BY next_at LIMIT ?');
-    this.#settle = database.prepare(
+    this.ofAccountStatement = database.prepare('SELECT * FROM hostname WHERE account = ? ORDER BY number');
+    this.byIdStatement = database.prepare('SELECT * FROM hostname WHERE account = ? AND id = ?');
+    this.dueStatement = database.prepare(
+      'SELECT * FROM hostname WHERE next_at <= ? ORDER BY next_at LIMIT ?',
+    );
+    this.settleStatement = database.prepare(
       'UPDATE hostname SET state = ?, checked_at = ?, next_at = ? WHERE number = ?',
     );
-    this.#delete = database.prepare('DELETE FROM hostname WHERE number = ?');
+    this.deleteStatement = database.prepare('DELETE FROM hostname WHERE number = ?');
   }
 
   insert(account: AccountRow, { id, hostname, nowMs }: AddHostnameStep): HostnameRow {
-    return this.#insert.get(id, account.number, hostname, nowMs, nowMs) as unknown as HostnameRow;
+    return this.insertStatement.get(id, account.number, hostname, nowMs, nowMs) as unknown as HostnameRow;
   }
 
   /** The first made first. */
   ofAccount(account: AccountRow): HostnameRow[] {
-    return this.#ofAccount.all(account.number) as unknown as HostnameRow[];
+    return this.ofAccountStatement.all(account.number) as unknown as HostnameRow[];
   }
 
   byId(account: AccountRow, id: string): HostnameRow | undefined {
-    return this.#byId.get(account.number, id) as unknown as HostnameRow | undefined;
+    return this.byIdStatement.get(account.number, id) as unknown as HostnameRow | undefined;
   }
 
   due(nowMs: number, limit: number): HostnameRow[] {
-    return this.#due.all(nowMs, limit) as unknown as HostnameRow[];
+    return this.dueStatement.all(nowMs, limit) as unknown as HostnameRow[];
   }
 
   settle(row: HostnameRow, state: HostnameState, nowMs: number, nextAtMs: number): void {
-    this.#settle.run(state, nowMs, nextAtMs, row.number);
+    this.settleStatement.run(state, nowMs, nextAtMs, row.number);
   }
 
   delete(row: HostnameRow): void {
-    this.#delete.run(row.number);
+    this.deleteStatement.run(row.number);
   }
 }
 

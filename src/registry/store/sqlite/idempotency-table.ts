@@ -16,27 +16,27 @@ export interface IdempotencyRow {
 const FORGET_LIMIT = 10_000;
 
 export class IdempotencyTable {
-  readonly #find: StatementSync;
-  readonly #count: StatementSync;
-  readonly #insert: StatementSync;
-  readonly #deleteOldest: StatementSync;
-  readonly #delete: StatementSync;
-  readonly #deleteOver: StatementSync;
+  private readonly findStatement: StatementSync;
+  private readonly count: StatementSync;
+  private readonly insert: StatementSync;
+  private readonly deleteOldest: StatementSync;
+  private readonly delete: StatementSync;
+  private readonly deleteOver: StatementSync;
 
   constructor(database: DatabaseSync) {
-    this.#find = database.prepare('SELECT * FROM idempotency WHERE key = ?');
-    this.#count = database.prepare('SELECT count(*) AS count FROM idempotency WHERE account = ?');
-    this.#insert = database.prepare(
+    this.findStatement = database.prepare('SELECT * FROM idempotency WHERE key = ?');
+    this.count = database.prepare('SELECT count(*) AS count FROM idempotency WHERE account = ?');
+    this.insert = database.prepare(
       `INSERT INTO idempotency
        (key, account, fingerprint, outcome, registration, created_at, lease_expires_at, expires_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#deleteOldest = database.prepare(
+    this.deleteOldest = database.prepare(
       `DELETE FROM idempotency WHERE key IN
        (SELECT key FROM idempotency WHERE account = ? ORDER BY expires_at LIMIT ?)`,
     );
-    this.#delete = database.prepare('DELETE FROM idempotency WHERE key = ?');
-    this.#deleteOver = database.prepare(
+    this.delete = database.prepare('DELETE FROM idempotency WHERE key = ?');
+    this.deleteOver = database.prepare(
       'DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE expires_at <= ? LIMIT ?)',
     );
   }
@@ -44,7 +44,7 @@ export class IdempotencyTable {
   /** The first call with this mark's key, unless that is too long ago; 'key-reused' if its body was another one. */
   find(mark: IdempotencyMark | null, nowMs: number): IdempotencyRow | 'key-reused' | null {
     if (mark === null) return null;
-    const row = this.#find.get(mark.key) as unknown as IdempotencyRow | undefined;
+    const row = this.findStatement.get(mark.key) as unknown as IdempotencyRow | undefined;
     if (row === undefined || row.expires_at <= nowMs) return null;
     return Buffer.compare(row.fingerprint, mark.fingerprint) === 0 ? row : 'key-reused';
   }
@@ -56,29 +56,29 @@ export class IdempotencyTable {
     registration: RegistrationRow | null,
   ): void {
     const { id = null, created_at = null, expires_at = null } = registration ?? {};
-    this.#keep(mark, account, outcome, [id, created_at, expires_at]);
+    this.keepStatement(mark, account, outcome, [id, created_at, expires_at]);
   }
 
   /** Of a call that made something else, by its id. */
   keepId(mark: IdempotencyMark | null, account: number, id: string): void {
-    this.#keep(mark, account, 'created', [id, null, null]);
+    this.keepStatement(mark, account, 'created', [id, null, null]);
   }
 
-  #keep(
+  private keepStatement(
     mark: IdempotencyMark | null,
     account: number,
     outcome: string,
     made: [id: string | null, createdAt: number | null, leaseExpiresAt: number | null],
   ): void {
     if (mark === null) return;
-    this.#delete.run(mark.key);
-    const count = this.#count.get(account)!['count'] as number;
+    this.delete.run(mark.key);
+    const count = this.count.get(account)!['count'] as number;
     const excess = count + 1 - MAX_IDEMPOTENCY_KEYS_PER_ACCOUNT;
-    if (excess > 0) this.#deleteOldest.run(account, excess);
-    this.#insert.run(mark.key, account, mark.fingerprint, outcome, ...made, mark.expiresAtMs);
+    if (excess > 0) this.deleteOldest.run(account, excess);
+    this.insert.run(mark.key, account, mark.fingerprint, outcome, ...made, mark.expiresAtMs);
   }
 
   forget(nowMs: number): void {
-    this.#deleteOver.run(nowMs, FORGET_LIMIT);
+    this.deleteOver.run(nowMs, FORGET_LIMIT);
   }
 }

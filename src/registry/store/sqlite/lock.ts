@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import { StoreLocked, StoreUnavailable } from '../../errors.ts';
+import { StoreLockedError, StoreUnavailableError } from '../../errors.ts';
 import { SqliteCode, sqliteCode } from './fault.ts';
 import { makeFile } from './make-file.ts';
 
@@ -17,11 +17,11 @@ export function takeLock(path: string, dataDir: string): () => void {
   try {
     // Nothing is ever written to the file: a journal beside it would only be left over.
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-  } catch (fault) {
+  } catch (error) {
     lock.close();
-    const code = sqliteCode(fault);
-    if (code === SqliteCode.BUSY) throw new StoreLocked(`${dataDir}: another process is using it`);
-    throw new StoreUnavailable(`${path}: cannot be locked (SQLite code ${code})`);
+    const code = sqliteCode(error);
+    if (code === SqliteCode.BUSY) throw new StoreLockedError(`${dataDir}: another process is using it`);
+    throw new StoreUnavailableError(`${path}: cannot be locked (SQLite code ${code})`);
   }
   return () => lock.close();
 }

@@ -16,11 +16,11 @@ export function makeFile(path: string): void {
 export function makeDirectory(path: string): void {
   try {
     mkdirSync(path, 0o700);
-  } catch (fault) {
-    const code = (fault as NodeJS.ErrnoException).code;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EEXIST') return;
     const parent = dirname(path);
-    if (code !== 'ENOENT' || existsSync(parent)) throw fault;
+    if (code !== 'ENOENT' || existsSync(parent)) throw error;
     makeDirectory(parent);
     mkdirSync(path, 0o700);
   }

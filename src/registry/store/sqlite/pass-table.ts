@@ -16,67 +16,69 @@ const FORGET_LIMIT = 10_000;
 
 /** Sessions, sign-in links and tickets. */
 export class PassTable {
-  readonly #insert: StatementSync;
-  readonly #find: StatementSync;
-  readonly #ofAccount: StatementSync;
-  readonly #count: StatementSync;
-  readonly #renew: StatementSync;
-  readonly #delete: StatementSync;
-  readonly #deleteFirst: StatementSync;
-  readonly #deleteAll: StatementSync;
-  readonly #deleteOver: StatementSync;
+  private readonly insert: StatementSync;
+  private readonly findStatement: StatementSync;
+  private readonly ofAccountStatement: StatementSync;
+  private readonly count: StatementSync;
+  private readonly renewStatement: StatementSync;
+  private readonly deleteStatement: StatementSync;
+  private readonly deleteFirst: StatementSync;
+  private readonly deleteAllStatement: StatementSync;
+  private readonly deleteOver: StatementSync;
 
   constructor(database: DatabaseSync) {
-    this.#insert = database.prepare(
+    this.insert = database.prepare(
       'INSERT INTO pass (hash, kind, account, created_at, expires_at) VALUES (?, ?, ?, ?, ?)',
     );
-    this.#find = database.prepare('SELECT * FROM pass WHERE hash = ? AND kind = ? AND expires_at > ?');
-    this.#ofAccount = database.prepare(
+    this.findStatement = database.prepare(
+      'SELECT * FROM pass WHERE hash = ? AND kind = ? AND expires_at > ?',
+    );
+    this.ofAccountStatement = database.prepare(
       'SELECT * FROM pass WHERE account = ? AND kind = ? ORDER BY created_at, expires_at',
     );
-    this.#count = database.prepare('SELECT count(*) AS count FROM pass WHERE account = ? AND kind = ?');
-    this.#renew = database.prepare(
+    this.count = database.prepare('SELECT count(*) AS count FROM pass WHERE account = ? AND kind = ?');
+    this.renewStatement = database.prepare(
       'UPDATE pass SET expires_at = ? WHERE hash = ? AND kind = ? AND expires_at > ?',
     );
-    this.#delete = database.prepare('DELETE FROM pass WHERE hash = ? AND kind = ?');
-    this.#deleteFirst = database.prepare(
+    this.deleteStatement = database.prepare('DELETE FROM pass WHERE hash = ? AND kind = ?');
+    this.deleteFirst = database.prepare(
       `DELETE FROM pass WHERE hash IN
        (SELECT hash FROM pass WHERE account = ? AND kind = ? ORDER BY expires_at LIMIT ?)`,
     );
-    this.#deleteAll = database.prepare('DELETE FROM pass WHERE account = ?');
-    this.#deleteOver = database.prepare(
+    this.deleteAllStatement = database.prepare('DELETE FROM pass WHERE account = ?');
+    this.deleteOver = database.prepare(
       'DELETE FROM pass WHERE hash IN (SELECT hash FROM pass WHERE expires_at <= ? LIMIT ?)',
     );
   }
 
   add(account: AccountRow, { kind, hash, nowMs, expiresAtMs, limit }: AddPassStep): void {
-    const count = this.#count.get(account.number, kind)!['count'] as number;
-    if (count >= limit) this.#deleteFirst.run(account.number, kind, count + 1 - limit);
-    this.#insert.run(hash, kind, account.number, nowMs, expiresAtMs);
+    const count = this.count.get(account.number, kind)!['count'] as number;
+    if (count >= limit) this.deleteFirst.run(account.number, kind, count + 1 - limit);
+    this.insert.run(hash, kind, account.number, nowMs, expiresAtMs);
   }
 
   find(kind: PassKind, hash: Uint8Array, nowMs: number): PassRow | undefined {
-    return this.#find.get(hash, kind, nowMs) as unknown as PassRow | undefined;
+    return this.findStatement.get(hash, kind, nowMs) as unknown as PassRow | undefined;
   }
 
   /** The first made first. */
   ofAccount(account: AccountRow, kind: PassKind): PassRow[] {
-    return this.#ofAccount.all(account.number, kind) as unknown as PassRow[];
+    return this.ofAccountStatement.all(account.number, kind) as unknown as PassRow[];
   }
 
   renew(kind: PassKind, hash: Uint8Array, nowMs: number, expiresAtMs: number): boolean {
-    return this.#renew.run(expiresAtMs, hash, kind, nowMs).changes === 1;
+    return this.renewStatement.run(expiresAtMs, hash, kind, nowMs).changes === 1;
   }
 
   delete(kind: PassKind, hash: Uint8Array): boolean {
-    return this.#delete.run(hash, kind).changes === 1;
+    return this.deleteStatement.run(hash, kind).changes === 1;
   }
 
   deleteAll(account: AccountRow): void {
-    this.#deleteAll.run(account.number);
+    this.deleteAllStatement.run(account.number);
   }
 
   forget(nowMs: number): void {
-    this.#deleteOver.run(nowMs, FORGET_LIMIT);
+    this.deleteOver.run(nowMs, FORGET_LIMIT);
   }
 }

@@ -1,51 +1,51 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { TooManyProfiles } from '../../errors.ts';
+import { TooManyProfilesError } from '../../errors.ts';
 import { MAX_PROFILES } from '../store.ts';
 
 /** The profiles that entries have, numbered and counted: one that no entry has is forgotten. */
 export class ProfileTable {
-  readonly #find: StatementSync;
-  readonly #count: StatementSync;
-  readonly #insert: StatementSync;
-  readonly #use: StatementSync;
-  readonly #forget: StatementSync;
+  private readonly find: StatementSync;
+  private readonly count: StatementSync;
+  private readonly insert: StatementSync;
+  private readonly useStatement: StatementSync;
+  private readonly forget: StatementSync;
   /** Uses gained and lost in this step, by number. */
-  readonly #uses = new Map<number, number>();
+  private readonly uses = new Map<number, number>();
 
   constructor(database: DatabaseSync) {
-    this.#find = database.prepare('SELECT number FROM profile WHERE text = ?');
-    this.#count = database.prepare('SELECT count(*) AS count FROM profile');
-    this.#insert = database.prepare('INSERT INTO profile (text, uses) VALUES (?, 0)');
-    this.#use = database.prepare('UPDATE profile SET uses = uses + ? WHERE number = ?');
-    this.#forget = database.prepare('DELETE FROM profile WHERE number = ? AND uses = 0');
+    this.find = database.prepare('SELECT number FROM profile WHERE text = ?');
+    this.count = database.prepare('SELECT count(*) AS count FROM profile');
+    this.insert = database.prepare('INSERT INTO profile (text, uses) VALUES (?, 0)');
+    this.useStatement = database.prepare('UPDATE profile SET uses = uses + ? WHERE number = ?');
+    this.forget = database.prepare('DELETE FROM profile WHERE number = ? AND uses = 0');
   }
 
   /** @throws TooManyProfiles */
   numberOf(text: string): number {
-    const row = this.#find.get(text);
+    const row = this.find.get(text);
     if (row !== undefined) return row['number'] as number;
-    if ((this.#count.get()!['count'] as number) >= MAX_PROFILES) {
-      throw new TooManyProfiles(`there are ${MAX_PROFILES} different profiles, which is the limit`);
+    if ((this.count.get()!['count'] as number) >= MAX_PROFILES) {
+      throw new TooManyProfilesError(`there are ${MAX_PROFILES} different profiles, which is the limit`);
     }
-    return Number(this.#insert.run(text).lastInsertRowid);
+    return Number(this.insert.run(text).lastInsertRowid);
   }
 
   use(number: number, by: 1 | -1): void {
-    this.#uses.set(number, (this.#uses.get(number) ?? 0) + by);
+    this.uses.set(number, (this.uses.get(number) ?? 0) + by);
   }
 
   /** Writes what the step used. */
   settle(): void {
-    for (const [number, by] of this.#uses) {
+    for (const [number, by] of this.uses) {
       if (by === 0) continue;
-      this.#use.run(by, number);
-      if (by < 0) this.#forget.run(number);
+      this.useStatement.run(by, number);
+      if (by < 0) this.forget.run(number);
     }
-    this.#uses.clear();
+    this.uses.clear();
   }
 
   /** Forgets what a step that failed used. */
   reset(): void {
-    this.#uses.clear();
+    this.uses.clear();
   }
 }

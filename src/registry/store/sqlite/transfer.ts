@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { formatPrefix } from '../../../net/index.ts';
-import { StoreNotEmpty } from '../../errors.ts';
+import { StoreNotEmptyError } from '../../errors.ts';
 import {
   type AccountTransfer,
   bytesOf,
@@ -35,7 +35,7 @@ export function openSqliteTransfer(dataDir: string, epoch: string): StoreTransfe
     },
     async write(accounts) {
       if (database.prepare('SELECT 1 FROM account LIMIT 1').get() !== undefined) {
-        throw new StoreNotEmpty(`${dataDir}: the store has accounts`);
+        throw new StoreNotEmptyError(`${dataDir}: the store has accounts`);
       }
       return writeAll(database, accounts);
     },
@@ -110,48 +110,48 @@ async function writeAll(database: DatabaseSync, accounts: AsyncIterable<AccountT
     writer.end();
     database.exec('COMMIT');
     return count;
-  } catch (fault) {
+  } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');
-    throw registryFault(fault);
+    throw registryFault(error);
   }
 }
 
 class Writer {
-  readonly #database: DatabaseSync;
-  readonly #accounts: AccountTable;
-  readonly #entries: Entries;
-  readonly #log: ChangeLog;
-  #renewal = 0;
+  private readonly database: DatabaseSync;
+  private readonly accounts: AccountTable;
+  private readonly entries: Entries;
+  private readonly log: ChangeLog;
+  private renewal = 0;
 
   constructor(database: DatabaseSync) {
-    this.#database = database;
-    this.#accounts = new AccountTable(database);
-    this.#entries = new Entries(database);
-    this.#log = new ChangeLog(database, LOG_LIMIT);
+    this.database = database;
+    this.accounts = new AccountTable(database);
+    this.entries = new Entries(database);
+    this.log = new ChangeLog(database, LOG_LIMIT);
   }
 
   add(account: AccountTransfer): void {
-    const number = this.#accounts.insert(account, bytesOf(account.secretHash));
-    const row = this.#accounts.byNumber(number);
-    for (const one of account.registrations) this.#addRegistration(row, one);
+    const number = this.accounts.insert(account, bytesOf(account.secretHash));
+    const row = this.accounts.byNumber(number);
+    for (const one of account.registrations) this.addRegistration(row, one);
     if (!account.suspended) {
       for (const { prefix } of account.registrations) {
         const key = prefixKey(prefixOfText(prefix));
-        this.#entries.hold(key, hasOtherFamily(row, key));
+        this.entries.hold(key, hasOtherFamily(row, key));
       }
     }
-    this.#addRest(account, number);
-    this.#log.append(this.#entries.settle());
+    this.addRest(account, number);
+    this.log.append(this.entries.settle());
   }
 
   end(): void {
-    this.#database.prepare('UPDATE state SET renewal = max(renewal, ?) WHERE id = 1').run(this.#renewal);
+    this.database.prepare('UPDATE state SET renewal = max(renewal, ?) WHERE id = 1').run(this.renewal);
   }
 
-  #addRegistration(account: AccountRow, one: RegistrationTransfer): void {
+  private addRegistration(account: AccountRow, one: RegistrationTransfer): void {
     const key = prefixKey(prefixOfText(one.prefix));
-    this.#renewal = Math.max(this.#renewal, one.renewal);
-    this.#database
+    this.renewal = Math.max(this.renewal, one.renewal);
+    this.database
       .prepare(
         `INSERT INTO registration (id, account, prefix, live, renewal, label, source, created_at, expires_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -160,12 +160,12 @@ class Writer {
         ...[one.id, account.number, key, 1 - account.suspended, one.renewal, one.label, one.source],
         ...[one.createdAtMs, one.expiresAtMs],
       );
-    this.#accounts.count(account, key[0], 1);
+    this.accounts.count(account, key[0], 1);
   }
 
-  #addRest({ updateTokens, hostnames, passes, marks }: AccountTransfer, number: number): void {
+  private addRest({ updateTokens, hostnames, passes, marks }: AccountTransfer, number: number): void {
     const insert = (table: string, columns: string, values: (string | number | null | Uint8Array)[]) =>
-      this.#database
+      this.database
         .prepare(`INSERT INTO ${table} (${columns}) VALUES (${values.map(() => '?').join(', ')})`)
         .run(...values);
     for (const { id, hash, label, createdAtMs } of updateTokens) {

@@ -11,52 +11,54 @@ interface UpdateTokenRow {
 }
 
 export class UpdateTokenTable {
-  readonly #insert: StatementSync;
-  readonly #ofAccount: StatementSync;
-  readonly #count: StatementSync;
-  readonly #find: StatementSync;
-  readonly #setHash: StatementSync;
-  readonly #delete: StatementSync;
+  private readonly insertStatement: StatementSync;
+  private readonly ofAccountStatement: StatementSync;
+  private readonly countStatement: StatementSync;
+  private readonly findStatement: StatementSync;
+  private readonly setHashStatement: StatementSync;
+  private readonly deleteStatement: StatementSync;
 
   constructor(database: DatabaseSync) {
-    this.#insert = database.prepare(
+    this.insertStatement = database.prepare(
       'INSERT INTO update_token (id, account, hash, label, created_at) VALUES (?, ?, ?, ?, ?)',
     );
-    this.#ofAccount = database.prepare('SELECT * FROM update_token WHERE account = ? ORDER BY number');
-    this.#count = database.prepare('SELECT count(*) AS count FROM update_token WHERE account = ?');
-    this.#find = database.prepare('SELECT * FROM update_token WHERE hash = ?');
-    this.#setHash = database.prepare(
+    this.ofAccountStatement = database.prepare(
+      'SELECT * FROM update_token WHERE account = ? ORDER BY number',
+    );
+    this.countStatement = database.prepare('SELECT count(*) AS count FROM update_token WHERE account = ?');
+    this.findStatement = database.prepare('SELECT * FROM update_token WHERE hash = ?');
+    this.setHashStatement = database.prepare(
       'UPDATE update_token SET hash = ? WHERE account = ? AND id = ? RETURNING *',
     );
-    this.#delete = database.prepare('DELETE FROM update_token WHERE account = ? AND id = ?');
+    this.deleteStatement = database.prepare('DELETE FROM update_token WHERE account = ? AND id = ?');
   }
 
   insert(account: AccountRow, token: UpdateTokenRecord, hash: Uint8Array): void {
-    this.#insert.run(token.id, account.number, hash, token.label, token.createdAtMs);
+    this.insertStatement.run(token.id, account.number, hash, token.label, token.createdAtMs);
   }
 
   count(account: AccountRow): number {
-    return this.#count.get(account.number)!['count'] as number;
+    return this.countStatement.get(account.number)!['count'] as number;
   }
 
   /** The first made first. */
   ofAccount(account: AccountRow): UpdateTokenRecord[] {
-    const rows = this.#ofAccount.all(account.number) as unknown as UpdateTokenRow[];
+    const rows = this.ofAccountStatement.all(account.number) as unknown as UpdateTokenRow[];
     return rows.map(recordOf);
   }
 
   /** @returns the token; undefined where it is gone. */
   setHash(account: AccountRow, id: string, hash: Uint8Array): UpdateTokenRecord | undefined {
-    const row = this.#setHash.get(hash, account.number, id) as unknown as UpdateTokenRow | undefined;
+    const row = this.setHashStatement.get(hash, account.number, id) as unknown as UpdateTokenRow | undefined;
     return row && recordOf(row);
   }
 
   find(hash: Uint8Array): UpdateTokenRow | undefined {
-    return this.#find.get(hash) as unknown as UpdateTokenRow | undefined;
+    return this.findStatement.get(hash) as unknown as UpdateTokenRow | undefined;
   }
 
   delete(account: AccountRow, id: string): boolean {
-    return this.#delete.run(account.number, id).changes > 0;
+    return this.deleteStatement.run(account.number, id).changes > 0;
   }
 }
 

@@ -15,114 +15,114 @@ const BATCH_LIMIT = 256;
 
 /** Serves a database to the thread that started this one, message by message. */
 class SqliteServer {
-  readonly #port: MessagePort;
-  readonly #opened: OpenedDatabase;
-  readonly #steps: SqliteSteps;
-  readonly #eraseDelayMs: number;
-  readonly #calls: Call[] = [];
-  #next: NodeJS.Immediate | null = null;
-  #eraseTimer: NodeJS.Timeout | null = null;
-  #snapshots: Promise<void> = Promise.resolve();
+  private readonly port: MessagePort;
+  private readonly opened: OpenedDatabase;
+  private readonly steps: SqliteSteps;
+  private readonly eraseDelayMs: number;
+  private readonly calls: Call[] = [];
+  private next: NodeJS.Immediate | null = null;
+  private eraseTimer: NodeJS.Timeout | null = null;
+  private snapshots: Promise<void> = Promise.resolve();
 
   constructor(port: MessagePort, opened: OpenedDatabase, data: SqliteWorkerData) {
-    this.#port = port;
-    this.#opened = opened;
-    this.#steps = new SqliteSteps(opened.database, data.logLimit);
-    this.#eraseDelayMs = data.eraseDelayMs;
+    this.port = port;
+    this.opened = opened;
+    this.steps = new SqliteSteps(opened.database, data.logLimit);
+    this.eraseDelayMs = data.eraseDelayMs;
     // What an earlier process erased may still be in the write-ahead log that it left.
-    this.#eraseSoon();
-    port.on('message', (message: ToWorker) => this.#take(message));
+    this.eraseSoon();
+    port.on('message', (message: ToWorker) => this.take(message));
   }
 
   state(): { epoch: string; seq: number } {
-    return this.#steps.state();
+    return this.steps.state();
   }
 
-  #take(message: ToWorker): void {
-    if (message.kind === 'call') this.#calls.push(message.call);
-    else if (message.kind === 'snapshot') this.#snapshot(message.id);
-    else this.#close();
-    if (this.#calls.length > 0) this.#runSoon();
+  private take(message: ToWorker): void {
+    if (message.kind === 'call') this.calls.push(message.call);
+    else if (message.kind === 'snapshot') this.snapshot(message.id);
+    else this.close();
+    if (this.calls.length > 0) this.runSoon();
   }
 
   /**
    * What came during the last sync shares the next one. Between two batches the event loop turns, so that a steady
    * stream of calls keeps neither a snapshot nor an erasure waiting.
    */
-  #runSoon(): void {
-    this.#next ??= setImmediate(() => {
-      this.#next = null;
-      this.#run();
-      if (this.#calls.length > 0) this.#runSoon();
+  private runSoon(): void {
+    this.next ??= setImmediate(() => {
+      this.next = null;
+      this.run();
+      if (this.calls.length > 0) this.runSoon();
     });
   }
 
-  #run(): void {
-    const calls = this.#calls.splice(0, BATCH_LIMIT);
-    this.#answer(runBatch(this.#opened.database, this.#steps, calls));
+  private run(): void {
+    const calls = this.calls.splice(0, BATCH_LIMIT);
+    this.answer(runBatch(this.opened.database, this.steps, calls));
   }
 
-  #answer(result: BatchResult): void {
+  private answer(result: BatchResult): void {
     const replies = result.replies.map((reply) =>
       'fault' in reply
         ? { id: reply.id, fault: { code: reply.fault.code, message: reply.fault.message } }
         : reply,
     );
-    this.#post({ kind: 'batch', changes: result.changes, replies });
-    if (result.erased) this.#eraseSoon();
+    this.post({ kind: 'batch', changes: result.changes, replies });
+    if (result.erased) this.eraseSoon();
   }
 
   /** One after the other: each is of a moment after it was asked for. */
-  #snapshot(id: number): void {
-    this.#snapshots = this.#snapshots.then(async () => {
+  private snapshot(id: number): void {
+    this.snapshots = this.snapshots.then(async () => {
       try {
-        this.#postSnapshot(id, await takeSnapshot(this.#opened.path));
-      } catch (fault) {
-        const { code, message } = registryFault(fault);
-        this.#post({ kind: 'batch', changes: [], replies: [{ id, fault: { code, message } }] });
+        this.postSnapshot(id, await takeSnapshot(this.opened.path));
+      } catch (error) {
+        const { code, message } = registryFault(error);
+        this.post({ kind: 'batch', changes: [], replies: [{ id, fault: { code, message } }] });
       }
     });
   }
 
-  #postSnapshot(id: number, snapshot: Snapshot): void {
+  private postSnapshot(id: number, snapshot: Snapshot): void {
     const transfer = snapshot.groups.flatMap((group) => [
       group.keys.buffer as ArrayBuffer,
       group.profiles.buffer as ArrayBuffer,
     ]);
-    this.#post({ kind: 'batch', changes: [], replies: [{ id, value: snapshot }] }, transfer);
+    this.post({ kind: 'batch', changes: [], replies: [{ id, value: snapshot }] }, transfer);
   }
 
-  #eraseSoon(): void {
-    this.#eraseTimer ??= setTimeout(() => {
-      this.#eraseTimer = null;
-      if (!this.#truncateLog()) this.#eraseSoon();
-    }, this.#eraseDelayMs);
+  private eraseSoon(): void {
+    this.eraseTimer ??= setTimeout(() => {
+      this.eraseTimer = null;
+      if (!this.truncateLog()) this.eraseSoon();
+    }, this.eraseDelayMs);
   }
 
   /** Moves the write-ahead log into the file and empties it. False while a snapshot is reading. */
-  #truncateLog(): boolean {
+  private truncateLog(): boolean {
     try {
-      return this.#opened.database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] === 0;
+      return this.opened.database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] === 0;
     } catch {
       return false;
     }
   }
 
-  #close(): void {
-    while (this.#calls.length > 0) this.#run();
-    if (this.#next !== null) clearImmediate(this.#next);
-    this.#port.removeAllListeners('message');
-    if (this.#eraseTimer !== null) clearTimeout(this.#eraseTimer);
-    void this.#snapshots.then(() => {
-      this.#truncateLog();
-      this.#opened.close();
-      this.#post({ kind: 'closed' });
-      this.#port.close();
+  private close(): void {
+    while (this.calls.length > 0) this.run();
+    if (this.next !== null) clearImmediate(this.next);
+    this.port.removeAllListeners('message');
+    if (this.eraseTimer !== null) clearTimeout(this.eraseTimer);
+    void this.snapshots.then(() => {
+      this.truncateLog();
+      this.opened.close();
+      this.post({ kind: 'closed' });
+      this.port.close();
     });
   }
 
-  #post(message: ToClient, transfer: ArrayBuffer[] = []): void {
-    this.#port.postMessage(message, transfer);
+  private post(message: ToClient, transfer: ArrayBuffer[] = []): void {
+    this.port.postMessage(message, transfer);
   }
 }
 
@@ -133,9 +133,9 @@ function start(port: MessagePort, data: SqliteWorkerData): void {
     const server = new SqliteServer(port, opened, data);
     port.postMessage({ kind: 'opened', ...server.state() } satisfies ToClient);
     setTimeout(settleHeap, SETTLE_MS).unref();
-  } catch (fault) {
+  } catch (error) {
     opened?.close();
-    const { code, message } = registryFault(fault);
+    const { code, message } = registryFault(error);
     port.postMessage({ kind: 'failed', fault: { code, message } } satisfies ToClient);
     port.close();
   }

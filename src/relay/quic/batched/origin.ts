@@ -7,9 +7,9 @@ import type { RunEnd, UploadRun } from './upload-run.ts';
 
 /** Batches that one origin's datagrams get before others have their turn. */
 const BATCHES_PER_TURN = 4;
-/** Datagrams of a call where octets are counted against a limit: so that little passes before they are. */
+/** Datagrams of a call where bytes are counted against a limit: so that little passes before they are. */
 const GENTLE_SLOTS = 8;
-/** How long a source that has had its share of octets waits before it is looked at again. */
+/** How long a source that has had its share of bytes waits before it is looked at again. */
 const REST_MS = 25;
 const ORIGIN_EVENTS = EpollEvent.IN | EpollEvent.EDGE;
 

@@ -1,7 +1,7 @@
-import type { RelayShare } from '../../context.ts';
+import type { RelayHandle } from '../../context.ts';
 import type { QuicMode } from '../context.ts';
 
-export interface QuicThreadData extends RelayShare {
+export interface QuicThreadData extends RelayHandle {
   readonly mode: QuicMode;
   /** Descriptors of listeners, each of which tells the address that was asked. */
   readonly listeners: readonly number[];

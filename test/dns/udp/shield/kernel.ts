@@ -30,7 +30,7 @@ export function promises(
   it(what, () => (refusal === null ? body() : otherwise()));
 }
 
-/** What a filter gives for a UDP packet from `source`: octets that stay, 0 where it is dropped. */
+/** What a filter gives for a UDP packet from `source`: bytes that stay, 0 where it is dropped. */
 export function runFilter(program: number, source: string): number {
   const { family, bytes } = parseAddress(source)!;
   const frame = new Memory(128);

@@ -173,7 +173,7 @@ describe('the shield', () => {
 
   promises('is off before it would be full', async () => {
     const made = await engaged();
-    // The least set has 64 KiB, of which a prefix takes an octet at the most.
+    // The least set has 64 KiB, of which a prefix takes an byte at the most.
     for (let i = 0; i < 65_536; i++) made.table.set(parsePrefix(`127.5.${i >> 8}.${i & 255}/32`)!, PROFILE);
     expect(made.shield.status.state).toBe('ready');
     expect(made.events.at(-1)).toBe('disengaged: full, dropped 0');

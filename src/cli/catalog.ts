@@ -9,8 +9,8 @@ import {
 } from '../catalog/index.ts';
 import type { LoadedConfig } from '../config/index.ts';
 
-/** The catalogue that a configuration names has faults; the message holds each as a line. */
-export class CatalogueError extends Error {
+/** The catalog that a configuration names has faults; the message holds each as a line. */
+export class CatalogError extends Error {
   readonly code = 'CATALOGUE';
   readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
@@ -20,17 +20,17 @@ export class CatalogueError extends Error {
   }
 }
 
-export interface LoadedCatalogue {
+export interface LoadedCatalog {
   readonly tables: CatalogTables;
   readonly warnings: readonly string[];
 }
 
 /**
- * Reads the service files of a configuration and builds the catalogue's tables.
+ * Reads the service files of a configuration and builds the catalog's tables.
  * @param seed of the hashes of names; of no matter where nothing is looked up
- * @throws CatalogueError with every fault
+ * @throws CatalogError with every fault
  */
-export async function loadCatalogue(loaded: LoadedConfig, seed: number): Promise<LoadedCatalogue> {
+export async function loadCatalog(loaded: LoadedConfig, seed: number): Promise<LoadedCatalog> {
   const { config, directory, file } = loaded;
   const found = await readServiceFiles({ patterns: config.catalog.services, directory, configFile: file });
   const services = loadServices(found.files);
@@ -53,6 +53,6 @@ export async function loadCatalogue(loaded: LoadedConfig, seed: number): Promise
   return { tables: built.catalog, warnings };
 }
 
-function errorOf(notes: readonly Fault[]): CatalogueError {
-  return new CatalogueError(notes.filter(({ severity }) => severity === 'fault').map(formatFault));
+function errorOf(notes: readonly Fault[]): CatalogError {
+  return new CatalogError(notes.filter(({ severity }) => severity === 'fault').map(formatFault));
 }
