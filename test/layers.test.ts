@@ -23,6 +23,8 @@ describe('the check of the layers', () => {
       'package.json': '{ "dependencies": { "koffi": "1", "fastify": "1", "dns-packet": "1", "yaml": "1" } }',
       '.hidden': '',
       'var/x.db': '',
+      'src/README.md': '',
+      'src/decisions/why.md': '',
       'src/main.ts': "const { run } = await import('./cli/serve.ts');\nrun();\n",
       'src/cli/serve.ts':
         "import { ask } from '../dns/index.ts';\nimport { read } from '../config/index.ts';\n",
@@ -51,7 +53,7 @@ describe('the check of the layers', () => {
 
   it.each<[string, Record<string, string>, string]>([
     ['a stranger at the top', { 'notes.md': '' }, 'notes.md: does not belong'],
-    ['a part that nobody agreed on', { 'src/utils/x.ts': '' }, 'src/utils: is no part'],
+    ['a part that nobody agreed on', { 'src/utils/x.ts': '' }, 'src/utils: not a known part'],
     [
       'an import upward',
       { 'src/wire/up.ts': "import { x } from '../dns/index.ts';" },

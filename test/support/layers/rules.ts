@@ -1,4 +1,4 @@
-/** What may stand at the top of the tree, besides dotfiles and what git ignores (design.md). */
+/** Everything at the top of the tree besides dotfiles and what git ignores. */
 export const TOP_LEVEL = [
   'Dockerfile',
   'LICENSE',
@@ -12,7 +12,10 @@ export const TOP_LEVEL = [
   'tsconfig.json',
 ];
 
-/** What may stand in src/, and how high: a part imports lower ones only, never its own height. */
+/** Pages and scripts in src/ that are no parts: the map, the glossary, the decision records, the launcher. */
+export const PAGES = ['README.md', 'GLOSSARY.md', 'decisions', 'mediastreamer.sh', 'node.sh'];
+
+/** Height of each part of src/: a part imports lower ones only, never its own height. */
 export const HEIGHTS: Readonly<Record<string, number>> = {
   'main.ts': 5,
   cli: 4,
