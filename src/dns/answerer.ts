@@ -7,13 +7,13 @@ import {
   queryCounter,
   queryDuration,
 } from '../metrics/index.ts';
+import type { Source } from '../net/index.ts';
 import { CacheResult } from '../resolver/cache/index.ts';
 import type { Resolved, ResolveRequest, Resolver, ResolveWaiter } from '../resolver/index.ts';
 import { checkingDisabled, ExtendedError, Rcode } from '../wire/index.ts';
 import { DEFERRED, decide } from './query.ts';
 import type { QueryState, TransportTraits } from './query-state.ts';
 import { replyFromResolved } from './reply.ts';
-import type { Source } from './source.ts';
 
 /** RFC 8767 5: the client response timer. Clients wait 2 seconds at the least before they ask again or elsewhere. */
 const STALE_AFTER_MS = 1750;

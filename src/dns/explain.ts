@@ -1,6 +1,6 @@
 import { NO_LIST } from '../catalog/lookup/index.ts';
 import { QueryVerdict } from '../metrics/index.ts';
-import { type Address, formatAddress } from '../net/index.ts';
+import { type Address, formatAddress, sourceFromAddress } from '../net/index.ts';
 import { CacheResult } from '../resolver/cache/index.ts';
 import {
   answerCount,
@@ -17,7 +17,6 @@ import {
 import { OpenName } from './open-names.ts';
 import { DEFERRED, decide } from './query.ts';
 import type { QueryState } from './query-state.ts';
-import { sourceFromAddress } from './source.ts';
 import { SpecialUse } from './special-names.ts';
 import { TCP_TRAITS } from './tcp/traits.ts';
 

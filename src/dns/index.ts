@@ -13,7 +13,6 @@ export {
   type TransportTraits,
 } from './query-state.ts';
 export { RateLimiter, type RateLimitOptions } from './rate-limit.ts';
-export { type Source, sourceFromText } from './source.ts';
 export type { StreamLimits } from './stream/connection-budget.ts';
 export { LocalStreams, type LocalStreamsOptions } from './stream/local-streams.ts';
 export type { StreamEngine } from './stream/stream-engine.ts';

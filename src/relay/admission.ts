@@ -1,7 +1,7 @@
 import { type AllowlistReader, NOT_REGISTERED } from '../allowlist/index.ts';
 import { type CatalogView, NO_SERVICE } from '../catalog/lookup/index.ts';
 import type { HostName } from './host-name.ts';
-import type { PrefixSet, Source } from './source.ts';
+import type { ClientSource, PrefixSet } from './source.ts';
 
 /** Who may use the relay, and to where: the one place where that is decided. */
 export class Admission {
@@ -16,16 +16,16 @@ export class Admission {
   }
 
   /** Whether a source is registered, or is an edge that probes. True for an open tunnel as long as it may stay. */
-  admits({ address, words }: Source): boolean {
+  admits({ family, address, words }: ClientSource): boolean {
     const profile =
-      address.family === 4
+      family === 4
         ? this.allowlist.lookup4(words[0])
         : this.allowlist.lookup6(words[0], words[1], words[2], words[3]);
     return profile !== NOT_REGISTERED || this.probeSources.has(address);
   }
 
   /** Whether a source is an edge that probes the relay. */
-  isProbe({ address }: Source): boolean {
+  isProbe({ address }: ClientSource): boolean {
     return this.probeSources.has(address);
   }
 

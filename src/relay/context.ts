@@ -11,7 +11,7 @@ import { HostName, readHostName } from './host-name.ts';
 import { noticeOf } from './notice.ts';
 import { OriginCache } from './origin-cache.ts';
 import type { RelayPolicy } from './policy.ts';
-import { PrefixSet, type Source } from './source.ts';
+import { type ClientSource, PrefixSet } from './source.ts';
 import { type SourceLimitMemory, SourceLimits } from './source-limits.ts';
 
 /** Tables and rules in place of those before. */
@@ -95,12 +95,12 @@ export class RelayContext {
   }
 
   /** Whether a connection is a probe's that is to be told that the relay drains. */
-  turnsAway(source: Source): boolean {
+  turnsAway(source: ClientSource): boolean {
     return this.draining && this.admission.isProbe(source);
   }
 
   /** What a probe's connection is told before it ends without an origin; null for all others, who get no byte. */
-  noticeFor(source: Source, outcome: RelayOutcome): Uint8Array | null {
+  noticeFor(source: ClientSource, outcome: RelayOutcome): Uint8Array | null {
     const notice = noticeOf(outcome);
     return notice !== null && this.admission.isProbe(source) ? notice : null;
   }

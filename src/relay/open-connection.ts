@@ -1,9 +1,9 @@
 import { RelayOutcome } from '../metrics/index.ts';
-import type { Source } from './source.ts';
+import type { ClientSource } from './source.ts';
 
 /** A connection as those see it who look all of them over. */
 export interface OpenConnection {
-  readonly source: Source;
+  readonly source: ClientSource;
   /** Whether it leads to an origin. */
   readonly isCarrying: boolean;
   /** When something last moved in it. */

@@ -1,6 +1,6 @@
 import { type Address, type SocketAddress, writeProxyHeader } from '../net/index.ts';
 import type { RelayContext } from './context.ts';
-import type { Source } from './source.ts';
+import type { ClientSource } from './source.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -11,7 +11,7 @@ const NOTHING = new Uint8Array(0);
 export function originHeader(
   { greetedOrigins, policy }: RelayContext,
   origin: Address,
-  source: Source,
+  source: ClientSource,
   reached: () => SocketAddress,
 ): Uint8Array {
   if (!greetedOrigins.has(origin)) return NOTHING;

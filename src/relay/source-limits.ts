@@ -1,4 +1,4 @@
-import type { Source } from './source.ts';
+import type { Source } from '../net/index.ts';
 
 /** What one source, an IPv4 address or IPv6 /64, may take of a relay. */
 export interface SourceLimitOptions {
@@ -55,9 +55,8 @@ export class SourceLimits {
   }
 
   /** The source's place, to be handed to the other calls. */
-  placeOf({ address, words }: Source): number {
-    const hash =
-      address.family === 4 ? mix(words[0] ^ this.seed) : mix(mix(words[0] ^ this.seed) ^ words[1] ^ 6);
+  placeOf({ family, words }: Source): number {
+    const hash = family === 4 ? mix(words[0] ^ this.seed) : mix(mix(words[0] ^ this.seed) ^ words[1] ^ 6);
     return hash >>> 0;
   }
 

@@ -1,4 +1,4 @@
-import type { Source } from '../source.ts';
+import type { Source } from '../../net/index.ts';
 
 /** Limits of RFC 7766 6.2.2 and 6.2.3, against clients that only hold connections. */
 export interface StreamLimits {

@@ -7,9 +7,17 @@ import {
   openConnections,
   type Transport,
 } from '../../metrics/index.ts';
-import { type Address, contains, formatAddress, type Prefix, type SocketAddress } from '../../net/index.ts';
+import {
+  type Address,
+  contains,
+  formatAddress,
+  type Prefix,
+  peerAddress,
+  type SocketAddress,
+  type Source,
+  sourceFromAddress,
+} from '../../net/index.ts';
 import { ListenError, type ListenKey } from '../listen-error.ts';
-import { peerAddress, type Source, sourceFromAddress } from '../source.ts';
 import type { ConnectionBudget, StreamLimits } from './connection-budget.ts';
 import { readProxiedSource } from './proxied-source.ts';
 

@@ -1,9 +1,8 @@
 import type { CounterBlock } from '../../metrics/index.ts';
-import type { SocketAddress } from '../../net/index.ts';
+import type { SocketAddress, Source } from '../../net/index.ts';
 import { closeSocket, ENDPOINT_BYTES } from '../../sys/index.ts';
 import { copyBytes } from '../../wire/index.ts';
 import type { Answerer } from '../answerer.ts';
-import type { Source } from '../source.ts';
 import type { TableUpdate } from '../table-update.ts';
 import {
   DEFERRED_ENDPOINT,

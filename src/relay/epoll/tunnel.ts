@@ -8,7 +8,7 @@ import type { OriginAddresses } from '../origin-addresses.ts';
 import { originHeader } from '../origin-header.ts';
 import { raceToOrigin } from '../origin-race.ts';
 import { TLS_PORT } from '../policy.ts';
-import { type Source, sourceOf } from '../source.ts';
+import { type ClientSource, sourceOf } from '../source.ts';
 import { attempt, type Connected } from './attempt.ts';
 import type { ThreadContext } from './context.ts';
 import { Direction, FULL, GENTLE, Pumped } from './direction.ts';
@@ -32,7 +32,7 @@ interface Reached {
 
 /** A connection of a client, from its first byte to its end, and the one to the origin that it leads to. */
 export class Tunnel implements Handler, OpenConnection {
-  source: Source;
+  source: ClientSource;
   /** When something last moved. */
   activeAtMs: number;
   private readonly context: ThreadContext;
@@ -52,7 +52,7 @@ export class Tunnel implements Handler, OpenConnection {
   private isThrottled = false;
 
   /** @param fromBalancer whether a PROXY header comes first, which names the source */
-  constructor(context: ThreadContext, fd: number, source: Source, fromBalancer: boolean) {
+  constructor(context: ThreadContext, fd: number, source: ClientSource, fromBalancer: boolean) {
     this.context = context;
     this.source = source;
     this.activeAtMs = context.reactor.nowMs;

@@ -1,5 +1,5 @@
 import type { OpenConnection } from '../open-connection.ts';
-import type { Source } from '../source.ts';
+import type { ClientSource } from '../source.ts';
 import type { Datagram } from './datagram.ts';
 
 /** A connection as those see it who find the one that a datagram belongs to. */
@@ -16,7 +16,7 @@ export interface ClientConnection extends OpenConnection {
   /** Learns the id that a short header begins with: its client uses it now, wherever its NAT lets it come from next. */
   learnShortId(datagram: Datagram): void;
   /** Goes on with a client that has come from elsewhere. The caller has admitted that source and counted it in. */
-  follow(datagram: Datagram, source: Source, place: number): void;
+  follow(datagram: Datagram, source: ClientSource, place: number): void;
 }
 
 /** Where a connection's client is, as the table knows it. */

@@ -4,7 +4,7 @@ import { HelloState } from '../hello/server-name.ts';
 import type { OriginAddresses } from '../origin-addresses.ts';
 import { raceToOrigin } from '../origin-race.ts';
 import { TLS_PORT } from '../policy.ts';
-import type { Source } from '../source.ts';
+import type { ClientSource } from '../source.ts';
 import { type ClientConnection, ClientTuple } from './client-connection.ts';
 import { idText } from './connection-table.ts';
 import type { ClientPath, OriginSocket, QuicContext } from './context.ts';
@@ -41,7 +41,7 @@ export interface Beginning extends Refused {
   readonly first: Buffer;
   readonly packets: HelloPackets;
   readonly state: HelloState;
-  readonly source: Source;
+  readonly source: ClientSource;
   /** The source's place among the limits, where it has been counted in. */
   readonly place: number;
 }
@@ -56,7 +56,7 @@ export interface Beginning extends Refused {
  */
 export class QuicConnection implements ClientConnection {
   readonly tuple = new ClientTuple();
-  source: Source;
+  source: ClientSource;
   path: ClientPath;
   /** When something last moved. */
   activeAtMs: number;
@@ -129,7 +129,7 @@ export class QuicConnection implements ClientConnection {
     this.context.table.addId(this, idText(bytes, 1, 1 + idLength));
   }
 
-  follow(datagram: Datagram, source: Source, place: number): void {
+  follow(datagram: Datagram, source: ClientSource, place: number): void {
     this.source = source;
     this.place = place;
     this.path = this.context.pathOf(datagram);

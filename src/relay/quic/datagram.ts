@@ -1,5 +1,5 @@
 import { addressFromBytes } from '../../net/index.ts';
-import { type Source, sourceOf } from '../source.ts';
+import { type ClientSource, sourceOf } from '../source.ts';
 
 /** RFC 8999, 5: the bit of a packet's first byte that says that its header is long. */
 const LONG_HEADER_BIT = 0x80;
@@ -28,7 +28,7 @@ export class Datagram {
   }
 
   /** Where it came from. */
-  source(): Source {
+  source(): ClientSource {
     const bytes = new Uint8Array(this.family === 4 ? 4 : 16);
     const view = new DataView(bytes.buffer);
     for (let word = 0; word < bytes.length / 4; word++) view.setUint32(word * 4, this.words[word]);

@@ -1,5 +1,5 @@
 import { RelayOutcome } from '../../metrics/index.ts';
-import type { Source } from '../source.ts';
+import type { ClientSource } from '../source.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { QuicConnection } from './connection.ts';
 import { idText } from './connection-table.ts';
@@ -145,7 +145,7 @@ export class Receiver {
   }
 
   /** Admits a source and counts it in. */
-  private enter(datagram: Datagram): { source: Source; place: number } | null {
+  private enter(datagram: Datagram): { source: ClientSource; place: number } | null {
     const { relay, nowMs } = this.context;
     const source = this.admit(datagram);
     if (source === null) {
@@ -164,7 +164,7 @@ export class Receiver {
     counters.ended(NO_SERVICE_SLOT, outcome);
   }
 
-  private admit(datagram: Datagram): Source | null {
+  private admit(datagram: Datagram): ClientSource | null {
     const source = datagram.source();
     return this.context.relay.admission.admits(source) ? source : null;
   }

@@ -1,11 +1,17 @@
 import type { Socket } from 'node:net';
 import { type RelayDirection, RelayOutcome } from '../../metrics/index.ts';
-import { type Address, parseAddress, readProxyHeader, type SocketAddress } from '../../net/index.ts';
+import {
+  type Address,
+  parseAddress,
+  peerAddress,
+  readProxyHeader,
+  type SocketAddress,
+} from '../../net/index.ts';
 import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
 import type { OriginAddresses } from '../origin-addresses.ts';
 import { originHeader } from '../origin-header.ts';
 import { raceToOrigin } from '../origin-race.ts';
-import { type Source, sourceOf } from '../source.ts';
+import { type ClientSource, sourceOf } from '../source.ts';
 import { eventLoopTimers } from '../timers.ts';
 import type { StreamContext } from './context.ts';
 import { attempt, streamDialer } from './dialer.ts';
@@ -26,7 +32,7 @@ interface Reached {
 /** A client's connection on the event loop: who it is, where it may lead, and how it ends. */
 export class Client implements OpenConnection {
   readonly socket: Socket;
-  source: Source;
+  source: ClientSource;
   activeAtMs: number;
   /** The origin that bytes are carried to. */
   origin: Socket | null = null;
@@ -47,7 +53,7 @@ export class Client implements OpenConnection {
   private cancelConnect: () => void = () => {};
 
   /** @param fromBalancer whether a PROXY header comes first, which names the source */
-  constructor(context: StreamContext, socket: Socket, source: Source, fromBalancer: boolean) {
+  constructor(context: StreamContext, socket: Socket, source: ClientSource, fromBalancer: boolean) {
     this.context = context;
     this.socket = socket;
     this.source = source;
@@ -218,7 +224,7 @@ export class Client implements OpenConnection {
 
 /** Where a connection was made to. */
 function localEndpoint({ localAddress = '', localPort = 0 }: Socket): SocketAddress {
-  const address = parseAddress(localAddress.replace(/%.*$/, ''));
+  const address = peerAddress(localAddress);
   // One that has just closed does not know it any more.
   return { address: address ?? parseAddress('0.0.0.0')!, port: localPort };
 }

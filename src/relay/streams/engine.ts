@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type RelayCounters, RelayOutcome } from '../../metrics/index.ts';
-import { formatAddress, parseAddress, type SocketAddress } from '../../net/index.ts';
+import { formatAddress, peerAddress, type SocketAddress } from '../../net/index.ts';
 import { RelayContext, type RelayHandle, type RelayUpdate } from '../context.ts';
 import type { RelayEngine } from '../engine.ts';
 import { RelayListenError } from '../listen-error.ts';
@@ -108,7 +108,7 @@ export class StreamEngine implements RelayEngine {
 
   private accept(socket: Socket): void {
     const { relay, clients } = this.context;
-    const address = parseAddress((socket.remoteAddress ?? '').replace(/%.*$/, ''));
+    const address = peerAddress(socket.remoteAddress);
     if (address === null || clients.size >= relay.policy.limits.connections) {
       socket.destroy();
       return;

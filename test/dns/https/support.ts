@@ -1,9 +1,10 @@
 import { createHttpThread } from '../../../src/dns/https/http-thread.ts';
 import { HTTPS_TRAITS } from '../../../src/dns/https/listener.ts';
 import { HttpsSession } from '../../../src/dns/https/session.ts';
-import { Answerer, sourceFromText } from '../../../src/dns/index.ts';
+import { Answerer } from '../../../src/dns/index.ts';
 import type { Channel } from '../../../src/dns/stream/channel.ts';
 import { Outbox } from '../../../src/dns/stream/outbox.ts';
+import { sourceFromText } from '../../../src/net/index.ts';
 import type { Resolved } from '../../../src/resolver/index.ts';
 import { textFromName } from '../../../src/wire/index.ts';
 import { a, answering, type EdgeParts, HOME, query, TestEdge } from '../support.ts';

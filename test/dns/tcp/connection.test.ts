@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
-import { Answerer, sourceFromText, TCP_TRAITS } from '../../../src/dns/index.ts';
+import { Answerer, TCP_TRAITS } from '../../../src/dns/index.ts';
 import { Outbox } from '../../../src/dns/stream/outbox.ts';
 import { StreamConnection } from '../../../src/dns/tcp/connection.ts';
+import { sourceFromText } from '../../../src/net/index.ts';
 import { textFromName } from '../../../src/wire/index.ts';
 import { FakeChannel } from '../https/support.ts';
 import { a, answering, HOME, query, seen, TestEdge } from '../support.ts';

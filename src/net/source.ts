@@ -1,0 +1,31 @@
+import { type Address, parseAddress, readWord } from './address.ts';
+
+/** Source of a packet or connection, as the allowlist looks it up: words in host order; IPv4 uses the first alone. */
+export interface Source {
+  readonly family: 4 | 6;
+  readonly words: readonly [number, number, number, number];
+}
+
+export function sourceFromAddress({ family, bytes }: Address): Source {
+  if (family === 4) return { family, words: [readWord(bytes, 0), 0, 0, 0] };
+  return {
+    family,
+    words: [readWord(bytes, 0), readWord(bytes, 4), readWord(bytes, 8), readWord(bytes, 12)],
+  };
+}
+
+/**
+ * Peer address of a Node socket: IPv4-mapped becomes IPv4, the zone of a link-local address is dropped.
+ * @returns null if the socket has no peer any longer
+ */
+export function peerAddress(text: string | undefined): Address | null {
+  if (text === undefined) return null;
+  const zone = text.indexOf('%');
+  return parseAddress(zone < 0 ? text : text.slice(0, zone));
+}
+
+/** Source of a Node socket's peer; null if it has none any longer. */
+export function sourceFromText(text: string | undefined): Source | null {
+  const address = peerAddress(text);
+  return address === null ? null : sourceFromAddress(address);
+}
