@@ -11,9 +11,9 @@ import type { Source } from '../net/index.ts';
 import { CacheResult } from '../resolver/cache/index.ts';
 import type { Resolved, ResolveRequest, Resolver, ResolveWaiter } from '../resolver/index.ts';
 import { checkingDisabled, ExtendedError, Rcode } from '../wire/index.ts';
+import type { QueryState, TransportTraits } from './answer/query-state.ts';
+import { replyFromResolved } from './answer/reply.ts';
 import { DEFERRED, decide } from './query.ts';
-import type { QueryState, TransportTraits } from './query-state.ts';
-import { replyFromResolved } from './reply.ts';
 
 /** RFC 8767 5: the client response timer. Clients wait 2 seconds at the least before they ask again or elsewhere. */
 const STALE_AFTER_MS = 1750;
@@ -180,7 +180,7 @@ export class Answerer {
   }
 
   /** What state.question and state.edns ask for. @param m a query or reply with the CD bit */
-  private request(m: Uint8Array): ResolveRequest {
+  private request(message: Uint8Array): ResolveRequest {
     const { question, edns } = this.state;
     return {
       name: question.name.bytes,
@@ -188,7 +188,7 @@ export class Answerer {
       type: question.type,
       qclass: question.qclass,
       dnssecOk: edns.dnssecOk,
-      checkingDisabled: checkingDisabled(m),
+      checkingDisabled: checkingDisabled(message),
     };
   }
 
@@ -237,8 +237,8 @@ export class Answerer {
   }
 
   /** Reads question and OPT of a query that decide has passed before, so that both are known to be whole. */
-  private readAgain(m: Uint8Array, length: number): void {
-    if (!this.state.read(m, length)) throw new DeferredQueryError();
+  private readAgain(message: Uint8Array, length: number): void {
+    if (!this.state.read(message, length)) throw new DeferredQueryError();
   }
 
   private count(verdict: QueryVerdict, traits: TransportTraits, path: QueryPath, receivedAt: number): void {

@@ -1,4 +1,4 @@
-import { Pace } from '../sys/index.ts';
+import { AdaptivePolling } from '../sys/index.ts';
 
 /**
  * A ring of records in shared memory: one thread writes, one reads. A UDP worker hands the queries that it
@@ -79,7 +79,7 @@ export class RingWriter extends RingEnd {
 }
 
 export class RingReader extends RingEnd {
-  private readonly pace = new Pace();
+  private readonly polling = new AdaptivePolling();
   private stopped = false;
 
   /**
@@ -106,8 +106,8 @@ export class RingReader extends RingEnd {
   async follow(take: (bytes: Uint8Array, offset: number, length: number) => void): Promise<void> {
     while (!this.stopped) {
       let rung = Atomics.load(this.state, RUNG);
-      while (this.pace.isBusy(performance.now(), this.drain(take)) && !this.stopped) {
-        await this.pace.pause();
+      while (this.polling.shouldPoll(performance.now(), this.drain(take)) && !this.stopped) {
+        await this.polling.pause();
         rung = Atomics.load(this.state, RUNG);
       }
       // The word may have come during the pause: nobody rings after it.

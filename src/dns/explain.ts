@@ -14,10 +14,10 @@ import {
   textFromName,
   writeQuery,
 } from '../wire/index.ts';
-import { OpenName } from './open-names.ts';
+import { OpenName } from './answer/open-names.ts';
+import type { QueryState } from './answer/query-state.ts';
+import { SpecialUse } from './answer/special.ts';
 import { DEFERRED, decide } from './query.ts';
-import type { QueryState } from './query-state.ts';
-import { SpecialUse } from './special-names.ts';
 import { TCP_TRAITS } from './tcp/traits.ts';
 
 export interface ExplainedQuestion {
@@ -71,8 +71,8 @@ export function explain(
   question: ExplainedQuestion,
   names: ExplainNames,
 ): readonly ExplainStep[] {
-  const m = new Uint8Array(MESSAGE_BYTES + MAX_QUERY_BYTES);
-  const length = writeQuery(m, {
+  const message = new Uint8Array(MESSAGE_BYTES + MAX_QUERY_BYTES);
+  const length = writeQuery(message, {
     id: 0,
     name: question.name,
     nameLength: question.name.length,
@@ -85,12 +85,12 @@ export function explain(
   const source = sourceFromAddress(question.source);
   state.family = source.family;
   state.source.set(source.words);
-  state.read(m, length);
+  state.read(message, length);
   hashSuffixes(state.question.name, state.seed, state.question.hashes);
   const name = explainName(state, names);
   const cache = explainCache(state);
-  const outcome = decide(state, m, length, TCP_TRAITS);
-  const reply = m.subarray(0, state.replyLength);
+  const outcome = decide(state, message, length, TCP_TRAITS);
+  const reply = message.subarray(0, state.replyLength);
   return [
     { step: 'gate', finding: explainGate(state, question.source, names) },
     { step: 'name', finding: explainRegion(state, name, names) },

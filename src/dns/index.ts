@@ -1,17 +1,17 @@
-export { Answerer, type AnswererResolver, DeferredQueryError } from './answerer.ts';
-export { COOKIE_SECRET_BYTES } from './cookies.ts';
-export { type DiscoveryOptions, discoveryRecords } from './discovery.ts';
-export { type ExplainedQuestion, type ExplainNames, type ExplainStep, explain } from './explain.ts';
-export { ListenError } from './listen-error.ts';
-export { NO_OPEN_NAMES, type OpenNamesOptions } from './open-names.ts';
-export { DEFERRED, decide, type Outcome } from './query.ts';
+export { COOKIE_SECRET_BYTES } from './answer/cookies.ts';
+export { type DiscoveryOptions, discoveryRecords } from './answer/discovery.ts';
+export { NO_OPEN_NAMES, type OpenNamesOptions } from './answer/open-names.ts';
 export {
   MAX_UDP_REPLY_BYTES,
   type QueryPolicy,
   QueryState,
   type QueryTables,
   type TransportTraits,
-} from './query-state.ts';
+} from './answer/query-state.ts';
+export { Answerer, type AnswererResolver, DeferredQueryError } from './answerer.ts';
+export { type ExplainedQuestion, type ExplainNames, type ExplainStep, explain } from './explain.ts';
+export { ListenError } from './listen-error.ts';
+export { DEFERRED, decide, type Outcome } from './query.ts';
 export { RateLimiter, type RateLimitOptions } from './rate-limit.ts';
 export type { StreamLimits } from './stream/connection-budget.ts';
 export { LocalStreams, type LocalStreamsOptions } from './stream/local-streams.ts';
@@ -23,7 +23,6 @@ export { type StreamListenerOptions, startTcpListener } from './tcp/listener.ts'
 export { TCP_TRAITS } from './tcp/traits.ts';
 export { UDP_TRAITS } from './udp/batch-answerer.ts';
 export { DgramEngine } from './udp/dgram-engine.ts';
-export type { UdpEngine, XdpStatus } from './udp/engine.ts';
 export { MmsgEngine, type MmsgEngineOptions } from './udp/mmsg-engine.ts';
 export {
   type DisengageCause,
@@ -33,4 +32,5 @@ export {
   type ShieldSocket,
   type ShieldStatus,
 } from './udp/shield/index.ts';
+export type { UdpEngine, XdpStatus } from './udp/udp-engine.ts';
 export { XdpEngine, type XdpEngineOptions } from './udp/xdp-engine.ts';

@@ -14,12 +14,12 @@ import {
   RecordType,
   recursionDesired,
 } from '../wire/index.ts';
-import { answerAny, answerSpecial, answerSteered } from './local-answer.ts';
-import { answerOpen, answerTestZone, answerTruncated, OpenOutcome } from './open-answer.ts';
-import { OpenName } from './open-names.ts';
-import type { QueryState, TransportTraits } from './query-state.ts';
-import { finishReply, replyFromCache } from './reply.ts';
-import { SpecialUse } from './special-names.ts';
+import { answerAny, answerSpecial, answerSteered } from './answer/local.ts';
+import { answerOpen, answerTestZone, answerTruncated, OpenOutcome } from './answer/open.ts';
+import { OpenName } from './answer/open-names.ts';
+import type { QueryState, TransportTraits } from './answer/query-state.ts';
+import { finishReply, replyFromCache } from './answer/reply.ts';
+import { SpecialUse } from './answer/special.ts';
 
 /** What decide returns, besides a QueryVerdict, for a query that an upstream has to answer. */
 export const DEFERRED = -1;
@@ -35,75 +35,86 @@ export type Outcome = QueryVerdict | typeof DEFERRED;
  *   4 cache    an answer that is held and fresh
  *   5 resolve  DEFERRED: the caller asks the resolver
  *
- * @param m the query in m[0, length), with room behind it for the longest reply of the transport; the reply
- *   is written over it and s.replyLength set, 0 where none is sent. A deferred query stays as it is.
- * @param s with the source and the time set
+ * @param message the query in message[0, length), with room behind it for the longest reply of the transport; the reply
+ *   is written over it and state.replyLength set, 0 where none is sent. A deferred query stays as it is.
+ * @param state with the source and the time set
  */
-export function decide(s: QueryState, m: Uint8Array, length: number, traits: TransportTraits): Outcome {
-  s.replyLength = 0;
-  s.wantsRefresh = false;
-  s.extendedError = ExtendedError.NONE;
-  s.edns.present = false;
-  s.encrypted = traits.encrypted;
-  if (length < HEADER_BYTES || isResponse(m)) return QueryVerdict.DROPPED;
+export function decide(
+  state: QueryState,
+  message: Uint8Array,
+  length: number,
+  traits: TransportTraits,
+): Outcome {
+  state.replyLength = 0;
+  state.wantsRefresh = false;
+  state.extendedError = ExtendedError.NONE;
+  state.edns.present = false;
+  state.encrypted = traits.encrypted;
+  if (length < HEADER_BYTES || isResponse(message)) return QueryVerdict.DROPPED;
 
-  const source = s.source;
-  s.profile =
-    s.family === 4
-      ? s.allowlist.lookup4(source[0])
-      : s.allowlist.lookup6(source[0], source[1], source[2], source[3]);
-  if (s.profile === 0) {
-    const open = s.openNames.isAny ? answerOpen(s, m, length, traits) : OpenOutcome.CLOSED;
+  const source = state.source;
+  state.profile =
+    state.family === 4
+      ? state.allowlist.lookup4(source[0])
+      : state.allowlist.lookup6(source[0], source[1], source[2], source[3]);
+  if (state.profile === 0) {
+    const open = state.openNames.isAny ? answerOpen(state, message, length, traits) : OpenOutcome.CLOSED;
     if (open === OpenOutcome.ANSWERED) return QueryVerdict.BOOTSTRAP;
     if (open === OpenOutcome.DEFERRED) return DEFERRED;
-    if (s.dropsUnregistered) return QueryVerdict.IGNORED;
-    if (traits.spoofable && !s.rateLimiter.take(s.family, source, s.clock) && !s.provesSource(m, length)) {
+    if (state.dropsUnregistered) return QueryVerdict.IGNORED;
+    if (
+      traits.spoofable &&
+      !state.rateLimiter.take(state.family, source, state.clock) &&
+      !state.provesSource(message, length)
+    ) {
       return QueryVerdict.RATELIMITED;
     }
     if (open === OpenOutcome.SPENT && traits.spoofable) {
-      answerTruncated(s, m, length);
+      answerTruncated(state, message, length);
       return QueryVerdict.BOOTSTRAP;
     }
   }
 
-  if (opcode(m) !== Opcode.QUERY) return fail(s, m, Rcode.NOTIMP, QueryVerdict.NOTIMP);
-  if (questionCount(m) !== 1 || !parseQuestion(m, length, s.seed, s.question)) {
-    return fail(s, m, Rcode.FORMERR, QueryVerdict.FORMERR);
+  if (opcode(message) !== Opcode.QUERY) return fail(state, message, Rcode.NOTIMP, QueryVerdict.NOTIMP);
+  if (questionCount(message) !== 1 || !parseQuestion(message, length, state.seed, state.question)) {
+    return fail(state, message, Rcode.FORMERR, QueryVerdict.FORMERR);
   }
-  const ednsRcode = s.edns.parse(m, length, s.question.end);
-  if (s.profile === 0) return refuseUnregistered(s, m, length, traits);
+  const ednsRcode = state.edns.parse(message, length, state.question.end);
+  if (state.profile === 0) return refuseUnregistered(state, message, length, traits);
   if (ednsRcode === Rcode.FORMERR) {
-    s.edns.present = false;
-    return fail(s, m, Rcode.FORMERR, QueryVerdict.FORMERR);
+    state.edns.present = false;
+    return fail(state, message, Rcode.FORMERR, QueryVerdict.FORMERR);
   }
-  if (ednsRcode === Rcode.BADVERS) return finish(s, m, Rcode.BADVERS, QueryVerdict.BADVERS, traits);
+  if (ednsRcode === Rcode.BADVERS) return finish(state, message, Rcode.BADVERS, QueryVerdict.BADVERS, traits);
 
-  const question = s.question;
+  const question = state.question;
   const type = question.type;
   if (question.qclass !== RecordClass.IN || type === RecordType.AXFR || type === RecordType.IXFR) {
-    return finish(s, m, Rcode.REFUSED, QueryVerdict.FORBIDDEN, traits);
+    return finish(state, message, Rcode.REFUSED, QueryVerdict.FORBIDDEN, traits);
   }
-  if (type === RecordType.OPT || type === 0) return finish(s, m, Rcode.FORMERR, QueryVerdict.FORMERR, traits);
-  if (type === RecordType.ANY) return answerAny(s, m, traits);
+  if (type === RecordType.OPT || type === 0)
+    return finish(state, message, Rcode.FORMERR, QueryVerdict.FORMERR, traits);
+  if (type === RecordType.ANY) return answerAny(state, message, traits);
   if (type >= RecordType.META_FIRST && type < RecordType.ANY) {
-    return finish(s, m, Rcode.NOTIMP, QueryVerdict.NOTIMP, traits);
+    return finish(state, message, Rcode.NOTIMP, QueryVerdict.NOTIMP, traits);
   }
 
-  const open = s.openNames.isAny ? s.openNames.match(question) : 0;
-  if (open > OpenName.BOOTSTRAP) return answerTestZone(s, m, open, traits);
-  const service = s.catalog.match(question);
+  const open = state.openNames.isAny ? state.openNames.match(question) : 0;
+  if (open > OpenName.BOOTSTRAP) return answerTestZone(state, message, open, traits);
+  const service = state.catalog.match(question);
   if (service >= 0) {
-    const list = s.catalog.list(s.profile, service);
-    if (list !== NO_LIST && isSteeredType(type)) return answerSteered(s, m, list, traits);
+    const list = state.catalog.list(state.profile, service);
+    if (list !== NO_LIST && isSteeredType(type)) return answerSteered(state, message, list, traits);
   }
-  const special = open === OpenName.BOOTSTRAP ? 0 : s.specialNames.match(question);
+  const special = open === OpenName.BOOTSTRAP ? 0 : state.specialNames.match(question);
   if (special !== 0 && !(special === SpecialUse.NAME_ERROR_BUT_DS && type === RecordType.DS)) {
-    return answerSpecial(s, m, special, traits);
+    return answerSpecial(state, message, special, traits);
   }
 
   // Without RD the question is what the cache holds, which is nobody's business.
-  if (!recursionDesired(m)) return finish(s, m, Rcode.REFUSED, QueryVerdict.FORBIDDEN, traits);
-  return replyFromCache(s, m, traits) ? QueryVerdict.CACHED : DEFERRED;
+  if (!recursionDesired(message))
+    return finish(state, message, Rcode.REFUSED, QueryVerdict.FORBIDDEN, traits);
+  return replyFromCache(state, message, traits) ? QueryVerdict.CACHED : DEFERRED;
 }
 
 /** Types that would lead past the relay, or to it. All others are resolved as usual. */
@@ -114,23 +125,23 @@ function isSteeredType(type: number): boolean {
 }
 
 /** A bare header: what cannot be read is not echoed, and no OPT can be relied upon. */
-function fail(s: QueryState, m: Uint8Array, rcode: number, verdict: QueryVerdict): QueryVerdict {
-  beginReply(m, rcode, 0);
-  s.rcode = rcode;
-  s.replyLength = HEADER_BYTES;
+function fail(state: QueryState, message: Uint8Array, rcode: number, verdict: QueryVerdict): QueryVerdict {
+  beginReply(message, rcode, 0);
+  state.rcode = rcode;
+  state.replyLength = HEADER_BYTES;
   return verdict;
 }
 
 /** A reply without records. */
 function finish(
-  s: QueryState,
-  m: Uint8Array,
+  state: QueryState,
+  message: Uint8Array,
   rcode: number,
   verdict: QueryVerdict,
   traits: TransportTraits,
 ): QueryVerdict {
-  beginReply(m, rcode, 1);
-  finishReply(s, m, s.question.end, rcode, s.replyLimit(traits));
+  beginReply(message, rcode, 1);
+  finishReply(state, message, state.question.end, rcode, state.replyLimit(traits));
   return verdict;
 }
 
@@ -139,13 +150,19 @@ function finish(
  * whole, are left out where they would make it so.
  */
 function refuseUnregistered(
-  s: QueryState,
-  m: Uint8Array,
+  state: QueryState,
+  message: Uint8Array,
   length: number,
   traits: TransportTraits,
 ): QueryVerdict {
-  beginReply(m, Rcode.REFUSED, 1);
-  s.extendedError = ExtendedError.PROHIBITED;
-  finishReply(s, m, s.question.end, Rcode.REFUSED, traits.spoofable ? length : traits.maxReplyBytes);
+  beginReply(message, Rcode.REFUSED, 1);
+  state.extendedError = ExtendedError.PROHIBITED;
+  finishReply(
+    state,
+    message,
+    state.question.end,
+    Rcode.REFUSED,
+    traits.spoofable ? length : traits.maxReplyBytes,
+  );
   return QueryVerdict.REFUSED;
 }

@@ -1,3 +1,4 @@
+export { AdaptivePolling } from './adaptive-polling.ts';
 export { monotonicClock, monotonicClockInto, sleepMicroseconds } from './clock.ts';
 export { type DirectReader, DirectStream } from './direct-stream.ts';
 export { Epoll, EpollEvent } from './epoll.ts';
@@ -5,7 +6,6 @@ export { clearEvent, openEvent, signalEvent } from './event.ts';
 export { libc, SystemCallError } from './libc.ts';
 export { Memory } from './memory.ts';
 export { ENDPOINT_BYTES, PacketBatch } from './mmsg.ts';
-export { Pace } from './pace.ts';
 export { Poller } from './poll.ts';
 export { settleHeap } from './settle.ts';
 export { askForSlice } from './slice.ts';

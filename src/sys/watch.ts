@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads';
+import { AdaptivePolling } from './adaptive-polling.ts';
 import { Epoll, EpollEvent } from './epoll.ts';
 import { openEvent, signalEvent } from './event.ts';
-import { Pace } from './pace.ts';
 import { closeSocket } from './socket.ts';
 import { startThread } from './thread.ts';
 import { QUIET, STATE_WORD, STOP_WORD, type WatchThreadData } from './watch-data.ts';
@@ -25,7 +25,7 @@ export class SocketWatch {
   private readonly onReadable: (data: number) => void;
   private readonly thread: Worker;
   private readonly exited: Promise<void>;
-  private readonly pace = new Pace();
+  private readonly polling = new AdaptivePolling();
   private closed = false;
 
   /**
@@ -78,8 +78,8 @@ export class SocketWatch {
       const ringing = Atomics.waitAsync(control, STATE_WORD, QUIET);
       if (ringing.async) await ringing.value;
       if (this.closed) return;
-      while (this.pace.isBusy(performance.now(), this.drain())) {
-        await this.pace.pause();
+      while (this.polling.shouldPoll(performance.now(), this.drain())) {
+        await this.polling.pause();
         if (this.closed) return;
       }
       Atomics.store(control, STATE_WORD, QUIET);

@@ -1,7 +1,7 @@
 import { TLSSocket } from 'node:tls';
 import { Transport } from '../../metrics/index.ts';
 import type { TlsIdentity } from '../../net/index.ts';
-import type { TransportTraits } from '../query-state.ts';
+import type { TransportTraits } from '../answer/query-state.ts';
 import { Outbox } from '../stream/outbox.ts';
 import { StreamServer } from '../stream/stream-server.ts';
 import { openTlsChannel } from '../stream/tls-channel.ts';

@@ -1,6 +1,6 @@
 import type { Source } from '../../net/index.ts';
+import type { TransportTraits } from '../answer/query-state.ts';
 import type { Answerer } from '../answerer.ts';
-import type { TransportTraits } from '../query-state.ts';
 import type { Channel, ChannelReader } from '../stream/channel.ts';
 import type { StreamSession } from '../stream/stream-server.ts';
 import { type HttpConnection, type HttpHost, NO_REPLY } from './http-connection.ts';

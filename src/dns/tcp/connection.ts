@@ -1,8 +1,8 @@
 import type { Source } from '../../net/index.ts';
 import { type MessageSink, StreamFramer } from '../../wire/index.ts';
+import type { TransportTraits } from '../answer/query-state.ts';
 import type { Answerer } from '../answerer.ts';
 import { DEFERRED } from '../query.ts';
-import type { TransportTraits } from '../query-state.ts';
 import type { Channel, ChannelReader } from '../stream/channel.ts';
 import type { Outbox } from '../stream/outbox.ts';
 

@@ -1,5 +1,5 @@
 import { Transport } from '../../metrics/index.ts';
-import type { TransportTraits } from '../query-state.ts';
+import type { TransportTraits } from '../answer/query-state.ts';
 
 export const TCP_TRAITS: TransportTraits = {
   transport: Transport.TCP,

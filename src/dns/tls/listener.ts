@@ -2,7 +2,7 @@ import { constants } from 'node:crypto';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { Transport } from '../../metrics/index.ts';
 import type { TlsIdentity } from '../../net/index.ts';
-import type { TransportTraits } from '../query-state.ts';
+import type { TransportTraits } from '../answer/query-state.ts';
 import { Outbox } from '../stream/outbox.ts';
 import { StreamServer, type StreamSession } from '../stream/stream-server.ts';
 import { openTlsChannel } from '../stream/tls-channel.ts';

@@ -9,9 +9,9 @@ import {
 } from '../../metrics/index.ts';
 import { ENDPOINT_BYTES } from '../../sys/index.ts';
 import { CD_BIT, ExtendedError, HEADER_BYTES, OPT_BYTES, RD_BIT, writeOpt } from '../../wire/index.ts';
+import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from '../answer/query-state.ts';
 import type { RingWriter } from '../defer-ring.ts';
 import { DEFERRED, decide } from '../query.ts';
-import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from '../query-state.ts';
 
 export const UDP_TRAITS: TransportTraits = {
   transport: Transport.UDP,

@@ -5,7 +5,7 @@ import { formatAddress, type SocketAddress, sourceFromText } from '../../net/ind
 import type { Answerer } from '../answerer.ts';
 import { ListenError } from '../listen-error.ts';
 import { UDP_TRAITS } from './batch-answerer.ts';
-import type { UdpEngine } from './engine.ts';
+import type { UdpEngine } from './udp-engine.ts';
 
 const RECEIVE_BUFFER_BYTES = 4 << 20;
 

@@ -14,11 +14,11 @@ import {
   REFRESH,
   UDP_TRAITS,
 } from './batch-answerer.ts';
-import type { UdpEngine } from './engine.ts';
-import { type Listener, openListener } from './listener.ts';
 import type { ShieldSocket } from './shield/index.ts';
-import { UdpThreads } from './threads.ts';
-import type { UdpSocketHandle, UdpTables } from './worker-data.ts';
+import type { UdpEngine } from './udp-engine.ts';
+import { type Listener, openListener } from './udp-listener.ts';
+import type { UdpSocketHandle, UdpTables } from './udp-thread-data.ts';
+import { UdpThreads } from './udp-threads.ts';
 
 export interface MmsgEngineOptions extends UdpTables {
   addresses: readonly SocketAddress[];
@@ -121,6 +121,6 @@ export class MmsgEngine implements UdpEngine {
       fd: fds[index],
       packetInfo,
     }));
-    return this.threads.start(new URL('./worker.ts', import.meta.url), `udp-${index}`, { sockets });
+    return this.threads.start(new URL('./udp-worker.ts', import.meta.url), `udp-${index}`, { sockets });
   }
 }

@@ -8,13 +8,13 @@ import {
   XdpSocket,
   type XdpStatistics,
 } from '../../sys/xdp/index.ts';
-import { MAX_UDP_REPLY_BYTES } from '../query-state.ts';
+import { MAX_UDP_REPLY_BYTES } from '../answer/query-state.ts';
 import type { TableUpdate } from '../table-update.ts';
-import type { UdpEngine, XdpStatus } from './engine.ts';
 import { MmsgEngine, type MmsgEngineOptions } from './mmsg-engine.ts';
 import type { ShieldSocket } from './shield/index.ts';
-import { UdpThreads } from './threads.ts';
-import type { XdpThreadData } from './worker-data.ts';
+import type { UdpEngine, XdpStatus } from './udp-engine.ts';
+import type { XdpThreadData } from './udp-thread-data.ts';
+import { UdpThreads } from './udp-threads.ts';
 import { xdpTargets } from './xdp-targets.ts';
 
 /** An IPv6 and a UDP header before the longest reply. */
@@ -84,7 +84,7 @@ export class XdpEngine implements UdpEngine {
   }
 
   get xdp(): XdpStatus {
-    const zeroCopy = this.queues.every(({ share }) => share.zeroCopy);
+    const zeroCopy = this.queues.every(({ handle }) => handle.zeroCopy);
     return {
       interface: this.options.interface,
       mode: zeroCopy ? 'zero-copy' : this.program!.mode,
@@ -121,12 +121,12 @@ export class XdpEngine implements UdpEngine {
     const entry = new URL('./xdp-worker.ts', import.meta.url);
     await Promise.all(
       Array.from({ length: threads }, (_, thread) => {
-        const sockets = queues.filter((_, queue) => queue % threads === thread).map(({ share }) => share);
+        const sockets = queues.filter((_, queue) => queue % threads === thread).map(({ handle }) => handle);
         const own: XdpThreadData = { sockets, targets };
         return this.threads.start(entry, `xdp-${thread}`, own);
       }),
     );
-    for (const [queue, { share }] of queues.entries()) program.serve(queue, share.fd);
+    for (const [queue, { handle }] of queues.entries()) program.serve(queue, handle.fd);
   }
 }
 

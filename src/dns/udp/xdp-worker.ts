@@ -6,9 +6,9 @@ import { workerData } from 'node:worker_threads';
 import { XDP_FRAMES } from '../../metrics/index.ts';
 import { Poller } from '../../sys/index.ts';
 import { FRAME_RESULTS, FrameBatch } from '../../sys/xdp/index.ts';
-import { Gather } from './gather.ts';
-import { ThreadState } from './thread-state.ts';
-import { BATCH_SLOTS, type UdpThreadData, WAIT_MS, type XdpThreadData } from './worker-data.ts';
+import { BatchPacer } from './batch-pacer.ts';
+import { BATCH_SLOTS, type UdpThreadData, WAIT_MS, type XdpThreadData } from './udp-thread-data.ts';
+import { ThreadState } from './udp-thread-state.ts';
 
 /** Batches that are answered after the word to stop has come: more than a ring holds. */
 const LAST_BATCHES = 128;
@@ -21,7 +21,7 @@ class XdpThread {
   private readonly state: ThreadState;
   private readonly batches: readonly FrameBatch[];
   private readonly poller: Poller;
-  private readonly gather = new Gather(BATCH_SLOTS);
+  private readonly pacer = new BatchPacer(BATCH_SLOTS);
   /** Packets of the last pass over the queues. */
   private taken = 0;
 
@@ -38,7 +38,7 @@ class XdpThread {
     while (state.goesOn) {
       const more = this.answerWaiting();
       if (more || this.taken > 0) this.sendOn();
-      if (!this.gather.after(more ? BATCH_SLOTS : this.taken) && !more) this.wait();
+      if (!this.pacer.after(more ? BATCH_SLOTS : this.taken) && !more) this.wait();
     }
     this.finish();
   }
@@ -53,7 +53,7 @@ class XdpThread {
       const count = batch.receive();
       this.taken += count;
       // After the wait and before the answers: a change is effective for the next query.
-      state.lookIntoMail();
+      state.pollUpdates();
       if (count > 0) state.answerer.answer(batch, count, batch.fd, 0);
       more = batch.hasFrames() || more;
     }

@@ -41,7 +41,7 @@ export class FrameBatch {
   private readonly sendRing: XdpRing;
   private readonly fillRing: XdpRing;
   private readonly completionRing: XdpRing;
-  private readonly share: XdpSocketHandle;
+  private readonly handle: XdpSocketHandle;
   private readonly tally: Float64Array;
   private readonly error = new Uint8Array(4);
   private readonly errorLength = Uint32Array.of(4);
@@ -52,19 +52,19 @@ export class FrameBatch {
   private readonly payloads6: readonly Uint8Array[];
 
   /** @param tally counts frames, FRAME_RESULTS numbers */
-  constructor(share: XdpSocketHandle, targets: readonly XdpTarget[], slots: number, tally: Float64Array) {
-    const memory = this.libc.bufferAt(share.memory.address, share.memory.bytes);
-    this.share = share;
+  constructor(handle: XdpSocketHandle, targets: readonly XdpTarget[], slots: number, tally: Float64Array) {
+    const memory = this.libc.bufferAt(handle.memory.address, handle.memory.bytes);
+    this.handle = handle;
     this.tally = tally;
     this.slots = slots;
     this.bytes = new Uint8Array(memory);
     this.frames = new Frames(memory, targets);
-    this.receiveRing = new XdpRing(share.receive, 'consumer');
-    this.sendRing = new XdpRing(share.send, 'producer');
-    this.fillRing = new XdpRing(share.fill, 'producer');
-    this.completionRing = new XdpRing(share.completion, 'consumer');
+    this.receiveRing = new XdpRing(handle.receive, 'consumer');
+    this.sendRing = new XdpRing(handle.send, 'producer');
+    this.fillRing = new XdpRing(handle.fill, 'producer');
+    this.completionRing = new XdpRing(handle.completion, 'consumer');
     const payloads = (offset: number) =>
-      Array.from({ length: share.frames }, (_, frame) => {
+      Array.from({ length: handle.frames }, (_, frame) => {
         const begin = FRAME_HEADROOM_BYTES + offset;
         return new Uint8Array(memory, frame * FRAME_PLACE_BYTES + begin, FRAME_PLACE_BYTES - begin);
       });
@@ -81,7 +81,7 @@ export class FrameBatch {
   }
 
   get fd(): number {
-    return this.share.fd;
+    return this.handle.fd;
   }
 
   /** Whether frames wait that receive would take. */
@@ -144,34 +144,34 @@ export class FrameBatch {
    * @returns answers that are still in the ring
    */
   flush(waits: boolean): number {
-    const { sendRing, share, libc } = this;
+    const { sendRing, handle, libc } = this;
     for (let attempt = 0; attempt < SEND_ATTEMPTS; attempt++) {
       const pending = sendRing.pending();
       if (pending === 0 || !sendRing.needsWakeup()) return pending;
-      if (waits && pending <= share.sendBudget) return pending;
+      if (waits && pending <= handle.sendBudget) return pending;
       // EAGAIN: there was more than it sends at a time; other errors pass, and the next call tries again.
-      libc.send(share.fd, 0, 0, MSG_DONTWAIT);
+      libc.send(handle.fd, 0, 0, MSG_DONTWAIT);
       // The device itself sends: it has been woken.
-      if (share.zeroCopy) return sendRing.pending();
+      if (handle.zeroCopy) return sendRing.pending();
     }
     return sendRing.pending();
   }
 
   /** Lets the device go on where it waits for frames and no poll(2) follows. */
   wake(): void {
-    if (this.fillRing.needsWakeup()) this.libc.recv(this.share.fd, 0, 0, MSG_DONTWAIT);
+    if (this.fillRing.needsWakeup()) this.libc.recv(this.handle.fd, 0, 0, MSG_DONTWAIT);
   }
 
   /** @throws XdpError where the interface is gone. */
   checkDevice(): void {
-    this.libc.getsockopt(this.share.fd, SOL_SOCKET, SO_ERROR, this.error, this.errorLength);
+    this.libc.getsockopt(this.handle.fd, SOL_SOCKET, SO_ERROR, this.error, this.errorLength);
     for (const octet of this.error) if (octet !== 0) throw new XdpError('the network interface is gone');
   }
 
   /** Copies where slot i's packet came from and was sent to, as PacketBatch.writeEndpoint takes it. */
   readEndpoint(i: number, out: Uint8Array, offset: number): void {
     const ip = this.held[i] * FRAME_PLACE_BYTES + FRAME_HEADROOM_BYTES + 14;
-    const { interfaceIndex } = this.share;
+    const { interfaceIndex } = this.handle;
     if (this.families[i] === 4) {
       encodeEndpoint(out, offset, 4, this.bytes, ip + 12, ip + 16, this.ports[i], interfaceIndex);
     } else {

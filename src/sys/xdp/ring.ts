@@ -21,14 +21,14 @@ export class XdpRing {
   private readonly flagsWord: number;
 
   /** @param side of this thread */
-  constructor(share: XdpRingHandle, side: 'producer' | 'consumer') {
-    this.words = new Int32Array(requireLibc().bufferAt(share.address, share.bytes & ~3));
-    this.descriptors = share.descriptors >> 2;
-    this.entries = share.entries;
-    this.mask = share.entries - 1;
-    this.ownWord = share[side] >> 2;
-    this.othersWord = share[side === 'producer' ? 'consumer' : 'producer'] >> 2;
-    this.flagsWord = share.flags >> 2;
+  constructor(handle: XdpRingHandle, side: 'producer' | 'consumer') {
+    this.words = new Int32Array(requireLibc().bufferAt(handle.address, handle.bytes & ~3));
+    this.descriptors = handle.descriptors >> 2;
+    this.entries = handle.entries;
+    this.mask = handle.entries - 1;
+    this.ownWord = handle[side] >> 2;
+    this.othersWord = handle[side === 'producer' ? 'consumer' : 'producer'] >> 2;
+    this.flagsWord = handle.flags >> 2;
     this.own = Atomics.load(this.words, this.ownWord);
   }
 

@@ -87,7 +87,7 @@ export interface XdpStatistics {
 
 /** The socket of one receive queue, with its memory: opened by one thread, worked with by another. */
 export class XdpSocket {
-  readonly share: XdpSocketHandle;
+  readonly handle: XdpSocketHandle;
   private readonly libc: Libc = requireLibc();
   private readonly mapped: (readonly [address: number, bytes: number])[] = [];
   private isOpen = true;
@@ -99,7 +99,7 @@ export class XdpSocket {
     const fd = libc.socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
     if (fd < 0) throw openError(libc.errno());
     try {
-      this.share = this.open(fd, on, queue, mode);
+      this.handle = this.open(fd, on, queue, mode);
     } catch (error) {
       this.unmap();
       closeSocket(fd);
@@ -111,7 +111,7 @@ export class XdpSocket {
   statistics(): XdpStatistics {
     if (!this.isOpen) return this.last;
     const value = new BigUint64Array(6);
-    this.readOption(this.share.fd, XDP_STATISTICS, new Uint8Array(value.buffer));
+    this.readOption(this.handle.fd, XDP_STATISTICS, new Uint8Array(value.buffer));
     const [dropped, invalidReceived, invalidSent, ringFull, fillEmpty] = Array.from(value, Number);
     this.last = { dropped, ringFull, fillEmpty, invalid: invalidReceived + invalidSent };
     return this.last;
@@ -121,7 +121,7 @@ export class XdpSocket {
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    closeSocket(this.share.fd);
+    closeSocket(this.handle.fd);
     this.unmap();
   }
 

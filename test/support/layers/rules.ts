@@ -77,5 +77,5 @@ export const NOT_LOADED_WITH: Readonly<Record<string, readonly string[]>> = {
   'dns/': ['ioredis', 'fastify', '@fastify/', 'node:sqlite', 'prom-client'],
   'relay/': ['ioredis', 'fastify', '@fastify/', 'node:sqlite', 'prom-client'],
   // A thread a core: what it loads, it loads that many times.
-  'dns/udp/worker.ts': ['dns-packet', 'undici', 'pino', 'yaml'],
+  'dns/udp/udp-worker.ts': ['dns-packet', 'undici', 'pino', 'yaml'],
 };

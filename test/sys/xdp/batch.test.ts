@@ -22,7 +22,7 @@ const NO_FD = -1;
 
 /** The kernel's side of a ring. */
 class FakeRing {
-  readonly share: XdpRingHandle;
+  readonly handle: XdpRingHandle;
   readonly words: Int32Array;
   private readonly memory: Memory;
   private readonly stride: number;
@@ -32,7 +32,7 @@ class FakeRing {
     this.memory = new Memory(64 + entries * stride * 4);
     this.words = new Int32Array(this.memory.bytes.buffer);
     const { address, bytes } = this.memory;
-    this.share = {
+    this.handle = {
       address,
       bytes: bytes.length,
       entries,
@@ -51,13 +51,13 @@ class FakeRing {
   }
 
   produce(...entry: number[]): void {
-    const at = 16 + (this.words[0]! & (this.share.entries - 1)) * this.stride;
+    const at = 16 + (this.words[0]! & (this.handle.entries - 1)) * this.stride;
     for (let k = 0; k < this.stride; k++) this.words[at + k] = entry[k] ?? 0;
     this.words[0]!++;
   }
 
   consume(): number[] {
-    const at = 16 + (this.words[1]! & (this.share.entries - 1)) * this.stride;
+    const at = 16 + (this.words[1]! & (this.handle.entries - 1)) * this.stride;
     this.words[1]!++;
     return [...this.words.subarray(at, at + this.stride)];
   }
@@ -88,8 +88,8 @@ class FakeDevice {
     this.batch = new FrameBatch(
       {
         ...{ fd: NO_FD, interfaceIndex: 7, frames, memory: { address, bytes: bytes.length } },
-        ...{ receive: this.receive.share, send: this.send.share, fill: this.fill.share },
-        ...{ completion: this.completion.share, zeroCopy: false, sendBudget: 32 },
+        ...{ receive: this.receive.handle, send: this.send.handle, fill: this.fill.handle },
+        ...{ completion: this.completion.handle, zeroCopy: false, sendBudget: 32 },
       },
       [target(SERVER, 53, 1), target(SERVER6, 53, 2)],
       slots,
@@ -133,7 +133,7 @@ class FakeDevice {
     const places = [...this.inFlight];
     const look = (ring: FakeRing, stride: number) => {
       for (let i = 0; i < ring.count; i++) {
-        places.push(ring.words[16 + ((ring.words[1]! + i) & (ring.share.entries - 1)) * stride]!);
+        places.push(ring.words[16 + ((ring.words[1]! + i) & (ring.handle.entries - 1)) * stride]!);
       }
     };
     look(this.receive, 4);

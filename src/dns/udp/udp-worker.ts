@@ -2,14 +2,14 @@
 import { workerData } from 'node:worker_threads';
 import { PacketBatch, Poller } from '../../sys/index.ts';
 import { SLOT_BYTES } from './batch-answerer.ts';
-import { Gather } from './gather.ts';
-import { ThreadState } from './thread-state.ts';
-import { BATCH_SLOTS, type UdpWorkerData, WAIT_MS } from './worker-data.ts';
+import { BatchPacer } from './batch-pacer.ts';
+import { BATCH_SLOTS, type UdpWorkerData, WAIT_MS } from './udp-thread-data.ts';
+import { ThreadState } from './udp-thread-state.ts';
 
 function serve(data: UdpWorkerData): void {
   const thread = new ThreadState(data);
   const { answerer } = thread;
-  const gather = new Gather(BATCH_SLOTS);
+  const pacer = new BatchPacer(BATCH_SLOTS);
   const batches = data.sockets.map((socket) => new PacketBatch(BATCH_SLOTS, SLOT_BYTES, socket.packetInfo));
   const poller = data.sockets.length > 1 ? new Poller(data.sockets.map((socket) => socket.fd)) : null;
 
@@ -17,15 +17,15 @@ function serve(data: UdpWorkerData): void {
     const { fd } = data.sockets[listener];
     const count = batches[listener].receive(fd, waits);
     // After the wait and before the answers: a change is effective for the next query.
-    thread.lookIntoMail();
+    thread.pollUpdates();
     if (count > 0) answerer.answer(batches[listener], count, fd, listener);
-    gather.after(count);
+    pacer.after(count);
   };
 
   thread.begin();
   while (thread.goesOn) {
     if (poller === null) receive(0, true);
-    else if (poller.wait(WAIT_MS) <= 0) thread.lookIntoMail();
+    else if (poller.wait(WAIT_MS) <= 0) thread.pollUpdates();
     else {
       for (let listener = 0; listener < batches.length; listener++) {
         if (poller.isReady(listener)) receive(listener, false);

@@ -4,7 +4,7 @@ import type { CatalogHandle } from '../../catalog/lookup/index.ts';
 import type { BlockHandle } from '../../metrics/index.ts';
 import type { CacheHandle } from '../../resolver/cache/index.ts';
 import type { XdpSocketHandle, XdpTarget } from '../../sys/xdp/index.ts';
-import type { QueryPolicy } from '../query-state.ts';
+import type { QueryPolicy } from '../answer/query-state.ts';
 import type { RateLimitOptions } from '../rate-limit.ts';
 
 /** Packets that one system call carries at the most. */
@@ -13,7 +13,7 @@ export const BATCH_SLOTS = 64;
 export const WAIT_MS = 100;
 /** Words of the control memory. */
 export const STOP_WORD = 0;
-export const MAIL_WORD = 1;
+export const UPDATE_WORD = 1;
 
 export interface UdpSocketHandle {
   fd: number;
@@ -34,7 +34,7 @@ export interface UdpTables {
 /** What a UDP thread starts with, wherever its packets come from. */
 export interface UdpThreadData extends UdpTables {
   control: SharedArrayBuffer;
-  mail: MessagePort;
+  updatePort: MessagePort;
   counters: BlockHandle;
   ring: SharedArrayBuffer;
 }

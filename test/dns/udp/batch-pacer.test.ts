@@ -1,15 +1,15 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Gather } from '../../../src/dns/udp/gather.ts';
+import { BatchPacer } from '../../../src/dns/udp/batch-pacer.ts';
 
 const SLOTS = 64;
 let nowMs: number;
 let slept: number[];
-let gather: Gather;
+let pacer: BatchPacer;
 
 beforeEach(() => {
   nowMs = 1000;
   slept = [];
-  gather = new Gather(
+  pacer = new BatchPacer(
     SLOTS,
     (microseconds) => slept.push(microseconds),
     (out) => {
@@ -23,7 +23,7 @@ function receive(batches: number, count: number, perSecond: number): number {
   let paused = 0;
   for (let i = 0; i < batches; i++) {
     nowMs += (count * 1000) / perSecond;
-    if (gather.after(count)) paused++;
+    if (pacer.after(count)) paused++;
   }
   expect(slept.length).toBe(paused);
   slept = [];
@@ -42,7 +42,7 @@ describe('a pause between batches', () => {
 
   it('is shorter than a millisecond, which no client notices', () => {
     receive(64, 1, 50_000);
-    gather.after(1);
+    pacer.after(1);
     expect(slept[0]).toBeGreaterThan(0);
     expect(slept[0]).toBeLessThan(1000);
   });
@@ -53,7 +53,7 @@ describe('a pause between batches', () => {
 
   it('is not made after a wait that brought nothing', () => {
     receive(64, 1, 50_000);
-    expect(gather.after(0)).toBe(false);
+    expect(pacer.after(0)).toBe(false);
   });
 
   it('ends when the rate has fallen', () => {

@@ -7,11 +7,11 @@ const PAUSE_US = 100;
 const CALLS = 64;
 
 /**
- * Lets packets gather for a moment between two batches while many come. A thread that keeps up is woken for nearly
+ * Lets packets pacer for a moment between two batches while many come. A thread that keeps up is woken for nearly
  * every packet, and that costs as much as half an answer; at a high rate it sleeps for a moment of its own instead, and finds
  * several. Where few come, or so many that batches are full anyway, nothing waits.
  */
-export class Gather {
+export class BatchPacer {
   private readonly slots: number;
   private readonly sleep: (microseconds: number) => void;
   private readonly clockInto: (out: Float64Array) => void;

@@ -14,8 +14,8 @@ export class SipHash {
     for (let i = 0; i < 4; i++) this.key[i] = view.getInt32(i * 4, true);
   }
 
-  /** Hashes m[0, length) into `hash`. */
-  digest(m: Uint8Array, length: number): void {
+  /** Hashes message[0, length) into `hash`. */
+  digest(message: Uint8Array, length: number): void {
     const { key, v } = this;
     for (let i = 0; i < 4; i++) {
       v[i] = key[i];
@@ -30,8 +30,9 @@ export class SipHash {
     v[7] ^= 0x74656462;
     v[6] ^= 0x79746573;
     const whole = length & ~7;
-    for (let at = 0; at < whole; at += 8) this.compress(word(m, at, length), word(m, at + 4, length));
-    this.compress(word(m, whole, length), word(m, whole + 4, length) | (length << 24));
+    for (let at = 0; at < whole; at += 8)
+      this.compress(word(message, at, length), word(message, at + 4, length));
+    this.compress(word(message, whole, length), word(message, whole + 4, length) | (length << 24));
     v[4] ^= 0xff;
     for (let i = 0; i < 4; i++) this.round();
     this.hash[0] = v[0] ^ v[2] ^ v[4] ^ v[6];
@@ -79,8 +80,8 @@ export class SipHash {
 }
 
 /** Four bytes, the least significant first; those from `end` on are zero. */
-function word(m: Uint8Array, at: number, end: number): number {
+function word(message: Uint8Array, at: number, end: number): number {
   let value = 0;
-  for (let i = 0; i < 4 && at + i < end; i++) value |= m[at + i] << (8 * i);
+  for (let i = 0; i < 4 && at + i < end; i++) value |= message[at + i] << (8 * i);
   return value;
 }

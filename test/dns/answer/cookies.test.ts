@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ServerCookies } from '../../src/dns/cookies.ts';
-import { SipHash } from '../../src/dns/siphash.ts';
-import { parseAddress, readWord } from '../../src/net/index.ts';
+import { ServerCookies } from '../../../src/dns/answer/cookies.ts';
+import { SipHash } from '../../../src/dns/answer/siphash.ts';
+import { parseAddress, readWord } from '../../../src/net/index.ts';
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
 

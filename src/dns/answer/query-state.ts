@@ -1,14 +1,14 @@
-import type { AllowlistReader } from '../allowlist/index.ts';
-import type { CatalogView } from '../catalog/lookup/index.ts';
-import type { CounterBlock, Transport } from '../metrics/index.ts';
-import type { CacheReader } from '../resolver/cache/index.ts';
-import { Edns, ExtendedError, MIN_UDP_SIZE, parseQuestion, Question, Rcode } from '../wire/index.ts';
+import type { AllowlistReader } from '../../allowlist/index.ts';
+import type { CatalogView } from '../../catalog/lookup/index.ts';
+import type { CounterBlock, Transport } from '../../metrics/index.ts';
+import type { CacheReader } from '../../resolver/cache/index.ts';
+import { Edns, ExtendedError, MIN_UDP_SIZE, parseQuestion, Question, Rcode } from '../../wire/index.ts';
+import type { RateLimiter } from '../rate-limit.ts';
+import type { TableUpdate } from '../table-update.ts';
 import { ServerCookies } from './cookies.ts';
 import { OpenBudget } from './open-budget.ts';
 import { NO_OPEN_NAMES, OpenNames, type OpenNamesOptions } from './open-names.ts';
-import type { RateLimiter } from './rate-limit.ts';
-import { SpecialNames } from './special-names.ts';
-import type { TableUpdate } from './table-update.ts';
+import { SpecialNames } from './special.ts';
 
 /** The largest UDP reply: what passes without fragments almost everywhere, and no more (RFC 9715, we choose less). */
 export const MAX_UDP_REPLY_BYTES = 1232;
@@ -115,15 +115,15 @@ export class QueryState {
   }
 
   /** Reads question and OPT of a query that is known to be whole. @returns false where it is not. */
-  read(m: Uint8Array, length: number): boolean {
+  read(message: Uint8Array, length: number): boolean {
     this.extendedError = ExtendedError.NONE;
-    if (!parseQuestion(m, length, this.seed, this.question)) return false;
-    return this.edns.parse(m, length, this.question.end) === Rcode.NOERROR;
+    if (!parseQuestion(message, length, this.seed, this.question)) return false;
+    return this.edns.parse(message, length, this.question.end) === Rcode.NOERROR;
   }
 
   /** Whether the query has a cookie that only its source can have learnt (RFC 7873 5.2.4); parses it for that. */
-  provesSource(m: Uint8Array, length: number): boolean {
-    if (!this.read(m, length)) return false;
+  provesSource(message: Uint8Array, length: number): boolean {
+    if (!this.read(message, length)) return false;
     const { edns } = this;
     return this.cookies.isValid(edns.cookie, edns.cookieLength, this.family, this.source);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { SpecialNames, SpecialUse } from '../../src/dns/special-names.ts';
-import { question } from '../catalog/support.ts';
+import { SpecialNames, SpecialUse } from '../../../src/dns/answer/special.ts';
+import { question } from '../../catalog/support.ts';
 
 const SEED = 3;
 const names = new SpecialNames(SEED);

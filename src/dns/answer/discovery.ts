@@ -1,6 +1,6 @@
-import { type SocketAddress, scopeOf } from '../net/index.ts';
-import { nameFromText } from '../wire/index.ts';
-import { DOH_PATH } from './https/path.ts';
+import { type SocketAddress, scopeOf } from '../../net/index.ts';
+import { nameFromText } from '../../wire/index.ts';
+import { DOH_PATH } from '../https/path.ts';
 
 /** Keys of SVCB parameters (RFC 9460 14.3.2, RFC 9461 5). */
 const ALPN = 1;

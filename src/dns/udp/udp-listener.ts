@@ -2,7 +2,7 @@ import type { SocketAddress } from '../../net/index.ts';
 import { closeSocket, localPort, openUdpSocket, PacketBatch, SystemCallError } from '../../sys/index.ts';
 import { ListenError } from '../listen-error.ts';
 import { SLOT_BYTES } from './batch-answerer.ts';
-import { BATCH_SLOTS, WAIT_MS } from './worker-data.ts';
+import { BATCH_SLOTS, WAIT_MS } from './udp-thread-data.ts';
 
 /** The kernel's queue for a socket: about 20 ms of a flood at full rate. */
 const RECEIVE_BUFFER_BYTES = 4 << 20;

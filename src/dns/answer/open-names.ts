@@ -1,4 +1,4 @@
-import { equalBytes, hashName, nameFromText, type Question } from '../wire/index.ts';
+import { equalBytes, hashName, nameFromText, type Question } from '../../wire/index.ts';
 
 /** What a name is that is answered otherwise than by the gate. */
 export const OpenName = {

@@ -3,7 +3,7 @@ import { CounterBlock } from '../../metrics/index.ts';
 import { startThread } from '../../sys/index.ts';
 import { allocateRing, RingReader } from '../defer-ring.ts';
 import type { TableUpdate } from '../table-update.ts';
-import { MAIL_WORD, STOP_WORD, type UdpTables, type UdpThreadData } from './worker-data.ts';
+import { STOP_WORD, type UdpTables, type UdpThreadData, UPDATE_WORD } from './udp-thread-data.ts';
 
 /** Room for what a flood of misses leaves between two turns of the resolver's loop: some 8,000 queries. */
 const RING_BYTES = 1 << 20;
@@ -22,7 +22,7 @@ export interface UdpThreadsOptions extends UdpTables {
 interface UdpThread {
   readonly worker: Worker;
   readonly control: Int32Array;
-  readonly mail: MessagePort;
+  readonly updatePort: MessagePort;
   readonly ring: RingReader;
   readonly exited: Promise<void>;
   /** Updates of the tables that it has taken, in their order. */
@@ -54,7 +54,7 @@ export class UdpThreads {
     const ring = allocateRing(RING_BYTES);
     const { port1, port2 } = new MessageChannel();
     const tables: UdpTables = { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy };
-    const data: UdpThreadData = { control, mail: port2, counters: counters.share, ring, ...tables };
+    const data: UdpThreadData = { control, updatePort: port2, counters: counters.share, ring, ...tables };
     const worker = startThread(entry, {
       workerData: { ...data, ...own },
       transferList: [port2],
@@ -71,7 +71,7 @@ export class UdpThreads {
     const thread = {
       worker,
       control: new Int32Array(control),
-      mail: port1,
+      updatePort: port1,
       ring: reader,
       exited,
       updates: 0,
@@ -102,8 +102,8 @@ export class UdpThreads {
       this.publishers.push({ update: this.updates, resolve });
     });
     for (const thread of this.threads) {
-      thread.mail.postMessage(update);
-      Atomics.add(thread.control, MAIL_WORD, 1);
+      thread.updatePort.postMessage(update);
+      Atomics.add(thread.control, UPDATE_WORD, 1);
     }
     this.settlePublishers();
     await taken;
@@ -117,7 +117,7 @@ export class UdpThreads {
     for (const thread of this.threads) {
       thread.ring.drain((bytes, offset, length) => this.options.onDeferred(bytes, offset, length));
       thread.ring.stop();
-      thread.mail.close();
+      thread.updatePort.close();
     }
   }
 

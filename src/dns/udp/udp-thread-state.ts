@@ -4,12 +4,12 @@ import { CatalogView } from '../../catalog/lookup/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
 import { CacheReader } from '../../resolver/cache/index.ts';
 import { askForSlice, monotonicClockInto, settleHeap } from '../../sys/index.ts';
+import { QueryState } from '../answer/query-state.ts';
 import { RingWriter } from '../defer-ring.ts';
-import { QueryState } from '../query-state.ts';
 import { RateLimiter } from '../rate-limit.ts';
 import type { TableUpdate } from '../table-update.ts';
 import { BatchAnswerer } from './batch-answerer.ts';
-import { MAIL_WORD, STOP_WORD, type UdpThreadData } from './worker-data.ts';
+import { STOP_WORD, type UdpThreadData, UPDATE_WORD } from './udp-thread-data.ts';
 
 /** A packet waits no longer for a processor that another thread works on: a batch takes less. */
 const SLICE_US = 300;
@@ -17,7 +17,7 @@ const SLICE_US = 300;
 /**
  * What a UDP thread works with, wherever its packets come from: the tables, the answerer over them, and the
  * owner's word. It never returns to its event loop; new tables reach it by a message port that it looks into
- * when the mail word has changed.
+ * when the updatePort word has changed.
  */
 export class ThreadState {
   readonly answerer: BatchAnswerer;
@@ -25,7 +25,7 @@ export class ThreadState {
   private readonly data: UdpThreadData;
   private readonly control: Int32Array;
   private readonly state: QueryState;
-  private mail = 0;
+  private updatePort = 0;
 
   constructor(data: UdpThreadData) {
     this.data = data;
@@ -56,12 +56,16 @@ export class ThreadState {
   }
 
   /** Attaches to tables that were posted, and says so: the old ones may then be let go. */
-  lookIntoMail(): void {
-    const posted = Atomics.load(this.control, MAIL_WORD);
-    if (posted === this.mail) return;
-    this.mail = posted;
-    const { mail } = this.data;
-    for (let next = receiveMessageOnPort(mail); next !== undefined; next = receiveMessageOnPort(mail)) {
+  pollUpdates(): void {
+    const posted = Atomics.load(this.control, UPDATE_WORD);
+    if (posted === this.updatePort) return;
+    this.updatePort = posted;
+    const { updatePort } = this.data;
+    for (
+      let next = receiveMessageOnPort(updatePort);
+      next !== undefined;
+      next = receiveMessageOnPort(updatePort)
+    ) {
       this.state.attach(next.message as TableUpdate);
       parentPort!.postMessage('attached');
     }

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { Pace } from '../../src/sys/index.ts';
+import { AdaptivePolling } from '../../src/sys/index.ts';
 
 /** Whether a reader looks again by itself after each of [time in ms, items]. */
 const looks = (steps: readonly (readonly [number, number])[]): boolean[] => {
-  const pace = new Pace();
-  return steps.map(([nowMs, taken]) => pace.isBusy(nowMs, taken));
+  const polling = new AdaptivePolling();
+  return steps.map(([nowMs, taken]) => polling.shouldPoll(nowMs, taken));
 };
 
 test('a reader that is woken now and then waits to be woken', () => {

@@ -1,4 +1,4 @@
-import { CLIENT_COOKIE_BYTES, COOKIE_BYTES, readU32, writeU32 } from '../wire/index.ts';
+import { CLIENT_COOKIE_BYTES, COOKIE_BYTES, readU32, writeU32 } from '../../wire/index.ts';
 import { SipHash } from './siphash.ts';
 
 /** Bytes of a secret: the key of SipHash-2-4. */

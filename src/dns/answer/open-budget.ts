@@ -1,4 +1,4 @@
-import { Cells, OPEN_CELLS_START, prefixHash } from './rate-limit.ts';
+import { Cells, OPEN_CELLS_START, prefixHash } from '../rate-limit.ts';
 
 /** Of one prefix (IPv4 /24, IPv6 /56): a home that resolves the API's name now and then, or runs the self-test. */
 const PREFIX = { perSecond: 5, burst: 60 };

@@ -1,4 +1,4 @@
-import { equalBytes, hashName, nameFromText, type Question } from '../wire/index.ts';
+import { equalBytes, hashName, nameFromText, type Question } from '../../wire/index.ts';
 
 /** What is answered for a special-use name, without asking anyone. */
 export const SpecialUse = {

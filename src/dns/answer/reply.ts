@@ -1,0 +1,162 @@
+import { CacheResult as CacheCount, cacheCounter, QueryVerdict } from '../../metrics/index.ts';
+import { CacheResult, EntryScratch, type EntryView, OVERTAKEN } from '../../resolver/cache/index.ts';
+import type { Resolved } from '../../resolver/index.ts';
+import {
+  authenticData,
+  beginReply,
+  COOKIE_OPTION_BYTES,
+  checkingDisabled,
+  ExtendedError,
+  movePointers,
+  OPT_BYTES,
+  optBytes,
+  padMessage,
+  Rcode,
+  RESPONSE_BLOCK_BYTES,
+  setAdditionalCount,
+  setAnswerCount,
+  setAuthenticData,
+  setAuthorityCount,
+  setTruncated,
+  writeCookieOption,
+  writeOpt,
+} from '../../wire/index.ts';
+import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from './query-state.ts';
+
+const resolvedEntry = new EntryScratch();
+
+/**
+ * Ends a reply at `end`: OPT where the query had one (RFC 6891 6.1.1), with what fits of: a cookie where the query had one
+ * (RFC 7873 5.2), state.extendedError, and padding where the query had it and only lengths can be seen (RFC 8467 4.1).
+ * Sets state.replyLength and state.rcode.
+ * @param limit bytes that the reply may have
+ */
+export function finishReply(
+  state: QueryState,
+  message: Uint8Array,
+  end: number,
+  rcode: number,
+  limit: number,
+): void {
+  const edns = state.edns;
+  state.rcode = rcode;
+  if (!edns.present || end + OPT_BYTES > limit) {
+    state.replyLength = end;
+    return;
+  }
+  const hasCookie = edns.cookieLength > 0 && end + OPT_BYTES + COOKIE_OPTION_BYTES <= limit;
+  const room = hasCookie ? limit - COOKIE_OPTION_BYTES : limit;
+  const error = end + optBytes(state.extendedError) <= room ? state.extendedError : ExtendedError.NONE;
+  setAdditionalCount(message, 1);
+  let length = writeOpt(message, end, MAX_UDP_REPLY_BYTES, rcode, edns.dnssecOk, error);
+  if (hasCookie) {
+    state.cookies.complete(edns.cookie, edns.cookieLength, state.family, state.source);
+    length = writeCookieOption(message, end, length, edns.cookie);
+  }
+  if (edns.padded && state.encrypted) length = padMessage(message, end, length, RESPONSE_BLOCK_BYTES, limit);
+  state.replyLength = length;
+}
+
+/** The offset that records in a reply may reach: OPT is kept behind them. */
+export function recordLimit(state: QueryState, traits: TransportTraits): number {
+  if (!state.edns.present) return state.replyLimit(traits);
+  const cookie = state.edns.cookieLength > 0 ? COOKIE_OPTION_BYTES : 0;
+  return state.replyLimit(traits) - optBytes(state.extendedError) - cookie;
+}
+
+/** Answers from the cache where it holds a fresh answer. @returns false where not; the query stays as it was. */
+export function replyFromCache(state: QueryState, message: Uint8Array, traits: TransportTraits): boolean {
+  const found = state.cache.find(
+    state.question,
+    state.edns.dnssecOk,
+    checkingDisabled(message),
+    state.nowSeconds,
+  );
+  if (found === CacheResult.FRESH && replyFromEntry(state, message, state.cache, traits)) {
+    state.counters.increment(cacheCounter(CacheCount.HIT));
+    state.wantsRefresh = state.cache.takeRefresh();
+    return true;
+  }
+  state.counters.increment(cacheCounter(CacheCount.MISS));
+  return false;
+}
+
+/**
+ * Answers with what the resolver gave: an upstream's answer, or, where none was to be had, an answer of the
+ * cache past its time (RFC 8767 4) or SERVFAIL.
+ */
+export function replyFromResolved(
+  state: QueryState,
+  message: Uint8Array,
+  resolved: Resolved,
+  traits: TransportTraits,
+): QueryVerdict {
+  state.encrypted = traits.encrypted;
+  if (resolved.entry !== null) {
+    replyFromEntry(state, message, resolvedEntry.load(resolved.entry, state.nowSeconds), traits);
+    return QueryVerdict.RESOLVED;
+  }
+  const found = state.cache.find(
+    state.question,
+    state.edns.dnssecOk,
+    checkingDisabled(message),
+    state.nowSeconds,
+  );
+  // Fresh: another answer came while this one was given up.
+  if (found === CacheResult.FRESH && replyFromEntry(state, message, state.cache, traits))
+    return QueryVerdict.CACHED;
+  if (found === CacheResult.STALE) {
+    state.extendedError =
+      state.cache.rcode === Rcode.NXDOMAIN ? ExtendedError.STALE_NXDOMAIN : ExtendedError.STALE_ANSWER;
+    if (replyFromEntry(state, message, state.cache, traits)) {
+      state.counters.increment(cacheCounter(CacheCount.STALE));
+      return QueryVerdict.STALE;
+    }
+  }
+  state.extendedError = resolved.extendedError;
+  beginReply(message, resolved.rcode, 1);
+  finishReply(state, message, state.question.end, resolved.rcode, state.replyLimit(traits));
+  return QueryVerdict.SERVFAIL;
+}
+
+/** Writes an entry's answer: whole, or as many whole RRsets as fit with TC=1 (RFC 2181 9). */
+function replyFromEntry(
+  state: QueryState,
+  message: Uint8Array,
+  entry: EntryView,
+  traits: TransportTraits,
+): boolean {
+  const limit = recordLimit(state, traits);
+  let end = entry.render(message, state.question.end, limit, state.nowSeconds);
+  const truncated = end < 0 && end !== OVERTAKEN;
+  if (truncated) end = entry.renderTruncated(message, state.question.end, limit, state.nowSeconds);
+  const records = entry.answerCount + entry.authorityCount;
+  const isWhole =
+    end !== OVERTAKEN &&
+    (entry.deniedOffset === 0 || movePointers(message, state.question.end, end, records, entry.deniedOffset));
+  if (!isWhole) {
+    restoreQuery(state, message);
+    return false;
+  }
+  // RFC 6840 5.8: AD is for those who asked for it, by AD or DO.
+  const tellsAuthentic = entry.authenticData && (state.edns.dnssecOk || authenticData(message));
+  beginReply(message, entry.rcode, 1);
+  if (truncated) setTruncated(message);
+  if (tellsAuthentic) setAuthenticData(message);
+  setAnswerCount(message, entry.answerCount);
+  setAuthorityCount(message, entry.authorityCount);
+  finishReply(state, message, end, entry.rcode, state.replyLimit(traits));
+  return true;
+}
+
+/**
+ * Writes the query's OPT again, over which an answer was begun that turned out not to be whole. There is
+ * room for it: one stood there. Its options are lost: the reply is without a cookie and padding then.
+ */
+function restoreQuery(state: QueryState, message: Uint8Array): void {
+  setAnswerCount(message, 0);
+  setAuthorityCount(message, 0);
+  setAdditionalCount(message, state.edns.present ? 1 : 0);
+  if (!state.edns.present) return;
+  writeOpt(message, state.question.end, state.edns.udpSize, 0, state.edns.dnssecOk, ExtendedError.NONE);
+}
