@@ -84,8 +84,8 @@ function query(name: string, type: number): Uint8Array {
 function timesOf(s: QueryState, message: Uint8Array): number[] {
   const slot = new Uint8Array(2048);
   const { length } = message;
-  s.family = 4;
-  s.source[0] = 0x7f000001;
+  s.source.family = 4;
+  s.source.words[0] = 0x7f000001;
   s.setTime(1000);
   const rounds: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {

@@ -141,7 +141,7 @@ async function timeDecide(addresses: number, names: number): Promise<number[]> {
   );
   const sources = Int32Array.from({ length: CALLS }, (_, i) => addressAt(addressAt(i) % addresses));
   const slot = new Uint8Array(2048);
-  state.family = 4;
+  state.source.family = 4;
   state.setTime(1000);
   const times: number[] = [];
   for (let round = -1; round < rounds; round++) {
@@ -150,7 +150,7 @@ async function timeDecide(addresses: number, names: number): Promise<number[]> {
       if (i % BATCH === 0) fetchSources(state, sources, i);
       const message = messages[i & (MESSAGES - 1)]!;
       for (let k = 0; k < message.length; k++) slot[k] = message[k]!;
-      state.source[0] = sources[i]!;
+      state.source.words[0] = sources[i]!;
       decide(state, slot, message.length, UDP_TRAITS);
     }
     // The first one warms up.

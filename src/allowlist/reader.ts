@@ -1,4 +1,4 @@
-import { type Address, readWord } from '../net/index.ts';
+import type { Source } from '../net/index.ts';
 import { NarrowSlots } from './narrow-slots.ts';
 import type { ProfileId } from './profile-id.ts';
 import { type AllowlistHandle, SUPERSEDED } from './share.ts';
@@ -45,26 +45,11 @@ export class AllowlistReader {
     return Atomics.load(this.control, SUPERSEDED) === 1;
   }
 
-  /** The profile of an IPv4 address, given as a number in host order; 0 if it is not registered. */
-  lookup4(address: number): ProfileId {
-    const profile = this.ipv4.lookup(address);
-    if (profile !== 0 || this.shorterIPv4.length === 0) return profile as ProfileId;
-    return this.lookupShorter4(address);
-  }
-
-  /**
-   * The profile of an IPv6 address, given as its four 32-bit words; 0 if it is not registered. An IPv4-mapped
-   * address, which a dual-stack socket gives, is looked up as the IPv4 one.
-   */
-  lookup6(w0: number, w1: number, w2: number, w3: number): ProfileId {
-    if (w0 === 0 && w1 === 0 && w2 === MAPPED_WORD) return this.lookup4(w3);
-    if (this.longerIPv6.length !== 0) {
-      const longer = firstProfile(this.longerIPv6, w0, w1, w2, w3);
-      if (longer !== 0) return longer as ProfileId;
-    }
-    const profile = this.ipv6.lookup(w0, w1, w2, w3);
-    if (profile !== 0 || this.shorterIPv6.length === 0) return profile as ProfileId;
-    return firstProfile(this.shorterIPv6, w0, w1, w2, w3) as ProfileId;
+  /** The profile of a source, 0 if it is not registered. An IPv4-mapped address counts as the IPv4 one. */
+  lookup({ family, words }: Source): ProfileId {
+    if (family === 4) return this.lookup4(words[0]);
+    if (words[0] === 0 && words[1] === 0 && words[2] === MAPPED_WORD) return this.lookup4(words[3]);
+    return this.lookup6(words[0], words[1], words[2], words[3]);
   }
 
   /**
@@ -80,10 +65,20 @@ export class AllowlistReader {
     return this.ipv6.touch(w0, w1, 0, 0);
   }
 
-  lookup(address: Address): ProfileId {
-    const { bytes } = address;
-    if (address.family === 4) return this.lookup4(readWord(bytes, 0));
-    return this.lookup6(readWord(bytes, 0), readWord(bytes, 4), readWord(bytes, 8), readWord(bytes, 12));
+  private lookup4(address: number): ProfileId {
+    const profile = this.ipv4.lookup(address);
+    if (profile !== 0 || this.shorterIPv4.length === 0) return profile as ProfileId;
+    return this.lookupShorter4(address);
+  }
+
+  private lookup6(w0: number, w1: number, w2: number, w3: number): ProfileId {
+    if (this.longerIPv6.length !== 0) {
+      const longer = firstProfile(this.longerIPv6, w0, w1, w2, w3);
+      if (longer !== 0) return longer as ProfileId;
+    }
+    const profile = this.ipv6.lookup(w0, w1, w2, w3);
+    if (profile !== 0 || this.shorterIPv6.length === 0) return profile as ProfileId;
+    return firstProfile(this.shorterIPv6, w0, w1, w2, w3) as ProfileId;
   }
 
   private lookupShorter4(address: number): ProfileId {

@@ -74,11 +74,8 @@ export class Answerer {
   }
 
   /** Whether a source is registered: who is not has no use for a connection that is made at a cost. */
-  admits({ family, words }: Source): boolean {
-    const { allowlist } = this.state;
-    const profile =
-      family === 4 ? allowlist.lookup4(words[0]) : allowlist.lookup6(words[0], words[1], words[2], words[3]);
-    return profile !== 0;
+  admits(source: Source): boolean {
+    return this.state.allowlist.lookup(source) !== 0;
   }
 
   /**
@@ -232,8 +229,8 @@ export class Answerer {
   }
 
   private setSource({ family, words }: Source): void {
-    this.state.family = family;
-    this.state.source.set(words);
+    this.state.source.family = family;
+    this.state.source.words.set(words);
   }
 
   /** Reads question and OPT of a query that decide has passed before, so that both are known to be whole. */

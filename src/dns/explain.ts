@@ -83,8 +83,8 @@ export function explain(
     dnssecOk: false,
   });
   const source = sourceFromAddress(question.source);
-  state.family = source.family;
-  state.source.set(source.words);
+  state.source.family = source.family;
+  state.source.words.set(source.words);
   state.read(message, length);
   hashSuffixes(state.question.name, state.seed, state.question.hashes);
   const name = explainName(state, names);

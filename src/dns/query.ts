@@ -52,11 +52,8 @@ export function decide(
   state.encrypted = traits.encrypted;
   if (length < HEADER_BYTES || isResponse(message)) return QueryVerdict.DROPPED;
 
-  const source = state.source;
-  state.profile =
-    state.family === 4
-      ? state.allowlist.lookup4(source[0])
-      : state.allowlist.lookup6(source[0], source[1], source[2], source[3]);
+  const { source } = state;
+  state.profile = state.allowlist.lookup(source);
   if (state.profile === 0) {
     const open = state.openNames.isAny ? answerOpen(state, message, length, traits) : OpenOutcome.CLOSED;
     if (open === OpenOutcome.ANSWERED) return QueryVerdict.BOOTSTRAP;
@@ -64,7 +61,7 @@ export function decide(
     if (state.dropsUnregistered) return QueryVerdict.IGNORED;
     if (
       traits.spoofable &&
-      !state.rateLimiter.take(state.family, source, state.clock) &&
+      !state.rateLimiter.take(source.family, source.words, state.clock) &&
       !state.provesSource(message, length)
     ) {
       return QueryVerdict.RATELIMITED;

@@ -3,7 +3,7 @@ import { type Address, parseAddress, readWord } from './address.ts';
 /** Source of a packet or connection, as the allowlist looks it up: words in host order; IPv4 uses the first alone. */
 export interface Source {
   readonly family: 4 | 6;
-  readonly words: readonly [number, number, number, number];
+  readonly words: ArrayLike<number>;
 }
 
 export function sourceFromAddress({ family, bytes }: Address): Source {

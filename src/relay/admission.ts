@@ -16,12 +16,8 @@ export class Admission {
   }
 
   /** Whether a source is registered, or is an edge that probes. True for an open tunnel as long as it may stay. */
-  admits({ family, address, words }: ClientSource): boolean {
-    const profile =
-      family === 4
-        ? this.allowlist.lookup4(words[0])
-        : this.allowlist.lookup6(words[0], words[1], words[2], words[3]);
-    return profile !== NOT_REGISTERED || this.probeSources.has(address);
+  admits(source: ClientSource): boolean {
+    return this.allowlist.lookup(source) !== NOT_REGISTERED || this.probeSources.has(source.address);
   }
 
   /** Whether a source is an edge that probes the relay. */

@@ -18,7 +18,8 @@ import {
   type Profile,
   type Snapshot,
 } from '../../src/feed/index.ts';
-import { parseAddress, parsePrefix } from '../../src/net/index.ts';
+import { parsePrefix } from '../../src/net/index.ts';
+import { source } from './sources.ts';
 
 const US: Profile = { region: 'us', services: {}, ipv4: true, ipv6: false };
 const GB: Profile = { ...US, region: 'gb' };
@@ -129,7 +130,7 @@ function setUp(options: { limit?: number; maxPending?: number } = {}) {
     ...(options.maxPending ? { maxPending: options.maxPending } : {}),
   });
   const regionAt = (last: number): string | null => {
-    const id = reader.lookup(parseAddress(`192.0.2.${last}`)!);
+    const id = reader.lookup(source(`192.0.2.${last}`));
     return id === 0 ? null : profiles.get(id).region;
   };
   const served = (): Record<number, string> => {

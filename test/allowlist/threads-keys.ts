@@ -1,5 +1,6 @@
 import type { AllowlistReader, ProfileId } from '../../src/allowlist/index.ts';
 import type { Prefix } from '../../src/net/index.ts';
+import { ipv4Source, ipv6Source } from './sources.ts';
 
 /** Numbered prefixes, in ranges by what the writer does with them. */
 export const ALWAYS = { first: 0, count: 1_000 };
@@ -55,12 +56,12 @@ export function prefixAt(number: number): Prefix {
 }
 
 export function lookupAt(reader: AllowlistReader, number: number): number {
-  if (number % 2 === 0) return reader.lookup4(mixed(number));
-  if (number % 8 !== 7) return reader.lookup6(IPV6_HIGH, mixed(number), 1, 2);
-  return reader.lookup6(IPV6_HIGH, mixed(number), mixed(number + 1), mixed(number + 2));
+  if (number % 2 === 0) return reader.lookup(ipv4Source(mixed(number)));
+  if (number % 8 !== 7) return reader.lookup(ipv6Source(IPV6_HIGH, mixed(number), 1, 2));
+  return reader.lookup(ipv6Source(IPV6_HIGH, mixed(number), mixed(number + 1), mixed(number + 2)));
 }
 
 /** A prefix that is never set: what a slot holds whose other words are not written yet. */
 export function lookupHalfWritten(reader: AllowlistReader): number {
-  return reader.lookup6(IPV6_HIGH, 0, 0, 0);
+  return reader.lookup(ipv6Source(IPV6_HIGH, 0, 0, 0));
 }

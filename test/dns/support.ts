@@ -200,8 +200,9 @@ export class TestEdge {
     const m = new Uint8Array(65_536).fill(0xee);
     m.set(message);
     const parsed = parseAddress(source)!;
-    this.state.family = parsed.family;
-    for (let i = 0; i < parsed.bytes.length / 4; i++) this.state.source[i] = readWord(parsed.bytes, i * 4);
+    this.state.source.family = parsed.family;
+    for (let i = 0; i < parsed.bytes.length / 4; i++)
+      this.state.source.words[i] = readWord(parsed.bytes, i * 4);
     this.state.setTime(this.nowMs);
     const outcome = decide(this.state, m, message.length, traits);
     return seen(outcome, Buffer.from(m.subarray(0, this.state.replyLength)));

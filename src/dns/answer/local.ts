@@ -79,9 +79,9 @@ function writeRelays(
  * IPv6 /64, and not keyed.
  */
 function sourceBucket(state: QueryState): number {
-  const source = state.source;
-  let h = source[0];
-  if (state.family === 6) h ^= Math.imul(source[1], 0x9e3779b1);
+  const { family, words } = state.source;
+  let h = words[0];
+  if (family === 6) h ^= Math.imul(words[1], 0x9e3779b1);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) & (BUCKETS - 1);

@@ -54,7 +54,7 @@ export function answerOpen(
   if (!isOpenType(question.type) || state.edns.parse(message, length, question.end) !== Rcode.NOERROR) {
     return OpenOutcome.CLOSED;
   }
-  if (!state.openBudget.take(state.family, state.source, traits.spoofable, state.clock))
+  if (!state.openBudget.take(state.source.family, state.source.words, traits.spoofable, state.clock))
     return OpenOutcome.SPENT;
   if (name !== OpenName.BOOTSTRAP) {
     answerTestZone(state, message, name, traits);

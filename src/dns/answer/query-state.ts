@@ -1,6 +1,7 @@
 import type { AllowlistReader } from '../../allowlist/index.ts';
 import type { CatalogView } from '../../catalog/lookup/index.ts';
 import type { CounterBlock, Transport } from '../../metrics/index.ts';
+import type { Family, Source } from '../../net/index.ts';
 import type { CacheReader } from '../../resolver/cache/index.ts';
 import { Edns, ExtendedError, MIN_UDP_SIZE, parseQuestion, Question, Rcode } from '../../wire/index.ts';
 import type { RateLimiter } from '../rate-limit.ts';
@@ -48,6 +49,12 @@ export interface QueryPolicy {
   readonly discovery: readonly Uint8Array[];
 }
 
+/** Source of the query at hand, overwritten for each query. */
+export class QuerySource implements Source {
+  family: Family = 4;
+  readonly words = new Int32Array(4);
+}
+
 /**
  * The state of one query while it is decided on: made once a thread and filled again for each query, so that
  * nothing is allocated on the way.
@@ -69,9 +76,8 @@ export class QueryState {
   readonly question = new Question();
   readonly edns = new Edns();
 
-  /** The source: 4 or 6, and the address as words in host order (IPv4: the first alone). Set by the listener. */
-  family = 4;
-  readonly source = new Int32Array(4);
+  /** Set by the listener. */
+  readonly source = new QuerySource();
   /** The monotonic clock in ms, one for all threads. Set by the listener, once a batch. */
   readonly clock = new Float64Array(1);
   /** The same in whole seconds. */
@@ -125,7 +131,7 @@ export class QueryState {
   provesSource(message: Uint8Array, length: number): boolean {
     if (!this.read(message, length)) return false;
     const { edns } = this;
-    return this.cookies.isValid(edns.cookie, edns.cookieLength, this.family, this.source);
+    return this.cookies.isValid(edns.cookie, edns.cookieLength, this.source.family, this.source.words);
   }
 
   /** Sets the time by the clock itself, without a number that would be allocated on its way here. */

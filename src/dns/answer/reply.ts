@@ -50,7 +50,7 @@ export function finishReply(
   setAdditionalCount(message, 1);
   let length = writeOpt(message, end, MAX_UDP_REPLY_BYTES, rcode, edns.dnssecOk, error);
   if (hasCookie) {
-    state.cookies.complete(edns.cookie, edns.cookieLength, state.family, state.source);
+    state.cookies.complete(edns.cookie, edns.cookieLength, state.source.family, state.source.words);
     length = writeCookieOption(message, end, length, edns.cookie);
   }
   if (edns.padded && state.encrypted) length = padMessage(message, end, length, RESPONSE_BLOCK_BYTES, limit);

@@ -7,6 +7,7 @@ import {
   queryDuration,
   Transport,
 } from '../../metrics/index.ts';
+import type { Family } from '../../net/index.ts';
 import { ENDPOINT_BYTES } from '../../sys/index.ts';
 import { CD_BIT, ExtendedError, HEADER_BYTES, OPT_BYTES, RD_BIT, writeOpt } from '../../wire/index.ts';
 import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from '../answer/query-state.ts';
@@ -88,8 +89,8 @@ export class BatchAnswerer {
         counters.increment(queryCounter(Transport.UDP, QueryVerdict.DROPPED));
         continue;
       }
-      state.family = batch.families[i];
-      for (let word = 0; word < 4; word++) state.source[word] = batch.addresses[i * 4 + word];
+      state.source.family = batch.families[i] as Family;
+      for (let word = 0; word < 4; word++) state.source.words[word] = batch.addresses[i * 4 + word];
       const outcome = decide(state, batch.data[i], batch.lengths[i], UDP_TRAITS);
       if (outcome === DEFERRED) {
         deferred += this.defer(batch, i, listener);
@@ -138,10 +139,10 @@ export class BatchAnswerer {
     const bytes = this.ring.bytes;
     bytes[at] = listener + batch.targets[i];
     bytes[at + DEFERRED_REGISTERED] = this.state.profile === 0 ? 0 : 1;
-    bytes[at + DEFERRED_FAMILY] = this.state.family;
+    bytes[at + DEFERRED_FAMILY] = this.state.source.family;
     this.ringView.setFloat64(at + DEFERRED_TIME, this.state.clock[0], true);
     for (let k = 0; k < 4; k++) {
-      this.ringView.setInt32(at + DEFERRED_SOURCE + 4 * k, this.state.source[k], true);
+      this.ringView.setInt32(at + DEFERRED_SOURCE + 4 * k, this.state.source.words[k], true);
     }
     batch.readEndpoint(i, bytes, at + DEFERRED_ENDPOINT);
     const data = batch.data[i];
