@@ -79,7 +79,7 @@ async function run(args: string[], io: Io): Promise<number> {
       signal: abort.signal,
       onProgress: (progress, counted) => tell(request, io, isText, progress, counted),
     });
-    if (request.prometheus !== null) writePrometheus(request.prometheus, tallies, summary);
+    if (request.prometheus !== null) await writePrometheus(request.prometheus, tallies, summary);
     const faults = exceeded(summary, thresholds);
     io.out(
       isText ? summaryText(summary) : JSON.stringify({ event: 'summary', ...summary, exceeded: faults }),
@@ -107,13 +107,13 @@ function tell(request: LoadRequest, io: Io, isText: boolean, progress: Progress,
   if (request.prometheus === null) return;
   const { plan } = request;
   const measured = { seconds: Math.max(progress.elapsedSeconds, 1), cpuSeconds: cpuSeconds() };
-  writePrometheus(request.prometheus, tallies, summarise(plan, tallies, measured));
+  void writePrometheus(request.prometheus, tallies, summarise(plan, tallies, measured));
 }
 
 /** By a rename, so that a collector never reads half a file. */
-function writePrometheus(file: string, tallies: Tallies, summary: LoadSummary): void {
+async function writePrometheus(file: string, tallies: Tallies, summary: LoadSummary): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, prometheusText(tallies, summary));
+  writeFileSync(temporary, await prometheusText(tallies, summary));
   renameSync(temporary, file);
 }
 

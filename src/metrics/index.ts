@@ -12,11 +12,4 @@ export {
   queryDuration,
   XDP_FRAMES,
 } from './counters.ts';
-export { EGRESS_OUTCOMES, EgressOutcome } from './egress.ts';
 export { CacheResult, QueryPath, QueryVerdict, Transport } from './labels.ts';
-export {
-  RelayCounters,
-  RelayDirection,
-  RelayOutcome,
-  RelayServiceSlots,
-} from './relay.ts';

@@ -1,9 +1,9 @@
 import { type AllowlistHandle, AllowlistReader } from '../allowlist/index.ts';
 import { type CatalogHandle, CatalogView } from '../catalog/lookup/index.ts';
-import { RelayCounters, RelayOutcome } from '../metrics/index.ts';
 import { type Address, parseAddress } from '../net/index.ts';
 import type { CacheHandle } from '../resolver/cache/index.ts';
 import { Admission, NO_SERVICE } from './admission.ts';
+import { RelayCounters, RelayOutcome } from './counters.ts';
 import { ProxyHealth } from './egress/health.ts';
 import { ProxyPool } from './egress/proxy-pool.ts';
 import { EgressGuard, type EgressRules } from './egress-guard.ts';

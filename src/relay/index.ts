@@ -1,4 +1,6 @@
 export type { RelayUpdate } from './context.ts';
+export { RELAY_DIRECTIONS, RELAY_OUTCOMES, RelayCounters, RelayServiceSlots } from './counters.ts';
+export { EGRESS_OUTCOMES } from './egress/outcome.ts';
 export type { EgressStatus } from './egress/watch.ts';
 export type { EgressRules } from './egress-guard.ts';
 export { RelayListenError } from './listen-error.ts';

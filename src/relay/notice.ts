@@ -1,5 +1,5 @@
-import { RelayOutcome } from '../metrics/index.ts';
 import { ProbeNotice, writeProbeNotice } from '../net/index.ts';
+import { RelayOutcome } from './counters.ts';
 
 const NOTICES: ReadonlyMap<RelayOutcome, Uint8Array> = new Map([
   [RelayOutcome.DRAINING, writeProbeNotice(ProbeNotice.DRAINING)],

@@ -1,4 +1,4 @@
-import { RelayOutcome } from '../metrics/index.ts';
+import { RelayOutcome } from './counters.ts';
 import type { ClientSource } from './source.ts';
 
 /** A connection as those see it who look all of them over. */

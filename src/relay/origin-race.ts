@@ -1,5 +1,5 @@
-import { RelayOutcome } from '../metrics/index.ts';
 import type { RelayContext } from './context.ts';
+import { RelayOutcome } from './counters.ts';
 import { THROUGH_PROXY_PACE } from './egress/proxy-pool.ts';
 import { inTurn, type OriginAddresses } from './origin-addresses.ts';
 import { type Connect, DIRECT_PACE, race } from './race.ts';

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import type { RelayCounters } from '../metrics/index.ts';
 import { type Address, formatSocketAddress, type SocketAddress } from '../net/index.ts';
 import type { Resolver } from '../resolver/index.ts';
 import { libc } from '../sys/index.ts';
 import type { RelayHandle, RelayTables, RelayUpdate } from './context.ts';
+import type { RelayCounters } from './counters.ts';
 import { type EgressStatus, EgressWatch } from './egress/watch.ts';
 import type { EgressRules } from './egress-guard.ts';
 import type { RelayEngine } from './engine.ts';

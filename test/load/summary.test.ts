@@ -64,14 +64,14 @@ describe('the summary of a load', () => {
     expect(text).toContain('registered: NOERROR 900, SERVFAIL 100, truncated 1, invalid 1');
   });
 
-  it('is text for Prometheus', () => {
+  it('is text for Prometheus', async () => {
     const tallies = counted();
-    const text = prometheusText(tallies, summarise(planOf(), tallies, MEASURED));
+    const text = await prometheusText(tallies, summarise(planOf(), tallies, MEASURED));
     const labels = 'kind="catalog",source="registered"';
     expect(text).toContain(`mediastreamer_load_queries_total{${labels},result="lost"} 1\n`);
     expect(text).toContain(`mediastreamer_load_answers_total{${labels},rcode="SERVFAIL"} 100\n`);
     expect(text).toMatch(/mediastreamer_load_latency_seconds\{.*quantile="0\.99"\} 0\.99/);
-    for (const line of text.trimEnd().split('\n')) {
+    for (const line of text.split('\n').filter((line) => line !== '')) {
       expect(line).toMatch(
         /^(# (HELP|TYPE) mediastreamer_load_\w+ .+|mediastreamer_load_\w+(\{[^}]*\})? \S+)$/,
       );

@@ -2,7 +2,6 @@ import { lookup } from 'node:dns/promises';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import type { CatalogTables } from '../../catalog/index.ts';
 import { type Config, listenersOf } from '../../config/index.ts';
-import { RelayCounters, RelayServiceSlots } from '../../metrics/index.ts';
 import type { ReadinessCheck } from '../../metrics/scrape/index.ts';
 import {
   type Address,
@@ -13,7 +12,16 @@ import {
   parseSocketAddress,
   type SocketAddress,
 } from '../../net/index.ts';
-import { type EgressRules, Relay, type RelayPolicy } from '../../relay/index.ts';
+import {
+  EGRESS_OUTCOMES,
+  type EgressRules,
+  RELAY_DIRECTIONS,
+  RELAY_OUTCOMES,
+  Relay,
+  RelayCounters,
+  type RelayPolicy,
+  RelayServiceSlots,
+} from '../../relay/index.ts';
 import { libc } from '../../sys/index.ts';
 import type { Edge } from './edge.ts';
 import type { Log } from './log.ts';
@@ -130,6 +138,9 @@ export class RelayRole {
   readonly metrics = () => ({
     region: this.config.relay.region ?? 'none',
     isDraining: this.draining,
+    outcomes: RELAY_OUTCOMES,
+    directions: RELAY_DIRECTIONS,
+    egressOutcomes: EGRESS_OUTCOMES,
     services: this.slots.entries(),
     blocks: this.counters,
     egress: this.relay.proxies,

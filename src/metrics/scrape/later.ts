@@ -1,9 +1,10 @@
 import type { Exposition, ExpositionOptions } from './exposition.ts';
+import type { MetricFamily } from './families.ts';
 
-/** What prom-client's registries say of themselves. */
+/** Content type of prom-client's registries. */
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** An exposition whose library is loaded once the process serves: it is a twentieth of its start. */
+/** An exposition that loads prom-client after the process serves: loading it takes a twentieth of the start. */
 export class LaterExposition {
   readonly contentType = CONTENT_TYPE;
   private readonly options: ExpositionOptions;
@@ -13,7 +14,7 @@ export class LaterExposition {
     this.options = options;
   }
 
-  /** From now on the process's own metrics are counted. A scrape does it too. */
+  /** Loads the library and starts to sample the process's own metrics. The first scrape does it too. */
   load(): Promise<Exposition> {
     this.loading ??= import('./exposition.ts').then(({ Exposition }) => new Exposition(this.options));
     return this.loading;
@@ -22,4 +23,10 @@ export class LaterExposition {
   async text(): Promise<string> {
     return (await this.load()).text();
   }
+}
+
+/** Formats families as Prometheus' text (0.0.4). */
+export async function expositionText(families: readonly MetricFamily[]): Promise<string> {
+  const { textOf } = await import('./exposition.ts');
+  return textOf(families);
 }

@@ -1,21 +1,23 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
-import { EGRESS_OUTCOMES } from '../egress.ts';
-import {
-  RELAY_DIRECTIONS,
-  RELAY_OUTCOMES,
-  type RelayCounters,
-  type RelayDirection,
-  type RelayOutcome,
-} from '../relay.ts';
+import { labelled, type MetricFamily, type Sample } from './families.ts';
 
-/** What a relay counted: the region it stands in, its services with their slots, and a block a thread. */
+/** Counters of one relay thread, by the slot of a service. */
+interface RelayBlock {
+  outcome(slot: number, outcome: number): number;
+  open(slot: number): number;
+  bytes(slot: number, direction: number): number;
+}
+
+/** A relay's counters. The relay names its label values; indexes into them are what blocks count by. */
 export interface RelaySource {
   readonly region: string;
-  /** Whether it tells the edges that probe it to leave it out. */
+  /** The relay tells edges that probe it to leave it out of their answers. */
   readonly isDraining: boolean;
+  readonly outcomes: readonly string[];
+  readonly directions: readonly string[];
+  readonly egressOutcomes: readonly string[];
   readonly services: readonly (readonly [service: string, slot: number])[];
-  readonly blocks: readonly RelayCounters[];
-  /** The proxies that lead to the origins, by URLs without credentials; attempts by EgressOutcome. */
+  readonly blocks: readonly RelayBlock[];
+  /** Proxies that lead to the origins, by URLs without credentials; attempts by egress outcome. */
   readonly egress: readonly {
     readonly proxy: string;
     readonly isUp: boolean;
@@ -23,102 +25,84 @@ export interface RelaySource {
   }[];
 }
 
-/** Makes the relay's metrics in `registry`. Series appear when something was counted: there are many. */
-export function registerRelay(source: () => RelaySource, registry: Registry): void {
-  registerEgress(source, registry);
-  const total = (read: (block: RelayCounters) => number) =>
-    source().blocks.reduce((sum, block) => sum + read(block), 0);
-  const registers = [registry];
-  const connections: Counter = new Counter({
-    name: 'mediastreamer_relay_connections_total',
-    help: 'Connections to the relay that have ended, by what became of them',
-    labelNames: ['region', 'service', 'outcome'],
-    registers,
-    collect: () => {
-      const { region, services } = source();
-      connections.reset();
-      for (const [service, slot] of services) {
-        for (const [index, outcome] of RELAY_OUTCOMES.entries()) {
-          const count = total((block) => block.outcome(slot, index as RelayOutcome));
-          if (count > 0) connections.inc({ region, service, outcome }, count);
-        }
-      }
-    },
-  });
-  const draining: Gauge = new Gauge({
-    name: 'mediastreamer_relay_draining',
-    help: 'Whether the relay tells edges that probe it to give it to nobody any more',
-    labelNames: ['region'],
-    registers,
-    collect: () => {
-      const { region, isDraining } = source();
-      draining.reset();
-      draining.set({ region }, isDraining ? 1 : 0);
-    },
-  });
-  const bytes: Counter = new Counter({
-    name: 'mediastreamer_relay_bytes_total',
-    help: 'Octets carried',
-    labelNames: ['region', 'service', 'direction'],
-    registers,
-    collect: () => {
-      const { region, services } = source();
-      bytes.reset();
-      for (const [service, slot] of services) {
-        for (const [index, direction] of RELAY_DIRECTIONS.entries()) {
-          const count = total((block) => block.bytes(slot, index as RelayDirection));
-          if (count > 0) bytes.inc({ region, service, direction }, count);
-        }
-      }
-    },
-  });
-  const tunnels: Gauge = new Gauge({
-    name: 'mediastreamer_relay_tunnels_open',
-    help: 'Connections that are carried',
-    labelNames: ['region', 'service'],
-    registers,
-    collect: () => {
-      const { region, services } = source();
-      tunnels.reset();
-      for (const [service, slot] of services) {
-        const open = total((block) => block.open(slot));
-        if (open > 0 || slot === 0) tunnels.set({ region, service }, open);
-      }
-    },
-  });
+/** Lists the relay's metrics. A series appears once something was counted: there are many. */
+export function relayFamilies(source: () => RelaySource): MetricFamily[] {
+  const perProxy = (read: (proxy: RelaySource['egress'][number], labels: ProxyLabels) => Sample[]) => () => {
+    const { region, egress } = source();
+    return egress.flatMap((proxy, index) => read(proxy, { region, index: `${index}`, proxy: proxy.proxy }));
+  };
+  return [
+    labelled(
+      'gauge',
+      'relay_egress_up',
+      'Whether a proxy of relay.egress is used',
+      perProxy(({ isUp }, labels) => [{ labels, value: isUp ? 1 : 0 }]),
+    ),
+    labelled(
+      'counter',
+      'relay_egress_attempts_total',
+      'Attempts to reach an origin through a proxy, by outcome',
+      perProxy(({ outcomes }, labels) =>
+        counted(source().egressOutcomes, (index) => outcomes[index]).map(([outcome, value]) => ({
+          labels: { ...labels, outcome },
+          value,
+        })),
+      ),
+    ),
+    labelled(
+      'counter',
+      'relay_connections_total',
+      'Connections to the relay that have ended, by outcome',
+      () =>
+        perService(source(), 'outcome', source().outcomes, (block, slot, index) =>
+          block.outcome(slot, index),
+        ),
+    ),
+    labelled(
+      'gauge',
+      'relay_draining',
+      'Whether the relay tells edges that probe it to leave it out of their answers',
+      () => [{ labels: { region: source().region }, value: source().isDraining ? 1 : 0 }],
+    ),
+    labelled('counter', 'relay_bytes_total', 'Bytes carried', () =>
+      perService(source(), 'direction', source().directions, (block, slot, index) =>
+        block.bytes(slot, index),
+      ),
+    ),
+    labelled('gauge', 'relay_tunnels_open', 'Connections that are carried', () => {
+      const { region, services, blocks } = source();
+      return services
+        .map(([service, slot]) => ({
+          labels: { region, service },
+          value: sum(blocks, (block) => block.open(slot)),
+          slot,
+        }))
+        .filter(({ value, slot }) => value > 0 || slot === 0);
+    }),
+  ];
 }
 
-/** Makes the metrics of the proxies that a relay reaches its origins by. */
-function registerEgress(source: () => RelaySource, registry: Registry): void {
-  const registers = [registry];
-  const labelNames = ['region', 'index', 'proxy'];
-  const up: Gauge = new Gauge({
-    name: 'mediastreamer_relay_egress_up',
-    help: 'Whether a proxy of the egress is used, by its place and URL in the configuration',
-    labelNames,
-    registers,
-    collect: () => {
-      const { region, egress } = source();
-      up.reset();
-      for (const [index, { proxy, isUp }] of egress.entries()) {
-        up.set({ region, index: String(index), proxy }, isUp ? 1 : 0);
-      }
-    },
-  });
-  const attempts: Counter = new Counter({
-    name: 'mediastreamer_relay_egress_attempts_total',
-    help: 'Attempts to reach an origin through a proxy, by what became of them',
-    labelNames: [...labelNames, 'outcome'],
-    registers,
-    collect: () => {
-      const { region, egress } = source();
-      attempts.reset();
-      for (const [index, { proxy, outcomes }] of egress.entries()) {
-        for (const [outcome, count] of outcomes.entries()) {
-          if (count === 0) continue;
-          attempts.inc({ region, index: String(index), proxy, outcome: EGRESS_OUTCOMES[outcome]! }, count);
-        }
-      }
-    },
-  });
+type ProxyLabels = Readonly<Record<'region' | 'index' | 'proxy', string>>;
+
+function perService(
+  { region, services, blocks }: RelaySource,
+  label: string,
+  names: readonly string[],
+  read: (block: RelayBlock, slot: number, index: number) => number,
+): Sample[] {
+  return services.flatMap(([service, slot]) =>
+    counted(names, (index) => sum(blocks, (block) => read(block, slot, index))).map(([name, value]) => ({
+      labels: { region, service, [label]: name },
+      value,
+    })),
+  );
+}
+
+/** Pairs names with their counts and leaves zeros out. */
+function counted(names: readonly string[], read: (index: number) => number): [name: string, count: number][] {
+  return names.map((name, index): [string, number] => [name, read(index)]).filter(([, count]) => count > 0);
+}
+
+function sum(blocks: readonly RelayBlock[], read: (block: RelayBlock) => number): number {
+  return blocks.reduce((total, block) => total + read(block), 0);
 }

@@ -1,6 +1,6 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { type MetricFamily, single } from './families.ts';
 
-/** What the filter in front of the UDP sockets tells; numbers since the start, but for the entries. */
+/** State of the packet filter in front of the UDP sockets; all numbers but `entries` count since the start. */
 export interface ShieldSource {
   readonly state: 'off' | 'unavailable' | 'ready' | 'engaging' | 'engaged';
   readonly engagements: number;
@@ -9,38 +9,32 @@ export interface ShieldSource {
   readonly entries: number;
 }
 
-/** Makes the shield's metrics in `registry`. */
-export function registerShield(source: () => ShieldSource, registry: Registry): void {
-  const registers = [registry];
-  const gauge = (name: string, help: string, read: (of: ShieldSource) => number): void => {
-    const made: Gauge = new Gauge({
-      ...{ name: `mediastreamer_shield_${name}`, help, registers },
-      collect: () => made.set(read(source())),
-    });
-  };
-  const counter = (name: string, help: string, read: (of: ShieldSource) => number): void => {
-    const made: Counter = new Counter({
-      ...{ name: `mediastreamer_shield_${name}`, help, registers },
-      collect: () => {
-        made.reset();
-        made.inc(read(source()));
-      },
-    });
-  };
-  gauge('available', 'Whether a flood would be filtered in the kernel', ({ state }) =>
-    state === 'off' || state === 'unavailable' ? 0 : 1,
-  );
-  gauge('engaged', 'Whether the filter is in place', ({ state }) => (state === 'engaged' ? 1 : 0));
-  gauge('entries', 'Addresses and prefixes that the filter knows', ({ entries }) => entries);
-  counter('engagements_total', 'How often the filter was put in place', ({ engagements }) => engagements);
-  counter(
-    'dropped_packets_total',
-    'UDP packets of unregistered sources that the filter dropped; no other counter has them',
-    ({ dropped }) => dropped,
-  );
-  counter(
-    'sampled_packets_total',
-    'UDP packets of unregistered sources that the filter let pass as a sample',
-    ({ sampled }) => sampled,
-  );
+export function shieldFamilies(source: () => ShieldSource): MetricFamily[] {
+  return [
+    single('gauge', 'shield_available', 'Whether a flood would be filtered in the kernel', () =>
+      source().state === 'off' || source().state === 'unavailable' ? 0 : 1,
+    ),
+    single('gauge', 'shield_engaged', 'Whether the filter is in place', () =>
+      source().state === 'engaged' ? 1 : 0,
+    ),
+    single('gauge', 'shield_entries', 'Addresses and prefixes in the filter', () => source().entries),
+    single(
+      'counter',
+      'shield_engagements_total',
+      'Times the filter was put in place',
+      () => source().engagements,
+    ),
+    single(
+      'counter',
+      'shield_dropped_packets_total',
+      'UDP packets of unregistered sources dropped by the filter; no other counter has them',
+      () => source().dropped,
+    ),
+    single(
+      'counter',
+      'shield_sampled_packets_total',
+      'UDP packets of unregistered sources that the filter let pass as a sample',
+      () => source().sampled,
+    ),
+  ];
 }

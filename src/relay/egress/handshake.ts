@@ -1,5 +1,5 @@
-import type { EgressOutcome } from '../../metrics/index.ts';
 import type { Address } from '../../net/index.ts';
+import type { EgressOutcome } from './outcome.ts';
 
 /** What is to be done after bytes of a proxy. */
 export type Answered =

@@ -1,4 +1,4 @@
-import { EGRESS_OUTCOMES, EgressOutcome } from '../../metrics/index.ts';
+import { EGRESS_OUTCOMES, EgressOutcome } from './outcome.ts';
 
 /** So many failures in a row take a proxy out. */
 const MAX_FAILURES = 3;

@@ -1,6 +1,6 @@
-import { EgressOutcome } from '../../metrics/index.ts';
 import { formatSocketAddress, type ProxyUrl } from '../../net/index.ts';
 import { type Answered, type Destination, failed, MORE, type ProxyHandshake } from './handshake.ts';
+import { EgressOutcome } from './outcome.ts';
 
 const MAX_HEAD_BYTES = 8192;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/;

@@ -1,10 +1,10 @@
-import { EgressOutcome } from '../../metrics/index.ts';
 import { type Address, type ProxyUrl, parseAddress } from '../../net/index.ts';
 import { type RacePace, race } from '../race.ts';
 import type { After } from '../timers.ts';
 import type { Destination, ProxyHandshake } from './handshake.ts';
 import type { ProxyHealth } from './health.ts';
 import { HttpConnectHandshake } from './http-connect.ts';
+import { EgressOutcome } from './outcome.ts';
 import { Socks5Handshake } from './socks5.ts';
 
 /** More proxies are not tried for one address of an origin. */

@@ -1,6 +1,6 @@
-import { EgressOutcome } from '../../metrics/index.ts';
 import type { ProxyUrl } from '../../net/index.ts';
 import { type Answered, type Destination, failed, MORE, type ProxyHandshake } from './handshake.ts';
+import { EgressOutcome } from './outcome.ts';
 
 /* RFC 1928. */
 const VERSION = 5;

@@ -1,7 +1,7 @@
-import { EGRESS_OUTCOMES, EgressOutcome } from '../../metrics/index.ts';
 import { type Address, formatAddress, type ProxyUrl, proxyLabel } from '../../net/index.ts';
 import { race } from '../race.ts';
 import { ProxyHealth } from './health.ts';
+import { EGRESS_OUTCOMES, EgressOutcome } from './outcome.ts';
 import { type Dialer, PROXY_CONNECT_MS } from './proxy-pool.ts';
 import { Socks5Handshake } from './socks5.ts';
 

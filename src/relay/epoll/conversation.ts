@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
-import { EgressOutcome } from '../../metrics/index.ts';
 import { EpollEvent, type TcpTransfer } from '../../sys/index.ts';
 import type { ProxyHandshake } from '../egress/handshake.ts';
+import { EgressOutcome } from '../egress/outcome.ts';
 import type { Dialer } from '../egress/proxy-pool.ts';
 import { attempt, type Connected } from './attempt.ts';
 import type { Handler, Reactor } from './reactor.ts';

@@ -1,7 +1,7 @@
-import type { RelayCounters } from '../../metrics/index.ts';
 import type { SocketAddress } from '../../net/index.ts';
 import { closeSocket, listenTcp, localPort, SystemCallError } from '../../sys/index.ts';
 import type { RelayHandle, RelayUpdate } from '../context.ts';
+import type { RelayCounters } from '../counters.ts';
 import type { RelayEngine } from '../engine.ts';
 import { RelayListenError } from '../listen-error.ts';
 import type { OriginResolver } from '../origin-resolver.ts';

@@ -1,6 +1,6 @@
-import { RelayDirection, RelayOutcome } from '../../metrics/index.ts';
 import { type Address, addressFromBytes, readProxyHeader, type SocketAddress } from '../../net/index.ts';
 import { localName, resetOnClose, sendAtOnce } from '../../sys/index.ts';
+import { RelayDirection, RelayOutcome } from '../counters.ts';
 import { ClientHelloReader, MAX_OPENING_BYTES } from '../hello/client-hello.ts';
 import { HelloState } from '../hello/server-name.ts';
 import { isBrokenOff, type OpenConnection } from '../open-connection.ts';

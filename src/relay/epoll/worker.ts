@@ -3,9 +3,9 @@
  * stop. It never returns to its event loop; mail reaches it by a message port, with an event that wakes it.
  */
 import { workerData } from 'node:worker_threads';
-import { RelayOutcome } from '../../metrics/index.ts';
 import { monotonicClock, TcpTransfer } from '../../sys/index.ts';
 import { RelayContext } from '../context.ts';
+import { RelayOutcome } from '../counters.ts';
 import { Acceptor } from './acceptor.ts';
 import type { ThreadContext } from './context.ts';
 import { epollDialer } from './conversation.ts';

@@ -1,5 +1,5 @@
-import { RelayDirection, RelayOutcome } from '../../metrics/index.ts';
 import type { Address } from '../../net/index.ts';
+import { RelayDirection, RelayOutcome } from '../counters.ts';
 import { HelloState } from '../hello/server-name.ts';
 import type { OriginAddresses } from '../origin-addresses.ts';
 import { raceToOrigin } from '../origin-race.ts';

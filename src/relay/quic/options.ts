@@ -1,6 +1,6 @@
-import type { RelayCounters } from '../../metrics/index.ts';
 import type { SocketAddress } from '../../net/index.ts';
 import type { RelayHandle } from '../context.ts';
+import type { RelayCounters } from '../counters.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
 import type { QuicMode } from './context.ts';
 

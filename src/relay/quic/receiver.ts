@@ -1,4 +1,4 @@
-import { RelayOutcome } from '../../metrics/index.ts';
+import { RelayOutcome } from '../counters.ts';
 import type { ClientSource } from '../source.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { QuicConnection } from './connection.ts';

@@ -1,4 +1,4 @@
-import { RelayOutcome } from '../../metrics/index.ts';
+import { RelayOutcome } from '../counters.ts';
 import type { QuicContext } from './context.ts';
 
 /** How often connections are looked over: whether their source is still registered, and whether they still move. */

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { type RelayDirection, RelayOutcome } from '../../metrics/index.ts';
 import {
   type Address,
   parseAddress,
@@ -7,6 +6,7 @@ import {
   readProxyHeader,
   type SocketAddress,
 } from '../../net/index.ts';
+import { type RelayDirection, RelayOutcome } from '../counters.ts';
 import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
 import type { OriginAddresses } from '../origin-addresses.ts';
 import { originHeader } from '../origin-header.ts';

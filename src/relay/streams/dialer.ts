@@ -1,6 +1,6 @@
 import { connect as connectSocket, type Socket } from 'node:net';
-import { EgressOutcome } from '../../metrics/index.ts';
 import { type Address, formatAddress } from '../../net/index.ts';
+import { EgressOutcome } from '../egress/outcome.ts';
 import type { Dialer } from '../egress/proxy-pool.ts';
 import { eventLoopTimers } from '../timers.ts';
 

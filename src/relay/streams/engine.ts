@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { type RelayCounters, RelayOutcome } from '../../metrics/index.ts';
 import { formatAddress, peerAddress, type SocketAddress } from '../../net/index.ts';
 import { RelayContext, type RelayHandle, type RelayUpdate } from '../context.ts';
+import { type RelayCounters, RelayOutcome } from '../counters.ts';
 import type { RelayEngine } from '../engine.ts';
 import { RelayListenError } from '../listen-error.ts';
 import type { OpenConnection } from '../open-connection.ts';

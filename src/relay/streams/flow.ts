@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { RelayDirection } from '../../metrics/index.ts';
+import type { RelayDirection } from '../counters.ts';
 import type { Client } from './client.ts';
 
 /** Writes to `to`, and reads no more from `from` while `to` has not taken it. */

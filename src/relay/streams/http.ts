@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { RelayDirection, RelayOutcome } from '../../metrics/index.ts';
+import { RelayDirection, RelayOutcome } from '../counters.ts';
 import { RequestEvent, RequestReader } from '../http/request-reader.ts';
 import { HTTP_PORT } from '../policy.ts';
 import { eventLoopTimers } from '../timers.ts';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { RelayDirection, RelayOutcome } from '../../metrics/index.ts';
+import { RelayDirection, RelayOutcome } from '../counters.ts';
 import { ClientHelloReader } from '../hello/client-hello.ts';
 import { HelloState } from '../hello/server-name.ts';
 import { TLS_PORT } from '../policy.ts';

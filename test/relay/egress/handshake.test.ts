@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EgressOutcome } from '../../../src/metrics/index.ts';
 import { parseSocketAddress } from '../../../src/net/index.ts';
 import type { Answered, ProxyHandshake } from '../../../src/relay/egress/handshake.ts';
 import { HttpConnectHandshake } from '../../../src/relay/egress/http-connect.ts';
+import { EgressOutcome } from '../../../src/relay/egress/outcome.ts';
 import { Socks5Handshake } from '../../../src/relay/egress/socks5.ts';
 
 const CREDENTIALS = { username: 'user', password: 'secret' };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EgressOutcome } from '../../../src/metrics/index.ts';
 import { ProxyHealth } from '../../../src/relay/egress/health.ts';
+import { EgressOutcome } from '../../../src/relay/egress/outcome.ts';
 
 const { CONNECTED, UNREACHABLE, TIMEOUT, CREDENTIALS, FORBIDDEN, ORIGIN, FAILED } = EgressOutcome;
 

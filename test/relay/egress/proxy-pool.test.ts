@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { EgressOutcome } from '../../../src/metrics/index.ts';
 import { formatAddress, parseProxyUrl, parseSocketAddress } from '../../../src/net/index.ts';
 import type { ProxyHandshake } from '../../../src/relay/egress/handshake.ts';
 import { ProxyHealth } from '../../../src/relay/egress/health.ts';
+import { EgressOutcome } from '../../../src/relay/egress/outcome.ts';
 import {
   type Dialer,
   PROXY_ANSWER_MS,

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { EgressOutcome } from '../../../src/metrics/index.ts';
 import { type Address, parseAddress, parseProxyUrl } from '../../../src/net/index.ts';
+import { EgressOutcome } from '../../../src/relay/egress/outcome.ts';
 import { EgressWatch } from '../../../src/relay/egress/watch.ts';
 import { Timers } from '../../../src/relay/timers.ts';
 

@@ -4,10 +4,10 @@
  * their source, which a client's NAT may change.
  */
 import { workerData } from 'node:worker_threads';
-import { RelayOutcome } from '../../../metrics/index.ts';
 import type { Address } from '../../../net/index.ts';
 import { closeSocket, connectUdp, monotonicClock, PacketBatch } from '../../../sys/index.ts';
 import { RelayContext } from '../../context.ts';
+import { RelayOutcome } from '../../counters.ts';
 import { Reactor } from '../../epoll/reactor.ts';
 import { Phase, type ThreadMailData } from '../../epoll/thread-data.ts';
 import { ThreadMail } from '../../epoll/thread-mail.ts';

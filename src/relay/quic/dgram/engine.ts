@@ -1,6 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { RelayOutcome } from '../../../metrics/index.ts';
 import {
   type Address,
   formatAddress,
@@ -9,6 +8,7 @@ import {
   type SocketAddress,
 } from '../../../net/index.ts';
 import { RelayContext, type RelayUpdate } from '../../context.ts';
+import { RelayOutcome } from '../../counters.ts';
 import type { RelayEngine } from '../../engine.ts';
 import { RelayListenError } from '../../listen-error.ts';
 import type { OriginAddresses } from '../../origin-addresses.ts';
