@@ -154,7 +154,7 @@ function benchTable(entries: number): void {
   const buildSeconds = (threadUs() - startedUs) / 1e6;
   const wallSeconds = (performance.now() - startedMs) / 1000;
   const bytesPerEntry = table.bytes / table.size;
-  const reader = new AllowlistReader(table.share());
+  const reader = new AllowlistReader(table.handle());
   const hitSample = sampleAddresses(0, entries);
   const missSample = sampleAddresses(entries, 2 ** 31 - entries);
   for (const sample of [hitSample, missSample, hitSample]) {

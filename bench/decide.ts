@@ -57,9 +57,9 @@ async function state(): Promise<QueryState> {
   );
   return new QueryState(
     {
-      allowlist: new AllowlistReader(allowlist.share()),
-      catalog: new CatalogView(steering.share()),
-      cache: new CacheReader(new AnswerCache({ bytes: 1 << 20 }).share()),
+      allowlist: new AllowlistReader(allowlist.handle()),
+      catalog: new CatalogView(steering.handle()),
+      cache: new CacheReader(new AnswerCache({ bytes: 1 << 20 }).handle()),
       rateLimiter: new RateLimiter(RateLimiter.allocate(), { perSecond: 20, burst: 100 }, SEED),
       counters: new CounterBlock(),
     },

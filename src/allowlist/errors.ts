@@ -45,7 +45,7 @@ export class FollowerStoppedError extends Error {
 }
 
 /** The last known list on disk is damaged, or is none. Stale is served, corrupt never. */
-export class ListFileCorruptError extends Error {
+export class AllowlistFileCorruptError extends Error {
   readonly code = 'list_file_corrupt';
 
   /** `fault` never quotes the content. */
@@ -56,7 +56,7 @@ export class ListFileCorruptError extends Error {
 }
 
 /** The last known list on disk was written by another release, in a format that this one does not read. */
-export class ListFileVersionUnknownError extends Error {
+export class AllowlistFileVersionUnknownError extends Error {
   readonly code = 'list_file_version_unknown';
 
   constructor(found: number, expected: number) {

@@ -1,4 +1,5 @@
 import type { Change, DigestAt, Feed, FeedSnapshot, Profile, Snapshot } from '../feed/index.ts';
+import { DigestCheck, type DigestCheckResult } from './digest-check.ts';
 import { FollowerStoppedError, SnapshotOutdatedError } from './errors.ts';
 import { NOT_REGISTERED, type ProfileId } from './profile-id.ts';
 import type { Profiles } from './profiles.ts';
@@ -23,7 +24,7 @@ export interface AllowlistFollowerOptions {
   /** Told after the list was loaded again because the log could not be followed. */
   readonly onReload?: (reload: Reload) => void;
   /** Told of what could not be applied or loaded; the list stays as it was, and a load is tried again. */
-  readonly onFault?: (fault: unknown) => void;
+  readonly onError?: (error: unknown) => void;
   /** Calls back after a while; returns what cancels it. */
   readonly setTimer?: (callback: () => void, delayMs: number) => () => void;
   /** How many changes are kept while a snapshot is on its way. */
@@ -42,7 +43,7 @@ export interface FollowerState {
   readonly behindSinceMs: number | null;
   readonly reloads: number;
   /** Changes that could not be applied, and loads that failed. */
-  readonly faults: number;
+  readonly errors: number;
   /** Entries of the last snapshot that no packet can come from. */
   readonly skipped: number;
   readonly loadedAtMs: number | null;
@@ -52,7 +53,7 @@ export interface FollowerState {
    * Whether the list as it stands is the feed's: its digest was compared with the one that the feed told for the same
    * change; unchecked where that has not been done (yet).
    */
-  readonly digestCheck: 'agrees' | 'differs' | 'unchecked';
+  readonly digestCheck: DigestCheckResult;
   /** How often the digest was not the one that the feed told. */
   readonly digestMismatches: number;
 }
@@ -60,7 +61,7 @@ export interface FollowerState {
 /** What to serve where the feed gives no list in time. */
 export interface FollowerFallback {
   /** The last known one; null where there is none: then nobody is registered until the feed gives a list. */
-  readonly list: Snapshot | null;
+  readonly lastKnown: Snapshot | null;
   readonly waitMs: number;
   /** Settles when there is nothing to wait for. */
   readonly giveUp?: Promise<void>;
@@ -69,9 +70,6 @@ export interface FollowerFallback {
 const DEFAULT_MAX_PENDING = 100_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
-/** After a digest that differed: a list that stays different is not loaded over and over. Doubled each time. */
-const DIGEST_REST_MS = 10_000;
-const LONGEST_DIGEST_REST_MS = 600_000;
 
 /**
  * Keeps the table equal to what the feed tells: a snapshot, then change by change. A gap in the log or another
@@ -81,13 +79,7 @@ export class AllowlistFollower {
   private readonly options: AllowlistFollowerOptions;
   private readonly maxPending: number;
   private readonly digest: RunningDigest;
-  private digestMismatches = 0;
-  /** What the last comparison found, of the list at this change. */
-  private checked: { seq: number; agrees: boolean } | null = null;
-  private mismatchesInTurn = 0;
-  private digestRestsUntilMs = Number.NEGATIVE_INFINITY;
-  /** What the digest should be once the list stands there. */
-  private checkpoint: DigestAt | null = null;
+  private readonly digestCheck: DigestCheck;
   /** What the feed signalled while a snapshot was on its way. */
   private lost: ReloadReason | null = null;
   private phase: FollowerState['phase'] = 'idle';
@@ -95,7 +87,7 @@ export class AllowlistFollower {
   private seq = 0;
   private heardSeq = 0;
   private reloads = 0;
-  private faults = 0;
+  private errors = 0;
   private skipped = 0;
   private loadedAtMs: number | null = null;
   private behindSinceMs: number | null = null;
@@ -109,6 +101,7 @@ export class AllowlistFollower {
     this.options = options;
     this.maxPending = options.maxPending ?? DEFAULT_MAX_PENDING;
     this.digest = new RunningDigest(options.profiles);
+    this.digestCheck = new DigestCheck(this.digest, options.now);
   }
 
   get state(): FollowerState {
@@ -120,18 +113,13 @@ export class AllowlistFollower {
       lagChanges: Math.max(0, this.heardSeq - this.seq),
       behindSinceMs: this.behindSinceMs,
       reloads: this.reloads,
-      faults: this.faults,
+      errors: this.errors,
       skipped: this.skipped,
       loadedAtMs: this.loadedAtMs,
       digest: this.digest.value,
-      digestCheck: this.digestCheck,
-      digestMismatches: this.digestMismatches,
+      digestCheck: this.digestCheck.resultAt(this.seq),
+      digestMismatches: this.digestCheck.mismatches,
     };
-  }
-
-  private get digestCheck(): FollowerState['digestCheck'] {
-    if (this.checked?.seq !== this.seq) return 'unchecked';
-    return this.checked.agrees ? 'agrees' : 'differs';
   }
 
   /**
@@ -140,26 +128,12 @@ export class AllowlistFollower {
   snapshot(): Snapshot | null {
     if (this.epoch === null) return null;
     const { table, profiles } = this.options;
-    const used: Profile[] = [];
-    const indexes = new Map<number, number>();
-    const groups = table.pack();
-    for (const group of groups) {
-      for (let entry = 0; entry < group.count; entry++) {
-        const id = group.profiles[entry];
-        let index = indexes.get(id);
-        if (index === undefined) {
-          index = used.push(profiles.get(id as ProfileId)) - 1;
-          indexes.set(id, index);
-        }
-        group.profiles[entry] = index;
-      }
-    }
-    return { version: 1, epoch: this.epoch, seq: this.seq, profiles: used, groups };
+    return { version: 1, epoch: this.epoch, seq: this.seq, ...table.packSnapshot(profiles) };
   }
 
   /**
    * Resolves when the list is loaded and followed. With a fallback also when that is served instead; the feed's
-   * list is then taken whenever it comes, and faults on the way are told to `onFault`.
+   * list is then taken whenever it comes, and errors on the way are told to `onError`.
    *
    * @throws what the first snapshot failed with; ProfileLimitReached; FollowerStopped. With a fallback only what
    * loading that fails with.
@@ -168,7 +142,7 @@ export class AllowlistFollower {
     if (this.phase !== 'idle') throw new Error('A follower is started once');
     this.phase = 'loading';
     this.unsubscribe = this.options.feed.subscribe((changes, epoch) => this.hear(changes, epoch), {
-      lost: (reason) => this.lose(reason),
+      lost: (reason) => this.handleLoss(reason),
       digest: (at) => this.compare(at),
     });
     if (fallback !== undefined) {
@@ -183,7 +157,7 @@ export class AllowlistFollower {
     }
   }
 
-  private async startWith({ list, waitMs, giveUp }: FollowerFallback): Promise<void> {
+  private async startWith({ lastKnown, waitMs, giveUp }: FollowerFallback): Promise<void> {
     const { setTimer = unrefTimer } = this.options;
     let cancel: () => void = () => {};
     const late = new Promise<void>((resolve) => {
@@ -191,8 +165,8 @@ export class AllowlistFollower {
     });
     await Promise.race([this.load(), late, ...(giveUp === undefined ? [] : [giveUp])]);
     cancel();
-    if (this.phase !== 'loading' || list === null) return;
-    this.install(list);
+    if (this.phase !== 'loading' || lastKnown === null) return;
+    this.install(lastKnown);
     this.phase = 'restored';
   }
 
@@ -208,7 +182,7 @@ export class AllowlistFollower {
     if (this.phase === 'stopped' || changes.length === 0) return;
     if (this.phase === 'following') {
       const reason = this.follow(changes, epoch);
-      if (reason) this.lose(reason);
+      if (reason) this.handleLoss(reason);
       return;
     }
     this.behindSinceMs ??= this.options.now();
@@ -227,13 +201,13 @@ export class AllowlistFollower {
       if (change.seq !== this.seq + 1) return 'gap';
       this.apply(change);
       this.seq = change.seq;
-      if (this.checkpoint?.seq === change.seq && this.differs(this.checkpoint)) return 'digest';
+      if (this.digestCheck.reached(change.seq)) return 'digest';
     }
     return null;
   }
 
   /** The list cannot be followed from where it stands. */
-  private lose(reason: ReloadReason): void {
+  private handleLoss(reason: ReloadReason): void {
     if (this.phase !== 'following') {
       this.lost = reason;
       return;
@@ -244,24 +218,8 @@ export class AllowlistFollower {
 
   private compare(at: DigestAt): void {
     if (this.phase !== 'following' || at.epoch !== this.epoch || at.seq < this.seq) return;
-    if (at.seq > this.seq) this.checkpoint = at;
-    else if (this.differs(at)) this.lose('digest');
-  }
-
-  private differs({ seq, digest }: DigestAt): boolean {
-    this.checkpoint = null;
-    const own = this.digest.value;
-    const nowMs = this.options.now();
-    this.checked = own === null ? null : { seq, agrees: own === digest };
-    if (own === null || nowMs < this.digestRestsUntilMs) return false;
-    if (own === digest) {
-      this.mismatchesInTurn = 0;
-      return false;
-    }
-    this.digestMismatches += 1;
-    const restMs = DIGEST_REST_MS * 2 ** Math.min(this.mismatchesInTurn++, 10);
-    this.digestRestsUntilMs = nowMs + Math.min(LONGEST_DIGEST_REST_MS, restMs);
-    return true;
+    if (at.seq > this.seq) this.digestCheck.expect(at);
+    else if (this.digestCheck.differs(at)) this.handleLoss('digest');
   }
 
   /** A change that cannot be applied must not stop those behind it. */
@@ -277,7 +235,7 @@ export class AllowlistFollower {
       if (previous !== NOT_REGISTERED) profiles.release(previous);
     } catch (error) {
       this.digest.spoil();
-      this.fault(error);
+      this.reportError(error);
     }
   }
 
@@ -309,7 +267,7 @@ export class AllowlistFollower {
       try {
         if ((await this.loadOnce()) === null) return;
       } catch (error) {
-        if (this.isRunning) this.fault(error);
+        if (this.isRunning) this.reportError(error);
       }
       await this.pause(attempt);
     }
@@ -374,8 +332,7 @@ export class AllowlistFollower {
     this.epoch = snapshot.epoch;
     this.seq = seqOf(snapshot);
     this.heardSeq = this.seq;
-    this.checkpoint = null;
-    this.checked = null;
+    this.digestCheck.reset();
     this.loadedAtMs = now();
   }
 
@@ -388,9 +345,9 @@ export class AllowlistFollower {
     this.pendingCount = 0;
   }
 
-  private fault(error: unknown): void {
-    this.faults += 1;
-    this.options.onFault?.(error);
+  private reportError(error: unknown): void {
+    this.errors += 1;
+    this.options.onError?.(error);
   }
 
   private pause(attempt: number): Promise<void> {

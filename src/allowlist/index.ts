@@ -1,7 +1,9 @@
+export { AllowlistFile, type LastKnownAllowlist } from './allowlist-file.ts';
+export { AllowlistKeeper, type AllowlistKeeperOptions } from './allowlist-keeper.ts';
 export {
+  AllowlistFileCorruptError,
+  AllowlistFileVersionUnknownError,
   FollowerStoppedError,
-  ListFileCorruptError,
-  ListFileVersionUnknownError,
   PrefixNotListableError,
   ProfileLimitReachedError,
   SnapshotOutdatedError,
@@ -14,12 +16,10 @@ export {
   type Reload,
   type ReloadReason,
 } from './follower.ts';
-export { type LastKnownList, ListFile } from './list-file.ts';
-export { ListKeeper, type ListKeeperOptions } from './list-keeper.ts';
+export type { AllowlistHandle, SlotsHandle } from './handle.ts';
 export { MAX_PROFILE_ID, NOT_REGISTERED, type ProfileId } from './profile-id.ts';
 export { Profiles, type ProfilesOptions } from './profiles.ts';
 export { AllowlistReader } from './reader.ts';
-export type { AllowlistHandle, SlotsHandle } from './share.ts';
 export {
   AllowlistTable,
   type AllowlistTableOptions,

@@ -1,5 +1,5 @@
+import type { SlotsHandle } from './handle.ts';
 import { mixWord } from './hash.ts';
-import type { SlotsHandle } from './share.ts';
 import { firstSlot, pairWords, type Slots, slotsPerHash } from './slots.ts';
 
 /** 0.0.0.0 and 255.255.255.255 are nobody's source address (RFC 1122, 3.2.1.3). */
@@ -17,14 +17,14 @@ export class NarrowSlots implements Slots {
   private readonly perHash: number;
   private readonly mask: number;
 
-  constructor(share: SlotsHandle, seed: number) {
-    const words = PAIR_WORDS * (share.capacity >> 1);
-    this.capacity = share.capacity;
-    this.words = new Int32Array(share.memory, 0, words);
-    this.halves = new Uint16Array(share.memory, 0, 2 * words);
+  constructor(handle: SlotsHandle, seed: number) {
+    const words = PAIR_WORDS * (handle.capacity >> 1);
+    this.capacity = handle.capacity;
+    this.words = new Int32Array(handle.memory, 0, words);
+    this.halves = new Uint16Array(handle.memory, 0, 2 * words);
     this.seed = seed;
-    this.perHash = slotsPerHash(share.capacity);
-    this.mask = share.length === 32 ? -1 : ~(-1 >>> share.length);
+    this.perHash = slotsPerHash(handle.capacity);
+    this.mask = handle.length === 32 ? -1 : ~(-1 >>> handle.length);
   }
 
   /** The profile of a whole address's prefix; 0 if it is not held. Any thread may call it at any time. */

@@ -25,7 +25,7 @@ type InternedListener = (id: ProfileId, profile: Profile) => void;
 const DEFAULT_GRACE_MS = 60_000;
 
 /**
- * Profiles by number. Homes that chose alike share one; each entry of the table is one reference to it.
+ * Profiles by number. Homes that chose alike handle one; each entry of the table is one reference to it.
  * An id is told to the listeners before anyone can find it in the table.
  */
 export class Profiles {

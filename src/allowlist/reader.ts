@@ -1,7 +1,7 @@
 import type { Source } from '../net/index.ts';
+import { type AllowlistHandle, SUPERSEDED } from './handle.ts';
 import { NarrowSlots } from './narrow-slots.ts';
 import type { ProfileId } from './profile-id.ts';
-import { type AllowlistHandle, SUPERSEDED } from './share.ts';
 import { WideSlots } from './wide-slots.ts';
 
 const MAPPED_WORD = 0xffff;
@@ -18,18 +18,18 @@ export class AllowlistReader {
   private longerIPv6: WideSlots[] = [];
   private shorterIPv6: WideSlots[] = [];
 
-  constructor(share: AllowlistHandle) {
-    this.attach(share);
+  constructor(handle: AllowlistHandle) {
+    this.attach(handle);
   }
 
-  /** Reads from `share` from now on. */
-  attach(share: AllowlistHandle): void {
-    const tables = share.tables.toSorted((a, b) => b.length - a.length);
+  /** Reads from `handle` from now on. */
+  attach(handle: AllowlistHandle): void {
+    const tables = handle.tables.toSorted((a, b) => b.length - a.length);
     const narrow = tables.filter(({ family }) => family === 4);
     const wide = tables.filter(({ family }) => family === 6);
-    const makeNarrow = (table: (typeof tables)[number]): NarrowSlots => new NarrowSlots(table, share.seed);
-    const makeWide = (table: (typeof tables)[number]): WideSlots => new WideSlots(table, share.seed);
-    this.control = new Int32Array(share.control);
+    const makeNarrow = (table: (typeof tables)[number]): NarrowSlots => new NarrowSlots(table, handle.seed);
+    const makeWide = (table: (typeof tables)[number]): WideSlots => new WideSlots(table, handle.seed);
+    this.control = new Int32Array(handle.control);
     this.ipv4 = makeNarrow(narrow.find(({ length }) => length === 32)!);
     this.ipv6 = makeWide(wide.find(({ length }) => length === 64)!);
     this.shorterIPv4 = narrow.filter(({ length }) => length < 32).map(makeNarrow);
@@ -38,8 +38,8 @@ export class AllowlistReader {
   }
 
   /**
-   * Whether a newer share was given out, which the table's onReplaced has posted by then. A worker that asks once
-   * a batch, and takes the share from its port before it answers, never answers from a list that has ended.
+   * Whether a newer handle was given out, which the table's onReplaced has posted by then. A worker that asks once
+   * a batch, and takes the handle from its port before it answers, never answers from a list that has ended.
    */
   get isSuperseded(): boolean {
     return Atomics.load(this.control, SUPERSEDED) === 1;

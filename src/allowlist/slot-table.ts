@@ -1,5 +1,5 @@
+import type { SlotsHandle } from './handle.ts';
 import { NarrowSlots } from './narrow-slots.ts';
-import type { SlotsHandle } from './share.ts';
 import { pairWords, type Slots } from './slots.ts';
 import { WideSlots } from './wide-slots.ts';
 
@@ -18,7 +18,7 @@ const LEAST_CAPACITY = 1024;
 
 /** The entries of one family and prefix length, for the one thread that writes them. */
 export class SlotTable {
-  readonly share: SlotsHandle;
+  readonly handle: SlotsHandle;
   readonly slots: Slots;
   private readonly seed: number;
   /** Entries. */
@@ -29,8 +29,8 @@ export class SlotTable {
   private constructor(family: 4 | 6, length: number, capacity: number, seed: number) {
     const keyWords = family === 4 ? 1 : length <= 64 ? 2 : 4;
     const bytes = 4 * pairWords(keyWords) * (capacity / 2);
-    this.share = { family, length, keyWords, capacity, memory: collectableMemory(bytes) };
-    this.slots = family === 4 ? new NarrowSlots(this.share, seed) : new WideSlots(this.share, seed);
+    this.handle = { family, length, keyWords, capacity, memory: collectableMemory(bytes) };
+    this.slots = family === 4 ? new NarrowSlots(this.handle, seed) : new WideSlots(this.handle, seed);
     this.seed = seed;
   }
 
@@ -47,7 +47,7 @@ export class SlotTable {
 
   /** The same entries, without tombstones and with room for more, in memory of its own. */
   rebuilt(): SlotTable {
-    const { family, length } = this.share;
+    const { family, length } = this.handle;
     const next = new SlotTable(family, length, capacityFor(this.live + 1, LOAD_AFTER_GROWTH), this.seed);
     next.live = this.slots.copyTo(next.slots);
     next.used = next.live;

@@ -3,7 +3,7 @@
  * by all. A slot is empty, then taken by one key, then a tombstone, and never anything else: a reader that has
  * matched a key may read the profile of the slot later and still gets one of that key, or 0.
  *
- * Slots stand in pairs: two keys, then their two profiles in one word. So key and profile mostly share a cache
+ * Slots stand in pairs: two keys, then their two profiles in one word. So key and profile mostly handle a cache
  * line, and every word is aligned. A key is given as four 32-bit words; slots of shorter keys ignore the rest.
  */
 export interface Slots {

@@ -1,14 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { isListableLength, type SnapshotGroup, snapshotKeyBytes } from '../feed/index.ts';
+import {
+  isListableLength,
+  type Profile,
+  type Snapshot,
+  type SnapshotGroup,
+  snapshotKeyBytes,
+} from '../feed/index.ts';
 import { type Prefix, readWord } from '../net/index.ts';
 import { PrefixNotListableError } from './errors.ts';
 import { fillTable } from './fill.ts';
+import { type AllowlistHandle, CONTROL_BYTES, SUPERSEDED } from './handle.ts';
 import { NOT_REGISTERED, PROFILE_ID_SPACE, type ProfileId } from './profile-id.ts';
-import { type AllowlistHandle, CONTROL_BYTES, SUPERSEDED } from './share.ts';
+import type { Profiles } from './profiles.ts';
 import { SlotTable } from './slot-table.ts';
 
 export interface AllowlistTableOptions {
-  /** A secret 32-bit number, so that nobody can choose addresses that share a slot. Random unless given. */
+  /** A secret 32-bit number, so that nobody can choose addresses that handle a slot. Random unless given. */
   readonly seed?: number;
   /** How many IPv4 addresses to make room for at once. */
   readonly capacity?: number;
@@ -41,21 +48,21 @@ export interface TableEdit {
 
 /**
  * The registered addresses in shared memory, for the one thread that writes them; others read through an
- * AllowlistReader of `share()`. A change holds at once for readers of the newest share. What a table outgrows,
- * or a load replaces, is left as it was, and the new share is handed to `onReplaced`.
+ * AllowlistReader of `handle()`. A change holds at once for readers of the newest handle. What a table outgrows,
+ * or a load replaces, is left as it was, and the new handle is handed to `onReplaced`.
  */
 export class AllowlistTable {
   private readonly seed: number;
   /** By family and prefix length; IPv4 /32 and IPv6 /64 are always there. */
   private tables: Map<number, SlotTable>;
-  private ownShare: AllowlistHandle;
-  private readonly listeners = new Set<(share: AllowlistHandle) => void>();
+  private current: AllowlistHandle;
+  private readonly listeners = new Set<(handle: AllowlistHandle) => void>();
   private observer: TableObserver | null = null;
 
   constructor(options: AllowlistTableOptions = {}) {
     this.seed = (options.seed ?? randomBytes(4).readInt32LE()) | 0;
     this.tables = this.emptyTables(options.capacity ?? 0);
-    this.ownShare = this.makeShare(1);
+    this.current = this.makeHandle(1);
   }
 
   /** Entries of all families and lengths. */
@@ -67,21 +74,21 @@ export class AllowlistTable {
 
   /** Bytes of shared memory. */
   get bytes(): number {
-    return this.ownShare.tables.reduce((sum, { memory }) => sum + memory.byteLength, 0);
+    return this.current.tables.reduce((sum, { memory }) => sum + memory.byteLength, 0);
   }
 
-  /** The newest share; plain data that can be posted to a worker. */
-  share(): AllowlistHandle {
-    return this.ownShare;
+  /** The newest handle; plain data that can be posted to a worker. */
+  handle(): AllowlistHandle {
+    return this.current;
   }
 
   /**
-   * Calls back with each new share, before anything is changed in it. Only after that does the old share say
+   * Calls back with each new handle, before anything is changed in it. Only after that does the old handle say
    * that it is superseded, so that a worker which sees this finds the message waiting.
    *
    * @returns what ends it.
    */
-  onReplaced(listener: (share: AllowlistHandle) => void): () => void {
+  onReplaced(listener: (handle: AllowlistHandle) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
@@ -126,7 +133,7 @@ export class AllowlistTable {
   }
 
   /**
-   * Replaces the whole list. Readers have the old list until they attach the new share, and never half of one.
+   * Replaces the whole list. Readers have the old list until they attach the new handle, and never half of one.
    *
    * @param ids for each profile index of the snapshot its id here
    * @param edits done to the new list, in their order, before anyone sees it; those that cannot be are skipped
@@ -153,18 +160,28 @@ export class AllowlistTable {
     return { added: countProfiles(tables), removed, skipped, replaced };
   }
 
-  /** The list as a snapshot's groups, except that their profiles are the ids here. */
+  /** Packs all entries as a snapshot's groups, except that their profiles are ids of this process. */
   pack(): SnapshotGroup[] {
-    const groups: SnapshotGroup[] = [];
-    for (const { share, slots, live } of this.tables.values()) {
-      if (live === 0) continue;
-      const { family, length } = share;
-      const keys = new Uint8Array(live * snapshotKeyBytes(family, length));
-      const profiles = new Uint16Array(live);
-      slots.pack(keys, profiles);
-      groups.push({ family, length, count: live, keys, profiles });
+    return [...this.tables.values()].filter(({ live }) => live > 0).map(packGroup);
+  }
+
+  /** Packs all entries as a snapshot holds them, in one go: 10 ms for a million. */
+  packSnapshot(profiles: Profiles): Pick<Snapshot, 'profiles' | 'groups'> {
+    const used: Profile[] = [];
+    const indexes = new Map<number, number>();
+    const groups = this.pack();
+    for (const group of groups) {
+      for (let entry = 0; entry < group.count; entry++) {
+        const id = group.profiles[entry];
+        let index = indexes.get(id);
+        if (index === undefined) {
+          index = used.push(profiles.get(id as ProfileId)) - 1;
+          indexes.set(id, index);
+        }
+        group.profiles[entry] = index;
+      }
     }
-    return groups;
+    return { profiles: used, groups };
   }
 
   private tableFor(prefix: Prefix): SlotTable {
@@ -180,24 +197,24 @@ export class AllowlistTable {
 
   private rebuild(table: SlotTable): SlotTable {
     const rebuilt = table.rebuilt();
-    this.tables.set(kindOf(table.share.family, table.share.length), rebuilt);
+    this.tables.set(kindOf(table.handle.family, table.handle.length), rebuilt);
     this.publish();
     return rebuilt;
   }
 
   private publish(): void {
-    const old = new Int32Array(this.ownShare.control);
-    this.ownShare = this.makeShare(this.ownShare.generation + 1);
-    for (const listener of this.listeners) listener(this.ownShare);
+    const old = new Int32Array(this.current.control);
+    this.current = this.makeHandle(this.current.generation + 1);
+    for (const listener of this.listeners) listener(this.current);
     Atomics.store(old, SUPERSEDED, 1);
   }
 
-  private makeShare(generation: number): AllowlistHandle {
+  private makeHandle(generation: number): AllowlistHandle {
     return {
       generation,
       seed: this.seed,
       control: new SharedArrayBuffer(CONTROL_BYTES),
-      tables: [...this.tables.values()].map((table) => table.share),
+      tables: [...this.tables.values()].map((table) => table.handle),
     };
   }
 
@@ -207,6 +224,14 @@ export class AllowlistTable {
       [kindOf(6, 64), SlotTable.forEntries(6, 64, 0, this.seed)],
     ]);
   }
+}
+
+function packGroup({ handle, slots, live }: SlotTable): SnapshotGroup {
+  const { family, length } = handle;
+  const keys = new Uint8Array(live * snapshotKeyBytes(family, length));
+  const profiles = new Uint16Array(live);
+  slots.pack(keys, profiles);
+  return { family, length, count: live, keys, profiles };
 }
 
 function kindOf(family: 4 | 6, length: number): number {

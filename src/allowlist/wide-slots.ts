@@ -1,5 +1,5 @@
+import type { SlotsHandle } from './handle.ts';
 import { mixWord } from './hash.ts';
-import type { SlotsHandle } from './share.ts';
 import { firstSlot, pairWords, type Slots, slotsPerHash } from './slots.ts';
 
 /*
@@ -23,16 +23,16 @@ export class WideSlots implements Slots {
   private readonly perHash: number;
   private readonly masks: Int32Array;
 
-  constructor(share: SlotsHandle, seed: number) {
-    this.capacity = share.capacity;
-    this.keyWords = share.keyWords;
-    this.pairWords = pairWords(share.keyWords);
-    const words = this.pairWords * (share.capacity >> 1);
-    this.words = new Int32Array(share.memory, 0, words);
-    this.halves = new Uint16Array(share.memory, 0, 2 * words);
+  constructor(handle: SlotsHandle, seed: number) {
+    this.capacity = handle.capacity;
+    this.keyWords = handle.keyWords;
+    this.pairWords = pairWords(handle.keyWords);
+    const words = this.pairWords * (handle.capacity >> 1);
+    this.words = new Int32Array(handle.memory, 0, words);
+    this.halves = new Uint16Array(handle.memory, 0, 2 * words);
     this.seed = seed;
-    this.perHash = slotsPerHash(share.capacity);
-    this.masks = masksOf(share.length);
+    this.perHash = slotsPerHash(handle.capacity);
+    this.masks = masksOf(handle.length);
   }
 
   /** The profile of a whole address's prefix; 0 if it is not held. Any thread may call it at any time. */

@@ -127,13 +127,13 @@ function probeNameFaults(names: readonly string[], owners: NameOwners, file: str
 }
 
 function packAddresses(relays: readonly Relay[], size: 4 | 16): SharedArrayBuffer {
-  const share = new SharedArrayBuffer(relays.length * size);
-  const bytes = new Uint8Array(share);
+  const handle = new SharedArrayBuffer(relays.length * size);
+  const bytes = new Uint8Array(handle);
   for (const [index, relay] of relays.entries()) {
     const address = size === 4 ? relay.address4 : relay.address6;
     if (address !== null) bytes.set(address, index * size);
   }
-  return share;
+  return handle;
 }
 
 /** How many of them a warning names. */

@@ -6,7 +6,7 @@ import { CARRIER_SUFFIXES, PORTAL_NAMES } from './shared-suffix.ts';
 export interface Refusal {
   readonly reason: 'top-level' | 'registry' | 'portal' | 'shared' | 'below-shared' | 'above-shared';
   readonly expected: string;
-  /** The name that strangers share. */
+  /** The name that strangers handle. */
   readonly shared: string;
 }
 
@@ -25,7 +25,7 @@ function refuseEither(name: string): Refusal | null {
   if (CARRIER_SUFFIXES.has(name)) {
     return {
       reason: 'shared',
-      expected: `single names below ${name}, which unrelated sites share`,
+      expected: `single names below ${name}, which unrelated sites handle`,
       shared: name,
     };
   }
@@ -47,7 +47,7 @@ export function refuseSuffix(name: string): Refusal | null {
   if (below !== null) {
     return {
       reason: 'below-shared',
-      expected: `it under exact: unrelated sites share ${below}`,
+      expected: `it under exact: unrelated sites handle ${below}`,
       shared: below,
     };
   }
@@ -55,7 +55,7 @@ export function refuseSuffix(name: string): Refusal | null {
   if (shared !== undefined) {
     return {
       reason: 'above-shared',
-      expected: `names that leave out ${shared}, which unrelated sites share`,
+      expected: `names that leave out ${shared}, which unrelated sites handle`,
       shared,
     };
   }

@@ -133,11 +133,11 @@ export class NameTable {
   private mask: number;
   private maxLabels: number;
 
-  constructor(share: NameTableHandle) {
-    this.slots = new Int32Array(share.slots);
-    this.bytes = new Uint8Array(share.bytes);
+  constructor(handle: NameTableHandle) {
+    this.slots = new Int32Array(handle.slots);
+    this.bytes = new Uint8Array(handle.bytes);
     this.mask = this.slots.length / SLOT_WORDS - 1;
-    this.maxLabels = share.maxLabels;
+    this.maxLabels = handle.maxLabels;
   }
 
   /**

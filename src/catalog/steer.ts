@@ -40,7 +40,7 @@ const AS_USUAL = 0;
 
 /** One catalog with the rows that were computed for it. */
 class Generation {
-  share: CatalogHandle;
+  handle: CatalogHandle;
   routes: RelayRoutes;
   private readonly catalog: CatalogTables;
   private readonly rows: Uint8Array;
@@ -53,7 +53,7 @@ class Generation {
     const rows = new SharedArrayBuffer(PROFILES * (1 + serviceCount));
     this.catalog = catalog;
     this.routes = routes;
-    this.share = { seed, serviceCount, names, groupCount, lists, orders, addresses4, addresses6, rows };
+    this.handle = { seed, serviceCount, names, groupCount, lists, orders, addresses4, addresses6, rows };
     this.rows = new Uint8Array(rows);
     for (const [index, region] of catalog.regions.entries()) {
       if (region.serves) this.regionIndex.set(region.region, index);
@@ -63,11 +63,11 @@ class Generation {
   useConditions(conditions: RelayConditions): void {
     this.routes = this.routes.withConditions(conditions);
     const { lists, orders } = this.routes;
-    this.share = { ...this.share, lists, orders };
+    this.handle = { ...this.handle, lists, orders };
   }
 
   write(id: number, profile: SteeringProfile): void {
-    const base = id * (1 + this.share.serviceCount);
+    const base = id * (1 + this.handle.serviceCount);
     for (const [index, service] of this.catalog.services.entries()) {
       const chosen = Object.hasOwn(profile.services, service.service)
         ? (profile.services[service.service] as string)
@@ -113,22 +113,22 @@ export class Steering {
     this.current = new Generation(catalog);
   }
 
-  share(): CatalogHandle {
-    return this.current.share;
+  handle(): CatalogHandle {
+    return this.current.handle;
   }
 
-  /** Which relays are given, as the latest share has it. */
+  /** Which relays are given, as the latest handle has it. */
   get routes(): RelayRoutes {
     return this.current.routes;
   }
 
   /**
    * Leaves out relays that are not up. @param conditions of the relays of the catalog that is used
-   * @returns another share, with the same rows: nothing is to be settled
+   * @returns another handle, with the same rows: nothing is to be settled
    */
   useConditions(conditions: RelayConditions): CatalogHandle {
     this.current.useConditions(conditions);
-    return this.current.share;
+    return this.current.handle;
   }
 
   get profileCount(): number {
@@ -152,7 +152,7 @@ export class Steering {
   }
 
   /**
-   * Computes the rows of all live profiles for another catalog, into a new share, and returns that.
+   * Computes the rows of all live profiles for another catalog, into a new handle, and returns that.
    * @param conditions of that catalog's relays; all are up where they are not given
    */
   rebuild(catalog: CatalogTables, conditions?: RelayConditions): CatalogHandle {
@@ -161,10 +161,10 @@ export class Steering {
     for (const [id, profile] of this.profiles) next.write(id, profile);
     this.previous = this.current;
     this.current = next;
-    return next.share;
+    return next.handle;
   }
 
-  /** To be called when every thread has attached the latest share: the one before is let go. */
+  /** To be called when every thread has attached the latest handle: the one before is let go. */
   settled(): void {
     this.previous = null;
   }

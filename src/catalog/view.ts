@@ -22,20 +22,20 @@ export class CatalogView {
   private groupCount = 0;
   private stride = 0;
 
-  constructor(share: CatalogHandle) {
-    this.attach(share);
+  constructor(handle: CatalogHandle) {
+    this.attach(handle);
   }
 
-  /** Turns to another share, after a reload. Service and region indexes of the old one are void. */
-  attach(share: CatalogHandle): void {
-    this.orders = new Uint16Array(share.orders);
-    this.addresses4 = new Uint8Array(share.addresses4);
-    this.addresses6 = new Uint8Array(share.addresses6);
-    this.names = new NameTable(share.names);
-    this.rows = new Uint8Array(share.rows);
-    this.lists = new Uint16Array(share.lists);
-    this.groupCount = share.groupCount;
-    this.stride = 1 + share.serviceCount;
+  /** Turns to another handle, after a reload. Service and region indexes of the old one are void. */
+  attach(handle: CatalogHandle): void {
+    this.orders = new Uint16Array(handle.orders);
+    this.addresses4 = new Uint8Array(handle.addresses4);
+    this.addresses6 = new Uint8Array(handle.addresses6);
+    this.names = new NameTable(handle.names);
+    this.rows = new Uint8Array(handle.rows);
+    this.lists = new Uint16Array(handle.lists);
+    this.groupCount = handle.groupCount;
+    this.stride = 1 + handle.serviceCount;
   }
 
   /** Index of the service whose name this is, or NO_SERVICE (-1). */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
-import { ListFile } from '../allowlist/index.ts';
+import { AllowlistFile } from '../allowlist/index.ts';
 import { type Config, loadConfig, locateConfig } from '../config/index.ts';
 import type { ListOfPlace, StoreReport } from '../registry/operator/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
@@ -102,7 +102,7 @@ function tell(io: Io, name: string, { epoch, seq, entries, agrees }: ListOfPlace
 }
 
 async function verifyList(directory: string, report: StoreReport, io: Io): Promise<boolean> {
-  const file = new ListFile(directory);
+  const file = new AllowlistFile(directory);
   try {
     const kept = await file.read();
     if (kept !== null) return tell(io, `list in ${directory}`, report.compare(kept.snapshot));

@@ -11,7 +11,7 @@ const FORGIVENESS_MS = 60_000;
 /** Failures in a row after which an upstream is taken for dead. */
 const DEAD_AFTER = 3;
 const SAMPLES = 128;
-/** The share of replies that are waited for before another upstream is asked, and after how many it is worked out anew. */
+/** The handle of replies that are waited for before another upstream is asked, and after how many it is worked out anew. */
 const HEDGE_SHARE = 0.95;
 const HEDGE_EVERY = 16;
 
@@ -128,13 +128,13 @@ export class UpstreamHealth {
     return (this.meanMs + LAMENESS_MS * this.lameness) * forgiven;
   }
 
-  /** The latency that `share` (0 to 1) of the last replies stayed below, in milliseconds; null before the first. */
-  percentileMs(share: number): number | null {
+  /** The latency that `handle` (0 to 1) of the last replies stayed below, in milliseconds; null before the first. */
+  percentileMs(handle: number): number | null {
     const count = Math.min(this.sampleCount, SAMPLES);
     if (count === 0) return null;
     this.sorted.set(this.samples);
     const sorted = this.sorted.subarray(0, count).sort();
-    return sorted[Math.min(count - 1, Math.floor(share * count))];
+    return sorted[Math.min(count - 1, Math.floor(handle * count))];
   }
 
   private sample(latencyMs: number): void {

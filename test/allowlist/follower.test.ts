@@ -110,11 +110,11 @@ function settled(): Promise<void> {
 function setUp(options: { limit?: number; maxPending?: number } = {}) {
   const feed = new FakeFeed();
   const table = new AllowlistTable({ seed: 7 });
-  const reader = new AllowlistReader(table.share());
-  table.onReplaced((share) => reader.attach(share));
+  const reader = new AllowlistReader(table.handle());
+  table.onReplaced((handle) => reader.attach(handle));
   const profiles = new Profiles({ now: () => 0, ...(options.limit ? { limit: options.limit } : {}) });
   const reloads: Reload[] = [];
-  const faults: unknown[] = [];
+  const errors: unknown[] = [];
   const timers: { callback: () => void; delayMs: number }[] = [];
   const follower = new AllowlistFollower({
     feed,
@@ -122,7 +122,7 @@ function setUp(options: { limit?: number; maxPending?: number } = {}) {
     profiles,
     now: () => 5,
     onReload: (reload) => reloads.push(reload),
-    onFault: (fault) => faults.push(fault),
+    onError: (error) => errors.push(error),
     setTimer: (callback, delayMs) => {
       timers.push({ callback, delayMs });
       return () => {};
@@ -141,7 +141,7 @@ function setUp(options: { limit?: number; maxPending?: number } = {}) {
     }
     return found;
   };
-  return { feed, table, profiles, follower, reloads, faults, timers, served };
+  return { feed, table, profiles, follower, reloads, errors, timers, served };
 }
 
 describe('the follower', () => {
@@ -162,7 +162,7 @@ describe('the follower', () => {
       lagChanges: 0,
       behindSinceMs: null,
       reloads: 0,
-      faults: 0,
+      errors: 0,
       skipped: 0,
       loadedAtMs: 5,
       digest: digestSnapshot(snapshotOf(new Map([[2, GB]]), 4, 'e1')),
@@ -227,12 +227,12 @@ describe('the follower', () => {
   });
 
   test('refuses a snapshot that is older than what it heard, and asks again later', async () => {
-    const { feed, follower, served, faults, timers } = setUp();
+    const { feed, follower, served, errors, timers } = setUp();
     await follower.start();
     feed.happen(set(1, 1));
     feed.tell(set(3, 3));
     await settled();
-    expect(faults).toEqual([expect.any(SnapshotOutdatedError)]);
+    expect(errors).toEqual([expect.any(SnapshotOutdatedError)]);
     expect(served()).toEqual({ 1: 'us' });
     feed.make(set(2, 2));
     feed.make(set(3, 3));
@@ -243,7 +243,7 @@ describe('the follower', () => {
   });
 
   test('tries again, ever less often, while the feed fails', async () => {
-    const { feed, follower, served, faults, timers } = setUp();
+    const { feed, follower, served, errors, timers } = setUp();
     await follower.start();
     feed.happen(set(1, 1));
     feed.failure = new Error('away');
@@ -256,13 +256,13 @@ describe('the follower', () => {
     expect(timers.slice(0, 7).map(({ delayMs }) => delayMs)).toEqual(
       [1, 2, 4, 8, 16, 30, 30].map((s) => s * 1000),
     );
-    expect(faults.length).toBe(8);
+    expect(errors.length).toBe(8);
     expect(served()).toEqual({ 1: 'us' });
     feed.failure = null;
     feed.seq = 9;
     timers[7].callback();
     await settled();
-    expect(follower.state).toMatchObject({ phase: 'following', seq: 9, faults: 8 });
+    expect(follower.state).toMatchObject({ phase: 'following', seq: 9, errors: 8 });
   });
 
   test('loads once more when it heard more than it keeps meanwhile', async () => {
@@ -302,12 +302,12 @@ describe('the follower', () => {
   });
 
   test('goes on behind a change that it cannot apply', async () => {
-    const { feed, follower, served, faults } = setUp({ limit: 1 });
+    const { feed, follower, served, errors } = setUp({ limit: 1 });
     await follower.start();
     feed.happen(set(1, 1), set(2, 2, GB), set(3, 3));
     expect(served()).toEqual({ 1: 'us', 3: 'us' });
-    expect(faults).toEqual([expect.any(ProfileLimitReachedError)]);
-    expect(follower.state).toMatchObject({ seq: 3, faults: 1 });
+    expect(errors).toEqual([expect.any(ProfileLimitReachedError)]);
+    expect(follower.state).toMatchObject({ seq: 3, errors: 1 });
   });
 
   test('refers to a profile once for each entry, and to no other', async () => {
@@ -371,7 +371,7 @@ describe('with a fallback', () => {
   test('the feed’s list is taken where it comes in time', async () => {
     const { feed, follower, served } = setUp();
     feed.make(set(1, 1));
-    await follower.start({ list: kept, waitMs: 10 });
+    await follower.start({ lastKnown: kept, waitMs: 10 });
     expect(served()).toEqual({ 1: 'us' });
     expect(follower.state.phase).toBe('following');
   });
@@ -380,7 +380,7 @@ describe('with a fallback', () => {
     const { feed, follower, served, timers, reloads } = setUp();
     for (let seq = 1; seq <= 4; seq++) feed.make(set(seq, seq));
     feed.hold();
-    const started = follower.start({ list: kept, waitMs: 10 });
+    const started = follower.start({ lastKnown: kept, waitMs: 10 });
     late(timers);
     await started;
     expect(served()).toEqual({ 7: 'us' });
@@ -396,7 +396,7 @@ describe('with a fallback', () => {
     const { feed, follower, served, timers } = setUp();
     feed.make(set(1, 1));
     feed.hold();
-    const started = follower.start({ list: null, waitMs: 10 });
+    const started = follower.start({ lastKnown: null, waitMs: 10 });
     late(timers);
     await started;
     expect([served(), follower.state.phase, follower.snapshot()]).toEqual([{}, 'loading', null]);
@@ -406,15 +406,15 @@ describe('with a fallback', () => {
   });
 
   test('an older list than the one from disk is not taken', async () => {
-    const { feed, follower, served, timers, faults } = setUp();
+    const { feed, follower, served, timers, errors } = setUp();
     feed.make(set(1, 1));
     feed.hold();
-    const started = follower.start({ list: kept, waitMs: 10 });
+    const started = follower.start({ lastKnown: kept, waitMs: 10 });
     late(timers);
     await started;
     feed.letGo();
     await settled();
-    expect(faults[0]).toBeInstanceOf(SnapshotOutdatedError);
+    expect(errors[0]).toBeInstanceOf(SnapshotOutdatedError);
     expect(served()).toEqual({ 7: 'us' });
   });
 });

@@ -72,8 +72,8 @@ function id(value: number): ProfileId {
 }
 
 function followed(table: AllowlistTable): AllowlistReader {
-  const reader = new AllowlistReader(table.share());
-  table.onReplaced((share) => reader.attach(share));
+  const reader = new AllowlistReader(table.handle());
+  table.onReplaced((handle) => reader.attach(handle));
   return reader;
 }
 
@@ -170,7 +170,7 @@ describe('the table', () => {
     table.set(text('2001:db8:1:2:3:4:5:6/128'), id(1));
     for (const each of ['203.0.113.7/32', '2001:db8:1:2::/64', '2001:db8:1:2:3:4:5:6/128'])
       table.remove(text(each));
-    for (const { memory } of table.share().tables) {
+    for (const { memory } of table.handle().tables) {
       for (const word of new Uint32Array(memory))
         expect(word === 0 || word === 1 || word === 0xffffffff).toBe(true);
     }
@@ -241,23 +241,23 @@ describe('a lookup', () => {
   });
 });
 
-describe('a share', () => {
+describe('a handle', () => {
   test('shows changes at once to readers of the newest, and never again those that came after to others', () => {
     const table = new AllowlistTable({ seed: SEED });
-    const first = new AllowlistReader(table.share());
+    const first = new AllowlistReader(table.handle());
     table.set(text('192.0.2.1/32'), id(1));
     expect(first.lookup(ipv4Source(0xc0000201))).toBe(1);
     table.set(text('10.0.0.0/8'), id(2));
     expect(first.isSuperseded).toBe(true);
     expect(first.lookup(ipv4Source(0x0a000001))).toBe(0);
-    first.attach(table.share());
+    first.attach(table.handle());
     expect(first.isSuperseded).toBe(false);
     expect([first.lookup(ipv4Source(0xc0000201)), first.lookup(ipv4Source(0x0a000001))]).toEqual([1, 2]);
   });
 
   test('is handed out before the old one says that it is superseded', () => {
     const table = new AllowlistTable({ seed: SEED });
-    const reader = new AllowlistReader(table.share());
+    const reader = new AllowlistReader(table.handle());
     const seen: boolean[] = [];
     const stop = table.onReplaced(() => seen.push(reader.isSuperseded));
     table.load([], []);
@@ -271,7 +271,7 @@ describe('a share', () => {
   test('is plain data', () => {
     const table = new AllowlistTable({ seed: SEED });
     table.set(text('192.0.2.1/32'), id(1));
-    const reader = new AllowlistReader(structuredClone(table.share()));
+    const reader = new AllowlistReader(structuredClone(table.handle()));
     expect(reader.lookup(ipv4Source(0xc0000201))).toBe(1);
     table.set(text('192.0.2.2/32'), id(2));
     expect(reader.lookup(ipv4Source(0xc0000202))).toBe(2);
@@ -283,7 +283,7 @@ describe('load', () => {
     const table = new AllowlistTable({ seed: SEED });
     table.set(text('192.0.2.1/32'), id(1));
     table.set(text('10.0.0.0/8'), id(2));
-    const old = new AllowlistReader(table.share());
+    const old = new AllowlistReader(table.handle());
     const groups = [
       group([
         [text('192.0.2.2/32'), 0],
@@ -294,7 +294,7 @@ describe('load', () => {
       group([[text('2001:db8::5/128'), 1]]),
     ];
     const { added, removed, skipped } = table.load(groups, [id(7), id(9)]);
-    const reader = new AllowlistReader(table.share());
+    const reader = new AllowlistReader(table.handle());
     expect([added[7], added[9], removed[1], removed[2], skipped]).toEqual([2, 3, 1, 1, 0]);
     expect(
       [0xc0000201, 0xc0000202, 0xc0000204, 0x0a000001].map((each) => reader.lookup(ipv4Source(each))),
@@ -320,7 +320,7 @@ describe('load', () => {
   test('changes nothing if a group has a length that is not listed', () => {
     const table = new AllowlistTable({ seed: SEED });
     table.set(text('192.0.2.1/32'), id(1));
-    const share = table.share();
+    const handle = table.handle();
     const wrong = {
       family: 4,
       length: 7,
@@ -329,6 +329,6 @@ describe('load', () => {
       profiles: new Uint16Array(),
     } as const;
     expect(() => table.load([wrong], [])).toThrow(PrefixNotListableError);
-    expect(table.share()).toBe(share);
+    expect(table.handle()).toBe(handle);
   });
 });

@@ -8,7 +8,7 @@ export const FLAPPING = { first: 1_000, count: 1_000 };
 export const NEVER = { first: 2_000, count: 50_000 };
 export const FRESH = { first: 100_000, count: 900_000 };
 
-/** 32-bit words that the threads share. */
+/** 32-bit words that the threads handle. */
 export const Word = {
   /** The number of the fresh prefix that was added last. */
   ADDED: 0,
@@ -30,7 +30,7 @@ export function isLegal(number: number, profile: number): boolean {
   return profile === legalProfile(number, 0) || profile === legalProfile(number, 1);
 }
 
-/** A bijection, so that no two numbers share an address. */
+/** A bijection, so that no two numbers handle an address. */
 function mixed(number: number): number {
   const a = Math.imul(number ^ 0x5bd1e995, 0x9e3779b1);
   return Math.imul(a ^ (a >>> 15), 0x2c1b3c6d) >>> 0;

@@ -27,12 +27,12 @@ function newestShare(): AllowlistHandle | null {
 /** As a worker does between two batches. */
 function attachNewest(reader: AllowlistReader): void {
   while (reader.isSuperseded) {
-    const share = newestShare();
-    if (!share) {
+    const handle = newestShare();
+    if (!handle) {
       faults.shareMissing += 1;
       return;
     }
-    reader.attach(share);
+    reader.attach(handle);
     attached += 1;
   }
 }

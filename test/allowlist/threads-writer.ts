@@ -9,9 +9,9 @@ const table = new AllowlistTable();
 for (let number = ALWAYS.first; number < ALWAYS.first + ALWAYS.count; number++) {
   table.set(prefixAt(number), legalProfile(number, 0));
 }
-for (const port of ports) port.postMessage(table.share());
-table.onReplaced((share) => {
-  for (const port of ports) port.postMessage(share);
+for (const port of ports) port.postMessage(table.handle());
+table.onReplaced((handle) => {
+  for (const port of ports) port.postMessage(handle);
 });
 while (Atomics.load(words, Word.READERS_READY) < ports.length) {
   Atomics.wait(words, Word.READERS_READY, Atomics.load(words, Word.READERS_READY), 100);
@@ -37,4 +37,4 @@ for (let step = 1; step <= FRESH.count; step++) {
   changes += 3;
 }
 Atomics.store(words, Word.FINISHED, 1);
-parentPort?.postMessage({ changes, generations: table.share().generation, size: table.size });
+parentPort?.postMessage({ changes, generations: table.handle().generation, size: table.size });

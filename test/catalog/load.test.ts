@@ -103,7 +103,7 @@ describe('one file at fault', () => {
     [
       'a content network',
       GOOD.replace('nflxvideo', 'akamaized'),
-      /^1\.yaml:4: names\[1\]: .*unrelated sites share/,
+      /^1\.yaml:4: names\[1\]: .*unrelated sites handle/,
     ],
     [
       'below one',

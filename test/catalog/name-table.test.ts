@@ -88,7 +88,7 @@ it('agrees with a plain search for any catalog and any name', () => {
           names: [...suffixes].filter(([, owner]) => owner === index).map(([text]) => text),
           exact: [...exact].filter(([, owner]) => owner === index).map(([text]) => text),
         }));
-        const share = buildNameTable(
+        const handle = buildNameTable(
           services.map((parts, index) => service(`s${index}`, parts)),
           seed,
         );
@@ -96,7 +96,7 @@ it('agrees with a plain search for any catalog and any name', () => {
           .map((text) => suffixes.get(text))
           .filter((id) => id !== undefined);
         const expected = owners[0] ?? exact.get(asked) ?? NO_SERVICE;
-        expect(new NameTable(share).match(question(asked, seed))).toBe(expected);
+        expect(new NameTable(handle).match(question(asked, seed))).toBe(expected);
       },
     ),
     { numRuns: 300 },

@@ -43,9 +43,9 @@ describe('an order of relays', () => {
 
   it('puts relays first in proportion to their weights', () => {
     const firsts = orders([relay(1, { weight: 1 }), relay(2, { weight: 3 })]).map((order) => order[0]);
-    const share = firsts.filter((last) => last === 2).length / BUCKETS;
-    expect(share).toBeGreaterThan(0.7);
-    expect(share).toBeLessThan(0.8);
+    const handle = firsts.filter((last) => last === 2).length / BUCKETS;
+    expect(handle).toBeGreaterThan(0.7);
+    expect(handle).toBeLessThan(0.8);
   });
 
   it('never names a relay of weight 0', () => {

@@ -94,7 +94,7 @@ describe('the relays of a group', () => {
     expect(idle.given(0, ONE, 4)).toEqual([0]);
   });
 
-  it('without IPv6 leave AAAA empty, rather than share an address in that family', () => {
+  it('without IPv6 leave AAAA empty, rather than handle an address in that family', () => {
     const mixed = routesOf({
       us: { relays: [dual(1), four(2, { group: 'one' }), six(3, { group: 'two' })] },
     });

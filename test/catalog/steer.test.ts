@@ -49,17 +49,17 @@ describe('the region that a profile takes a service from', () => {
   ])('is %s', (_, parts, asked, expected) => {
     const steering = new Steering(build());
     steering.setProfile(7, profile(parts));
-    expect(new CatalogView(steering.share()).region(7, asked)).toBe(expected);
+    expect(new CatalogView(steering.handle()).region(7, asked)).toBe(expected);
   });
 
   it('is not taken from what every object has', () => {
     const steering = new Steering(build([service('constructor', { names: ['a.example'] })]));
     steering.setProfile(1, profile());
-    expect(new CatalogView(steering.share()).region(1, 0)).toBe(US);
+    expect(new CatalogView(steering.handle()).region(1, 0)).toBe(US);
   });
 
   it('is none for a profile that was never set', () => {
-    const view = new CatalogView(new Steering(build()).share());
+    const view = new CatalogView(new Steering(build()).handle());
     expect(view.region(0, 0)).toBe(NO_REGION);
     expect(view.region(65_535, 2)).toBe(NO_REGION);
   });
@@ -67,7 +67,7 @@ describe('the region that a profile takes a service from', () => {
 
 it('keeps the families of each profile, to the last number', () => {
   const steering = new Steering(build());
-  const view = new CatalogView(steering.share());
+  const view = new CatalogView(steering.handle());
   steering.setProfile(65_535, profile({ ipv4: false, ipv6: true }));
   steering.setProfile(1, profile());
   expect([view.allowsIPv4(65_535), view.allowsIPv6(65_535)]).toEqual([false, true]);
@@ -77,7 +77,7 @@ it('keeps the families of each profile, to the last number', () => {
 });
 
 it('gives relays of the region that have an address of the family', () => {
-  const view = new CatalogView(new Steering(build()).share());
+  const view = new CatalogView(new Steering(build()).handle());
   for (const bucket of [0, 500, 1023]) {
     const by4 = view.order(US, 4, bucket);
     expect([...view.orders.subarray(by4, by4 + 4)].toSorted()).toEqual([0, 1, NO_RELAY, NO_RELAY].toSorted());
@@ -112,7 +112,7 @@ describe('the relays of a name', () => {
     const steering = new Steering(built('last-good'));
     steering.setProfile(1, profile());
     steering.setProfile(2, profile({ services: { netflix: 'off' } }));
-    const view = new CatalogView(steering.share());
+    const view = new CatalogView(steering.handle());
     expect(relaysOf(view, 'www.netflix.com')).toEqual([0]);
     expect(relaysOf(view, 'v1.api.netflix.com')).toEqual([1]);
     expect(relaysOf(view, 'bbc.co.uk')).toEqual([2]);
@@ -123,7 +123,7 @@ describe('the relays of a name', () => {
   it.each(['last-good', 'plain'] as const)('change with their conditions: %s', (allDown) => {
     const steering = new Steering(built(allDown));
     steering.setProfile(1, profile());
-    const view = new CatalogView(steering.share());
+    const view = new CatalogView(steering.handle());
     const down = new RelayConditions(3);
     down.set(1, 4, Condition.DOWN);
     down.set(2, 4, Condition.LAST_GOOD);
@@ -139,9 +139,9 @@ describe('the relays of a name', () => {
   });
 });
 
-it("is read by another thread's copy of the share", () => {
+it("is read by another thread's copy of the handle", () => {
   const steering = new Steering(build());
-  const view = new CatalogView(structuredClone(steering.share()));
+  const view = new CatalogView(structuredClone(steering.handle()));
   steering.setProfile(3, profile());
   const asked = question('www.bbc.co.uk', SEED);
   expect(view.match(asked)).toBe(1);
@@ -155,7 +155,7 @@ describe('another catalog', () => {
     steering.setProfile(1, profile({ region: 'gb' }));
     steering.setProfile(2, profile());
     steering.dropProfile(2);
-    const view = new CatalogView(steering.share());
+    const view = new CatalogView(steering.handle());
     view.attach(steering.rebuild(build([service('new', { names: ['new.example'] }), NETFLIX])));
     expect(view.match(question('netflix.com', SEED))).toBe(1);
     expect(view.match(question('bbc.co.uk', SEED))).toBe(-1);
@@ -166,7 +166,7 @@ describe('another catalog', () => {
 
   it('leaves readers of the old one with new profiles until all have turned', () => {
     const steering = new Steering(build());
-    const behind = new CatalogView(steering.share());
+    const behind = new CatalogView(steering.handle());
     steering.rebuild(build([NETFLIX]));
     steering.setProfile(9, profile());
     expect(behind.region(9, 1)).toBe(GB);

@@ -147,9 +147,9 @@ export class TestEdge {
     this.register(HOME6, parts.profile);
     this.state = new QueryState(
       {
-        allowlist: new AllowlistReader(this.table.share()),
-        catalog: new CatalogView(this.steering.share()),
-        cache: new CacheReader(this.cache.share()),
+        allowlist: new AllowlistReader(this.table.handle()),
+        catalog: new CatalogView(this.steering.handle()),
+        cache: new CacheReader(this.cache.handle()),
         rateLimiter: new RateLimiter(this.rateLimit, this.rateLimitOptions, SEED),
         counters: this.counters,
       },

@@ -210,14 +210,14 @@ export class RelayBed {
         ...policy,
       },
       tables: {
-        allowlist: table.share(),
+        allowlist: table.handle(),
         catalog: {
-          share: new Steering(catalog!).share(),
+          share: new Steering(catalog!).handle(),
           serviceSlots: new RelayServiceSlots().assign(['films']),
         },
         egress: { ownAddresses: options.ownAddresses ?? [], listeners: [], allowPrivate },
       },
-      cache: cache.share(),
+      cache: cache.handle(),
       resolver,
       now,
       makeCounters() {

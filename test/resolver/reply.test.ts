@@ -82,8 +82,8 @@ describe('buildQuery', () => {
       const { bytes } = buildQuery(request(name), false, false, true, random);
       upper += bytes.filter((octet) => octet >= 0x41 && octet <= 0x5a).length;
     }
-    const share = upper / (20 * 59);
-    expect(share).toBeGreaterThan(0.4);
-    expect(share).toBeLessThan(0.6);
+    const handle = upper / (20 * 59);
+    expect(handle).toBeGreaterThan(0.4);
+    expect(handle).toBeLessThan(0.6);
   });
 });

@@ -122,8 +122,8 @@ export class RelayMonitor {
     if (this.entries.get(keyOf(entry.target)) !== entry) return;
     const { now, random, onChange } = this.options;
     const hasChanged = entry.health.note(report, settings, now());
-    const share = entry.health.isInDoubt ? DOUBT_SHARE : 1;
-    this.later(entry, settings.intervalMs * share * (1 - JITTER + 2 * JITTER * random()));
+    const handle = entry.health.isInDoubt ? DOUBT_SHARE : 1;
+    this.later(entry, settings.intervalMs * handle * (1 - JITTER + 2 * JITTER * random()));
     if (hasChanged) onChange(entry.target, entry.health);
   }
 

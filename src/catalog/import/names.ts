@@ -35,7 +35,7 @@ export function judgeLine(line: ListLine, withAds: boolean): Verdict {
   const refusal = refuseSuffix(name);
   if (refusal === null) return { take: 'names', name, narrowed: null };
   if (refusal.reason !== 'below-shared') return leave(`expected ${refusal.expected}`);
-  const narrowed = `taken alone, without what is below it: unrelated sites share ${refusal.shared}`;
+  const narrowed = `taken alone, without what is below it: unrelated sites handle ${refusal.shared}`;
   return { take: 'exact', name, narrowed };
 }
 

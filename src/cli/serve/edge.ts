@@ -119,7 +119,7 @@ export class Edge {
       onReload: ({ reason, entries, durationMs }) => {
         log.warn({ reason, entries, durationMs: Math.round(durationMs) }, 'allowlist loaded again');
       },
-      onFault: (fault) => log.error({ code: codeOf(fault) }, 'allowlist change not applied'),
+      onError: (error) => log.error({ code: codeOf(error) }, 'allowlist change not applied'),
     });
     const { staleSeconds, bytes } = config.cache;
     this.cache = new AnswerCache({ bytes, staleSeconds });
@@ -130,9 +130,9 @@ export class Edge {
     this.policy = policy;
     this.state = new QueryState(
       {
-        allowlist: new AllowlistReader(this.table.share()),
-        catalog: new CatalogView(this.steering.share()),
-        cache: new CacheReader(this.cache.share()),
+        allowlist: new AllowlistReader(this.table.handle()),
+        catalog: new CatalogView(this.steering.handle()),
+        cache: new CacheReader(this.cache.handle()),
         rateLimiter: new RateLimiter(this.rateLimit, config.dns.rateLimit, seed),
         counters,
       },
@@ -159,7 +159,7 @@ export class Edge {
       options.remote?.keep(edge.follower);
       await edge.listen(options);
       // Tables may have been replaced while the threads started.
-      await edge.publish({ allowlist: edge.table.share(), catalog: edge.steering.share() });
+      await edge.publish({ allowlist: edge.table.handle(), catalog: edge.steering.handle() });
       await edge.announce();
       return edge;
     } catch (error) {
@@ -278,9 +278,9 @@ export class Edge {
     const { answerer, resolver } = this;
     const workers = config.dns.workers === 'auto' ? automaticWorkers() : config.dns.workers;
     const shared = {
-      allowlist: this.table.share(),
-      catalog: this.steering.share(),
-      cache: this.cache.share(),
+      allowlist: this.table.handle(),
+      catalog: this.steering.handle(),
+      cache: this.cache.handle(),
       rateLimit: this.rateLimit,
       rateLimitOptions: config.dns.rateLimit,
       policy: this.policy,

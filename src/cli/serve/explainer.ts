@@ -44,9 +44,9 @@ export function explainWith(tables: ExplainedTables, request: ExplainRequest, no
   }
   const state = new QueryState(
     {
-      allowlist: new AllowlistReader(table.share()),
-      catalog: new CatalogView(steering.share()),
-      cache: new CacheReader(cache.share()),
+      allowlist: new AllowlistReader(table.handle()),
+      catalog: new CatalogView(steering.handle()),
+      cache: new CacheReader(cache.handle()),
       rateLimiter: new RateLimiter(RateLimiter.allocate(), rateLimit, policy.seed),
       counters: new CounterBlock(),
     },

@@ -103,11 +103,11 @@ export class RelayRole {
       threads: workers === 'auto' ? Math.min(Math.max(availableParallelism() - 1, 1), 64) : workers,
       policy: policyOf(config, seed),
       tables: {
-        allowlist: table.share(),
-        catalog: { share: steering.share(), serviceSlots },
+        allowlist: table.handle(),
+        catalog: { share: steering.handle(), serviceSlots },
         egress: egressRules(config),
       },
-      cache: cache.share(),
+      cache: cache.handle(),
       resolver,
       now,
       makeCounters() {
@@ -124,14 +124,14 @@ export class RelayRole {
     });
     table.onReplaced((allowlist) => void relay.publish({ allowlist }));
     // It may have been replaced while the threads started.
-    await relay.publish({ allowlist: table.share() });
+    await relay.publish({ allowlist: table.handle() });
     return new RelayRole(relay, slots, counters, config, resolver);
   }
 
   /** Turns to another catalog; the edge has it already. */
   async useCatalog(catalog: CatalogTables, edge: Edge): Promise<void> {
     const serviceSlots = this.slots.assign(catalog.services.map(({ service }) => service));
-    await this.relay.publish({ catalog: { share: edge.steering.share(), serviceSlots } });
+    await this.relay.publish({ catalog: { share: edge.steering.handle(), serviceSlots } });
   }
 
   /** What is shown of it: all that was counted, by service. */

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import type { AllowlistFollower, FollowerFallback, LastKnownList } from '../../allowlist/index.ts';
-import { ListFile, ListKeeper } from '../../allowlist/index.ts';
+import type { AllowlistFollower, FollowerFallback, LastKnownAllowlist } from '../../allowlist/index.ts';
+import { AllowlistFile, AllowlistKeeper } from '../../allowlist/index.ts';
 import type { FeedPhase, RedisFeed, RedisFeedState } from '../../registry/feed/index.ts';
 import type { Log } from './log.ts';
 
@@ -51,18 +51,18 @@ export interface RemoteListOptions {
 export class RemoteList {
   readonly feed: RedisFeed;
   private readonly options: RemoteListOptions;
-  private readonly file: ListFile;
-  private readonly kept: LastKnownList | null;
+  private readonly file: AllowlistFile;
+  private readonly kept: LastKnownAllowlist | null;
   private readonly openedAtMs: number;
   private follower: AllowlistFollower | null = null;
-  private keeper: ListKeeper | null = null;
+  private keeper: AllowlistKeeper | null = null;
   private watch: NodeJS.Timeout | null = null;
   private isWithoutHeartbeat = false;
 
   private constructor(
     options: RemoteListOptions,
-    file: ListFile,
-    kept: LastKnownList | null,
+    file: AllowlistFile,
+    kept: LastKnownAllowlist | null,
     open: (held: { epoch: string; seq: number } | null) => RedisFeed,
   ) {
     this.options = options;
@@ -78,7 +78,7 @@ export class RemoteList {
     // Loaded here, so that an edge of the embedded store is without its client.
     const { openRedisFeed } = await import('../../registry/feed/index.ts');
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    const file = new ListFile(dataDir);
+    const file = new AllowlistFile(dataDir);
     const kept = await readKept(file, log);
     const onPhase = (state: RedisFeedState): void => list.tell(state);
     const list: RemoteList = new RemoteList(options, file, kept, (held) =>
@@ -88,20 +88,21 @@ export class RemoteList {
   }
 
   get fallback(): FollowerFallback {
-    return { list: this.kept?.snapshot ?? null, waitMs: WAIT_MS, giveUp: this.feed.withoutList };
+    return { lastKnown: this.kept?.snapshot ?? null, waitMs: WAIT_MS, giveUp: this.feed.withoutList };
   }
 
   /** From now on the list that this follower serves is written to disk. */
   keep(follower: AllowlistFollower): void {
     const { now, log } = this.options;
     this.follower = follower;
-    this.keeper = new ListKeeper({
+    this.keeper = new AllowlistKeeper({
       file: this.file,
       now,
       // What was read from disk is there already; its age is not to be made younger.
       position: () => (this.isFromStore ? this.position : null),
       take: () => ({ snapshot: follower.snapshot()!, madeAtMs: this.currentAtMs }),
-      onFault: (fault) => log.error({ code: codeOf(fault) }, 'the last known list is not written'),
+      onError: (error) =>
+        log.error({ code: codeOf(error) }, 'the last known allowlist is not written to disk'),
     });
     this.keeper.start();
     this.watch = setInterval(() => this.watchHeartbeat(), WATCH_MS).unref();
@@ -195,7 +196,7 @@ export class RemoteList {
   }
 }
 
-async function readKept(file: ListFile, log: Log): Promise<LastKnownList | null> {
+async function readKept(file: AllowlistFile, log: Log): Promise<LastKnownAllowlist | null> {
   try {
     await file.clear();
     const kept = await file.read();

@@ -1,7 +1,7 @@
 import { EntryView } from './entry-view.ts';
+import { type CacheHandle, createShare, type Geometry, geometryOf, placeOf, TAIL_WORD } from './handle.ts';
 import { EntryKey } from './key.ts';
 import { ENTRY_HEADER_BYTES, EXPIRES_WORD, HASH_WORD, SIZE_WORD, STORED_WORD, UNIT_BYTES } from './layout.ts';
-import { type CacheHandle, createShare, type Geometry, geometryOf, placeOf, TAIL_WORD } from './share.ts';
 import { NO_SLOT, SlotIndex } from './slot-index.ts';
 
 export const DEFAULT_CACHE_BYTES = 64 * 1024 ** 2;
@@ -94,7 +94,7 @@ export class AnswerCache {
   }
 
   /** What readers in this and other threads are made from. */
-  share(): CacheHandle {
+  handle(): CacheHandle {
     return this.memory;
   }
 

@@ -15,5 +15,5 @@ export {
   renderEntry,
   STALE_TTL_SECONDS,
 } from './entry-view.ts';
+export { type CacheHandle, CacheSizeError } from './handle.ts';
 export { CacheReader, CacheResult } from './reader.ts';
-export { type CacheHandle, CacheSizeError } from './share.ts';

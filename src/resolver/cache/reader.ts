@@ -1,6 +1,5 @@
 import type { Question } from '../../wire/index.ts';
 import { EntryView, OVERTAKEN } from './entry-view.ts';
-import { DENIAL_TYPE, EntryKey, keyFlags } from './key.ts';
 import {
   type CacheHandle,
   distance,
@@ -13,7 +12,8 @@ import {
   TAIL_WORD,
   Use,
   WAYS,
-} from './share.ts';
+} from './handle.ts';
+import { DENIAL_TYPE, EntryKey, keyFlags } from './key.ts';
 
 /** What find found. Stale: expired, but not longer ago than the cache's staleSeconds (RFC 8767). */
 export const CacheResult = { MISS: 0, FRESH: 1, STALE: 2 } as const;
@@ -42,10 +42,10 @@ export class CacheReader extends EntryView {
   private mark = 0;
   private foundBefore = false;
 
-  constructor(share: CacheHandle) {
-    super(share.buffer);
-    this.geometry = geometryOf(share);
-    this.tail = new Int32Array(share.buffer, TAIL_WORD * 4, 1);
+  constructor(handle: CacheHandle) {
+    super(handle.buffer);
+    this.geometry = geometryOf(handle);
+    this.tail = new Int32Array(handle.buffer, TAIL_WORD * 4, 1);
   }
 
   /**

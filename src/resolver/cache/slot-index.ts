@@ -1,11 +1,20 @@
 import type { EntryView } from './entry-view.ts';
+import {
+  distance,
+  firstBucket,
+  type Geometry,
+  markByte,
+  placeOf,
+  secondBucket,
+  Use,
+  WAYS,
+} from './handle.ts';
 import type { EntryKey } from './key.ts';
-import { distance, firstBucket, type Geometry, markByte, placeOf, secondBucket, Use, WAYS } from './share.ts';
 
 /** Not a slot. */
 export const NO_SLOT = -1;
 
-/** The index as its one writer sees it. A slot is named by the word that holds its hash (share.ts). */
+/** The index as its one writer sees it. A slot is named by the word that holds its hash (handle.ts). */
 export class SlotIndex {
   private readonly geometry: Geometry;
   private readonly view: EntryView;

@@ -9,7 +9,7 @@ export interface DatagramPoolLimits {
    * (RFC 5452 9.2): what they cost should be a few per cent of a core.
    */
   readonly ownSocketsPerSecond: number;
-  /** Past that rate queries share this many sockets, one of them taken at random. */
+  /** Past that rate queries handle this many sockets, one of them taken at random. */
   readonly sharedSockets: number;
   /** Queries that a shared socket carries before it gives way to one on another port. */
   readonly queriesPerSharedSocket: number;

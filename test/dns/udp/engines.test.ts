@@ -63,9 +63,9 @@ class Stage {
         : await MmsgEngine.start({
             addresses,
             workers: WORKERS,
-            allowlist: edge.table.share(),
-            catalog: edge.steering.share(),
-            cache: edge.cache.share(),
+            allowlist: edge.table.handle(),
+            catalog: edge.steering.handle(),
+            cache: edge.cache.handle(),
             rateLimit: edge.rateLimit,
             rateLimitOptions: edge.rateLimitOptions,
             policy: edge.policy,

@@ -99,7 +99,7 @@ describe('a list is loaded', () => {
 
   test('once there is a store: until then an edge without a list waits', async () => {
     const one = edge();
-    await one.follower.start({ list: null, waitMs: 50 });
+    await one.follower.start({ lastKnown: null, waitMs: 50 });
     expect(one.follower.state.phase).toBe('loading');
     await soon(() => one.feed.state.phase === 'empty');
     await stocked();
@@ -255,7 +255,7 @@ test('a snapshot of another version is not taken, said, and taken when it can be
   packed.writeUInt16BE(2, 6);
   await control.redis.set(Key.SNAPSHOT, packed);
   const one = edge();
-  await one.follower.start({ list: null, waitMs: 200 });
+  await one.follower.start({ lastKnown: null, waitMs: 200 });
   await soon(() => one.feed.state.phase === 'newer-format');
   expect(one.feed.state.reason).toBe('snapshot');
   await control.pack();
@@ -265,7 +265,7 @@ test('a snapshot of another version is not taken, said, and taken when it can be
 test('a store that has less than the list on disk is not taken', async () => {
   await stocked();
   const one = edge({ held: { epoch: 'e1', seq: control.seq + 1 } });
-  await one.follower.start({ list: { ...control.list, seq: control.seq + 1 }, waitMs: 200 });
+  await one.follower.start({ lastKnown: { ...control.list, seq: control.seq + 1 }, waitMs: 200 });
   expect(one.follower.state.phase).toBe('restored');
   expect(one.feed.state).toMatchObject({ phase: 'lost-data', reason: 'older' });
 });

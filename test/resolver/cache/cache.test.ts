@@ -15,7 +15,7 @@ import {
 import { a, answerWith, build, lines, questionFor, reply, soa } from './messages.ts';
 
 const SMALLEST = 64 * 1024;
-/** The last multiples of the smallest arena below 2^32 units; see share.ts. */
+/** The last multiples of the smallest arena below 2^32 units; see handle.ts. */
 const NEARLY_OVER = 0xfffffffe - 20_000;
 const WWW = 'www.example.com';
 
@@ -45,7 +45,7 @@ function ask(reader: CacheReader, name: string, now: number, type = 'A'): string
 describe('the cache', () => {
   it('finds what was stored, until it expires, then stale for staleSeconds, then no more', () => {
     const cache = new AnswerCache({ bytes: SMALLEST, staleSeconds: 50 });
-    const reader = new CacheReader(cache.share());
+    const reader = new CacheReader(cache.handle());
     const question = questionFor(WWW);
     expect(reader.find(question, false, false, 100)).toBe(CacheResult.MISS);
     cache.store(entryFor(WWW, 10, '192.0.2.1', 100));
@@ -61,7 +61,7 @@ describe('the cache', () => {
     /** At each of these times the answer is found; whether its finder is told to have it asked for again. */
     function told(ttl: number, times: readonly number[]): boolean[] {
       const cache = new AnswerCache({ bytes: SMALLEST });
-      const reader = new CacheReader(cache.share());
+      const reader = new CacheReader(cache.handle());
       cache.store(entryFor(WWW, ttl, '192.0.2.1', 100));
       return times.map((time) => {
         reader.find(questionFor(WWW), false, false, time);
@@ -81,7 +81,7 @@ describe('the cache', () => {
     });
     it('no name that does not exist', () => {
       const cache = new AnswerCache({ bytes: SMALLEST });
-      const reader = new CacheReader(cache.share());
+      const reader = new CacheReader(cache.handle());
       const denied = reply({ name: WWW, rcode: 3, authorities: [soa('example.com', 100, 100)] });
       cache.store(build(denied, { nowSeconds: 100 })!.entry);
       const found = [150, 195].map((time) => reader.find(questionFor(WWW), false, false, time));
@@ -89,7 +89,7 @@ describe('the cache', () => {
     });
     it('the new answer again, when its own time comes', () => {
       const cache = new AnswerCache({ bytes: SMALLEST });
-      const reader = new CacheReader(cache.share());
+      const reader = new CacheReader(cache.handle());
       const findAt = (time: number): boolean => {
         reader.find(questionFor(WWW), false, false, time);
         return reader.takeRefresh();
@@ -103,7 +103,7 @@ describe('the cache', () => {
 
   it('tells questions apart by name, type, DO and CD', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
-    const reader = new CacheReader(cache.share());
+    const reader = new CacheReader(cache.handle());
     cache.store(entryFor(WWW, 10, '192.0.2.1', 100));
     const found = (name: string, type: string, dnssecOk: boolean, cd: boolean): number =>
       reader.find(questionFor(name, type), dnssecOk, cd, 100);
@@ -118,7 +118,7 @@ describe('the cache', () => {
 
   it('compares names and does not trust the hash', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
-    const reader = new CacheReader(cache.share());
+    const reader = new CacheReader(cache.handle());
     const one = questionFor('one.example');
     const two = questionFor('two.example');
     one.hashes[0] = two.hashes[0] = 7;
@@ -134,7 +134,7 @@ describe('the cache', () => {
 
   it('gives the newer of two answers to one question', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
-    const reader = new CacheReader(cache.share());
+    const reader = new CacheReader(cache.handle());
     cache.store(entryFor(WWW, 10, '192.0.2.1', 100));
     cache.store(entryFor(WWW, 10, '192.0.2.2', 105));
     expect(ask(reader, WWW, 106)).toEqual([`${WWW} A 9 192.0.2.2`]);
@@ -143,7 +143,7 @@ describe('the cache', () => {
 
   it('keeps rcode, AD and counts of negative answers', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
-    const reader = new CacheReader(cache.share());
+    const reader = new CacheReader(cache.handle());
     const message = reply({ rcode: 3, flags: 1 << 5, authorities: [soa('example.com', 60, 30)] });
     cache.store(build(message)!.entry);
     expect(reader.find(questionFor(WWW), false, false, 101)).toBe(CacheResult.FRESH);
@@ -158,7 +158,7 @@ describe('the cache', () => {
 
   it('renders like an entry of its own, and says when the room is too small', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
-    const reader = new CacheReader(cache.share());
+    const reader = new CacheReader(cache.handle());
     const entry = entryFor(WWW, 10, '192.0.2.1', 100);
     cache.store(entry);
     reader.find(questionFor(WWW), false, false, 104);
@@ -179,7 +179,7 @@ describe('the cache', () => {
 
   it('has all of its memory within `bytes`', () => {
     for (const bytes of [SMALLEST, 100_001, 1_000_000]) {
-      const { byteLength } = new AnswerCache({ bytes }).share().buffer;
+      const { byteLength } = new AnswerCache({ bytes }).handle().buffer;
       expect(byteLength).toBeLessThanOrEqual(bytes);
       expect(byteLength).toBeGreaterThan(bytes - 1024);
     }
@@ -189,7 +189,7 @@ describe('the cache', () => {
 describe('a full cache', () => {
   it('tells a reader whose entry was overwritten between find and render', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
-    const reader = new CacheReader(cache.share());
+    const reader = new CacheReader(cache.handle());
     cache.store(entryFor(WWW, 1, '192.0.2.1', 100));
     expect(reader.find(questionFor(WWW), false, false, 100)).toBe(CacheResult.FRESH);
     for (let i = 0; i < 2000; i++) cache.store(entryFor(`n${i}.example`, 10, '192.0.2.2', 101));
@@ -198,7 +198,7 @@ describe('a full cache', () => {
 
   it('keeps what is asked for, and lets go what is not', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
-    const reader = new CacheReader(cache.share());
+    const reader = new CacheReader(cache.handle());
     const hot = Array.from({ length: 20 }, (_, i) => `hot${i}.example`);
     for (const name of hot) cache.store(entryFor(name, 10_000, '192.0.2.1', 100));
     let misses = 0;
@@ -213,7 +213,7 @@ describe('a full cache', () => {
 
   it('does not carry what has expired', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
-    const reader = new CacheReader(cache.share());
+    const reader = new CacheReader(cache.handle());
     cache.store(entryFor(WWW, 5, '192.0.2.1', 100));
     expect(ask(reader, WWW, 101)).not.toBe(CacheResult.MISS);
     for (let i = 0; i < 2000; i++) cache.store(entryFor(`n${i}.example`, 10, '192.0.2.2', 105));
@@ -228,7 +228,7 @@ describe('a full cache', () => {
     const fill = Math.floor((SMALLEST * 7) / 8 / others[0].length);
     for (let count = fill - 20; count < fill + 20; count++) {
       const cache = new AnswerCache({ bytes: SMALLEST });
-      const reader = new CacheReader(cache.share());
+      const reader = new CacheReader(cache.handle());
       cache.store(old);
       ask(reader, WWW, 100);
       for (let i = 0; i < count; i++) cache.store(others[i]);
@@ -249,7 +249,7 @@ interface Known {
  */
 function compareWithMap(seed: number, firstPosition: number, commands: number): number {
   const cache = new AnswerCache({ bytes: SMALLEST, staleSeconds: 20, firstPosition });
-  const reader = new CacheReader(cache.share());
+  const reader = new CacheReader(cache.handle());
   const map = new Map<string, Known>();
   let state = seed | 1;
   const random = (below: number): number => {
@@ -298,7 +298,7 @@ describe('properties', () => {
 
   it('holds over thousands of times round', () => {
     const cache = new AnswerCache({ bytes: SMALLEST, firstPosition: NEARLY_OVER });
-    const reader = new CacheReader(cache.share());
+    const reader = new CacheReader(cache.handle());
     const big = Array.from({ length: 50 }, (_, i) => textEntry(`b${i}.example`, 1000, 500 + i * 200, 100));
     const views = big.map((entry) => new EntryReader(entry, 100));
     const questions = big.map((_, i) => questionFor(`b${i}.example`, 'TXT'));

@@ -10,8 +10,8 @@ export interface ReaderTally {
   wrong: number;
 }
 
-const { share, finds } = workerData as { share: CacheHandle; finds: number };
-const reader = new CacheReader(share);
+const { handle, finds } = workerData as { handle: CacheHandle; finds: number };
+const reader = new CacheReader(handle);
 const questions = Array.from({ length: NAMES }, (_, i) => patternQuestion(i));
 const out = new Uint8Array(8192);
 const tally: ReaderTally = { hits: 0, misses: 0, overtaken: 0, wrong: 0 };

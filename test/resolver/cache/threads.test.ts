@@ -9,7 +9,7 @@ const FINDS = 1_000_000;
 
 function startReader(cache: AnswerCache): Promise<ReaderTally> {
   const worker = new Worker(new URL('./reader-thread.ts', import.meta.url), {
-    workerData: { share: cache.share(), finds: FINDS },
+    workerData: { handle: cache.handle(), finds: FINDS },
   });
   return new Promise((resolve, reject) => {
     worker.once('message', resolve);

@@ -105,7 +105,7 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
       queriesPerSharedSocket: 16,
     };
 
-    test('shares a few sockets, with IDs that are unique on each', async () => {
+    test('handles a few sockets, with IDs that are unique on each', async () => {
       answering = false;
       const pool = create(BUSY);
       for (let i = 0; i < 32; i++) expect(pool.send(message(), new Recorder())).not.toBeNull();
@@ -124,7 +124,7 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
       expect(pool.send(message(), new Recorder())).not.toBeNull();
     });
 
-    test('replaces a socket that has carried its share by one on another port', async () => {
+    test('replaces a socket that has carried its handle by one on another port', async () => {
       const pool = create(BUSY);
       for (let i = 0; i < 200; i++) {
         const receiver = new Recorder();

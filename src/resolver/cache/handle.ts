@@ -51,7 +51,7 @@ export interface CacheHandle {
   readonly buffer: SharedArrayBuffer;
 }
 
-/** Where things lie in a share, derived from its geometry. */
+/** Where things lie in a handle, derived from its geometry. */
 export interface Geometry {
   readonly buckets: number;
   readonly arenaUnits: number;
@@ -76,9 +76,9 @@ export function createShare(bytes: number, staleSeconds: number): CacheHandle {
   return { buffer };
 }
 
-export function geometryOf(share: CacheHandle): Geometry {
-  const words = new Uint32Array(share.buffer, 0, INDEX_WORD);
-  if (words[VERSION_WORD] !== VERSION) throw new TypeError('not a share of this cache');
+export function geometryOf(handle: CacheHandle): Geometry {
+  const words = new Uint32Array(handle.buffer, 0, INDEX_WORD);
+  if (words[VERSION_WORD] !== VERSION) throw new TypeError('not a handle of this cache');
   const buckets = words[BUCKETS_WORD];
   const arenaUnits = words[ARENA_UNITS_WORD];
   return {

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { decodeSnapshot, encodeSnapshot, readSnapshotPosition, type Snapshot } from '../feed/index.ts';
-import { ListFileCorruptError, ListFileVersionUnknownError } from './errors.ts';
+import { AllowlistFileCorruptError, AllowlistFileVersionUnknownError } from './errors.ts';
 
 /*
  * The last known list; numbers in network order:
@@ -13,7 +13,7 @@ import { ListFileCorruptError, ListFileVersionUnknownError } from './errors.ts';
  *   a packed snapshot (feed/codec.ts)
  */
 const MAGIC = Buffer.from('MSLAST', 'latin1');
-export const LIST_FILE_VERSION = 1;
+export const ALLOWLIST_FILE_VERSION = 1;
 const VERSION_OFFSET = MAGIC.length;
 const MADE_AT_OFFSET = VERSION_OFFSET + 2;
 const CHECKSUM_OFFSET = MADE_AT_OFFSET + 8;
@@ -26,14 +26,14 @@ const NAME = 'last-known-list';
 const MODE = 0o600;
 
 /** A list that can be served without its store. */
-export interface LastKnownList {
+export interface LastKnownAllowlist {
   readonly snapshot: Snapshot;
   /** When it was last known to be the store's; milliseconds since 1970. */
   readonly madeAtMs: number;
 }
 
 /** The last known list on disk: addresses and profiles, nothing else. One process writes it. */
-export class ListFile {
+export class AllowlistFile {
   readonly path: string;
   private readonly temporary: string;
 
@@ -53,9 +53,9 @@ export class ListFile {
    *
    * @throws ListFileCorrupt, ListFileVersionUnknown, SnapshotCorrupt, SnapshotVersionUnknown; errors of the file system.
    */
-  async read(): Promise<LastKnownList | null> {
+  async read(): Promise<LastKnownAllowlist | null> {
     const bytes = await readWhole(this.path);
-    return bytes === null ? null : decodeListFile(bytes);
+    return bytes === null ? null : decodeAllowlistFile(bytes);
   }
 
   /**
@@ -64,12 +64,12 @@ export class ListFile {
    *
    * @returns false where a newer list of the same epoch is there already, which then stays.
    */
-  async write(list: LastKnownList): Promise<boolean> {
+  async write(list: LastKnownAllowlist): Promise<boolean> {
     if (await this.holdsNewer(list.snapshot)) return false;
     await this.clear();
     const file = await open(this.temporary, 'wx', MODE);
     try {
-      await file.writeFile(encodeListFile(list));
+      await file.writeFile(encodeAllowlistFile(list));
       await file.sync();
     } finally {
       await file.close();
@@ -96,11 +96,11 @@ export class ListFile {
   }
 }
 
-export function encodeListFile({ snapshot, madeAtMs }: LastKnownList): Uint8Array {
+export function encodeAllowlistFile({ snapshot, madeAtMs }: LastKnownAllowlist): Uint8Array {
   const packed = encodeSnapshot(snapshot);
   const head = Buffer.alloc(SNAPSHOT_OFFSET);
   MAGIC.copy(head);
-  head.writeUInt16BE(LIST_FILE_VERSION, VERSION_OFFSET);
+  head.writeUInt16BE(ALLOWLIST_FILE_VERSION, VERSION_OFFSET);
   const time = Math.max(0, Math.round(madeAtMs));
   head.writeUIntBE(Math.floor(time / 2 ** 32), MADE_AT_OFFSET, 4);
   head.writeUIntBE(time % 2 ** 32, MADE_AT_OFFSET + 4, 4);
@@ -109,16 +109,18 @@ export function encodeListFile({ snapshot, madeAtMs }: LastKnownList): Uint8Arra
 }
 
 /** @throws ListFileCorrupt, ListFileVersionUnknown, SnapshotCorrupt, SnapshotVersionUnknown. */
-export function decodeListFile(bytes: Uint8Array): LastKnownList {
+export function decodeAllowlistFile(bytes: Uint8Array): LastKnownAllowlist {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (head.length < SNAPSHOT_OFFSET + CHECKSUM_BYTES) throw new ListFileCorruptError('it ends too early');
+  if (head.length < SNAPSHOT_OFFSET + CHECKSUM_BYTES)
+    throw new AllowlistFileCorruptError('it ends too early');
   if (!head.subarray(0, MAGIC.length).equals(MAGIC))
-    throw new ListFileCorruptError('it does not begin as one');
+    throw new AllowlistFileCorruptError('it does not begin as one');
   const version = head.readUInt16BE(VERSION_OFFSET);
-  if (version !== LIST_FILE_VERSION) throw new ListFileVersionUnknownError(version, LIST_FILE_VERSION);
+  if (version !== ALLOWLIST_FILE_VERSION)
+    throw new AllowlistFileVersionUnknownError(version, ALLOWLIST_FILE_VERSION);
   const packed = head.subarray(SNAPSHOT_OFFSET);
   if (!timingSafeEqual(checksumOf(head, packed), head.subarray(CHECKSUM_OFFSET, SNAPSHOT_OFFSET))) {
-    throw new ListFileCorruptError('its checksum differs');
+    throw new AllowlistFileCorruptError('its checksum differs');
   }
   const madeAtMs = head.readUInt32BE(MADE_AT_OFFSET) * 2 ** 32 + head.readUInt32BE(MADE_AT_OFFSET + 4);
   return { snapshot: decodeSnapshot(packed), madeAtMs };

@@ -1,14 +1,14 @@
-import type { LastKnownList, ListFile } from './list-file.ts';
+import type { AllowlistFile, LastKnownAllowlist } from './allowlist-file.ts';
 
-export interface ListKeeperOptions {
-  readonly file: Pick<ListFile, 'write'>;
+export interface AllowlistKeeperOptions {
+  readonly file: Pick<AllowlistFile, 'write'>;
   /** Where the list that is served stands; null where it is none that should be kept. */
   readonly position: () => { epoch: string; seq: number } | null;
-  readonly take: () => LastKnownList;
+  readonly take: () => LastKnownAllowlist;
   /** Milliseconds of a clock that does not jump. */
   readonly now: () => number;
   /** Told of a write that failed; the next look tries again. */
-  readonly onFault?: (fault: unknown) => void;
+  readonly onError?: (error: unknown) => void;
   readonly setTimer?: (callback: () => void, delayMs: number) => () => void;
   /** How long after a change the file may be without it, at least. */
   readonly intervalMs?: number;
@@ -22,15 +22,15 @@ const REFRESH_MS = 600_000;
 const MOST_DUTY = 0.05;
 
 /** Writes the list that is served to disk some seconds after it changed, and at a clean stop. */
-export class ListKeeper {
-  private readonly options: ListKeeperOptions;
+export class AllowlistKeeper {
+  private readonly options: AllowlistKeeperOptions;
   private written: { epoch: string; seq: number; atMs: number } | null = null;
   private writing: Promise<void> | null = null;
   private cancelTimer: () => void = () => {};
   private stopped = false;
   private ownWrites = 0;
 
-  constructor(options: ListKeeperOptions) {
+  constructor(options: AllowlistKeeperOptions) {
     this.options = options;
   }
 
@@ -70,14 +70,14 @@ export class ListKeeper {
   }
 
   private async write(): Promise<void> {
-    const { file, position, take, now, onFault } = this.options;
+    const { file, position, take, now, onError } = this.options;
     const at = position();
     if (at === null || !this.isDue(at)) return;
     try {
       if (await file.write(take())) this.ownWrites += 1;
       this.written = { ...at, atMs: now() };
     } catch (error) {
-      onFault?.(error);
+      onError?.(error);
     }
   }
 

@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ListFile, ListKeeper } from '../../src/allowlist/index.ts';
-import { decodeListFile, encodeListFile } from '../../src/allowlist/list-file.ts';
+import { decodeAllowlistFile, encodeAllowlistFile } from '../../src/allowlist/allowlist-file.ts';
+import { AllowlistFile, AllowlistKeeper } from '../../src/allowlist/index.ts';
 import type { Profile, Snapshot } from '../../src/feed/index.ts';
 
 const US: Profile = { region: 'us', services: { films: 'gb' }, ipv4: true, ipv6: false };
@@ -20,10 +20,10 @@ function snapshot(seq: number, epoch = 'e1', octets: readonly number[] = [1, 2, 
 }
 
 let directory: string;
-let file: ListFile;
+let file: AllowlistFile;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'list-'));
-  file = new ListFile(directory);
+  file = new AllowlistFile(directory);
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
@@ -56,20 +56,20 @@ describe('the last known list on disk', () => {
   });
 
   test('with one bit flipped, anywhere, is never a list', () => {
-    const whole = encodeListFile({ snapshot: snapshot(7), madeAtMs: 1_700_000_000_123 });
+    const whole = encodeAllowlistFile({ snapshot: snapshot(7), madeAtMs: 1_700_000_000_123 });
     for (let bit = 0; bit < whole.length * 8; bit++) {
       const flipped = Buffer.from(whole);
       flipped[bit >> 3] ^= 1 << (bit & 7);
-      expect(() => decodeListFile(flipped), `bit ${bit}`).toThrow(/corrupt|version/);
+      expect(() => decodeAllowlistFile(flipped), `bit ${bit}`).toThrow(/corrupt|version/);
     }
   });
 
   test('truncated, or longer, is never a list', () => {
-    const whole = encodeListFile({ snapshot: snapshot(7), madeAtMs: 1 });
+    const whole = encodeAllowlistFile({ snapshot: snapshot(7), madeAtMs: 1 });
     for (let length = 0; length < whole.length; length++) {
-      expect(() => decodeListFile(whole.subarray(0, length)), `${length} bytes`).toThrow(/corrupt/);
+      expect(() => decodeAllowlistFile(whole.subarray(0, length)), `${length} bytes`).toThrow(/corrupt/);
     }
-    expect(() => decodeListFile(Buffer.concat([whole, Buffer.of(0)]))).toThrow(/corrupt/);
+    expect(() => decodeAllowlistFile(Buffer.concat([whole, Buffer.of(0)]))).toThrow(/corrupt/);
   });
 
   test('of another version says which', async () => {
@@ -104,8 +104,8 @@ describe('the keeper of the list', () => {
     const written: number[] = [];
     const timers: { callback: () => void; delayMs: number }[] = [];
     const at = { epoch: 'e1', seq: 1 as number, has: true, nowMs: 0, fails: false };
-    const faults: unknown[] = [];
-    const keeper = new ListKeeper({
+    const errors: unknown[] = [];
+    const keeper = new AllowlistKeeper({
       file: {
         write: async ({ snapshot: { seq } }) => {
           if (at.fails) throw new Error('disk full');
@@ -117,7 +117,7 @@ describe('the keeper of the list', () => {
       position: () => (at.has ? { epoch: at.epoch, seq: at.seq } : null),
       take: () => ({ snapshot: snapshot(at.seq), madeAtMs: at.nowMs }),
       now: () => at.nowMs,
-      onFault: (fault) => faults.push(fault),
+      onError: (error) => errors.push(error),
       setTimer: (callback, delayMs) => {
         timers.push({ callback, delayMs });
         return () => {};
@@ -130,7 +130,7 @@ describe('the keeper of the list', () => {
       callback();
       await new Promise((resolve) => void setImmediate(resolve));
     };
-    return { keeper, at, written, timers, tick, faults };
+    return { keeper, at, written, timers, tick, errors };
   }
 
   test('writes some seconds after a change, once for many, and not without one', async () => {
@@ -169,11 +169,11 @@ describe('the keeper of the list', () => {
   });
 
   test('tells of a write that failed and tries again', async () => {
-    const { at, written, tick, faults } = keeping();
+    const { at, written, tick, errors } = keeping();
     at.fails = true;
     await tick();
     at.fails = false;
     await tick();
-    expect([faults.length, written]).toEqual([1, [1]]);
+    expect([errors.length, written]).toEqual([1, [1]]);
   });
 });

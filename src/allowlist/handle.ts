@@ -12,13 +12,13 @@ export interface SlotsHandle {
 
 /**
  * What a reader needs, all of it plain data that structured clone carries to a worker. The prefix lengths
- * in use are part of it: a new length makes a new share.
+ * in use are part of it: a new length makes a new handle.
  */
 export interface AllowlistHandle {
-  /** Counts the shares of a table, from 1. */
+  /** Counts the handles of a table, from 1. */
   readonly generation: number;
   readonly seed: number;
-  /** One 32-bit word: 1 when a newer share was given out and this one is changed no more. */
+  /** One 32-bit word: 1 when a newer handle was given out and this one is changed no more. */
   readonly control: SharedArrayBuffer;
   readonly tables: readonly SlotsHandle[];
 }
