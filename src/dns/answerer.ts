@@ -3,7 +3,6 @@ import {
   Counter,
   type CounterBlock,
   QueryPath,
-  QueryVerdict,
   queryCounter,
   queryDuration,
 } from '../metrics/index.ts';
@@ -13,7 +12,8 @@ import type { Resolved, ResolveRequest, Resolver, ResolveWaiter } from '../resol
 import { checkingDisabled, ExtendedError, Rcode } from '../wire/index.ts';
 import type { QueryState, TransportTraits } from './answer/query-state.ts';
 import { replyFromResolved } from './answer/reply.ts';
-import { DEFERRED, decide } from './query.ts';
+import { decide } from './query.ts';
+import { DEFERRED, QueryVerdict } from './verdict.ts';
 
 /** RFC 8767 5: the client response timer. Clients wait 2 seconds at the least before they ask again or elsewhere. */
 const STALE_AFTER_MS = 1750;

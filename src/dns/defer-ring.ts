@@ -97,6 +97,8 @@ export class RingReader extends RingEnd {
         continue;
       }
       take(this.bytes, at + WORD, length);
+      // Names and addresses must not stay in memory once they have served.
+      this.bytes.fill(0, at, at + padded(length));
       taken++;
       Atomics.store(this.state, READ, (read + padded(length)) | 0);
     }

@@ -1,5 +1,5 @@
 import { NO_LIST } from '../catalog/lookup/index.ts';
-import { QueryVerdict } from '../metrics/index.ts';
+
 import { type Address, formatAddress, sourceFromAddress } from '../net/index.ts';
 import { CacheResult } from '../resolver/cache/index.ts';
 import {
@@ -17,8 +17,9 @@ import {
 import { OpenName } from './answer/open-names.ts';
 import type { QueryState } from './answer/query-state.ts';
 import { SpecialUse } from './answer/special.ts';
-import { DEFERRED, decide } from './query.ts';
+import { decide } from './query.ts';
 import { TCP_TRAITS } from './tcp/traits.ts';
+import { DEFERRED, QueryVerdict } from './verdict.ts';
 
 export interface ExplainedQuestion {
   /** Wire form, in lower case. */
@@ -121,7 +122,7 @@ interface NameFinding {
 
 function explainName(state: QueryState, names: ExplainNames): NameFinding {
   const { question, openNames, catalog, specialNames } = state;
-  const open = openNames.isAny ? openNames.match(question) : 0;
+  const open = openNames.isAny ? openNames.match(question) : OpenName.NONE;
   if (open > OpenName.BOOTSTRAP) return { text: OPEN_NAMES[open], service: -1 };
   const service = catalog.match(question);
   if (service >= 0) {

@@ -11,7 +11,7 @@ export {
 export { Answerer, type AnswererResolver, DeferredQueryError } from './answerer.ts';
 export { type ExplainedQuestion, type ExplainNames, type ExplainStep, explain } from './explain.ts';
 export { ListenError } from './listen-error.ts';
-export { DEFERRED, decide, type Outcome } from './query.ts';
+export { decide } from './query.ts';
 export { RateLimiter, type RateLimitOptions } from './rate-limit.ts';
 export type { StreamLimits } from './stream/connection-budget.ts';
 export { LocalStreams, type LocalStreamsOptions } from './stream/local-streams.ts';
@@ -34,3 +34,4 @@ export {
 } from './udp/shield/index.ts';
 export type { UdpEngine, XdpStatus } from './udp/udp-engine.ts';
 export { XdpEngine, type XdpEngineOptions } from './udp/xdp-engine.ts';
+export { DEFERRED, type Outcome, QueryVerdict } from './verdict.ts';

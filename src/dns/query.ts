@@ -1,5 +1,4 @@
 import { NO_LIST } from '../catalog/lookup/index.ts';
-import { QueryVerdict } from '../metrics/index.ts';
 import {
   beginReply,
   ExtendedError,
@@ -20,24 +19,31 @@ import { OpenName } from './answer/open-names.ts';
 import type { QueryState, TransportTraits } from './answer/query-state.ts';
 import { finishReply, replyFromCache } from './answer/reply.ts';
 import { SpecialUse } from './answer/special.ts';
-
-/** What decide returns, besides a QueryVerdict, for a query that an upstream has to answer. */
-export const DEFERRED = -1;
-export type Outcome = QueryVerdict | typeof DEFERRED;
+import { DEFERRED, type Outcome, QueryVerdict } from './verdict.ts';
 
 /**
- * What a query gets: the whole order, and the only place where it is decided. All listeners call it.
+ * Decides what a query gets; called by every listener. This is the only place with the order of the steps:
  *
- *   1 header   what is no query is dropped, what cannot be read is FORMERR or NOTIMP
- *   2 gate     a source that is not registered is REFUSED, at a limited rate unless its cookie proves that it is no
- *              forged one, but for the open names (open-names.ts)
- *   3 steer    the self-test's names are answered here; a catalog name gets relay addresses; special-use names a local answer
- *   4 cache    an answer that is held and fresh
- *   5 resolve  DEFERRED: the caller asks the resolver
+ *   1 no query    under 12 bytes or QR=1: dropped
+ *   2 gate        unregistered source: open names are answered within their budget; all else is dropped, rate-limited or,
+ *                 after step 4, REFUSED. The gate looks at the source first, and at the rest of the header later, because a
+ *                 flood of unregistered queries must be cheap to drop.
+ *   3 header      unknown opcode NOTIMP; not exactly one readable question FORMERR. Before REFUSED, because the refusal
+ *                 echoes the question.
+ *   4 refusal     of the unregistered, even with malformed EDNS: a refused source learns nothing else
+ *   5 EDNS, type  FORMERR, BADVERS, and types that nobody gets
+ *   6 steer       the test zone's names are answered here; catalog names get relay addresses; special-use names a local
+ *                 answer
+ *   7 RD=0        REFUSED, because cache contents are private. After the steering, which depends on nobody's queries.
+ *   8 cache       a fresh answer
+ *   9 resolve     DEFERRED: the caller asks an upstream
  *
- * @param message the query in message[0, length), with room behind it for the longest reply of the transport; the reply
- *   is written over it and state.replyLength set, 0 where none is sent. A deferred query stays as it is.
- * @param state with the source and the time set
+ * An unregistered source's question is parsed up to three times (open names, cookie, refusal). Most such queries are
+ * dropped before the second time, and open names are off by default.
+ *
+ * @param state with source and time set
+ * @param message the query in message[0, length), with room behind it for the transport's longest reply. The reply is
+ *   written over it and its length to state.replyLength, 0 for no reply. A deferred query stays as it is.
  */
 export function decide(
   state: QueryState,
@@ -96,32 +102,31 @@ export function decide(
     return finish(state, message, Rcode.NOTIMP, QueryVerdict.NOTIMP, traits);
   }
 
-  const open = state.openNames.isAny ? state.openNames.match(question) : 0;
+  const open = state.openNames.isAny ? state.openNames.match(question) : OpenName.NONE;
   if (open > OpenName.BOOTSTRAP) return answerTestZone(state, message, open, traits);
   const service = state.catalog.match(question);
   if (service >= 0) {
     const list = state.catalog.list(state.profile, service);
     if (list !== NO_LIST && isSteeredType(type)) return answerSteered(state, message, list, traits);
   }
-  const special = open === OpenName.BOOTSTRAP ? 0 : state.specialNames.match(question);
-  if (special !== 0 && !(special === SpecialUse.NAME_ERROR_BUT_DS && type === RecordType.DS)) {
+  const special = open === OpenName.BOOTSTRAP ? SpecialUse.NONE : state.specialNames.match(question);
+  if (special !== SpecialUse.NONE && !(special === SpecialUse.NAME_ERROR_BUT_DS && type === RecordType.DS)) {
     return answerSpecial(state, message, special, traits);
   }
 
-  // Without RD the question is what the cache holds, which is nobody's business.
   if (!recursionDesired(message))
     return finish(state, message, Rcode.REFUSED, QueryVerdict.FORBIDDEN, traits);
   return replyFromCache(state, message, traits) ? QueryVerdict.CACHED : DEFERRED;
 }
 
-/** Types that would lead past the relay, or to it. All others are resolved as usual. */
+/** Types that lead to the relay or past it. All others resolve as usual. */
 function isSteeredType(type: number): boolean {
   return (
     type === RecordType.A || type === RecordType.AAAA || type === RecordType.HTTPS || type === RecordType.SVCB
   );
 }
 
-/** A bare header: what cannot be read is not echoed, and no OPT can be relied upon. */
+/** Replies with a bare header: the question is unreadable, so neither it nor OPT is echoed. */
 function fail(state: QueryState, message: Uint8Array, rcode: number, verdict: QueryVerdict): QueryVerdict {
   beginReply(message, rcode, 0);
   state.rcode = rcode;
@@ -129,7 +134,7 @@ function fail(state: QueryState, message: Uint8Array, rcode: number, verdict: Qu
   return verdict;
 }
 
-/** A reply without records. */
+/** Replies without records. */
 function finish(
   state: QueryState,
   message: Uint8Array,
@@ -143,8 +148,8 @@ function finish(
 }
 
 /**
- * REFUSED; where the source may be forged, never longer than the query: the extended error, then OPT as a
- * whole, are left out where they would make it so.
+ * Replies REFUSED. To a source that may be forged the reply is never longer than the query: first the extended error,
+ * then OPT is left out to make it fit.
  */
 function refuseUnregistered(
   state: QueryState,

@@ -4,11 +4,11 @@
  */
 import {
   AnswerRcode,
-  CacheResult,
+  CacheLookup,
   CONTROL_ROUTES,
   labelValues,
+  QUERY_VERDICTS,
   QueryPath,
-  QueryVerdict,
   STATUS_CLASSES,
   StreamTransport,
   Transport,
@@ -48,19 +48,19 @@ function family(
 
 const transport = labelValues(Transport);
 const stream = labelValues(StreamTransport);
-const VERDICTS = labelValues(QueryVerdict).length;
+const VERDICTS = QUERY_VERDICTS.length;
 const RCODES = labelValues(AnswerRcode).length;
 
 const QUERIES = family('counter', 'queries_total', 'Queries, by transport and by what became of them', {
   transport,
-  verdict: labelValues(QueryVerdict),
+  verdict: QUERY_VERDICTS,
 });
 const ANSWERS = family('counter', 'answers_total', 'Replies sent, by transport and rcode', {
   transport,
   rcode: labelValues(AnswerRcode),
 });
 const CACHE_LOOKUPS = family('counter', 'cache_lookups_total', 'Looks into the answer cache, by result', {
-  result: labelValues(CacheResult),
+  result: labelValues(CacheLookup),
 });
 const QUERY_DURATION = family(
   'histogram',
@@ -129,7 +129,7 @@ export const FAMILIES: readonly Family[] = list;
 export const SLOTS = slots;
 
 /** A query and what became of it. */
-export function queryCounter(transport: Transport, verdict: QueryVerdict): number {
+export function queryCounter(transport: Transport, verdict: number): number {
   return QUERIES + transport * VERDICTS + verdict;
 }
 
@@ -140,7 +140,7 @@ export function answerCounter(transport: Transport, rcode: number): number {
 }
 
 /** A look into the answer cache. */
-export function cacheCounter(result: CacheResult): number {
+export function cacheCounter(result: CacheLookup): number {
   return CACHE_LOOKUPS + result;
 }
 

@@ -12,4 +12,4 @@ export {
   queryDuration,
   XDP_FRAMES,
 } from './counters.ts';
-export { CacheResult, QueryPath, QueryVerdict, Transport } from './labels.ts';
+export { CacheLookup, QUERY_VERDICTS, QueryPath, Transport } from './labels.ts';

@@ -8,41 +8,25 @@
 export const Transport = { UDP: 0, TCP: 1, TLS: 2, HTTPS: 3 } as const;
 export type Transport = (typeof Transport)[keyof typeof Transport];
 
-/**
- * What became of a query, in the order in which it is decided. Each query counts once, under one of these; one
- * that was deferred counts when its answer is known.
- */
-export const QueryVerdict = {
-  /** Not a query (short, QR=1, source port 0): no reply. */
-  DROPPED: 0,
-  FORMERR: 1,
-  NOTIMP: 2,
-  BADVERS: 3,
-  /** Refused whoever asks: AXFR, IXFR, class CH. */
-  FORBIDDEN: 4,
-  /** From an unregistered source, a name that is answered for everyone. */
-  BOOTSTRAP: 5,
-  /** From an unregistered source: REFUSED. */
-  REFUSED: 6,
-  /** From an unregistered source: no reply, past the rate limit. */
-  RATELIMITED: 7,
-  /** From an unregistered source: no reply, as `dns.unregistered: drop` asks. */
-  IGNORED: 8,
-  /** A catalog name: relay addresses, or the NODATA that goes with them. */
-  STEERED: 9,
-  /** Answered here with data: localhost, the test zone, ANY. */
-  LOCAL: 10,
-  /** Answered here with NXDOMAIN or NODATA: special names, canary names. */
-  NEGATIVE_LOCAL: 11,
-  CACHED: 12,
-  /** From the cache past its time, as the upstreams did not answer. */
-  STALE: 13,
-  /** By an upstream. */
-  RESOLVED: 14,
-  /** Nothing to give: the upstreams failed, or too many questions wait. */
-  SERVFAIL: 15,
-} as const;
-export type QueryVerdict = (typeof QueryVerdict)[keyof typeof QueryVerdict];
+/** Verdicts on queries, in the order of their numbers in dns/verdict.ts. */
+export const QUERY_VERDICTS = [
+  'dropped',
+  'formerr',
+  'notimp',
+  'badvers',
+  'forbidden',
+  'bootstrap',
+  'refused',
+  'ratelimited',
+  'ignored',
+  'steered',
+  'local',
+  'negative_local',
+  'cached',
+  'stale',
+  'resolved',
+  'servfail',
+] as const;
 
 /** The rcodes that are told apart in answers; see `answerCounter`. */
 export const AnswerRcode = {
@@ -56,9 +40,9 @@ export const AnswerRcode = {
   OTHER: 7,
 } as const;
 
-/** What a look into the answer cache found. */
-export const CacheResult = { HIT: 0, MISS: 1, STALE: 2 } as const;
-export type CacheResult = (typeof CacheResult)[keyof typeof CacheResult];
+/** Results of lookups in the answer cache. */
+export const CacheLookup = { HIT: 0, MISS: 1, STALE: 2 } as const;
+export type CacheLookup = (typeof CacheLookup)[keyof typeof CacheLookup];
 
 /** Transports that have connections, by their `Transport` less 1. */
 export const StreamTransport = { TCP: 0, TLS: 1, HTTPS: 2 } as const;

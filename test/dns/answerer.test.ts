@@ -1,7 +1,8 @@
 import * as dnsPacket from 'dns-packet';
 import { describe, expect, it, vi } from 'vitest';
 import { Answerer, TCP_TRAITS, UDP_TRAITS } from '../../src/dns/index.ts';
-import { Counter, QueryVerdict, queryCounter, Transport } from '../../src/metrics/index.ts';
+import { QueryVerdict } from '../../src/dns/verdict.ts';
+import { Counter, queryCounter, Transport } from '../../src/metrics/index.ts';
 import { sourceFromText } from '../../src/net/index.ts';
 import type { Resolved, ResolveRequest } from '../../src/resolver/index.ts';
 import { ExtendedError, Rcode, textFromName } from '../../src/wire/index.ts';

@@ -2,7 +2,8 @@ import * as dnsPacket from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFERRED } from '../../src/dns/index.ts';
-import { QueryVerdict } from '../../src/metrics/index.ts';
+import { QueryVerdict } from '../../src/dns/verdict.ts';
+
 import { Rcode } from '../../src/wire/index.ts';
 import { query, TestEdge } from './support.ts';
 

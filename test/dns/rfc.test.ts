@@ -8,7 +8,8 @@ import {
   TCP_TRAITS,
   type TransportTraits,
 } from '../../src/dns/index.ts';
-import { QueryVerdict, Transport } from '../../src/metrics/index.ts';
+import { QueryVerdict } from '../../src/dns/verdict.ts';
+import { Transport } from '../../src/metrics/index.ts';
 import { parseSocketAddress } from '../../src/net/index.ts';
 import { Rcode } from '../../src/wire/index.ts';
 import { a, HOME, query, type Seen, STRANGER, soa, TestEdge } from './support.ts';

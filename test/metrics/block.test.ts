@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { QueryVerdict } from '../../src/dns/verdict.ts';
 import { HISTOGRAM_BOUNDS, HISTOGRAM_WIDTH, SLOTS } from '../../src/metrics/counters.ts';
 import {
   blockBytes,
   Counter,
   CounterBlock,
   QueryPath,
-  QueryVerdict,
   queryCounter,
   queryDuration,
   Transport,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { QueryVerdict } from '../../src/dns/verdict.ts';
 import {
   answerCounter,
   cacheCounter,
@@ -15,10 +16,9 @@ import {
   XDP_FRAMES,
 } from '../../src/metrics/counters.ts';
 import {
-  CacheResult,
+  CacheLookup,
   CONTROL_ROUTES,
   QueryPath,
-  QueryVerdict,
   STATUS_CLASSES,
   Transport,
 } from '../../src/metrics/labels.ts';
@@ -36,7 +36,7 @@ describe('counters', () => {
       ...Object.values(plain),
       ...transports.flatMap((t) => Object.values(QueryVerdict).map((v) => queryCounter(t, v))),
       ...transports.flatMap((t) => RCODES.map((rcode) => answerCounter(t, rcode))),
-      ...Object.values(CacheResult).map(cacheCounter),
+      ...Object.values(CacheLookup).map(cacheCounter),
       ...streams.flatMap((t) => [openConnections(t), connectionCounter(t), limitedConnectionCounter(t)]),
       ...Array.from({ length: XDP_RESULTS }, (_, result) => XDP_FRAMES + result),
       ...CONTROL_ROUTES.flatMap((_, route) =>

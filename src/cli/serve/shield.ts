@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
 import type { AllowlistTable } from '../../allowlist/index.ts';
 import type { Config } from '../../config/index.ts';
-import { Shield, type ShieldEvents, type UdpEngine } from '../../dns/index.ts';
-import { type CounterBlock, QueryVerdict, queryCounter, Transport } from '../../metrics/index.ts';
+import { QueryVerdict, Shield, type ShieldEvents, type UdpEngine } from '../../dns/index.ts';
+import { type CounterBlock, queryCounter, Transport } from '../../metrics/index.ts';
 import { parsePrefix } from '../../net/index.ts';
 import { BpfError } from '../../sys/bpf/index.ts';
 import type { Log } from './log.ts';

@@ -1,5 +1,4 @@
 import { BUCKETS, MAX_RELAYS_PER_ANSWER, NO_RELAY } from '../../catalog/lookup/index.ts';
-import { QueryVerdict } from '../../metrics/index.ts';
 import {
   beginReply,
   ExtendedError,
@@ -12,6 +11,7 @@ import {
   writeNegativeSoa,
   writeRecord,
 } from '../../wire/index.ts';
+import { QueryVerdict } from '../verdict.ts';
 import type { QueryState, TransportTraits } from './query-state.ts';
 import { finishReply, recordLimit } from './reply.ts';
 import { SpecialUse } from './special.ts';

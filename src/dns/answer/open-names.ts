@@ -2,6 +2,7 @@ import { equalBytes, hashName, nameFromText, type Question } from '../../wire/in
 
 /** What a name is that is answered otherwise than by the gate. */
 export const OpenName = {
+  NONE: 0,
   /** Resolved for everyone: how a device whose address has changed finds the control API. */
   BOOTSTRAP: 1,
   /** Below reached.TESTZONE: the control's address, for everyone. */
@@ -64,13 +65,13 @@ export class OpenNames {
       add(`reached.${testZone}`, OpenName.NODE, OpenName.REACHED);
       add(`registered.${testZone}`, OpenName.NODE, OpenName.REGISTERED);
     }
-    for (const name of bootstrapNames) add(name, OpenName.BOOTSTRAP, 0);
+    for (const name of bootstrapNames) add(name, OpenName.BOOTSTRAP, OpenName.NONE);
     this.isAny = this.byHash.size > 0;
     this.addresses4 = options.controlAddresses4;
     this.addresses6 = options.controlAddresses6;
   }
 
-  /** @returns an OpenName, or 0 where the name is none. The longest suffix that is known decides. */
+  /** @returns an OpenName; the longest known suffix decides. */
   match(question: Question): number {
     const name = question.name;
     for (let label = 0; label < name.labelCount; label++) {
@@ -80,10 +81,10 @@ export class OpenNames {
       const length = name.length - offset;
       if (length !== found.bytes.length || !equalBytes(name.bytes, offset, found.bytes, 0, length)) continue;
       const what = label === 0 ? found.itself : found.below;
-      if (what === 0) continue;
+      if (what === OpenName.NONE) continue;
       this.zoneLabel = name.labelCount - this.zoneLabels;
       return what;
     }
-    return 0;
+    return OpenName.NONE;
   }
 }

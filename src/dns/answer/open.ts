@@ -1,4 +1,3 @@
-import { QueryVerdict } from '../../metrics/index.ts';
 import {
   beginReply,
   Opcode,
@@ -15,6 +14,7 @@ import {
   writeAddressRecord,
   writeNegativeSoa,
 } from '../../wire/index.ts';
+import { QueryVerdict } from '../verdict.ts';
 import { OpenName } from './open-names.ts';
 import type { QueryState, TransportTraits } from './query-state.ts';
 import { finishReply, recordLimit, replyFromCache } from './reply.ts';
@@ -48,7 +48,7 @@ export function answerOpen(
     return OpenOutcome.CLOSED;
   }
   const name = state.openNames.match(question);
-  if (name === 0 || name > OpenName.REGISTERED) return OpenOutcome.CLOSED;
+  if (name === OpenName.NONE || name > OpenName.REGISTERED) return OpenOutcome.CLOSED;
   // Who is not registered gets no encrypted connection; one from before the registration ended is not kept for this.
   if (name === OpenName.BOOTSTRAP && traits.encrypted) return OpenOutcome.CLOSED;
   if (!isOpenType(question.type) || state.edns.parse(message, length, question.end) !== Rcode.NOERROR) {

@@ -1,4 +1,4 @@
-import { CacheResult as CacheCount, cacheCounter, QueryVerdict } from '../../metrics/index.ts';
+import { CacheLookup, cacheCounter } from '../../metrics/index.ts';
 import { CacheResult, EntryScratch, type EntryView, OVERTAKEN } from '../../resolver/cache/index.ts';
 import type { Resolved } from '../../resolver/index.ts';
 import {
@@ -21,6 +21,7 @@ import {
   writeCookieOption,
   writeOpt,
 } from '../../wire/index.ts';
+import { QueryVerdict } from '../verdict.ts';
 import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from './query-state.ts';
 
 const resolvedEntry = new EntryScratch();
@@ -73,11 +74,11 @@ export function replyFromCache(state: QueryState, message: Uint8Array, traits: T
     state.nowSeconds,
   );
   if (found === CacheResult.FRESH && replyFromEntry(state, message, state.cache, traits)) {
-    state.counters.increment(cacheCounter(CacheCount.HIT));
+    state.counters.increment(cacheCounter(CacheLookup.HIT));
     state.wantsRefresh = state.cache.takeRefresh();
     return true;
   }
-  state.counters.increment(cacheCounter(CacheCount.MISS));
+  state.counters.increment(cacheCounter(CacheLookup.MISS));
   return false;
 }
 
@@ -109,7 +110,7 @@ export function replyFromResolved(
     state.extendedError =
       state.cache.rcode === Rcode.NXDOMAIN ? ExtendedError.STALE_NXDOMAIN : ExtendedError.STALE_ANSWER;
     if (replyFromEntry(state, message, state.cache, traits)) {
-      state.counters.increment(cacheCounter(CacheCount.STALE));
+      state.counters.increment(cacheCounter(CacheLookup.STALE));
       return QueryVerdict.STALE;
     }
   }

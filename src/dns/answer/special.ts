@@ -2,6 +2,8 @@ import { equalBytes, hashName, nameFromText, type Question } from '../../wire/in
 
 /** What is answered for a special-use name, without asking anyone. */
 export const SpecialUse = {
+  /** An ordinary name. */
+  NONE: 0,
   /** The name does not exist. */
   NAME_ERROR: 1,
   /** 127.0.0.1 and ::1, nothing else. */
@@ -81,10 +83,9 @@ export class SpecialNames {
     }
   }
 
-  /** @returns a SpecialUse, or 0 where the name is an ordinary one. */
+  /** @returns a SpecialUse; the longest matching suffix decides. */
   match(question: Question): number {
     const name = question.name;
-    // The longest suffix decides.
     for (let label = 0; label < name.labelCount; label++) {
       const found = this.byHash.get(question.hashes[label]);
       if (found === undefined) continue;
@@ -95,6 +96,6 @@ export class SpecialNames {
       this.matchedLabel = label;
       return found.use;
     }
-    return 0;
+    return SpecialUse.NONE;
   }
 }

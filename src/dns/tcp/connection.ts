@@ -2,9 +2,9 @@ import type { Source } from '../../net/index.ts';
 import { type MessageSink, StreamFramer } from '../../wire/index.ts';
 import type { TransportTraits } from '../answer/query-state.ts';
 import type { Answerer } from '../answerer.ts';
-import { DEFERRED } from '../query.ts';
 import type { Channel, ChannelReader } from '../stream/channel.ts';
 import type { Outbox } from '../stream/outbox.ts';
+import { DEFERRED } from '../verdict.ts';
 
 /** Longer than any query has a use for; a client that announces more is cut off. */
 const MAX_QUERY_BYTES = 4096;

@@ -2,17 +2,16 @@ import {
   answerCounter,
   Counter,
   QueryPath,
-  QueryVerdict,
   queryCounter,
   queryDuration,
   Transport,
 } from '../../metrics/index.ts';
 import type { Family } from '../../net/index.ts';
-import { ENDPOINT_BYTES } from '../../sys/index.ts';
-import { CD_BIT, ExtendedError, HEADER_BYTES, OPT_BYTES, RD_BIT, writeOpt } from '../../wire/index.ts';
 import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from '../answer/query-state.ts';
 import type { RingWriter } from '../defer-ring.ts';
-import { DEFERRED, decide } from '../query.ts';
+import { DeferredRecordWriter } from '../deferred-record.ts';
+import { decide } from '../query.ts';
+import { DEFERRED, QueryVerdict } from '../verdict.ts';
 
 export const UDP_TRAITS: TransportTraits = {
   transport: Transport.UDP,
@@ -45,33 +44,17 @@ export interface PacketSlots {
   readEndpoint(i: number, out: Uint8Array, offset: number): void;
 }
 
-/**
- * A deferred query in the ring:
- *   byte 0 the listener's index, 1 whether the source is registered (or REFRESH), 2 its family, 8 when it was received
- *   (float64, ms of the monotonic clock), 16 the source's words, 32 its endpoint, then the query.
- */
-export const DEFERRED_REGISTERED = 1;
-/** Instead of that: nobody waits for it, the answer is to be in the cache before the one that is there expires. */
-export const REFRESH = 2;
-export const DEFERRED_FAMILY = 2;
-export const DEFERRED_TIME = 8;
-export const DEFERRED_SOURCE = 16;
-export const DEFERRED_ENDPOINT = 32;
-export const DEFERRED_QUERY = DEFERRED_ENDPOINT + ENDPOINT_BYTES;
-
 /** Answers batches of packets in place, and hands what it cannot answer to the resolver's thread. */
 export class BatchAnswerer {
   private readonly state: QueryState;
-  private readonly ring: RingWriter;
-  private readonly ringView: DataView;
+  private readonly records: DeferredRecordWriter;
   private readonly clockInto: (out: Float64Array) => void;
   private readonly endClock = new Float64Array(1);
   private readonly fetched = new Int32Array(1);
 
   constructor(state: QueryState, ring: RingWriter, clockInto: (out: Float64Array) => void) {
     this.state = state;
-    this.ring = ring;
-    this.ringView = new DataView(ring.bytes.buffer, ring.bytes.byteOffset, ring.bytes.length);
+    this.records = new DeferredRecordWriter(ring);
     this.clockInto = clockInto;
   }
 
@@ -98,11 +81,11 @@ export class BatchAnswerer {
       }
       counters.increment(queryCounter(Transport.UDP, outcome));
       if (state.replyLength === 0) continue;
-      if (state.wantsRefresh) refreshed += this.refresh(batch.data[i]);
+      if (state.wantsRefresh) refreshed += Number(this.records.writeRefresh(state, batch.data[i]));
       batch.replyLengths[i] = state.replyLength;
       counters.increment(answerCounter(Transport.UDP, state.rcode));
     }
-    if (deferred + refreshed > 0) this.ring.ring();
+    if (deferred + refreshed > 0) this.records.wake();
     batch.send(fd, count);
     if (deferred === count) return;
     this.clockInto(this.endClock);
@@ -127,52 +110,12 @@ export class BatchAnswerer {
     this.fetched[0] = fetched;
   }
 
-  /** @returns 1, or 0 where the ring is full: the client asks again, by when there may be room. */
+  /** @returns 1, or 0 if the ring is full: the client retries later. */
   private defer(batch: PacketSlots, i: number, listener: number): number {
-    const query = batch.lengths[i];
-    const length = DEFERRED_QUERY + query;
-    const at = this.ring.reserve(length);
-    if (at < 0) {
-      this.state.counters.increment(Counter.DEFER_OVERFLOW);
-      return 0;
-    }
-    const bytes = this.ring.bytes;
-    bytes[at] = listener + batch.targets[i];
-    bytes[at + DEFERRED_REGISTERED] = this.state.profile === 0 ? 0 : 1;
-    bytes[at + DEFERRED_FAMILY] = this.state.source.family;
-    this.ringView.setFloat64(at + DEFERRED_TIME, this.state.clock[0], true);
-    for (let k = 0; k < 4; k++) {
-      this.ringView.setInt32(at + DEFERRED_SOURCE + 4 * k, this.state.source.words[k], true);
-    }
-    batch.readEndpoint(i, bytes, at + DEFERRED_ENDPOINT);
-    const data = batch.data[i];
-    for (let k = 0; k < query; k++) bytes[at + DEFERRED_QUERY + k] = data[k];
-    this.ring.commit(length);
-    this.state.counters.increment(Counter.DEFERRED);
-    return 1;
-  }
-
-  /** Writes the question of a reply as a query that nobody waits for. @returns 1, or 0 where others need the room. */
-  private refresh(reply: Uint8Array): number {
-    const { ring, state } = this;
-    const { end } = state.question;
-    const { dnssecOk } = state.edns;
-    const length = DEFERRED_QUERY + end + (dnssecOk ? OPT_BYTES : 0);
-    const at = ring.isHalfFull ? -1 : ring.reserve(length);
-    if (at < 0) return 0;
-    const { bytes } = ring;
-    bytes[at + DEFERRED_REGISTERED] = REFRESH;
-    const query = at + DEFERRED_QUERY;
-    for (let k = 0; k < end; k++) bytes[query + k] = reply[k];
-    bytes[query + 2] = RD_BIT;
-    bytes[query + 3] &= CD_BIT;
-    for (let k = 4; k < HEADER_BYTES; k++) bytes[query + k] = 0;
-    bytes[query + 5] = 1;
-    if (dnssecOk) {
-      bytes[query + 11] = 1;
-      writeOpt(bytes, query + end, MAX_UDP_REPLY_BYTES, 0, true, ExtendedError.NONE);
-    }
-    ring.commit(length);
-    return 1;
+    const { state } = this;
+    const target = listener + batch.targets[i];
+    const isWritten = this.records.write(state, batch.data[i], batch.lengths[i], target, batch, i);
+    state.counters.increment(isWritten ? Counter.DEFERRED : Counter.DEFER_OVERFLOW);
+    return isWritten ? 1 : 0;
   }
 }

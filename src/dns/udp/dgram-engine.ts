@@ -1,9 +1,10 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { QueryVerdict, queryCounter, Transport } from '../../metrics/index.ts';
+import { queryCounter, Transport } from '../../metrics/index.ts';
 import { formatAddress, type SocketAddress, sourceFromText } from '../../net/index.ts';
 import type { Answerer } from '../answerer.ts';
 import { ListenError } from '../listen-error.ts';
+import { QueryVerdict } from '../verdict.ts';
 import { UDP_TRAITS } from './batch-answerer.ts';
 import type { UdpEngine } from './udp-engine.ts';
 

@@ -1,19 +1,10 @@
 import type { CounterBlock } from '../../metrics/index.ts';
-import type { SocketAddress, Source } from '../../net/index.ts';
-import { closeSocket, ENDPOINT_BYTES } from '../../sys/index.ts';
-import { copyBytes } from '../../wire/index.ts';
+import type { SocketAddress } from '../../net/index.ts';
+import { closeSocket } from '../../sys/index.ts';
 import type { Answerer } from '../answerer.ts';
+import type { DeferredRecord } from '../deferred-record.ts';
 import type { TableUpdate } from '../table-update.ts';
-import {
-  DEFERRED_ENDPOINT,
-  DEFERRED_FAMILY,
-  DEFERRED_QUERY,
-  DEFERRED_REGISTERED,
-  DEFERRED_SOURCE,
-  DEFERRED_TIME,
-  REFRESH,
-  UDP_TRAITS,
-} from './batch-answerer.ts';
+import { answerDeferred } from './deferred-answers.ts';
 import type { ShieldSocket } from './shield/index.ts';
 import type { UdpEngine } from './udp-engine.ts';
 import { type Listener, openListener } from './udp-listener.ts';
@@ -35,14 +26,12 @@ export interface MmsgEngineOptions extends UdpTables {
 /** Threads that block in recvmmsg(2), and the way back for what they defer. */
 export class MmsgEngine implements UdpEngine {
   readonly name = 'mmsg';
-  private readonly listeners: Listener[] = [];
+  /** Sockets by listener; also answers from there what other threads have deferred. */
+  readonly listeners: Listener[] = [];
   private readonly threads: UdpThreads;
-  private readonly options: MmsgEngineOptions;
 
   private constructor(options: MmsgEngineOptions) {
-    this.options = options;
-    const onDeferred = (bytes: Uint8Array, offset: number, length: number) =>
-      this.answerDeferred(bytes, offset, length);
+    const onDeferred = (record: DeferredRecord) => answerDeferred(record, options.answerer, this.listeners);
     this.threads = new UdpThreads({ ...options, onDeferred });
   }
 
@@ -93,29 +82,6 @@ export class MmsgEngine implements UdpEngine {
     }
   }
 
-  /** Answers a query that a thread has deferred, from the address that it was sent to. */
-  answerDeferred(bytes: Uint8Array, offset: number, length: number): void {
-    if (bytes[offset + DEFERRED_REGISTERED] === REFRESH) {
-      this.options.answerer.refresh(copyBytes(bytes, offset + DEFERRED_QUERY, offset + length));
-      return;
-    }
-    const view = new DataView(bytes.buffer, bytes.byteOffset + offset, length);
-    const { replies } = this.listeners[bytes[offset]];
-    const receivedAt = view.getFloat64(DEFERRED_TIME, true);
-    if (this.options.answerer.givesUp(receivedAt)) return;
-    const start = offset + DEFERRED_ENDPOINT;
-    const endpoint = copyBytes(bytes, start, start + ENDPOINT_BYTES);
-    const query = copyBytes(bytes, offset + DEFERRED_QUERY, offset + length);
-    const isRegistered = bytes[offset + DEFERRED_REGISTERED] === 1;
-    const word = (index: number): number => view.getUint32(DEFERRED_SOURCE + 4 * index, true);
-    const source: Source = {
-      family: bytes[offset + DEFERRED_FAMILY] as 4 | 6,
-      words: [word(0), word(1), word(2), word(3)],
-    };
-    this.options.answerer.answerDeferred(query, source, receivedAt, UDP_TRAITS, isRegistered, (reply) => {
-      if (reply !== null) replies.add(endpoint, reply);
-    });
-  }
   private startThread(index: number): Promise<void> {
     const sockets: UdpSocketHandle[] = this.listeners.map(({ fds, packetInfo }) => ({
       fd: fds[index],

@@ -2,6 +2,7 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import { CounterBlock } from '../../metrics/index.ts';
 import { startThread } from '../../sys/index.ts';
 import { allocateRing, RingReader } from '../defer-ring.ts';
+import { type DeferredRecord, readDeferredRecord } from '../deferred-record.ts';
 import type { TableUpdate } from '../table-update.ts';
 import { STOP_WORD, type UdpTables, type UdpThreadData, UPDATE_WORD } from './udp-thread-data.ts';
 
@@ -15,8 +16,8 @@ export interface UdpThreadsOptions extends UdpTables {
   onCounters(block: CounterBlock): void;
   /** A thread ended by itself: its queries are not answered any more. */
   onFailure(error: Error): void;
-  /** Called with each query that a thread has deferred, as batch-answerer.ts lays it out; valid during the call. */
-  onDeferred(bytes: Uint8Array, offset: number, length: number): void;
+  /** Called with each query that a thread has deferred. */
+  onDeferred(record: DeferredRecord): void;
 }
 
 interface UdpThread {
@@ -63,7 +64,7 @@ export class UdpThreads {
     });
     port1.unref();
     const reader = new RingReader(ring);
-    void reader.follow((bytes, offset, length) => on.onDeferred(bytes, offset, length));
+    void reader.follow((bytes, offset, length) => on.onDeferred(readDeferredRecord(bytes, offset, length)));
     let ended = (): void => {};
     const exited = new Promise<void>((resolve) => {
       ended = resolve;
@@ -115,7 +116,9 @@ export class UdpThreads {
     for (const thread of this.threads) Atomics.store(thread.control, STOP_WORD, 1);
     await Promise.all(this.threads.map((thread) => thread.exited));
     for (const thread of this.threads) {
-      thread.ring.drain((bytes, offset, length) => this.options.onDeferred(bytes, offset, length));
+      thread.ring.drain((bytes, offset, length) =>
+        this.options.onDeferred(readDeferredRecord(bytes, offset, length)),
+      );
       thread.ring.stop();
       thread.updatePort.close();
     }

@@ -10,6 +10,7 @@ import {
 } from '../../sys/xdp/index.ts';
 import { MAX_UDP_REPLY_BYTES } from '../answer/query-state.ts';
 import type { TableUpdate } from '../table-update.ts';
+import { answerDeferred } from './deferred-answers.ts';
 import { MmsgEngine, type MmsgEngineOptions } from './mmsg-engine.ts';
 import type { ShieldSocket } from './shield/index.ts';
 import type { UdpEngine, XdpStatus } from './udp-engine.ts';
@@ -51,7 +52,7 @@ export class XdpEngine implements UdpEngine {
     this.mmsg = mmsg;
     this.threads = new UdpThreads({
       ...options,
-      onDeferred: (bytes, offset, length) => mmsg.answerDeferred(bytes, offset, length),
+      onDeferred: (record) => answerDeferred(record, options.answerer, mmsg.listeners),
     });
   }
 

@@ -1,5 +1,5 @@
 import { type Libc, requireLibc } from '../libc.ts';
-import { encodeEndpoint } from '../mmsg.ts';
+import { encodeEndpoint } from '../mmsg-layout.ts';
 import { XdpError } from './errors.ts';
 import { Frames, FrameVerdict, PAYLOAD_OFFSET_4, PAYLOAD_OFFSET_6, type XdpTarget } from './frame.ts';
 import { XdpRing } from './ring.ts';

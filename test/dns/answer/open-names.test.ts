@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFERRED, type OpenNamesOptions, TCP_TRAITS } from '../../../src/dns/index.ts';
-import { QueryVerdict } from '../../../src/metrics/index.ts';
+import { QueryVerdict } from '../../../src/dns/verdict.ts';
+
 import { parseAddress } from '../../../src/net/index.ts';
 import { a, HOME, HOME6, query, STRANGER, STRANGER6, TestEdge } from '../support.ts';
 

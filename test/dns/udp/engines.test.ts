@@ -1,7 +1,8 @@
 import * as dnsPacket from 'dns-packet';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Answerer, DgramEngine, ListenError, MmsgEngine, type UdpEngine } from '../../../src/dns/index.ts';
-import { type CounterBlock, QueryVerdict, queryCounter, Transport } from '../../../src/metrics/index.ts';
+import { QueryVerdict } from '../../../src/dns/verdict.ts';
+import { type CounterBlock, queryCounter, Transport } from '../../../src/metrics/index.ts';
 import { parseSocketAddress, sourceFromText } from '../../../src/net/index.ts';
 import type { Resolved } from '../../../src/resolver/index.ts';
 import { libc, monotonicClock } from '../../../src/sys/index.ts';

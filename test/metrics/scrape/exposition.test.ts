@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { QueryVerdict } from '../../../src/dns/verdict.ts';
 import { FAMILIES, SLOTS } from '../../../src/metrics/counters.ts';
 import {
   CounterBlock,
   openConnections,
   QueryPath,
-  QueryVerdict,
   queryCounter,
   queryDuration,
   Transport,

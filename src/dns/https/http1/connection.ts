@@ -1,4 +1,4 @@
-import { DEFERRED } from '../../query.ts';
+import { DEFERRED } from '../../verdict.ts';
 import {
   endSoon,
   type HttpConnection,

@@ -1,4 +1,4 @@
-import { DEFERRED } from '../../query.ts';
+import { DEFERRED } from '../../verdict.ts';
 import { Decoded, HpackDecoder } from '../hpack/decoder.ts';
 import {
   endSoon,
