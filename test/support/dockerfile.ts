@@ -1,7 +1,7 @@
 /** One instruction of a Dockerfile: continuation lines joined, comments left out. */
 export interface Instruction {
   readonly name: string;
-  /** What follows the name and its `--flags`. */
+  /** The text after the name and its `--flags`. */
   readonly value: string;
   readonly flags: Readonly<Record<string, string>>;
 }
@@ -12,7 +12,7 @@ export interface Stage {
   readonly instructions: readonly Instruction[];
 }
 
-/** Reads a Dockerfile into its stages; heredocs and parser directives are not known. */
+/** Reads a Dockerfile into its stages, with each ARG before the first FROM at its default. Knows no heredocs. */
 export function parseDockerfile(text: string): Stage[] {
   const lines = text
     .replace(/^\s*#.*\n/gm, '')
@@ -20,11 +20,17 @@ export function parseDockerfile(text: string): Stage[] {
     .split('\n')
     .filter((line) => line.trim() !== '');
   const stages: { base: string; instructions: Instruction[] }[] = [];
+  const bases: Record<string, string> = {};
   for (const line of lines) {
     const [, name, flagText, value] = /^([A-Z]+)((?:\s+--[\w-]+=\S+)*)\s+(.*)$/.exec(line.trim()) ?? [];
     if (name === undefined) throw new Error(`no Dockerfile instruction: ${line}`);
     if (name === 'FROM') {
-      stages.push({ base: value, instructions: [] });
+      stages.push({ base: value.replace(/\$\{(\w+)\}/g, (_, key) => bases[key]), instructions: [] });
+      continue;
+    }
+    if (name === 'ARG' && stages.length === 0) {
+      const equals = value.indexOf('=');
+      bases[value.slice(0, equals)] = value.slice(equals + 1);
       continue;
     }
     const flags = Object.fromEntries(

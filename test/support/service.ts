@@ -17,7 +17,8 @@ import { afterAll, vi } from 'vitest';
 import { Api } from './api.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
-export const NODE = join(ROOT, 'node_modules/.bin/node');
+/** The Node that runs the tests; they start the program with it too. */
+export const NODE = process.execPath;
 export const MAIN = join(ROOT, 'src/main.ts');
 
 /** The names and relays that a service of the tests knows. */

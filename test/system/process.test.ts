@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
-const NODE = join(ROOT, 'node_modules/.bin/node');
+const NODE = process.execPath;
 
 function node(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(NODE, args, { encoding: 'utf8', cwd: tmpdir() });
