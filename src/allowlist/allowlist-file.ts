@@ -6,7 +6,7 @@ import { decodeSnapshot, encodeSnapshot, readSnapshotPosition, type Snapshot } f
 import { AllowlistFileCorruptError, AllowlistFileVersionUnknownError } from './errors.ts';
 
 /*
- * The last known list; numbers in network order:
+ * Format of the last known allowlist; numbers in network order:
  *
  *   magic "MSLAST" | format version u16 | made at u64, ms since 1970
  *   SHA-256 of these 16 bytes and of the snapshot's own checksum, its last 32 bytes
@@ -19,20 +19,20 @@ const MADE_AT_OFFSET = VERSION_OFFSET + 2;
 const CHECKSUM_OFFSET = MADE_AT_OFFSET + 8;
 const CHECKSUM_BYTES = 32;
 const SNAPSHOT_OFFSET = CHECKSUM_OFFSET + CHECKSUM_BYTES;
-/** Enough of the beginning to tell epoch and seq. */
+/** Enough of the file to read epoch and seq. */
 const HEAD_BYTES = 4_096;
 const NAME = 'last-known-list';
-/** Addresses and choices of people: nobody else on the machine reads them. */
+/** Holds people's addresses and choices: readable by the service's user only. */
 const MODE = 0o600;
 
-/** A list that can be served without its store. */
+/** An allowlist that can be served without its store. */
 export interface LastKnownAllowlist {
   readonly snapshot: Snapshot;
-  /** When it was last known to be the store's; milliseconds since 1970. */
+  /** When it last matched the store; ms since 1970. */
   readonly madeAtMs: number;
 }
 
-/** The last known list on disk: addresses and profiles, nothing else. One process writes it. */
+/** The last known allowlist on disk: addresses and profiles, nothing else. A single process writes it. */
 export class AllowlistFile {
   readonly path: string;
   private readonly temporary: string;
@@ -43,15 +43,16 @@ export class AllowlistFile {
     this.temporary = `${this.path}.new`;
   }
 
-  /** Removes what a crash left of an unfinished write. Not for others than who writes. */
+  /** Removes the rest of a write that a crash cut off. For the writing process only. */
   async clear(): Promise<void> {
     await rm(this.temporary, { force: true });
   }
 
   /**
-   * The list, or null where there is no file.
+   * Reads the allowlist; null if there is no file.
    *
-   * @throws ListFileCorrupt, ListFileVersionUnknown, SnapshotCorrupt, SnapshotVersionUnknown; errors of the file system.
+   * @throws AllowlistFileCorruptError, AllowlistFileVersionUnknownError, SnapshotCorruptError,
+   *   SnapshotVersionUnknownError; errors of the file system
    */
   async read(): Promise<LastKnownAllowlist | null> {
     const bytes = await readWhole(this.path);
@@ -59,17 +60,17 @@ export class AllowlistFile {
   }
 
   /**
-   * Replaces the file in one step: what is there afterwards, whatever happens, is the old list or the new one, whole
-   * and on disk.
+   * Replaces the file atomically: afterwards the old or the new allowlist is on disk, whole, whatever
+   * happens.
    *
-   * @returns false where a newer list of the same epoch is there already, which then stays.
+   * @returns false if the file holds a newer allowlist of the same epoch, which then stays
    */
-  async write(list: LastKnownAllowlist): Promise<boolean> {
-    if (await this.holdsNewer(list.snapshot)) return false;
+  async write(allowlist: LastKnownAllowlist): Promise<boolean> {
+    if (await this.holdsNewer(allowlist.snapshot)) return false;
     await this.clear();
     const file = await open(this.temporary, 'wx', MODE);
     try {
-      await file.writeFile(encodeAllowlistFile(list));
+      await file.writeFile(encodeAllowlistFile(allowlist));
       await file.sync();
     } finally {
       await file.close();
@@ -79,7 +80,7 @@ export class AllowlistFile {
     return true;
   }
 
-  /** Only a sound file counts: a damaged one must not keep itself in place by what its header says. */
+  /** Reads the whole file: a damaged one must not keep its place by the seq in its header. */
   private async holdsNewer({ epoch, seq }: Snapshot): Promise<boolean> {
     try {
       const held = await this.position();
@@ -108,19 +109,21 @@ export function encodeAllowlistFile({ snapshot, madeAtMs }: LastKnownAllowlist):
   return Buffer.concat([head, packed]);
 }
 
-/** @throws ListFileCorrupt, ListFileVersionUnknown, SnapshotCorrupt, SnapshotVersionUnknown. */
+/**
+ * @throws AllowlistFileCorruptError, AllowlistFileVersionUnknownError, SnapshotCorruptError,
+ *   SnapshotVersionUnknownError
+ */
 export function decodeAllowlistFile(bytes: Uint8Array): LastKnownAllowlist {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (head.length < SNAPSHOT_OFFSET + CHECKSUM_BYTES)
-    throw new AllowlistFileCorruptError('it ends too early');
+  if (head.length < SNAPSHOT_OFFSET + CHECKSUM_BYTES) throw new AllowlistFileCorruptError('truncated');
   if (!head.subarray(0, MAGIC.length).equals(MAGIC))
-    throw new AllowlistFileCorruptError('it does not begin as one');
+    throw new AllowlistFileCorruptError('wrong magic number');
   const version = head.readUInt16BE(VERSION_OFFSET);
   if (version !== ALLOWLIST_FILE_VERSION)
     throw new AllowlistFileVersionUnknownError(version, ALLOWLIST_FILE_VERSION);
   const packed = head.subarray(SNAPSHOT_OFFSET);
   if (!timingSafeEqual(checksumOf(head, packed), head.subarray(CHECKSUM_OFFSET, SNAPSHOT_OFFSET))) {
-    throw new AllowlistFileCorruptError('its checksum differs');
+    throw new AllowlistFileCorruptError('checksum mismatch');
   }
   const madeAtMs = head.readUInt32BE(MADE_AT_OFFSET) * 2 ** 32 + head.readUInt32BE(MADE_AT_OFFSET + 4);
   return { snapshot: decodeSnapshot(packed), madeAtMs };
@@ -133,7 +136,7 @@ function checksumOf(head: Uint8Array, packed: Uint8Array): Uint8Array {
     .digest();
 }
 
-/** The file's bytes, or its first ones; null where there is none. */
+/** Reads the file, or its first `most` bytes; null if there is none. */
 async function readWhole(path: string, most = Number.POSITIVE_INFINITY): Promise<Buffer | null> {
   let file: FileHandle;
   try {
@@ -157,7 +160,7 @@ async function readWhole(path: string, most = Number.POSITIVE_INFINITY): Promise
   }
 }
 
-/** A rename is on disk when its directory is. */
+/** Makes a rename durable. */
 async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, constants.O_RDONLY);
   try {

@@ -2,26 +2,26 @@ import type { AllowlistFile, LastKnownAllowlist } from './allowlist-file.ts';
 
 export interface AllowlistKeeperOptions {
   readonly file: Pick<AllowlistFile, 'write'>;
-  /** Where the list that is served stands; null where it is none that should be kept. */
+  /** Position of the served allowlist; null if it should not be kept. */
   readonly position: () => { epoch: string; seq: number } | null;
   readonly take: () => LastKnownAllowlist;
-  /** Milliseconds of a clock that does not jump. */
+  /** Monotonic clock, in ms. */
   readonly now: () => number;
-  /** Told of a write that failed; the next look tries again. */
+  /** Called with a failed write; the next tick tries again. */
   readonly onError?: (error: unknown) => void;
   readonly setTimer?: (callback: () => void, delayMs: number) => () => void;
-  /** How long after a change the file may be without it, at least. */
+  /** Shortest time between two writes. */
   readonly intervalMs?: number;
 }
 
-/** An address that was given up has left the file after this and the time of a write. */
+/** Bounds how long a removed address stays in the file. */
 const INTERVAL_MS = 5_000;
-/** A list without changes is written again after this: its age tells when it was last known to be the store's. */
+/** An unchanged allowlist is rewritten this often, because its age says when it last matched the store. */
 const REFRESH_MS = 600_000;
-/** Writing takes no more than this part of the time. */
+/** Largest part of the time spent writing. */
 const MOST_DUTY = 0.05;
 
-/** Writes the list that is served to disk some seconds after it changed, and at a clean stop. */
+/** Writes the served allowlist to disk a few seconds after a change, and at a clean stop. */
 export class AllowlistKeeper {
   private readonly options: AllowlistKeeperOptions;
   private written: { epoch: string; seq: number; atMs: number } | null = null;
@@ -42,7 +42,7 @@ export class AllowlistKeeper {
     this.arm(this.interval);
   }
 
-  /** Writes what has not been written yet, and ends. */
+  /** Writes pending changes and stops. */
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;

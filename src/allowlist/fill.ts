@@ -4,16 +4,16 @@ import type { ProfileId } from './profile-id.ts';
 import type { SlotTable } from './slot-table.ts';
 
 /**
- * Entries whose slots are asked of the memory at once: the processor then waits for 64 of them together. One by
- * one, most of a load is waiting.
+ * Entries whose slots are prefetched together, so that 64 memory accesses overlap. One by one, a load mostly
+ * waits for memory.
  */
 const WINDOW = 64;
 
 /**
- * Adds the entries of a group to a table that has room for them and that nobody reads yet.
+ * Adds a group's entries to a table that has room for them and no readers yet.
  *
- * @param ids for each profile index of the snapshot its id here
- * @returns how many entries were left out because no packet can come from them
+ * @param ids profile id of this process for each profile index of the snapshot
+ * @returns number of entries left out because no packet can come from them
  */
 export function fillTable(table: SlotTable, group: SnapshotGroup, ids: ArrayLike<ProfileId>): number {
   const { slots } = table;
@@ -54,7 +54,7 @@ function readKeys(group: SnapshotGroup, first: number, end: number, words: Int32
 
 const kept = new Int32Array(1);
 
-/** A load whose result is not used may be left out by the compiler. */
+/** Uses the prefetched value, so that the compiler cannot drop the load. */
 function keep(value: number): void {
   kept[0] = value;
 }

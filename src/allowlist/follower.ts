@@ -17,53 +17,53 @@ export interface Reload {
 export interface AllowlistFollowerOptions {
   readonly feed: Feed;
   readonly table: AllowlistTable;
-  /** Referred to by this table alone. */
+  /** Used by this table alone. */
   readonly profiles: Profiles;
-  /** Milliseconds. */
+  /** Monotonic clock, in ms. */
   readonly now: () => number;
-  /** Told after the list was loaded again because the log could not be followed. */
+  /** Called after a reload that a gap, another epoch or a differing digest made necessary. */
   readonly onReload?: (reload: Reload) => void;
-  /** Told of what could not be applied or loaded; the list stays as it was, and a load is tried again. */
+  /**
+   * Called with a change that could not be applied, or a load that failed. The allowlist stays as it was; a
+   * failed load is retried.
+   */
   readonly onError?: (error: unknown) => void;
-  /** Calls back after a while; returns what cancels it. */
+  /** Starts a timer and returns a function that cancels it. */
   readonly setTimer?: (callback: () => void, delayMs: number) => () => void;
-  /** How many changes are kept while a snapshot is on its way. */
+  /** Changes kept while a snapshot loads; with more, the snapshot is loaded again. */
   readonly maxPending?: number;
 }
 
 export interface FollowerState {
-  /** restored: a list from disk is served, and the feed has not given one yet. */
+  /** restored: serving the allowlist from disk, because the feed has not delivered one yet. */
   readonly phase: 'idle' | 'loading' | 'restored' | 'following' | 'reloading' | 'stopped';
   readonly epoch: string | null;
   readonly seq: number;
   readonly entries: number;
-  /** Changes that were heard of and do not show yet. */
+  /** Changes received and not applied yet. */
   readonly lagChanges: number;
-  /** When the list fell behind what was heard, by the clock; null where it is not behind. */
+  /** Since when the allowlist lags behind the feed, in ms of the clock; null if it is up to date. */
   readonly behindSinceMs: number | null;
   readonly reloads: number;
-  /** Changes that could not be applied, and loads that failed. */
+  /** Changes that could not be applied, and failed loads. */
   readonly errors: number;
-  /** Entries of the last snapshot that no packet can come from. */
+  /** Entries of the last snapshot from which no packet can come. */
   readonly skipped: number;
   readonly loadedAtMs: number | null;
-  /** Of the list as it stands (feed/digest.ts); null while it is not known. */
+  /** Digest of the served allowlist (feed/digest.ts); null while unknown. */
   readonly digest: string | null;
-  /**
-   * Whether the list as it stands is the feed's: its digest was compared with the one that the feed told for the same
-   * change; unchecked where that has not been done (yet).
-   */
+  /** Result of comparing the digest with the feed's at this change; unchecked until that has happened. */
   readonly digestCheck: DigestCheckResult;
-  /** How often the digest was not the one that the feed told. */
+  /** Comparisons in which the digests differed. */
   readonly digestMismatches: number;
 }
 
-/** What to serve where the feed gives no list in time. */
+/** Served if the feed delivers no allowlist in time. */
 export interface FollowerFallback {
-  /** The last known one; null where there is none: then nobody is registered until the feed gives a list. */
+  /** The last known allowlist; null: nobody is registered until the feed delivers one. */
   readonly lastKnown: Snapshot | null;
   readonly waitMs: number;
-  /** Settles when there is nothing to wait for. */
+  /** Resolves as soon as waiting is pointless. */
   readonly giveUp?: Promise<void>;
 }
 
@@ -72,15 +72,15 @@ const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 
 /**
- * Keeps the table equal to what the feed tells: a snapshot, then change by change. A gap in the log or another
- * epoch means a new snapshot; until that is there, the list that was served is served on. Never half a list.
+ * Keeps the table equal to the feed: a snapshot, then change by change. After a gap in the log or in another
+ * epoch it loads a new snapshot and serves the old allowlist until that is complete.
  */
 export class AllowlistFollower {
   private readonly options: AllowlistFollowerOptions;
   private readonly maxPending: number;
   private readonly digest: RunningDigest;
   private readonly digestCheck: DigestCheck;
-  /** What the feed signalled while a snapshot was on its way. */
+  /** Reason for another reload, signalled by the feed while a snapshot was loading. */
   private lost: ReloadReason | null = null;
   private phase: FollowerState['phase'] = 'idle';
   private epoch: string | null = null;
@@ -91,7 +91,7 @@ export class AllowlistFollower {
   private skipped = 0;
   private loadedAtMs: number | null = null;
   private behindSinceMs: number | null = null;
-  /** What was heard since the snapshot was asked for. */
+  /** Changes received since the snapshot was requested. */
   private pending: { changes: readonly Change[]; epoch: string | undefined }[] = [];
   private pendingCount = 0;
   private unsubscribe: () => void = () => {};
@@ -122,9 +122,7 @@ export class AllowlistFollower {
     };
   }
 
-  /**
-   * The list as it stands, or null before there is one. It is packed in one go: 10 ms for a million entries.
-   */
+  /** Packs the served allowlist, in one go: 10 ms for a million entries. Null before the first load. */
   snapshot(): Snapshot | null {
     if (this.epoch === null) return null;
     const { table, profiles } = this.options;
@@ -132,14 +130,14 @@ export class AllowlistFollower {
   }
 
   /**
-   * Resolves when the list is loaded and followed. With a fallback also when that is served instead; the feed's
-   * list is then taken whenever it comes, and errors on the way are told to `onError`.
+   * Resolves when the allowlist is loaded and followed, or when the fallback is served instead. With a
+   * fallback, loading goes on in the background and its errors go to `onError`.
    *
-   * @throws what the first snapshot failed with; ProfileLimitReached; FollowerStopped. With a fallback only what
-   * loading that fails with.
+   * @throws what the first snapshot failed with, ProfileLimitReachedError, FollowerStoppedError; with a
+   *   fallback only what installing that fails with
    */
   async start(fallback?: FollowerFallback): Promise<void> {
-    if (this.phase !== 'idle') throw new Error('A follower is started once');
+    if (this.phase !== 'idle') throw new Error('A follower can be started only once');
     this.phase = 'loading';
     this.unsubscribe = this.options.feed.subscribe((changes, epoch) => this.hear(changes, epoch), {
       lost: (reason) => this.handleLoss(reason),
@@ -170,7 +168,7 @@ export class AllowlistFollower {
     this.phase = 'restored';
   }
 
-  /** Hears nothing any more. The table stays as it is. */
+  /** Stops following. The table stays as it is. */
   stop(): void {
     this.phase = 'stopped';
     this.unsubscribe();
@@ -192,7 +190,7 @@ export class AllowlistFollower {
     else this.pending = [];
   }
 
-  /** Applies what comes next in the log; says why, if something else came. */
+  /** Applies changes in the order of the log. @returns why the allowlist must be reloaded, or null */
   private follow(changes: readonly Change[], epoch: string | undefined): ReloadReason | null {
     if (epoch !== undefined && epoch !== this.epoch) return 'epoch';
     this.heardSeq = Math.max(this.heardSeq, changes[changes.length - 1].seq);
@@ -206,7 +204,7 @@ export class AllowlistFollower {
     return null;
   }
 
-  /** The list cannot be followed from where it stands. */
+  /** Reloads now, or after the load that is under way. */
   private handleLoss(reason: ReloadReason): void {
     if (this.phase !== 'following') {
       this.lost = reason;
@@ -222,7 +220,7 @@ export class AllowlistFollower {
     else if (this.digestCheck.differs(at)) this.handleLoss('digest');
   }
 
-  /** A change that cannot be applied must not stop those behind it. */
+  /** Applies one change. An error must not stop the changes behind it. */
   private apply(change: Change): void {
     const { table, profiles } = this.options;
     const { prefix } = change;
@@ -239,7 +237,7 @@ export class AllowlistFollower {
     }
   }
 
-  /** @returns the profile that the prefix had, and the one that it has. */
+  /** @returns the previous and the new profile of the prefix */
   private set(prefix: Change['prefix'], profile: Profile): readonly [ProfileId, ProfileId] {
     const { table, profiles } = this.options;
     const id = profiles.intern(profile);
@@ -261,7 +259,7 @@ export class AllowlistFollower {
     onReload?.({ reason, entries: table.size, durationMs: now() - startedMs });
   }
 
-  /** Tries until a list is loaded and followed, or the follower is stopped. */
+  /** Retries with backoff until the allowlist is loaded and followed, or the follower is stopped. */
   private async load(): Promise<void> {
     for (let attempt = 0; this.isRunning; attempt++) {
       try {
@@ -274,10 +272,10 @@ export class AllowlistFollower {
   }
 
   /**
-   * Loads a snapshot and what was heard since it was asked for. What was heard before need not be kept: it is in
-   * the snapshot, or of another epoch.
+   * Loads a snapshot and applies the changes received since it was requested. Earlier changes are in the
+   * snapshot, or belong to another epoch.
    *
-   * @returns null, or why the list must be loaded once more.
+   * @returns why the snapshot must be loaded again, or null
    */
   private async loadOnce(): Promise<ReloadReason | null> {
     const heardBefore = this.heardSeq;
@@ -286,7 +284,7 @@ export class AllowlistFollower {
     const snapshot = await this.options.feed.snapshot();
     if (!this.isRunning) throw new FollowerStoppedError();
     const seq = seqOf(snapshot);
-    // A list from disk may have been installed meanwhile.
+    // The allowlist from disk may have been installed while the snapshot loaded.
     const least = Math.max(heardBefore, this.seq);
     if (snapshot.epoch === this.epoch && seq < least) throw new SnapshotOutdatedError(seq, least);
     this.install(snapshot);
@@ -364,12 +362,12 @@ export class AllowlistFollower {
   }
 }
 
-/** Where the list stands once its changes are applied. */
+/** The change at which a snapshot stands with its own changes applied. */
 function seqOf({ seq, changes = [] }: FeedSnapshot): number {
   return seq + changes.length;
 }
 
-/** A retry does not keep a process alive that has nothing else to do. */
+/** The timer alone does not keep the process alive. */
 function unrefTimer(callback: () => void, delayMs: number): () => void {
   const timer = setTimeout(callback, delayMs).unref();
   return () => clearTimeout(timer);

@@ -1,6 +1,6 @@
 /**
- * A keyed 32-bit hash of the words of a key: each word mixed in by murmur3's finalizer, a bijection, so that
- * one-word keys never collide before they are reduced to slots. The seed is secret: slots cannot be aimed at.
+ * Keyed 32-bit hash of a key's words, mixed by murmur3's finalizer. The finalizer is a bijection, so one-word
+ * keys never collide before they are reduced to slots. The secret seed keeps anyone from aiming at a slot.
  */
 export function mixWord(hash: number, word: number): number {
   let h = hash ^ word;

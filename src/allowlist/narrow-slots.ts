@@ -2,13 +2,13 @@ import type { SlotsHandle } from './handle.ts';
 import { mixWord } from './hash.ts';
 import { firstSlot, pairWords, type Slots, slotsPerHash } from './slots.ts';
 
-/** 0.0.0.0 and 255.255.255.255 are nobody's source address (RFC 1122, 3.2.1.3). */
+/** 0.0.0.0 and 255.255.255.255 are never a source address (RFC 1122 3.2.1.3). */
 const EMPTY = 0;
 const TOMBSTONE = -1;
 
 const PAIR_WORDS = pairWords(1);
 
-/** Slots of one-word keys: IPv4. Six bytes each. The key is the word that publishes: it is stored last. */
+/** Slots of one-word keys (IPv4), six bytes each. The key is stored last, which publishes the slot. */
 export class NarrowSlots implements Slots {
   readonly capacity: number;
   private readonly words: Int32Array;
@@ -27,7 +27,7 @@ export class NarrowSlots implements Slots {
     this.mask = handle.length === 32 ? -1 : ~(-1 >>> handle.length);
   }
 
-  /** The profile of a whole address's prefix; 0 if it is not held. Any thread may call it at any time. */
+  /** The profile of the prefix that holds an address; 0 if there is none. Safe in any thread at any time. */
   lookup(address: number): number {
     const key = address & this.mask;
     if (key === EMPTY || key === TOMBSTONE) return 0;
@@ -123,7 +123,7 @@ function keyIndex(slot: number): number {
   return (slot >> 1) * PAIR_WORDS + (slot & 1);
 }
 
-/** In half words. */
+/** In 16-bit units. */
 function profileIndex(slot: number): number {
   return (slot >> 1) * (2 * PAIR_WORDS) + 4 + (slot & 1);
 }

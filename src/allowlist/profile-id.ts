@@ -1,4 +1,4 @@
-/** The number of a profile in the table: 1 to 65,534; 0 means not registered. */
+/** Profile number in the table: 1 to 65,534; 0 means not registered. */
 export type ProfileId = number & { readonly __brand: 'ProfileId' };
 
 export const NOT_REGISTERED = 0 as ProfileId;

@@ -3,11 +3,11 @@ import { ProfileLimitReachedError } from './errors.ts';
 import { MAX_PROFILE_ID, type ProfileId } from './profile-id.ts';
 
 export interface ProfilesOptions {
-  /** Milliseconds of any clock that does not run backwards. */
+  /** Monotonic clock, in ms. */
   readonly now: () => number;
   /**
-   * How long an id that fell out of use is not given to another profile: longer than any reader may hold an id
-   * between the lookup of an address and the use of what it means.
+   * Time before the id of an unused profile is given to another: longer than any reader holds an id after
+   * looking it up.
    */
   readonly graceMs?: number;
   readonly limit?: number;
@@ -25,8 +25,8 @@ type InternedListener = (id: ProfileId, profile: Profile) => void;
 const DEFAULT_GRACE_MS = 60_000;
 
 /**
- * Profiles by number. Homes that chose alike handle one; each entry of the table is one reference to it.
- * An id is told to the listeners before anyone can find it in the table.
+ * Interned profiles by id. Homes with equal choices share a profile; each table entry is one reference.
+ * Listeners learn an id before any reader can find it in the table.
  */
 export class Profiles {
   private readonly now: () => number;
@@ -34,7 +34,7 @@ export class Profiles {
   private readonly limit: number;
   private readonly byKey = new Map<string, Interned>();
   private readonly byId: (Interned | undefined)[] = [undefined];
-  /** Ids without references and since when, the oldest first. */
+  /** Ids without references and when they lost the last one, oldest first. */
   private readonly idleSinceMs = new Map<ProfileId, number>();
   private readonly listeners = new Set<InternedListener>();
 
@@ -45,16 +45,16 @@ export class Profiles {
     this.limit = limit;
   }
 
-  /** Profiles that have references. */
+  /** Profiles with references. */
   get size(): number {
     return this.byKey.size - this.idleSinceMs.size;
   }
 
   /**
-   * The id of a profile, with one more reference to it. The same region, choices and families give the same id,
-   * in whatever order the services stand.
+   * Returns the profile's id with one more reference. Equal region, choices and families give the same id, in
+   * any order of the services.
    *
-   * @throws ProfileLimitReached
+   * @throws ProfileLimitReachedError
    */
   intern(profile: Profile): ProfileId {
     const key = keyOf(profile);
@@ -71,7 +71,7 @@ export class Profiles {
     return id;
   }
 
-  /** @throws RangeError for an id that was never given. */
+  /** @throws RangeError for an id that was never given */
   get(id: ProfileId): Profile {
     return this.interned(id).profile;
   }
@@ -83,19 +83,22 @@ export class Profiles {
     interned.references += count;
   }
 
-  /** Gives references back. At none, the id stays what it is for the grace time, and until it is needed. */
+  /**
+   * Drops references. Without any, the id keeps its meaning for the grace time and until another profile
+   * needs it.
+   */
   release(id: ProfileId, count = 1): void {
     if (count === 0) return;
     const interned = this.interned(id);
-    if (count > interned.references) throw new RangeError('More references given back than were taken');
+    if (count > interned.references) throw new RangeError('more references released than retained');
     interned.references -= count;
     if (interned.references === 0) this.idleSinceMs.set(id, this.now());
   }
 
   /**
-   * Calls back with each id that gets a meaning, and at once with those that have one.
+   * Calls the listener for every known id now, and for each new one.
    *
-   * @returns what ends it.
+   * @returns a function that unsubscribes
    */
   onInterned(listener: InternedListener): () => void {
     for (const interned of this.byId) {
@@ -107,11 +110,11 @@ export class Profiles {
 
   private interned(id: ProfileId): Interned {
     const interned = this.byId[id];
-    if (!interned) throw new RangeError('No such profile id');
+    if (!interned) throw new RangeError('unknown profile id');
     return interned;
   }
 
-  /** A fresh id, or else the one that is idle longest. */
+  /** A fresh id, else the one unused for longest. */
   private freeId(): ProfileId {
     if (this.byId.length <= this.limit) return this.byId.length as ProfileId;
     const oldest = this.idleSinceMs.entries().next().value;
@@ -123,7 +126,7 @@ export class Profiles {
   }
 }
 
-/** Feeds give the same object for the same profile where they can. */
+/** Feeds mostly hand out the same object for the same profile. */
 const keys = new WeakMap<Profile, string>();
 
 function keyOf(profile: Profile): string {

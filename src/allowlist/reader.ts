@@ -7,8 +7,8 @@ import { WideSlots } from './wide-slots.ts';
 const MAPPED_WORD = 0xffff;
 
 /**
- * Looks addresses up, in any thread. The longest listed prefix counts. Lookups allocate nothing, and other
- * lengths than IPv4 /32 and IPv6 /64 cost nothing while none is listed.
+ * Looks sources up, in any thread. The longest listed prefix wins. Lookups allocate nothing; prefix lengths
+ * other than IPv4 /32 and IPv6 /64 cost nothing while none is listed.
  */
 export class AllowlistReader {
   private control!: Int32Array;
@@ -38,14 +38,14 @@ export class AllowlistReader {
   }
 
   /**
-   * Whether a newer handle was given out, which the table's onReplaced has posted by then. A worker that asks once
-   * a batch, and takes the handle from its port before it answers, never answers from a list that has ended.
+   * True once a newer handle was posted (see AllowlistTable.onReplaced). A thread that checks this before
+   * each batch, and then takes the handle from its port, never answers from an outdated allowlist.
    */
   get isSuperseded(): boolean {
     return Atomics.load(this.control, SUPERSEDED) === 1;
   }
 
-  /** The profile of a source, 0 if it is not registered. An IPv4-mapped address counts as the IPv4 one. */
+  /** The profile of a source; 0 if it is not registered. An IPv4-mapped address counts as IPv4. */
   lookup({ family, words }: Source): ProfileId {
     if (family === 4) return this.lookup4(words[0]);
     if (words[0] === 0 && words[1] === 0 && words[2] === MAPPED_WORD) return this.lookup4(words[3]);
@@ -53,14 +53,14 @@ export class AllowlistReader {
   }
 
   /**
-   * Reads what the look-up of an IPv4 address reads first; the result means nothing. Whoever does so for many addresses,
-   * and looks them up after that, waits for the memory of all of them at once.
+   * Prefetches the slot of an IPv4 address; the result has no meaning. Prefetching many addresses before
+   * their lookups makes the memory accesses overlap.
    */
   touch4(address: number): number {
     return this.ipv4.touch(address);
   }
 
-  /** The same for an IPv6 address, given as its four 32-bit words. */
+  /** Prefetches the slot of an IPv6 address, given by its first two words. */
   touch6(w0: number, w1: number): number {
     return this.ipv6.touch(w0, w1, 0, 0);
   }

@@ -11,18 +11,20 @@ import type { Profiles } from './profiles.ts';
 
 /** Entries hashed in one go: about 3 ms. */
 const SLICE_ENTRIES = 65_536;
-/** Between two slices: nobody waits for the digest, and a large list is loaded when there is much else to do. */
+/**
+ * Pause between slices. The digest is not urgent, and loading a large allowlist coincides with other work.
+ */
 const PAUSE_MS = 20;
 
 /**
- * The digest of the list that is served, kept change by change. The entries of a snapshot are added in slices
- * with pauses between them: the order of a digest's sums does not matter, so changes need not wait.
+ * Digest of the served allowlist, updated with each change. A snapshot's entries are added in slices with
+ * pauses; the digest is a sum, so changes may come in between.
  */
 export class RunningDigest {
   private readonly hashes: ProfileHash[] = [];
   private digest = new ListDigest();
   private isKnown = false;
-  /** Counts what was begun, so that the slices of an older snapshot end. */
+  /** Increments with each snapshot, which stops the slices of the one before. */
   private generation = 0;
 
   constructor(profiles: Profiles) {
@@ -31,7 +33,7 @@ export class RunningDigest {
     });
   }
 
-  /** Null while the entries of a snapshot are being added, and where a change could not be applied. */
+  /** Null while a snapshot's entries are being added, and after a change that could not be applied. */
   get value(): string | null {
     return this.isKnown ? this.digest.toString() : null;
   }
@@ -48,7 +50,10 @@ export class RunningDigest {
     if (next !== NOT_REGISTERED) this.digest.addPrefix(prefix, this.hashes[next]);
   }
 
-  /** The list is not what the feed tells, and known not to be: a comparison would say nothing. */
+  /**
+   * Marks the digest as unknown: the allowlist is known to differ from the feed's, so a comparison says
+   * nothing.
+   */
   spoil(): void {
     this.isKnown = false;
     this.generation += 1;

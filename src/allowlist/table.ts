@@ -15,45 +15,45 @@ import type { Profiles } from './profiles.ts';
 import { SlotTable } from './slot-table.ts';
 
 export interface AllowlistTableOptions {
-  /** A secret 32-bit number, so that nobody can choose addresses that handle a slot. Random unless given. */
+  /** Secret 32-bit seed, so that nobody can choose addresses that share a slot. Random by default. */
   readonly seed?: number;
-  /** How many IPv4 addresses to make room for at once. */
+  /** IPv4 addresses to make room for at once. */
   readonly capacity?: number;
 }
 
-/** What a load did. The counts are indexed by profile id; index 0 means nothing. */
+/** Outcome of a load. The counts are indexed by profile id; index 0 is unused. */
 export interface LoadResult {
   readonly added: Uint32Array;
   readonly removed: Uint32Array;
   /** Entries left out because no packet can come from them. */
   readonly skipped: number;
-  /** For each edit the profile that its prefix had before, 0 if it was not listed; -1: it cannot be listed. */
+  /** Previous profile of each edit's prefix, 0 if it was not listed; -1 if it cannot be listed. */
   readonly replaced: readonly number[];
 }
 
 /**
- * What keeps a copy of the list that must never lack an entry which the table has: it is told before one is added,
- * and before all of them are replaced. It does not throw.
+ * Keeps a superset of the allowlist: called before an entry is added and before all are replaced. Must not
+ * throw.
  */
 export interface TableObserver {
   adding(prefix: Prefix): void;
   replacing(): void;
 }
 
-/** What becomes of a prefix: its profile, 0 if it goes. */
+/** New profile of a prefix; 0 removes it. */
 export interface TableEdit {
   readonly prefix: Prefix;
   readonly profile: ProfileId;
 }
 
 /**
- * The registered addresses in shared memory, for the one thread that writes them; others read through an
- * AllowlistReader of `handle()`. A change holds at once for readers of the newest handle. What a table outgrows,
- * or a load replaces, is left as it was, and the new handle is handed to `onReplaced`.
+ * Registered addresses in shared memory, for the writing thread; others read through an AllowlistReader of
+ * `handle()`. Readers of the newest handle see a change at once. A table that was outgrown or replaced stays
+ * as it was, and `onReplaced` passes on the new handle.
  */
 export class AllowlistTable {
   private readonly seed: number;
-  /** By family and prefix length; IPv4 /32 and IPv6 /64 are always there. */
+  /** By family and prefix length; IPv4 /32 and IPv6 /64 always exist. */
   private tables: Map<number, SlotTable>;
   private current: AllowlistHandle;
   private readonly listeners = new Set<(handle: AllowlistHandle) => void>();
@@ -77,32 +77,32 @@ export class AllowlistTable {
     return this.current.tables.reduce((sum, { memory }) => sum + memory.byteLength, 0);
   }
 
-  /** The newest handle; plain data that can be posted to a worker. */
+  /** The newest handle; plain data that can be posted to a thread. */
   handle(): AllowlistHandle {
     return this.current;
   }
 
   /**
-   * Calls back with each new handle, before anything is changed in it. Only after that does the old handle say
-   * that it is superseded, so that a worker which sees this finds the message waiting.
+   * Calls the listener with each new handle before anything changes in it. The old handle says that it is
+   * superseded only afterwards, so a thread that sees this finds the message waiting.
    *
-   * @returns what ends it.
+   * @returns a function that unsubscribes
    */
   onReplaced(listener: (handle: AllowlistHandle) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  /** From now on one is told what is added, in the place of another; null: nobody is. */
+  /** Sets the observer, or removes it with null. There is one at most. */
   observe(observer: TableObserver | null): void {
     this.observer = observer;
   }
 
   /**
-   * Lists a prefix with a profile, or gives it another.
+   * Lists a prefix with a profile, or changes its profile.
    *
-   * @returns the profile it had before, 0 if it was not listed.
-   * @throws PrefixNotListable
+   * @returns the previous profile, 0 if it was not listed
+   * @throws PrefixNotListableError
    */
   set(prefix: Prefix, profile: ProfileId): ProfileId {
     const [w0, w1, w2, w3] = wordsOf(prefix);
@@ -120,7 +120,7 @@ export class AllowlistTable {
     return NOT_REGISTERED;
   }
 
-  /** Takes a prefix off the list and its bits out of memory; returns the profile it had, 0 if it was not listed. */
+  /** Removes a prefix, and its bits from memory. @returns the previous profile, 0 if it was not listed */
   remove(prefix: Prefix): ProfileId {
     const [w0, w1, w2, w3] = wordsOf(prefix);
     const table = this.tables.get(kindOf(prefix.family, prefix.length));
@@ -133,11 +133,12 @@ export class AllowlistTable {
   }
 
   /**
-   * Replaces the whole list. Readers have the old list until they attach the new handle, and never half of one.
+   * Replaces the whole allowlist. Readers keep the old one until they attach the new handle; they never see
+   * half of one.
    *
-   * @param ids for each profile index of the snapshot its id here
-   * @param edits done to the new list, in their order, before anyone sees it; those that cannot be are skipped
-   * @throws PrefixNotListable if a group has a length that is not listed; the table is then as it was.
+   * @param ids profile id of this process for each profile index of the snapshot
+   * @param edits applied in order before any reader sees the result; those that cannot be listed are skipped
+   * @throws PrefixNotListableError if a group has an unsupported length; the table is then unchanged
    */
   load(
     groups: readonly SnapshotGroup[],
@@ -160,12 +161,12 @@ export class AllowlistTable {
     return { added: countProfiles(tables), removed, skipped, replaced };
   }
 
-  /** Packs all entries as a snapshot's groups, except that their profiles are ids of this process. */
+  /** Packs all entries as a snapshot's groups, with profile ids of this process instead of indexes. */
   pack(): SnapshotGroup[] {
     return [...this.tables.values()].filter(({ live }) => live > 0).map(packGroup);
   }
 
-  /** Packs all entries as a snapshot holds them, in one go: 10 ms for a million. */
+  /** Packs all entries as a snapshot has them, in one go: 10 ms for a million. */
   packSnapshot(profiles: Profiles): Pick<Snapshot, 'profiles' | 'groups'> {
     const used: Profile[] = [];
     const indexes = new Map<number, number>();
@@ -243,7 +244,7 @@ function wordsOf({ family, bytes }: Prefix): [number, number, number, number] {
   return [readWord(bytes, 0), readWord(bytes, 4), readWord(bytes, 8), readWord(bytes, 12)];
 }
 
-/** @returns what the prefix had before; -1 if it cannot be listed. */
+/** @returns the previous profile of the prefix; -1 if it cannot be listed */
 function editTables(tables: Map<number, SlotTable>, { prefix, profile }: TableEdit, seed: number): number {
   const { family, length } = prefix;
   if (!isListableLength(family, length)) return -1;

@@ -3,15 +3,15 @@ import { mixWord } from './hash.ts';
 import { firstSlot, pairWords, type Slots, slotsPerHash } from './slots.ts';
 
 /*
- * The first word of a key is kept inverted, so that the two values set aside mean ffff:ffff:... and
- * ffff:fffe:..., multicast, and not ::/32, in which the loopback address lies.
+ * The first word of a key is stored inverted, so that the two reserved values stand for ffff:ffff:... and
+ * ffff:fffe:... (multicast) rather than for ::/32, which holds the loopback address.
  */
 const EMPTY = 0;
 const TOMBSTONE = 1;
 
 /**
- * Slots of two-word keys (IPv6 to /64; ten bytes each) or four-word keys (18 bytes). The first word of the key
- * publishes: it is stored last.
+ * Slots of two-word keys (IPv6 up to /64; ten bytes each) or four-word keys (18 bytes). The first word is
+ * stored last, which publishes the slot.
  */
 export class WideSlots implements Slots {
   readonly capacity: number;
@@ -35,7 +35,7 @@ export class WideSlots implements Slots {
     this.masks = masksOf(handle.length);
   }
 
-  /** The profile of a whole address's prefix; 0 if it is not held. Any thread may call it at any time. */
+  /** The profile of the prefix that holds an address; 0 if there is none. Safe in any thread at any time. */
   lookup(w0: number, w1: number, w2: number, w3: number): number {
     const masks = this.masks;
     const k0 = w0 & masks[0];
@@ -161,14 +161,14 @@ export class WideSlots implements Slots {
     return (slot >> 1) * this.pairWords + (slot & 1) * this.keyWords;
   }
 
-  /** In half words. */
+  /** In 16-bit units. */
   private profileIndex(slot: number): number {
     return (slot >> 1) * (2 * this.pairWords) + 4 * this.keyWords + (slot & 1);
   }
 
   /**
-   * Compares once more, in the order opposite to the writer's: a processor with loose memory order may have given
-   * the probe the new first word with the other words or the profile as they stood before it.
+   * Compares again, in the reverse of the writer's order: with weak memory ordering the probe may have
+   * combined the new first word with older other words or an older profile.
    */
   private isStill(slot: number, w0: number, w1: number, w2: number, w3: number): boolean {
     const words = this.words;

@@ -8,13 +8,13 @@ import type { Profile, Snapshot } from '../../src/feed/index.ts';
 
 const US: Profile = { region: 'us', services: { films: 'gb' }, ipv4: true, ipv6: false };
 
-function snapshot(seq: number, epoch = 'e1', octets: readonly number[] = [1, 2, 3]): Snapshot {
+function snapshot(seq: number, epoch = 'e1', hosts: readonly number[] = [1, 2, 3]): Snapshot {
   const group = {
     family: 4,
     length: 32,
-    count: octets.length,
-    keys: Uint8Array.from(octets.flatMap((last) => [192, 0, 2, last])),
-    profiles: new Uint16Array(octets.length),
+    count: hosts.length,
+    keys: Uint8Array.from(hosts.flatMap((last) => [192, 0, 2, last])),
+    profiles: new Uint16Array(hosts.length),
   } as const;
   return { version: 1, epoch, seq, profiles: [US], groups: [group] };
 }
@@ -27,8 +27,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-describe('the last known list on disk', () => {
-  test('comes back as it was, with when it was made', async () => {
+describe('the last known allowlist on disk', () => {
+  test('comes back unchanged, with the time it was made', async () => {
     const list = { snapshot: snapshot(7), madeAtMs: 1_700_000_000_123 };
     expect(await file.read()).toBeNull();
     expect(await file.write(list)).toBe(true);
@@ -41,7 +41,7 @@ describe('the last known list on disk', () => {
     expect(read.snapshot).toMatchObject({ epoch: 'e1', seq: 7, profiles: [US] });
   });
 
-  test('may be read by its owner only, and no other file is left', async () => {
+  test('is readable by its owner only, and leaves no other file', async () => {
     writeFileSync(`${file.path}.new`, 'of a crash');
     chmodSync(`${file.path}.new`, 0o644);
     await file.write({ snapshot: snapshot(7), madeAtMs: 0 });
@@ -49,13 +49,13 @@ describe('the last known list on disk', () => {
     expect(readdirSync(directory)).toEqual(['last-known-list']);
   });
 
-  test('loses what a crash left of an unfinished write', async () => {
+  test('drops the rest of a write that a crash cut off', async () => {
     writeFileSync(`${file.path}.new`, 'of a crash');
     await file.clear();
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  test('with one bit flipped, anywhere, is never a list', () => {
+  test('is rejected with any one bit flipped', () => {
     const whole = encodeAllowlistFile({ snapshot: snapshot(7), madeAtMs: 1_700_000_000_123 });
     for (let bit = 0; bit < whole.length * 8; bit++) {
       const flipped = Buffer.from(whole);
@@ -64,7 +64,7 @@ describe('the last known list on disk', () => {
     }
   });
 
-  test('truncated, or longer, is never a list', () => {
+  test('is rejected when truncated or extended', () => {
     const whole = encodeAllowlistFile({ snapshot: snapshot(7), madeAtMs: 1 });
     for (let length = 0; length < whole.length; length++) {
       expect(() => decodeAllowlistFile(whole.subarray(0, length)), `${length} bytes`).toThrow(/corrupt/);
@@ -72,7 +72,7 @@ describe('the last known list on disk', () => {
     expect(() => decodeAllowlistFile(Buffer.concat([whole, Buffer.of(0)]))).toThrow(/corrupt/);
   });
 
-  test('of another version says which', async () => {
+  test('names the unknown version', async () => {
     await file.write({ snapshot: snapshot(7), madeAtMs: 1 });
     const later = readFileSync(file.path);
     later.writeUInt16BE(2, 6);
@@ -80,7 +80,7 @@ describe('the last known list on disk', () => {
     await expect(file.read()).rejects.toMatchObject({ code: 'list_file_version_unknown' });
   });
 
-  test('is not replaced by an older one of its epoch, but by any of another', async () => {
+  test('is not replaced by an older one of its epoch, but by any other', async () => {
     await file.write({ snapshot: snapshot(7), madeAtMs: 1 });
     expect(await file.write({ snapshot: snapshot(6), madeAtMs: 2 })).toBe(false);
     expect((await file.read())!.snapshot.seq).toBe(7);
@@ -89,7 +89,7 @@ describe('the last known list on disk', () => {
     expect((await file.read())!.snapshot).toMatchObject({ epoch: 'e2', seq: 1 });
   });
 
-  test('that is damaged does not stay because it claims to be newer', async () => {
+  test('does not keep its place by a newer seq when it is damaged', async () => {
     await file.write({ snapshot: snapshot(7), madeAtMs: 1 });
     const damaged = readFileSync(file.path);
     damaged[damaged.length - 1] ^= 1;
@@ -99,7 +99,7 @@ describe('the last known list on disk', () => {
   });
 });
 
-describe('the keeper of the list', () => {
+describe('the keeper', () => {
   function keeping(options: { tookMs?: number } = {}) {
     const written: number[] = [];
     const timers: { callback: () => void; delayMs: number }[] = [];
@@ -133,7 +133,7 @@ describe('the keeper of the list', () => {
     return { keeper, at, written, timers, tick, errors };
   }
 
-  test('writes some seconds after a change, once for many, and not without one', async () => {
+  test('writes once, some seconds after many changes, and only after a change', async () => {
     const { at, written, tick } = keeping();
     await tick();
     at.seq = 5;
@@ -144,7 +144,7 @@ describe('the keeper of the list', () => {
     expect(written).toEqual([1, 9]);
   });
 
-  test('writes a list without changes again after ten minutes, so that its age stays true', async () => {
+  test('rewrites an unchanged allowlist after ten minutes, so that its age stays true', async () => {
     const { at, written, tick } = keeping();
     await tick();
     at.nowMs += 600_000;
@@ -152,13 +152,13 @@ describe('the keeper of the list', () => {
     expect(written).toEqual([1, 1]);
   });
 
-  test('spends no more than a twentieth of the time on it', async () => {
+  test('spends at most a twentieth of the time writing', async () => {
     const { tick, timers } = keeping({ tookMs: 2_000 });
     await tick();
     expect(timers[0].delayMs).toBe(40_000);
   });
 
-  test('writes nothing where there is no list, and what is new when it is stopped', async () => {
+  test('writes nothing without an allowlist, and pending changes at a stop', async () => {
     const { at, keeper, written, tick } = keeping();
     at.has = false;
     await tick();
@@ -168,7 +168,7 @@ describe('the keeper of the list', () => {
     expect(written).toEqual([1]);
   });
 
-  test('tells of a write that failed and tries again', async () => {
+  test('reports a failed write and tries again', async () => {
     const { at, written, tick, errors } = keeping();
     at.fails = true;
     await tick();

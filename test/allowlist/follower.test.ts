@@ -44,7 +44,7 @@ function snapshotOf(entries: ReadonlyMap<number, Profile>, seq: number, epoch: s
   return { version: 1, epoch, seq, profiles, groups: [group] };
 }
 
-/** A log in memory, that can lose what it tells, and gives its snapshots when it is told to. */
+/** A log in memory that can drop messages and delivers snapshots on demand. */
 class FakeFeed implements Feed {
   readonly entries = new Map<number, Profile>();
   epoch = 'e1';
@@ -102,7 +102,7 @@ class FakeFeed implements Feed {
   }
 }
 
-/** Lets all promises that can settle do so. */
+/** Waits until all promises that can settle have settled. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -145,7 +145,7 @@ function setUp(options: { limit?: number; maxPending?: number } = {}) {
 }
 
 describe('the follower', () => {
-  test('loads the list, then follows it change by change', async () => {
+  test('loads the allowlist, then follows it change by change', async () => {
     const { feed, follower, served } = setUp();
     feed.make(set(1, 1));
     await follower.start();
@@ -171,13 +171,13 @@ describe('the follower', () => {
     });
   });
 
-  test('takes a list without entries for a list', async () => {
+  test('accepts an empty allowlist', async () => {
     const { follower } = setUp();
     await follower.start();
     expect(follower.state).toMatchObject({ phase: 'following', epoch: 'e1', seq: 0, entries: 0 });
   });
 
-  test('keeps what it hears while the snapshot is on its way, and skips what that holds already', async () => {
+  test('keeps changes that arrive while the snapshot loads, and skips those that it already holds', async () => {
     const { feed, follower, served } = setUp();
     feed.make(set(1, 1));
     feed.hold();
@@ -194,7 +194,7 @@ describe('the follower', () => {
     expect(served()).toEqual({ 2: 'us', 3: 'us' });
   });
 
-  test('loads anew after a gap, serving what it has until then', async () => {
+  test('reloads after a gap, serving the old allowlist until then', async () => {
     const { feed, follower, served, reloads } = setUp();
     await follower.start();
     feed.happen(set(1, 1));
@@ -211,7 +211,7 @@ describe('the follower', () => {
     expect(follower.state).toMatchObject({ phase: 'following', seq: 4, reloads: 1, behindSinceMs: null });
   });
 
-  test('loads anew when changes come from another epoch', async () => {
+  test('reloads when changes come from another epoch', async () => {
     const { feed, follower, served, reloads } = setUp();
     feed.make(set(50, 1));
     await follower.start();
@@ -226,7 +226,7 @@ describe('the follower', () => {
     expect(follower.state).toMatchObject({ epoch: 'e2', seq: 2, entries: 2, lagChanges: 0 });
   });
 
-  test('refuses a snapshot that is older than what it heard, and asks again later', async () => {
+  test('refuses a snapshot older than the changes received, and asks again later', async () => {
     const { feed, follower, served, errors, timers } = setUp();
     await follower.start();
     feed.happen(set(1, 1));
@@ -242,7 +242,7 @@ describe('the follower', () => {
     expect(follower.state.phase).toBe('following');
   });
 
-  test('tries again, ever less often, while the feed fails', async () => {
+  test('retries with backoff while the feed fails', async () => {
     const { feed, follower, served, errors, timers } = setUp();
     await follower.start();
     feed.happen(set(1, 1));
@@ -265,7 +265,7 @@ describe('the follower', () => {
     expect(follower.state).toMatchObject({ phase: 'following', seq: 9, errors: 8 });
   });
 
-  test('loads once more when it heard more than it keeps meanwhile', async () => {
+  test('reloads when more changes arrived during the load than it keeps', async () => {
     const { feed, follower, served, timers } = setUp({ maxPending: 2 });
     feed.hold();
     const started = follower.start();
@@ -278,7 +278,7 @@ describe('the follower', () => {
     expect(feed.snapshots).toBe(2);
   });
 
-  test('gives up when the first snapshot fails, and hears nothing more', async () => {
+  test('gives up when the first snapshot fails, and unsubscribes', async () => {
     const { feed, follower } = setUp();
     feed.failure = new Error('away');
     await expect(follower.start()).rejects.toThrow('away');
@@ -286,7 +286,7 @@ describe('the follower', () => {
     expect(follower.state.phase).toBe('stopped');
   });
 
-  test('stops, before the list is loaded and after', async () => {
+  test('can be stopped before and after the allowlist is loaded', async () => {
     const one = setUp();
     one.feed.hold();
     const started = one.follower.start();
@@ -301,7 +301,7 @@ describe('the follower', () => {
     expect(other.feed.subscribers).toBe(0);
   });
 
-  test('goes on behind a change that it cannot apply', async () => {
+  test('continues after a change that it cannot apply', async () => {
     const { feed, follower, served, errors } = setUp({ limit: 1 });
     await follower.start();
     feed.happen(set(1, 1), set(2, 2, GB), set(3, 3));
@@ -310,7 +310,7 @@ describe('the follower', () => {
     expect(follower.state).toMatchObject({ seq: 3, errors: 1 });
   });
 
-  test('refers to a profile once for each entry, and to no other', async () => {
+  test('references a profile once for each entry, and no other', async () => {
     const { feed, follower, profiles } = setUp();
     feed.make(set(1, 1));
     await follower.start();
@@ -328,7 +328,7 @@ describe('the follower', () => {
     expect(() => profiles.release(gb)).toThrow(RangeError);
   });
 
-  test('ends with the list of the feed, whatever was lost, doubled or late', async () => {
+  test("ends with the feed's allowlist, whatever was lost, doubled or late", async () => {
     const event = fc.record({
       last: fc.nat(7),
       kind: fc.constantFrom('us', 'gb', 'remove'),
@@ -368,7 +368,7 @@ describe('with a fallback', () => {
   const kept = snapshotOf(new Map([[7, US]]), 3, 'e1');
   const late = (timers: { callback: () => void }[]) => timers.shift()!.callback();
 
-  test('the feed’s list is taken where it comes in time', async () => {
+  test("takes the feed's allowlist if it comes in time", async () => {
     const { feed, follower, served } = setUp();
     feed.make(set(1, 1));
     await follower.start({ lastKnown: kept, waitMs: 10 });
@@ -376,7 +376,7 @@ describe('with a fallback', () => {
     expect(follower.state.phase).toBe('following');
   });
 
-  test('the last known list is served until the feed gives one', async () => {
+  test('serves the last known allowlist until the feed delivers one', async () => {
     const { feed, follower, served, timers, reloads } = setUp();
     for (let seq = 1; seq <= 4; seq++) feed.make(set(seq, seq));
     feed.hold();
@@ -392,7 +392,7 @@ describe('with a fallback', () => {
     expect(reloads).toEqual([]);
   });
 
-  test('without a list nobody is registered until the feed gives one', async () => {
+  test('registers nobody without an allowlist until the feed delivers one', async () => {
     const { feed, follower, served, timers } = setUp();
     feed.make(set(1, 1));
     feed.hold();
@@ -405,7 +405,7 @@ describe('with a fallback', () => {
     expect(served()).toEqual({ 1: 'us' });
   });
 
-  test('an older list than the one from disk is not taken', async () => {
+  test('ignores an allowlist older than the one from disk', async () => {
     const { feed, follower, served, timers, errors } = setUp();
     feed.make(set(1, 1));
     feed.hold();
@@ -419,8 +419,8 @@ describe('with a fallback', () => {
   });
 });
 
-describe('a snapshot that comes with changes', () => {
-  test('is never shown without them', async () => {
+describe('a snapshot with changes', () => {
+  test('is never visible without them', async () => {
     const { feed, follower, served, table } = setUp();
     feed.make(set(1, 1));
     feed.make(set(2, 2));

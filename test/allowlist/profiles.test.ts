@@ -17,7 +17,7 @@ function setUp(limit?: number): { profiles: Profiles; clock: { ms: number } } {
 }
 
 describe('Profiles', () => {
-  test('gives one id to profiles that say the same, in whatever order', () => {
+  test('gives equal profiles one id, in any order of services', () => {
     const { profiles } = setUp();
     const services = fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true });
     fc.assert(
@@ -44,7 +44,7 @@ describe('Profiles', () => {
     expect(new Set(others.map((each) => profiles.intern(each))).size).toBe(others.length);
   });
 
-  test('numbers from 1, and keeps a copy that cannot be changed', () => {
+  test('numbers from 1 and keeps an immutable copy', () => {
     const { profiles } = setUp();
     const services: Record<string, string> = { netflix: 'gb' };
     const id = profiles.intern({ ...US, services });
@@ -54,7 +54,7 @@ describe('Profiles', () => {
     expect(Object.isFrozen(profiles.get(id).services)).toBe(true);
   });
 
-  test('tells of ids that get a meaning, those before the subscription too, and of none twice', () => {
+  test('tells listeners each id once, including earlier ones', () => {
     const { profiles } = setUp();
     const told: string[] = [];
     profiles.intern(US);
@@ -66,7 +66,7 @@ describe('Profiles', () => {
     expect(told).toEqual(['1 us', '2 gb']);
   });
 
-  test('gives the id that is idle longest to another profile, after the grace time only', () => {
+  test('reuses the id unused for longest, after the grace time only', () => {
     const { profiles, clock } = setUp(2);
     const first = profiles.intern(profile('a'));
     const second = profiles.intern(profile('b'));
@@ -81,7 +81,7 @@ describe('Profiles', () => {
     expect(profiles.get(first).region).toBe('a');
   });
 
-  test('an idle profile that comes back has its id again', () => {
+  test('gives a returning profile its old id', () => {
     const { profiles, clock } = setUp(1);
     const id = profiles.intern(US);
     profiles.release(id);
@@ -102,7 +102,7 @@ describe('Profiles', () => {
     expect(() => profiles.release(id)).toThrow(RangeError);
   });
 
-  test('holds 65,534 at once and says so at the next', () => {
+  test('holds 65,534 profiles at once and reports the limit at the next', () => {
     const { profiles } = setUp();
     for (let index = 0; index < 65_534; index++) profiles.intern(profile(String(index)));
     expect(() => profiles.intern(profile('one more'))).toThrow('65534 distinct profiles');

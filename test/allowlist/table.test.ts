@@ -22,7 +22,7 @@ import { ipv4Source, ipv6Source, source } from './sources.ts';
 
 const SEED = 0x1234567;
 
-/** The list as a Map that is searched from end to end. */
+/** The allowlist as a Map that is searched linearly. */
 class Model {
   readonly entries = new Map<string, { prefix: Prefix; profile: number }>();
 
@@ -35,7 +35,7 @@ class Model {
   }
 }
 
-/** Few different bits, so that prefixes of all lengths meet; words of all ones and zeros among them. */
+/** Few distinct bits, so that prefixes of all lengths collide; words of all ones and zeros among them. */
 const byte = fc.constantFrom(0, 1, 0x80, 0xff);
 const ipv4 = fc.array(byte, { minLength: 4, maxLength: 4 }).map((bytes) => Uint8Array.from(bytes));
 const ipv6 = fc
@@ -58,7 +58,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), prefix }) },
 );
 
-/** 0.0.0.0 and 255.255.255.255 by any length that gives their bits. */
+/** False for 0.0.0.0 and 255.255.255.255, by any length that gives their bits. */
 function isListable({ family, bytes }: Prefix): boolean {
   return family === 6 || (bytes.some((byte) => byte !== 0) && bytes.some((byte) => byte !== 0xff));
 }
@@ -96,7 +96,7 @@ function randomPrefix(index: number, family: 4 | 6): Prefix {
 }
 
 describe('the table', () => {
-  test('finds what a searched list finds, in all families and lengths', () => {
+  test('finds what a linear search finds, in all families and lengths', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.array(address, { maxLength: 20 }), (steps, asked) => {
         const table = new AllowlistTable({ seed: SEED });
@@ -143,7 +143,7 @@ describe('the table', () => {
     }
   });
 
-  test('keeps an IPv4 entry in at most 12 bytes however it came to be there', () => {
+  test('takes at most 12 bytes for an IPv4 entry, however it was filled', () => {
     const table = new AllowlistTable({ seed: SEED });
     const other = table.bytes;
     for (let index = 0; index < 100_000; index++) {
@@ -163,7 +163,7 @@ describe('the table', () => {
     expect(table.bytes).toBe(bytes);
   });
 
-  test('wipes the bits of what is removed out of the memory in use', () => {
+  test('erases the bits of a removed address from memory', () => {
     const table = new AllowlistTable({ seed: SEED });
     table.set(text('203.0.113.7/32'), id(1));
     table.set(text('2001:db8:1:2::/64'), id(1));
@@ -195,7 +195,7 @@ describe('the table', () => {
 });
 
 describe('a lookup', () => {
-  test('gives the longest prefix, and the shorter one again when that is removed', () => {
+  test('finds the longest prefix, and the shorter one once that is removed', () => {
     const table = new AllowlistTable({ seed: SEED });
     const reader = followed(table);
     table.set(text('10.0.0.0/8'), id(8));
@@ -218,7 +218,7 @@ describe('a lookup', () => {
     expect(reader.lookup(ipv6Source(0xfffffffe, 0, 0, 0))).toBe(0);
   });
 
-  test('takes an IPv4-mapped address for the IPv4 one, even where ::/64 is registered', () => {
+  test('treats an IPv4-mapped address as IPv4, even where ::/64 is registered', () => {
     const table = new AllowlistTable({ seed: SEED });
     const reader = followed(table);
     table.set(text('::/64'), id(6));
@@ -228,7 +228,7 @@ describe('a lookup', () => {
     expect(reader.lookup(ipv6Source(0, 0, 0xffff, 0xc0000202))).toBe(0);
   });
 
-  test('takes addresses as signed and as unsigned words', () => {
+  test('accepts signed and unsigned words', () => {
     const table = new AllowlistTable({ seed: SEED });
     const reader = followed(table);
     table.set(text('203.0.113.7/32'), id(4));
@@ -242,7 +242,7 @@ describe('a lookup', () => {
 });
 
 describe('a handle', () => {
-  test('shows changes at once to readers of the newest, and never again those that came after to others', () => {
+  test('shows changes at once to readers of the newest handle, and later ones to no others', () => {
     const table = new AllowlistTable({ seed: SEED });
     const first = new AllowlistReader(table.handle());
     table.set(text('192.0.2.1/32'), id(1));
@@ -255,7 +255,7 @@ describe('a handle', () => {
     expect([first.lookup(ipv4Source(0xc0000201)), first.lookup(ipv4Source(0x0a000001))]).toEqual([1, 2]);
   });
 
-  test('is handed out before the old one says that it is superseded', () => {
+  test('is passed on before the old one says that it is superseded', () => {
     const table = new AllowlistTable({ seed: SEED });
     const reader = new AllowlistReader(table.handle());
     const seen: boolean[] = [];
@@ -279,7 +279,7 @@ describe('a handle', () => {
 });
 
 describe('load', () => {
-  test('replaces the whole list, counts the profiles and leaves the old memory as it was', () => {
+  test('replaces everything, counts the profiles and leaves the old memory as it was', () => {
     const table = new AllowlistTable({ seed: SEED });
     table.set(text('192.0.2.1/32'), id(1));
     table.set(text('10.0.0.0/8'), id(2));
@@ -305,7 +305,7 @@ describe('load', () => {
     expect(table.size).toBe(5);
   });
 
-  test('leaves out what no packet can come from, and takes the last of doubled entries', () => {
+  test('leaves out addresses from which no packet can come, and takes the last of duplicates', () => {
     const table = new AllowlistTable({ seed: SEED });
     const { bytes: zero } = parseAddress('0.0.0.0')!;
     const entries = [
@@ -317,7 +317,7 @@ describe('load', () => {
     expect([skipped, table.size, added[1], added[2]]).toEqual([1, 1, 0, 1]);
   });
 
-  test('changes nothing if a group has a length that is not listed', () => {
+  test('changes nothing if a group has an unsupported length', () => {
     const table = new AllowlistTable({ seed: SEED });
     table.set(text('192.0.2.1/32'), id(1));
     const handle = table.handle();

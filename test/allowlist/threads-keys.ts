@@ -8,11 +8,11 @@ export const FLAPPING = { first: 1_000, count: 1_000 };
 export const NEVER = { first: 2_000, count: 50_000 };
 export const FRESH = { first: 100_000, count: 900_000 };
 
-/** 32-bit words that the threads handle. */
+/** 32-bit words that the threads share. */
 export const Word = {
-  /** The number of the fresh prefix that was added last. */
+  /** Number of the fresh prefix added last. */
   ADDED: 0,
-  /** The number of the fresh prefix that was removed last. */
+  /** Number of the fresh prefix removed last. */
   REMOVED: 1,
   READERS_READY: 2,
   FINISHED: 3,
@@ -21,7 +21,7 @@ export const SHARED_BYTES = 4 * 4;
 
 const PROFILES = 30_000;
 
-/** The two profiles that a prefix may have; its neighbours have others. */
+/** The two profiles that a prefix may have; its neighbors have others. */
 export function legalProfile(number: number, which: 0 | 1): ProfileId {
   return (2 * (number % PROFILES) + 1 + which) as ProfileId;
 }
@@ -30,7 +30,7 @@ export function isLegal(number: number, profile: number): boolean {
   return profile === legalProfile(number, 0) || profile === legalProfile(number, 1);
 }
 
-/** A bijection, so that no two numbers handle an address. */
+/** A bijection, so that no two numbers share an address. */
 function mixed(number: number): number {
   const a = Math.imul(number ^ 0x5bd1e995, 0x9e3779b1);
   return Math.imul(a ^ (a >>> 15), 0x2c1b3c6d) >>> 0;
@@ -61,7 +61,7 @@ export function lookupAt(reader: AllowlistReader, number: number): number {
   return reader.lookup(ipv6Source(IPV6_HIGH, mixed(number), mixed(number + 1), mixed(number + 2)));
 }
 
-/** A prefix that is never set: what a slot holds whose other words are not written yet. */
+/** Looks up a prefix that is never set: the key of a slot whose other words are not written yet. */
 export function lookupHalfWritten(reader: AllowlistReader): number {
   return reader.lookup(ipv6Source(IPV6_HIGH, 0, 0, 0));
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ALWAYS, FLAPPING, SHARED_BYTES } from './threads-keys.ts';
 
 interface ReaderReport {
-  faults: Record<string, number>;
+  errors: Record<string, number>;
   rounds: number;
   attached: number;
   presentSeen: number;
@@ -31,7 +31,7 @@ test('two threads read nothing but the truth while a third makes millions of cha
   expect(written.generations).toBeGreaterThan(20);
   expect(written.size).toBeGreaterThan(ALWAYS.count + FLAPPING.count / 2 + 250_000);
   for (const [report] of read as [ReaderReport][]) {
-    expect(Object.entries(report.faults).filter(([, count]) => count > 0)).toEqual([]);
+    expect(Object.entries(report.errors).filter(([, count]) => count > 0)).toEqual([]);
     expect(report.rounds).toBeGreaterThan(100);
     expect(report.attached).toBeGreaterThan(5);
     expect(report.presentSeen).toBeGreaterThan(0);
