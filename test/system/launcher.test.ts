@@ -92,9 +92,12 @@ describe('the mediastreamer command', () => {
     const { pid } = service.child;
     expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]).toMatch(/\/node$/);
     service.kill('SIGUSR1');
+    // The handler follows the log line: wait until the process catches SIGHUP (signal 1).
+    const caught = () => /^SigCgt:.*[13579bdf]$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    await until(caught, 'it handles SIGHUP');
     const before = service.lines.length;
     service.kill('SIGHUP');
-    await until(() => service.lines.length > before, 'it has logged the reload');
+    await service.until(() => service.lines.length > before, 'line about the reload');
     expect(service.output).not.toContain('Debugger listening');
     service.kill('SIGTERM');
     expect(await service.exited).toMatchObject({ code: 0 });
