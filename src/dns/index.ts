@@ -19,7 +19,7 @@ export type { StreamEngine } from './stream/stream-engine.ts';
 export type { StreamServer } from './stream/stream-server.ts';
 export { StreamThreads, type StreamThreadsOptions } from './stream/stream-threads.ts';
 export type { TableUpdate } from './table-update.ts';
-export { type StreamListenerOptions, startTcpListener } from './tcp/listener.ts';
+export { startTcpListener } from './tcp/listener.ts';
 export { TCP_TRAITS } from './tcp/traits.ts';
 export { UDP_TRAITS } from './udp/batch-answerer.ts';
 export { DgramEngine } from './udp/dgram-engine.ts';

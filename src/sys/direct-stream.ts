@@ -1,9 +1,9 @@
 import type { TLSSocket } from 'node:tls';
 
-/** One thread's reads, of all its connections: each is used before the next comes. */
+/** Read buffer shared by all connections of a thread; each read is used up before the next. */
 const READ_BYTES = 64 * 1024;
 
-/** What net.Socket itself works with: a stream of the event loop. */
+/** Node's internal stream handle, as net.Socket uses it. */
 interface StreamHandle {
   reading: boolean;
   onread(this: StreamHandle, data: unknown): void;
@@ -18,18 +18,17 @@ interface WriteRequest {
   owner: DirectStream | null;
 }
 
-/** node:'s own binding of its streams: what a read or write came to stands in an array. */
+/** Node's internal `stream_wrap`. Results of reads and writes are stored in `streamBaseState`. */
 interface StreamBinding {
   readonly WriteWrap: new () => WriteRequest;
   readonly streamBaseState: Int32Array;
   readonly kReadBytesOrError: number;
 }
 
-/** Who reads a DirectStream. */
 export interface DirectReader {
-  /** What was read: the first `length` bytes, valid during the call. */
+  /** Receives `bytes[0, length)`, valid during the call. */
   read(bytes: Uint8Array, length: number): void;
-  /** What was written last has gone: the next may be written. */
+  /** The last write has finished; the next may begin. */
   written(): void;
 }
 
@@ -55,18 +54,18 @@ function completeWrite(this: WriteRequest, status: number): void {
 }
 
 /**
- * The bytes of a TLS connection without node:stream between: reads come in a buffer that all connections of the thread
- * share, and a write goes to the record layer at once. A fixed answer costs 14 us in place of 22 to 24 so. What it works by is no
- * documented face of node:, so that `of` looks at it first; where it is another, the connection's own stream serves.
+ * Reads and writes a TLS connection without node:stream: reads use one buffer per thread, writes go straight to the
+ * record layer. Cuts a fixed answer from 22-24 us to 14 us. Relies on process.binding('stream_wrap'), which is
+ * undocumented: `of` checks its shape and returns null if it has changed (src/decisions/direct-tls-streams.md).
  *
- * End and errors remain events of the socket, and so does its closing. Nobody else may read or write it.
+ * End, errors and closing remain events of the socket. Nothing else may read or write the socket.
  */
 export class DirectStream {
   private readonly socket: TLSSocket;
   private readonly handle: StreamHandle;
   private readonly binding: StreamBinding;
   private readonly reader: DirectReader;
-  /** Whether a write has not gone yet; node: takes one at a time. */
+  /** True while a write is in progress; Node accepts one at a time. */
   isWriting = false;
 
   private constructor(socket: TLSSocket, handle: StreamHandle, found: StreamBinding, reader: DirectReader) {
@@ -76,7 +75,7 @@ export class DirectStream {
     this.reader = reader;
   }
 
-  /** @param socket one that nothing has been read of. @returns null where this node: is made in another way. */
+  /** @param socket nothing has been read from it yet @returns null if this Node's internals have another shape */
   static of(socket: TLSSocket, reader: DirectReader): DirectStream | null {
     if (binding === undefined) binding = findBinding();
     const { _handle: handle } = socket as unknown as { _handle: StreamHandle | null };
@@ -90,11 +89,11 @@ export class DirectStream {
     ];
     if (!methods.every((method) => typeof method === 'function')) return null;
     const stream = new DirectStream(socket, handle, binding, reader);
-    stream.takeReads();
+    stream.redirectReads();
     return stream;
   }
 
-  /** Writes; `bytes` may be used again after the call. Only while `isWriting` is false. */
+  /** Writes bytes, whose memory may be reused after the call. Call only while `isWriting` is false. */
   write(bytes: Uint8Array): void {
     if (this.socket.destroyed) return;
     const request = new this.binding.WriteWrap();
@@ -106,7 +105,7 @@ export class DirectStream {
     this.socket.destroy();
   }
 
-  /** Reads no more; what was read already may still come. */
+  /** Stops reading. Bytes that were already received may still be delivered. */
   pause(): void {
     if (this.socket.destroyed || !this.handle.reading) return;
     this.handle.reading = false;
@@ -119,24 +118,24 @@ export class DirectStream {
     if (this.handle.readStart() !== 0) this.socket.destroy();
   }
 
-  /** Called by a write's request. */
+  /** Called by the write request. */
   finishWrite(status: number): void {
     this.isWriting = false;
     if (status < 0) this.socket.destroy();
     else if (!this.socket.destroyed) this.reader.written();
   }
 
-  private takeReads(): void {
+  private redirectReads(): void {
     readBuffer ??= Buffer.allocUnsafeSlow(READ_BYTES);
     const { handle, reader } = this;
     const { streamBaseState: state, kReadBytesOrError } = this.binding;
     const bytes = readBuffer;
-    const takeEnd = handle.onread;
+    const originalOnRead = handle.onread;
     handle.useUserBuffer(bytes);
     handle.onread = function onRead(data: unknown): void {
       const length = state[kReadBytesOrError]!;
       if (length > 0) reader.read(bytes, length);
-      else takeEnd.call(this, data);
+      else originalOnRead.call(this, data);
     };
   }
 }

@@ -1,6 +1,6 @@
-/** What a field's name means to this server. */
+/** Field names that this server acts on. */
 export const FieldName = {
-  /** One that it has no use for. */
+  /** A valid name without a meaning here. */
   OTHER: 0,
   METHOD: 1,
   SCHEME: 2,
@@ -9,15 +9,15 @@ export const FieldName = {
   CONTENT_TYPE: 5,
   CONTENT_LENGTH: 6,
   TE: 7,
-  /** Of one connection: these have no place in HTTP/2 (RFC 9113 8.2.2). */
+  /** These three describe one connection: HTTP/2 forbids them (RFC 9113 8.2.2). */
   CONNECTION: 8,
   TRANSFER_ENCODING: 9,
   CONNECTION_SPECIFIC: 10,
   HOST: 11,
   EXPECT: 12,
-  /** A pseudo-header that no request has. */
+  /** A pseudo-header that is not defined for requests. */
   UNKNOWN_PSEUDO: 13,
-  /** What is no name. */
+  /** Not a field name at all. */
   INVALID: 14,
 } as const;
 export type FieldName = (typeof FieldName)[keyof typeof FieldName];
@@ -42,7 +42,7 @@ interface KnownName {
   readonly bytes: Uint8Array;
   readonly name: FieldName;
 }
-/** Known names by their length. */
+/** Known names, indexed by length. */
 const BY_LENGTH: readonly (readonly KnownName[])[] = Array.from({ length: 20 }, (_, length) =>
   NAMES.filter(([text]) => text.length === length).map(([text, name]) => ({
     bytes: Buffer.from(text),
@@ -52,14 +52,14 @@ const BY_LENGTH: readonly (readonly KnownName[])[] = Array.from({ length: 20 }, 
 const NONE: readonly KnownName[] = [];
 
 const COLON = 0x3a;
-/** Bytes of a name in lower case: tchar of RFC 9110 5.6.2 without A to Z. */
+/** 1 for bytes of a lower-case name: tchar of RFC 9110 5.6.2 without A to Z. */
 const IS_NAME = new Uint8Array(256);
-for (const octet of Buffer.from("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")) IS_NAME[octet] = 1;
+for (const byte of Buffer.from("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")) IS_NAME[byte] = 1;
 
-/** Whether an byte may stand in a name, in lower case. */
-export const isNameOctet = (octet: number): boolean => IS_NAME[octet] === 1;
+/** True for bytes of a lower-case name. */
+export const isNameByte = (byte: number): boolean => IS_NAME[byte] === 1;
 
-/** What a name in lower case means; INVALID where it is in upper case, empty or has other bytes (RFC 9113 8.2.1). */
+/** Looks a lower-case name up. INVALID if it is empty or has upper case or other bytes (RFC 9113 8.2.1). */
 export function fieldName(bytes: Uint8Array, start: number, end: number): FieldName {
   if (start === end) return FieldName.INVALID;
   const isPseudo = bytes[start] === COLON;
@@ -78,27 +78,27 @@ export function isPseudo(name: FieldName): boolean {
   return (name >= FieldName.METHOD && name <= FieldName.AUTHORITY) || name === FieldName.UNKNOWN_PSEUDO;
 }
 
-/** Whether bytes are a field's value: no control but HTAB, no space at the ends (RFC 9110 5.5, RFC 9113 8.2.1). */
+/** Checks a field value: no control character but HTAB, no space at either end (RFC 9110 5.5, RFC 9113 8.2.1). */
 export function isFieldValue(bytes: Uint8Array, start: number, end: number): boolean {
   if (start === end) return true;
   if (isSpace(bytes[start]!) || isSpace(bytes[end - 1]!)) return false;
   for (let i = start; i < end; i++) {
-    const octet = bytes[i]!;
-    if (octet < 0x20 ? octet !== 0x09 : octet === 0x7f) return false;
+    const byte = bytes[i]!;
+    if (byte < 0x20 ? byte !== 0x09 : byte === 0x7f) return false;
   }
   return true;
 }
 
-export const isSpace = (octet: number): boolean => octet === 0x20 || octet === 0x09;
+export const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x09;
 
-/** Whether bytes are these. */
+/** Compares `bytes[start, end)` with `expected`. */
 export function equals(bytes: Uint8Array, start: number, end: number, expected: Uint8Array): boolean {
   if (end - start !== expected.length) return false;
   for (let i = 0; i < expected.length; i++) if (bytes[start + i] !== expected[i]) return false;
   return true;
 }
 
-/** Whether bytes are this text in lower case, whatever their case. */
+/** Compares `bytes[start, end)` with `expected`, which is in lower case, ignoring ASCII case. */
 export function equalsIgnoringCase(
   bytes: Uint8Array,
   start: number,
@@ -107,14 +107,15 @@ export function equalsIgnoringCase(
 ): boolean {
   if (end - start !== expected.length) return false;
   for (let i = 0; i < expected.length; i++) {
-    const octet = bytes[start + i]!;
-    const lower = octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet;
-    if (lower !== expected[i]) return false;
+    if (lowerCase(bytes[start + i]!) !== expected[i]) return false;
   }
   return true;
 }
 
-/** A number in decimal digits alone (RFC 9110 8.6), at most 999,999,999; -1 for anything else. */
+/** Turns A to Z into a to z. */
+export const lowerCase = (byte: number): number => (byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte);
+
+/** Reads an integer of decimal digits only (RFC 9110 8.6), at most 999,999,999. @returns -1 for anything else */
 export function readDecimal(bytes: Uint8Array, start: number, end: number): number {
   if (start === end || end - start > 9) return -1;
   let value = 0;

@@ -1,8 +1,8 @@
-/** Bytes of a date as HTTP writes it (RFC 9110 5.6.7). */
+/** Length of an HTTP date (RFC 9110 5.6.7). */
 export const DATE_BYTES = 29;
 const SECOND_MS = 1000;
 
-/** The date of responses (RFC 9110 6.6.1), written once a second. One a thread. */
+/** The Date field of responses (RFC 9110 6.6.1), formatted once a second. One per thread. */
 export class HttpDate {
   readonly bytes = new Uint8Array(DATE_BYTES);
   private readonly wallClock: () => number;
@@ -13,7 +13,7 @@ export class HttpDate {
     this.wallClock = wallClock;
   }
 
-  /** Brings `bytes` up to date. @param nowMs of the monotonic clock */
+  /** Updates `bytes` if the second has changed. @param nowMs monotonic clock */
   refresh(nowMs: number): void {
     if (nowMs < this.validUntilMs) return;
     const wallMs = this.wallClock();

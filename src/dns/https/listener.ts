@@ -1,14 +1,12 @@
-import { TLSSocket } from 'node:tls';
 import { Transport } from '../../metrics/index.ts';
-import type { TlsIdentity } from '../../net/index.ts';
 import type { TransportTraits } from '../answer/query-state.ts';
 import { Outbox } from '../stream/outbox.ts';
-import { StreamServer } from '../stream/stream-server.ts';
 import { openTlsChannel } from '../stream/tls-channel.ts';
-import { streamServerOptions } from '../tcp/listener.ts';
-import { CurrentContext, type TlsListenerOptions } from '../tls/listener.ts';
-import { createHttpThread } from './http-thread.ts';
+import { type TlsListenerOptions, TlsServer } from '../stream/tls-server.ts';
+import { Http1Connection } from './http1/connection.ts';
+import { Http2Connection } from './http2/connection.ts';
 import { HttpsSession } from './session.ts';
+import { createThreadBuffers } from './thread-buffers.ts';
 
 export const HTTPS_TRAITS: TransportTraits = {
   transport: Transport.HTTPS,
@@ -17,48 +15,32 @@ export const HTTPS_TRAITS: TransportTraits = {
   maxReplyBytes: 65535,
 };
 
-const ALPN = ['h2', 'http/1.1'];
+/** Starts DNS over HTTPS. @throws ListenError; nothing stays open then. */
+export function startHttpsListener(options: TlsListenerOptions): Promise<TlsServer> {
+  const { answerer, limits, now } = options;
+  const buffers = createThreadBuffers(options.outbox ?? new Outbox());
+  return TlsServer.start(options, {
+    key: 'https',
+    transport: Transport.HTTPS,
+    alpn: ['h2', 'http/1.1'],
+    open: (socket, source, onLimit) => {
+      const session = new HttpsSession((reader) => openTlsChannel(socket, reader), {
+        answerer,
+        source,
+        traits: HTTPS_TRAITS,
+        maxQueries: limits.queriesPerConnection,
+        buffers,
+        now,
+        onLimit,
+      });
+      socket.once('secure', () => beginHttp(session, socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'));
+      return session;
+    },
+  });
+}
 
-/** DNS over HTTPS (RFC 8484) on one or more addresses. */
-export class HttpsListener {
-  readonly server: StreamServer;
-  private readonly context: CurrentContext;
-
-  private constructor(server: StreamServer, context: CurrentContext) {
-    this.server = server;
-    this.context = context;
-  }
-
-  /** @throws ListenError; nothing stays open then. */
-  static async start(options: TlsListenerOptions): Promise<HttpsListener> {
-    const { answerer, limits, now } = options;
-    const context = new CurrentContext(options.identity);
-    const thread = createHttpThread(options.outbox ?? new Outbox());
-    const server = await StreamServer.start({
-      ...streamServerOptions(options),
-      key: 'https',
-      transport: Transport.HTTPS,
-      admits: (source) => answerer.admits(source),
-      open: (socket, source, onLimit) => {
-        const secure = new TLSSocket(socket, {
-          isServer: true,
-          secureContext: context.current,
-          ALPNProtocols: ALPN,
-        });
-        secure.setNoDelay(true);
-        const maxQueries = limits.queriesPerConnection;
-        const traits = HTTPS_TRAITS;
-        const settings = { answerer, source, traits, maxQueries, thread, now, onLimit };
-        const session = new HttpsSession((reader) => openTlsChannel(secure, reader), settings);
-        secure.once('secure', () => session.begin(secure.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'));
-        return session;
-      },
-    });
-    return new HttpsListener(server, context);
-  }
-
-  /** Turns to another certificate or other ticket keys: for connections from now on. */
-  useIdentity(identity: TlsIdentity): void {
-    this.context.use(identity);
-  }
+/** Starts the version of HTTP that ALPN chose. */
+export function beginHttp(session: HttpsSession, version: 'http/1.1' | 'h2'): void {
+  if (session.channel.isClosed) return;
+  session.begin(version === 'h2' ? new Http2Connection(session) : new Http1Connection(session));
 }

@@ -14,8 +14,8 @@ const cursor = new RecordCursor();
 const name = new NameScratch();
 
 /**
- * How long an HTTP cache may keep the reply in `reply[0, length)`, in seconds: the least TTL of the answer, or, where there is none, of the
- * SOA that says so (RFC 8484 5.1); 0 where neither is there.
+ * Computes the freshness lifetime of `reply[0, length)` in seconds (RFC 8484 5.1): the lowest TTL of the answer; without
+ * an answer that of the SOA; without an SOA 0.
  */
 export function maxAgeSeconds(reply: Uint8Array, length: number): number {
   let offset = HEADER_BYTES;

@@ -1,2 +1,2 @@
-/** The one path that is served (RFC 8484 4.1, by its custom). */
+/** The only path that is served; RFC 8484 4.1 uses it in its examples, and clients default to it. */
 export const DOH_PATH = '/dns-query';

@@ -7,7 +7,7 @@ export const ContentType = { NONE: 0, DNS_MESSAGE: 1, OTHER: 2 } as const;
 export type ContentType = (typeof ContentType)[keyof typeof ContentType];
 
 export const DNS_MESSAGE = 'application/dns-message';
-/** Bytes of a request's head: a path with the longest query, and what clients send along. */
+/** Longest head of a request: room for the longest query in the path and for the fields that browsers add. */
 export const MAX_HEAD_BYTES = 16 * 1024;
 
 const GET = Buffer.from('GET');
@@ -17,17 +17,17 @@ const TRAILERS = Buffer.from('trailers');
 const TYPE = Buffer.from(DNS_MESSAGE);
 const SEMICOLON = 0x3b;
 
-/** What the head of a request says, in either version of HTTP. One a thread, filled again for each request. */
+/** The head of a request, in either version of HTTP. One per thread, reset for each request. */
 export class RequestHead {
   method: Method = Method.NONE;
-  /** The path and query as they stand in the request. */
+  /** Path and query, as received. */
   readonly target = new Uint8Array(MAX_HEAD_BYTES);
-  /** -1: there is none. */
+  /** -1: absent. */
   targetLength = -1;
   contentType: ContentType = ContentType.NONE;
-  /** -1: it does not say. */
+  /** -1: absent. */
   contentLength = -1;
-  /** What HTTP does not allow was seen. */
+  /** True if the head breaks a rule of HTTP. */
   isMalformed = false;
   private hasScheme = false;
   private hasAuthority = false;
@@ -35,7 +35,7 @@ export class RequestHead {
   private sawField = false;
   private isTrailer = false;
 
-  /** @param isTrailer whether the fields stand behind a body */
+  /** @param isTrailer true for the fields behind a body */
   begin(isTrailer: boolean): void {
     this.method = Method.NONE;
     this.targetLength = -1;
@@ -49,7 +49,7 @@ export class RequestHead {
     this.isTrailer = isTrailer;
   }
 
-  /** Whether the fields of HTTP/2 made a request (RFC 9113 8.3.1, 8.5), or the trailers of one (8.1). */
+  /** Checks that the HTTP/2 fields make a request (RFC 9113 8.3.1, 8.5) or its trailers (8.1). */
   isWhole(): boolean {
     if (this.isMalformed) return false;
     if (this.isTrailer) return true;
@@ -57,7 +57,7 @@ export class RequestHead {
     return this.method !== Method.NONE && this.hasScheme && this.targetLength > 0;
   }
 
-  /** A field of HTTP/2. */
+  /** Adds a field of HTTP/2. */
   field(name: FieldName, values: Uint8Array, start: number, end: number): void {
     if (isPseudo(name)) this.pseudo(name, values, start, end);
     else this.regular(name, values, start, end);
@@ -89,14 +89,14 @@ export class RequestHead {
       : ContentType.OTHER;
   }
 
-  /** Two of them, or what is no number, may be another number to someone on the way (RFC 9112 6.3). */
+  /** Rejects a second one and anything but a number: another hop could read it differently (RFC 9112 6.3). */
   setContentLength(bytes: Uint8Array, start: number, end: number): void {
     const length = readDecimal(bytes, start, end);
     if (length < 0 || this.contentLength >= 0) this.isMalformed = true;
     this.contentLength = length;
   }
 
-  /** Each once, before all others, and none behind a body (RFC 9113 8.3). */
+  /** Pseudo-headers come once each, before all other fields, and never as trailers (RFC 9113 8.3). */
   private pseudo(name: FieldName, values: Uint8Array, start: number, end: number): void {
     if (this.sawField || this.isTrailer) this.isMalformed = true;
     else if (name === FieldName.METHOD) {

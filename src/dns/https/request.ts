@@ -3,18 +3,18 @@ import { equals } from './field.ts';
 import { DOH_PATH } from './path.ts';
 import { ContentType, Method, type RequestHead } from './request-head.ts';
 
-/** Longer than any query has a use for. */
+/** Longest query; real ones are far shorter. */
 export const MAX_QUERY_BYTES = 4096;
 const MAX_ENCODED_BYTES = Math.ceil((MAX_QUERY_BYTES * 4) / 3);
 
-/** The status that a request is turned away with. */
+/** Status codes of refused requests. */
 export type Refusal = 400 | 404 | 405 | 413 | 414 | 415 | 417 | 431 | 501;
 
-/** What a request asks: a message that is in the query now, one that is to be read from its body; or a status to refuse it with. */
-export const Asks = { MESSAGE: 0, BODY: 1 } as const;
-export type Asked = (typeof Asks)[keyof typeof Asks] | Refusal;
+/** Where a request's DNS message is: decoded in the thread's GetQuery, or in the body to come. */
+export const DohMessage = { IN_QUERY: 0, IN_BODY: 1 } as const;
+export type DohRequest = (typeof DohMessage)[keyof typeof DohMessage] | Refusal;
 
-/** The byte of a header that says whether it is a reply's (RFC 1035 4.1.1). */
+/** Offset and bit of QR, set in replies (RFC 1035 4.1.1). */
 const FLAGS = 2;
 const QR = 0x80;
 
@@ -23,36 +23,36 @@ const PARAMETER = Buffer.from('dns=');
 const QUESTION_MARK = 0x3f;
 const AMPERSAND = 0x26;
 
-/** What each byte stands for in base64url (RFC 4648 5); 255: it is none of its alphabet. */
+/** base64url decode table (RFC 4648 5); 255 marks an invalid character. */
 const SEXTETS = new Uint8Array(256).fill(255);
-for (const [value, octet] of [
+for (const [value, byte] of [
   ...Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'),
 ].entries()) {
-  SEXTETS[octet] = value;
+  SEXTETS[byte] = value;
 }
 
-/** The query of a GET, decoded. One a thread. */
+/** The decoded query of a GET. One per thread. */
 export class GetQuery {
   readonly bytes = new Uint8Array(MAX_QUERY_BYTES + 3);
   length = 0;
 }
 
-/** Reads the head of a request (RFC 8484 4.1). What is too long is refused before any of it is decoded or read. */
-export function readDohRequest(head: RequestHead, query: GetQuery): Asked {
+/** Reads a request's head (RFC 8484 4.1). Checks lengths first: an oversized query is never decoded. */
+export function readDohRequest(head: RequestHead, query: GetQuery): DohRequest {
   const { target, targetLength } = head;
   let mark = 0;
   while (mark < targetLength && target[mark] !== QUESTION_MARK) mark++;
   if (!equals(target, 0, mark, PATH)) return 404;
   if (head.method === Method.POST) {
     if (head.contentType !== ContentType.DNS_MESSAGE) return 415;
-    return head.contentLength > MAX_QUERY_BYTES ? 413 : Asks.BODY;
+    return head.contentLength > MAX_QUERY_BYTES ? 413 : DohMessage.IN_BODY;
   }
   if (head.method !== Method.GET) return 405;
   return readParameter(target, mark + 1, targetLength, query);
 }
 
-/** The `dns` parameter: base64url without padding (RFC 8484 6). */
-function readParameter(target: Uint8Array, from: number, to: number, query: GetQuery): Asked {
+/** Decodes the `dns` parameter: base64url without padding (RFC 8484 6). */
+function readParameter(target: Uint8Array, from: number, to: number, query: GetQuery): DohRequest {
   let start = -1;
   let end = -1;
   for (let at = from; at < to; ) {
@@ -68,7 +68,7 @@ function readParameter(target: Uint8Array, from: number, to: number, query: GetQ
     at = next + 1;
   }
   if (start < 0 || !decodeBase64Url(target, start, end, query)) return 400;
-  return isQuery(query.bytes, 0, query.length) ? Asks.MESSAGE : 400;
+  return isQuery(query.bytes, 0, query.length) ? DohMessage.IN_QUERY : 400;
 }
 
 function decodeBase64Url(bytes: Uint8Array, start: number, end: number, query: GetQuery): boolean {
@@ -91,7 +91,7 @@ function decodeBase64Url(bytes: Uint8Array, start: number, end: number, query: G
   return seen < 64;
 }
 
-/** Whether bytes are a query that would be heard over other transports. */
+/** Checks for a whole header with QR=0; anything else gets no reply over the other transports. */
 export function isQuery(bytes: Uint8Array, start: number, end: number): boolean {
   return end - start >= HEADER_BYTES && (bytes[start + FLAGS]! & QR) === 0;
 }

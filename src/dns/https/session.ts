@@ -3,14 +3,12 @@ import type { TransportTraits } from '../answer/query-state.ts';
 import type { Answerer } from '../answerer.ts';
 import type { Channel, ChannelReader } from '../stream/channel.ts';
 import type { StreamSession } from '../stream/stream-server.ts';
-import { type HttpConnection, type HttpHost, NO_REPLY } from './http-connection.ts';
-import type { HttpThread } from './http-thread.ts';
-import { Http1Connection } from './http1/connection.ts';
-import { Http2Connection } from './http2/connection.ts';
+import { type HttpProtocol, NO_REPLY } from './protocol.ts';
+import type { ThreadBuffers } from './thread-buffers.ts';
 
-/** Queries that wait for an upstream: more than there may be streams, as those that were given up wait, too. */
+/** Queries waiting for an upstream. Above MAX_CONCURRENT_STREAMS: a stream that the client resets still waits. */
 const MAX_IN_FLIGHT = 200;
-/** How long a request may take to come whole. */
+/** Time for a request to arrive whole. */
 const REQUEST_TIMEOUT_MS = 5000;
 
 export interface HttpsSessionOptions {
@@ -18,22 +16,22 @@ export interface HttpsSessionOptions {
   readonly source: Source;
   readonly traits: TransportTraits;
   readonly maxQueries: number;
-  readonly thread: HttpThread;
+  readonly buffers: ThreadBuffers;
   now(): number;
   onLimit(): void;
 }
 
-/** One connection of DNS over HTTPS (RFC 8484), in whichever version of HTTP the handshake settles on. */
-export class HttpsSession implements StreamSession, ChannelReader, HttpHost {
+/** One connection of DNS over HTTPS (RFC 8484). ALPN chooses the version of HTTP that reads it. */
+export class HttpsSession implements StreamSession, ChannelReader {
   readonly channel: Channel;
   private readonly options: HttpsSessionOptions;
-  /** Null until the handshake is over. */
-  private connection: HttpConnection | null = null;
+  /** Null until the handshake is done. */
+  private protocol: HttpProtocol | null = null;
   private queries = 0;
   private inFlight = 0;
   private draining = false;
   private limited = false;
-  /** When the last whole query came or the last reply that was held back was taken, in ms. */
+  /** Time of the last whole query, or of the last delayed response that the client took, in ms. */
   private activeAtMs: number;
   private readAtMs: number;
 
@@ -45,17 +43,17 @@ export class HttpsSession implements StreamSession, ChannelReader, HttpHost {
     this.channel = open(this);
   }
 
-  /** Speaks HTTP from now on: the handshake is over. */
-  begin(version: 'http/1.1' | 'h2'): void {
-    if (this.channel.isClosed) return;
-    this.connection = version === 'h2' ? new Http2Connection(this) : new Http1Connection(this);
-    if (this.draining) this.connection.drain();
+  /** Starts HTTP once the handshake is done. */
+  begin(protocol: HttpProtocol): void {
+    this.protocol = protocol;
+    if (this.draining) protocol.drain();
   }
 
-  get thread(): HttpThread {
-    return this.options.thread;
+  get buffers(): ThreadBuffers {
+    return this.options.buffers;
   }
 
+  /** Holds the reply after `ask`. */
   get reply(): Uint8Array {
     return this.options.answerer.reply;
   }
@@ -65,41 +63,44 @@ export class HttpsSession implements StreamSession, ChannelReader, HttpHost {
   }
 
   closeIfIdle(nowMs: number, idleMs: number): void {
-    const isBlocked = this.channel.unsentBytes > 0 || this.connection?.isBlocked === true;
+    const isBlocked = this.channel.unsentBytes > 0 || this.protocol?.isBlocked === true;
     if ((this.inFlight === 0 || isBlocked) && nowMs - this.activeAtMs >= idleMs) {
       this.countLimit();
       this.channel.destroy();
-    } else this.connection?.giveUpBefore(nowMs - REQUEST_TIMEOUT_MS);
+    } else this.protocol?.expireRequests(nowMs - REQUEST_TIMEOUT_MS);
   }
 
-  /** HTTP/2 says so by GOAWAY (RFC 9113 6.8). */
+  /** HTTP/2 announces this by GOAWAY (RFC 9113 6.8). */
   drain(): void {
     this.draining = true;
-    if (this.connection === null) this.channel.destroy();
-    else this.connection.drain();
+    if (this.protocol === null) this.channel.destroy();
+    else this.protocol.drain();
   }
 
   read(bytes: Uint8Array, length: number): void {
     this.readAtMs = this.now();
-    this.options.thread.date.refresh(this.readAtMs);
-    this.connection?.read(bytes, length);
+    this.options.buffers.date.refresh(this.readAtMs);
+    this.protocol?.read(bytes, length);
   }
 
   sent(): void {
-    this.connection?.sent();
+    this.protocol?.sent();
   }
 
   ended(): void {
-    if (this.connection === null) this.channel.destroy();
-    else this.connection.ended();
+    if (this.protocol === null) this.channel.destroy();
+    else this.protocol.ended();
   }
 
+  /**
+   * Asks the query in `bytes[start, end)`.
+   * @returns length of the answer in `reply`; DEFERRED: the caller calls `defer` next; NO_REPLY: the connection is closed
+   */
   ask(bytes: Uint8Array, start: number, end: number): number {
     const { answerer, source, traits, maxQueries } = this.options;
     this.activeAtMs = this.readAtMs;
     this.queries++;
     const length = answerer.answerNow(bytes, start, end, source, traits);
-    // An ignored source.
     if (length === NO_REPLY) this.channel.destroy();
     if (this.queries === maxQueries) {
       this.countLimit();
@@ -108,25 +109,28 @@ export class HttpsSession implements StreamSession, ChannelReader, HttpHost {
     return length;
   }
 
-  defer(query: Uint8Array, late: (reply: Uint8Array) => void): void {
+  /** Asks an upstream. @param onReply called once, unless the connection has closed; the reply is valid during the call */
+  defer(query: Uint8Array, onReply: (reply: Uint8Array) => void): void {
     const { answerer, source, traits } = this.options;
-    if (++this.inFlight > MAX_IN_FLIGHT) this.connection!.calm();
+    if (++this.inFlight > MAX_IN_FLIGHT) this.protocol!.closeForAbuse();
     answerer.defer(query, source, traits, (reply) => {
       this.inFlight--;
       if (this.channel.isClosed) return;
       if (reply === null) this.channel.destroy();
       else {
-        this.options.thread.date.refresh(this.now());
-        late(reply);
+        this.options.buffers.date.refresh(this.now());
+        onReply(reply);
       }
     });
   }
 
+  /** Counts this connection as closed by a limit, once. */
   countLimit(): void {
     if (!this.limited) this.options.onLimit();
     this.limited = true;
   }
 
+  /** Notes that the client took a response that was held back. */
   noteActivity(): void {
     this.activeAtMs = this.now();
   }

@@ -1,26 +1,25 @@
-/** The bytes of one connection, as a session writes them. */
+/** Writing side of one connection. */
 export interface Channel {
-  /** Bytes that were written and that the kernel has not taken. */
+  /** Bytes written that the kernel has not accepted yet. */
   readonly unsentBytes: number;
-  /** Whether nothing goes either way any more. */
   readonly isClosed: boolean;
-  /** Writes bytes, which may be used again after the call. */
+  /** Writes bytes; the caller may reuse their memory after the call. */
   write(bytes: Uint8Array): void;
-  /** Reads no more for now; what was read already may still come. */
+  /** Stops reading. Bytes that were already received may still be delivered. */
   pause(): void;
   resume(): void;
-  /** Ends this side when all has gone. */
+  /** Ends our side once everything is sent. */
   end(): void;
-  /** Closes both when all has gone. */
+  /** Closes the connection once everything is sent. */
   finish(): void;
   destroy(): void;
 }
 
-/** What a session hears from its channel. */
+/** Receives the events of a channel. */
 export interface ChannelReader {
-  /** The first `length` bytes of `bytes` were read; they are valid during the call, and may be written to. */
+  /** Receives `bytes[0, length)`, valid during the call. The reader may overwrite them. */
   read(bytes: Uint8Array, length: number): void;
-  /** All that was written has gone. */
+  /** Everything written has been sent. */
   sent(): void;
   /** The peer has ended its side. */
   ended(): void;

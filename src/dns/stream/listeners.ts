@@ -1,11 +1,10 @@
 import type { Prefix, SocketAddress, TlsIdentity } from '../../net/index.ts';
 import type { Answerer } from '../answerer.ts';
-import type { HttpsListener } from '../https/listener.ts';
 import { startTcpListener } from '../tcp/listener.ts';
-import type { TlsListener } from '../tls/listener.ts';
 import type { ConnectionBudget, StreamLimits } from './connection-budget.ts';
 import { Outbox } from './outbox.ts';
 import type { StreamServer } from './stream-server.ts';
+import type { TlsServer } from './tls-server.ts';
 import type { StreamKey } from './worker-data.ts';
 
 export interface StreamListenersOptions {
@@ -15,16 +14,15 @@ export interface StreamListenersOptions {
   readonly limits: StreamLimits;
   readonly proxies: readonly Prefix[];
   readonly reusePort: boolean;
-  /** Needed for tls and https. */
+  /** Required for tls and https. */
   readonly identity: TlsIdentity | null;
   now(): number;
 }
 
-/** The listeners of one thread. */
+/** All stream listeners of one thread. */
 export class StreamListeners {
   private readonly servers: StreamServer[] = [];
-  private tls: TlsListener | null = null;
-  private https: HttpsListener | null = null;
+  private readonly tlsServers: TlsServer[] = [];
 
   private constructor() {}
 
@@ -41,11 +39,10 @@ export class StreamListeners {
   }
 
   useIdentity(identity: TlsIdentity): void {
-    this.tls?.useIdentity(identity);
-    this.https?.useIdentity(identity);
+    for (const server of this.tlsServers) server.useIdentity(identity);
   }
 
-  /** Accepts no more; resolves when what was asked has been answered and all connections have ended. */
+  /** Stops accepting; resolves when every query has been answered and every connection has ended. */
   async drain(): Promise<void> {
     const empty = this.servers.map(
       (server) =>
@@ -62,7 +59,7 @@ export class StreamListeners {
     await Promise.all(this.servers.map((server) => server.close()));
   }
 
-  /** What a thread has no use for it does not load. */
+  /** Imports TLS lazily: threads without it save the memory. */
   private async open(options: StreamListenersOptions): Promise<void> {
     const { addresses, budgets, identity, answerer, limits, proxies, reusePort, now } = options;
     const common = { answerer, limits, proxies, reusePort, outbox: new Outbox(), now };
@@ -71,16 +68,28 @@ export class StreamListeners {
       this.servers.push(await startTcpListener({ ...common, addresses: addresses.tcp, budget: tcp }));
     }
     if (addresses.tls.length > 0) {
-      const { TlsListener } = await import('../tls/listener.ts');
-      const of = { ...common, addresses: addresses.tls, budget: budgets.tls, identity: identity! };
-      this.tls = await TlsListener.start(of);
-      this.servers.push(this.tls.server);
+      const { startTlsListener } = await import('../tls/listener.ts');
+      const { tls } = budgets;
+      this.add(
+        await startTlsListener({ ...common, addresses: addresses.tls, budget: tls, identity: identity! }),
+      );
     }
     if (addresses.https.length > 0) {
-      const { HttpsListener } = await import('../https/listener.ts');
-      const of = { ...common, addresses: addresses.https, budget: budgets.https, identity: identity! };
-      this.https = await HttpsListener.start(of);
-      this.servers.push(this.https.server);
+      const { startHttpsListener } = await import('../https/index.ts');
+      const { https } = budgets;
+      this.add(
+        await startHttpsListener({
+          ...common,
+          addresses: addresses.https,
+          budget: https,
+          identity: identity!,
+        }),
+      );
     }
+  }
+
+  private add(server: TlsServer): void {
+    this.tlsServers.push(server);
+    this.servers.push(server.server);
   }
 }

@@ -6,19 +6,18 @@ import { probeAddress } from './probe-address.ts';
 import type { StreamEngine } from './stream-engine.ts';
 
 export interface LocalStreamsOptions {
-  /** Of DNS over TCP; what is encrypted deserves threads of its own. */
+  /** Addresses for DNS over TCP. TLS and HTTPS always get threads. */
   readonly tcp: readonly SocketAddress[];
   readonly limits: StreamLimits;
   readonly proxies: readonly Prefix[];
   readonly answerer: Answerer;
-  /** Secret seed of the budget's hash. */
+  /** Secret seed for the budget's hash. */
   readonly seed: number;
   now(): number;
 }
 
 /**
- * DNS over TCP on the event loop that starts it, for machines so small that a thread for it would cost more
- * (18 MB) than it brings.
+ * DNS over TCP on the caller's event loop, for machines that are too small for another thread (18 MB).
  */
 export class LocalStreams implements StreamEngine {
   readonly addresses: StreamEngine['addresses'];
@@ -38,12 +37,17 @@ export class LocalStreams implements StreamEngine {
     const listeners = await StreamListeners.start({
       addresses: { tcp, tls: [], https: [] },
       budgets: { tcp: budget(), tls: budget(), https: budget() },
-      ...{ answerer, limits, proxies, reusePort: false, identity: null, now },
+      answerer,
+      limits,
+      proxies,
+      reusePort: false,
+      identity: null,
+      now,
     });
     return new LocalStreams(tcp, listeners);
   }
 
-  /** The tables are those of the event loop's own thread, which attaches to new ones by itself. */
+  /** Nothing to do: the answerer is the caller's, which attaches to new tables itself. */
   async publish(): Promise<void> {}
 
   useIdentity(_identity: TlsIdentity): void {}

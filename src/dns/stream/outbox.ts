@@ -1,16 +1,16 @@
 import type { Channel } from './channel.ts';
 
-/** Room for more than the longest reply with what a transport puts around it. */
+/** More than the longest reply with its framing. */
 const CAPACITY = 128 * 1024;
-/** Most writes are shorter: a view of each such length is made once. */
+/** Views for writes shorter than this are made once; most writes are. */
 const KEPT_VIEWS = 1024;
 
 /**
- * Where one thread gathers what it answers within one read of a connection, so that it is written at once: one system
- * call, and over TLS few records.
+ * Collects the replies to one read of a connection, so that they leave in one write: one system call, and over TLS few
+ * records. One per thread.
  */
 export class Outbox {
-  /** What is gathered; `reserve` says where the next bytes go. */
+  /** Write replies here, at the offsets that `reserve` returns. */
   readonly bytes = new Uint8Array(CAPACITY);
   private readonly views: Uint8Array[] = [];
   private used = 0;
@@ -20,7 +20,7 @@ export class Outbox {
     for (let length = 0; length < KEPT_VIEWS; length++) this.views.push(this.bytes.subarray(0, length));
   }
 
-  /** Makes room for `length` bytes to this channel, up to 100,000. @returns where they stand in `bytes` */
+  /** Reserves up to 100,000 bytes for `channel`; flushes another channel's first. @returns their offset in `bytes` */
   reserve(channel: Channel, length: number): number {
     if (channel !== this.channel) {
       this.flush();
@@ -34,12 +34,12 @@ export class Outbox {
     return at;
   }
 
-  /** Gives back the end of what was reserved last. */
+  /** Returns the last `length` bytes of the latest reservation. */
   trim(length: number): void {
     this.used -= length;
   }
 
-  /** Writes what was gathered. */
+  /** Writes everything collected. */
   flush(): void {
     const { channel, used } = this;
     if (channel === null) return;

@@ -5,8 +5,8 @@ import { ListenError } from '../listen-error.ts';
 import type { StreamKey } from './worker-data.ts';
 
 /**
- * Finds out, by a socket without SO_REUSEPORT, whether another process has the address, and which port is free
- * where 0 was asked for.
+ * Binds an address once without SO_REUSEPORT, which would hide that another process uses it, and replaces port 0 by a
+ * free port. @throws ListenError
  */
 export async function probeAddress(key: StreamKey, { address, port }: SocketAddress): Promise<SocketAddress> {
   const server = createServer();

@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import { readProxyHeader, type SocketAddress } from '../../net/index.ts';
 
-/** A balancer sends its header at once. */
+/** Balancers send the header at once. */
 const HEADER_TIMEOUT_MS = 5000;
 
 /**
- * Reads the PROXY header that a balancer's connection begins with, and nothing behind it. A connection without a
- * sound one is closed.
- * @param onSource told the client that it names, once; null where it names none
+ * Reads the PROXY header of a balancer's connection and leaves the bytes behind it unread. Closes a connection without a
+ * valid header.
+ * @param onSource called once with the client's address; null if the header names none
  */
 export function readProxiedSource(socket: Socket, onSource: (source: SocketAddress | null) => void): void {
   let seen = Buffer.alloc(0);

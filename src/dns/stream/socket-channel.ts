@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Channel, ChannelReader } from './channel.ts';
 
-/** A connection by the stream that node: makes of it. */
+/** A channel over a node:net socket. */
 export class SocketChannel implements Channel {
   private readonly socket: Socket;
 
@@ -10,7 +10,7 @@ export class SocketChannel implements Channel {
     socket.on('data', (chunk: Buffer) => reader.read(chunk, chunk.length));
     socket.on('end', () => reader.ended());
     socket.on('drain', () => reader.sent());
-    // A reset is the client's way to hang up.
+    // Clients may hang up with a reset.
     socket.on('error', () => socket.destroy());
   }
 

@@ -21,15 +21,15 @@ import { ListenError, type ListenKey } from '../listen-error.ts';
 import type { ConnectionBudget, StreamLimits } from './connection-budget.ts';
 import { readProxiedSource } from './proxied-source.ts';
 
-/** How often idle connections are looked for. */
+/** Interval between searches for idle connections. */
 const SWEEP_MS = 1000;
 const BACKLOG = 1024;
 
-/** What was made of a connection. */
+/** The protocol on one connection. */
 export interface StreamSession {
-  /** Closes the connection if it has done nothing for `idleMs`. */
+  /** Closes the connection if nothing has happened for `idleMs`. */
   closeIfIdle(nowMs: number, idleMs: number): void;
-  /** Takes no more queries; ends when what is under way has been answered. */
+  /** Accepts no more queries; closes the connection when those in progress have been answered. */
   drain(): void;
 }
 
@@ -42,30 +42,30 @@ export interface StreamServerOptions {
   readonly counters: CounterBlock;
   /** Balancers whose PROXY header names the client. */
   readonly proxies: readonly Prefix[];
-  /** Whether other threads listen on the same addresses. */
+  /** True if other threads listen on the same addresses. */
   readonly reusePort: boolean;
   /** The monotonic clock, in ms. */
   now(): number;
-  /** Whether a source is heard at all; asked before anything that it sends is read. */
+  /** Decides before anything is read; a rejected connection is reset. */
   admits(source: Source): boolean;
   /**
-   * Takes a connection that nothing has been read of; it is paused.
-   * @param onLimit to be called when one of the limits on a connection closes it
+   * Opens a session on a paused connection of which nothing has been read.
+   * @param onLimit to call when a limit closes the connection
    */
   open(socket: Socket, source: Source, onLimit: () => void): StreamSession;
 }
 
-/** Accepts the connections of one transport: whose they are, whether they are taken, and when they have idled too long. */
+/** Accepts the connections of one transport, finds their source, applies the limits, and closes idle ones. */
 export class StreamServer {
   private readonly servers: Server[] = [];
   private readonly sessions = new Map<Socket, StreamSession>();
   private readonly options: StreamServerOptions;
   private sweep: NodeJS.Timeout | null = null;
-  /** Connections of balancers whose header has not come yet. */
+  /** Balancers' connections whose PROXY header has not arrived. */
   private readonly unnamed = new Set<Socket>();
-  /** The addresses that are listened on, with the ports that the system chose for 0. */
+  /** Bound addresses; port 0 is replaced by the actual port. */
   readonly addresses: SocketAddress[] = [];
-  /** Called when the last connection has closed. */
+  /** Called when the last connection closes. */
   onEmpty: () => void = () => {};
 
   private constructor(options: StreamServerOptions) {
@@ -92,14 +92,14 @@ export class StreamServer {
     return this.sessions.size;
   }
 
-  /** Accepts no more, and lets every connection end when what it has asked is answered. */
+  /** Stops accepting; connections end when their queries have been answered. */
   stop(): void {
     for (const server of this.servers) server.close();
     for (const socket of this.unnamed) socket.destroy();
     for (const session of this.sessions.values()) session.drain();
   }
 
-  /** Closes what is still open. */
+  /** Closes all connections. */
   async close(): Promise<void> {
     if (this.sweep !== null) clearInterval(this.sweep);
     const closed = this.servers.map((server) => (server.listening ? once(server, 'close') : null));
@@ -110,7 +110,9 @@ export class StreamServer {
 
   private async listen(address: SocketAddress): Promise<void> {
     const { key, reusePort } = this.options;
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.name(socket));
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
+      this.identify(socket),
+    );
     server.listen({
       host: formatAddress(address.address),
       port: address.port,
@@ -124,19 +126,19 @@ export class StreamServer {
     } catch (error) {
       throw new ListenError(key, address, (error as NodeJS.ErrnoException).code ?? 'unknown');
     }
-    // From here on an error is one of accepting (no descriptors left): that connection's loss.
+    // Later errors concern one accept (no descriptors left, say): only that connection is lost.
     server.on('error', () => {});
     this.servers.push(server);
     this.addresses.push({ address: address.address, port: (server.address() as AddressInfo).port });
   }
 
-  /** Finds out whose connection it is: its peer's, or that of the client whom a balancer names. */
-  private name(socket: Socket): void {
-    // A reset is the client's way to hang up.
+  /** Finds the source: the peer, or the client that a balancer's PROXY header names. */
+  private identify(socket: Socket): void {
+    // Clients may hang up with a reset.
     socket.on('error', () => socket.destroy());
     const peer = peerAddress(socket.remoteAddress);
     if (peer === null) socket.destroy();
-    else if (!this.isProxy(peer)) this.take(socket, sourceFromAddress(peer));
+    else if (!this.isProxy(peer)) this.accept(socket, sourceFromAddress(peer));
     else {
       this.unnamed.add(socket);
       socket.on('close', () => this.unnamed.delete(socket));
@@ -144,7 +146,7 @@ export class StreamServer {
         this.unnamed.delete(socket);
         // Without a client it is the balancer's own look whether we are there: it has seen that.
         if (source === null) socket.end();
-        else this.take(socket, sourceFromAddress(source.address));
+        else this.accept(socket, sourceFromAddress(source.address));
       });
     }
   }
@@ -154,7 +156,7 @@ export class StreamServer {
     return proxies.length > 0 && proxies.some((prefix) => contains(prefix, peer));
   }
 
-  private take(socket: Socket, source: Source): void {
+  private accept(socket: Socket, source: Source): void {
     const { transport, counters, budget, admits, open } = this.options;
     if (!admits(source)) {
       socket.resetAndDestroy();

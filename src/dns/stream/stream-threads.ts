@@ -18,23 +18,23 @@ import {
   type StreamWorkerData,
 } from './worker-data.ts';
 
-/** Buffers of connections and HTTP's objects die young: with less of it they are taken for old ones. */
+/** Buffers and HTTP objects die young; a smaller young generation would promote them. */
 const YOUNG_GENERATION_MB = 8;
 
 export interface StreamThreadsOptions extends SharedTables {
   readonly addresses: Readonly<Record<StreamKey, readonly SocketAddress[]>>;
-  /** Threads; where the system does not share a port among sockets (SO_REUSEPORT), one is started. */
+  /** Number of threads; 1 where sockets cannot share a port (SO_REUSEPORT). */
   readonly workers: number;
   readonly limits: StreamLimits;
   readonly proxies: readonly Prefix[];
   readonly identity: TlsIdentity | null;
-  /** Answers what the threads defer. */
+  /** Answers deferred queries. */
   readonly resolver: Pick<Resolver, 'ask' | 'refresh'>;
   /** Called with each thread's counters. */
   onCounters(block: CounterBlock): void;
-  /** A query was not answered for a fault of this program. */
-  onFault(fault: unknown): void;
-  /** A thread ended by itself: its connections are gone. */
+  /** A bug in this program left a query unanswered. */
+  onFault(error: unknown): void;
+  /** A thread crashed; its connections are gone. */
   onFailure(error: Error): void;
 }
 
@@ -44,11 +44,11 @@ interface StreamThread {
   readonly exited: Promise<void>;
   readonly drained: Promise<void>;
   hasExited: boolean;
-  /** Those that wait until it has attached to tables, in the order of the updates. */
+  /** Resolvers of `publish` calls, in the order of the updates. */
   readonly attaching: (() => void)[];
 }
 
-/** DNS over TCP, TLS and HTTPS, spread over threads, each with sockets of its own for all addresses. */
+/** DNS over TCP, TLS and HTTPS on several threads. Each thread listens on all addresses. */
 export class StreamThreads implements StreamEngine {
   private readonly options: StreamThreadsOptions;
   private readonly threads: StreamThread[] = [];
@@ -75,12 +75,10 @@ export class StreamThreads implements StreamEngine {
     }
   }
 
-  /** The addresses that are listened on, with the ports that the system chose for 0. */
   get addresses(): Readonly<Record<StreamKey, readonly SocketAddress[]>> {
     return this.bound;
   }
 
-  /** Gives all threads new tables. Resolves when each works with them. */
   async publish(update: TableUpdate): Promise<void> {
     if (this.stopping) return;
     const attached = this.threads.map(
@@ -90,19 +88,17 @@ export class StreamThreads implements StreamEngine {
     await Promise.all(attached);
   }
 
-  /** Turns to another certificate or other ticket keys, for connections from now on. */
   useIdentity(identity: TlsIdentity): void {
     this.order({ kind: 'identity', identity });
   }
 
-  /** Accepts no more. Resolves when what was asked has been answered. */
   async stop(): Promise<void> {
     if (!this.stopping) this.order({ kind: 'stop' });
     this.stopping = true;
     await Promise.all(this.threads.map((thread) => thread.drained));
   }
 
-  /** Closes all connections and ends the threads. */
+  /** Also ends the threads. */
   async close(): Promise<void> {
     this.stopping = true;
     this.order({ kind: 'close' });
@@ -149,7 +145,10 @@ export class StreamThreads implements StreamEngine {
     const exited = Promise.withResolvers<void>();
     const drained = Promise.withResolvers<void>();
     const thread: StreamThread = {
-      ...{ worker, resolver: port1, exited: exited.promise, drained: drained.promise },
+      worker,
+      resolver: port1,
+      exited: exited.promise,
+      drained: drained.promise,
       hasExited: false,
       attaching: [],
     };
@@ -159,7 +158,7 @@ export class StreamThreads implements StreamEngine {
         if (report.kind === 'ready') resolve();
         else if (report.kind === 'attached') thread.attaching.shift()?.();
         else if (report.kind === 'drained') drained.resolve();
-        else if (report.kind === 'fault') options.onFault(report.fault);
+        else if (report.kind === 'error') options.onFault(report.error);
         else reject(new ListenError(report.key, report.address, report.errno));
       });
       worker.on('error', (error) => {
@@ -168,7 +167,7 @@ export class StreamThreads implements StreamEngine {
       });
       worker.on('exit', () => {
         thread.hasExited = true;
-        // It reads no table any more, and answers nothing.
+        // A thread that has ended uses no table: `publish` need not wait for it.
         for (const attached of thread.attaching.splice(0)) attached();
         drained.resolve();
         exited.resolve();

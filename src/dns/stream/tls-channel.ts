@@ -3,15 +3,15 @@ import { type DirectReader, DirectStream } from '../../sys/index.ts';
 import type { Channel, ChannelReader } from './channel.ts';
 import { SocketChannel } from './socket-channel.ts';
 
-/** What is to be done when all has gone. */
+/** Action once everything is sent. */
 const After = { NOTHING: 0, END: 1, FINISH: 2 } as const;
 
-/** A connection over TLS: without node:stream where that can be had, else by it. */
+/** Opens a channel over TLS: a DirectStream if this Node offers one, else node:stream. */
 export function openTlsChannel(socket: TLSSocket, reader: ChannelReader): Channel {
   return TlsChannel.of(socket, reader) ?? new SocketChannel(socket, reader);
 }
 
-/** A connection over TLS by a DirectStream. One write is under way at a time; what comes meanwhile goes in one after it. */
+/** A channel over a DirectStream. One write is in progress at a time; later bytes wait and go in one write. */
 export class TlsChannel implements Channel, DirectReader {
   private readonly socket: TLSSocket;
   private readonly reader: ChannelReader;
@@ -25,14 +25,14 @@ export class TlsChannel implements Channel, DirectReader {
     this.reader = reader;
   }
 
-  /** @returns null where this node: gives no DirectStream. */
+  /** @returns null if this Node offers no DirectStream */
   static of(socket: TLSSocket, reader: ChannelReader): TlsChannel | null {
     const channel = new TlsChannel(socket, reader);
     const stream = DirectStream.of(socket, channel);
     if (stream === null) return null;
     channel.stream = stream;
     socket.on('end', () => reader.ended());
-    // A reset is the client's way to hang up.
+    // Clients may hang up with a reset.
     socket.on('error', () => socket.destroy());
     return channel;
   }

@@ -13,7 +13,7 @@ import type { StreamLimits } from './connection-budget.ts';
 export const STREAM_KEYS = ['tcp', 'tls', 'https'] as const;
 export type StreamKey = (typeof STREAM_KEYS)[number];
 
-/** The tables and rules that threads share. */
+/** Tables and rules that all threads share. */
 export interface SharedTables {
   readonly allowlist: AllowlistHandle;
   readonly catalog: CatalogHandle;
@@ -25,10 +25,10 @@ export interface SharedTables {
 
 export interface StreamWorkerData extends SharedTables {
   readonly counters: BlockHandle;
-  /** Where questions go, as RemoteResolver has it. */
+  /** Carries questions to the main thread's resolver (RemoteResolver). */
   readonly resolver: MessagePort;
   readonly addresses: Readonly<Record<StreamKey, readonly SocketAddress[]>>;
-  /** Connections that are open in all threads, for each transport. */
+  /** Memory of the ConnectionBudgets. */
   readonly budgets: Readonly<Record<StreamKey, SharedArrayBuffer>>;
   readonly limits: StreamLimits;
   readonly proxies: readonly Prefix[];
@@ -36,15 +36,15 @@ export interface StreamWorkerData extends SharedTables {
   readonly identity: TlsIdentity | null;
 }
 
-/** From the main thread. */
+/** Messages from the main thread. */
 export type StreamOrder =
   | { readonly kind: 'tables'; readonly update: TableUpdate }
   | { readonly kind: 'identity'; readonly identity: TlsIdentity }
-  /** Accept no more, answer what has been asked. */
+  /** Stop accepting, answer every query. */
   | { readonly kind: 'stop' }
   | { readonly kind: 'close' };
 
-/** To the main thread. */
+/** Messages to the main thread. */
 export type StreamReport =
   | { readonly kind: 'ready' }
   | {
@@ -54,6 +54,6 @@ export type StreamReport =
       readonly errno: string;
     }
   | { readonly kind: 'attached' }
-  /** What had been asked when it was told to stop has been answered. */
+  /** Every query that had arrived before 'stop' has been answered. */
   | { readonly kind: 'drained' }
-  | { readonly kind: 'fault'; readonly fault: unknown };
+  | { readonly kind: 'error'; readonly error: unknown };

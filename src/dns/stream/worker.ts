@@ -1,4 +1,4 @@
-/** A thread with an event loop that speaks DNS over TCP, TLS and HTTPS. */
+/** Thread that serves DNS over TCP, TLS and HTTPS on an event loop. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { AllowlistReader } from '../../allowlist/index.ts';
 import { CatalogView } from '../../catalog/lookup/index.ts';
@@ -30,14 +30,20 @@ async function serve(data: StreamWorkerData): Promise<void> {
     policy,
   );
   const resolver = new RemoteResolver(data.resolver);
-  const answerer = new Answerer(state, resolver, now, (fault) =>
-    report({ kind: 'fault', fault: plain(fault) }),
+  const answerer = new Answerer(state, resolver, now, (error) =>
+    report({ kind: 'error', error: postable(error) }),
   );
   const budget = (memory: SharedArrayBuffer) => new ConnectionBudget(memory, limits, policy.seed);
   const { tcp, tls, https } = data.budgets;
   const { addresses, identity, proxies, reusePort } = data;
   const listeners = await StreamListeners.start({
-    ...{ addresses, answerer, limits, proxies, reusePort, identity, now },
+    addresses,
+    answerer,
+    limits,
+    proxies,
+    reusePort,
+    identity,
+    now,
     budgets: { tcp: budget(tcp), tls: budget(tls), https: budget(https) },
   });
   parentPort!.on('message', (order: StreamOrder) => void obey(order, state, listeners, data));
@@ -63,9 +69,9 @@ async function obey(
   }
 }
 
-/** A fault as it can be posted. */
-function plain(fault: unknown): unknown {
-  return fault instanceof Error ? fault : new Error('a fault that is no error');
+/** Makes an error that can be posted to another thread. */
+function postable(error: unknown): Error {
+  return error instanceof Error ? error : new Error('something other than an Error was thrown');
 }
 
 try {

@@ -6,39 +6,39 @@ import type { Channel, ChannelReader } from '../stream/channel.ts';
 import type { Outbox } from '../stream/outbox.ts';
 import { DEFERRED } from '../verdict.ts';
 
-/** Longer than any query has a use for; a client that announces more is cut off. */
+/** Longest query; real ones are far shorter. A client that announces more is disconnected. */
 const MAX_QUERY_BYTES = 4096;
-/** Queries that wait for an upstream on one connection before no more are read. */
+/** Queries waiting for an upstream before reading pauses. */
 const MAX_IN_FLIGHT = 100;
-/** Replies that a client has not read, in bytes, before no more of its queries are read. */
+/** Unread reply bytes before reading pauses. */
 const MAX_UNREAD_BYTES = 256 * 1024;
-/** A reply's length stands before it (RFC 1035 4.2.2). */
+/** Length field before each message (RFC 1035 4.2.2). */
 const LENGTH_BYTES = 2;
 
 export interface ConnectionOptions {
   readonly answerer: Answerer;
   readonly source: Source;
   readonly traits: TransportTraits;
-  /** Queries that one connection may ask. */
+  /** Queries per connection. */
   readonly maxQueries: number;
   /** The thread's. */
   readonly outbox: Outbox;
   now(): number;
-  /** Called when one of the limits on a connection closes it. */
+  /** Called when a limit closes the connection. */
   onLimit(): void;
 }
 
 /**
- * DNS over one stream (RFC 7766): queries are answered as their answers come (6.2.1.1), a half-closed
- * connection still gets its answers, and what is answered in one read is written at once.
+ * DNS over one stream (RFC 7766). Answers go out as they become ready (6.2.1.1), also on a half-closed connection. All
+ * replies to one read leave in one write.
  */
 export class StreamConnection implements ChannelReader, MessageSink {
   private readonly channel: Channel;
   private readonly options: ConnectionOptions;
   private readonly framer = new StreamFramer(MAX_QUERY_BYTES);
-  /** Queries that were read and wait until there is room: of one read, since none follows before. */
+  /** Queries of the latest read that wait for room. */
   private held: Uint8Array[] = [];
-  /** Within a read, or while those that were held are asked: what is answered then is gathered. */
+  /** True while replies collect in the outbox: during a read, and while held queries are asked. */
   private gathering = false;
   private queries = 0;
   private inFlight = 0;
@@ -46,7 +46,7 @@ export class StreamConnection implements ChannelReader, MessageSink {
   private isEnded = false;
   private draining = false;
   private limited = false;
-  /** When the last whole query came or the last reply was taken, in ms: a trickle of bytes does not count. */
+  /** Time of the last whole query or last sent reply, in ms. Single bytes do not count as activity. */
   private activeAtMs: number;
   private readAtMs: number;
 
@@ -58,7 +58,7 @@ export class StreamConnection implements ChannelReader, MessageSink {
     this.channel = open(this);
   }
 
-  /** Closes the connection if it has done nothing for `idleMs`: no query, and no reply that it took. */
+  /** Closes the connection after `idleMs` without a query or a reply that the client took. */
   closeIfIdle(nowMs: number, idleMs: number): void {
     const waits = this.inFlight > 0 && this.channel.unsentBytes === 0;
     if (waits || nowMs - this.activeAtMs < idleMs) return;
@@ -66,7 +66,7 @@ export class StreamConnection implements ChannelReader, MessageSink {
     this.channel.destroy();
   }
 
-  /** Reads no more; closes when what is under way has been answered and written, whatever the client does. */
+  /** Stops reading; closes when everything is answered and written, whatever the client does. */
   drain(): void {
     this.draining = true;
     this.ended();
@@ -132,7 +132,7 @@ export class StreamConnection implements ChannelReader, MessageSink {
 
   private reply(reply: Uint8Array | null, length: number): void {
     if (reply === null || length === 0) {
-      // No reply is due: an ignored source, or bytes that are no query. Nothing good follows.
+      // No reply is due: an ignored source, or not a query. Nothing good would follow.
       this.channel.destroy();
       return;
     }
@@ -171,14 +171,14 @@ export class StreamConnection implements ChannelReader, MessageSink {
     this.endGathering();
   }
 
-  /** A connection counts once, whatever limits it meets. */
+  /** Counts the connection once, however many limits it hits. */
   private countLimit(): void {
     if (!this.limited) this.options.onLimit();
     this.limited = true;
   }
 
   private endIfDone(): void {
-    // What is gathered is to be written first.
+    // Collected replies must be written first.
     const done = this.isEnded && !this.gathering && this.inFlight === 0 && this.held.length === 0;
     if (!done) return;
     if (this.draining) this.channel.finish();

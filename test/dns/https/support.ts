@@ -1,6 +1,6 @@
-import { createHttpThread } from '../../../src/dns/https/http-thread.ts';
-import { HTTPS_TRAITS } from '../../../src/dns/https/listener.ts';
+import { beginHttp, HTTPS_TRAITS } from '../../../src/dns/https/listener.ts';
 import { HttpsSession } from '../../../src/dns/https/session.ts';
+import { createThreadBuffers } from '../../../src/dns/https/thread-buffers.ts';
 import { Answerer } from '../../../src/dns/index.ts';
 import type { Channel } from '../../../src/dns/stream/channel.ts';
 import { Outbox } from '../../../src/dns/stream/outbox.ts';
@@ -80,11 +80,11 @@ export class Stage {
       source: sourceFromText(HOME)!,
       traits: HTTPS_TRAITS,
       maxQueries: parts.maxQueries ?? 10_000,
-      thread: createHttpThread(new Outbox(), () => this.edge.unixSeconds * 1000),
+      buffers: createThreadBuffers(new Outbox(), () => this.edge.unixSeconds * 1000),
       now: () => this.edge.nowMs,
       onLimit: () => this.limits++,
     });
-    this.session.begin(version);
+    beginHttp(this.session, version);
   }
 
   /** Gives the session bytes as one read, in memory that is used again after it. */

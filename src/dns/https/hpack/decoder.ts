@@ -3,21 +3,21 @@ import { DynamicTable, ENTRY_OVERHEAD, MAX_TABLE_BYTES } from './dynamic-table.t
 import { decodeHuffman } from './huffman.ts';
 import { STATIC_FIELDS } from './static-table.ts';
 
-/** Who is told the fields of a header block, in their order. */
 export interface FieldSink {
   /**
-   * @param name INVALID where the name or the value is none that HTTP knows
-   * @param values the value stands in it from `start` to `end`, during the call
+   * Receives the fields of a block, in order.
+   * @param name INVALID if the name or the value breaks a rule of HTTP
+   * @param values the value is `values[start, end)`, valid during the call
    */
   field(name: FieldName, values: Uint8Array, start: number, end: number): void;
 }
 
-/** What came of a header block. */
+/** Outcome of decoding a header block. */
 export const Decoded = {
   WHOLE: 0,
-  /** All of it was read, so that the table is as the client has it, but the sink was not told all. */
+  /** Read to the end, so that both sides' tables agree, but the sink did not get all fields. */
   TOO_LARGE: 1,
-  /** No HPACK: the connection cannot go on (RFC 7541 2.3.3, RFC 9113 4.3). */
+  /** Invalid HPACK: the tables differ from now on, so the connection ends (RFC 7541 2.3.3, RFC 9113 4.3). */
   MALFORMED: 2,
 } as const;
 export type Decoded = (typeof Decoded)[keyof typeof Decoded];
@@ -31,7 +31,7 @@ const SIZE_UPDATE_BITS = 5;
 const LITERAL_BITS = 4;
 const HUFFMAN = 0x80;
 const STRING_BITS = 7;
-/** Longer integers mean nothing here (RFC 7541 7.4). */
+/** Larger integers are rejected (RFC 7541 7.4). */
 const MAX_INTEGER = 1 << 20;
 
 interface StaticField {
@@ -64,14 +64,14 @@ export class HpackDecoder {
   private used = 0;
   private listBytes = 0;
   private sink!: FieldSink;
-  /** Where the string was found that was read last. */
+  /** The string that was read last: `string[stringStart, stringEnd)`. */
   private string!: Uint8Array;
   private stringStart = 0;
   private stringEnd = 0;
 
   /**
-   * @param maxListBytes what the fields of a block may count together (RFC 9113 6.5.2)
-   * @param scratch where strings are decoded: of the thread, with room for twice 8/5 of the longest block
+   * @param maxListBytes limit for the size of a block's fields (RFC 9113 6.5.2)
+   * @param scratch memory for decoded strings, shared by the thread: at least 2 * 8/5 of the longest block
    */
   constructor(maxListBytes: number, scratch: Uint8Array) {
     this.maxListBytes = maxListBytes;
@@ -90,7 +90,7 @@ export class HpackDecoder {
       const first = block[this.at]!;
       this.used = 0;
       const isResize = (first & (INDEXED | INCREMENTAL | SIZE_UPDATE)) === SIZE_UPDATE;
-      // Only at the beginning of a block (4.2).
+      // Allowed only at the start of a block (4.2).
       if (isResize && !mayResize) return Decoded.MALFORMED;
       if (!isResize) mayResize = false;
       const isSound = isResize ? this.resize() : first >= INDEXED ? this.indexed() : this.literal(first);
@@ -111,7 +111,7 @@ export class HpackDecoder {
     if (index <= 0) return false;
     if (index <= STATIC_TABLE.length) {
       const { name, nameLength, start, end } = STATIC_TABLE[index - 1]!;
-      this.tell(name, nameLength, STATIC_VALUES, start, end);
+      this.emit(name, nameLength, STATIC_VALUES, start, end);
       return true;
     }
     const { table } = this;
@@ -119,7 +119,7 @@ export class HpackDecoder {
     if (entry >= table.count) return false;
     const start = table.valueStart(entry);
     const name = table.isValueSound(entry) ? table.name(entry) : FieldName.INVALID;
-    this.tell(name, table.nameLength(entry), table.values, start, start + table.valueLength(entry));
+    this.emit(name, table.nameLength(entry), table.values, start, start + table.valueLength(entry));
     return true;
   }
 
@@ -146,11 +146,11 @@ export class HpackDecoder {
     const { string, stringStart: start, stringEnd: end } = this;
     const isSound = isFieldValue(string, start, end);
     if (isKept) this.table.add(name, nameLength, string, start, end, isSound);
-    this.tell(isSound ? name : FieldName.INVALID, nameLength, string, start, end);
+    this.emit(isSound ? name : FieldName.INVALID, nameLength, string, start, end);
     return true;
   }
 
-  private tell(name: FieldName, nameLength: number, values: Uint8Array, start: number, end: number): void {
+  private emit(name: FieldName, nameLength: number, values: Uint8Array, start: number, end: number): void {
     this.listBytes += nameLength + (end - start) + ENTRY_OVERHEAD;
     if (this.listBytes <= this.maxListBytes) this.sink.field(name, values, start, end);
   }
@@ -178,16 +178,16 @@ export class HpackDecoder {
     return true;
   }
 
-  /** Reads an integer (5.1) in the last bits of the byte at hand. @returns -1 where it is cut off or too large */
+  /** Reads an integer that begins in the low `bits` of the next byte (5.1). @returns -1 if truncated or too large */
   private integer(bits: number): number {
     const mask = (1 << bits) - 1;
     let value = this.block[this.at++]! & mask;
     if (value < mask) return value;
     for (let shift = 0; shift <= 21; shift += 7) {
       if (this.at >= this.end) return -1;
-      const octet = this.block[this.at++]!;
-      value += (octet & 0x7f) << shift;
-      if (octet < 0x80) return value > MAX_INTEGER ? -1 : value;
+      const byte = this.block[this.at++]!;
+      value += (byte & 0x7f) << shift;
+      if (byte < 0x80) return value > MAX_INTEGER ? -1 : value;
     }
     return -1;
   }

@@ -1,15 +1,15 @@
 import type { FieldName } from '../field.ts';
 
-/** What an entry counts besides its bytes (RFC 7541 4.1). */
+/** Added to the bytes of an entry for its size (RFC 7541 4.1). */
 export const ENTRY_OVERHEAD = 32;
-/** The size that a table has unless settings say otherwise, and the largest here (RFC 9113 6.5.2). */
+/** Default size of the table; we never offer a larger one (RFC 9113 6.5.2). */
 export const MAX_TABLE_BYTES = 4096;
 const FIRST_ENTRIES = 8;
 const FIRST_BYTES = 256;
 const NO_ENTRIES = new Uint16Array(0);
 const NO_BYTES = new Uint8Array(0);
 
-/** Words of an entry. */
+/** Layout of an entry, in 16-bit words. */
 const START = 0;
 const LENGTH = 1;
 const NAME_LENGTH = 2;
@@ -18,27 +18,27 @@ const WORDS = 4;
 const VALUE_IS_SOUND = 0x100;
 
 /**
- * The fields that a client has sent before on its connection (RFC 7541 2.3.2). A name is kept as what it means and its
- * length: no more of it is asked for. Grows with what it holds, as most connections send four fields or none.
+ * The dynamic table of one connection (RFC 7541 2.3.2). Keeps a name as its FieldName and its length, not its bytes.
+ * Starts empty and grows: most clients index four fields or none.
  */
 export class DynamicTable {
   private entries = NO_ENTRIES;
   private bytes = NO_BYTES;
-  /** The newest entry's place in the ring, and how many there are. */
+  /** Slot of the newest entry in the ring. */
   private newest = 0;
   count = 0;
-  /** Where the bytes of the newest end; those of the others lie before them, the oldest first. */
+  /** End of the newest value; older values lie before it, oldest first. */
   private tail = 0;
-  /** What all entries count together, and may count. */
+  /** Size of all entries, and its limit (RFC 7541 4.1). */
   size = 0;
   maxSize = MAX_TABLE_BYTES;
 
-  /** The bytes in which values stand. */
+  /** Memory of the values. */
   get values(): Uint8Array {
     return this.bytes;
   }
 
-  /** Where the value of an entry starts, the newest is 0. */
+  /** Offset of an entry's value in `values`. @param index 0: the newest */
   valueStart(index: number): number {
     return this.entries[this.at(index) + START]!;
   }
@@ -59,7 +59,7 @@ export class DynamicTable {
     return (this.entries[this.at(index) + MEANING]! & VALUE_IS_SOUND) !== 0;
   }
 
-  /** Adds an entry; one larger than the table empties it (4.4). The value may not stand in the table itself. */
+  /** Adds an entry; one larger than the table empties it (4.4). `value` must not be this table's memory. */
   add(
     name: FieldName,
     nameLength: number,
@@ -86,7 +86,7 @@ export class DynamicTable {
     this.size += size;
   }
 
-  /** Changes the size that entries may have together (4.3). */
+  /** Changes the size limit (4.3). */
   resize(maxSize: number): void {
     this.maxSize = maxSize;
     this.evictTo(maxSize);
@@ -123,7 +123,7 @@ export class DynamicTable {
     this.tail = live;
   }
 
-  /** A table of 4096 has 128 entries at the most: no ring is longer. */
+  /** Doubles the ring. 4096 bytes hold at most 128 entries. */
   private growEntries(): void {
     const larger = new Uint16Array(Math.max(this.entries.length * 2, FIRST_ENTRIES * WORDS));
     for (let i = 0; i < this.count; i++) {

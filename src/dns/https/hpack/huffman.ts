@@ -1,10 +1,10 @@
-/** Bits of the shortest codes: text has at most 8/5 of the bytes of its code. */
+/** Length of the shortest codes: decoding yields at most 8/5 of the bytes. */
 export const SHORTEST_CODE_BITS = 5;
 
 const EOS = 256;
 /**
- * Bits of the code of each byte, and of EOS (RFC 7541 appendix B). The code is canonical (5.2), so that the codes
- * follow from their lengths.
+ * Code length of each byte, and of EOS (RFC 7541 appendix B). The code is canonical (5.2): lengths determine the
+ * codes.
  */
 const CODE_BITS: readonly number[] = [
   13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28,
@@ -20,13 +20,13 @@ const CODE_BITS: readonly number[] = [
 const LONGEST_CODE_BITS = 30;
 
 /**
- * The tree of the code as a machine that takes four bits a step: at `state * 16 + bits` stands the next state, with
- * what the step means in the bits above it.
+ * The code tree as a state machine that reads four bits a step. `STEPS[state * 16 + bits]` holds the next state in its low
+ * byte, the flags below above it, and the decoded byte from SYMBOL_SHIFT on.
  */
 const STATE_MASK = 0xff;
 const EMITS = 0x100;
 const FAILS = 0x200;
-/** Whether the text may end here: the bits since the last byte are the first of EOS, fewer than 8 (5.2). */
+/** The text may end here: the bits since the last symbol are fewer than 8 and a prefix of EOS (5.2). */
 const MAY_END = 0x400;
 const SYMBOL_SHIFT = 16;
 const STEPS = buildMachine();
@@ -34,7 +34,7 @@ const STEPS = buildMachine();
 interface Node {
   readonly children: [Node | null, Node | null];
   symbol: number;
-  /** Of an inner node: its number among them. */
+  /** Number of an inner node: its state. */
   index: number;
   mayEnd: boolean;
 }
@@ -87,9 +87,9 @@ function buildMachine(): Uint32Array {
 }
 
 /**
- * Decodes a string of HPACK's Huffman code (RFC 7541 5.2).
- * @param into has room for 8/5 of the bytes from `at` on
- * @returns where the text ends in `into`; -1 for what is no text: EOS in it, padding that is too long or not of ones
+ * Decodes a Huffman-coded string (RFC 7541 5.2).
+ * @param into needs room for 8/5 of the coded bytes from `at` on
+ * @returns the end of the text in `into`; -1 if it holds EOS, or its padding is too long or not all ones
  */
 export function decodeHuffman(
   bytes: Uint8Array,
@@ -103,11 +103,11 @@ export function decodeHuffman(
   let to = at;
   let seen = 0;
   for (let i = start; i < end; i++) {
-    const octet = bytes[i]!;
-    step = STEPS[state * 16 + (octet >>> 4)]!;
+    const byte = bytes[i]!;
+    step = STEPS[state * 16 + (byte >>> 4)]!;
     seen |= step;
     if ((step & EMITS) !== 0) into[to++] = step >>> SYMBOL_SHIFT;
-    step = STEPS[(step & STATE_MASK) * 16 + (octet & 15)]!;
+    step = STEPS[(step & STATE_MASK) * 16 + (byte & 15)]!;
     seen |= step;
     if ((step & EMITS) !== 0) into[to++] = step >>> SYMBOL_SHIFT;
     state = step & STATE_MASK;

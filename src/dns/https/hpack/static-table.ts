@@ -1,4 +1,4 @@
-/** RFC 7541 appendix A: entry 1 is the first. */
+/** RFC 7541 appendix A. HPACK counts from 1. */
 export const STATIC_FIELDS: readonly (readonly [name: string, value: string])[] = [
   [':authority', ''],
   [':method', 'GET'],

@@ -1,22 +1,22 @@
 import { MAX_QUERY_BYTES } from '../request.ts';
 
-/** What came of a body in chunks, besides its end. */
+/** Outcomes of reading a chunked body, other than its end. */
 export const ChunkedBody = { PARTIAL: -1, MALFORMED: -2, TOO_LARGE: -3 } as const;
 
-/** Bytes that a body may take with what stands around its chunks. */
+/** Longest encoded body, with chunk sizes, extensions and trailers. */
 const MAX_CODED_BYTES = 8 * MAX_QUERY_BYTES;
-/** Digits of a chunk's size: more than a query may have. */
+/** Digits of a chunk's size; more than a query can need. */
 const MAX_SIZE_DIGITS = 6;
 const CR = 0x0d;
 const LF = 0x0a;
 const SEMICOLON = 0x3b;
 
-/** Reads a body in chunks (RFC 9112 7.1). Extensions and trailers are read over, as they mean nothing here. */
+/** Decodes a chunked body (RFC 9112 7.1). Ignores extensions and trailers. */
 export class ChunkedReader {
   readonly body = new Uint8Array(MAX_QUERY_BYTES);
   bodyLength = 0;
 
-  /** Reads the whole body that begins at `start`. @returns where it ends, or one of ChunkedBody */
+  /** Reads the whole body that begins at `start`. @returns the offset behind it, or one of ChunkedBody */
   read(bytes: Uint8Array, start: number, limit: number): number {
     this.bodyLength = 0;
     let at = start;
@@ -51,7 +51,7 @@ export class ChunkedReader {
   }
 }
 
-/** Where the CRLF of a line stands; PARTIAL or MALFORMED where it has none. */
+/** Finds the CRLF of the line at `start`. @returns its offset; PARTIAL or MALFORMED */
 function findLineEnd(bytes: Uint8Array, start: number, limit: number): number {
   let at = start;
   while (at < limit && bytes[at] !== CR && bytes[at] !== LF) at++;
@@ -61,7 +61,7 @@ function findLineEnd(bytes: Uint8Array, start: number, limit: number): number {
   return bytes[at + 1] === LF ? at : ChunkedBody.MALFORMED;
 }
 
-/** The size in hexadecimal digits, before an extension; -1 for anything else. */
+/** Reads a chunk's size: hexadecimal digits before any extension. @returns -1 for anything else */
 function readSize(bytes: Uint8Array, start: number, end: number): number {
   let size = 0;
   let at = start;
@@ -73,8 +73,8 @@ function readSize(bytes: Uint8Array, start: number, end: number): number {
   return at === start ? -1 : size;
 }
 
-function hexDigit(octet: number): number {
-  if (octet >= 0x30 && octet <= 0x39) return octet - 0x30;
-  const lower = octet | 0x20;
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }

@@ -1,14 +1,11 @@
 import { DEFERRED } from '../../verdict.ts';
-import {
-  endSoon,
-  type HttpConnection,
-  type HttpHost,
-  MAX_UNREAD_BYTES,
-  NO_REPLY,
-} from '../http-connection.ts';
+import { lingeringClose } from '../linger.ts';
+
 import { maxAgeSeconds } from '../max-age.ts';
-import { Asks, isQuery, type Refusal, readDohRequest } from '../request.ts';
+import { type HttpProtocol, MAX_UNREAD_BYTES, NO_REPLY } from '../protocol.ts';
+import { DohMessage, isQuery, type Refusal, readDohRequest } from '../request.ts';
 import { MAX_HEAD_BYTES } from '../request-head.ts';
+import type { HttpsSession } from '../session.ts';
 import { ChunkedBody, ChunkedReader } from './chunked.ts';
 import { HeadParser } from './head-parser.ts';
 import { ANSWER_HEAD_BYTES, CONTINUE, refusalOf, writeAnswerHead } from './response.ts';
@@ -17,41 +14,41 @@ const CR = 0x0d;
 const LF = 0x0a;
 const NOTHING = new Uint8Array(0);
 
-/** What comes next on the connection. */
+/** The next thing to happen on the connection. */
 const Next = { HEAD: 0, BODY: 1, CHUNKS: 2, ANSWER: 3, END: 4 } as const;
 type Next = (typeof Next)[keyof typeof Next];
 
 /**
- * One connection of HTTP/1.1 (RFC 9112) as DNS over HTTPS needs it: requests are answered one after the other, as they may
- * be asked without waiting (9.3.2); while one waits for an upstream no more is read.
+ * One HTTP/1.1 connection (RFC 9112), as far as DNS over HTTPS needs it. Pipelined requests are answered in order
+ * (9.3.2); nothing is read while one waits for an upstream.
  */
-export class Http1Connection implements HttpConnection {
-  private readonly host: HttpHost;
+export class Http1Connection implements HttpProtocol {
+  private readonly session: HttpsSession;
   private next: Next = Next.HEAD;
+  /** The incomplete request: the first `heldLength` bytes of `held`. */
   private held = NOTHING;
   private heldLength = 0;
-  /** Bytes at the start of what is held in which no head ends. */
+  /** Held bytes that were searched for the end of a head. */
   private scanned = 0;
   private bodyLength = 0;
-  /** Whether the connection ends with the next response. */
+  /** True if the connection ends with the next response. */
   private closes = false;
   private draining = false;
-  /** Within a read. */
-  private taking = false;
-  /** Since when a request is not whole, in ms; 0: none is. */
+  private processing = false;
+  /** Time since which a request is incomplete, in ms; 0: none is. */
   private partialSinceMs = 0;
   readonly isBlocked = false;
 
-  constructor(host: HttpHost) {
-    this.host = host;
+  constructor(session: HttpsSession) {
+    this.session = session;
   }
 
   read(bytes: Uint8Array, length: number): void {
     if (this.next === Next.END) return;
-    if (this.heldLength === 0) this.take(bytes, length);
+    if (this.heldLength === 0) this.process(bytes, length);
     else {
       this.append(bytes, length);
-      this.take(this.held, this.heldLength);
+      this.process(this.held, this.heldLength);
     }
   }
 
@@ -66,38 +63,39 @@ export class Http1Connection implements HttpConnection {
     if (this.next !== Next.ANSWER) this.end();
   }
 
-  calm(): void {
-    this.host.countLimit();
-    this.host.channel.destroy();
+  closeForAbuse(): void {
+    this.session.countLimit();
+    this.session.channel.destroy();
   }
 
-  giveUpBefore(timeMs: number): void {
-    if (this.partialSinceMs > 0 && this.partialSinceMs < timeMs) this.calm();
+  expireRequests(timeMs: number): void {
+    if (this.partialSinceMs > 0 && this.partialSinceMs < timeMs) this.closeForAbuse();
   }
 
-  /** Answers what is whole in the first `limit` bytes, and holds the rest. */
-  private take(bytes: Uint8Array, limit: number): void {
+  /** Answers the whole requests in `bytes[0, limit)` and holds the rest. */
+  private process(bytes: Uint8Array, limit: number): void {
+    const { channel, buffers } = this.session;
     let at = 0;
-    this.taking = true;
-    while (this.next < Next.ANSWER && !this.host.channel.isClosed) {
+    this.processing = true;
+    while (this.next < Next.ANSWER && !channel.isClosed) {
       const end = this.step(bytes, at, limit);
       if (end < 0) break;
       at = end;
     }
-    this.taking = false;
-    this.host.thread.outbox.flush();
-    if (this.next === Next.END || this.host.channel.isClosed) {
+    this.processing = false;
+    buffers.outbox.flush();
+    if (this.next === Next.END || channel.isClosed) {
       this.keep(NOTHING, 0, 0);
       return;
     }
     this.keep(bytes, at, limit);
     if (this.next === Next.ANSWER) this.partialSinceMs = 0;
     else if (at === limit && this.next === Next.HEAD) this.partialSinceMs = 0;
-    else if (this.partialSinceMs === 0) this.partialSinceMs = this.host.now();
-    if (this.host.channel.unsentBytes > MAX_UNREAD_BYTES) this.calm();
+    else if (this.partialSinceMs === 0) this.partialSinceMs = this.session.now();
+    if (channel.unsentBytes > MAX_UNREAD_BYTES) this.closeForAbuse();
   }
 
-  /** Reads the next part of a request. @returns where it ends; -1 where it is not whole */
+  /** Reads the next part of a request. @returns the offset behind it; -1 if it is incomplete */
   private step(bytes: Uint8Array, at: number, limit: number): number {
     if (this.next === Next.HEAD) return this.readHead(bytes, at, limit);
     if (this.next === Next.CHUNKS) return this.readChunks(bytes, at, limit);
@@ -107,7 +105,7 @@ export class Http1Connection implements HttpConnection {
   }
 
   private readHead(bytes: Uint8Array, from: number, limit: number): number {
-    // Lines that are empty before a request (RFC 9112 2.2).
+    // Empty lines before a request are skipped (RFC 9112 2.2).
     let at = from;
     while (at < limit && (bytes[at] === CR || bytes[at] === LF)) at++;
     const end = HeadParser.findEnd(bytes, Math.max(at, from + this.scanned), limit);
@@ -120,12 +118,12 @@ export class Http1Connection implements HttpConnection {
       this.refuse(431, true);
       return limit;
     }
-    this.takeHead(bytes, at, end, limit);
+    this.handleHead(bytes, at, end, limit);
     return end;
   }
 
-  private takeHead(bytes: Uint8Array, start: number, end: number, limit: number): void {
-    const { head, query } = this.host.thread;
+  private handleHead(bytes: Uint8Array, start: number, end: number, limit: number): void {
+    const { head, query } = this.session.buffers;
     const { parser } = shared;
     const verdict = parser.parse(bytes, start, end, head);
     if (verdict !== 0) {
@@ -133,13 +131,13 @@ export class Http1Connection implements HttpConnection {
       return;
     }
     const hasBody = parser.isChunked || head.contentLength > 0;
-    const asked = readDohRequest(head, query);
+    const request = readDohRequest(head, query);
     this.closes = parser.closes || this.draining;
-    if (asked === Asks.MESSAGE) {
-      // A body that nobody has a use for is not read, and so nothing behind it.
+    if (request === DohMessage.IN_QUERY) {
+      // A GET's body is never read, so the connection cannot go on behind it.
       this.closes ||= hasBody;
       this.ask(query.bytes, 0, query.length);
-    } else if (asked !== Asks.BODY) this.refuse(asked, hasBody);
+    } else if (request !== DohMessage.IN_BODY) this.refuse(request, hasBody);
     else if (!hasBody) this.refuse(400, false);
     else {
       this.next = parser.isChunked ? Next.CHUNKS : Next.BODY;
@@ -167,31 +165,31 @@ export class Http1Connection implements HttpConnection {
       this.refuse(400, false);
       return;
     }
-    const { host } = this;
-    // Until it is answered the connection does not end, also if this was the last query that it may ask.
+    const { session } = this;
+    // Set before asking: `ask` may drain the connection, which must not end before this answer.
     this.next = Next.ANSWER;
-    const length = host.ask(bytes, start, end);
+    const length = session.ask(bytes, start, end);
     if (length === DEFERRED) {
-      host.defer(new Uint8Array(bytes.subarray(start, end)), (reply) => this.answerLate(reply));
-      // It may have been answered already.
-      if (this.next === Next.ANSWER) host.channel.pause();
+      session.defer(new Uint8Array(bytes.subarray(start, end)), (reply) => this.answerLate(reply));
+      // `defer` may have answered already.
+      if (this.next === Next.ANSWER) session.channel.pause();
       return;
     }
     this.next = Next.HEAD;
-    if (length !== NO_REPLY) this.answer(host.reply, length);
+    if (length !== NO_REPLY) this.answer(session.reply, length);
   }
 
   private answerLate(reply: Uint8Array): void {
     this.next = Next.HEAD;
     this.answer(reply, reply.length);
-    if (this.taking) return;
-    this.take(this.held, this.heldLength);
-    if ((this.next as Next) !== Next.ANSWER) this.host.channel.resume();
+    if (this.processing) return;
+    this.process(this.held, this.heldLength);
+    if ((this.next as Next) !== Next.ANSWER) this.session.channel.resume();
   }
 
   private answer(reply: Uint8Array, length: number): void {
-    const { channel, thread } = this.host;
-    const { outbox, date } = thread;
+    const { channel, buffers } = this.session;
+    const { outbox, date } = buffers;
     const closes = this.closes || this.draining;
     const room = ANSWER_HEAD_BYTES + length;
     const at = outbox.reserve(channel, room);
@@ -199,25 +197,25 @@ export class Http1Connection implements HttpConnection {
     outbox.bytes.set(reply.length === length ? reply : reply.subarray(0, length), body);
     outbox.trim(at + room - body - length);
     if (closes) this.end();
-    else if (channel.unsentBytes > MAX_UNREAD_BYTES) this.calm();
+    else if (channel.unsentBytes > MAX_UNREAD_BYTES) this.closeForAbuse();
   }
 
   private refuse(status: Refusal, leavesBody: boolean): void {
     const closes = leavesBody || this.closes || this.draining;
-    this.write(refusalOf(status, this.host.thread.date.bytes, closes));
+    this.write(refusalOf(status, this.session.buffers.date.bytes, closes));
     if (closes) this.end();
   }
 
   private write(bytes: Uint8Array): void {
-    const { channel, thread } = this.host;
-    thread.outbox.bytes.set(bytes, thread.outbox.reserve(channel, bytes.length));
+    const { channel, buffers } = this.session;
+    buffers.outbox.bytes.set(bytes, buffers.outbox.reserve(channel, bytes.length));
   }
 
   private end(): void {
     if (this.next === Next.END) return;
     this.next = Next.END;
-    this.host.thread.outbox.flush();
-    endSoon(this.host.channel);
+    this.session.buffers.outbox.flush();
+    lingeringClose(this.session.channel);
   }
 
   private append(bytes: Uint8Array, length: number): void {
@@ -238,5 +236,5 @@ export class Http1Connection implements HttpConnection {
   }
 }
 
-/** Of the thread: used within one call. */
+/** Shared by the thread's connections; contents are valid within one call. */
 const shared = { parser: new HeadParser(), chunks: new ChunkedReader() };

@@ -4,8 +4,9 @@ import {
   FieldName,
   fieldName,
   isFieldValue,
-  isNameOctet,
+  isNameByte,
   isSpace,
+  lowerCase,
 } from '../field.ts';
 import type { Refusal } from '../request.ts';
 import type { RequestHead } from '../request-head.ts';
@@ -25,38 +26,38 @@ const CHUNKED = Buffer.from('chunked');
 const CLOSE = Buffer.from('close');
 const CONTINUE = Buffer.from('100-continue');
 
-/** 0: the head is sound. */
+/** 0: the head is valid; else the status to refuse it with. */
 export type HeadVerdict = 0 | Refusal;
 
 /**
- * Reads the head of a request of HTTP/1.1 (RFC 9112 3, 5), strictly: what one program could read as another request than the
- * next one does is refused, as that is how requests are smuggled (11.2).
+ * Parses the head of an HTTP/1.1 request (RFC 9112 3, 5), strictly: refuses everything that another hop could read
+ * differently, because that is how requests are smuggled (11.2).
  */
 export class HeadParser {
   private head!: RequestHead;
   private readonly name = new Uint8Array(MAX_NAME_BYTES);
-  /** Whether the body comes in chunks (RFC 9112 7.1). */
+  /** True if the body is chunked (RFC 9112 7.1). */
   isChunked = false;
-  /** Whether the connection ends with the response (9.6). */
+  /** True if the connection ends with the response (9.6). */
   closes = false;
-  /** Whether the client waits to be told that it may send the body (RFC 9110 10.1.1). */
+  /** True if the client waits for 100 (Continue) before it sends the body (RFC 9110 10.1.1). */
   expectsContinue = false;
   private isVersion10 = false;
   private hosts = 0;
   private verdict: HeadVerdict = 0;
 
-  /** Where the empty line behind the head ends; -1: it has not come. @param from offset before which it cannot end */
+  /** Finds the empty line behind the head. @param from where to start @returns the offset behind it; -1: not found */
   static findEnd(bytes: Uint8Array, from: number, limit: number): number {
     for (let i = from; i < limit; i++) {
       if (bytes[i] !== LF) continue;
-      // With bare LF or CRLF: which of them is allowed is for `parse` to say.
+      // Bare LF counts here, so that `parse` can refuse it.
       if (bytes[i + 1] === LF && i + 1 < limit) return i + 2;
       if (bytes[i + 1] === CR && bytes[i + 2] === LF && i + 2 < limit) return i + 3;
     }
     return -1;
   }
 
-  /** Reads the head at `start` to `end`, the empty line with it. @returns 0, or the status to refuse it with */
+  /** Parses the head in `bytes[start, end)`, which includes the empty line. */
   parse(bytes: Uint8Array, start: number, end: number, head: RequestHead): HeadVerdict {
     this.head = head;
     head.begin(false);
@@ -75,21 +76,21 @@ export class HeadParser {
       if (++fields > MAX_FIELDS) return 431;
       if (!this.fieldLine(bytes, at, lineEnd)) return 400;
     }
-    return this.judge();
+    return this.checkWhole();
   }
 
-  private judge(): HeadVerdict {
+  private checkWhole(): HeadVerdict {
     const { head } = this;
     if (head.isMalformed) return 400;
     if (this.isVersion10 ? this.hosts > 1 : this.hosts !== 1) return 400;
-    // Both lengths at once, or chunks of HTTP/1.0 (RFC 9112 6.1, 6.3).
+    // Chunks together with a length, or in HTTP/1.0 (RFC 9112 6.1, 6.3).
     if (this.isChunked && (head.contentLength >= 0 || this.isVersion10)) return 400;
     return this.verdict;
   }
 
   private requestLine(bytes: Uint8Array, start: number, end: number): boolean {
     let at = start;
-    while (at < end && isNameOctet(lowerCase(bytes[at]!))) at++;
+    while (at < end && isNameByte(lowerCase(bytes[at]!))) at++;
     if (at === start || bytes[at] !== SPACE) return false;
     this.head.setMethod(bytes, start, at);
     const target = at + 1;
@@ -108,7 +109,7 @@ export class HeadParser {
     let colon = start;
     while (colon < end && bytes[colon] !== COLON) colon++;
     const length = colon - start;
-    // A line that is folded starts with a space, which is no byte of a name (5.2).
+    // Folded lines fail here too: they begin with a space, which a name cannot hold (5.2).
     if (colon === end || length === 0 || length > MAX_NAME_BYTES) return false;
     for (let i = 0; i < length; i++) this.name[i] = lowerCase(bytes[start + i]!);
     let from = colon + 1;
@@ -137,20 +138,18 @@ export class HeadParser {
   }
 }
 
-const lowerCase = (octet: number): number => (octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet);
-
-/** Where the CR of the line at `start` stands; -1: the line ends otherwise. */
+/** Finds the CRLF of the line at `start`. @returns its offset; -1 if the line ends in any other way */
 function findLineEnd(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   while (at < end && bytes[at] !== CR && bytes[at] !== LF) at++;
   return at + 1 < end && bytes[at] === CR && bytes[at + 1] === LF ? at : -1;
 }
 
-/** Where path and query begin in a target that may be a whole URL (RFC 9112 3.2.2). */
+/** Finds path and query in a target that may be a whole URL (RFC 9112 3.2.2). @returns their offset */
 function originForm(bytes: Uint8Array, start: number, end: number): number {
   if (bytes[start] === SLASH) return start;
   let at = start;
-  while (at < end && isNameOctet(lowerCase(bytes[at]!))) at++;
+  while (at < end && isNameByte(lowerCase(bytes[at]!))) at++;
   const authority = at + SCHEME_END.length;
   if (authority > end || !equals(bytes, at, authority, SCHEME_END)) return start;
   at = authority;
@@ -158,7 +157,7 @@ function originForm(bytes: Uint8Array, start: number, end: number): number {
   return at === end ? start : at;
 }
 
-/** Whether a list has this among its members (RFC 9110 5.6.1). */
+/** Looks for a token in a comma-separated list (RFC 9110 5.6.1), ignoring case. */
 function hasToken(bytes: Uint8Array, start: number, end: number, token: Uint8Array): boolean {
   for (let at = start; at < end; ) {
     let next = at;

@@ -24,7 +24,7 @@ const MAX_DIGITS = 10;
 
 export const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 
-/** Room for the head of an answer. */
+/** Longest head of an answer. */
 export const ANSWER_HEAD_BYTES =
   BEFORE_DATE.length +
   DATE_BYTES +
@@ -32,7 +32,7 @@ export const ANSWER_HEAD_BYTES =
   (BEFORE_LENGTH.length + MAX_DIGITS) +
   END_AND_CLOSE.length;
 
-/** Writes the head of an answer. @returns where it ends */
+/** Writes the head of an answer. @returns the offset behind it */
 export function writeAnswerHead(
   into: Uint8Array,
   at: number,
@@ -50,7 +50,7 @@ export function writeAnswerHead(
   return put(into, to, closes ? END_AND_CLOSE : END);
 }
 
-/** A refusal, whose body is empty; of a method it says which there are (RFC 9110 15.5.6). */
+/** Makes a refusal, which has no body. 405 lists the allowed methods (RFC 9110 15.5.6). */
 export function refusalOf(status: Refusal, date: Uint8Array, closes: boolean): Uint8Array {
   const allow = status === 405 ? 'allow: GET, POST\r\n' : '';
   const line = Buffer.from(`HTTP/1.1 ${status} ${REASONS[status]}\r\n${allow}content-length: 0\r\ndate: `);

@@ -1,35 +1,29 @@
-import { FRAME_HEADER_BYTES, MAX_FRAME_BYTES, readU31 } from './frame.ts';
+import { FRAME_HEADER_BYTES, Frame, MAX_FRAME_BYTES, readU31 } from './frame.ts';
 
-/** What a client sends first (RFC 9113 3.4). */
+/** The first bytes of a client (RFC 9113 3.4). */
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const NOTHING = new Uint8Array(0);
 const FIRST_BYTES = 256;
+/** Reused for every frame of the thread: frames are delivered one at a time. */
+const current = new Frame();
 
-/** Who takes the frames of a connection. */
 export interface FrameSink {
-  /** A frame whose payload stands in `bytes` from `start` to `end`, during the call. @returns false to read no more */
-  frame(
-    type: number,
-    flags: number,
-    streamId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): boolean;
-  /** What came is no HTTP/2, and no more is read. */
+  /** Receives a frame, valid during the call. @returns false to read no more */
+  frame(frame: Frame): boolean;
+  /** The connection does not begin with the preface; nothing more is read. */
   notHttp2(): void;
-  /** A frame is announced that is longer than any may be, and no more is read. */
+  /** A frame is longer than MAX_FRAME_BYTES; nothing more is read. */
   tooLong(): void;
 }
 
-/** Cuts a connection into frames, however its bytes arrive. Holds at most one that is not whole. */
+/** Splits the bytes of a connection into frames. Holds at most one incomplete frame. */
 export class FrameReader {
   private held = NOTHING;
-  /** Bytes of a frame that is not whole yet. */
+  /** Bytes of the incomplete frame. */
   pendingBytes = 0;
   private sawPreface = false;
 
-  /** Takes the first `length` bytes of `chunk` and gives `sink` each whole frame, in order. */
+  /** Reads the first `length` bytes of `chunk` and gives `sink` each whole frame, in order. */
   read(chunk: Uint8Array, length: number, sink: FrameSink): void {
     let bytes = chunk;
     let limit = length;
@@ -52,15 +46,13 @@ export class FrameReader {
       }
       const start = at + FRAME_HEADER_BYTES;
       if (limit - start < size) break;
-      const goesOn = sink.frame(
-        bytes[at + 3]!,
-        bytes[at + 4]!,
-        readU31(bytes, at + 5),
-        bytes,
-        start,
-        start + size,
-      );
-      if (!goesOn) {
+      current.type = bytes[at + 3]!;
+      current.flags = bytes[at + 4]!;
+      current.streamId = readU31(bytes, at + 5);
+      current.bytes = bytes;
+      current.start = start;
+      current.end = start + size;
+      if (!sink.frame(current)) {
         this.pendingBytes = 0;
         return;
       }
@@ -69,7 +61,7 @@ export class FrameReader {
     this.keep(bytes, at, limit);
   }
 
-  /** @returns where the frames begin; -1 where it is no preface */
+  /** @returns the offset of the first frame; -1 if the preface is wrong */
   private readPreface(bytes: Uint8Array, limit: number, sink: FrameSink): number {
     const length = Math.min(limit, PREFACE.length);
     for (let i = 0; i < length; i++) {
@@ -97,7 +89,7 @@ export class FrameReader {
   private keep(bytes: Uint8Array, from: number, limit: number): void {
     if (from === limit) {
       this.pendingBytes = 0;
-      // A connection that idles holds no buffer.
+      // Idle connections keep no buffer.
       this.held = NOTHING;
       return;
     }

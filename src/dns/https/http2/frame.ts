@@ -1,8 +1,8 @@
 /** Bytes before the payload (RFC 9113 4.1). */
 export const FRAME_HEADER_BYTES = 9;
-/** SETTINGS_MAX_FRAME_SIZE of both sides: what it is at first, and the least (6.5.2). */
+/** SETTINGS_MAX_FRAME_SIZE of both sides: its initial value, and the lowest allowed (6.5.2). */
 export const MAX_FRAME_BYTES = 16_384;
-/** What a flow-control window is at first (6.9.2), and at the most (6.9.1). */
+/** Initial flow-control window (6.9.2), and the largest (6.9.1). */
 export const DEFAULT_WINDOW_BYTES = 65_535;
 export const MAX_WINDOW_BYTES = 0x7fffffff;
 
@@ -21,6 +21,16 @@ export const FrameType = {
 } as const;
 
 export const Flag = { ACK: 0x1, END_STREAM: 0x1, END_HEADERS: 0x4, PADDED: 0x8, PRIORITY: 0x20 } as const;
+
+/** One frame. Its payload is `bytes[start, end)`. */
+export class Frame {
+  type = 0;
+  flags = 0;
+  streamId = 0;
+  bytes: Uint8Array = new Uint8Array(0);
+  start = 0;
+  end = 0;
+}
 
 /** RFC 9113 7. */
 export const ErrorCode = {
@@ -51,7 +61,7 @@ export const Setting = {
   MAX_HEADER_LIST_SIZE: 6,
 } as const;
 
-/** Writes a frame's header. @returns where its payload goes */
+/** Writes a frame's header. @returns the offset of its payload */
 export function writeFrameHeader(
   into: Uint8Array,
   at: number,
@@ -77,7 +87,7 @@ export function writeU32(into: Uint8Array, at: number, value: number): number {
   return at + 4;
 }
 
-/** 31 bits, the reserved one left out. */
+/** Reads 31 bits; the reserved top bit is ignored. */
 export function readU31(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! & 0x7f) << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
 }

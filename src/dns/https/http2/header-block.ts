@@ -1,9 +1,9 @@
 import { MAX_HEAD_BYTES } from '../request-head.ts';
 
-/** Frames that a block may be spread over: more is a way to keep a server busy (CVE-2024-27316 and its kin). */
+/** Frames of one block; clients send more only to keep a server busy (CVE-2024-27316). */
 const MAX_FRAMES = 16;
 
-/** A header block that is spread over frames (RFC 9113 4.3): HEADERS without END_HEADERS, then CONTINUATION. */
+/** A header block in several frames (RFC 9113 4.3): HEADERS without END_HEADERS, then CONTINUATION. */
 export class HeaderBlock {
   readonly streamId: number;
   readonly endsStream: boolean;
@@ -16,7 +16,7 @@ export class HeaderBlock {
     this.bytes = bytes;
   }
 
-  /** @returns false where it is more than a head has a use for */
+  /** @returns false if the block becomes too long or has too many frames */
   append(bytes: Uint8Array, start: number, end: number): boolean {
     const length = this.bytes.length + end - start;
     if (++this.frames > MAX_FRAMES || length > MAX_HEAD_BYTES) return false;

@@ -3,14 +3,14 @@ import { DATE_BYTES } from '../http-date.ts';
 import type { Refusal } from '../request.ts';
 import { DNS_MESSAGE } from '../request-head.ts';
 
-/** Indexes of names in the static table (RFC 7541 appendix A). */
+/** Indexes into the static table (RFC 7541 appendix A). */
 const ALLOW = 22;
 const CACHE_CONTROL = 24;
 const CONTENT_LENGTH = 28;
 const CONTENT_TYPE = 31;
 const DATE = 33;
 const STATUS = 8;
-/** Entries of the static table that are a whole field. */
+/** Indexed fields (RFC 7541 6.1): name and value from the static table. */
 const STATUS_200 = 0x88;
 const WHOLE_STATUS: Readonly<Record<number, number>> = { 400: 0x8c, 404: 0x8d };
 
@@ -18,7 +18,7 @@ const LITERAL_BITS = 4;
 const MAX_LENGTH_DIGITS = 5;
 const MAX_AGE_DIGITS = 10;
 
-/** `name: value` as a literal without indexing (RFC 7541 6.2.2), its name from the static table. */
+/** Encodes a field as a literal without indexing (RFC 7541 6.2.2), with its name from the static table. */
 const literal = (index: number, value: string): Buffer =>
   Buffer.concat([literalName(index), Buffer.from([value.length]), Buffer.from(value)]);
 
@@ -27,7 +27,7 @@ function literalName(index: number): Buffer {
   return index < largest ? Buffer.from([index]) : Buffer.from([largest, index - largest]);
 }
 
-/** An answer's fields as far as they are the same: the date's place, and the name of its age's. */
+/** The constant part of an answer's header block, up to the date. */
 const BEFORE_DATE = Buffer.concat([
   Buffer.from([STATUS_200]),
   literal(CONTENT_TYPE, DNS_MESSAGE),
@@ -38,7 +38,7 @@ const AGE_NAME = literalName(CACHE_CONTROL);
 const AGE = Buffer.from('private, max-age=');
 const LENGTH_NAME = literalName(CONTENT_LENGTH);
 
-/** Room for the header block of an answer. */
+/** Longest header block of an answer. */
 export const ANSWER_BLOCK_BYTES =
   BEFORE_DATE.length +
   DATE_BYTES +
@@ -46,9 +46,9 @@ export const ANSWER_BLOCK_BYTES =
   (LENGTH_NAME.length + 1 + MAX_LENGTH_DIGITS);
 
 /**
- * Writes the header block of an answer. Nothing of it is indexed, so that the same bytes serve every connection. An
- * answer by the account's own choices is not for a cache that others share.
- * @returns where it ends
+ * Writes the header block of an answer. Uses no dynamic table, so the same bytes serve every connection.
+ * `Cache-Control: private`, because the answer depends on the account's choices.
+ * @returns the offset behind it
  */
 export function writeAnswerBlock(
   into: Uint8Array,
@@ -70,12 +70,12 @@ export function writeAnswerBlock(
   return putDecimal(into, to, length, lengthDigits);
 }
 
-/** Room for the header block of a refusal. */
+/** Longest header block of a refusal. */
 export const REFUSAL_BLOCK_BYTES = 64;
 
 /**
- * Writes the header block of a refusal, whose body is empty; of a method it says which there are (RFC 9110 15.5.6).
- * @returns where it ends
+ * Writes the header block of a refusal, which has no body. 405 lists the allowed methods (RFC 9110 15.5.6).
+ * @returns the offset behind it
  */
 export function writeRefusalBlock(into: Uint8Array, at: number, date: Uint8Array, status: Refusal): number {
   const whole = WHOLE_STATUS[status];

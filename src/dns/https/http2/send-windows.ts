@@ -2,17 +2,17 @@ import { DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES } from './frame.ts';
 import type { Http2Stream } from './stream.ts';
 import type { FrameWriter } from './writer.ts';
 
-/** What may be sent on a connection and its streams, and what waits until it may (RFC 9113 6.9). */
+/** Flow control towards the client (RFC 9113 6.9): the windows, and the responses that wait for them. */
 export class SendWindows {
   private readonly writer: FrameWriter;
   private readonly streams: ReadonlyMap<number, Http2Stream>;
   private readonly onSent: (stream: Http2Stream) => void;
-  /** What may be sent on all streams together. */
+  /** Bytes that may be sent on all streams together. */
   private connection = DEFAULT_WINDOW_BYTES;
-  /** Bytes of responses that wait. */
+  /** Bytes of waiting responses. */
   heldBytes = 0;
 
-  /** @param onSent told of each stream whose response was held back and has been sent */
+  /** @param onSent called for each stream whose held response has been sent whole */
   constructor(
     writer: FrameWriter,
     streams: ReadonlyMap<number, Http2Stream>,
@@ -23,7 +23,7 @@ export class SendWindows {
     this.onSent = onSent;
   }
 
-  /** Sends a whole response where the connection's window and `window`, the stream's, allow it. @returns whether they do */
+  /** Sends a whole response if the connection's window and the stream's `window` allow it. @returns false if not */
   sendWhole(streamId: number, window: number, response: Uint8Array, length: number): boolean {
     if (length > window || length > this.connection) return false;
     this.connection -= length;
@@ -31,14 +31,14 @@ export class SendWindows {
     return true;
   }
 
-  /** Sends of a response what may be sent, and keeps the rest. */
+  /** Sends what the windows allow and holds the rest. Keeps `response`. */
   hold(stream: Http2Stream, response: Uint8Array): void {
     stream.response = response;
     this.heldBytes += response.length;
     this.send(stream);
   }
 
-  /** Forgets what a stream holds. */
+  /** Drops a stream's held response. */
   drop(stream: Http2Stream): void {
     if (stream.response !== null) this.heldBytes -= stream.response.length - stream.responseSent;
     stream.response = null;
@@ -48,7 +48,7 @@ export class SendWindows {
     this.heldBytes = 0;
   }
 
-  /** @returns false where the window would be larger than it may be (6.9.1) */
+  /** @returns false if the window would exceed its maximum (6.9.1) */
   widenConnection(by: number): boolean {
     if (this.connection > MAX_WINDOW_BYTES - by) return false;
     this.connection += by;
@@ -56,7 +56,7 @@ export class SendWindows {
     return true;
   }
 
-  /** @returns false where the window would be larger than it may be */
+  /** @returns false if the window would exceed its maximum */
   widen(stream: Http2Stream, by: number): boolean {
     if (stream.sendWindow > MAX_WINDOW_BYTES - by) return false;
     stream.sendWindow += by;
@@ -65,8 +65,8 @@ export class SendWindows {
   }
 
   /**
-   * Another initial window holds for the streams that are open, too, and may make theirs negative (6.9.2).
-   * @returns false where one would be larger than it may be
+   * Applies a changed initial window to all open streams; their windows may become negative (6.9.2).
+   * @returns false if one would exceed its maximum
    */
   moveAll(by: number): boolean {
     if (by === 0) return true;

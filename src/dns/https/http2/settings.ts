@@ -10,12 +10,12 @@ import {
   writeU32,
 } from './frame.ts';
 
-/** Requests of one connection that are under way at a time. */
+/** Requests in progress on one connection. */
 export const MAX_CONCURRENT_STREAMS = 100;
-/** Of one stream: more than a query, and than what a client sends before it knows. */
+/** Window of each stream: four times the longest query. */
 const INITIAL_WINDOW_BYTES = 16 * 1024;
 export const SETTING_BYTES = 6;
-/** Entries of one SETTINGS frame that are read. */
+/** Entries that one SETTINGS frame may have. */
 export const MAX_SETTINGS = 32;
 const LARGEST_FRAME_BYTES = 0xffffff;
 
@@ -38,12 +38,12 @@ function settingsFrame(settings: readonly (readonly [id: number, value: number])
   return frame;
 }
 
-/** What a client has set that matters to a server that pushes nothing and compresses nothing. */
+/** The client's settings. Only the window matters: we neither push nor use a dynamic table. */
 export class PeerSettings {
-  /** What of a response may be sent on a stream at first. */
+  /** Send window of a new stream. */
   initialWindow = 65_535;
 
-  /** Reads a SETTINGS frame's payload (RFC 9113 6.5). @returns the error that it is, or NO_ERROR */
+  /** Reads a SETTINGS payload (RFC 9113 6.5). @returns NO_ERROR, or its error */
   read(bytes: Uint8Array, start: number, end: number): ErrorCode {
     if ((end - start) % SETTING_BYTES !== 0) return ErrorCode.FRAME_SIZE_ERROR;
     if (end - start > MAX_SETTINGS * SETTING_BYTES) return ErrorCode.ENHANCE_YOUR_CALM;

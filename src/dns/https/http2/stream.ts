@@ -1,20 +1,20 @@
-/** A request that is not whole or whose response has not been sent (RFC 9113 5.1). One that is answered at once needs none. */
+/** A request in progress (RFC 9113 5.1): incomplete, or without its whole response. */
 export class Http2Stream {
   readonly id: number;
   readonly openedAtMs: number;
-  /** What of the response may be sent (6.9). */
+  /** Bytes that may be sent (6.9). */
   sendWindow: number;
-  /** Whether the client may still send (open), or has ended its side (half-closed). */
+  /** True while the client may send; false: half-closed. */
   isOpen: boolean;
-  /** Whether the query comes in the body. */
+  /** True while the query's body is awaited. */
   wantsBody: boolean;
-  /** What the head says of the body's length; -1: nothing. */
+  /** Announced length of the body; -1: none. */
   contentLength: number;
-  /** Bytes that came and count for the window: the body and its padding. */
+  /** Bytes that count for our window: body and padding. */
   received = 0;
   body: Uint8Array | null = null;
   bodyLength = 0;
-  /** What of a response waits for the window. */
+  /** The response that waits for the window. */
   response: Uint8Array | null = null;
   responseSent = 0;
 
@@ -39,17 +39,17 @@ export class Http2Stream {
   }
 }
 
-/** Of the streams that were opened last: which the client opened, and which ended from here. */
+/** Closed streams that are remembered, one bit each. */
 const REMEMBERED = 32;
 
 /**
- * What is known of streams that are closed (RFC 9113 5.1): frames for one that ended from here may be under way still and
- * are ignored, others are faults. Of older streams than the last 32 nothing is known.
+ * Remembers the last 32 streams (RFC 9113 5.1). Frames for a stream that we ended may still be in flight and are ignored;
+ * frames for one that the client ended are an error.
  */
 export class StreamHistory {
-  /** The highest number that a client has used; 0: none. */
+  /** The highest stream that the client has used; 0: none. */
   last = 0;
-  /** Bit n is about stream last - 2n. */
+  /** Bit n stands for stream last - 2n. */
   private opened = 0;
   private endedHere = 0;
 
@@ -60,7 +60,7 @@ export class StreamHistory {
     this.last = id;
   }
 
-  /** Notes that a stream was ended from here. */
+  /** Notes that we ended a stream. */
   end(id: number): void {
     const age = (this.last - id) / 2;
     if (age < REMEMBERED) this.endedHere |= 1 << age;
@@ -71,7 +71,7 @@ export class StreamHistory {
     return age < REMEMBERED && ((this.endedHere >>> age) & 1) !== 0;
   }
 
-  /** Whether the client has left out this number, so that it may not be opened any more (5.1.1). */
+  /** True if the client skipped this number, which closed the stream (5.1.1). */
   wasSkipped(id: number): boolean {
     const age = (this.last - id) / 2;
     return age < REMEMBERED && ((this.opened >>> age) & 1) === 0;

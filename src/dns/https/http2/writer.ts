@@ -26,7 +26,7 @@ export class FrameWriter {
     this.date = date;
   }
 
-  /** The header of an answer of `length` bytes, whose DATA follow. */
+  /** HEADERS of an answer of `length` bytes; its DATA follow. */
   answerHead(streamId: number, reply: Uint8Array, length: number): void {
     const room = FRAME_HEADER_BYTES + ANSWER_BLOCK_BYTES;
     const at = this.outbox.reserve(this.channel, room);
@@ -48,7 +48,7 @@ export class FrameWriter {
     this.outbox.trim(at + room - end);
   }
 
-  /** DATA of the bytes from `start` to `end`, in frames as long as any client takes. */
+  /** DATA of `body[start, end)`, in frames of a length that every client accepts. */
   data(streamId: number, body: Uint8Array, start: number, end: number, endsStream: boolean): void {
     for (let from = start; from < end; from += MAX_FRAME_BYTES) {
       const to = Math.min(from + MAX_FRAME_BYTES, end);
@@ -80,7 +80,7 @@ export class FrameWriter {
     writeFrameHeader(this.outbox.bytes, at, 0, FrameType.SETTINGS, Flag.ACK, 0);
   }
 
-  /** Returns a PING's eight bytes. */
+  /** Acknowledges a PING with its own eight bytes. */
   pingAck(opaque: Uint8Array, start: number): void {
     const at = this.outbox.reserve(this.channel, FRAME_HEADER_BYTES + 8);
     const { bytes } = this.outbox;
@@ -88,7 +88,7 @@ export class FrameWriter {
     for (let i = 0; i < 8; i++) bytes[payload + i] = opaque[start + i]!;
   }
 
-  /** Bytes as they are. */
+  /** Copies a whole frame. */
   raw(frame: Uint8Array): void {
     const at = this.outbox.reserve(this.channel, frame.length);
     this.outbox.bytes.set(frame, at);

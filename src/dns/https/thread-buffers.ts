@@ -4,26 +4,26 @@ import { HttpDate } from './http-date.ts';
 import { GetQuery } from './request.ts';
 import { MAX_HEAD_BYTES, RequestHead } from './request-head.ts';
 
-/** A name and a value, each of them at most a whole block in the shortest codes. */
-const SCRATCH_BYTES = Math.ceil((2 * MAX_HEAD_BYTES * 8) / SHORTEST_CODE_BITS);
+/** A name and a value, each as long as a whole block of the shortest Huffman codes. */
+const DECODED_BYTES = Math.ceil((2 * MAX_HEAD_BYTES * 8) / SHORTEST_CODE_BITS);
 
-/** What all connections of one thread share: each is used within one call. */
-export interface HttpThread {
+/** Memory that all HTTP connections of a thread share. Its contents are valid within one call only. */
+export interface ThreadBuffers {
   readonly outbox: Outbox;
   readonly head: RequestHead;
   readonly query: GetQuery;
-  /** Where compressed strings are decoded. */
-  readonly scratch: Uint8Array;
+  /** Huffman-decoded strings. */
+  readonly decoded: Uint8Array;
   readonly date: HttpDate;
 }
 
 /** @param wallClock ms since 1970; the system's by default */
-export function createHttpThread(outbox: Outbox, wallClock?: () => number): HttpThread {
+export function createThreadBuffers(outbox: Outbox, wallClock?: () => number): ThreadBuffers {
   return {
     outbox,
     head: new RequestHead(),
     query: new GetQuery(),
-    scratch: new Uint8Array(SCRATCH_BYTES),
+    decoded: new Uint8Array(DECODED_BYTES),
     date: new HttpDate(wallClock),
   };
 }

@@ -1,0 +1,2 @@
+export { startHttpsListener } from './listener.ts';
+export { DOH_PATH } from './path.ts';

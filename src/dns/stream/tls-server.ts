@@ -1,0 +1,82 @@
+import { constants } from 'node:crypto';
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+import type { Transport } from '../../metrics/index.ts';
+import type { Source, TlsIdentity } from '../../net/index.ts';
+import { type StreamListenerOptions, streamServerOptions } from './stream-listener.ts';
+import { StreamServer, type StreamSession } from './stream-server.ts';
+
+export interface TlsListenerOptions extends StreamListenerOptions {
+  readonly identity: TlsIdentity;
+}
+
+/** The part of a TLS listener that depends on its protocol. */
+export interface TlsService {
+  readonly key: 'tls' | 'https';
+  readonly transport: Transport;
+  readonly alpn: readonly string[];
+  /** Opens a session on a connection whose handshake has not begun. @param onLimit as in StreamServerOptions */
+  open(socket: TLSSocket, source: Source, onLimit: () => void): StreamSession;
+}
+
+/** The listeners of DNS over TLS or HTTPS. Unregistered sources are reset before the handshake. */
+export class TlsServer {
+  readonly server: StreamServer;
+  private readonly context: { current: SecureContext };
+
+  private constructor(server: StreamServer, context: { current: SecureContext }) {
+    this.server = server;
+    this.context = context;
+  }
+
+  /** @throws ListenError; nothing stays open then. */
+  static async start(options: TlsListenerOptions, service: TlsService): Promise<TlsServer> {
+    const context = { current: createContext(options.identity) };
+    const server = await StreamServer.start({
+      ...streamServerOptions(options),
+      key: service.key,
+      transport: service.transport,
+      admits: (source) => options.answerer.admits(source),
+      open: (socket, source, onLimit) => {
+        const secure = new TLSSocket(socket, {
+          isServer: true,
+          secureContext: context.current,
+          ALPNProtocols: [...service.alpn],
+        });
+        secure.setNoDelay(true);
+        return service.open(secure, source, onLimit);
+      },
+    });
+    return new TlsServer(server, context);
+  }
+
+  /** Uses another certificate or other ticket keys for new connections. */
+  useIdentity(identity: TlsIdentity): void {
+    this.context.current = createContext(identity);
+  }
+}
+
+/** Suites with forward secrecy and authenticated encryption (RFC 9325 4.2); HTTP/2 forbids others (RFC 9113 9.2.2). */
+const CIPHERS = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+function createContext({ cert, key, ticketKeys }: TlsIdentity): SecureContext {
+  return createSecureContext({
+    cert,
+    key,
+    ticketKeys: Buffer.from(ticketKeys),
+    sessionIdContext: 'mediastreamer-dns',
+    minVersion: 'TLSv1.2',
+    ciphers: CIPHERS,
+    // Renegotiation costs a server more than a client, and HTTP/2 forbids it (RFC 9113 9.2.1).
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  });
+}
