@@ -16,7 +16,7 @@ export interface StreamLimits {
 const CELLS = 32_768;
 const TOTAL = CELLS;
 
-/** How many connections are open over one transport, counted by all its threads in shared memory. */
+/** Counts the open connections of one transport, across threads, in shared memory. */
 export class ConnectionBudget {
   private readonly counts: Int32Array;
   private readonly limits: StreamLimits;
