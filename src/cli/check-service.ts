@@ -17,7 +17,7 @@ import { loadCatalog } from './catalog.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseArguments } from './options.ts';
 import { hasFamily } from './serve/own-addresses.ts';
-import { addressOf } from './serve/relay-status.ts';
+import { addressOf } from './serve/tables/relay-status.ts';
 
 const USAGE = `Usage: mediastreamer check-service NAME [--region REGION | --relay ADDRESS] [--json] [--config FILE]
 

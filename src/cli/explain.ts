@@ -8,9 +8,9 @@ import { loadCatalog } from './catalog.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseArguments } from './options.ts';
 import { policyOf } from './policy.ts';
-import { type ExplainReply, explainWith } from './serve/explainer.ts';
-import { askOperatorSocket, type ExplainRequest } from './serve/operator-socket.ts';
-import { NOTHING_KNOWN } from './serve/relay-status.ts';
+import { type ExplainReply, explainWith } from './serve/operator/explainer.ts';
+import { askOperatorSocket, type ExplainRequest } from './serve/operator/socket.ts';
+import { NOTHING_KNOWN } from './serve/tables/relay-status.ts';
 
 const USAGE = `Usage: mediastreamer explain NAME [TYPE] --from ADDRESS [--config FILE]
 
@@ -38,8 +38,8 @@ async function run(args: string[], io: Io): Promise<number> {
   const loaded = loadConfig({ file: locateConfig(values.config, io.env), env: io.env, cwd: io.cwd });
   const running = await askOperatorSocket<ExplainReply>(loaded.config.dataDir, request);
   const reply = running ?? (await explainFromConfig(loaded, request));
-  if ('fault' in reply) {
-    io.err(reply.fault);
+  if ('error' in reply) {
+    io.err(reply.error);
     return 1;
   }
   const origin =

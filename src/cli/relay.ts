@@ -4,9 +4,9 @@ import { formatAddress, parseAddress } from '../net/index.ts';
 import { monotonicClock } from '../sys/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseOptions } from './options.ts';
-import type { RelayAnswer, RelayReply } from './serve/operator.ts';
-import { askOperatorSocket, type RelayRequest } from './serve/operator-socket.ts';
-import { type RelayStatus, statusText } from './serve/relay-status.ts';
+import type { RelayAnswer, RelayReply } from './serve/operator/commands.ts';
+import { askOperatorSocket, type RelayRequest } from './serve/operator/socket.ts';
+import { type RelayStatus, statusText } from './serve/tables/relay-status.ts';
 
 const USAGE = `Usage: mediastreamer relay status [--json] [--config FILE]
        mediastreamer relay drain [--relay ADDRESS | --region REGION] [--timeout SECONDS | --no-wait] [--config FILE]
@@ -155,7 +155,7 @@ async function ask(
     address: address && formatAddress(address),
   });
   if (answer === null) io.err(`no edge or relay that this user may ask runs with ${dataDir}`);
-  else if ('fault' in answer) io.err(answer.fault);
+  else if ('error' in answer) io.err(answer.error);
   else return answer;
   return null;
 }

@@ -40,7 +40,7 @@ describe('check-config', () => {
       '  cache              64MiB',
       '  regions            us (default): 2 relays',
       '  probes             none (health.names)',
-      '  catalog          1 service, 2 names',
+      '  catalog            1 service, 2 names',
       '  private addresses  may not register',
     ]);
   });

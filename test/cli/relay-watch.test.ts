@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { buildCatalog, type CatalogTables, Condition } from '../../src/catalog/index.ts';
-import { RelayWatch } from '../../src/cli/serve/relay-watch.ts';
+import { RelayWatch } from '../../src/cli/serve/tables/relay-watch.ts';
 import type { Config } from '../../src/config/index.ts';
 
 const HEALTH: Config['health'] = {

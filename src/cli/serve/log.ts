@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 
-/** Called with a constant message and fields that hold no client's address, no name asked for and no secret. */
+/** The message is a constant; fields hold no client address, no queried name and no secret. */
 export type LogCall = (fields: object, message: string) => void;
 
 export interface Log {
@@ -12,10 +12,7 @@ export interface Log {
   level: string;
 }
 
-/**
- * The process's log: one JSON object a line on standard output (pino), or the same as readable lines where
- * standard output is a terminal.
- */
+/** Creates the log on standard output: one JSON object a line (pino), or readable lines on a terminal. */
 export function createLog(level: string, terminal: boolean): Log {
   const options = {
     level,

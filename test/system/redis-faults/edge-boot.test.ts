@@ -73,7 +73,7 @@ describe.concurrent('an edge', { timeout: 60_000 }, () => {
       const edge = await startEdge(server.url, { folder: before.folder });
       expect(await readiness(edge)).toMatchObject({ ready: false, state: 'empty', entries: 0 });
       expect(await ask(edge, IN_LIST)).toBe('REFUSED');
-      expect(edge.output).toContain('the last known list on disk is not used');
+      expect(edge.output).toContain('last known allowlist on disk is damaged: ignored');
       await edge.stop();
     }
     await server.launch();

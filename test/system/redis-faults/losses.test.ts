@@ -24,7 +24,9 @@ async function holdsThrough(fault: () => Promise<void>): Promise<string[]> {
     const held = await readiness(edge);
     expect(held).toMatchObject({ ready: true, epoch: epochs[index] });
     expect(await edge.metrics()).toContain('mediastreamer_allowlist_state{state="lost-data"} 1');
-    expect(edge.output).toContain('the store lost data: the list is held until registry adopt');
+    expect(edge.output).toContain(
+      'the store lost data: serving the last known allowlist until registry adopt',
+    );
   }
   const refused = site.next();
   await soon(async () => {

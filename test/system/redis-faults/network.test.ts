@@ -44,7 +44,7 @@ describe('an edge far from its store', { timeout: 60_000 }, () => {
     expect({ wrong, silent }).toEqual({ wrong: [], silent: [] });
     expect(asked).toBeGreaterThan(5);
     expect((await readiness(far)).state).toBe('following');
-    expect(far.output).not.toContain('allowlist loaded again');
+    expect(far.output).not.toContain('allowlist reloaded');
     wire.delayMs = 0;
   });
 
@@ -96,7 +96,7 @@ describe('a password that is replaced', { timeout: 60_000 }, () => {
     await command(site.redis, 'CLIENT', 'KILL', 'USER', 'far');
     await reaches(edge, 'disconnected');
     await soon(() => edge.output.includes('"reason":"WRONGPASS"'));
-    expect(edge.output).toContain('the store turns this edge down: the list is held');
+    expect(edge.output).toContain('the store rejected the connection: serving the last known allowlist');
     expect(edge.output).not.toContain('old@');
     expect(await ask(edge, address)).toBe(SERVED);
     await reaches(renewed, 'following');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AllowlistFollower, AllowlistTable, Profiles } from '../../src/allowlist/index.ts';
 import type { Log } from '../../src/cli/serve/log.ts';
-import { RemoteList } from '../../src/cli/serve/remote-list.ts';
+import { RemoteAllowlist } from '../../src/cli/serve/tables/remote-allowlist.ts';
 import { FakeControl } from '../registry/feed/fake-control.ts';
 import { RedisServer } from '../support/redis-server.ts';
 
@@ -17,7 +17,7 @@ let dataDir: string;
 beforeAll(async () => {
   server = await RedisServer.start();
   control = new FakeControl(server);
-  dataDir = mkdtempSync(join(tmpdir(), 'remote-list-'));
+  dataDir = mkdtempSync(join(tmpdir(), 'remote-allowlist-'));
   await control.set(1);
   await control.set(2);
   await control.pack();
@@ -34,7 +34,7 @@ const log: Log = { fatal: write, error: write, warn: write, info: write, debug: 
 
 async function follow(wallClock: () => number) {
   const now = (): number => performance.now();
-  const remote = await RemoteList.open({ url: server.url, dataDir, log, now, wallClock });
+  const remote = await RemoteAllowlist.open({ url: server.url, dataDir, log, now, wallClock });
   const profiles = new Profiles({ now });
   const follower = new AllowlistFollower({ feed: remote.feed, table: new AllowlistTable(), profiles, now });
   await follower.start(remote.fallback);

@@ -1,8 +1,8 @@
-import type { StoreNews } from '../../registry/index.ts';
-import type { Log } from './log.ts';
+import type { StoreNews } from '../../../registry/index.ts';
+import type { Log } from '../log.ts';
 
-/** Writes how Redis stands to the log: what an SRE is to do is in the words. */
-export function storeNews(log: Log): StoreNews {
+/** Logs changes in the state of Redis, with what the operator has to do. */
+export function logStoreEvents(log: Log): StoreNews {
   return {
     state(state, reason) {
       const fields = { state, ...(reason !== null && { reason }) };
@@ -11,17 +11,14 @@ export function storeNews(log: Log): StoreNews {
         log.error(fields, 'the store lost data: the API answers 503 until registry adopt');
       else if (state === 'newer-format')
         log.error(fields, 'the store is of a newer format: update this control');
-      else log.warn(fields, 'the store cannot be used: the API answers 503');
+      else log.warn(fields, 'the store is not usable: the API answers 503');
     },
     warning(setting, expected) {
       if (setting === 'entries_differ') {
-        log.error(
-          { code: setting },
-          'what the store holds does not agree with its digest: registry adopt mends it',
-        );
+        log.error({ code: setting }, "the store's entries differ from its digest: run registry adopt");
         return;
       }
-      log.warn({ setting, expected }, 'the store is not set up as it must be');
+      log.warn({ setting, expected }, 'a setting of the store is not as required');
     },
   };
 }

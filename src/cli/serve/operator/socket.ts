@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 
-/** What `explain` asks a running edge. */
+/** Request of `mediastreamer explain`. */
 export interface ExplainRequest {
   readonly command: 'explain';
   readonly name: string;
@@ -11,15 +11,16 @@ export interface ExplainRequest {
   readonly from: string;
 }
 
-/** What `relay` asks a running process. */
+/** Request of `mediastreamer relay`. */
 export interface RelayRequest {
   readonly command: 'relay-status' | 'relay-drain' | 'relay-undrain';
-  /** null: not by its region, not by its address. */
+  /** Null: not selected by region. */
   readonly region: string | null;
+  /** Null: not selected by address. */
   readonly address: string | null;
 }
 
-/** One line of JSON, answered by one. */
+/** A request is one line of JSON, and so is its reply. */
 export type OperatorRequest = ExplainRequest | RelayRequest;
 
 const MAX_REQUEST_CHARACTERS = 4096;
@@ -29,9 +30,9 @@ function pathIn(dataDir: string): string {
 }
 
 /**
- * Answers the operator's commands at a Unix socket in dataDir that this user alone may open (0600).
- * @param answer gives what is sent; throws for a request that is not sound
- * @returns null where the system does not let it listen there: the process goes on without
+ * Serves the operator's commands on a Unix socket in dataDir, mode 0600.
+ * @param answer returns the reply; throws on a malformed request
+ * @returns null if the system refuses to listen there: the process runs without it
  */
 export async function openOperatorSocket(
   dataDir: string,
@@ -58,8 +59,8 @@ export async function openOperatorSocket(
 }
 
 /**
- * Asks the process that runs with this dataDir.
- * @returns null where none runs there, or not one that this user may ask
+ * Sends a request to the process that runs with this dataDir.
+ * @returns null if none runs, or if this user may not open its socket
  */
 export async function askOperatorSocket<Reply>(
   dataDir: string,
@@ -95,11 +96,11 @@ async function reply(
   text: string,
   answer: (request: OperatorRequest) => unknown,
 ): Promise<void> {
-  let found: unknown;
+  let sent: unknown;
   try {
-    found = await answer(JSON.parse(text) as OperatorRequest);
+    sent = await answer(JSON.parse(text) as OperatorRequest);
   } catch {
-    found = { fault: 'a request that is not understood' };
+    sent = { error: 'malformed request' };
   }
-  socket.end(`${JSON.stringify(found)}\n`);
+  socket.end(`${JSON.stringify(sent)}\n`);
 }

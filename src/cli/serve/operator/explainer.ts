@@ -3,8 +3,8 @@ import {
   type AllowlistTable,
   type ProfileId,
   type Profiles,
-} from '../../allowlist/index.ts';
-import { type CatalogTables, CatalogView, type Steering } from '../../catalog/index.ts';
+} from '../../../allowlist/index.ts';
+import { type CatalogTables, CatalogView, type Steering } from '../../../catalog/index.ts';
 import {
   type ExplainStep,
   explain,
@@ -12,15 +12,15 @@ import {
   QueryState,
   RateLimiter,
   type RateLimitOptions,
-} from '../../dns/index.ts';
-import { CounterBlock } from '../../metrics/index.ts';
-import { parseAddress } from '../../net/index.ts';
-import { type AnswerCache, CacheReader } from '../../resolver/cache/index.ts';
-import { nameFromText } from '../../wire/index.ts';
-import type { ExplainRequest } from './operator-socket.ts';
-import { type RelayKnowledge, relayStatuses, statusText } from './relay-status.ts';
+} from '../../../dns/index.ts';
+import { CounterBlock } from '../../../metrics/index.ts';
+import { parseAddress } from '../../../net/index.ts';
+import { type AnswerCache, CacheReader } from '../../../resolver/cache/index.ts';
+import { nameFromText } from '../../../wire/index.ts';
+import { type RelayKnowledge, relayStatuses, statusText } from '../tables/relay-status.ts';
+import type { ExplainRequest } from './socket.ts';
 
-/** The tables of an edge. */
+/** Tables and rules that decide an answer. */
 export interface ExplainedTables {
   readonly table: AllowlistTable;
   readonly profiles: Profiles;
@@ -32,15 +32,15 @@ export interface ExplainedTables {
   readonly relays: RelayKnowledge;
 }
 
-export type ExplainReply = { readonly steps: readonly ExplainStep[] } | { readonly fault: string };
+export type ExplainReply = { readonly steps: readonly ExplainStep[] } | { readonly error: string };
 
-/** Says what an edge with these tables answers, at the time `nowMs` of its clock. Nothing of it is counted. */
+/** Explains what an edge with these tables answers at `nowMs` of its clock. Counts nothing. */
 export function explainWith(tables: ExplainedTables, request: ExplainRequest, nowMs: number): ExplainReply {
   const { table, profiles, steering, catalog, cache, policy, rateLimit, relays } = tables;
   const source = parseAddress(String(request.from));
   const name = nameFromText(String(request.name));
   if (source === null || name === null || !Number.isInteger(request.type)) {
-    return { fault: 'a name, a type or an address that is none' };
+    return { error: 'malformed name, type or address' };
   }
   const state = new QueryState(
     {

@@ -1,20 +1,20 @@
 import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
-import type { Config } from '../../config/index.ts';
-import { Counter, type CounterBlock } from '../../metrics/index.ts';
-import { formatAddress, parseSocketAddress } from '../../net/index.ts';
+import type { Config } from '../../../config/index.ts';
+import { Counter, type CounterBlock } from '../../../metrics/index.ts';
+import { formatAddress } from '../../../net/index.ts';
 import {
   type AnswerStore,
   hasSystemDatagrams,
   parseUpstream,
   Resolver,
-  type ResolverCounters,
   readSystemUpstreams,
   SystemDatagrams,
   type UpstreamConfig,
-} from '../../resolver/index.ts';
-import type { Log } from './log.ts';
+} from '../../../resolver/index.ts';
+import { socketAddresses } from '../../addresses.ts';
+import type { Log } from '../log.ts';
+import { machineAddresses } from '../own-addresses.ts';
 
 const RESOLV_CONF = '/etc/resolv.conf';
 
@@ -22,14 +22,14 @@ export interface OpenResolverOptions {
   config: Config;
   cache: AnswerStore;
   now(): number;
-  /** Of the hashes of names, the one that the cache's readers look up by. */
+  /** Name-hash seed; must match the one that the cache's readers use. */
   nameSeed: number;
   log: Log;
-  /** Told when replies of upstreams are not read any more; null for a resolver that is asked seldom: it gets no thread. */
+  /** Called when the thread that reads replies has ended. Null: no such thread, for a resolver with little to do. */
   onFailure: ((error: Error) => void) | null;
 }
 
-/** Makes the resolver of a configuration; `system` becomes the host's resolvers, less ourselves. */
+/** Opens the configured resolver; `system` stands for the host's resolvers, except our own listeners. */
 export function openResolver({
   config,
   cache,
@@ -42,8 +42,8 @@ export function openResolver({
   const upstreams = config.upstreams.flatMap((text) =>
     text === 'system' ? systemUpstreams(config, log) : [parseUpstream(text)],
   );
-  const isThreadOfUse = hasSystemDatagrams() && upstreams.some(({ scheme }) => scheme === 'udp');
-  const datagrams = onFailure !== null && isThreadOfUse ? new SystemDatagrams(onFailure) : undefined;
+  const usesThread = hasSystemDatagrams() && upstreams.some(({ scheme }) => scheme === 'udp');
+  const datagrams = onFailure !== null && usesThread ? new SystemDatagrams(onFailure) : undefined;
   return new Resolver({
     upstreams,
     ...(datagrams && { datagrams }),
@@ -56,18 +56,14 @@ export function openResolver({
 }
 
 function systemUpstreams(config: Config, log: Log): readonly UpstreamConfig[] {
-  const listeners = [...config.dns.udp, ...config.dns.tcp].map((text) => {
-    const { address, port } = parseSocketAddress(text)!;
+  const listeners = socketAddresses([...config.dns.udp, ...config.dns.tcp]).map(({ address, port }) => {
     return { address: formatAddress(address), port };
   });
-  const localAddresses = Object.values(networkInterfaces()).flatMap((addresses) =>
-    (addresses ?? []).map(({ address }) => address),
-  );
   const found = readSystemUpstreams({
     path: RESOLV_CONF,
     readFile: (path) => readFileSync(path, 'utf8'),
     listeners,
-    localAddresses,
+    localAddresses: machineAddresses(),
   });
   const fields = {
     file: RESOLV_CONF,
@@ -79,9 +75,9 @@ function systemUpstreams(config: Config, log: Log): readonly UpstreamConfig[] {
   return found.upstreams;
 }
 
-/** Copies what the resolver has counted into the main thread's block, before each scrape. */
+/** Copies the resolver's counters into the main thread's block; call it before each scrape. */
 export function copyResolverCounters(resolver: Resolver, block: CounterBlock): void {
-  const counters: ResolverCounters = resolver.counters;
+  const { counters } = resolver;
   const { values } = block;
   values[Counter.COALESCED] = counters.coalesced;
   values[Counter.UPSTREAM_QUERIES] = counters.upstreamQueries;

@@ -1,36 +1,36 @@
-import type { AddressHealth, ProbeOutcome } from '../../catalog/health/index.ts';
-import type { CatalogTables, Relay, RelayRoutes } from '../../catalog/index.ts';
-import { formatAddress } from '../../net/index.ts';
+import type { AddressHealth, ProbeOutcome } from '../../../catalog/health/index.ts';
+import type { CatalogTables, Relay, RelayRoutes } from '../../../catalog/index.ts';
+import { formatAddress } from '../../../net/index.ts';
 
-/** How an address of a relay stands, as an edge sees it. Relays are ours: their addresses may be told. */
+/** State of a relay's address as this edge sees it. Relays are ours, so their addresses may be logged. */
 export interface RelayStatus {
   readonly region: string;
   readonly address: string;
   readonly group: string | null;
   readonly weight: number;
-  /** `drained`: by the operator, at this edge or at the relay. */
+  /** `drained`: by the operator, here or at the relay. */
   readonly state: 'up' | 'down' | 'drained' | 'not-probed';
-  /** Whether answers may hold it. */
+  /** True if answers may hold it. */
   readonly given: boolean;
-  /** What the latest probe found; null where there was none. */
+  /** Outcome of the latest probe; null before the first. */
   readonly latest: ProbeOutcome | null;
-  /** How long the latest handshake took. */
+  /** Duration of the latest handshake. */
   readonly handshakeMs: number | null;
-  /** For how long the state has been the same; null where nobody probes. */
+  /** Time since the state last changed; null without probes. */
   readonly forSeconds: number | null;
 }
 
-/** What is known of the relays of a catalog. */
+/** Health and drain state of a catalog's relays. */
 export interface RelayKnowledge {
   healthOf(relay: number, family: 4 | 6): AddressHealth | null;
   isDrained(relay: number): boolean;
   now(): number;
 }
 
-/** Where nobody probes and nothing is drained. */
+/** Without probes and drains. */
 export const NOTHING_KNOWN: RelayKnowledge = { healthOf: () => null, isDrained: () => false, now: () => 0 };
 
-/** A line for each address of each relay, in the order of the configuration. */
+/** Lists each address of each relay, in the order of the configuration. */
 export function relayStatuses(
   { regions, relays, groups }: CatalogTables,
   routes: RelayRoutes,
@@ -49,7 +49,7 @@ export function relayStatuses(
   );
 }
 
-/** An address of a relay as text; null where it has none of that family. */
+/** Formats a relay's address; null if it has none of that family. */
 export function addressOf({ address4, address6 }: Relay, family: 4 | 6): string | null {
   const bytes = family === 4 ? address4 : address6;
   return bytes === null ? null : formatAddress({ family, bytes });
@@ -59,7 +59,7 @@ export function addressOf({ address4, address6 }: Relay, family: 4 | 6): string 
 export function statusText({ address, state, latest, handshakeMs, given }: RelayStatus): string {
   const reason = state === 'down' && latest !== null ? ` (${latest})` : '';
   const time = state === 'up' && handshakeMs !== null ? `, ${Math.round(handshakeMs)} ms` : '';
-  const left = given && state !== 'up' && state !== 'not-probed' ? ', given all the same' : '';
+  const left = given && state !== 'up' && state !== 'not-probed' ? ', still in the answers' : '';
   return `${address} ${state.replace('-', ' ')}${reason}${time}${left}`;
 }
 

@@ -1,15 +1,16 @@
-/** What a first start tells: everything that someone needs to go on, and no secret. */
+/** Printed at the first start: everything that someone needs to go on, and no secret. */
 export interface Greeting {
   /** URLs of the API. */
   api: readonly string[];
   /** Addresses that DNS listens on. */
   dns: readonly string[];
-  /** Where the admin key lies; null where the configuration gives it. */
+  /** Null where the configuration holds the key. */
   adminKeyFile: string | null;
+  /** Commands to try next. */
   next: readonly string[];
 }
 
-/** The two commands to try: they need curl and dig, and work when pasted. */
+/** Returns commands to paste into a shell; they need curl and dig. */
 export function nextSteps(api: string, adminKeyFile: string | null, dns: string | null): string[] {
   const key = adminKeyFile === null ? '$MEDIASTREAMER_ADMIN_KEY' : `$(cat ${quoted(adminKeyFile)})`;
   const account =
@@ -17,10 +18,10 @@ export function nextSteps(api: string, adminKeyFile: string | null, dns: string 
     "-H 'Content-Type: application/json' -d '{}'";
   if (dns === null) return [account];
   const [host, port] = splitPort(dns);
-  return [account, `dig @${host} -p ${port} netflix.com`];
+  return [account, `dig @${reachable(host)} -p ${port} netflix.com`];
 }
 
-/** The greeting as a person reads it on a terminal. */
+/** Formats the greeting for a terminal. */
 export function readableGreeting({ api, dns, adminKeyFile, next }: Greeting): string {
   const rows = [
     ['API', api.join('  ')],
@@ -29,15 +30,15 @@ export function readableGreeting({ api, dns, adminKeyFile, next }: Greeting): st
   ];
   const lines = [
     '',
-    'MediaStreamer runs. This is its first start here.',
+    'MediaStreamer is running. This is its first start here.',
     '',
     ...rows.map(([label, text]) => `  ${label.padEnd(10)} ${text}`),
     '',
-    'Make an account (its answer has the secret, which is shown this once), and ask for a name:',
+    'Create an account (the reply has its secret, which is shown only once), then look up a name:',
     '',
     ...next.map((command) => `  ${command}`),
     '',
-    'An address is answered once an account has registered it; README.md has the tour.',
+    'An address is answered once an account has registered it. README.md has a tour.',
     '',
   ];
   return `${lines.join('\n')}\n`;
@@ -48,7 +49,13 @@ function splitPort(address: string): [host: string, port: string] {
   return [address.slice(0, colon).replace(/^\[|\]$/g, ''), address.slice(colon + 1)];
 }
 
-/** A path for a POSIX shell. */
+/** A wildcard listener is reached at loopback. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  return host === '::' ? '::1' : host;
+}
+
+/** Quotes a path for a POSIX shell. */
 function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -6,11 +6,11 @@ import {
   type ProbedAddress,
   Prober,
   RelayMonitor,
-} from '../../catalog/health/index.ts';
-import type { CatalogTables, RelayConditions } from '../../catalog/index.ts';
-import type { Config } from '../../config/index.ts';
-import type { Log } from './log.ts';
-import { hasFamily } from './own-addresses.ts';
+} from '../../../catalog/health/index.ts';
+import type { CatalogTables, RelayConditions } from '../../../catalog/index.ts';
+import type { Config } from '../../../config/index.ts';
+import type { Log } from '../log.ts';
+import { hasFamily } from '../own-addresses.ts';
 import { addressOf, type RelayKnowledge } from './relay-status.ts';
 
 const FAMILIES = [4, 6] as const;
@@ -21,23 +21,23 @@ export interface RelayWatchOptions {
   readonly log: Log;
   now(): number;
   random(): number;
-  /** Some relay is to be taken otherwise than before. */
+  /** Called when the condition of a relay has changed. */
   onChange(conditions: RelayConditions): void;
 }
 
-/** Relays that a command is about: of a region, by an address, or all that are named by neither. */
+/** Selects relays by region, by addresses, or by both; null does not restrict. */
 export interface RelaySelector {
   readonly region: string | null;
   readonly addresses: readonly string[] | null;
 }
 
-/** What an edge knows of its relays: what its probes find, and what its operator has drained. */
+/** Health of an edge's relays: its probes' findings and the operator's drains. */
 export class RelayWatch implements RelayKnowledge {
   private readonly options: RelayWatchOptions;
   private readonly monitor: RelayMonitor;
   private catalog: CatalogTables;
   private health: Config['health'];
-  /** Regions and first addresses of relays that the operator has taken out. */
+  /** Keys of relays that the operator has drained, see keyOf. */
   private readonly drained = new Set<string>();
   private readonly regionsDown = new Set<string>();
   private isPending = false;
@@ -61,7 +61,7 @@ export class RelayWatch implements RelayKnowledge {
           const { port, timeoutSeconds } = this.health;
           return prober.probe({ address, port, name }, timeoutSeconds * 1000, signal);
         },
-        onChange: (target, found) => this.tell(target, found),
+        onChange: (target, health) => this.logHealth(target, health),
       },
       settingsOf(health),
     );
@@ -80,40 +80,40 @@ export class RelayWatch implements RelayKnowledge {
     return address === null ? null : this.monitor.healthOf({ region: relay.region, address });
   };
 
-  /** At this edge, or at the relay itself. */
+  /** Drained here, or at the relay itself. */
   readonly isDrained = (index: number): boolean =>
     this.drained.has(this.keyOf(index)) ||
     drains(FAMILIES.flatMap((family) => this.healthOf(index, family) ?? []));
 
-  /** How steering is to take the relays of the catalog that is watched. */
+  /** Conditions of all relays, for steering. */
   get conditions(): RelayConditions {
     const { healthOf, isDrained, monitor, catalog } = this;
     return conditionsOf({ relays: catalog.relays, healthOf, isDrained, togetherMs: monitor.detectionMs });
   }
 
-  /** Regions of which no relay is up and none is drained away: what health.allDown says holds there. */
+  /** Regions where no relay is up and health.allDown applies. A region with all relays drained is not among them. */
   get downRegions(): ReadonlySet<string> {
     return this.regionsDown;
   }
 
-  /** Turns to another catalog or configuration, with what is known of relays that stay. */
+  /** Switches to another catalog or configuration; relays that stay keep their state. */
   useCatalog(catalog: CatalogTables, health: Config['health']): void {
     this.catalog = catalog;
     this.health = health;
     this.monitor.use(targetsOf(catalog), settingsOf(health));
     const keys = new Set(catalog.relays.map((_, index) => this.keyOf(index)));
     for (const key of this.drained) if (!keys.has(key)) this.drained.delete(key);
-    this.judgeRegions();
+    this.updateRegions();
   }
 
-  /** Takes relays out of the answers, or back. @returns their addresses, empty where none is meant */
+  /** Takes relays out of the answers, or puts them back. @returns their addresses; empty if none matches */
   drain(selector: RelaySelector, isDrained: boolean): string[] {
     const found = this.catalog.relays.flatMap((relay, index) => {
       const addresses = FAMILIES.flatMap((family) => addressOf(relay, family) ?? []);
-      const isMeant =
+      const isSelected =
         (selector.region === null || relay.region === selector.region) &&
         (selector.addresses === null || addresses.some((address) => selector.addresses!.includes(address)));
-      if (!isMeant) return [];
+      if (!isSelected) return [];
       if (isDrained) this.drained.add(this.keyOf(index));
       else this.drained.delete(this.keyOf(index));
       return addresses;
@@ -121,14 +121,14 @@ export class RelayWatch implements RelayKnowledge {
     if (found.length > 0) {
       this.options.log.info(
         { relays: found },
-        isDrained ? 'relays drained: out of the answers' : 'relays not drained any more',
+        isDrained ? 'relays drained: out of the answers' : 'relays undrained',
       );
       this.changed();
     }
     return found;
   }
 
-  /** Probes of each address by what they found. */
+  /** Counts probes by address and outcome. */
   *probes(): Generator<[region: string, address: string, outcome: string, count: number]> {
     for (const { region, address } of targetsOf(this.catalog)) {
       const health = this.monitor.healthOf({ region, address });
@@ -148,28 +148,28 @@ export class RelayWatch implements RelayKnowledge {
     return `${relay.region} ${addressOf(relay, 4) ?? addressOf(relay, 6)}`;
   }
 
-  private tell({ region, address }: ProbedAddress, found: AddressHealth): void {
+  private logHealth({ region, address }: ProbedAddress, health: AddressHealth): void {
     const { log } = this.options;
-    const fields = { region, relay: address, found: found.latest };
-    if (found.isDraining) log.info(fields, 'a relay drains: out of the answers');
-    else if (found.isUp) log.info(fields, 'a relay is up: in the answers');
+    const fields = { region, relay: address, found: health.latest };
+    if (health.isDraining) log.info(fields, 'a relay is draining: out of the answers');
+    else if (health.isUp) log.info(fields, 'a relay is up: in the answers');
     else log.warn(fields, 'a relay is down: out of the answers');
     this.changed();
   }
 
-  /** What changes at once is told at once. */
+  /** Reports changes of one turn of the event loop together. */
   private changed(): void {
     if (this.isPending) return;
     this.isPending = true;
     setImmediate(() => {
       this.isPending = false;
       if (this.isClosed) return;
-      this.judgeRegions();
+      this.updateRegions();
       this.options.onChange(this.conditions);
     });
   }
 
-  private judgeRegions(): void {
+  private updateRegions(): void {
     const { log } = this.options;
     for (const { region, relays } of this.catalog.regions) {
       const healths = relays
@@ -182,7 +182,7 @@ export class RelayWatch implements RelayKnowledge {
         log.error({ region, allDown: this.health.allDown }, 'no relay of a region is up');
       } else {
         this.regionsDown.delete(region);
-        log.info({ region }, 'a region is not without a relay any more');
+        log.info({ region }, 'a region has a healthy relay again');
       }
     }
     for (const region of this.regionsDown) {
@@ -194,7 +194,10 @@ export class RelayWatch implements RelayKnowledge {
 function settingsOf(health: Config['health']) {
   const { names, intervalSeconds, timeoutSeconds, fall, rise, concurrency } = health;
   return {
-    ...{ names, fall, rise, concurrency },
+    names,
+    fall,
+    rise,
+    concurrency,
     intervalMs: intervalSeconds * 1000,
     timeoutMs: timeoutSeconds * 1000,
   };

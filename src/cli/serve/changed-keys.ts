@@ -1,6 +1,6 @@
 import type { Config } from '../../config/index.ts';
 
-/** Keys that a reload takes; all others are read at the start only. */
+/** Keys that a reload applies; all others are read at the start only. */
 const RELOADED = [
   'catalog.services',
   'catalog.groups',
@@ -12,7 +12,7 @@ const RELOADED = [
   'tls.keyFile',
 ];
 
-/** Paths of keys that differ and that a reload does not take. Their values are not told: some are secret. */
+/** Lists paths of changed keys that need a restart. Paths only: some values are secret. */
 export function changedKeys(before: Config, after: Config): string[] {
   return differences(before, after, '').filter(
     (path) => !RELOADED.some((key) => path === key || path.startsWith(`${key}.`)),

@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto';
-import type { AllowlistTable } from '../../allowlist/index.ts';
-import type { Config } from '../../config/index.ts';
-import { QueryVerdict, Shield, type ShieldEvents, type UdpEngine } from '../../dns/index.ts';
-import { type CounterBlock, queryCounter, Transport } from '../../metrics/index.ts';
-import { parsePrefix } from '../../net/index.ts';
-import { BpfError } from '../../sys/bpf/index.ts';
-import type { Log } from './log.ts';
+import type { AllowlistTable } from '../../../allowlist/index.ts';
+import type { Config } from '../../../config/index.ts';
+import { QueryVerdict, Shield, type ShieldEvents, type UdpEngine } from '../../../dns/index.ts';
+import { type CounterBlock, queryCounter, Transport } from '../../../metrics/index.ts';
+import { parsePrefix } from '../../../net/index.ts';
+import { BpfError } from '../../../sys/bpf/index.ts';
+import type { Log } from '../log.ts';
 
-/** What an unregistered source's packet comes to. Registered ones have a part in the malformed, but never a flood. */
+/** Verdicts of packets from unregistered sources. Registered ones also send malformed queries, but never a flood. */
 const UNREGISTERED = [
   QueryVerdict.DROPPED,
   QueryVerdict.FORMERR,
@@ -18,9 +18,9 @@ const UNREGISTERED = [
   QueryVerdict.IGNORED,
 ].map((verdict) => queryCounter(Transport.UDP, verdict));
 
-/** dns.shield asks for a filter that cannot be had. */
+/** dns.shield.mode is `on`, and this process cannot load the filter. */
 export class ShieldError extends Error {
-  readonly code = 'SHIELD';
+  readonly code = 'shield_not_available';
   constructor(reason: string) {
     super(`dns.shield.mode: found "on", expected "auto" or "off": ${reason}`);
     this.name = 'ShieldError';
@@ -31,15 +31,15 @@ export interface ShieldRoleOptions {
   readonly config: Config['dns'];
   readonly engine: UdpEngine;
   readonly table: AllowlistTable;
-  /** Of the UDP threads. */
+  /** Counters of the UDP threads. */
   readonly blocks: readonly CounterBlock[];
   readonly now: () => number;
   readonly log: Log;
 }
 
-/** What is told of the shield, whether there is one or not. */
+/** State of the shield for metrics and /readyz. */
 export interface ShieldView {
-  /** off: by the configuration; unavailable: it may not or cannot be had here. */
+  /** off: by the configuration; unavailable: the process lacks the right, or the kernel the feature. */
   readonly state: 'off' | 'unavailable' | 'ready' | 'engaging' | 'engaged';
   readonly reason: string | null;
   readonly engagements: number;
@@ -48,16 +48,16 @@ export interface ShieldView {
   readonly entries: number;
 }
 
-const NOTHING = { engagements: 0, dropped: 0, sampled: 0, entries: 0 };
+const NO_SHIELD = { engagements: 0, dropped: 0, sampled: 0, entries: 0 };
 
-/** The shield as the configuration asks for it, or why there is none. */
+/** Opens the shield as configured, or keeps the reason why there is none. */
 export class ShieldRole {
   private readonly shield: Shield | null;
-  /** Why there is none, or why the last attempt to engage it failed. */
+  /** Null, or why there is no shield or the last attempt to engage it failed. */
   private reason: string | null = null;
   private readonly mode: Config['dns']['shield']['mode'];
 
-  /** @throws ShieldError where it is asked for by all means and cannot be had */
+  /** @throws ShieldError with mode `on`, if the filter is not available */
   constructor(options: ShieldRoleOptions) {
     this.mode = options.config.shield.mode;
     this.shield = this.mode === 'off' ? null : this.open(options);
@@ -66,10 +66,10 @@ export class ShieldRole {
   get view(): ShieldView {
     const { shield, reason } = this;
     if (shield !== null) return { ...shield.status, reason };
-    return { ...NOTHING, reason, state: this.mode === 'off' ? 'off' : 'unavailable' };
+    return { ...NO_SHIELD, reason, state: this.mode === 'off' ? 'off' : 'unavailable' };
   }
 
-  /** To be called before the sockets are closed. */
+  /** Call it before the sockets are closed. */
   close(): void {
     this.shield?.close();
   }
@@ -78,11 +78,7 @@ export class ShieldRole {
     const { config, engine, table, blocks, now, log } = options;
     try {
       if (engine.name !== 'mmsg') {
-        throw new BpfError(
-          'the shield',
-          'ENGINE',
-          `it guards sockets of mmsg, and dns.engine is ${engine.name}`,
-        );
+        throw new BpfError('the shield', 'ENGINE', `it needs dns.engine mmsg, found ${engine.name}`);
       }
       return new Shield({
         ...config.shield,
@@ -90,10 +86,10 @@ export class ShieldRole {
         table,
         sockets: engine.sockets,
         exempt: config.proxyProtocolFrom.map((text) => parsePrefix(text)!),
-        unregistered: () => countOf(blocks),
+        unregistered: () => unregisteredPackets(blocks),
         now,
         random: () => randomInt(2 ** 32),
-        events: this.told(log),
+        events: this.events(log),
       });
     } catch (error) {
       if (!(error instanceof BpfError)) throw error;
@@ -104,7 +100,7 @@ export class ShieldRole {
     }
   }
 
-  private told(log: Log): ShieldEvents {
+  private events(log: Log): ShieldEvents {
     return {
       engaged: (facts) => {
         this.reason = null;
@@ -119,7 +115,7 @@ export class ShieldRole {
   }
 }
 
-function countOf(blocks: readonly CounterBlock[]): number {
+function unregisteredPackets(blocks: readonly CounterBlock[]): number {
   let count = 0;
   for (const { values } of blocks) for (const index of UNREGISTERED) count += values[index];
   return count;

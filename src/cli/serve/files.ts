@@ -1,0 +1,27 @@
+import type { LoadedConfig } from '../../config/index.ts';
+import { loadCatalog } from '../catalog.ts';
+import { certificateWarning, readCertificate } from '../certificate.ts';
+import type { LoadedFiles } from './roles/role.ts';
+
+/**
+ * Reads the catalog and the certificate of a configuration.
+ * @param seed name-hash seed of the catalog
+ * @param before the files of the start, for a reload: listeners that need a certificate open at the start only
+ * @throws CatalogError, TlsCertificateError
+ */
+export async function loadFiles(
+  loaded: LoadedConfig,
+  seed: number,
+  before: LoadedFiles | null,
+): Promise<LoadedFiles> {
+  const { tables: catalog, warnings } = await loadCatalog(loaded, seed);
+  const needsCertificate = before === null || before.certificate !== null;
+  const certificate = needsCertificate ? readCertificate(loaded.config) : null;
+  const expiry = certificate === null ? null : certificateWarning(certificate, Date.now());
+  return {
+    loaded,
+    catalog,
+    certificate,
+    warnings: [...loaded.warnings, ...warnings, ...(expiry === null ? [] : [expiry])],
+  };
+}

@@ -1,0 +1,116 @@
+import type { Config } from '../../../config/index.ts';
+import type { CounterBlock } from '../../../metrics/index.ts';
+import {
+  LaterExposition,
+  MetricsServer,
+  type ReadinessCheck,
+  type Sources,
+} from '../../../metrics/scrape/index.ts';
+import { formatAddress } from '../../../net/index.ts';
+import type { Registry } from '../../../registry/index.ts';
+import { socketAddresses } from '../../addresses.ts';
+import type { Role } from '../roles/role.ts';
+import { ALLOWLIST_STATES } from '../tables/remote-allowlist.ts';
+import { copyResolverCounters } from '../tables/resolver.ts';
+import type { Tables } from '../tables/tables.ts';
+import { allowlistReadiness, storeReadiness } from './readiness.ts';
+
+export interface MetricsOptions {
+  readonly config: Config;
+  readonly registry: Registry | null;
+  readonly tables: Tables | null;
+  readonly roles: readonly Role[];
+  /** Counters of all threads; grows while threads start. */
+  readonly blocks: readonly CounterBlock[];
+  /** Counters of the main thread. */
+  readonly counters: CounterBlock;
+}
+
+/** The metrics listener: /metrics, /healthz and /readyz over all parts of the process. */
+export class Metrics {
+  private readonly server: MetricsServer;
+  private readonly exposition: LaterExposition;
+
+  private constructor(server: MetricsServer, exposition: LaterExposition) {
+    this.server = server;
+    this.exposition = exposition;
+  }
+
+  /** @throws MetricsListenError */
+  static async open(options: MetricsOptions): Promise<Metrics> {
+    const { config, tables, counters, blocks } = options;
+    const exposition = new LaterExposition({ blocks, sources: sourcesOf(options) });
+    const server = await MetricsServer.open({
+      listen: socketAddresses(config.metrics.listen).map(({ address, port }) => {
+        return { address: formatAddress(address), port };
+      }),
+      checks: checksOf(options),
+      exposition: {
+        contentType: exposition.contentType,
+        text: () => {
+          if (tables !== null) copyResolverCounters(tables.resolver, counters);
+          return exposition.text();
+        },
+      },
+    });
+    return new Metrics(server, exposition);
+  }
+
+  /** URLs of the listeners. */
+  get urls(): string[] {
+    return this.server.addresses.map(({ address, port }) => {
+      return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+    });
+  }
+
+  /** Loads the metrics library; the first scrape does so otherwise. */
+  async load(): Promise<void> {
+    await this.exposition.load();
+  }
+
+  async close(): Promise<void> {
+    await this.exposition.load();
+    await this.server.close();
+  }
+}
+
+function sourcesOf({ registry, tables, roles }: MetricsOptions): Sources {
+  return {
+    ...(registry !== null && { store: () => registry.status().failed === null }),
+    ...(tables !== null && tableSources(tables)),
+    ...Object.assign({}, ...roles.map(({ metrics }) => metrics)),
+  };
+}
+
+function tableSources(tables: Tables): Sources {
+  const { remote } = tables;
+  return {
+    allowlist: () => {
+      const { entries, seq, lagChanges, reloads, digestMismatches } = tables.follower.state;
+      return {
+        entries,
+        seq,
+        reloads,
+        digestMismatches,
+        lagChanges: Math.max(lagChanges, remote?.lagChanges ?? 0),
+        lagSeconds: Math.max(tables.lagSeconds, remote?.lagSeconds ?? 0),
+      };
+    },
+    upstreams: () => tables.resolver.upstreams(),
+    cache: () => tables.cache.stats,
+    ...(remote !== null && {
+      remoteList: () => {
+        const { state, ageSeconds, heartbeatAgeSeconds } = remote;
+        return { states: ALLOWLIST_STATES, state, ageSeconds, heartbeatAgeSeconds };
+      },
+    }),
+  };
+}
+
+function checksOf({ registry, tables, roles }: MetricsOptions): ReadinessCheck[] {
+  const checks: ReadinessCheck[] = [];
+  const hasRemote = tables !== null && tables.remote !== null;
+  if (registry !== null) checks.push({ name: 'store', check: () => storeReadiness(registry, hasRemote) });
+  if (tables !== null) checks.push({ name: 'allowlist', check: () => allowlistReadiness(tables) });
+  return [...checks, ...roles.flatMap((role) => role.checks)];
+}

@@ -1,0 +1,54 @@
+import type { ReadinessCheck, RelayHealthSource } from '../../../metrics/scrape/index.ts';
+import type { Registry } from '../../../registry/index.ts';
+import type { ShieldView } from '../roles/shield.ts';
+import type { Tables } from '../tables/tables.ts';
+
+type Readiness = ReturnType<ReadinessCheck['check']>;
+
+/** @param hasRemote a process that follows Redis serves on without the store, and its allowlist answers for it */
+export function storeReadiness(registry: Registry, hasRemote: boolean): Readiness {
+  const { failed } = registry.status();
+  return { ready: failed === null || hasRemote, state: failed ?? 'up' };
+}
+
+/**
+ * State of the allowlist. With the embedded store the digest is left out: reading it before and after a registration
+ * would let anyone find the registered address by trying all of them.
+ */
+export function allowlistReadiness({ follower, remote }: Tables): Readiness {
+  const { phase, epoch, seq, entries, digestCheck: digest } = follower.state;
+  const detail = { epoch, seq, entries };
+  if (remote === null) {
+    return { ready: phase === 'following' || phase === 'reloading', state: phase, detail };
+  }
+  const { isReady, state, lagChanges, ageSeconds } = remote;
+  return {
+    ready: isReady,
+    state,
+    detail: { ...detail, digest, lagChanges, ageSeconds: Math.round(ageSeconds) },
+  };
+}
+
+/** Informs only: without a shield an edge still serves, except in floods. */
+export function shieldReadiness({ state, reason, engagements }: ShieldView): Readiness {
+  return { ready: true, state, detail: { engagements, ...(reason !== null && { reason }) } };
+}
+
+/** Informs only: an edge without relays still resolves, and no other edge would have better ones. */
+export function relayReadiness({ relayStatuses, relayWatch }: Tables): Readiness {
+  const count = (wanted: string) => relayStatuses.filter(({ state }) => state === wanted).length;
+  const regionsDown = relayWatch?.downRegions.size ?? 0;
+  const down = count('down');
+  const state = regionsDown > 0 ? 'region-down' : down > 0 ? 'relay-down' : 'up';
+  return { ready: true, state, detail: { up: count('up'), down, drained: count('drained'), regionsDown } };
+}
+
+/** Health of an edge's relays, for metrics. */
+export function relayHealth({ relayStatuses, relayWatch, catalog }: Tables): RelayHealthSource {
+  const watch = relayWatch!;
+  return {
+    relays: relayStatuses,
+    probes: [...watch.probes()],
+    regions: catalog.regions.map(({ region }) => ({ region, isDown: watch.downRegions.has(region) })),
+  };
+}

@@ -1,0 +1,76 @@
+import type { RelayRole } from '../roles/relay.ts';
+import type { RelayStatus } from '../tables/relay-status.ts';
+import type { Tables } from '../tables/tables.ts';
+import type { ExplainReply } from './explainer.ts';
+import type { ExplainRequest, OperatorRequest, RelayRequest } from './socket.ts';
+
+export interface RelayReply {
+  /** Relays of this process's edge; empty on a process without one. */
+  readonly relays: readonly RelayStatus[];
+  /** The relay of this process; null on a process without one. */
+  readonly own: {
+    readonly region: string | null;
+    readonly isDraining: boolean;
+    readonly tunnels: number;
+  } | null;
+  /** True if the request was about this process's own relay. */
+  readonly isOwn: boolean;
+  /** Addresses of relays that the request took out of this edge's answers, or put back. */
+  readonly changed: readonly string[];
+}
+
+export type RelayAnswer = RelayReply | { readonly error: string };
+
+export interface OperatorOptions {
+  readonly tables: Tables;
+  /** Null on a process without the relay role. */
+  readonly relay: RelayRole | null;
+  explain(request: ExplainRequest): ExplainReply;
+}
+
+const RELAY_COMMANDS: readonly string[] = ['relay-status', 'relay-drain', 'relay-undrain'];
+
+/** Runs a command that arrived at the operator socket. */
+export async function runOperatorCommand(
+  request: OperatorRequest,
+  options: OperatorOptions,
+): Promise<ExplainReply | RelayAnswer> {
+  return request.command === 'explain' ? options.explain(request) : runRelayCommand(request, options);
+}
+
+async function runRelayCommand(
+  { command, region, address }: RelayRequest,
+  { tables, relay }: OperatorOptions,
+): Promise<RelayAnswer> {
+  if (!RELAY_COMMANDS.includes(command)) return { error: 'unknown command' };
+  if (command === 'relay-status') return reply(tables, relay, { isOwn: relay !== null, changed: [] });
+  const isDrain = command === 'relay-drain';
+  const isUnnamed = region === null && address === null;
+  if (isUnnamed && relay === null) {
+    return { error: 'this process is not a relay: name a relay of its edge by --relay or --region' };
+  }
+  const isOwn = relay !== null && (isUnnamed || matches(relay, region, address));
+  if (isOwn) await relay.setDraining(isDrain);
+  const addresses = isUnnamed ? relay!.addresses : address === null ? null : [address];
+  const changed = tables.relayWatch?.drain({ region, addresses }, isDrain) ?? [];
+  if (!isOwn && changed.length === 0) {
+    return { error: 'no relay of this process or of its edge matches' };
+  }
+  return reply(tables, relay, { isOwn, changed });
+}
+
+/** A relay without relay.region matches no region. */
+function matches(relay: RelayRole, region: string | null, address: string | null): boolean {
+  return (
+    (region === null || relay.region === region) && (address === null || relay.addresses.includes(address))
+  );
+}
+
+function reply(
+  tables: Tables,
+  relay: RelayRole | null,
+  about: Pick<RelayReply, 'isOwn' | 'changed'>,
+): RelayReply {
+  const own = relay && { region: relay.region, isDraining: relay.isDraining, tunnels: relay.tunnels };
+  return { relays: tables.relayWatch === null ? [] : tables.relayStatuses, own, ...about };
+}

@@ -1,0 +1,107 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../../../config/index.ts';
+import type { ControlServer, HostnameAnswer, HostnameFollower } from '../../../control/index.ts';
+import { formatAddress } from '../../../net/index.ts';
+import type { Registry } from '../../../registry/index.ts';
+import { lookUpHost, type Resolver } from '../../../resolver/index.ts';
+import { monotonicClock } from '../../../sys/index.ts';
+import { prefixes, socketAddresses } from '../../addresses.ts';
+import { errorCode } from '../../error-code.ts';
+import type { Log } from '../log.ts';
+import { openResolver } from '../tables/resolver.ts';
+import type { Tables } from '../tables/tables.ts';
+import type { Role, RoleContext } from './role.ts';
+
+const NO_ADDRESSES: HostnameAnswer = { addresses: [], families: [], ttlSeconds: 0 };
+
+/** The control role: the API, the page, and the follower of DDNS host names. */
+export class ControlRole implements Role {
+  readonly checks = [];
+  readonly metrics = {};
+  private readonly server: ControlServer;
+  private readonly addresses: readonly { host: string; port: number }[];
+  private readonly follower: HostnameFollower;
+  /** Null where the process's tables have a resolver. */
+  private readonly ownResolver: Resolver | null;
+
+  private constructor(
+    server: ControlServer,
+    addresses: readonly { host: string; port: number }[],
+    follower: HostnameFollower,
+    ownResolver: Resolver | null,
+  ) {
+    this.server = server;
+    this.addresses = addresses;
+    this.follower = follower;
+    this.ownResolver = ownResolver;
+  }
+
+  /** Opens the API. @param tables null where the process has no other role @throws ListenError */
+  static async start(
+    tables: Tables | null,
+    registry: Registry,
+    adminKey: string,
+    context: RoleContext,
+  ): Promise<ControlRole> {
+    // Imported lazily: processes without this role don't load Fastify.
+    const { createControl, HostnameFollower } = await import('../../../control/index.ts');
+    const { config, version, log, counters, files } = context;
+    const { trustedProxies, publicUrl, familyUrls, dnsAddresses, listen } = config.control;
+    const server = await createControl({
+      registry,
+      adminKey,
+      version,
+      regions: () => Object.keys(files().loaded.config.regions),
+      services: () =>
+        files().catalog.services.map(({ service, title, regions }) => ({ id: service, title, regions })),
+      trustedProxies: prefixes(trustedProxies),
+      publicUrl,
+      familyUrls,
+      dnsAddresses,
+      testZone: config.dns.testZone,
+      logger: log,
+      now: Date.now,
+      counters,
+    });
+    const addresses = await server.listen(
+      socketAddresses(listen).map(({ address, port }) => ({ host: formatAddress(address), port })),
+    );
+    const ownResolver = tables === null ? openOwnResolver(config, log) : null;
+    const resolver = tables?.resolver ?? ownResolver;
+    const follower = new HostnameFollower({
+      hostnames: registry.hostnames,
+      resolve: async (hostname) => (resolver === null ? NO_ADDRESSES : lookUpHost(resolver, hostname)),
+      isHolder: () => registry.doesChores,
+      now: Date.now,
+      random: Math.random,
+      onFault: (error) => log.error({ code: errorCode(error) }, 'host names not followed'),
+    });
+    follower.start();
+    return new ControlRole(server, addresses, follower, ownResolver);
+  }
+
+  get ready(): Role['ready'] {
+    return {
+      control: this.addresses.map(
+        ({ host, port }) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+      ),
+    };
+  }
+
+  /** The API reads regions and services from the current files at each call. */
+  reload(): void {}
+
+  /** Finishes calls and look-ups in flight within graceMs. */
+  async close(graceMs: number): Promise<void> {
+    const timeout = delay(graceMs, undefined, { ref: false });
+    await Promise.all([this.server.close(graceMs), Promise.race([this.follower.stop(), timeout])]);
+    await this.ownResolver?.close();
+  }
+}
+
+/** Opens a resolver without a cache: the follower never asks twice within a TTL. Null: no upstream is configured. */
+function openOwnResolver(config: Config, log: Log): Resolver | null {
+  if (config.upstreams.length === 0) return null;
+  const cache = { store: () => {} };
+  return openResolver({ config, cache, now: monotonicClock(), nameSeed: 0, log, onFailure: null });
+}

@@ -1,0 +1,265 @@
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AllowlistReader } from '../../../allowlist/index.ts';
+import { CatalogView } from '../../../catalog/index.ts';
+import type { Config } from '../../../config/index.ts';
+import {
+  Answerer,
+  DgramEngine,
+  discoveryRecords,
+  LocalStreams,
+  MmsgEngine,
+  type MmsgEngineOptions,
+  type QueryPolicy,
+  QueryState,
+  RateLimiter,
+  type StreamEngine,
+  StreamThreads,
+  type TableUpdate,
+  type UdpEngine,
+  XdpEngine,
+} from '../../../dns/index.ts';
+import type { CounterBlock } from '../../../metrics/index.ts';
+import type { ReadinessCheck, Sources } from '../../../metrics/scrape/index.ts';
+import {
+  formatSocketAddress,
+  TICKET_KEYS_BYTES,
+  type TlsCertificate,
+  type TlsIdentity,
+} from '../../../net/index.ts';
+import { CacheReader } from '../../../resolver/cache/index.ts';
+import { libc } from '../../../sys/index.ts';
+import { XdpError } from '../../../sys/xdp/index.ts';
+import { prefixes, socketAddresses } from '../../addresses.ts';
+import { crashReport } from '../../crash.ts';
+import { relayHealth, relayReadiness, shieldReadiness } from '../observe/readiness.ts';
+import type { Tables } from '../tables/tables.ts';
+import type { LoadedFiles, Role, RoleContext } from './role.ts';
+import { ShieldRole } from './shield.ts';
+
+/** Lifetime of session ticket keys: a stolen key decrypts at most this much recorded traffic. */
+const TICKET_KEYS_MS = 6 * 3_600_000;
+
+/** dns.engine names an engine that this platform, or this process, cannot run. */
+export class EngineError extends Error {
+  readonly code = 'engine_not_available';
+  constructor(engine: string, reason: string) {
+    super(`dns.engine: ${engine} is not available: ${reason}`);
+    this.name = 'EngineError';
+  }
+}
+
+/** The edge role: DNS listeners over the process's tables. */
+export class EdgeRole implements Role {
+  private readonly tables: Tables;
+  private readonly context: RoleContext;
+  private readonly policy: QueryPolicy;
+  private readonly state: QueryState;
+  private readonly answerer: Answerer;
+  private readonly rateLimit = RateLimiter.allocate();
+  private readonly ticketTimer: NodeJS.Timeout;
+  private certificate: TlsCertificate | null;
+  private udp: UdpEngine | null = null;
+  private streams: StreamEngine | null = null;
+  private shield: ShieldRole | null = null;
+
+  private constructor(tables: Tables, policy: QueryPolicy, context: RoleContext) {
+    const { config, seed, counters } = context;
+    this.tables = tables;
+    this.context = context;
+    this.policy = policy;
+    this.state = new QueryState(
+      {
+        allowlist: new AllowlistReader(tables.allowlist.handle()),
+        catalog: new CatalogView(tables.steering.handle()),
+        cache: new CacheReader(tables.cache.handle()),
+        rateLimiter: new RateLimiter(this.rateLimit, config.dns.rateLimit, seed),
+        counters,
+      },
+      policy,
+    );
+    this.answerer = new Answerer(this.state, tables.resolver, tables.now, this.logUnanswered);
+    this.certificate = context.files().certificate;
+    this.ticketTimer = setInterval(() => this.useCertificate(this.certificate), TICKET_KEYS_MS).unref();
+  }
+
+  /** Opens the listeners. @throws ListenError, EngineError, ShieldError; nothing stays open then */
+  static async start(tables: Tables, policy: QueryPolicy, context: RoleContext): Promise<EdgeRole> {
+    const edge = new EdgeRole(tables, policy, context);
+    try {
+      await tables.addReader((update) => edge.publish(update));
+      await edge.listen();
+      // The tables may have been replaced while the threads started.
+      const { allowlist, steering } = tables;
+      await edge.publish({ allowlist: allowlist.handle(), catalog: steering.handle() });
+      await edge.publishDiscovery();
+      return edge;
+    } catch (error) {
+      await edge.close(0);
+      throw error;
+    }
+  }
+
+  /** Answers that let clients discover the encrypted listeners (RFC 9462). */
+  get discovery(): QueryPolicy['discovery'] {
+    return this.state.discovery;
+  }
+
+  get ready(): Role['ready'] {
+    const { udp, streams } = this;
+    const { tcp, tls, https } = streams!.addresses;
+    const { name: engine, xdp } = udp!;
+    const { drops: _, ...xdpFacts } = xdp ?? { drops: null };
+    return {
+      udp: udp!.addresses.map(formatSocketAddress),
+      tcp: tcp.map(formatSocketAddress),
+      tls: tls.map(formatSocketAddress),
+      https: https.map(formatSocketAddress),
+      engine,
+      ...(engine === 'af-xdp' && { xdp: xdpFacts }),
+    };
+  }
+
+  get checks(): readonly ReadinessCheck[] {
+    const { shield, tables } = this;
+    const checks: ReadinessCheck[] = [];
+    if (shield !== null) checks.push({ name: 'shield', check: () => shieldReadiness(shield.view) });
+    if (tables.relayWatch?.isProbing) checks.push({ name: 'relays', check: () => relayReadiness(tables) });
+    return checks;
+  }
+
+  get metrics(): Sources {
+    const { shield, tables } = this;
+    const xdp = this.udp?.xdp ?? null;
+    return {
+      relays: () => relayHealth(tables),
+      ...(shield !== null && { shield: () => shield.view }),
+      ...(xdp !== null && { xdp: () => ({ ...xdp, drops: xdp.drops() }) }),
+    };
+  }
+
+  /** Connections from now on get the new certificate, with new ticket keys. */
+  reload({ certificate }: LoadedFiles): void {
+    if (certificate !== null) this.useCertificate(certificate);
+  }
+
+  async close(graceMs: number): Promise<void> {
+    clearInterval(this.ticketTimer);
+    const drained = this.streams?.stop();
+    this.shield?.close();
+    await this.udp?.stop();
+    const idle = Promise.all([this.answerer.idle(), drained]);
+    await Promise.race([idle, delay(graceMs, undefined, { ref: false })]);
+    await this.streams?.close();
+    await this.udp?.close();
+  }
+
+  private useCertificate(certificate: TlsCertificate | null): void {
+    this.certificate = certificate;
+    if (certificate !== null) this.streams?.useIdentity(identityOf(certificate));
+    void this.publishDiscovery();
+  }
+
+  private readonly logUnanswered = (error: unknown): void => {
+    const { name, code, frames } = crashReport(error);
+    this.context.log.error({ name, code, frames }, 'a query was not answered');
+  };
+
+  /** Gives all threads new tables; this thread uses them at once. */
+  private async publish(update: TableUpdate): Promise<void> {
+    this.state.attach(update);
+    await Promise.all([this.udp?.publish(update), this.streams?.publish(update)]);
+  }
+
+  private async publishDiscovery(): Promise<void> {
+    const { tls = [], https = [] } = this.streams?.addresses ?? {};
+    const names = this.certificate?.names ?? [];
+    await this.publish({ discovery: discoveryRecords({ names, tls, https }) });
+  }
+
+  private async listen(): Promise<void> {
+    const { config, addCounters, onFailure } = this.context;
+    const { answerer, tables, policy } = this;
+    const { tcpLimits: limits, engine } = config.dns;
+    const workers = config.dns.workers === 'auto' ? automaticWorkers() : config.dns.workers;
+    const shared = {
+      allowlist: tables.allowlist.handle(),
+      catalog: tables.steering.handle(),
+      cache: tables.cache.handle(),
+      rateLimit: this.rateLimit,
+      rateLimitOptions: config.dns.rateLimit,
+      policy,
+    };
+    const tcp = socketAddresses(config.dns.tcp);
+    const tls = socketAddresses(config.dns.tls);
+    const https = socketAddresses(config.dns.https);
+    const proxies = prefixes(config.dns.proxyProtocolFrom);
+    if (workers === 1 && tls.length === 0 && https.length === 0) {
+      const { seed } = policy;
+      this.streams = await LocalStreams.start({ tcp, limits, proxies, answerer, seed, now: tables.now });
+    } else {
+      this.streams = await StreamThreads.start({
+        ...shared,
+        addresses: { tcp, tls, https },
+        workers,
+        limits,
+        proxies,
+        resolver: tables.resolver,
+        onCounters: addCounters,
+        onFailure,
+        identity: this.certificate === null ? null : identityOf(this.certificate),
+        onFault: this.logUnanswered,
+      });
+    }
+    const addresses = socketAddresses(config.dns.udp);
+    if (libc() === null && (engine === 'mmsg' || engine === 'af-xdp')) {
+      throw new EngineError(engine, 'this platform lacks its system calls (or koffi)');
+    }
+    const blocks: CounterBlock[] = [];
+    if (engine === 'dgram' || libc() === null) {
+      this.udp = await DgramEngine.start({ addresses, answerer });
+    } else {
+      const onCounters = (block: CounterBlock): void => {
+        blocks.push(block);
+        addCounters(block);
+      };
+      const options = { ...shared, addresses, workers, answerer, onCounters, onFailure };
+      const isXdp = engine === 'af-xdp' && addresses.length > 0;
+      this.udp = isXdp ? await startXdp(config, options) : await MmsgEngine.start(options);
+    }
+    if (addresses.length > 0) this.shield = this.openShield(this.udp, blocks);
+  }
+
+  /** @param blocks counters of the UDP threads */
+  private openShield(engine: UdpEngine, blocks: readonly CounterBlock[]): ShieldRole {
+    const { allowlist: table, now } = this.tables;
+    const { config, log } = this.context;
+    return new ShieldRole({ config: config.dns, engine, table, blocks, now, log });
+  }
+}
+
+/** An explicitly configured engine never falls back silently: failing to start it is an error. */
+async function startXdp({ dns }: Config, options: MmsgEngineOptions): Promise<UdpEngine> {
+  const { interface: name, mode, queues } = dns.xdp;
+  try {
+    return await XdpEngine.start({
+      ...options,
+      interface: name!,
+      modes: mode === 'auto' ? ['driver', 'generic'] : [mode],
+      queues: queues === 'auto' ? null : queues,
+    });
+  } catch (error) {
+    if (error instanceof XdpError) throw new EngineError('af-xdp', error.message);
+    throw error;
+  }
+}
+
+/** One processor stays free for the main thread. */
+function automaticWorkers(): number {
+  return Math.min(Math.max(availableParallelism() - 1, 1), 64);
+}
+
+function identityOf({ cert, key }: TlsCertificate): TlsIdentity {
+  return { cert, key, ticketKeys: randomBytes(TICKET_KEYS_BYTES) };
+}

@@ -1,0 +1,56 @@
+import type { AllowlistFollower } from '../../../allowlist/index.ts';
+import type { Feed } from '../../../feed/index.ts';
+
+/** A call to the store takes at most 1.5 s, and the API answers within 2 s. */
+const WAIT_MS = 400;
+/** A snapshot that replaces the allowlist emits no changes, so the position is also polled. */
+const POLL_MS = 20;
+
+/**
+ * Read-your-writes barrier: holds the reply to a write back until this process's own allowlist has the change, so that
+ * a client that got 2xx is served here at once.
+ */
+export class ReadYourWrites {
+  private readonly follower: AllowlistFollower;
+  private readonly waiting = new Set<() => void>();
+  private readonly unsubscribe: () => void;
+
+  /** @param feed the follower must have subscribed to it already, so that it applies a change before this looks */
+  constructor(follower: AllowlistFollower, feed: Feed) {
+    this.follower = follower;
+    this.unsubscribe = feed.subscribe(() => {
+      for (const check of this.waiting) check();
+    });
+  }
+
+  /** Resolves to true once the allowlist has applied the change, to false after 0.4 s without it. */
+  async reached(seq: number): Promise<boolean> {
+    const deadlineMs = performance.now() + WAIT_MS;
+    while (!this.has(seq)) {
+      if (performance.now() > deadlineMs) return false;
+      await this.nextChange();
+    }
+    return true;
+  }
+
+  close(): void {
+    this.unsubscribe();
+  }
+
+  private has(seq: number): boolean {
+    const state = this.follower.state;
+    return state.phase === 'following' && state.seq >= seq;
+  }
+
+  private nextChange(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, POLL_MS);
+      this.waiting.add(done);
+    });
+  }
+}

@@ -1,0 +1,156 @@
+import {
+  AllowlistFollower,
+  type AllowlistHandle,
+  AllowlistTable,
+  Profiles,
+} from '../../../allowlist/index.ts';
+import { type CatalogHandle, type CatalogTables, Steering } from '../../../catalog/index.ts';
+import type { Config } from '../../../config/index.ts';
+import type { Feed } from '../../../feed/index.ts';
+import { AnswerCache } from '../../../resolver/cache/index.ts';
+import type { Resolver } from '../../../resolver/index.ts';
+import { monotonicClock } from '../../../sys/index.ts';
+import { errorCode } from '../../error-code.ts';
+import type { Log } from '../log.ts';
+import { ReadYourWrites } from './read-your-writes.ts';
+import { NOTHING_KNOWN, type RelayStatus, relayStatuses } from './relay-status.ts';
+import { RelayWatch } from './relay-watch.ts';
+import type { RemoteAllowlist } from './remote-allowlist.ts';
+import { openResolver } from './resolver.ts';
+
+/** Tables that replace earlier ones, for threads to attach to. */
+export interface TablesUpdate {
+  readonly allowlist?: AllowlistHandle;
+  readonly catalog?: CatalogHandle;
+}
+
+/** A role whose threads read the tables. Resolves once all of them have attached. */
+export type TablesReader = (update: TablesUpdate) => Promise<void>;
+
+export interface TablesOptions {
+  readonly config: Config;
+  readonly catalog: CatalogTables;
+  /** Name-hash seed; must match the one the catalog was built with. */
+  readonly seed: number;
+  /** Source of the allowlist: the embedded store's feed, or the one of `remote`. */
+  readonly feed: Feed;
+  /** Null with the embedded store. */
+  readonly remote: RemoteAllowlist | null;
+  readonly log: Log;
+  /** Called when the resolver can no longer read replies. */
+  onFailure(error: Error): void;
+}
+
+/**
+ * The state that a process follows, shared by its edge and its relay: allowlist and profiles, catalog and steering,
+ * answer cache, resolver, and on an edge the health of its relays.
+ */
+export class Tables {
+  readonly now = monotonicClock();
+  readonly allowlist = new AllowlistTable();
+  readonly profiles: Profiles;
+  readonly steering: Steering;
+  readonly follower: AllowlistFollower;
+  readonly cache: AnswerCache;
+  readonly resolver: Resolver;
+  readonly remote: RemoteAllowlist | null;
+  /** Health of the relays in this edge's answers; null on a process without the edge role. */
+  readonly relayWatch: RelayWatch | null;
+  private barrier: ReadYourWrites | null = null;
+  private currentCatalog: CatalogTables;
+  private readonly readers = new Set<TablesReader>();
+
+  private constructor({ config, catalog, seed, feed, remote, log, onFailure }: TablesOptions) {
+    const { now, allowlist } = this;
+    this.remote = remote;
+    this.currentCatalog = catalog;
+    this.profiles = new Profiles({ now });
+    this.steering = new Steering(catalog);
+    this.profiles.onInterned((id, profile) => this.steering.setProfile(id, profile));
+    this.follower = new AllowlistFollower({
+      feed,
+      table: allowlist,
+      profiles: this.profiles,
+      now,
+      onReload: ({ reason, entries, durationMs }) => {
+        log.warn({ reason, entries, durationMs: Math.round(durationMs) }, 'allowlist reloaded');
+      },
+      onError: (error) => log.error({ code: errorCode(error) }, 'allowlist change not applied'),
+    });
+    const { staleSeconds, bytes } = config.cache;
+    this.cache = new AnswerCache({ bytes, staleSeconds });
+    this.resolver = openResolver({ config, cache: this.cache, now, nameSeed: seed, log, onFailure });
+    allowlist.onReplaced((handle) => void this.publish({ allowlist: handle }));
+    this.relayWatch = config.roles.includes('edge')
+      ? new RelayWatch({
+          health: config.health,
+          catalog,
+          log,
+          now,
+          random: Math.random,
+          onChange: (conditions) => void this.publish({ catalog: this.steering.useConditions(conditions) }),
+        })
+      : null;
+  }
+
+  /** Loads the allowlist, or the last known one where the store does not answer. */
+  static async open(options: TablesOptions): Promise<Tables> {
+    const tables = new Tables(options);
+    try {
+      const { remote } = options;
+      await tables.follower.start(remote?.fallback);
+      remote?.keep(tables.follower);
+      if (remote !== null) tables.barrier = new ReadYourWrites(tables.follower, remote.feed);
+      return tables;
+    } catch (error) {
+      await tables.close();
+      throw error;
+    }
+  }
+
+  /** Null with the embedded store, whose changes are applied before a call is answered. */
+  get readYourWrites(): ReadYourWrites | null {
+    return this.barrier;
+  }
+
+  get catalog(): CatalogTables {
+    return this.currentCatalog;
+  }
+
+  /** Seconds that the allowlist has been behind the changes it knows of; 0 when it is current. */
+  get lagSeconds(): number {
+    const { behindSinceMs } = this.follower.state;
+    return behindSinceMs === null ? 0 : (this.now() - behindSinceMs) / 1000;
+  }
+
+  get relayStatuses(): RelayStatus[] {
+    return relayStatuses(this.catalog, this.steering.routes, this.relayWatch ?? NOTHING_KNOWN);
+  }
+
+  /** Gives a reader the current tables, and all later ones. Resolves once its threads have attached. */
+  async addReader(reader: TablesReader): Promise<void> {
+    this.readers.add(reader);
+    await reader({ allowlist: this.allowlist.handle(), catalog: this.steering.handle() });
+  }
+
+  /** Switches to another catalog and health configuration. Threads use it from their next query. */
+  async useCatalog(catalog: CatalogTables, health: Config['health']): Promise<void> {
+    this.relayWatch?.useCatalog(catalog, health);
+    const handle = this.steering.rebuild(catalog, this.relayWatch?.conditions);
+    this.currentCatalog = catalog;
+    await this.publish({ catalog: handle });
+    this.steering.settled();
+  }
+
+  /** Close the roles first: their threads read the tables and wait for the resolver. */
+  async close(): Promise<void> {
+    this.relayWatch?.close();
+    this.barrier?.close();
+    this.follower.stop();
+    await this.resolver.close();
+  }
+
+  private async publish(update: TablesUpdate): Promise<void> {
+    await Promise.all([...this.readers].map((reader) => reader(update)));
+  }
+}
