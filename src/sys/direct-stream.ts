@@ -32,8 +32,16 @@ export interface DirectReader {
   written(): void;
 }
 
+const HANDLE_METHODS = ['onread', 'useUserBuffer', 'readStart', 'readStop', 'writeBuffer'] as const;
+const NOTHING_MISSING: readonly string[] = [];
+const MISSING_BINDING: readonly string[] = ["process.binding('stream_wrap')"];
+const MISSING_HANDLE: readonly string[] = ['_handle'];
+
 let binding: StreamBinding | null | undefined;
 let readBuffer: Uint8Array | null = null;
+
+const handleOf = (socket: TLSSocket): StreamHandle | null | undefined =>
+  (socket as unknown as { _handle?: StreamHandle | null })._handle;
 
 function findBinding(): StreamBinding | null {
   try {
@@ -77,20 +85,21 @@ export class DirectStream {
 
   /** @param socket nothing has been read from it yet @returns null if this Node's internals have another shape */
   static of(socket: TLSSocket, reader: DirectReader): DirectStream | null {
-    if (binding === undefined) binding = findBinding();
-    const { _handle: handle } = socket as unknown as { _handle: StreamHandle | null };
-    if (binding === null || handle === null || handle === undefined) return null;
-    const methods = [
-      handle.onread,
-      handle.useUserBuffer,
-      handle.readStart,
-      handle.readStop,
-      handle.writeBuffer,
-    ];
-    if (!methods.every((method) => typeof method === 'function')) return null;
-    const stream = new DirectStream(socket, handle, binding, reader);
+    if (DirectStream.missing(socket).length > 0) return null;
+    const stream = new DirectStream(socket, handleOf(socket)!, binding!, reader);
     stream.redirectReads();
     return stream;
+  }
+
+  /** Lists the internals that a DirectStream needs and this Node lacks; for a closed socket, its handle. */
+  static missing(socket: TLSSocket): readonly string[] {
+    if (binding === undefined) binding = findBinding();
+    if (binding === null) return MISSING_BINDING;
+    const handle = handleOf(socket);
+    if (!handle) return MISSING_HANDLE;
+    return HANDLE_METHODS.every((name) => typeof handle[name] === 'function')
+      ? NOTHING_MISSING
+      : HANDLE_METHODS.filter((name) => typeof handle[name] !== 'function').map((name) => `_handle.${name}`);
   }
 
   /** Writes bytes, whose memory may be reused after the call. Call only while `isWriting` is false. */
