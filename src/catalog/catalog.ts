@@ -1,5 +1,5 @@
-import type { Fault } from './fault.ts';
-import { describeValue, hasFaults } from './fault.ts';
+import type { Finding } from './finding.ts';
+import { describeValue, hasErrors } from './finding.ts';
 import type { GroupModel, GroupOptions } from './group.ts';
 import { NameOwners, readGroups } from './group.ts';
 import type { NameTableHandle } from './name-table.ts';
@@ -10,21 +10,21 @@ import type { AllDown } from './relay-routes.ts';
 import { listsOf, MAX_LISTS, RelayRoutes } from './relay-routes.ts';
 import type { Service } from './service.ts';
 
-/** A row holds a byte a service for each of 65,536 profiles, so that services are bounded. */
+/** A row has a byte per service for each of 65,536 profiles, which bounds the services. */
 export const MAX_SERVICES = 4096;
 
-/** What every reader needs and no account changes. */
+/** Everything that readers need and no account changes. */
 export interface CatalogTables {
-  /** The key of the name hashes: questions must be parsed with the same. */
+  /** Key of the name hashes; questions must be parsed with the same. */
   readonly seed: number;
   readonly services: readonly Service[];
   readonly regions: readonly Region[];
   readonly relays: readonly Relay[];
   readonly defaultRegion: string;
-  /** Ids of groups by number; null for 0. */
+  /** Group ids by number; null for 0. */
   readonly groups: readonly (string | null)[];
   readonly names: NameTableHandle;
-  /** With all relays up. */
+  /** Routes with all relays up. */
   readonly routes: RelayRoutes;
   /** 4 bytes a relay. */
   readonly addresses4: SharedArrayBuffer;
@@ -33,41 +33,45 @@ export interface CatalogTables {
 }
 
 export interface CatalogOptions {
-  /** From loadServices, free of faults. */
+  /** From loadServices, without errors. */
   readonly services: readonly Service[];
   readonly regions: RegionOptions;
   readonly defaultRegion: string;
-  /** Names that get relays of their own where there are some. */
+  /** Names that get relays of their own, where there are any. */
   readonly groups?: GroupOptions;
-  /** What becomes of names when none of a region's relays is up; last-good if not given. */
+  /** Steering of a region without a healthy relay; default last-good. */
   readonly allDown?: AllDown;
-  /** Host names that relays are probed with: a relay serves names of the catalog only. */
+  /** Host names that relays are probed with. They must be in the catalog, because relays serve no others. */
   readonly probeNames?: readonly string[];
   /** 32 bits; the same that questions are hashed with. */
   readonly seed: number;
-  /** Named in faults of the regions. */
+  /** Names the file in findings about regions. */
   readonly configFile?: string;
 }
 
 /**
- * Builds the tables of the catalog. `catalog` is null if there is a fault; warnings do not hinder.
- * A configured region without relays is a fault; services of which no region has relays are a warning.
+ * Builds the tables of the catalog. `catalog` is null after an error; warnings are returned beside it. A
+ * configured region without relays is an error; services without relays in any of their regions are one
+ * warning.
  */
-export function buildCatalog(options: CatalogOptions): { catalog: CatalogTables | null; faults: Fault[] } {
+export function buildCatalog(options: CatalogOptions): {
+  catalog: CatalogTables | null;
+  findings: Finding[];
+} {
   const { services, defaultRegion, seed, configFile = 'config' } = options;
   const groups = readGroups(options.groups ?? {}, services, configFile);
   const model = readRegions(options.regions, defaultRegion, groups.ids, configFile);
-  const faults = [
-    ...groups.faults,
-    ...model.faults,
-    ...groupFaults(groups, model, configFile),
-    ...probeNameFaults(options.probeNames ?? [], new NameOwners(services), configFile),
+  const findings = [
+    ...groups.findings,
+    ...model.findings,
+    ...groupFindings(groups, model, configFile),
+    ...probeNameFindings(options.probeNames ?? [], new NameOwners(services), configFile),
     ...idleServices(services, model, configFile),
   ];
   if (services.length > MAX_SERVICES) {
     const found = `${services.length} services`;
-    faults.push({
-      severity: 'fault',
+    findings.push({
+      severity: 'error',
       file: configFile,
       line: null,
       path: 'catalog.services',
@@ -75,7 +79,7 @@ export function buildCatalog(options: CatalogOptions): { catalog: CatalogTables 
       expected: `at most ${MAX_SERVICES}`,
     });
   }
-  if (hasFaults(faults)) return { catalog: null, faults };
+  if (hasErrors(findings)) return { catalog: null, findings };
   const { regions, relays } = model;
   const { allDown = 'last-good' } = options;
   const catalog: CatalogTables = {
@@ -90,14 +94,14 @@ export function buildCatalog(options: CatalogOptions): { catalog: CatalogTables 
     addresses4: packAddresses(relays, 4),
     addresses6: packAddresses(relays, 16),
   };
-  return { catalog, faults };
+  return { catalog, findings };
 }
 
-/** What groups and regions say together. */
-function groupFaults({ ids }: GroupModel, { regions, relays }: RegionModel, file: string): Fault[] {
-  const faults: Fault[] = [];
-  const note = (severity: Fault['severity'], path: string, found: string, expected: string): void => {
-    faults.push({ severity, file, line: null, path, found, expected });
+/** Findings about groups and regions in combination. */
+function groupFindings({ ids }: GroupModel, { regions, relays }: RegionModel, file: string): Finding[] {
+  const findings: Finding[] = [];
+  const note = (severity: Finding['severity'], path: string, found: string, expected: string): void => {
+    findings.push({ severity, file, line: null, path, found, expected });
   };
   for (const id of ids) {
     if (id === null || relays.some(({ group }) => group === id)) continue;
@@ -106,7 +110,7 @@ function groupFaults({ ids }: GroupModel, { regions, relays }: RegionModel, file
   }
   const lists = listsOf({ regions, relays, groups: ids });
   if (lists.length > MAX_LISTS) {
-    note('fault', 'regions', `${lists.length} pairs of a region and a group`, `at most ${MAX_LISTS}`);
+    note('error', 'regions', `${lists.length} pairs of a region and a group`, `at most ${MAX_LISTS}`);
   }
   for (const { region, group } of lists) {
     const own = (id: string | null) => regions[region].relays.filter((index) => relays[index].group === id);
@@ -115,14 +119,14 @@ function groupFaults({ ids }: GroupModel, { regions, relays }: RegionModel, file
     const found = `no IPv6 address in group ${ids[group]}, so that AAAA of its names is answered empty there`;
     note('warning', `regions.${regions[region].region}.relays`, found, 'address6 of one of its relays');
   }
-  return faults;
+  return findings;
 }
 
-function probeNameFaults(names: readonly string[], owners: NameOwners, file: string): Fault[] {
+function probeNameFindings(names: readonly string[], owners: NameOwners, file: string): Finding[] {
   return names.flatMap((name, index) => {
     if (owners.of(name) !== undefined) return [];
     const [path, expected] = [`health.names[${index}]`, 'a name of the catalog'];
-    return [{ severity: 'fault', file, line: null, path, found: describeValue(name), expected }];
+    return [{ severity: 'error', file, line: null, path, found: describeValue(name), expected }];
   });
 }
 
@@ -136,14 +140,14 @@ function packAddresses(relays: readonly Relay[], size: 4 | 16): SharedArrayBuffe
   return handle;
 }
 
-/** How many of them a warning names. */
+/** Services that a warning names. */
 const NAMED_IDLE_SERVICES = 5;
 
 /**
- * Services that can be given from nowhere. One warning tells of them all: a shipped catalog covers the world, and
- * most configurations a few countries of it.
+ * Warns of services without relays in any of their regions, in one line: a shipped catalog covers the world,
+ * most configurations a few countries.
  */
-function idleServices(services: readonly Service[], model: RegionModel, file: string): Fault[] {
+function idleServices(services: readonly Service[], model: RegionModel, file: string): Finding[] {
   const serving = new Set(model.regions.filter((region) => region.serves).map((region) => region.region));
   const idle = services.filter(({ regions }) => !regions.some((region) => serving.has(region)));
   if (idle.length === 0) return [];

@@ -1,23 +1,23 @@
 import { glob, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Fault } from './fault.ts';
+import type { Finding } from './finding.ts';
 import type { ServiceFile } from './service-file.ts';
 
 export interface FoundFiles {
   /** Sorted by path, so that service indexes do not depend on the directory's order. */
   readonly files: ServiceFile[];
-  readonly faults: Fault[];
+  readonly findings: Finding[];
 }
 
-function fileFault(file: string, path: string, found: string, expected: string): Fault {
-  return { severity: 'fault', file, line: null, path, found, expected };
+function fileError(file: string, path: string, found: string, expected: string): Finding {
+  return { severity: 'error', file, line: null, path, found, expected };
 }
 
 /**
- * Reads the catalog files that `patterns` (node:fs glob patterns) name, relative to `directory`.
- * A pattern that finds nothing and a file that cannot be read are faults.
+ * Reads the catalog files that `patterns` (globs of node:fs) match, relative to `directory`. A pattern
+ * without a match and an unreadable file are errors.
  *
- * @param key path of the config key that holds the patterns, for faults
+ * @param options.key path of the config key that holds the patterns, for findings
  */
 export async function readServiceFiles(options: {
   patterns: readonly string[];
@@ -27,7 +27,7 @@ export async function readServiceFiles(options: {
 }): Promise<FoundFiles> {
   const { patterns, directory, configFile, key = 'catalog.services' } = options;
   const paths = new Set<string>();
-  const faults: Fault[] = [];
+  const findings: Finding[] = [];
   for (const [index, pattern] of patterns.entries()) {
     const before = paths.size;
     let seen = 0;
@@ -37,7 +37,7 @@ export async function readServiceFiles(options: {
     }
     if (seen === 0 && paths.size === before) {
       const found = `${JSON.stringify(pattern)}, which names no file`;
-      faults.push(fileFault(configFile, `${key}[${index}]`, found, `a file below ${directory}`));
+      findings.push(fileError(configFile, `${key}[${index}]`, found, `a file below ${directory}`));
     }
   }
   const files: ServiceFile[] = [];
@@ -46,8 +46,8 @@ export async function readServiceFiles(options: {
       files.push({ path, text: await readFile(path, 'utf8') });
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'an error';
-      faults.push(fileFault(path, '', code, 'a file that can be read'));
+      findings.push(fileError(path, '', code, 'a file that can be read'));
     }
   }
-  return { files, faults };
+  return { files, findings };
 }

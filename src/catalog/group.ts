@@ -1,35 +1,38 @@
-import type { Fault } from './fault.ts';
-import { describeValue } from './fault.ts';
+import type { Finding } from './finding.ts';
+import { describeValue } from './finding.ts';
 import { coveringName } from './host-name.ts';
 import type { Service } from './service.ts';
 
-/** Group ids, each with its members: ids of services, and host names that the catalog has. */
+/** Members of each group: ids of services, and host names of the catalog. */
 export type GroupOptions = Readonly<Record<string, readonly string[]>>;
 
-/** A host name whose group is not its service's: that name and all below it, if an entry of `names` covers it. */
+/**
+ * A host name in another group than its service. It takes all names below it along, if an entry of `names`
+ * covers it.
+ */
 export interface GroupedName {
   readonly name: string;
-  /** Index of the service that has it. */
+  /** Index of the service that has the name. */
   readonly service: number;
   readonly group: number;
 }
 
-/** Groups by number: 0 is no group, the others count from 1 in the order of the configuration. */
+/** Groups by number: 0 means no group, the others count from 1 in the order of the configuration. */
 export interface GroupModel {
-  /** Ids by number; null for 0. */
+  /** Group ids by number; null for 0. */
   readonly ids: readonly (string | null)[];
-  /** Group numbers by the index of a service. */
+  /** Group numbers by service index. */
   readonly ofService: readonly number[];
   readonly names: readonly GroupedName[];
-  readonly faults: readonly Fault[];
+  readonly findings: readonly Finding[];
 }
 
-/** A row of the name table keeps a group in 8 bits, 0 being none. */
+/** The name table stores a group in 8 bits, with 0 for none. */
 export const MAX_GROUPS = 255;
 
 const KEY = 'catalog.groups';
 
-/** Finds the service that a name belongs to, by its index: slower than a name table, and without one. */
+/** Finds the service of a name, by its index. Slower than a name table, but needs none. */
 export class NameOwners {
   private readonly suffixes = new Map<string, number>();
   private readonly singles = new Map<string, number>();
@@ -48,18 +51,18 @@ export class NameOwners {
 }
 
 /**
- * Reads the groups of the configuration against the catalog. Faults: a member that is in no catalog file, or in
- * two groups. Ids of services have no dot, and names of the catalog have one.
+ * Checks the configured groups against the catalog. A member that is in no catalog file, or in two groups, is
+ * an error. A member with a dot is a name, one without a service id.
  */
 export function readGroups(options: GroupOptions, services: readonly Service[], file: string): GroupModel {
   const indexes = new Map(services.map(({ service }, index) => [service, index]));
   const owners = new NameOwners(services);
-  const faults: Fault[] = [];
+  const findings: Finding[] = [];
   const ofService = services.map(() => 0);
   const names: GroupedName[] = [];
   const keyOf = new Map<string, string>();
   const note = (path: string, found: string, expected: string): void => {
-    faults.push({ severity: 'fault', file, line: null, path, found, expected });
+    findings.push({ severity: 'error', file, line: null, path, found, expected });
   };
   const ids = Object.keys(options);
   if (ids.length > MAX_GROUPS) note(KEY, `${ids.length} groups`, `at most ${MAX_GROUPS}`);
@@ -79,5 +82,5 @@ export function readGroups(options: GroupOptions, services: readonly Service[], 
       keyOf.set(member, path);
     }
   }
-  return { ids: [null, ...ids], ofService, names, faults };
+  return { ids: [null, ...ids], ofService, names, findings };
 }

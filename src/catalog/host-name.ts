@@ -1,6 +1,6 @@
 import { domainToASCII, domainToUnicode } from 'node:url';
 
-/** A canonical name, or what was expected of one. */
+/** A canonical name, or what was expected instead. */
 export type HostName =
   | { readonly name: string; readonly expected: null }
   | { readonly name: null; readonly expected: string };
@@ -17,16 +17,18 @@ function isAscii(text: string): boolean {
   return true;
 }
 
-/** domainToASCII passes over labels that are A-labels by their prefix only; domainToUnicode leaves those. */
+/**
+ * Finds invalid A-labels, which domainToASCII accepts by their prefix; domainToUnicode leaves them unchanged.
+ */
 function hasBadALabel(name: string): boolean {
   const prefixed = /(?:^|\.)xn--/;
   return prefixed.test(name) && prefixed.test(domainToUnicode(name));
 }
 
 /**
- * Checks that `text` is a host name in canonical form: lower case, letters, digits and hyphens
- * (RFC 1123 section 2.1), no final dot, at most 253 characters. U-labels are turned into A-labels
- * (RFC 5891); nothing else is mended, so that a file says what the table holds.
+ * Checks that `text` is a host name in canonical form: lower case, letters, digits and hyphens (RFC 1123
+ * 2.1), no final dot, at most 253 characters. U-labels become A-labels (RFC 5891); nothing else is repaired,
+ * so that a file says what the table holds.
  */
 export function canonicalHostName(text: string): HostName {
   if (text === '') return refuse('a host name');
@@ -54,7 +56,7 @@ export function namesAbove(name: string): string[] {
   return above;
 }
 
-/** The nearest name above `name` that `isTaken` says is taken, or null. */
+/** The nearest name above `name` for which `isTaken` is true, or null. */
 export function coveringName(name: string, isTaken: (above: string) => boolean): string | null {
   for (const above of namesAbove(name)) {
     if (isTaken(above)) return above;

@@ -1,9 +1,9 @@
 export type { CatalogOptions, CatalogTables } from './catalog.ts';
 export { buildCatalog, MAX_SERVICES } from './catalog.ts';
-export type { Fault } from './fault.ts';
-export { formatFault, hasFaults } from './fault.ts';
 export type { FoundFiles } from './files.ts';
 export { readServiceFiles } from './files.ts';
+export type { Finding } from './finding.ts';
+export { formatFinding, hasErrors } from './finding.ts';
 export type { GroupOptions } from './group.ts';
 export type { ImportNote, ImportOptions, ImportResult } from './import/index.ts';
 export { importDomains } from './import/index.ts';

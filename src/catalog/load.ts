@@ -1,35 +1,35 @@
-import type { Fault } from './fault.ts';
+import type { Finding } from './finding.ts';
 import { namesAbove } from './host-name.ts';
 import type { Service } from './service.ts';
 import type { NameEntry, ParsedFile, ServiceFile } from './service-file.ts';
 import { parseServiceFile } from './service-file.ts';
 
 export interface LoadedServices {
-  /** In the order of the files. Of use only where no fault is of severity `fault`. */
+  /** In the order of the files. Usable only without findings of severity `error`. */
   readonly services: Service[];
-  readonly faults: Fault[];
+  readonly findings: Finding[];
 }
 
 /**
- * Reads the catalog's files and checks them against each other. All faults of all files are
- * reported: unknown keys, malformed or too wide names, an id given twice, a name in two services, a
- * name below another service's. A name below one of its own service is a warning: it changes nothing.
+ * Reads the catalog's files and checks them against each other. Reports every error of every file: unknown
+ * keys, malformed or too wide names, an id or a name in two services, a name below another service's. A name
+ * below one of the same service is a warning, because it has no effect.
  */
 export function loadServices(files: readonly ServiceFile[]): LoadedServices {
   const parsedFiles: ParsedFile[] = [];
-  const faults: Fault[] = [];
+  const findings: Finding[] = [];
   for (const file of files) {
     const result = parseServiceFile(file);
-    faults.push(...result.faults);
+    findings.push(...result.findings);
     if (result.parsed !== null) parsedFiles.push(result.parsed);
   }
-  faults.push(...repeatedIds(parsedFiles));
-  faults.push(...overlaps(parsedFiles.flatMap((parsed) => parsed.entries)));
-  return { services: parsedFiles.map((parsed) => parsed.service), faults };
+  findings.push(...repeatedIds(parsedFiles));
+  findings.push(...overlaps(parsedFiles.flatMap((parsed) => parsed.entries)));
+  return { services: parsedFiles.map((parsed) => parsed.service), findings };
 }
 
-function repeatedIds(parsedFiles: readonly ParsedFile[]): Fault[] {
-  const faults: Fault[] = [];
+function repeatedIds(parsedFiles: readonly ParsedFile[]): Finding[] {
+  const findings: Finding[] = [];
   const first = new Map<string, string>();
   for (const { service, serviceLine } of parsedFiles) {
     if (service.service === '') continue;
@@ -38,8 +38,8 @@ function repeatedIds(parsedFiles: readonly ParsedFile[]): Fault[] {
     else {
       const expected = `an id of its own (${other} has it)`;
       const found = JSON.stringify(service.service);
-      faults.push({
-        severity: 'fault',
+      findings.push({
+        severity: 'error',
         file: service.file,
         line: serviceLine,
         path: 'service',
@@ -48,14 +48,14 @@ function repeatedIds(parsedFiles: readonly ParsedFile[]): Fault[] {
       });
     }
   }
-  return faults;
+  return findings;
 }
 
-function overlap(entry: NameEntry, other: NameEntry, relation: string): Fault {
+function overlap(entry: NameEntry, other: NameEntry, relation: string): Finding {
   const own = entry.file === other.file;
   const place = other.line === null ? other.file : `${other.file}:${other.line}`;
   return {
-    severity: own ? 'warning' : 'fault',
+    severity: own ? 'warning' : 'error',
     file: entry.file,
     line: entry.line,
     path: entry.path,
@@ -64,22 +64,22 @@ function overlap(entry: NameEntry, other: NameEntry, relation: string): Fault {
   };
 }
 
-/** Names given twice, and names below a suffix that is given. */
-function overlaps(entries: readonly NameEntry[]): Fault[] {
-  const faults: Fault[] = [];
+/** Findings about repeated names and names below a listed suffix. */
+function overlaps(entries: readonly NameEntry[]): Finding[] {
+  const findings: Finding[] = [];
   const suffixes = new Map<string, NameEntry>();
   const given = new Map<string, NameEntry>();
   for (const entry of entries) {
     if (!entry.exact && !suffixes.has(entry.name)) suffixes.set(entry.name, entry);
     const other = given.get(entry.name);
     if (other === undefined) given.set(entry.name, entry);
-    else faults.push(overlap(entry, other, 'the same as'));
+    else findings.push(overlap(entry, other, 'the same as'));
   }
   for (const entry of entries) {
     for (const above of namesAbove(entry.name)) {
       const other = suffixes.get(above);
-      if (other !== undefined) faults.push(overlap(entry, other, `below ${above},`));
+      if (other !== undefined) findings.push(overlap(entry, other, `below ${above},`));
     }
   }
-  return faults;
+  return findings;
 }

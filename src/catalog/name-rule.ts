@@ -2,11 +2,11 @@ import { coveringName, namesAbove } from './host-name.ts';
 import { isRegistrySuffix } from './registry-suffix.ts';
 import { CARRIER_SUFFIXES, PORTAL_NAMES } from './shared-suffix.ts';
 
-/** Why a name may not stand in the catalog, in words that end the sentence "expected ...". */
+/** Reason why a name may not be in the catalog. `expected` completes the sentence "expected ...". */
 export interface Refusal {
   readonly reason: 'top-level' | 'registry' | 'portal' | 'shared' | 'below-shared' | 'above-shared';
   readonly expected: string;
-  /** The name that strangers handle. */
+  /** The name that unrelated sites share. */
   readonly shared: string;
 }
 
@@ -39,7 +39,7 @@ function refuseEither(name: string): Refusal | null {
   return null;
 }
 
-/** The rule for a name that is taken with all below it: null if it pulls no unrelated traffic. */
+/** Checks a name that stands for all names below it, too. Null if it pulls in no unrelated traffic. */
 export function refuseSuffix(name: string): Refusal | null {
   const refusal = refuseEither(name);
   if (refusal !== null) return refusal;
@@ -62,7 +62,7 @@ export function refuseSuffix(name: string): Refusal | null {
   return null;
 }
 
-/** The rule for a name that is taken alone. */
+/** Checks a name that stands for itself alone. */
 export function refuseExact(name: string): Refusal | null {
   return refuseEither(name);
 }

@@ -5,34 +5,34 @@ import { namesAbove } from './host-name.ts';
 import type { Service } from './service.ts';
 
 /**
- * The names of all services, in shared memory, for readers in any thread. Plain data: it can be posted.
+ * The names of all services, in shared memory. Plain data that can be posted to any thread.
  *
- * Open addressing with linear probing. A slot is three 32-bit words: the name's hash, the offset of its
- * wire form in `bytes` plus one (0: the slot is free), and what the name is: EXACT, DIVIDED, its group and the
- * index of its service.
+ * Open addressing with linear probing. A slot has three 32-bit words: the name's hash, the offset of its wire
+ * form in `bytes` plus one (0: the slot is empty), and EXACT, DIVIDED, the group and the service index of the
+ * name.
  */
 export interface NameTableHandle {
   readonly slots: SharedArrayBuffer;
   readonly bytes: SharedArrayBuffer;
-  /** No name in the table has more labels than this. */
+  /** Most labels of any name in the table. */
   readonly maxLabels: number;
 }
 
 const SLOT_WORDS = 3;
 const FEWEST_SLOTS = 16;
-/** A name is compared without a look at its end, so that the last one needs room behind it. */
+/** Comparison does not check for the end of `bytes`, so the last name needs room behind it. */
 const PADDING_BYTES = 256;
 export const NO_SERVICE = -1;
 
-/** The name alone, without what is below it. */
+/** The name alone, not the names below it. */
 const EXACT = 1;
-/** Names below it may be of another group, so that a longer match is looked for. */
+/** Names below may have another group: keep looking for a longer match. */
 const DIVIDED = 2;
 const GROUP_SHIFT = 2;
 const GROUP_MASK = 0xff;
 const SERVICE_SHIFT = 10;
 
-/** What groups a table is built with: those of services, and of single names. */
+/** Groups of services and of single names. */
 export type NameGroups = Pick<GroupModel, 'ofService' | 'names'>;
 
 interface Row {
@@ -49,7 +49,7 @@ function makeRow(name: string, service: number, exact: boolean, group: number): 
   return { wire, service, exact, group, divided: false };
 }
 
-/** One row a name: what a suffix of the same service covers already is left out, unless it has a group. */
+/** One row a name. A name that a suffix of the same service covers has no row, unless it has a group. */
 function collectRows(services: readonly Service[], groups: NameGroups): Map<string, Row> {
   const rows = new Map<string, Row>();
   for (const [service, { names, exact }] of services.entries()) {
@@ -84,8 +84,8 @@ function slotCount(rows: number): number {
 const NO_GROUPS: NameGroups = { ofService: [], names: [] };
 
 /**
- * Builds the table. The names must be canonical and free of conflicts (loadServices checks that), and those of groups
- * must be names of the services (readGroups checks that).
+ * Builds the table. Names must be canonical and without conflicts (see loadServices), and names of groups
+ * must be names of the services (see readGroups).
  */
 export function buildNameTable(
   services: readonly Service[],
@@ -119,14 +119,14 @@ function kindOf({ service, group, exact, divided }: Row): number {
   return (service << SERVICE_SHIFT) | (group << GROUP_SHIFT) | (divided ? DIVIDED : 0) | (exact ? EXACT : 0);
 }
 
-/** What match needs of a question; parseQuestion fills it. */
+/** The part of a question that match reads; parseQuestion fills it. */
 export type NamedQuestion = Pick<Question, 'name' | 'hashes'>;
 
-/** Reads a NameTableShare. One per thread; match allocates nothing. */
+/** Reads a NameTableHandle. One per thread; match allocates nothing. */
 export class NameTable {
-  /** After a match: the label at which the catalog's name starts in the question's. */
+  /** After a match: the label of the question at which the catalog's name starts. */
   matchedLabel = 0;
-  /** After a match: the number of the name's group, 0 for none. */
+  /** After a match: the group of the name, 0 for none. */
   matchedGroup = 0;
   private slots: Int32Array;
   private bytes: Uint8Array;
@@ -141,9 +141,9 @@ export class NameTable {
   }
 
   /**
-   * The index of the service that takes the question's name, or NO_SERVICE. Walks from the name's right
-   * end, so that the shortest suffix wins; the catalog holds no two that could both. Where a suffix is divided
-   * into groups, the longest name in it says which one.
+   * Finds the service of the question's name by index, or NO_SERVICE. Walks from the right end of the name,
+   * so the shortest suffix wins; the catalog has no two that could both match. In a suffix divided into
+   * groups the longest name decides the group.
    */
   match(question: NamedQuestion): number {
     const name = question.name;
@@ -176,7 +176,7 @@ export class NameTable {
     return service;
   }
 
-  /** Wire names end themselves: equal over the whole suffix means equal. */
+  /** Names in wire form are self-terminating: equal over the whole suffix means equal. */
   private equals(question: NamedQuestion, label: number, offset: number): boolean {
     const asked = question.name.bytes;
     const bytes = this.bytes;

@@ -1,6 +1,6 @@
 /**
- * Second-level registries of the usual kind. Not the Public Suffix List (10,000 rules that age):
- * these are the mistakes that a person makes when a name is cut one label too short.
+ * Common second-level registries. Not the Public Suffix List (10,000 rules that age), only the mistakes made
+ * when a name is cut one label too short.
  */
 const UNDER_ANY_COUNTRY = new Set([
   'ac',
@@ -33,7 +33,7 @@ const OTHERS = new Set(
     .split(/\s+/),
 );
 
-/** Whether `name` is a registry under which strangers register, `co.uk`. */
+/** True for a name under which strangers register, such as `co.uk`. */
 export function isRegistrySuffix(name: string): boolean {
   if (OTHERS.has(name)) return true;
   const labels = name.split('.');

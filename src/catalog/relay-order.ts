@@ -1,13 +1,13 @@
 import type { Relay } from './relay.ts';
 
-/** An answer names at most this many relays of the region's. */
+/** Relays in one answer at most. */
 export const MAX_RELAYS_PER_ANSWER = 4;
 /** Homes are spread over this many buckets; each bucket has its own order of the relays. */
 export const BUCKETS = 1024;
-/** Stands behind the last relay of an order that holds fewer than MAX_RELAYS_PER_ANSWER. */
+/** Terminates an order of fewer than MAX_RELAYS_PER_ANSWER relays. */
 export const NO_RELAY = 0xffff;
 
-/** MurmurHash3's finaliser: every bit of the input moves every bit of the result. */
+/** MurmurHash3's finalizer: every input bit affects every output bit. */
 function scramble(value: number): number {
   let h = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
@@ -15,8 +15,8 @@ function scramble(value: number): number {
 }
 
 /**
- * A relay's identity: the hash of the address that it is known by. Not keyed, so that all edges and
- * all restarts lead a home to the same relay; the same for both families, so that A and AAAA do.
+ * Hash of the address that identifies a relay. Unkeyed, so that all edges lead a home to the same relay after
+ * any restart; the same for both families, so that A and AAAA agree.
  */
 export function relayHash(relay: Relay): number {
   const bytes = relay.address4 ?? relay.address6 ?? new Uint8Array();
@@ -26,8 +26,8 @@ export function relayHash(relay: Relay): number {
 }
 
 /**
- * Weighted rendezvous hashing: -w / ln(u), u uniform in (0, 1) from the bucket and the relay alone.
- * The highest score wins, in proportion to the weights; a relay that comes or goes moves no other.
+ * Weighted rendezvous hashing: -w / ln(u), with u uniform in (0, 1), derived from the bucket and the relay
+ * alone. The highest score wins, in proportion to the weights; adding or removing a relay moves no other.
  */
 export function relayScore(hash: number, weight: number, bucket: number): number {
   const mixed = scramble(hash ^ scramble(Math.imul(bucket + 1, 0x9e3779b1)));
@@ -38,7 +38,7 @@ export function orderLength(listCount: number): number {
   return listCount * 2 * BUCKETS * MAX_RELAYS_PER_ANSWER;
 }
 
-/** Index of the first entry of an order; family 4 stands before family 6. */
+/** Index of the first entry of an order; family 4 precedes family 6. */
 export function orderBase(list: number, family: 4 | 6, bucket: number): number {
   const part = list * 2 + (family === 6 ? 1 : 0);
   return (part * BUCKETS + bucket) * MAX_RELAYS_PER_ANSWER;
@@ -50,7 +50,7 @@ interface Candidate {
   readonly weight: number;
 }
 
-/** Writes the best of the candidates for a bucket to orders[base...], the best first. */
+/** Writes the best candidates for a bucket to orders[base...], best first. */
 function fillBucket(from: readonly Candidate[], bucket: number, orders: Uint16Array, base: number): void {
   const best: number[] = [];
   const scores: number[] = [];
@@ -70,8 +70,8 @@ function fillBucket(from: readonly Candidate[], bucket: number, orders: Uint16Ar
 }
 
 /**
- * Fills all orders of a list and a family (see orderBase for their places).
- * @param chosen indexes of the relays to order, all of a weight above 0
+ * Fills all orders of a list and a family (layout: orderBase).
+ * @param chosen indexes of the relays to order, all with a weight above 0
  */
 export function fillOrder(
   relays: readonly Relay[],

@@ -2,40 +2,43 @@ import type { Region, Relay } from './relay.ts';
 import { Condition, RelayConditions } from './relay-condition.ts';
 import { fillOrder, orderBase, orderLength } from './relay-order.ts';
 
-/** What becomes of a region's names when none of its relays is up. */
+/** Steering of a region without a healthy relay: keep the last good ones, or resolve as usual. */
 export type AllDown = 'last-good' | 'plain';
 
-/** What routes are made of. */
+/** Input of the routes. */
 export interface RouteModel {
   readonly regions: readonly Region[];
   readonly relays: readonly Relay[];
-  /** Ids of groups by number; null for 0. */
+  /** Group ids by number; null for 0. */
   readonly groups: readonly (string | null)[];
   readonly allDown: AllDown;
 }
 
-/** Stands for a list where there is none: such names resolve as usual. */
+/** No list: resolve as usual. */
 export const NO_LIST = 0xffff;
-/** An order of all buckets takes 16 KiB a list: this many take 64 MiB. */
+/** Orders take 16 KiB a list, so these take 64 MiB. */
 export const MAX_LISTS = 4096;
-/** What an account may have registered: neither family, IPv4, IPv6, both. */
+/** Families that an account has registered: none, IPv4, IPv6, both. */
 const FAMILY_SETS = 4;
 const FAMILIES = [4, 6] as const;
 
-/** The names of a group in a region; every region has a list for group 0, others if a relay there has the group. */
+/**
+ * Names of a group in a region. Every region has a list for group 0; other groups have one where a relay
+ * serves them.
+ */
 interface RelayList {
   readonly region: number;
   readonly group: number;
 }
 
-/** The relays of a list that are given by one family. */
+/** Relays of a list that are given out for one family. */
 interface Choice {
   readonly relays: readonly number[];
-  /** Whether there are none, though there would be if they were up. */
+  /** True if there are none only because none is healthy. */
   readonly isDead: boolean;
 }
 
-/** The lists that a model takes. */
+/** The lists that a model needs. */
 export function listsOf({ regions, relays, groups }: Omit<RouteModel, 'allDown'>): RelayList[] {
   return regions.flatMap(({ relays: indexes }, region) =>
     groups.flatMap((id, group) => {
@@ -45,24 +48,24 @@ export function listsOf({ regions, relays, groups }: Omit<RouteModel, 'allDown'>
   );
 }
 
-/** Index in `lists` of a region's and group's entry for an account that has registered the families of the set. */
-export function listPlace(region: number, group: number, groupCount: number, familySet: number): number {
+/** Index in `lists` of the entry of a region and group, for accounts with this set of families. */
+export function listSlot(region: number, group: number, groupCount: number, familySet: number): number {
   return (region * groupCount + group) * FAMILY_SETS + familySet;
 }
 
 /**
- * Which relays the names of each region and group are led to, in shared memory. It never changes: other conditions
- * make other routes, so that no reader sees half of them.
+ * Relays for the names of each region and group, in shared memory. Immutable: new conditions make new routes,
+ * so no reader sees half of them.
  */
 export class RelayRoutes {
-  /** Uint16 relay indexes; relay-order.ts has the layout. */
+  /** Uint16 relay indexes; layout in relay-order.ts. */
   readonly orders: SharedArrayBuffer;
-  /** Uint16 indexes of lists in `orders`, or NO_LIST; see listPlace. */
+  /** Uint16 indexes of lists in `orders`, or NO_LIST; see listSlot. */
   readonly lists: SharedArrayBuffer;
   readonly groupCount: number;
   private readonly model: RouteModel;
   private readonly listed: readonly RelayList[];
-  /** Two a list: of IPv4 and of IPv6. */
+  /** Two a list: IPv4, IPv6. */
   private readonly choices: readonly Choice[];
 
   private constructor(model: RouteModel, conditions: RelayConditions, before: RelayRoutes | null) {
@@ -87,14 +90,14 @@ export class RelayRoutes {
     return new RelayRoutes(this.model, conditions, this);
   }
 
-  /** Indexes of the relays that the names of a group are led to by one family; see listPlace. */
+  /** Relay indexes for the names of a group by one family. */
   given(region: number, group: number, family: 4 | 6): readonly number[] {
     return this.choiceOf(this.listFor(region, group), family).relays;
   }
 
-  /** Whether the names of a group resolve as usual in a region for accounts with these families. */
+  /** True if a group's names resolve as usual in a region, for accounts with these families. */
   isPlain(region: number, group: number, familySet: number): boolean {
-    const place = listPlace(region, group, this.groupCount, familySet);
+    const place = listSlot(region, group, this.groupCount, familySet);
     return new Uint16Array(this.lists)[place] === NO_LIST;
   }
 
@@ -107,7 +110,7 @@ export class RelayRoutes {
     return own >= 0 ? own : this.listed.findIndex((list) => list.region === region && list.group === 0);
   }
 
-  /** What has not changed is copied: to order many relays takes a while. */
+  /** Copies the orders that have not changed, because ordering many relays is slow. */
   private fillOrders(before: RelayRoutes | null): void {
     const orders = new Uint16Array(this.orders);
     const old = before === null ? null : new Uint16Array(before.orders);
@@ -132,7 +135,7 @@ export class RelayRoutes {
           const choices = families.map((family) => this.choiceOf(list, family));
           const isPlain =
             choices.some(({ isDead }) => isDead) && choices.every(({ relays }) => relays.length === 0);
-          lists[listPlace(region, group, this.groupCount, familySet)] = isPlain ? NO_LIST : list;
+          lists[listSlot(region, group, this.groupCount, familySet)] = isPlain ? NO_LIST : list;
         }
       }
     }
@@ -140,10 +143,9 @@ export class RelayRoutes {
 }
 
 /**
- * The relays of a list by one family: those of its group that are up, else those of the region without a group, else
- * any of the region; and where none is up, those that were until the last, if the operator wants them kept. A group
- * whose relays have no address of the family gets none: a family in which its names shared an address with others would
- * undo the group in the other one.
+ * Chooses the relays of a list for one family: those of its group that are up, else those without a group,
+ * else any of the region. With none up, the last good ones, if configured. A group whose relays have no
+ * address of the family gets none: sharing an address in one family would undo the group in the other.
  */
 function choose(
   model: RouteModel,

@@ -1,25 +1,25 @@
 import { formatAddress, parseAddress } from '../net/index.ts';
-import type { Fault } from './fault.ts';
-import { describeValue } from './fault.ts';
+import type { Finding } from './finding.ts';
+import { describeValue } from './finding.ts';
 
-/** A relay as the configuration gives it. */
+/** A relay as configured. */
 export interface RelayOptions {
   readonly address?: string | null;
   readonly address6?: string | null;
-  /** Share of the answers relative to the region's other relays; 0: none. 1 if not given. */
+  /** Share of the answers relative to the region's other relays; 0: none. Default 1. */
   readonly weight?: number;
-  /** The group whose names it serves alone; null: names of no group, and of groups that have no relay here. */
+  /** Group that it serves exclusively; null: names without a group, and of groups without a relay here. */
   readonly group?: string | null;
 }
 
 export type RegionOptions = Readonly<Record<string, { readonly relays: readonly RelayOptions[] }>>;
 
-/** A relay as steering knows it; its index is its place in the catalog's list of relays. */
+/** A relay as steering sees it; its index is its position in the catalog's relays. */
 export interface Relay {
   readonly region: string;
-  /** 4 bytes, or null where it has none. */
+  /** 4 bytes, or null. */
   readonly address4: Uint8Array | null;
-  /** 16 bytes, or null where it has none. */
+  /** 16 bytes, or null. */
   readonly address6: Uint8Array | null;
   readonly weight: number;
   readonly group: string | null;
@@ -29,26 +29,26 @@ export interface Relay {
 export interface Region {
   readonly region: string;
   readonly relays: readonly number[];
-  /** Whether one of its relays may be given: it has a weight above 0. */
+  /** True if one of its relays has a weight above 0. */
   readonly serves: boolean;
 }
 
 export interface RegionModel {
   readonly regions: readonly Region[];
   readonly relays: readonly Relay[];
-  readonly faults: readonly Fault[];
+  readonly findings: readonly Finding[];
 }
 
-/** A row keeps a region in one byte, 0 being none. */
+/** A row stores a region in one byte, with 0 for none. */
 export const MAX_REGIONS = 254;
-/** Relay indexes are 16 bits wide, 0xffff being none. */
+/** Relay indexes have 16 bits, with 0xffff for none. */
 export const MAX_RELAYS = 0xffff;
 const LARGEST_WEIGHT = 1_000_000;
 
 class RegionReader {
   readonly regions: Region[] = [];
   readonly relays: Relay[] = [];
-  readonly faults: Fault[] = [];
+  readonly findings: Finding[] = [];
   private readonly file: string;
   private readonly groups: readonly (string | null)[];
 
@@ -57,29 +57,29 @@ class RegionReader {
     this.groups = groups;
   }
 
-  note(severity: Fault['severity'], path: string, found: string, expected: string): void {
-    this.faults.push({ severity, file: this.file, line: null, path, found, expected });
+  note(severity: Finding['severity'], path: string, found: string, expected: string): void {
+    this.findings.push({ severity, file: this.file, line: null, path, found, expected });
   }
 
-  /** The bytes of an address of `family`; null where it is not given or (noted) not of that family. */
+  /** Bytes of an address of `family`; null if absent or, after a note, of another family. */
   address(value: string | null | undefined, family: 4 | 6, path: string): Uint8Array | null {
     if (value === null || value === undefined) return null;
     const parsed = parseAddress(value);
     if (parsed !== null && parsed.family === family) return parsed.bytes;
-    this.note('fault', path, describeValue(value), `an IPv${family} address`);
+    this.note('error', path, describeValue(value), `an IPv${family} address`);
     return null;
   }
 
   weight(value: number | undefined, path: string): number {
     if (value === undefined) return 1;
     if (Number.isInteger(value) && value >= 0 && value <= LARGEST_WEIGHT) return value;
-    this.note('fault', path, describeValue(value), `a whole number from 0 to ${LARGEST_WEIGHT}`);
+    this.note('error', path, describeValue(value), `a whole number from 0 to ${LARGEST_WEIGHT}`);
     return 0;
   }
 
   relay(region: string, options: RelayOptions, path: string): Relay {
     const given = options.address ?? options.address6 ?? null;
-    if (given === null) this.note('fault', path, 'no address', 'address, address6 or both');
+    if (given === null) this.note('error', path, 'no address', 'address, address6 or both');
     return {
       region,
       address4: this.address(options.address, 4, `${path}.address`),
@@ -89,18 +89,18 @@ class RegionReader {
     };
   }
 
-  /** A group that has no names would leave its relay without any. */
+  /** Reads a group. An unknown one is an error: its relay would get no names. */
   group(value: string | null | undefined, path: string): string | null {
     const group = value ?? null;
     if (this.groups.includes(group)) return group;
     const known = this.groups.filter((id) => id !== null);
     const expected =
       known.length === 0 ? 'null, as catalog.groups has none' : `null or one of ${known.join(', ')}`;
-    this.note('fault', path, describeValue(group), expected);
+    this.note('error', path, describeValue(group), expected);
     return null;
   }
 
-  /** The same address twice in a region would be given twice in one answer. */
+  /** Reports addresses that occur twice in a region: they would occur twice in one answer. */
   repeats(region: string, relays: readonly Relay[]): void {
     const seen = new Set<string>();
     for (const [index, relay] of relays.entries()) {
@@ -108,7 +108,7 @@ class RegionReader {
         if (bytes === null) continue;
         const text = formatAddress({ family: bytes.length === 4 ? 4 : 6, bytes });
         const path = `regions.${region}.relays[${index}]`;
-        if (seen.has(text)) this.note('fault', path, text, 'each address once in a region');
+        if (seen.has(text)) this.note('error', path, text, 'each address once in a region');
         seen.add(text);
       }
     }
@@ -121,7 +121,7 @@ class RegionReader {
     );
     this.repeats(region, relays);
     const serves = relays.some((relay) => relay.weight > 0);
-    if (relays.length === 0) this.note('fault', `${path}.relays`, 'no relay', 'at least one relay');
+    if (relays.length === 0) this.note('error', `${path}.relays`, 'no relay', 'at least one relay');
     else if (!serves)
       this.note('warning', `${path}.relays`, 'weight 0 everywhere', 'a relay that may be given');
     this.regions.push({ region, relays: relays.map((_, index) => this.relays.length + index), serves });
@@ -130,8 +130,8 @@ class RegionReader {
 }
 
 /**
- * Checks the configured regions and numbers their relays. All faults are reported.
- * @param groups ids that relays may have, null among them
+ * Checks the configured regions and numbers their relays. Reports every error.
+ * @param groups ids that relays may have, including null
  */
 export function readRegions(
   options: RegionOptions,
@@ -144,13 +144,13 @@ export function readRegions(
   const names = Object.keys(options);
   if (!names.includes(defaultRegion)) {
     const expected = names.length === 0 ? 'a configured region' : `one of ${names.join(', ')}`;
-    reader.note('fault', 'defaultRegion', describeValue(defaultRegion), expected);
+    reader.note('error', 'defaultRegion', describeValue(defaultRegion), expected);
   }
   if (names.length > MAX_REGIONS) {
-    reader.note('fault', 'regions', `${names.length} regions`, `at most ${MAX_REGIONS}`);
+    reader.note('error', 'regions', `${names.length} regions`, `at most ${MAX_REGIONS}`);
   }
   if (reader.relays.length > MAX_RELAYS) {
-    reader.note('fault', 'regions', `${reader.relays.length} relays`, `at most ${MAX_RELAYS}`);
+    reader.note('error', 'regions', `${reader.relays.length} relays`, `at most ${MAX_RELAYS}`);
   }
   return reader;
 }

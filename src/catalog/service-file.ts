@@ -1,18 +1,18 @@
 import type { Document } from 'yaml';
 import { isNode, LineCounter, parseDocument, visit } from 'yaml';
-import type { Fault } from './fault.ts';
-import { describeValue } from './fault.ts';
+import type { Finding } from './finding.ts';
+import { describeValue } from './finding.ts';
 import { canonicalHostName } from './host-name.ts';
 import { refuseExact, refuseSuffix } from './name-rule.ts';
 import type { Service } from './service.ts';
 
-/** A file of the catalog as it was read: its path is for faults only. */
+/** Text of a catalog file; the path is used in findings only. */
 export interface ServiceFile {
   readonly path: string;
   readonly text: string;
 }
 
-/** A name and the place where it stands. */
+/** A name and where it stands in the file. */
 export interface NameEntry {
   readonly name: string;
   readonly exact: boolean;
@@ -34,9 +34,9 @@ const REGION_ID = /^[a-z0-9][a-z0-9-]*$/;
 const LONGEST_ID = 63;
 const LONGEST_TEXT = 200;
 
-/** Reads one file's keys, noting every fault instead of stopping at the first. */
+/** Reads one file's keys and notes every error instead of stopping at the first. */
 class FileReader {
-  readonly faults: Fault[] = [];
+  readonly findings: Finding[] = [];
   private readonly file: ServiceFile;
   private readonly lines = new LineCounter();
   private readonly document: Document;
@@ -50,12 +50,12 @@ class FileReader {
   }
 
   note(line: number | null, path: string, found: string, expected: string): void {
-    this.faults.push({ severity: 'fault', file: this.file.path, line, path, found, expected });
+    this.findings.push({ severity: 'error', file: this.file.path, line, path, found, expected });
   }
 
-  /** The file's keys, or null (noted) where it is no mapping. */
+  /** The file's keys, or null after a note if it is not a mapping. */
   mapping(): Record<string, unknown> | null {
-    if (this.faults.length > 0) return null;
+    if (this.findings.length > 0) return null;
     const value = this.plain();
     if (value === undefined) return null;
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
@@ -65,7 +65,9 @@ class FileReader {
     return null;
   }
 
-  /** The document's value; undefined (noted) where it has aliases, as an unquoted `*.example.com` is one. */
+  /**
+   * The document's value; undefined after a note if it contains aliases, such as an unquoted `*.example.com`.
+   */
   private plain(): unknown {
     try {
       return this.document.toJS({ maxAliasCount: 0 });
@@ -99,7 +101,7 @@ class FileReader {
     return '';
   }
 
-  /** The strings of the list under `key`, each with its index; what is no string is noted. */
+  /** Strings of the list under `key` with their indexes; other items are noted. */
   list(mapping: Record<string, unknown>, key: string): { index: number; value: string }[] {
     const value = mapping[key];
     if (value === undefined || value === null) return [];
@@ -117,7 +119,7 @@ class FileReader {
 }
 
 function readRegions(reader: FileReader, mapping: Record<string, unknown>): string[] {
-  const before = reader.faults.length;
+  const before = reader.findings.length;
   const regions: string[] = [];
   for (const { index, value } of reader.list(mapping, 'regions')) {
     const refused = !REGION_ID.test(value) || value === 'off';
@@ -128,7 +130,7 @@ function readRegions(reader: FileReader, mapping: Record<string, unknown>): stri
     const expected = refused ? 'a region such as us (lower case, not off)' : 'each region once';
     reader.note(reader.line(['regions', index]), `regions[${index}]`, describeValue(value), expected);
   }
-  if (regions.length === 0 && reader.faults.length === before) {
+  if (regions.length === 0 && reader.findings.length === before) {
     reader.note(
       reader.line(['regions']),
       'regions',
@@ -175,13 +177,13 @@ function readVerified(reader: FileReader, mapping: Record<string, unknown>): boo
 }
 
 /**
- * Reads one catalog file (contract.md has its form). Every fault of the file is reported. What is at
- * fault is left out of the result, so that the rest can still be checked against other files.
+ * Reads one catalog file and reports every error in it. Leaves out what is wrong, so that the rest can still
+ * be checked against other files.
  */
-export function parseServiceFile(file: ServiceFile): { parsed: ParsedFile | null; faults: Fault[] } {
+export function parseServiceFile(file: ServiceFile): { parsed: ParsedFile | null; findings: Finding[] } {
   const reader = new FileReader(file);
   const mapping = reader.mapping();
-  if (mapping === null) return { parsed: null, faults: reader.faults };
+  if (mapping === null) return { parsed: null, findings: reader.findings };
   noteUnknownKeys(reader, mapping);
   const idForm = 'an id of a-z, 0-9 and hyphens';
   let service = reader.text(mapping, 'service', SERVICE_ID, idForm);
@@ -201,10 +203,10 @@ export function parseServiceFile(file: ServiceFile): { parsed: ParsedFile | null
   const verified = readVerified(reader, mapping);
   const regions = readRegions(reader, mapping);
   const at = { service, file: file.path };
-  const before = reader.faults.length;
+  const before = reader.findings.length;
   const names = readNames(reader, mapping, 'names', at);
   const exact = readNames(reader, mapping, 'exact', at);
-  if (names.length + exact.length === 0 && reader.faults.length === before) {
+  if (names.length + exact.length === 0 && reader.findings.length === before) {
     reader.note(reader.line(['names']), 'names', 'no name', 'at least one under names or exact');
   }
   const parsed: ParsedFile = {
@@ -221,5 +223,5 @@ export function parseServiceFile(file: ServiceFile): { parsed: ParsedFile | null
     serviceLine: reader.line(['service']),
     entries: [...names, ...exact],
   };
-  return { parsed, faults: reader.faults };
+  return { parsed, findings: reader.findings };
 }

@@ -1,12 +1,12 @@
 import { stringify } from 'yaml';
 import type { Service } from './service.ts';
 
-/** A service as a file is to hold it; `comment` stands on top, a line each. */
+/** Content of a catalog file; `comment` goes on top, one line each. */
 export interface ServiceText extends Omit<Service, 'file'> {
   readonly comment: readonly string[];
 }
 
-/** One scalar; what YAML 1.1 takes for a boolean (the region `no`) is quoted. */
+/** Formats a scalar. Quotes what YAML 1.1 takes for a boolean, such as the region `no`. */
 function scalar(value: string): string {
   return stringify(value, { compat: 'yaml-1.1', lineWidth: 0, defaultStringType: 'PLAIN' }).trimEnd();
 }
@@ -15,7 +15,7 @@ function list(key: string, values: readonly string[]): string[] {
   return values.length === 0 ? [] : [`${key}:`, ...values.map((value) => `  - ${scalar(value)}`)];
 }
 
-/** The text of a catalog file, one name a line, so that changes read well. */
+/** Formats a catalog file with one name a line, for readable diffs. */
 export function formatServiceFile(service: ServiceText): string {
   const lines = [
     ...service.comment.map((line) => `# ${line}`.trimEnd()),

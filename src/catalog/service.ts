@@ -2,16 +2,16 @@
 export interface Service {
   readonly service: string;
   readonly title: string;
-  /** Where it may be taken from, the most usual first. */
+  /** Regions where it is available, the most common first. */
   readonly regions: readonly string[];
-  /** Canonical host names, each with all that is below it. */
+  /** Canonical host names, each with all names below it. */
   readonly names: readonly string[];
   /** Canonical host names, these alone. */
   readonly exact: readonly string[];
-  /** False for what was written from knowledge rather than taken from a list. */
+  /** False if written from memory rather than taken from a published list. */
   readonly verified: boolean;
-  /** Where the names come from, for people. */
+  /** Origin of the names, for people. */
   readonly source: string | null;
-  /** The file it was read from, for faults. */
+  /** File that it was read from, for findings. */
   readonly file: string;
 }

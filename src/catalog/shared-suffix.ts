@@ -1,7 +1,7 @@
 /**
- * Suffixes below which unrelated sites stand: content networks, clouds, hosting, and the services
- * that others embed. Taking one whole would carry strangers' traffic through a relay, so a
- * catalog may take single names below them (`exact`) and no more.
+ * Suffixes that unrelated sites share: content networks, clouds, hosting, embedded services. Listing one
+ * whole would carry strangers' traffic through a relay, so a catalog may list single names below them only
+ * (`exact`).
  */
 const CARRIERS = `
   akamai.net akamai.com akamaized.net akamaized-staging.net akamaiedge.net akamaiedge-staging.net akamaihd.net
@@ -66,7 +66,7 @@ const CARRIERS = `
     a2z.com
 `;
 
-/** Sites of general use, of which a streaming service may be a part: never taken whole. */
+/** General-purpose sites that a streaming service may be part of: never listed whole. */
 const PORTALS = `
   amazon.com amazon.ca amazon.co.uk amazon.de amazon.fr amazon.it amazon.es amazon.nl amazon.se amazon.pl amazon.in
   amazon.co.jp amazon.com.au amazon.com.br amazon.com.mx amazon.com.tr amazon.sg amazon.ae amazon.sa amazon.eg
@@ -81,8 +81,8 @@ function words(text: string): ReadonlySet<string> {
   return new Set(text.trim().split(/\s+/));
 }
 
-/** Nothing at or below these may be a suffix of the catalog. */
+/** A catalog suffix may not be one of these, or below one. */
 export const CARRIER_SUFFIXES = words(CARRIERS);
 
-/** None of these may itself be in the catalog; names below them may. */
+/** May not be in the catalog themselves; names below them may. */
 export const PORTAL_NAMES = words(PORTALS);

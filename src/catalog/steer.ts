@@ -3,7 +3,7 @@ import type { NameTableHandle } from './name-table.ts';
 import type { RelayConditions } from './relay-condition.ts';
 import type { RelayRoutes } from './relay-routes.ts';
 
-/** What an account chose, by name: the configuration may have changed since. */
+/** Choices of an account, by name, because the configuration may have changed since. */
 export interface SteeringProfile {
   readonly region: string;
   /** Service to region, or `off`. */
@@ -12,33 +12,33 @@ export interface SteeringProfile {
   readonly ipv6: boolean;
 }
 
-/** Everything that a reader attaches to; plain data, to be posted to threads. */
+/** Everything that a reader attaches to; plain data to post to threads. */
 export interface CatalogHandle {
   readonly seed: number;
   readonly serviceCount: number;
   readonly names: NameTableHandle;
-  /** Numbers of groups, 0 among them. */
+  /** Number of groups, including 0. */
   readonly groupCount: number;
-  /** Of RelayRoutes, as the next one. */
+  /** From RelayRoutes, like `orders`. */
   readonly lists: SharedArrayBuffer;
   readonly orders: SharedArrayBuffer;
   readonly addresses4: SharedArrayBuffer;
   readonly addresses6: SharedArrayBuffer;
   /**
-   * A row a profile: the families, then for each service its region's index plus one. All zero, as an
-   * untouched row is: everything resolves as usual.
+   * One row a profile: its families, then for each service the region's index plus one. An untouched row is
+   * all zero: everything resolves as usual.
    */
   readonly rows: SharedArrayBuffer;
 }
 
-/** Profile numbers are 16 bits wide; the system gives memory to the rows in use only. */
+/** Profile ids have 16 bits. Only rows in use take physical memory. */
 export const PROFILES = 0x1_0000;
 export const FAMILY_IPV4 = 1;
 export const FAMILY_IPV6 = 2;
 /** In a row: resolve as usual. */
 const AS_USUAL = 0;
 
-/** One catalog with the rows that were computed for it. */
+/** A catalog with the rows computed for it. */
 class Generation {
   handle: CatalogHandle;
   routes: RelayRoutes;
@@ -78,8 +78,8 @@ class Generation {
   }
 
   /**
-   * The choice for the service wins, then the account's region, then the first region that the service
-   * lists: each only if the service lists it and it has relays.
+   * The choice for the service wins, then the account's region, then the first region of the service; each
+   * only if the service lists it and it has relays.
    */
   private choose(listed: readonly string[], chosen: string | null, accountRegion: string): number {
     if (chosen === 'off') return AS_USUAL;
@@ -100,13 +100,13 @@ class Generation {
 }
 
 /**
- * The writer of the catalog's shared memory: which region each profile takes each service from.
- * Belongs to one thread; CatalogView reads, in any.
+ * Writes the catalog's shared memory: the region of each service for each profile. Belongs to one thread;
+ * CatalogView reads in any.
  */
 export class Steering {
   private readonly profiles = new Map<number, SteeringProfile>();
   private current: Generation;
-  /** Threads read the old rows until they have been given the new ones, so new profiles go to both. */
+  /** Threads read the old rows until they attach the new ones, so new profiles are written to both. */
   private previous: Generation | null = null;
 
   constructor(catalog: CatalogTables) {
@@ -117,14 +117,14 @@ export class Steering {
     return this.current.handle;
   }
 
-  /** Which relays are given, as the latest handle has it. */
+  /** Routes of the latest handle. */
   get routes(): RelayRoutes {
     return this.current.routes;
   }
 
   /**
-   * Leaves out relays that are not up. @param conditions of the relays of the catalog that is used
-   * @returns another handle, with the same rows: nothing is to be settled
+   * Leaves unhealthy relays out. @param conditions of the current catalog's relays
+   * @returns a new handle with the same rows, which needs no `settled`
    */
   useConditions(conditions: RelayConditions): CatalogHandle {
     this.current.useConditions(conditions);
@@ -135,9 +135,7 @@ export class Steering {
     return this.profiles.size;
   }
 
-  /**
-   * Writes the row of a profile (1 to 65535). Call it before the number is put into the allowlist.
-   */
+  /** Writes the row of a profile (1 to 65535). Must precede the id's use in the allowlist. */
   setProfile(id: number, profile: SteeringProfile): void {
     if (!Number.isInteger(id) || id < 1 || id >= PROFILES)
       throw new RangeError('profile number out of range');
@@ -146,14 +144,14 @@ export class Steering {
     this.previous?.write(id, profile);
   }
 
-  /** Forgets a profile. Its row stays: a reader may have looked its number up a moment ago. */
+  /** Forgets a profile. Its row stays, because a reader may just have looked its id up. */
   dropProfile(id: number): void {
     this.profiles.delete(id);
   }
 
   /**
-   * Computes the rows of all live profiles for another catalog, into a new handle, and returns that.
-   * @param conditions of that catalog's relays; all are up where they are not given
+   * Computes the rows of all live profiles for another catalog, in new memory, and returns the new handle.
+   * @param conditions of the new catalog's relays; default: all up
    */
   rebuild(catalog: CatalogTables, conditions?: RelayConditions): CatalogHandle {
     const next = new Generation(catalog);
@@ -164,7 +162,7 @@ export class Steering {
     return next.handle;
   }
 
-  /** To be called when every thread has attached the latest handle: the one before is let go. */
+  /** Releases the previous rows. Call it when every thread has attached the latest handle. */
   settled(): void {
     this.previous = null;
   }

@@ -1,16 +1,16 @@
 import type { NamedQuestion } from './name-table.ts';
 import { NameTable } from './name-table.ts';
 import { orderBase } from './relay-order.ts';
-import { listPlace, NO_LIST } from './relay-routes.ts';
+import { listSlot, NO_LIST } from './relay-routes.ts';
 import type { CatalogHandle } from './steer.ts';
 import { FAMILY_IPV4, FAMILY_IPV6 } from './steer.ts';
 
 /** No region to steer to: resolve as usual. */
 export const NO_REGION = -1;
 
-/** Reads a CatalogShare, on the way of a query: nothing here allocates but the constructor and attach. */
+/** Reads a CatalogHandle on the hot path: only the constructor and attach allocate. */
 export class CatalogView {
-  /** Relay indexes; `order` gives where a list starts, NO_RELAY ends it. */
+  /** Relay indexes; `order` says where a list starts, NO_RELAY ends it. */
   orders!: Uint16Array;
   /** 4 bytes a relay index. */
   addresses4!: Uint8Array;
@@ -26,7 +26,7 @@ export class CatalogView {
     this.attach(handle);
   }
 
-  /** Turns to another handle, after a reload. Service and region indexes of the old one are void. */
+  /** Switches to another handle after a reload, which invalidates service and region indexes. */
   attach(handle: CatalogHandle): void {
     this.orders = new Uint16Array(handle.orders);
     this.addresses4 = new Uint8Array(handle.addresses4);
@@ -38,33 +38,30 @@ export class CatalogView {
     this.stride = 1 + handle.serviceCount;
   }
 
-  /** Index of the service whose name this is, or NO_SERVICE (-1). */
+  /** Index of the service that has this name, or NO_SERVICE (-1). */
   match(question: NamedQuestion): number {
     return this.names.match(question);
   }
 
-  /** After a match: the label at which the catalog's name starts in the question's. */
+  /** After a match: the label of the question at which the catalog's name starts. */
   get matchedLabel(): number {
     return this.names.matchedLabel;
   }
 
-  /** After a match: the number of the name's group, 0 for none. */
+  /** After a match: the group of the name, 0 for none. */
   get matchedGroup(): number {
     return this.names.matchedGroup;
   }
 
-  /**
-   * After a match: the list of relays that the profile takes the name from, for `order`, or NO_LIST: resolve as
-   * usual.
-   */
+  /** After a match: the list of relays for the profile, to pass to `order`; NO_LIST: resolve as usual. */
   list(profile: number, service: number): number {
     const row = profile * this.stride;
     const region = this.rows[row + 1 + service] - 1;
     if (region < 0) return NO_LIST;
-    return this.lists[listPlace(region, this.names.matchedGroup, this.groupCount, this.rows[row])];
+    return this.lists[listSlot(region, this.names.matchedGroup, this.groupCount, this.rows[row])];
   }
 
-  /** Index of the region that the profile takes the service from, or NO_REGION (-1): resolve as usual. */
+  /** Index of the region for the profile and service, or NO_REGION (-1): resolve as usual. */
   region(profile: number, service: number): number {
     return this.rows[profile * this.stride + 1 + service] - 1;
   }
@@ -78,8 +75,8 @@ export class CatalogView {
   }
 
   /**
-   * Index in `orders` of the relays for a bucket (0 to BUCKETS - 1), the first choice first: at most
-   * MAX_RELAYS_PER_ANSWER of them, fewer if NO_RELAY stands among them.
+   * Index in `orders` of a bucket's relays (bucket 0 to BUCKETS - 1), best first: MAX_RELAYS_PER_ANSWER, or
+   * fewer if NO_RELAY ends them.
    */
   order(list: number, family: 4 | 6, bucket: number): number {
     return orderBase(list, family, bucket);

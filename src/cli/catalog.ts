@@ -1,9 +1,9 @@
 import {
   buildCatalog,
   type CatalogTables,
-  type Fault,
-  formatFault,
-  hasFaults,
+  type Finding,
+  formatFinding,
+  hasErrors,
   loadServices,
   readServiceFiles,
 } from '../catalog/index.ts';
@@ -34,8 +34,8 @@ export async function loadCatalog(loaded: LoadedConfig, seed: number): Promise<L
   const { config, directory, file } = loaded;
   const found = await readServiceFiles({ patterns: config.catalog.services, directory, configFile: file });
   const services = loadServices(found.files);
-  const notes: Fault[] = [...found.faults, ...services.faults];
-  if (hasFaults(notes)) throw errorOf(notes);
+  const notes: Finding[] = [...found.findings, ...services.findings];
+  if (hasErrors(notes)) throw errorOf(notes);
   const { regions, defaultRegion, health } = config;
   const built = buildCatalog({
     services: services.services,
@@ -47,12 +47,12 @@ export async function loadCatalog(loaded: LoadedConfig, seed: number): Promise<L
     seed,
     configFile: file,
   });
-  notes.push(...built.faults);
+  notes.push(...built.findings);
   if (built.catalog === null) throw errorOf(notes);
-  const warnings = notes.filter(({ severity }) => severity === 'warning').map(formatFault);
+  const warnings = notes.filter(({ severity }) => severity === 'warning').map(formatFinding);
   return { tables: built.catalog, warnings };
 }
 
-function errorOf(notes: readonly Fault[]): CatalogError {
-  return new CatalogError(notes.filter(({ severity }) => severity === 'fault').map(formatFault));
+function errorOf(notes: readonly Finding[]): CatalogError {
+  return new CatalogError(notes.filter(({ severity }) => severity === 'error').map(formatFinding));
 }

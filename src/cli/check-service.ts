@@ -6,7 +6,7 @@ import {
   entriesOf,
   type ProbeOutcome,
   Prober,
-  summarise,
+  summarize,
 } from '../catalog/health/index.ts';
 import type { CatalogTables } from '../catalog/index.ts';
 import { findName } from '../catalog/lookup/index.ts';
@@ -96,7 +96,7 @@ async function run(args: string[], io: Io): Promise<number> {
     (name) => prober.probe({ address: plan.relayFor(name), port, name }, timeoutMs),
     CONCURRENCY,
   );
-  const summary = summarise(reports, values.strict === true);
+  const summary = summarize(reports, values.strict === true);
   if (values.json === true) io.out(JSON.stringify(asJson(plan, reports, summary)));
   else for (const line of asText(plan, reports, summary)) io.out(line);
   return EXIT[summary.verdict];

@@ -3,7 +3,13 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ImportNote, ImportResult, Service } from '../catalog/index.ts';
-import { formatFault, formatServiceFile, hasFaults, importDomains, loadServices } from '../catalog/index.ts';
+import {
+  formatFinding,
+  formatServiceFile,
+  hasErrors,
+  importDomains,
+  loadServices,
+} from '../catalog/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 
 const USAGE = `Usage: mediastreamer import-domains [options] FILE
@@ -105,9 +111,9 @@ function readExisting(request: Request): Service | null {
   const text = readText(request.out);
   if (text === null) return null;
   if (!request.force) throw new ImportError(`${request.out} exists: --force overwrites it`);
-  const { services, faults } = loadServices([{ path: request.out, text }]);
+  const { services, findings } = loadServices([{ path: request.out, text }]);
   const existing = services[0];
-  if (existing === undefined || hasFaults(faults)) return null;
+  if (existing === undefined || hasErrors(findings)) return null;
   if (existing.service !== request.service) {
     throw new ImportError(`${request.out} holds ${existing.service}, not ${request.service}`);
   }
@@ -135,9 +141,9 @@ function compose(request: Request, result: ImportResult, existing: Service | nul
     verified: true,
     source: request.source ?? existing?.source ?? `domain list ${request.list}`,
   });
-  const { faults } = loadServices([{ path: request.out ?? 'standard output', text }]);
-  for (const fault of faults) io.err(formatFault(fault));
-  if (hasFaults(faults)) throw new ImportError('nothing was written');
+  const { findings } = loadServices([{ path: request.out ?? 'standard output', text }]);
+  for (const finding of findings) io.err(formatFinding(finding));
+  if (hasErrors(findings)) throw new ImportError('nothing was written');
   return text;
 }
 
@@ -162,9 +168,9 @@ async function importFile(request: Request, io: Io): Promise<number> {
   };
   if (read(request.list) === null) throw new ImportError(`${request.file}: there is no such file`);
   const result = importDomains({ ...request, read });
-  report(io, result.faults, directory);
+  report(io, result.errors, directory);
   for (const item of result.unmatched) io.err(`--without ${item}: nothing in the list is meant by it`);
-  if (result.faults.length + result.unmatched.length > 0) return EXIT.faults;
+  if (result.errors.length + result.unmatched.length > 0) return EXIT.faults;
   const text = compose(request, result, existing, io);
   report(io, result.unexpressed, directory);
   if (request.out === null) io.out(text);

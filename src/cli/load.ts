@@ -10,7 +10,7 @@ import {
   prometheusText,
   QUERY_TYPES,
   runLoad,
-  summarise,
+  summarize,
   summaryText,
   type Tallies,
 } from '../load/index.ts';
@@ -107,7 +107,7 @@ function tell(request: LoadRequest, io: Io, isText: boolean, progress: Progress,
   if (request.prometheus === null) return;
   const { plan } = request;
   const measured = { seconds: Math.max(progress.elapsedSeconds, 1), cpuSeconds: cpuSeconds() };
-  void writePrometheus(request.prometheus, tallies, summarise(plan, tallies, measured));
+  void writePrometheus(request.prometheus, tallies, summarize(plan, tallies, measured));
 }
 
 /** By a rename, so that a collector never reads half a file. */

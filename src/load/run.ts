@@ -3,7 +3,7 @@ import type { Generator, LoadRun } from './generator.ts';
 import { checkPlan, type LoadPlan } from './plan.ts';
 import { Schedule } from './schedule.ts';
 import { StreamGenerator } from './stream/generator.ts';
-import { type LoadSummary, latencyOf, summarise } from './summary.ts';
+import { type LoadSummary, latencyOf, summarize } from './summary.ts';
 import { Tallies } from './tallies.ts';
 import { Traffic } from './traffic.ts';
 import { UdpGenerator } from './udp.ts';
@@ -60,7 +60,7 @@ export async function runLoad(
     await drive(run, generator, options);
     const seconds = Math.max((generator.endedMs! - schedule.startMs) / 1000 - plan.warmUpSeconds, 0.001);
     const measured = { seconds, cpuSeconds: cpuSeconds() - cpuBefore };
-    return { summary: summarise(plan, run.tallies, measured), tallies: run.tallies };
+    return { summary: summarize(plan, run.tallies, measured), tallies: run.tallies };
   } finally {
     generator.close();
   }

@@ -54,7 +54,7 @@ export interface LoadSummary {
 
 const RCODE_NAMES = new Map<number, string>(Object.entries(Rcode).map(([name, code]) => [code, name]));
 
-export function summarise(
+export function summarize(
   plan: LoadPlan,
   tallies: Tallies,
   measured: { seconds: number; cpuSeconds: number },

@@ -1,26 +1,30 @@
 import { describe, expect, it } from 'vitest';
 import type { RegionOptions } from '../../src/catalog/index.ts';
-import { buildCatalog, formatFault } from '../../src/catalog/index.ts';
+import { buildCatalog, formatFinding } from '../../src/catalog/index.ts';
 import { service } from './support.ts';
 
 const SERVICES = [service('netflix', { names: ['netflix.com'], regions: ['us', 'gb'] })];
 const US = { us: { relays: [{ address: '192.0.2.10' }] } };
 
 function lines(regions: RegionOptions, defaultRegion = 'us', services = SERVICES): string[] {
-  return buildCatalog({ services, regions, defaultRegion, seed: 1, configFile: 'c.yaml' }).faults.map(
-    formatFault,
+  return buildCatalog({ services, regions, defaultRegion, seed: 1, configFile: 'c.yaml' }).findings.map(
+    formatFinding,
   );
 }
 
-it('numbers relays over all regions and carries their groups', () => {
+it('numbers relays over all regions and keeps their groups', () => {
   const regions = {
     us: { relays: [{ address: '192.0.2.10', address6: '2001:db8::10', weight: 2, group: 'a' }] },
     gb: { relays: [{ address6: '2001:db8::20' }] },
   };
-  const { catalog, faults } = buildCatalog({
-    ...{ services: SERVICES, regions, defaultRegion: 'us', seed: 1, groups: { a: ['netflix'] } },
+  const { catalog, findings } = buildCatalog({
+    services: SERVICES,
+    regions,
+    defaultRegion: 'us',
+    seed: 1,
+    groups: { a: ['netflix'] },
   });
-  expect(faults).toEqual([]);
+  expect(findings).toEqual([]);
   expect(catalog?.regions).toEqual([
     { region: 'us', relays: [0], serves: true },
     { region: 'gb', relays: [1], serves: true },
@@ -33,7 +37,7 @@ it('numbers relays over all regions and carries their groups', () => {
   expect(new Uint8Array(catalog!.addresses6)[31]).toBe(0x20);
 });
 
-describe('a configuration at fault', () => {
+describe('a configuration with errors', () => {
   it.each<[string, RegionOptions, RegExp]>([
     [
       'a region without relays',
@@ -82,15 +86,15 @@ describe('a configuration at fault', () => {
     expect(buildCatalog({ services: SERVICES, regions, defaultRegion: 'us', seed: 1 }).catalog).toBeNull();
   });
 
-  it('has all its faults reported', () => {
+  it('gets all its errors reported', () => {
     expect(
       lines({ us: { relays: [] }, gb: { relays: [{ address: 'x', weight: 0.1 }] } }, 'fr').length,
     ).toBeGreaterThan(3);
   });
 });
 
-describe('a warning that hinders nothing', () => {
-  it('is given for services that no region serves', () => {
+describe('a configuration with a warning still builds', () => {
+  it('if no region serves a service', () => {
     const services = [...SERVICES, service('nrk', { regions: ['no'] }), service('svt', { regions: ['se'] })];
     expect(lines(US, 'us', services)).toEqual([
       expect.stringMatching(/^c\.yaml: .*found 2 services .*: nrk, svt, exp/),
@@ -98,7 +102,7 @@ describe('a warning that hinders nothing', () => {
     expect(buildCatalog({ services, regions: US, defaultRegion: 'us', seed: 1 }).catalog).not.toBeNull();
   });
 
-  it('is given for a region whose relays all have weight 0', () => {
+  it('if all relays of a region have weight 0', () => {
     const regions = { ...US, gb: { relays: [{ address: '192.0.2.20', weight: 0 }] } };
     expect(lines(regions)).toEqual([
       expect.stringMatching(/warning: regions\.gb\.relays: found weight 0 everywhere/),

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { buildCatalog, formatFault, type GroupOptions, type RegionOptions } from '../../src/catalog/index.ts';
+import {
+  buildCatalog,
+  formatFinding,
+  type GroupOptions,
+  type RegionOptions,
+} from '../../src/catalog/index.ts';
 import { NameTable } from '../../src/catalog/name-table.ts';
 import { question, service } from './support.ts';
 
@@ -32,10 +37,10 @@ function build(groups: GroupOptions, regions: RegionOptions = RELAYS, probeNames
   });
 }
 
-/** What a name is matched to: service and group. */
+/** Matches a name to its service and group. */
 function matcher(groups: GroupOptions): (name: string) => [number, number] {
-  const { catalog, faults } = build({ a: [], b: [], ...groups });
-  expect(faults).toEqual([]);
+  const { catalog, findings } = build({ a: [], b: [], ...groups });
+  expect(findings).toEqual([]);
   const names = new NameTable(catalog!.names);
   return (name) => {
     const index = names.match(question(name, SEED));
@@ -53,7 +58,7 @@ describe('the group of a name', () => {
     expect(match('other.example')).toEqual([-1, 0]);
   });
 
-  it('is the one of the longest name that has one, at a name of the catalog or below it', () => {
+  it('is that of the longest configured name at or above it', () => {
     const match = matcher({ a: ['films', 'x.api.films.example'], b: ['api.films.example', 'cdn.example'] });
     expect(match('www.films.example')).toEqual([0, 1]);
     expect(match('api.films.example')).toEqual([0, 2]);
@@ -63,7 +68,7 @@ describe('the group of a name', () => {
     expect(match('www.cdn.example')).toEqual([0, 2]);
   });
 
-  it('may be that of an exact name, which stays one', () => {
+  it('may be that of an exact name, which stays exact', () => {
     const match = matcher({ a: ['films.carrier.example'] });
     expect(match('films.carrier.example')).toEqual([0, 1]);
     expect(match('a.films.carrier.example')).toEqual([-1, 0]);
@@ -71,7 +76,7 @@ describe('the group of a name', () => {
   });
 });
 
-describe('groups at fault', () => {
+describe('rejects bad groups', () => {
   it.each<[string, GroupOptions, RegionOptions, RegExp]>([
     [
       'a service that is not there',
@@ -116,22 +121,22 @@ describe('groups at fault', () => {
       /catalog\.groups: found 256 groups, expected at most 255$/,
     ],
   ])('are %s', (_, groups, regions, expected) => {
-    const { catalog, faults } = build(groups, regions);
+    const { catalog, findings } = build(groups, regions);
     expect(catalog).toBeNull();
-    expect(faults.filter(({ severity }) => severity === 'fault').map(formatFault)[0]).toMatch(expected);
+    expect(findings.filter(({ severity }) => severity === 'error').map(formatFinding)[0]).toMatch(expected);
   });
 
-  it('and names to probe by that are not in the catalog', () => {
-    const { catalog, faults } = build({ a: [], b: [] }, RELAYS, ['www.films.example', 'www.example']);
+  it('rejects names to probe that are not in the catalog', () => {
+    const { catalog, findings } = build({ a: [], b: [] }, RELAYS, ['www.films.example', 'www.example']);
     expect(catalog).toBeNull();
-    expect(faults.map(formatFault)).toEqual([
+    expect(findings.map(formatFinding)).toEqual([
       'c.yaml: health.names[1]: found "www.example", expected a name of the catalog',
     ]);
   });
 });
 
-describe('a warning', () => {
-  it('tells of a group without relays, and of one that hides IPv6', () => {
+describe('warns', () => {
+  it('of a group without relays, and of one that hides IPv6', () => {
     const regions = {
       us: {
         relays: [
@@ -140,9 +145,9 @@ describe('a warning', () => {
         ],
       },
     };
-    const { catalog, faults } = build({ a: ['films'], b: ['series'] }, regions);
+    const { catalog, findings } = build({ a: ['films'], b: ['series'] }, regions);
     expect(catalog).not.toBeNull();
-    expect(faults.map(formatFault)).toEqual([
+    expect(findings.map(formatFinding)).toEqual([
       expect.stringMatching(/warning: catalog\.groups\.b: found "b", which no relay has/),
       expect.stringMatching(/warning: regions\.us\.relays: found no IPv6 address in group a, so that AAAA/),
     ]);

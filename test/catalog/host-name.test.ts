@@ -37,7 +37,7 @@ describe('canonicalHostName', () => {
   });
 });
 
-it('names the suffixes above a name, nearest first', () => {
+it('lists the suffixes above a name, nearest first', () => {
   expect(namesAbove('a.b.c')).toEqual(['b.c', 'c']);
   expect(namesAbove('c')).toEqual([]);
 });

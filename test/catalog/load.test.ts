@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatFault, loadServices } from '../../src/catalog/index.ts';
+import { formatFinding, loadServices } from '../../src/catalog/index.ts';
 
 const GOOD = `service: netflix
 title: Netflix
@@ -13,7 +13,7 @@ function load(...texts: string[]) {
 }
 
 function lines(...texts: string[]): string[] {
-  return load(...texts).faults.map(formatFault);
+  return load(...texts).findings.map(formatFinding);
 }
 
 function withNames(id: string, names: string, exact = '[]'): string {
@@ -21,11 +21,11 @@ function withNames(id: string, names: string, exact = '[]'): string {
 }
 
 it('reads a service, verified unless it says otherwise', () => {
-  const { services, faults } = load(
+  const { services, findings } = load(
     GOOD,
     `${withNames('b', '[b.example]')}verified: false\nsource: a list\n`,
   );
-  expect(faults).toEqual([]);
+  expect(findings).toEqual([]);
   expect(services[0]).toEqual({
     service: 'netflix',
     title: 'Netflix',
@@ -39,7 +39,7 @@ it('reads a service, verified unless it says otherwise', () => {
   expect(services[1]).toMatchObject({ verified: false, source: 'a list' });
 });
 
-it('reads no as the region of Norway', () => {
+it('reads `no` as the region of Norway', () => {
   expect(load(GOOD.replace('[us, gb]', '[no]')).services[0]?.regions).toEqual(['no']);
 });
 
@@ -47,7 +47,7 @@ it('turns U-labels into A-labels', () => {
   expect(load(withNames('a', '[bücher.example]')).services[0]?.names).toEqual(['xn--bcher-kva.example']);
 });
 
-describe('one file at fault', () => {
+describe('rejects a file', () => {
   it.each([
     ['not YAML', 'service: [', /^1\.yaml:\d+: found .*, expected well-formed YAML$/],
     ['a key twice', `${GOOD}title: again\n`, /^1\.yaml:6: found "Map keys must be unique", expected/],
@@ -122,9 +122,9 @@ describe('one file at fault', () => {
     expect(found[0]).toMatch(expected);
   });
 
-  it('has all its faults reported', () => {
+  it('reports all errors of a file', () => {
     const text = 'service: A\nregions: [US, us, us]\nnames: [com, A.example, akamaized.net]\nmore: 1\n';
-    expect(load(text).faults.map((fault) => fault.path)).toEqual(
+    expect(load(text).findings.map((finding) => finding.path)).toEqual(
       expect.arrayContaining([
         'service',
         'title',
@@ -139,7 +139,7 @@ describe('one file at fault', () => {
   });
 });
 
-describe('files against each other', () => {
+describe('checks files against each other', () => {
   it.each([
     [
       'a name in two services',
@@ -166,24 +166,24 @@ describe('files against each other', () => {
       withNames('netflix', '[b.example]'),
       /^2\.yaml:1: service: found "netflix", expected an id of its own \(1\.yaml has it\)$/,
     ],
-  ])('are at fault: %s', (_, text, expected) => {
+  ])('are at finding: %s', (_, text, expected) => {
     const found = lines(GOOD, text);
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(expected);
   });
 
-  it('are at fault whichever comes first', () => {
-    const { faults } = load(withNames('b', '[a.netflix.com]'), GOOD);
-    expect(faults).toMatchObject([{ severity: 'fault', file: '1.yaml' }]);
+  it('reports a conflict in either order', () => {
+    const { findings } = load(withNames('b', '[a.netflix.com]'), GOOD);
+    expect(findings).toMatchObject([{ severity: 'error', file: '1.yaml' }]);
   });
 
-  it('may hold an exact name above another service', () => {
+  it('allows an exact name above another service', () => {
     expect(lines(withNames('a', '[]', '[x.example]'), withNames('b', '[b.x.example]'))).toEqual([]);
   });
 
-  it('are warned of for a name below another of the same service', () => {
-    const { faults } = load(withNames('a', '[a.example, b.a.example, a.example]', '[a.example]'));
-    expect(faults.map(({ severity, path }) => `${severity} ${path}`)).toEqual([
+  it('warns of a name below another of the same service', () => {
+    const { findings } = load(withNames('a', '[a.example, b.a.example, a.example]', '[a.example]'));
+    expect(findings.map(({ severity, path }) => `${severity} ${path}`)).toEqual([
       'warning names[2]',
       'warning exact[0]',
       'warning names[1]',

@@ -39,19 +39,19 @@ describe('match', () => {
     expect(names.match(question(name, SEED))).toBe(expected);
   });
 
-  it('says at which label the name of the catalog starts', () => {
+  it("says at which label the catalog's name starts", () => {
     names.match(question('a.b.netflix.com', SEED));
     expect(names.matchedLabel).toBe(2);
     names.match(question('netflix.com.edgesuite.net', SEED));
     expect(names.matchedLabel).toBe(0);
   });
 
-  it('does not take a label with a dot in it for two', () => {
+  it('does not take a label that contains a dot for two labels', () => {
     expect(names.match(question('netflix\\.com', SEED))).toBe(NO_SERVICE);
     expect(names.match(question('a.b\\.example', SEED))).toBe(NO_SERVICE);
   });
 
-  it('compares the bytes where hashes are the same', () => {
+  it('compares the bytes when hashes are equal', () => {
     const asked = question('www.other.com', SEED);
     asked.hashes.set(question('www.netflix.com', SEED).hashes);
     expect(names.match(asked)).toBe(NO_SERVICE);
@@ -61,14 +61,14 @@ describe('match', () => {
     expect(table().match(question('netflix.com', SEED))).toBe(NO_SERVICE);
   });
 
-  it('takes a suffix and an exact name of the same text for the suffix', () => {
+  it('prefers the suffix over an exact name of the same text', () => {
     expect(table({ names: ['a.example'], exact: ['a.example'] }).match(question('b.a.example', SEED))).toBe(
       0,
     );
   });
 });
 
-it('agrees with a plain search for any catalog and any name', () => {
+it('agrees with a linear search for any catalog and any name', () => {
   const label = fc.constantFrom('a', 'b', 'c', 'dd', 'example');
   const name = fc.array(label, { minLength: 2, maxLength: 5 }).map((labels) => labels.join('.'));
   fc.assert(

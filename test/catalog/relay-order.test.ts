@@ -14,7 +14,7 @@ function relay(last: number, parts: Partial<Relay> = {}): Relay {
   return { region: 'us', address4, address6: null, weight: 1, group: null, ...parts };
 }
 
-/** The order of each bucket, as last bytes (IPv4) of the relays. */
+/** The order of each bucket, as last bytes of the relays' IPv4 addresses. */
 function orders(relays: Relay[], family: 4 | 6 = 4): number[][] {
   const all = new Uint16Array(orderLength(1));
   const chosen = [...relays.keys()].filter((index) => {
@@ -33,7 +33,7 @@ function orders(relays: Relay[], family: 4 | 6 = 4): number[][] {
 }
 
 describe('an order of relays', () => {
-  it('names each relay once, at most four', () => {
+  it('names each relay once, four at most', () => {
     for (const order of orders([1, 2, 3, 4, 5, 6].map((last) => relay(last)))) {
       expect(order).toHaveLength(4);
       expect(new Set(order).size).toBe(4);

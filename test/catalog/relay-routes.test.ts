@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { AllDown, RegionOptions, RelayRoutes } from '../../src/catalog/index.ts';
 import { buildCatalog, Condition, RelayConditions } from '../../src/catalog/index.ts';
 import { BUCKETS, MAX_RELAYS_PER_ANSWER, NO_RELAY, orderBase } from '../../src/catalog/relay-order.ts';
-import { listPlace, NO_LIST } from '../../src/catalog/relay-routes.ts';
+import { listSlot, NO_LIST } from '../../src/catalog/relay-routes.ts';
 import { service } from './support.ts';
 
 const SERVICES = [
@@ -15,7 +15,7 @@ const [NONE, ONE, TWO] = [0, 1, 2];
 const BOTH = 3;
 
 function routesOf(regions: RegionOptions, allDown: AllDown = 'last-good'): RelayRoutes {
-  const { catalog, faults } = buildCatalog({
+  const { catalog, findings } = buildCatalog({
     ...{
       services: SERVICES,
       regions,
@@ -25,11 +25,11 @@ function routesOf(regions: RegionOptions, allDown: AllDown = 'last-good'): Relay
       allDown,
     },
   });
-  if (catalog === null) throw new TypeError(JSON.stringify(faults));
+  if (catalog === null) throw new TypeError(JSON.stringify(findings));
   return catalog.routes;
 }
 
-/** Conditions by relay: one of each family, or one of both. */
+/** Conditions by relay: one for each family, or one for both. */
 function conditions(...list: (Condition | [Condition, Condition])[]): RelayConditions {
   const made = new RelayConditions(list.length);
   for (const [relay, condition] of list.entries()) {
@@ -45,10 +45,10 @@ const four = (last: number, more: object = {}) => ({ address: `192.0.2.${last}`,
 const dual = (last: number, more: object = {}) => ({ ...four(last), address6: `2001:db8::${last}`, ...more });
 const six = (last: number, more: object = {}) => ({ address6: `2001:db8::${last}`, ...more });
 
-/** What a list gives in its buckets' orders: must be what `given` says. */
+/** Relays in the orders of a list's buckets; must equal `given`. */
 function ordered(routes: RelayRoutes, region: number, group: number, family: 4 | 6): number[] {
   const orders = new Uint16Array(routes.orders);
-  const list = new Uint16Array(routes.lists)[listPlace(region, group, routes.groupCount, BOTH)];
+  const list = new Uint16Array(routes.lists)[listSlot(region, group, routes.groupCount, BOTH)];
   const found = new Set<number>();
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
     const base = orderBase(list, family, bucket);
@@ -74,7 +74,7 @@ describe('the relays of a group', () => {
     }
   });
 
-  it('give way to those without a group when they are down or drained, and then to any that is up', () => {
+  it('give way to those without a group when they are down or drained, then to any that is up', () => {
     const down = routes.withConditions(conditions(UP, DOWN, DRAINED, UP));
     expect(down.given(0, ONE, 4)).toEqual([0, 3]);
     const others = routes.withConditions(conditions(DOWN, UP, DOWN, DRAINED));
@@ -83,30 +83,30 @@ describe('the relays of a group', () => {
     expect(ordered(others, 0, TWO, 6)).toEqual([1]);
   });
 
-  it('serve all names where a region has no others', () => {
+  it('serve all names if a region has no others', () => {
     const only = routesOf({ us: { relays: [four(1, { group: 'one' }), four(2, { group: 'two' })] } });
     expect(only.given(0, NONE, 4)).toEqual([0, 1]);
     expect(only.given(0, TWO, 4)).toEqual([1]);
   });
 
-  it('of weight 0 count as none', () => {
+  it('count only with a weight above 0', () => {
     const idle = routesOf({ us: { relays: [four(1), four(2, { group: 'one', weight: 0 })] } });
     expect(idle.given(0, ONE, 4)).toEqual([0]);
   });
 
-  it('without IPv6 leave AAAA empty, rather than handle an address in that family', () => {
+  it('leave AAAA empty without IPv6, rather than share an address in that family', () => {
     const mixed = routesOf({
       us: { relays: [dual(1), four(2, { group: 'one' }), six(3, { group: 'two' })] },
     });
     expect([mixed.given(0, ONE, 4), mixed.given(0, ONE, 6)]).toEqual([[1], []]);
     expect([mixed.given(0, TWO, 4), mixed.given(0, TWO, 6)]).toEqual([[], [2]]);
     for (const families of [0, 1, 2, 3]) expect(mixed.isPlain(0, ONE, families)).toBe(false);
-    // Once drained, they are no relays of the group any more.
+    // Drained relays do not count as relays of the group.
     const drained = mixed.withConditions(conditions(UP, [DRAINED, UP], UP));
     expect([drained.given(0, ONE, 4), drained.given(0, ONE, 6)]).toEqual([[0], [0]]);
   });
 
-  it('are those of the region', () => {
+  it('fall back to those of the region', () => {
     const two = routesOf({
       us: { relays: [four(1), four(2, { group: 'one' })] },
       gb: { relays: [four(3)] },
@@ -116,21 +116,21 @@ describe('the relays of a group', () => {
   });
 });
 
-describe('where no relay of a region is up', () => {
+describe('with no relay of a region up', () => {
   const regions = { us: { relays: [dual(1), dual(2), dual(3)] }, gb: { relays: [dual(4)] } };
 
-  it('the last good ones stay, if the operator wants that', () => {
+  it('keeps the last good ones, if configured', () => {
     const routes = routesOf(regions).withConditions(conditions(LAST_GOOD, DOWN, LAST_GOOD, UP));
     expect(routes.given(0, NONE, 4)).toEqual([0, 2]);
     expect(routes.isPlain(0, NONE, BOTH)).toBe(false);
   });
 
-  it('one that is up is the only one', () => {
+  it('gives only the one that is up', () => {
     const routes = routesOf(regions).withConditions(conditions(LAST_GOOD, UP, LAST_GOOD, UP));
     expect(routes.given(0, NONE, 6)).toEqual([1]);
   });
 
-  it('one that is drained is never given, and names resolve as usual where all are', () => {
+  it('never gives a drained one, and resolves as usual if all are drained', () => {
     const some = routesOf(regions).withConditions(conditions(DRAINED, LAST_GOOD, DRAINED, UP));
     expect(some.given(0, NONE, 4)).toEqual([1]);
     const all = routesOf(regions).withConditions(conditions(DRAINED, DRAINED, DRAINED, UP));
@@ -138,7 +138,7 @@ describe('where no relay of a region is up', () => {
     expect(all.isPlain(1, NONE, BOTH)).toBe(false);
   });
 
-  it('names resolve as usual, if the operator wants that, for accounts that no family is left of', () => {
+  it('resolves as usual, if configured, for accounts without a healthy family', () => {
     const routes = routesOf(regions, 'plain');
     const down = routes.withConditions(conditions(LAST_GOOD, DOWN, LAST_GOOD, UP));
     for (const families of [1, 2, 3]) expect(down.isPlain(0, NONE, families)).toBe(true);
@@ -147,7 +147,7 @@ describe('where no relay of a region is up', () => {
     expect([by6.given(0, NONE, 4), by6.given(0, NONE, 6)]).toEqual([[], [0]]);
   });
 
-  it('a relay that is drained counts in its family, as one that is down does', () => {
+  it('counts a drained relay in its family, like one that is down', () => {
     const routes = routesOf({ us: { relays: [four(1), six(2)] } }, 'plain');
     for (const condition of [DRAINED, DOWN]) {
       const without = routes.withConditions(conditions(UP, condition));
@@ -156,7 +156,7 @@ describe('where no relay of a region is up', () => {
     }
   });
 
-  it('a family that no relay has is not resolved as usual', () => {
+  it('does not resolve as usual in a family that no relay has', () => {
     const routes = routesOf({ us: { relays: [four(1)] } }, 'plain');
     expect([1, 2, 3].map((families) => routes.isPlain(0, NONE, families))).toEqual([false, false, false]);
     const down = routes.withConditions(conditions(DOWN));
@@ -165,7 +165,7 @@ describe('where no relay of a region is up', () => {
 });
 
 describe('when relays come and go', () => {
-  it('only the homes of those move, by weight, in every group', () => {
+  it('moves only their homes, by weight, in every group', () => {
     const relay = fc.record({
       weight: fc.integer({ min: 1, max: 5 }),
       group: fc.constantFrom(null, 'one', 'two'),
@@ -182,10 +182,10 @@ describe('when relays come and go', () => {
         const some = all.withConditions(conditions(...relays.map(() => stream.next().value as Condition)));
         const given = some.given(0, group, 4);
         const wholeTier = all.given(0, group, 4);
-        // Another tier stands in for the whole group: its homes all move.
+        // Another tier replaces the whole group, so all its homes move.
         if (!given.some((index) => wholeTier.includes(index))) return;
         const [before, after] = [all, some].map((routes) => new Uint16Array(routes.orders));
-        const list = new Uint16Array(all.lists)[listPlace(0, group, all.groupCount, BOTH)];
+        const list = new Uint16Array(all.lists)[listSlot(0, group, all.groupCount, BOTH)];
         for (let bucket = 0; bucket < BUCKETS; bucket += 7) {
           const base = orderBase(list, 4, bucket);
           const left = [...before!.subarray(base, base + 4)].filter((index) => given.includes(index));
@@ -196,7 +196,7 @@ describe('when relays come and go', () => {
     fc.assert(property, { numRuns: 40 });
   });
 
-  it('orders that are the same again are copied, and all are where they were once all are back', () => {
+  it('copies unchanged orders, and restores all once all relays are back', () => {
     const routes = routesOf({ us: { relays: [dual(1), dual(2)] }, gb: { relays: [dual(3)] } });
     const down = routes.withConditions(conditions(UP, DOWN, UP));
     expect(ordered(down, 0, NONE, 4)).toEqual([0]);

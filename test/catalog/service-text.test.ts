@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { formatServiceFile, loadServices } from '../../src/catalog/index.ts';
 
-it('is read back as what was written', () => {
+it('reads back what it wrote', () => {
   const written = {
     service: '7plus',
     title: 'yes: "7plus" #1',
@@ -14,7 +14,7 @@ it('is read back as what was written', () => {
   const text = formatServiceFile({ ...written, comment: ['One line', 'and another'] });
   expect(text).toMatch(/^# One line\n# and another\nservice: /);
   expect(text).toContain('regions: ["no", us]');
-  const { services, faults } = loadServices([{ path: 'a.yaml', text }]);
-  expect(faults).toEqual([]);
+  const { services, findings } = loadServices([{ path: 'a.yaml', text }]);
+  expect(findings).toEqual([]);
   expect(services).toEqual([{ ...written, file: 'a.yaml' }]);
 });

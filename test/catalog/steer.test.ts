@@ -26,7 +26,7 @@ const GB = 1;
 
 function build(services: Service[] = [NETFLIX, BBC, ZDF]): CatalogTables {
   const { catalog } = buildCatalog({ services, regions: REGIONS, defaultRegion: 'us', seed: SEED });
-  if (catalog === null) throw new TypeError('the catalog of the test is at fault');
+  if (catalog === null) throw new TypeError('the catalog of the test is at finding');
   return catalog;
 }
 
@@ -34,7 +34,7 @@ function profile(parts: Partial<SteeringProfile> = {}): SteeringProfile {
   return { region: 'us', services: {}, ipv4: true, ipv6: false, ...parts };
 }
 
-describe('the region that a profile takes a service from', () => {
+describe('the region that a profile gets for a service', () => {
   it.each<[string, Partial<SteeringProfile>, number, number]>([
     ["the account's, if the service lists it", { region: 'gb' }, 0, GB],
     ['the first listed with relays, if it does not', { region: 'us' }, 1, GB],
@@ -52,7 +52,7 @@ describe('the region that a profile takes a service from', () => {
     expect(new CatalogView(steering.handle()).region(7, asked)).toBe(expected);
   });
 
-  it('is not taken from what every object has', () => {
+  it('ignores properties that every object inherits', () => {
     const steering = new Steering(build([service('constructor', { names: ['a.example'] })]));
     steering.setProfile(1, profile());
     expect(new CatalogView(steering.handle()).region(1, 0)).toBe(US);
@@ -65,7 +65,7 @@ describe('the region that a profile takes a service from', () => {
   });
 });
 
-it('keeps the families of each profile, to the last number', () => {
+it('keeps the families of each profile, up to the last id', () => {
   const steering = new Steering(build());
   const view = new CatalogView(steering.handle());
   steering.setProfile(65_535, profile({ ipv4: false, ipv6: true }));
@@ -100,7 +100,7 @@ describe('the relays of a name', () => {
   const built = (allDown: 'last-good' | 'plain') =>
     buildCatalog({ ...options, groups: { films: ['api.netflix.com', 'bbc'] }, allDown }).catalog!;
 
-  /** Relay indexes that a name may be answered with, or null where it resolves as usual. */
+  /** Relay indexes in the answer to a name, or null if it resolves as usual. */
   function relaysOf(view: CatalogView, name: string, id = 1): number[] | null {
     const list = view.list(id, view.match(question(name, SEED)));
     if (list === NO_LIST) return null;
@@ -108,7 +108,7 @@ describe('the relays of a name', () => {
     return [...view.orders.subarray(first, first + 4)].filter((relay) => relay !== NO_RELAY);
   }
 
-  it("are its group's in the region, and the region's where the group has none there", () => {
+  it("are its group's in the region, and the region's if the group has none there", () => {
     const steering = new Steering(built('last-good'));
     steering.setProfile(1, profile());
     steering.setProfile(2, profile({ services: { netflix: 'off' } }));
@@ -139,7 +139,7 @@ describe('the relays of a name', () => {
   });
 });
 
-it("is read by another thread's copy of the handle", () => {
+it("are the same in another thread's copy of the handle", () => {
   const steering = new Steering(build());
   const view = new CatalogView(structuredClone(steering.handle()));
   steering.setProfile(3, profile());
@@ -164,7 +164,7 @@ describe('another catalog', () => {
     expect(steering.profileCount).toBe(1);
   });
 
-  it('leaves readers of the old one with new profiles until all have turned', () => {
+  it('still gives new profiles to readers of the old one until all have switched', () => {
     const steering = new Steering(build());
     const behind = new CatalogView(steering.handle());
     steering.rebuild(build([NETFLIX]));

@@ -4,7 +4,7 @@ import { HEADER_BYTES, nameFromText, parseQuestion, Question } from '../../src/w
 /** A question for A of a name, parsed as a listener would. */
 export function question(text: string, seed: number): Question {
   const name = nameFromText(text);
-  if (name === null) throw new TypeError(`${text} is no name`);
+  if (name === null) throw new TypeError(`${text} is not a name`);
   const message = new Uint8Array(HEADER_BYTES + name.length + 4);
   message.set(name, HEADER_BYTES);
   message.set([0, 1, 0, 1], HEADER_BYTES + name.length);
@@ -13,7 +13,7 @@ export function question(text: string, seed: number): Question {
   return out;
 }
 
-/** A service with what a test does not care about filled in. */
+/** A service with defaults for what a test does not care about. */
 export function service(id: string, parts: Partial<Service> = {}): Service {
   return {
     service: id,

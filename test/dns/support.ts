@@ -109,8 +109,8 @@ export function catalog(regions: RegionOptions = REGIONS): CatalogTables {
     service('netflix', { names: ['netflix.com'], exact: ['netflix.example.net'], regions: ['us', 'gb'] }),
     service('bbc', { names: ['bbc.co.uk'], regions: ['gb'] }),
   ];
-  const { catalog, faults } = buildCatalog({ services, regions, defaultRegion: 'us', seed: SEED });
-  if (catalog === null) throw new TypeError(JSON.stringify(faults));
+  const { catalog, findings } = buildCatalog({ services, regions, defaultRegion: 'us', seed: SEED });
+  if (catalog === null) throw new TypeError(JSON.stringify(findings));
   return catalog;
 }
 

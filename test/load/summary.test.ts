@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { exceeded, prometheusText, summarise, summaryText } from '../../src/load/index.ts';
+import { exceeded, prometheusText, summarize, summaryText } from '../../src/load/index.ts';
 import { categoryOf, Tallies, WARM_UP } from '../../src/load/tallies.ts';
 import { planOf } from './support.ts';
 
@@ -25,7 +25,7 @@ function counted(): Tallies {
 
 describe('the summary of a load', () => {
   it('counts what was sent, answered, lost, by rcode, and latency to three figures', () => {
-    const { registered, unregistered, kinds, generator, ...rest } = summarise(planOf(), counted(), MEASURED);
+    const { registered, unregistered, kinds, generator, ...rest } = summarize(planOf(), counted(), MEASURED);
     expect(registered).toMatchObject({
       ...{ due: 1003, sent: 1002, answered: 1000, lost: 1, unsent: 1, invalid: 1, truncated: 1 },
       rcodes: { NOERROR: 900, SERVFAIL: 100 },
@@ -53,20 +53,20 @@ describe('the summary of a load', () => {
     const tallies = new Tallies();
     tallies.sent(WARM_UP, 9);
     tallies.answered(WARM_UP, 5, reply(0));
-    const summary = summarise(planOf(), tallies, MEASURED);
+    const summary = summarize(planOf(), tallies, MEASURED);
     expect([summary.registered, summary.unregistered, summary.generator.late]).toEqual([null, null, 0]);
     expect(exceeded(summary, { maxP99Ms: 1, maxLossPercent: null })).toEqual(['nothing was sent']);
   });
 
   it('is a table for people', () => {
-    const text = summaryText(summarise(planOf(), counted(), MEASURED));
+    const text = summaryText(summarize(planOf(), counted(), MEASURED));
     expect(text).toContain('p99.9');
     expect(text).toContain('registered: NOERROR 900, SERVFAIL 100, truncated 1, invalid 1');
   });
 
   it('is text for Prometheus', async () => {
     const tallies = counted();
-    const text = await prometheusText(tallies, summarise(planOf(), tallies, MEASURED));
+    const text = await prometheusText(tallies, summarize(planOf(), tallies, MEASURED));
     const labels = 'kind="catalog",source="registered"';
     expect(text).toContain(`mediastreamer_load_queries_total{${labels},result="lost"} 1\n`);
     expect(text).toContain(`mediastreamer_load_answers_total{${labels},rcode="SERVFAIL"} 100\n`);
@@ -80,7 +80,7 @@ describe('the summary of a load', () => {
 });
 
 describe('thresholds', () => {
-  const summary = summarise(planOf(), counted(), MEASURED);
+  const summary = summarize(planOf(), counted(), MEASURED);
   it('hold where the figures are within them, or where there are none', () => {
     expect(exceeded(summary, { maxP99Ms: null, maxLossPercent: null })).toEqual([]);
     expect(exceeded(summary, { maxP99Ms: 1000, maxLossPercent: 0.3 })).toEqual([]);
@@ -94,7 +94,7 @@ describe('thresholds', () => {
     const silent = new Tallies();
     silent.sent(CATALOGUE, 0);
     silent.lost(CATALOGUE);
-    const faults = exceeded(summarise(planOf(), silent, MEASURED), { maxP99Ms: 5, maxLossPercent: null });
+    const faults = exceeded(summarize(planOf(), silent, MEASURED), { maxP99Ms: 5, maxLossPercent: null });
     expect(faults).toEqual(['p99 is unknown: nothing was answered, above 5 ms']);
   });
 
@@ -104,7 +104,7 @@ describe('thresholds', () => {
       tallies.sent(categoryOf(0, true), 0);
       tallies.lost(categoryOf(0, true));
     }
-    expect(exceeded(summarise(planOf(), tallies, MEASURED), { maxP99Ms: null, maxLossPercent: 1 })).toEqual(
+    expect(exceeded(summarize(planOf(), tallies, MEASURED), { maxP99Ms: null, maxLossPercent: 1 })).toEqual(
       [],
     );
   });

@@ -1,36 +1,36 @@
 import { PROBE_OUTCOMES, type ProbeOutcome, type ProbeReport } from './probe-outcome.ts';
 
-/** How many in a row change what is held of a relay. */
+/** Results in a row that change a relay's state. */
 export interface Thresholds {
   readonly fall: number;
   readonly rise: number;
 }
 
 /**
- * Whether a relay is one that drains, by what was found of its addresses: the one that had the last say counts, as the
- * others may not be reached from here.
+ * True if a relay drains. The address that heard from it last decides, because the others may be unreachable
+ * from here.
  */
 export function drains(addresses: readonly AddressHealth[]): boolean {
-  const said = addresses.filter(({ saidAtMs }) => saidAtMs !== null);
-  return said.toSorted((a, b) => b.saidAtMs! - a.saidAtMs!)[0]?.isDraining ?? false;
+  const heard = addresses.filter(({ heardAtMs }) => heardAtMs !== null);
+  return heard.toSorted((a, b) => b.heardAtMs! - a.heardAtMs!)[0]?.isDraining ?? false;
 }
 
-/** What probes have found of one address of a relay. It counts as up until they say otherwise. */
+/** Results of probing one address of a relay. Up until probes say otherwise. */
 export class AddressHealth {
   isUp = true;
-  /** Whether the relay says that it is to be given no more. */
+  /** True once the relay asks to be taken out of the answers. */
   isDraining = false;
-  /** When it last let a handshake through, or was first looked at. */
+  /** Time of the last successful handshake, or of the first look. */
   lastGoodAtMs: number;
-  /** When the relay last had a say at this address, by a handshake or that it drains; null before the first. */
-  saidAtMs: number | null = null;
-  /** When isUp or isDraining last changed. */
+  /** Time of the last handshake or drain notice at this address; null before the first. */
+  heardAtMs: number | null = null;
+  /** Time of the last change of isUp or isDraining. */
   sinceMs: number;
-  /** What the latest probe found; null before the first. */
+  /** Result of the latest probe; null before the first. */
   latest: ProbeOutcome | null = null;
-  /** How long the latest handshake took; null before the first. */
+  /** Duration of the latest handshake; null before the first. */
   handshakeMs: number | null = null;
-  /** Probes by their outcome, in the order of PROBE_OUTCOMES. */
+  /** Probes by outcome, in the order of PROBE_OUTCOMES. */
   readonly counts = PROBE_OUTCOMES.map(() => 0);
   private successes = 0;
   private failures = 0;
@@ -40,21 +40,21 @@ export class AddressHealth {
     this.sinceMs = nowMs;
   }
 
-  /** Whether it is between up and down, so that it should be probed again soon. */
+  /** True between up and down: the address should be probed again soon. */
   get isInDoubt(): boolean {
     return this.isUp ? this.failures > 0 : this.successes > 0;
   }
 
-  /** Takes a probe's report. @returns whether isUp or isDraining has changed */
+  /** Records a probe's report. @returns true if isUp or isDraining changed */
   note({ outcome, milliseconds }: ProbeReport, { fall, rise }: Thresholds, nowMs: number): boolean {
     const { isUp, isDraining } = this;
     this.counts[PROBE_OUTCOMES.indexOf(outcome)]++;
     this.latest = outcome;
     if (outcome === 'untried') return false;
-    // A relay that drains is alive, and stays drained until it says otherwise, also while it is off.
+    // A draining relay is alive, and stays drained until it says otherwise, even while it is down.
     if (outcome === 'draining') this.isDraining = true;
     if (outcome === 'ok' || outcome === 'draining') {
-      this.saidAtMs = nowMs;
+      this.heardAtMs = nowMs;
       this.failures = 0;
       this.successes++;
       if (this.successes >= rise) this.isUp = true;

@@ -6,18 +6,18 @@ const FAMILIES = [4, 6] as const;
 
 export interface KnownOfRelays {
   readonly relays: readonly Relay[];
-  /** What probes have found of a relay's address; null where it is not probed. */
+  /** Probe results of a relay's address; null if it is not probed. */
   healthOf(relay: number, family: 4 | 6): AddressHealth | null;
-  /** Whether an operator takes it out of the answers, of all edges or of this one. */
+  /** True if an operator drains it, on all edges or on this one. */
   isDrained(relay: number): boolean;
   /**
-   * Addresses of a region and family that were good for the last time within so long of one another count as having
-   * gone together: it takes that long until one that fails is held to be down.
+   * Addresses of a region and family whose last good probes are this close together count as having failed
+   * together, because detection takes that long.
    */
   readonly togetherMs: number;
 }
 
-/** How steering is to take each relay, by what is known of it. */
+/** Derives the condition of each relay from probes and drains. */
 export function conditionsOf(known: KnownOfRelays): RelayConditions {
   const { relays, healthOf, isDrained, togetherMs } = known;
   const conditions = new RelayConditions(relays.length);

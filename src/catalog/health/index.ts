@@ -1,4 +1,4 @@
-// A face of its own: what only answers queries need not load TLS.
+// A separate face, so that processes that only answer queries do not load TLS.
 export { type AddressHealth, drains } from './address-health.ts';
 export { conditionsOf } from './conditions.ts';
 export { type MonitorSettings, type ProbedAddress, RelayMonitor } from './monitor.ts';
@@ -10,5 +10,5 @@ export {
   checkEntries,
   type EntryReport,
   entriesOf,
-  summarise,
+  summarize,
 } from './service-check.ts';

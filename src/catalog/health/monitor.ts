@@ -2,51 +2,53 @@ import { setMaxListeners } from 'node:events';
 import { AddressHealth, type Thresholds } from './address-health.ts';
 import { isOfRelay, type ProbeReport } from './probe-outcome.ts';
 
-/** An address of a relay: what is probed. */
+/** The address of a relay to probe. */
 export interface ProbedAddress {
   readonly region: string;
   readonly address: string;
 }
 
 export interface MonitorSettings extends Thresholds {
-  /** Host names to connect to, in turn: where one fails the next is tried before the relay is held to fail. */
+  /**
+   * Host names to connect to, in turn. Where one fails, the next is tried before the relay counts as failed.
+   */
   readonly names: readonly string[];
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  /** Probes under way at one time. */
+  /** Probes at the same time, at most. */
   readonly concurrency: number;
 }
 
 export interface MonitorOptions {
   probe(address: string, name: string, signal: AbortSignal): Promise<ProbeReport>;
-  /** Milliseconds of a clock that does not jump. */
+  /** Monotonic clock, in ms. */
   now(): number;
-  /** From 0 to below 1. */
+  /** Random number from 0 to below 1. */
   random(): number;
-  /** Calls back once, after some milliseconds. @returns what cancels it */
+  /** Starts a timer. @returns a function that cancels it */
   after(milliseconds: number, callback: () => void): () => void;
-  /** An address is up, down, draining or not any more. */
+  /** Called when an address goes up or down, or starts or stops draining. */
   onChange(address: ProbedAddress, health: AddressHealth): void;
 }
 
-/** Names that one probe tries at the most. */
+/** Names that one probe tries at most. */
 const MAX_TRIES = 3;
-/** Of the interval: until the next probe while an address is in doubt. */
+/** Share of the interval until the next probe while an address is in doubt. */
 const DOUBT_SHARE = 0.2;
-/** Intervals differ by as much to either side, so that edges that start together do not stay together. */
+/** Intervals vary by this share, so that edges started together drift apart. */
 const JITTER = 0.1;
 
 interface Entry {
   readonly target: ProbedAddress;
   readonly health: AddressHealth;
-  /** Where in the names the next probe begins. */
+  /** Index of the name that the next probe begins with. */
   turn: number;
   cancel: () => void;
 }
 
 /**
- * Probes addresses of relays for as long as it runs: each at its own times, a bounded number at once. Those that fall
- * due while too many are under way wait in a queue.
+ * Probes addresses of relays until stopped, each on its own schedule, with bounded concurrency. Probes that
+ * fall due meanwhile queue up.
  */
 export class RelayMonitor {
   private readonly options: MonitorOptions;
@@ -59,11 +61,11 @@ export class RelayMonitor {
   constructor(options: MonitorOptions, settings: MonitorSettings) {
     this.options = options;
     this.settings = settings;
-    // Every probe listens, and there may be as many as the settings say.
+    // Every probe adds a listener, and `concurrency` is not bounded here.
     setMaxListeners(0, this.ending.signal);
   }
 
-  /** Probes these from now on. What is known of those among them that were probed before is kept. */
+  /** Probes these addresses from now on. Keeps the results of those probed before. */
   use(targets: readonly ProbedAddress[], settings: MonitorSettings): void {
     const before = this.entries;
     this.settings = settings;
@@ -79,12 +81,12 @@ export class RelayMonitor {
     }
   }
 
-  /** What is known of an address; null where it is not probed. */
+  /** Results of an address; null if it is not probed. */
   healthOf(target: ProbedAddress): AddressHealth | null {
     return this.settings.names.length === 0 ? null : (this.entries.get(keyOf(target))?.health ?? null);
   }
 
-  /** How long it may take from the last good probe of an address until it is held to be down. */
+  /** Longest time from the last good probe of an address until it counts as down. */
   get detectionMs(): number {
     const { intervalMs, timeoutMs, fall, names } = this.settings;
     const tries = Math.min(names.length, MAX_TRIES);
@@ -118,7 +120,7 @@ export class RelayMonitor {
   private async run(entry: Entry): Promise<void> {
     const { settings } = this;
     const report = await this.probe(entry, settings);
-    // Another configuration may have been taken meanwhile.
+    // The configuration may have changed meanwhile.
     if (this.entries.get(keyOf(entry.target)) !== entry) return;
     const { now, random, onChange } = this.options;
     const hasChanged = entry.health.note(report, settings, now());

@@ -1,24 +1,24 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import { ProbeNotice, parseAddress, readProbeNotice } from '../../net/index.ts';
-import { FirstOctets } from './first-octets.ts';
+import { FirstBytes } from './first-bytes.ts';
 import type { ProbeOutcome, ProbeReport } from './probe-outcome.ts';
 
 export interface ProberOptions {
-  /** Milliseconds of a clock that does not jump. */
+  /** Monotonic clock, in ms. */
   now(): number;
-  /** Whether this machine has an address by which it may reach others of the family. */
+  /** True if this host has an address to reach others of the family. */
   hasFamily(family: 4 | 6): boolean;
 }
 
-/** What is connected to, and by which name. */
+/** The address to connect to, and the name to ask for. */
 export interface ProbeTarget {
   readonly address: string;
   readonly port: number;
   readonly name: string;
 }
 
-/** Faults of this machine's own. */
+/** Errors of this host. */
 const LOCAL = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EPERM']);
 const NOTICES: Readonly<Record<ProbeNotice, ProbeOutcome>> = {
   [ProbeNotice.DRAINING]: 'draining',
@@ -29,8 +29,8 @@ const NOTICES: Readonly<Record<ProbeNotice, ProbeOutcome>> = {
 };
 
 /**
- * Connects to names through relays by TLS, as a device would, and ends each connection when the handshake is over. The
- * certificate is verified by what Node trusts (NODE_EXTRA_CA_CERTS adds to it), so that only the origin itself can pass.
+ * Connects to names through relays by TLS, as a device would, and closes after the handshake. The certificate
+ * is verified against Node's CA store (NODE_EXTRA_CA_CERTS adds to it), so only the origin itself can pass.
  */
 export class Prober {
   private readonly options: ProberOptions;
@@ -41,8 +41,8 @@ export class Prober {
   }
 
   /**
-   * @param timeoutMs for all of it
-   * @param signal ends the probe, which is then `untried`
+   * @param timeoutMs for the whole probe
+   * @param signal aborts the probe, which is then `untried`
    */
   probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSignal): Promise<ProbeReport> {
     const { now } = this.options;
@@ -64,7 +64,7 @@ export class Prober {
         isConnected = true;
         this.shakeHands(socket, target.name, finish);
       });
-      // Once it is connected, errors are told by what stands above it.
+      // After connecting, the TLS layer reports errors.
       socket.on('error', (error: NodeJS.ErrnoException) => {
         if (!isConnected) finish(this.ofConnect(error, target));
       });
@@ -73,7 +73,7 @@ export class Prober {
 
   private ofConnect({ code = '' }: NodeJS.ErrnoException, { address }: ProbeTarget): ProbeOutcome {
     const family = parseAddress(address)?.family ?? 4;
-    // Taken, and reset before we looked: what is refused has another code.
+    // Accepted and then reset. A refused connection has another code.
     if (code === 'ECONNRESET') return 'closed';
     const isOurs = LOCAL.has(code) || (code === 'ENETUNREACH' && !this.options.hasFamily(family));
     return isOurs ? 'untried' : 'unreachable';
@@ -81,12 +81,12 @@ export class Prober {
 
   private shakeHands(socket: Socket, name: string, finish: (outcome: ProbeOutcome) => void): void {
     this.context ??= createSecureContext();
-    const stream = new FirstOctets(socket);
+    const stream = new FirstBytes(socket);
     const tls = connectTls({
       socket: stream,
       servername: name,
       secureContext: this.context,
-      // Judged below: a certificate that is not trusted is told apart from a handshake that failed.
+      // Checked in secureConnect: an untrusted certificate is reported differently from a failed handshake.
       rejectUnauthorized: false,
       ALPNProtocols: ['h2', 'http/1.1'],
     });
@@ -95,7 +95,7 @@ export class Prober {
       tls.destroy();
     });
     const failed = (): void => {
-      finish(ofFirstOctets(stream.received));
+      finish(ofFirstBytes(stream.received));
       tls.destroy();
     };
     tls.on('error', failed);
@@ -104,7 +104,7 @@ export class Prober {
   }
 }
 
-function ofFirstOctets(received: Buffer): ProbeOutcome {
+function ofFirstBytes(received: Buffer): ProbeOutcome {
   const notice = readProbeNotice(received);
   if (notice !== null) return NOTICES[notice];
   return received.length === 0 ? 'closed' : 'origin-refuses';

@@ -1,12 +1,12 @@
 import type { Service } from '../service.ts';
 import type { ProbeOutcome, ProbeReport } from './probe-outcome.ts';
 
-/** A name of a catalog file, and what to connect to for it. */
+/** A name of a catalog file, and the hosts to try for it. */
 export interface CheckedEntry {
   readonly name: string;
-  /** Whether it stands for all that is below it. */
+  /** True if it stands for all names below it, too. */
   readonly isSuffix: boolean;
-  /** Host names to try, until one answers. */
+  /** Host names to try until one answers. */
   readonly hosts: readonly string[];
 }
 
@@ -15,7 +15,7 @@ export interface EntryReport extends CheckedEntry {
   readonly tried: readonly (ProbeReport & { readonly host: string })[];
 }
 
-/** What to connect to for each name of a service: the name itself and, where it stands for more, `www.` of it. */
+/** Hosts to try for each name of a service: the name itself and, for a suffix, `www.` of it. */
 export function entriesOf({ names, exact }: Pick<Service, 'names' | 'exact'>): CheckedEntry[] {
   return [
     ...names.map((name) => ({ name, isSuffix: true, hosts: [name, `www.${name}`] })),
@@ -24,9 +24,9 @@ export function entriesOf({ names, exact }: Pick<Service, 'names' | 'exact'>): C
 }
 
 /**
- * Connects to entries, a few at one time.
- * @param probe connects to a host name, by the relay that is for it
- * @returns a report of each, in their order
+ * Connects to the hosts of all entries with bounded concurrency.
+ * @param probe connects to a host name through its relay
+ * @returns a report for each entry, in their order
  */
 export async function checkEntries(
   entries: readonly CheckedEntry[],
@@ -55,36 +55,38 @@ async function checkEntry(
     if (tried.at(-1)!.outcome === 'ok') break;
   }
   const outcomes = tried.map(({ outcome }) => outcome);
-  // A host name without an address says less than one that has an address and does not answer.
+  // A host without an address says less than one that has an address and does not answer.
   const outcome = outcomes.includes('ok')
     ? 'ok'
     : (outcomes.find((each) => each !== 'no-address') ?? 'no-address');
   return { ...entry, outcome, tried };
 }
 
-/** What the reports of a service come to. */
+/** Summary of a service's reports. */
 export interface CheckSummary {
   readonly answer: number;
   readonly noAddress: number;
   readonly fail: number;
   /**
-   * - ok: whatever can be told answers;
-   * - names-fail: an entry fails, an exact name has no address, or none answers at all;
-   * - relay-fails: the relay took part in none of it, so that nothing is known of the names.
+   * - ok: everything testable answers
+   * - names-fail: an entry fails, an exact name has no address, or nothing answers
+   * - relay-fails: the relay failed every time, so nothing is known about the names
    */
   readonly verdict: 'ok' | 'names-fail' | 'relay-fails';
 }
 
 const RELAY_FAILS: readonly ProbeOutcome[] = ['unreachable', 'draining', 'closed', 'untried'];
 
-/** @param isStrict whether a suffix without an address counts as failed: content networks have many */
-export function summarise(reports: readonly EntryReport[], isStrict: boolean): CheckSummary {
+/**
+ * @param isStrict counts a suffix without an address as failed; suffixes of content networks often have none
+ */
+export function summarize(reports: readonly EntryReport[], isStrict: boolean): CheckSummary {
   const answer = reports.filter(({ outcome }) => outcome === 'ok').length;
   const noAddress = reports.filter(({ outcome }) => outcome === 'no-address').length;
   const fail = reports.length - answer - noAddress;
-  const isFault = ({ outcome, isSuffix }: EntryReport): boolean =>
+  const isFailure = ({ outcome, isSuffix }: EntryReport): boolean =>
     outcome === 'no-address' ? isStrict || !isSuffix : outcome !== 'ok';
   const isRelay = reports.every(({ outcome }) => RELAY_FAILS.includes(outcome));
-  const verdict = isRelay ? 'relay-fails' : answer === 0 || reports.some(isFault) ? 'names-fail' : 'ok';
+  const verdict = isRelay ? 'relay-fails' : answer === 0 || reports.some(isFailure) ? 'names-fail' : 'ok';
   return { answer, noAddress, fail, verdict };
 }

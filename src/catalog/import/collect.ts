@@ -2,21 +2,24 @@ import type { BadLine, ListLine } from './line.ts';
 import { parseListLine } from './line.ts';
 
 export interface Collected {
-  /** Of the list and all that it includes, in order; no include lines. */
+  /** Lines of the list and of all lists that it includes, in order, without include lines. */
   readonly lines: ListLine[];
-  readonly faults: BadLine[];
+  readonly errors: BadLine[];
 }
 
 export interface CollectOptions {
-  /** The text of a list by its name, or null if there is none. */
+  /** Text of a list by name, or null if there is none. */
   readonly read: (list: string) => string | null;
-  /** Lists whose include lines are passed over. */
+  /** Lists whose include lines are skipped. */
   readonly withoutLists: ReadonlySet<string>;
-  /** Told of each list that was passed over. */
+  /** Called with each skipped list. */
   readonly onPassedOver: (list: string) => void;
 }
 
-/** On an include, `@cn` takes only the lines that have it, `@-cn` only those that have it not. */
+/**
+ * Applies the filters of an include: `@cn` keeps only lines with that attribute, `@-cn` only lines without
+ * it.
+ */
 function passes(line: ListLine, filters: readonly string[]): boolean {
   return filters.every((filter) =>
     filter.startsWith('-') ? !line.attributes.includes(filter.slice(1)) : line.attributes.includes(filter),
@@ -24,7 +27,7 @@ function passes(line: ListLine, filters: readonly string[]): boolean {
 }
 
 class Collector {
-  readonly faults: BadLine[] = [];
+  readonly errors: BadLine[] = [];
   private readonly options: CollectOptions;
   private readonly done = new Map<string, ListLine[]>();
   private readonly open: string[] = [];
@@ -41,7 +44,7 @@ class Collector {
     for (const [index, raw] of text.split(/\r?\n/).entries()) {
       const parsed = parseListLine(list, index + 1, raw);
       if (parsed === null) continue;
-      if ('bad' in parsed) this.faults.push(parsed.bad);
+      if ('bad' in parsed) this.errors.push(parsed.bad);
       else if (parsed.good.type !== 'include') lines.push(parsed.good);
       else for (const line of this.include(parsed.good)) lines.push(line);
     }
@@ -66,21 +69,21 @@ class Collector {
   }
 
   private refuse({ list, line, text }: ListLine, why: string): ListLine[] {
-    this.faults.push({ list, line, text, why });
+    this.errors.push({ list, line, text, why });
     return [];
   }
 }
 
 /**
- * Reads a list and, in their places, the lists that it includes, each once. Bad lines, lists that are missing
- * and cycles are faults; all are reported.
+ * Reads a list and, in place, the lists that it includes, each once. Reports every bad line, missing list and
+ * cycle.
  */
 export function collectLines(list: string, options: CollectOptions): Collected {
   const text = options.read(list);
   if (text === null) {
-    return { lines: [], faults: [{ list, line: 0, text: '', why: 'there is no such list' }] };
+    return { lines: [], errors: [{ list, line: 0, text: '', why: 'there is no such list' }] };
   }
   const collector = new Collector(options);
   const lines = collector.list(list, text);
-  return { lines, faults: collector.faults };
+  return { lines, errors: collector.errors };
 }

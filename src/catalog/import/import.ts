@@ -1,18 +1,18 @@
 import { collectLines } from './collect.ts';
 import type { BadLine, ListLine } from './line.ts';
-import { isAd, judgeLine, takenInBy, withoutRedundant } from './names.ts';
+import { evaluateLine, isAd, takenInBy, withoutRedundant } from './names.ts';
 
-/** A line and what is to be said of it; `list` and `line` say where it stands. */
+/** A remark about a line; `list` and `line` say where it is. */
 export type ImportNote = BadLine;
 
 export interface ImportOptions {
   /** The list's name, as include lines would call it. */
   readonly list: string;
-  /** The text of a list by its name, or null if there is none. */
+  /** Text of a list by name, or null if there is none. */
   readonly read: (list: string) => string | null;
-  /** Take lines marked @ads too. */
+  /** Includes lines marked @ads. */
   readonly withAds?: boolean;
-  /** Names to leave out, each with all below it; `include:LIST` leaves out what a list would bring. */
+  /** Names to leave out, each with all names below it; `include:LIST` leaves out a whole list. */
   readonly without?: readonly string[];
 }
 
@@ -20,11 +20,11 @@ export interface ImportResult {
   /** In the order of the list. */
   readonly names: string[];
   readonly exact: string[];
-  /** Lines that the catalog cannot express, or not as they stand. */
+  /** Lines that the catalog cannot express, or not exactly. */
   readonly unexpressed: ImportNote[];
-  /** What keeps the list from being read: bad lines, missing lists, cycles. */
-  readonly faults: ImportNote[];
-  /** How many names were left out because another covers them. */
+  /** Problems that keep the list from being read: bad lines, missing lists, cycles. */
+  readonly errors: ImportNote[];
+  /** Names left out because another name covers them. */
   readonly redundant: number;
   /** Items of `without` that matched nothing. */
   readonly unmatched: string[];
@@ -32,7 +32,7 @@ export interface ImportResult {
 
 const INCLUDE = 'include:';
 
-/** Which names were asked to be left out, and which of the requests were of use. */
+/** Names to leave out, and which of the requests matched. */
 class Exclusion {
   readonly lists = new Set<string>();
   private readonly names = new Set<string>();
@@ -50,7 +50,7 @@ class Exclusion {
     this.unused.delete(INCLUDE + list);
   }
 
-  /** Whether the line's name, or one above it, is to be left out. */
+  /** True if the line's name, or a name above it, is to be left out. */
   leavesOut(line: ListLine): boolean {
     if (line.type !== 'domain' && line.type !== 'full') return this.matches(line.value);
     const labels = line.value.toLowerCase().split('.');
@@ -76,8 +76,8 @@ function note({ list, line, text }: ListLine): Omit<ImportNote, 'why'> {
 }
 
 /**
- * Turns a list of the v2fly domain-list-community format into the names of a catalog file. Reads nothing
- * but through `read`. Every line that cannot be expressed is in the result with the reason.
+ * Turns a list in v2fly's domain-list-community format into the names of a catalog file. Reads through `read`
+ * only. The result has every line that cannot be expressed, with the reason.
  */
 export function importDomains(options: ImportOptions): ImportResult {
   const { list, read, withAds = false, without = [] } = options;
@@ -89,7 +89,7 @@ export function importDomains(options: ImportOptions): ImportResult {
   const noted: { line: ListLine; why: string; left: boolean }[] = [];
   for (const line of new Set(collected.lines)) {
     if (exclusion.leavesOut(line)) continue;
-    const verdict = judgeLine(line, withAds);
+    const verdict = evaluateLine(line, withAds);
     const why = verdict.take === null ? verdict.why : verdict.narrowed;
     if (why !== null) noted.push({ line, why, left: verdict.take === null });
     if (verdict.take === 'names') suffixes.add(verdict.name);
@@ -100,5 +100,5 @@ export function importDomains(options: ImportOptions): ImportResult {
     return { ...note(line), why: taker === null ? why : `marked @ads, but ${taker} takes it in` };
   });
   const kept = withoutRedundant(suffixes, singles);
-  return { ...kept, unexpressed, faults: collected.faults, unmatched: exclusion.unmatched };
+  return { ...kept, unexpressed, errors: collected.errors, unmatched: exclusion.unmatched };
 }

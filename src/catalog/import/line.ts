@@ -1,19 +1,19 @@
-/** What a line of a domain list says: `type:value @attribute &affiliation # comment`. */
+/** A line of a domain list: `type:value @attribute &affiliation # comment`. */
 export interface ListLine {
   readonly list: string;
   /** Counted from 1. */
   readonly line: number;
-  /** As it stands, without the comment. */
+  /** The line without its comment. */
   readonly text: string;
   readonly type: ListType;
   readonly value: string;
-  /** Without the @: `ads`, `!cn`; on an include `-cn` asks for lines without it. */
+  /** Without the @: `ads`, `!cn`; on an include, `-cn` asks for lines without it. */
   readonly attributes: readonly string[];
 }
 
 export type ListType = 'domain' | 'full' | 'keyword' | 'regexp' | 'include';
 
-/** A line that is no line of the format. */
+/** A line that does not follow the format. */
 export interface BadLine {
   readonly list: string;
   readonly line: number;
@@ -30,8 +30,8 @@ function badLine(list: string, line: number, text: string, why: string): { bad: 
 }
 
 /**
- * Reads one line of the v2fly domain-list-community format. An empty line or a mere comment is null.
- * Affiliations (`&list`: the line belongs to that list too) are read over: here the line belongs to this one.
+ * Parses one line in v2fly's domain-list-community format. Null for an empty line or a comment. Affiliations
+ * (`&list`: the line belongs to that list, too) are ignored.
  */
 export function parseListLine(
   list: string,

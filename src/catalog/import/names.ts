@@ -2,12 +2,12 @@ import { canonicalHostName, coveringName } from '../host-name.ts';
 import { refuseExact, refuseSuffix } from '../name-rule.ts';
 import type { ListLine } from './line.ts';
 
-/** What becomes of a line. */
+/** The catalog's form of a line, or the reason why there is none. */
 export type Verdict =
   | { readonly take: 'names' | 'exact'; readonly name: string; readonly narrowed: string | null }
   | { readonly take: null; readonly why: string };
 
-/** Whether the line is marked as serving advertisements. */
+/** True if the line is marked as serving advertisements. */
 export function isAd(line: ListLine): boolean {
   return line.attributes.includes('ads');
 }
@@ -17,10 +17,10 @@ function leave(why: string): Verdict {
 }
 
 /**
- * Says how the catalog expresses a line. Patterns have no form in it. A suffix that stands below a
- * content network's is narrowed to the name alone; one that is such a network's is left out.
+ * Decides how the catalog expresses a line. It cannot express patterns. A suffix below a content network is
+ * narrowed to the name alone; the network's own suffix is left out.
  */
-export function judgeLine(line: ListLine, withAds: boolean): Verdict {
+export function evaluateLine(line: ListLine, withAds: boolean): Verdict {
   if (line.type === 'regexp' || line.type === 'keyword') {
     return leave(`a ${line.type} has no form in the catalog`);
   }
@@ -39,14 +39,14 @@ export function judgeLine(line: ListLine, withAds: boolean): Verdict {
   return { take: 'exact', name, narrowed };
 }
 
-/** The suffix that takes a line's name in although the line was left out, or null. */
+/** The suffix that covers a line's name although the line was left out, or null. */
 export function takenInBy(line: ListLine, suffixes: ReadonlySet<string>): string | null {
   const host = canonicalHostName(line.value.toLowerCase());
   if (host.name === null) return null;
   return suffixes.has(host.name) ? host.name : coveringName(host.name, (above) => suffixes.has(above));
 }
 
-/** Names without those that another covers: below a suffix, or exact and a suffix both. */
+/** Removes names that another covers: names below a suffix, and exact names that are suffixes, too. */
 export function withoutRedundant(
   suffixes: ReadonlySet<string>,
   singles: ReadonlySet<string>,

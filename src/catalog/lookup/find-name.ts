@@ -1,7 +1,7 @@
 import { HEADER_BYTES, nameFromText, parseQuestion, Question } from '../../wire/index.ts';
 import { NameTable, type NameTableHandle, NO_SERVICE } from '../name-table.ts';
 
-/** What the catalog has of a name: indexes of its service and its group (0: none). */
+/** Indexes of a name's service and group (0: none). */
 export interface FoundName {
   readonly service: number;
   readonly group: number;
@@ -9,7 +9,7 @@ export interface FoundName {
 
 const CLASS_AND_TYPE = [0, 1, 0, 1];
 
-/** Looks a host name up in the catalog's names, off the way of a query. Null where it is not among them. */
+/** Looks a host name up in the catalog's names, outside the hot path. Null if it is not there. */
 export function findName(names: NameTableHandle, seed: number, text: string): FoundName | null {
   const wire = nameFromText(text);
   if (wire === null) return null;

@@ -1,4 +1,4 @@
-// A face of its own: threads that only look names up load nothing that reads files.
+// A separate face, so that threads that only look names up do not load the file readers.
 export { type NamedQuestion, type NameTableHandle, NO_SERVICE } from '../name-table.ts';
 export { BUCKETS, MAX_RELAYS_PER_ANSWER, NO_RELAY } from '../relay-order.ts';
 export { NO_LIST } from '../relay-routes.ts';

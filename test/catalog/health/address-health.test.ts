@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { AddressHealth, drains } from '../../../src/catalog/health/address-health.ts';
 import type { ProbeOutcome } from '../../../src/catalog/health/index.ts';
 
-/** The states after each outcome, a second apart: u up, d down; D and U while it drains; ? after it where in doubt. */
+/**
+ * States after each outcome, one second apart: u up, d down; D and U while draining; followed by ? while in
+ * doubt.
+ */
 function states(outcomes: ProbeOutcome[], { fall = 3, rise = 2 } = {}): string {
   const health = new AddressHealth(0);
   return outcomes
@@ -28,17 +31,17 @@ describe('an address of a relay', () => {
       'u? u? d d? d d? u',
     ],
     [
-      'is not judged by probes that could not be made',
+      'ignores probes that could not be made',
       ['untried', 'closed', 'untried', 'closed', 'untried', 'closed'],
       'u u? u? u? u? d',
     ],
     [
-      'drains at once when it says so, and serves at once when it does not any more',
+      'drains at once when it says so, and serves again at once when it stops saying so',
       ['draining', 'draining', 'ok'],
       'U U u',
     ],
     [
-      'stays drained when it is switched off meanwhile',
+      'stays drained while it is switched off',
       ['draining', 'unreachable', 'unreachable', 'unreachable', 'ok', 'ok'],
       'U U? U? D d? u',
     ],
@@ -46,11 +49,11 @@ describe('an address of a relay', () => {
     expect(states(outcomes)).toBe(expected);
   });
 
-  it('may fall and rise by one probe', () => {
+  it('goes down and up after one probe if so configured', () => {
     expect(states(['closed', 'ok', 'closed'], { fall: 1, rise: 1 })).toBe('d u d');
   });
 
-  it('keeps when it was last good, how long that took, since when it is so, and counts', () => {
+  it('records when it was last good, how long that took, when it last changed, and counts', () => {
     const health = new AddressHealth(500);
     const limits = { fall: 1, rise: 1 };
     expect(health).toMatchObject({ lastGoodAtMs: 500, handshakeMs: null, latest: null });
@@ -58,7 +61,11 @@ describe('an address of a relay', () => {
     expect(health.note({ outcome: 'certificate', milliseconds: 3 }, limits, 2000)).toBe(true);
     expect(health.note({ outcome: 'certificate', milliseconds: 3 }, limits, 3000)).toBe(false);
     expect(health).toMatchObject({
-      ...{ isUp: false, lastGoodAtMs: 1000, handshakeMs: 12.5, sinceMs: 2000, latest: 'certificate' },
+      isUp: false,
+      lastGoodAtMs: 1000,
+      handshakeMs: 12.5,
+      sinceMs: 2000,
+      latest: 'certificate',
     });
     expect(health.counts.reduce((sum, count) => sum + count)).toBe(3);
   });

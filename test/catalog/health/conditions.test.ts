@@ -12,7 +12,7 @@ interface Known {
   readonly isProbed?: boolean;
 }
 
-/** The conditions of IPv4 addresses. */
+/** Conditions of IPv4 addresses. */
 function conditions(...known: Known[]): Condition[] {
   const relays = known.map(({ region = 'us' }, index): Relay => {
     const address4 = Uint8Array.of(192, 0, 2, index);
@@ -32,17 +32,17 @@ function conditions(...known: Known[]): Condition[] {
   return relays.map((_, index) => made.of(index, 4));
 }
 
-it('takes relays as up that are not probed or get probes through', () => {
+it('treats unprobed relays as up', () => {
   expect(conditions({}, { isProbed: false }, { downAtMs: 5 })).toEqual([UP, UP, LAST_GOOD]);
 });
 
-it('takes those that were good for the last time together as the last good ones, in each region', () => {
+it('takes those last good at about the same time as the last good ones, in each region', () => {
   expect(
     conditions({ downAtMs: 9000 }, { downAtMs: 8000 }, { downAtMs: 7999 }, { region: 'gb', downAtMs: 100 }),
   ).toEqual([LAST_GOOD, LAST_GOOD, DOWN, LAST_GOOD]);
 });
 
-it('never takes a drained one as good', () => {
+it('never counts a drained relay as good', () => {
   expect(
     conditions(
       { isDrained: true },

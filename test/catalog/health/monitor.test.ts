@@ -8,8 +8,12 @@ import type {
 import { RelayMonitor } from '../../../src/catalog/health/index.ts';
 
 const SETTINGS: MonitorSettings = {
-  ...{ names: ['a.example', 'b.example'], intervalMs: 10_000, timeoutMs: 5000 },
-  ...{ fall: 2, rise: 1, concurrency: 2 },
+  names: ['a.example', 'b.example'],
+  intervalMs: 10_000,
+  timeoutMs: 5000,
+  fall: 2,
+  rise: 1,
+  concurrency: 2,
 };
 const at = (address: string, region = 'us'): ProbedAddress => ({ region, address });
 
@@ -20,7 +24,7 @@ interface Running {
   end(outcome: ProbeOutcome): Promise<void>;
 }
 
-/** A monitor with a clock and probes that the test moves. */
+/** A monitor with a clock and probes under the test's control. */
 class Bench {
   nowMs = 0;
   random = 0.5;
@@ -45,7 +49,9 @@ class Bench {
         probe: (address, name, signal) =>
           new Promise<ProbeReport>((resolve) => {
             const running: Running = {
-              ...{ address, name, signal },
+              address,
+              name,
+              signal,
               end: async (outcome) => {
                 this.running.splice(this.running.indexOf(running), 1);
                 resolve({ outcome, milliseconds: 20 });
@@ -60,7 +66,7 @@ class Bench {
     );
   }
 
-  /** Lets time pass, to each timer in turn. */
+  /** Advances the clock and fires due timers in order. */
   pass(milliseconds: number): void {
     const end = this.nowMs + milliseconds;
     for (;;) {
@@ -77,7 +83,7 @@ class Bench {
     return this.timers.map(({ dueMs }) => Math.round(dueMs - this.nowMs)).sort((a, b) => a - b);
   }
 
-  /** Ends the probe that runs. */
+  /** Ends the running probe. */
   end(outcome: ProbeOutcome): Promise<void> {
     return this.running[0]!.end(outcome);
   }
@@ -104,7 +110,7 @@ describe('a monitor of relays', () => {
     }
   });
 
-  it('asks again five times as soon while in doubt', async () => {
+  it('probes five times as often while in doubt', async () => {
     bench.pass(10_000);
     await bench.end('unreachable');
     expect(bench.dueInMs).toEqual([2000]);
@@ -117,7 +123,7 @@ describe('a monitor of relays', () => {
     expect(bench.changes).toEqual(['192.0.2.1 down', '192.0.2.1 up']);
   });
 
-  it('tries another name before it holds a relay to fail, and begins with each in turn', async () => {
+  it('tries another name before a relay counts as failed, and begins with each in turn', async () => {
     bench.pass(10_000);
     expect(bench.running[0]?.name).toBe('a.example');
     await bench.end('no-address');
@@ -140,7 +146,7 @@ describe('a monitor of relays', () => {
     },
   );
 
-  it('has no more probes under way than it may, and loses none', async () => {
+  it('keeps to its concurrency and loses no probe', async () => {
     const addresses = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4', '192.0.2.5'];
     bench.monitor.use(
       addresses.map((address) => at(address)),
@@ -157,7 +163,7 @@ describe('a monitor of relays', () => {
     expect(bench.dueInMs).toHaveLength(5);
   });
 
-  it('keeps what it knows of relays that stay in another configuration', async () => {
+  it('keeps the results of relays that stay in a new configuration', async () => {
     bench.pass(10_000);
     const behind = bench.running[0]!;
     bench.monitor.use([at('192.0.2.1'), at('192.0.2.2')], { ...SETTINGS, fall: 1 });
@@ -177,7 +183,7 @@ describe('a monitor of relays', () => {
     expect(bench.monitor.healthOf(at('192.0.2.1'))).toBeNull();
   });
 
-  it('ends what runs when it is stopped', async () => {
+  it('aborts running probes when it is stopped', async () => {
     bench.pass(10_000);
     const [running] = bench.running;
     bench.monitor.stop();

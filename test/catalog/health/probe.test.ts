@@ -1,4 +1,4 @@
-/** What a probe makes of what it meets, on loopback. */
+/** The outcomes of probes, on loopback. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -32,9 +32,9 @@ async function probe(port: number, timeoutMs = 10_000, signal?: AbortSignal): Pr
   return (await prober.probe(target, timeoutMs, signal)).outcome;
 }
 
-/** A relay that answers the hello with these bytes and closes. */
-const answering = (octets: Uint8Array) =>
-  createServer((socket) => socket.once('data', () => socket.end(octets)));
+/** A relay that answers the ClientHello with these bytes and closes. */
+const answering = (bytes: Uint8Array) =>
+  createServer((socket) => socket.once('data', () => socket.end(bytes)));
 
 describe('a probe', () => {
   it.each([
@@ -47,19 +47,19 @@ describe('a probe', () => {
     expect(await probe(await listen(answering(writeProbeNotice(ProbeNotice[notice]))))).toBe(outcome);
   });
 
-  it("does not take an origin's alert for the relay's word", async () => {
+  it("does not take an origin's alert for the relay's notice", async () => {
     const alert = writeProbeNotice(ProbeNotice.DRAINING);
     alert[2] = 3;
     expect(await probe(await listen(answering(alert)))).toBe('origin-refuses');
   });
 
-  it('is closed where not a word came, and not in time where nothing comes', async () => {
+  it('is `closed` without a byte, and `timeout` without a reply', async () => {
     expect(await probe(await listen(answering(new Uint8Array(0))))).toBe('closed');
     expect(await probe(await listen(createServer((socket) => socket.resetAndDestroy())))).toBe('closed');
     expect(await probe(await listen(createServer()), 50)).toBe('timeout');
   });
 
-  it('does not reach what does not listen, and is not made where it is ended', async () => {
+  it('is `unreachable` without a listener, and `untried` when aborted', async () => {
     const port = await listen(createServer());
     servers.pop()!.close();
     expect(await probe(port)).toBe('unreachable');
@@ -70,7 +70,7 @@ describe('a probe', () => {
     expect(await probe(port, 10_000, ending.signal)).toBe('untried');
   });
 
-  it('ends with a handshake, and is content with a certificate that is trusted alone', async () => {
+  it('needs a handshake with a trusted certificate', async () => {
     const server = createTlsServer(makeCertificate(['DNS:www.films.example']));
     server.on('tlsClientError', () => {});
     server.on('secureConnection', (socket) => socket.on('error', () => {}));

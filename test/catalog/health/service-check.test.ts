@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkEntries, entriesOf, type ProbeOutcome, summarise } from '../../../src/catalog/health/index.ts';
+import { checkEntries, entriesOf, type ProbeOutcome, summarize } from '../../../src/catalog/health/index.ts';
 
 const NAMES = { names: ['films.example', 'cdn.example'], exact: ['one.carrier.example'] };
 
@@ -21,14 +21,14 @@ async function check(outcomes: Record<string, ProbeOutcome>, otherwise: ProbeOut
   return { reports, asked, most, outcomes: reports.map(({ outcome }) => outcome) };
 }
 
-it('tries a name, then www. of it where it stands for others, and an exact one alone, some at a time', async () => {
+it('tries a name, then www. of it for a suffix, and an exact name alone, some at a time', async () => {
   const { asked, most, outcomes } = await check({ 'films.example': 'ok', 'www.cdn.example': 'ok' });
   expect(asked.sort()).toEqual(['cdn.example', 'films.example', 'one.carrier.example', 'www.cdn.example']);
   expect(most).toBe(2);
   expect(outcomes).toEqual(['ok', 'ok', 'no-address']);
 });
 
-it('tells of what does not answer rather than of what has no address', async () => {
+it('prefers reporting a failure over a missing address', async () => {
   const { outcomes } = await check({ 'films.example': 'certificate', 'www.cdn.example': 'timeout' });
   expect(outcomes).toEqual(['certificate', 'timeout', 'no-address']);
 });
@@ -76,6 +76,6 @@ describe('the verdict', () => {
     ],
   ])('is %s', async (_, outcomes, otherwise, isStrict, verdict) => {
     const { reports } = await check(outcomes, otherwise);
-    expect(summarise(reports, isStrict).verdict).toBe(verdict);
+    expect(summarize(reports, isStrict).verdict).toBe(verdict);
   });
 });

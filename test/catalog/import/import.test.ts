@@ -19,7 +19,7 @@ function notes(found: readonly { list: string; line: number; why: string }[]): s
 }
 
 describe('a list', () => {
-  it('gives its names, those it includes in their place, none twice', () => {
+  it('gives its names and, in place, those it includes, without duplicates', () => {
     const result = imported('constructs');
     expect(result.names).toEqual([
       'example.com',
@@ -34,10 +34,10 @@ describe('a list', () => {
     ]);
     expect(result.exact).toEqual(['only.example.net', 'cdn.akamaized.net', 'one.akamaized.net']);
     expect(result.redundant).toBe(2);
-    expect(result.faults).toEqual([]);
+    expect(result.errors).toEqual([]);
   });
 
-  it('has every line reported that cannot be expressed', () => {
+  it('reports every line that cannot be expressed', () => {
     const unexpressed = imported('constructs').unexpressed;
     expect(notes(unexpressed)).toEqual([
       'constructs:5: a keyword has no form in the catalog',
@@ -53,43 +53,43 @@ describe('a list', () => {
     expect(unexpressed[1]?.text).toBe('regexp:^cdn[0-9]+\\.example\\.org$');
   });
 
-  it('has its lines marked @ads taken when asked', () => {
+  it('includes lines marked @ads on request', () => {
     const result = imported('constructs', { withAds: true });
     expect(result.names).toContain('ads.example.org');
     expect(notes(result.unexpressed).join()).not.toContain('@ads');
   });
 
-  it('includes a list once however often it is named', () => {
+  it('includes a list once, however often it is named', () => {
     expect(imported('twice')).toMatchObject({
       names: ['bamgrid.com', 'bamtech.net', 'dmed.technology', 'last.example'],
       redundant: 0,
-      faults: [],
+      errors: [],
     });
   });
 });
 
-describe('what is left out on request', () => {
-  it('is a name with all below it', () => {
+describe('left out on request', () => {
+  it('a name with all names below it', () => {
     const { names, unexpressed } = imported('constructs', { without: ['example.org', 'brand'] });
     expect(names).not.toContain('cn.example.org');
     expect(notes(unexpressed).join()).not.toMatch(/constructs:(9|21):/);
   });
 
-  it('is what a list would bring', () => {
+  it('a whole list', () => {
     const result = imported('constructs', { without: ['include:bamtech'] });
     expect(result.names).not.toContain('bamgrid.com');
     expect(result.unmatched).toEqual([]);
   });
 
-  it('is told where nothing is meant by it', () => {
+  it('reports requests that match nothing', () => {
     const without = ['nothing.example', 'include:nothing'];
     expect(imported('constructs', { without }).unmatched).toEqual(without);
   });
 });
 
-describe('a list at fault', () => {
-  it('has all bad lines reported', () => {
-    expect(notes(imported('broken').faults)).toEqual([
+describe('a bad list', () => {
+  it('gets all bad lines reported', () => {
+    expect(notes(imported('broken').errors)).toEqual([
       'broken:2: unknown type "unknown"',
       'broken:3: nothing behind full:',
       'broken:4: "words.example" is neither an @attribute nor an &affiliation',
@@ -97,16 +97,16 @@ describe('a list at fault', () => {
     ]);
   });
 
-  it('has a cycle of includes reported', () => {
-    expect(notes(imported('cycle-a').faults)).toEqual(['cycle-b:2: a cycle: cycle-a -> cycle-b -> cycle-a']);
+  it('gets a cycle of includes reported', () => {
+    expect(notes(imported('cycle-a').errors)).toEqual(['cycle-b:2: a cycle: cycle-a -> cycle-b -> cycle-a']);
   });
 
   it('may be missing', () => {
-    expect(notes(imported('nowhere').faults)).toEqual(['nowhere:0: there is no such list']);
+    expect(notes(imported('nowhere').errors)).toEqual(['nowhere:0: there is no such list']);
   });
 });
 
-describe('lists as they are published', () => {
+describe('published lists', () => {
   const published = readdirSync(DOMAINS).filter((list) =>
     /^(abc|bamtech|hotstar|netflix|sky|spotify)$/.test(list),
   );
@@ -118,11 +118,11 @@ describe('lists as they are published', () => {
       .filter((line) => line.replace(/#.*/, '').trim() !== '');
     const narrowed = result.unexpressed.filter((note) => note.why.startsWith('taken alone')).length;
     const taken = result.names.length + result.exact.length + result.redundant;
-    expect(result.faults).toEqual([]);
+    expect(result.errors).toEqual([]);
     expect(taken + result.unexpressed.length - narrowed).toBe(rules.length);
   });
 
-  it('give what is known of them', () => {
+  it('give the expected names', () => {
     expect(imported('netflix').exact).toEqual(['netflix.com.edgesuite.net']);
     expect(imported('hotstar').exact).toEqual(['hsprepack.akamaized.net']);
     expect(notes(imported('sky').unexpressed)).toEqual(['sky:2: expected a name below a top-level domain']);

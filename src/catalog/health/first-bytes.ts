@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
-/** More are never looked at. */
+/** Later bytes are not kept. */
 const KEPT_BYTES = 16;
 
-/** A connection of which the first bytes that came are kept, for a look beside TLS. */
-export class FirstOctets extends Duplex {
+/** A connection that keeps its first bytes, to look at them beside TLS. */
+export class FirstBytes extends Duplex {
   received: Buffer = Buffer.alloc(0);
   private readonly socket: Socket;
 
