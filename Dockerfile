@@ -23,7 +23,7 @@ RUN sh src/mediastreamer.sh compile
 USER root
 RUN chown -R root:root node_modules/.cache && chmod -R a+rX node_modules/.cache
 # The runtime is the one that package-lock.json pins, not the base image's.
-RUN mv "$(readlink -f node_modules/.bin/node)" /usr/local/bin/node && rm -r node_modules/.bin/node node_modules/node-linux-*
+RUN mv node_modules/node-linux-*/bin/node /usr/local/bin/node && rm -rf node_modules/.bin/node node_modules/node-linux-*
 
 # No npm, and one copy of node: setting its capability in a later layer would store it twice.
 FROM ${BASE}

