@@ -7,4 +7,4 @@ export type {
   ControlRegistry,
   ControlService,
 } from './options.ts';
-export { type ControlServer, createControl, type ListenAddress, ListenError } from './server.ts';
+export { type ControlServer, createControl, type ListenAddress } from './server.ts';

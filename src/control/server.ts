@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { ListenError, parseAddress } from '../net/index.ts';
 import { buildApp } from './app.ts';
 import type { App } from './context.ts';
 import { FaultLog } from './fault.ts';
@@ -31,22 +32,6 @@ export interface ListenAddress {
   host: string;
   /** 0 takes a free one. */
   port: number;
-}
-
-/** A listener could not be opened. */
-export class ListenError extends Error {
-  readonly code = 'listen_failed';
-  /** The system's code, such as `EADDRINUSE` or `EACCES`. */
-  readonly reason: string;
-  readonly address: ListenAddress;
-
-  constructor(address: ListenAddress, reason: string) {
-    const why = reason === 'EADDRINUSE' ? 'it is in use by another process (EADDRINUSE)' : reason;
-    super(`the control API cannot listen on ${address.host} port ${address.port}: ${why}`);
-    this.name = 'ListenError';
-    this.reason = reason;
-    this.address = address;
-  }
 }
 
 /** The control API: one app behind any number of listeners. */
@@ -103,7 +88,13 @@ export class ControlServer {
     server.on('clientError', (error, socket) => this.refuse(error, socket));
     return new Promise((resolve, reject) => {
       const onError = (error: NodeJS.ErrnoException) =>
-        reject(new ListenError(address, error.code ?? 'unknown'));
+        reject(
+          new ListenError(
+            'control.listen',
+            { address: parseAddress(address.host)!, port: address.port },
+            error.code ?? 'unknown',
+          ),
+        );
       server.once('error', onError);
       server.listen({ ...address, ipv6Only }, () => {
         server.off('error', onError);

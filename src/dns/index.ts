@@ -10,7 +10,6 @@ export {
 } from './answer/query-state.ts';
 export { Answerer, type AnswererResolver, DeferredQueryError } from './answerer.ts';
 export { type ExplainedQuestion, type ExplainNames, type ExplainStep, explain } from './explain.ts';
-export { ListenError } from './listen-error.ts';
 export { decide } from './query.ts';
 export { RateLimiter, type RateLimitOptions } from './rate-limit.ts';
 export type { StreamLimits } from './stream/connection-budget.ts';

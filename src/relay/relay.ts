@@ -51,7 +51,7 @@ export class Relay {
 
   private constructor() {}
 
-  /** @throws RelayListenError, or SystemCallError where the platform has no epoll; nothing stays open then. */
+  /** @throws ListenError, or SystemCallError where the platform has no epoll; nothing stays open then. */
   static async start(options: RelayOptions): Promise<Relay> {
     const relay = new Relay();
     try {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ListenError } from '../../src/control/index.ts';
+import { ListenError } from '../../src/net/index.ts';
 import { ControlBench } from '../support/control.ts';
 
 let bench: ControlBench;
@@ -50,7 +50,11 @@ describe('listeners', () => {
       .listen([{ host: '127.0.0.2', port: 0 }, taken!])
       .catch((fault) => fault);
     expect(error).toBeInstanceOf(ListenError);
-    expect([error.code, error.reason, error.address]).toEqual(['listen_failed', 'EADDRINUSE', taken]);
+    expect([error.code, error.errno, error.address.port]).toEqual([
+      'listen_failed',
+      'EADDRINUSE',
+      taken!.port,
+    ]);
     await other.control.close();
   });
 });

@@ -267,7 +267,7 @@ describe('a start that cannot succeed', () => {
       () => udpPort,
     ],
     ['dns.tcp', () => ({ dns: { tcp: [`127.0.0.1:${tcpPort}`] } }), () => tcpPort],
-    ['the control API', () => ({ control: { listen: [`127.0.0.1:${tcpPort}`] } }), () => tcpPort],
+    ['control.listen', () => ({ control: { listen: [`127.0.0.1:${tcpPort}`] } }), () => tcpPort],
     ['metrics', () => ({ metrics: { listen: [`127.0.0.1:${tcpPort}`] } }), () => tcpPort],
   ])('says which port is in use: %s', async (what, config, port) => {
     const folder = temporaryFolder();

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { formatAddress, type SocketAddress } from '../../net/index.ts';
-import { ListenError } from '../listen-error.ts';
+import { formatAddress, ListenError, type SocketAddress } from '../../net/index.ts';
 import type { StreamKey } from './worker-data.ts';
 
 /**
@@ -14,7 +13,11 @@ export async function probeAddress(key: StreamKey, { address, port }: SocketAddr
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw new ListenError(key, { address, port }, (error as NodeJS.ErrnoException).code ?? 'unknown');
+    throw new ListenError(
+      `dns.${key}`,
+      { address, port },
+      (error as NodeJS.ErrnoException).code ?? 'unknown',
+    );
   }
   const bound = { address, port: (server.address() as AddressInfo).port };
   server.close();

@@ -11,15 +11,16 @@ import {
   type Address,
   contains,
   formatAddress,
+  ListenError,
   type Prefix,
   peerAddress,
   type SocketAddress,
   type Source,
   sourceFromAddress,
 } from '../../net/index.ts';
-import { ListenError, type ListenKey } from '../listen-error.ts';
 import type { ConnectionBudget, StreamLimits } from './connection-budget.ts';
 import { readProxiedSource } from './proxied-source.ts';
+import type { StreamKey } from './worker-data.ts';
 
 /** Interval between searches for idle connections. */
 const SWEEP_MS = 1000;
@@ -34,7 +35,7 @@ export interface StreamSession {
 }
 
 export interface StreamServerOptions {
-  readonly key: ListenKey;
+  readonly key: StreamKey;
   readonly transport: Transport;
   readonly addresses: readonly SocketAddress[];
   readonly limits: StreamLimits;
@@ -124,7 +125,7 @@ export class StreamServer {
     try {
       await once(server, 'listening');
     } catch (error) {
-      throw new ListenError(key, address, (error as NodeJS.ErrnoException).code ?? 'unknown');
+      throw new ListenError(`dns.${key}`, address, (error as NodeJS.ErrnoException).code ?? 'unknown');
     }
     // Later errors concern one accept (no descriptors left, say): only that connection is lost.
     server.on('error', () => {});

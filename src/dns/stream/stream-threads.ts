@@ -1,10 +1,9 @@
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { CounterBlock } from '../../metrics/index.ts';
-import type { Prefix, SocketAddress, TlsIdentity } from '../../net/index.ts';
+import { ListenError, type Prefix, type SocketAddress, type TlsIdentity } from '../../net/index.ts';
 import type { Resolver } from '../../resolver/index.ts';
 import { serveResolver } from '../../resolver/remote/index.ts';
 import { startThread } from '../../sys/index.ts';
-import { ListenError } from '../listen-error.ts';
 import type { TableUpdate } from '../table-update.ts';
 import { ConnectionBudget, type StreamLimits } from './connection-budget.ts';
 import { probeAddress } from './probe-address.ts';

@@ -5,7 +5,6 @@ import type { BlockHandle } from '../../metrics/index.ts';
 import type { Prefix, SocketAddress, TlsIdentity } from '../../net/index.ts';
 import type { CacheHandle } from '../../resolver/cache/index.ts';
 import type { QueryPolicy } from '../answer/query-state.ts';
-import type { ListenKey } from '../listen-error.ts';
 import type { RateLimitOptions } from '../rate-limit.ts';
 import type { TableUpdate } from '../table-update.ts';
 import type { StreamLimits } from './connection-budget.ts';
@@ -49,7 +48,7 @@ export type StreamReport =
   | { readonly kind: 'ready' }
   | {
       readonly kind: 'cannot-listen';
-      readonly key: ListenKey;
+      readonly key: string;
       readonly address: SocketAddress;
       readonly errno: string;
     }

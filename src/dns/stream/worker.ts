@@ -1,14 +1,15 @@
 /** Thread that serves DNS over TCP, TLS and HTTPS on an event loop. */
+
 import { parentPort, workerData } from 'node:worker_threads';
 import { AllowlistReader } from '../../allowlist/index.ts';
 import { CatalogView } from '../../catalog/lookup/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
+import { ListenError } from '../../net/index.ts';
 import { CacheReader } from '../../resolver/cache/index.ts';
 import { RemoteResolver } from '../../resolver/remote/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
 import { QueryState } from '../answer/query-state.ts';
 import { Answerer } from '../answerer.ts';
-import { ListenError } from '../listen-error.ts';
 import { RateLimiter } from '../rate-limit.ts';
 import { ConnectionBudget } from './connection-budget.ts';
 import { StreamListeners } from './listeners.ts';

@@ -1,9 +1,8 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { queryCounter, Transport } from '../../metrics/index.ts';
-import { formatAddress, type SocketAddress, sourceFromText } from '../../net/index.ts';
+import { formatAddress, ListenError, type SocketAddress, sourceFromText } from '../../net/index.ts';
 import type { Answerer } from '../answerer.ts';
-import { ListenError } from '../listen-error.ts';
 import { QueryVerdict } from '../verdict.ts';
 import { UDP_TRAITS } from './batch-answerer.ts';
 import type { UdpEngine } from './udp-engine.ts';
@@ -109,7 +108,7 @@ async function open(address: SocketAddress): Promise<Socket> {
     await once(socket, 'listening');
   } catch (error) {
     socket.close();
-    throw new ListenError('udp', address, (error as NodeJS.ErrnoException).code ?? 'unknown');
+    throw new ListenError('dns.udp', address, (error as NodeJS.ErrnoException).code ?? 'unknown');
   }
   try {
     socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);

@@ -1,6 +1,5 @@
-import type { SocketAddress } from '../../net/index.ts';
+import { ListenError, type SocketAddress } from '../../net/index.ts';
 import { closeSocket, localPort, openUdpSocket, PacketBatch, SystemCallError } from '../../sys/index.ts';
-import { ListenError } from '../listen-error.ts';
 import { SLOT_BYTES } from './batch-answerer.ts';
 import { BATCH_SLOTS, WAIT_MS } from './udp-thread-data.ts';
 
@@ -70,7 +69,7 @@ export function openListener(address: SocketAddress, workers: number): Listener 
     return { address: bound, packetInfo, fds, replies: new ReplyQueue(fds, packetInfo) };
   } catch (error) {
     for (const fd of fds) closeSocket(fd);
-    if (error instanceof SystemCallError) throw new ListenError('udp', address, error.code);
+    if (error instanceof SystemCallError) throw new ListenError('dns.udp', address, error.code);
     throw error;
   }
 }

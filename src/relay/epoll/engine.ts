@@ -1,9 +1,8 @@
-import type { SocketAddress } from '../../net/index.ts';
+import { ListenError, type SocketAddress } from '../../net/index.ts';
 import { closeSocket, listenTcp, localPort, SystemCallError } from '../../sys/index.ts';
 import type { RelayHandle, RelayUpdate } from '../context.ts';
 import type { RelayCounters } from '../counters.ts';
 import type { RelayEngine } from '../engine.ts';
-import { RelayListenError } from '../listen-error.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
 import { Phase } from './thread-data.ts';
 import { ThreadHandle } from './thread-handle.ts';
@@ -31,7 +30,7 @@ export class EpollEngine implements RelayEngine {
 
   private constructor() {}
 
-  /** @throws RelayListenError; nothing stays open then. */
+  /** @throws ListenError; nothing stays open then. */
   static async start(options: EpollEngineOptions): Promise<EpollEngine> {
     const engine = new EpollEngine();
     const { threads, share, resolver, makeCounters, onFailure } = options;
@@ -87,7 +86,7 @@ function openListeners(address: SocketAddress, threads: number): { port: number;
     return { port, fds };
   } catch (error) {
     for (const fd of fds) closeSocket(fd);
-    if (error instanceof SystemCallError) throw new RelayListenError('tls', address, error.code);
+    if (error instanceof SystemCallError) throw new ListenError('relay.tls', address, error.code);
     throw error;
   }
 }

@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { formatAddress, peerAddress, type SocketAddress } from '../../net/index.ts';
+import { formatAddress, ListenError, peerAddress, type SocketAddress } from '../../net/index.ts';
 import { RelayContext, type RelayHandle, type RelayUpdate } from '../context.ts';
 import { type RelayCounters, RelayOutcome } from '../counters.ts';
 import type { RelayEngine } from '../engine.ts';
-import { RelayListenError } from '../listen-error.ts';
 import type { OpenConnection } from '../open-connection.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
 import { sourceOf } from '../source.ts';
@@ -54,7 +53,7 @@ export class StreamEngine implements RelayEngine {
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
-  /** @throws RelayListenError; nothing stays open then. */
+  /** @throws ListenError; nothing stays open then. */
   static async start(options: StreamEngineOptions): Promise<StreamEngine> {
     const engine = new StreamEngine(options);
     try {
@@ -98,7 +97,7 @@ export class StreamEngine implements RelayEngine {
       await once(server, 'listening');
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      throw new RelayListenError(this.protocol, address, code ?? 'unknown');
+      throw new ListenError(`relay.${this.protocol}`, address, code ?? 'unknown');
     }
     // From here on an error is one of accepting (no descriptors left): that connection's loss.
     server.on('error', () => {});

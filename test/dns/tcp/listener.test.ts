@@ -2,20 +2,14 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  Answerer,
-  ListenError,
-  type StreamLimits,
-  type StreamServer,
-  startTcpListener,
-} from '../../../src/dns/index.ts';
+import { Answerer, type StreamLimits, type StreamServer, startTcpListener } from '../../../src/dns/index.ts';
 import {
   connectionCounter,
   limitedConnectionCounter,
   openConnections,
   Transport,
 } from '../../../src/metrics/index.ts';
-import { parseSocketAddress } from '../../../src/net/index.ts';
+import { ListenError, parseSocketAddress } from '../../../src/net/index.ts';
 import type { Resolved } from '../../../src/resolver/index.ts';
 import { Rcode, textFromName } from '../../../src/wire/index.ts';
 import { a, answering, type EdgeParts, query, TestEdge } from '../support.ts';

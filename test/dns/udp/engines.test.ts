@@ -1,9 +1,9 @@
 import * as dnsPacket from 'dns-packet';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Answerer, DgramEngine, ListenError, MmsgEngine, type UdpEngine } from '../../../src/dns/index.ts';
+import { Answerer, DgramEngine, MmsgEngine, type UdpEngine } from '../../../src/dns/index.ts';
 import { QueryVerdict } from '../../../src/dns/verdict.ts';
 import { type CounterBlock, queryCounter, Transport } from '../../../src/metrics/index.ts';
-import { parseSocketAddress, sourceFromText } from '../../../src/net/index.ts';
+import { ListenError, parseSocketAddress, sourceFromText } from '../../../src/net/index.ts';
 import type { Resolved } from '../../../src/resolver/index.ts';
 import { libc, monotonicClock } from '../../../src/sys/index.ts';
 import { ExtendedError, Rcode, textFromName } from '../../../src/wire/index.ts';

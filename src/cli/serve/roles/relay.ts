@@ -60,7 +60,7 @@ export class RelayRole implements Role {
     this.timer = setInterval(() => void this.publishEgress(), ADDRESSES_INTERVAL_MS).unref();
   }
 
-  /** Opens the listeners. @throws RelayListenError, RelayEngineError; nothing stays open then */
+  /** Opens the listeners. @throws ListenError, RelayEngineError; nothing stays open then */
   static async start(tables: Tables, context: RoleContext): Promise<RelayRole> {
     const { config, seed, log, onFailure } = context;
     const { workers, engine, quicMode } = config.relay;

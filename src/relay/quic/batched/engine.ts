@@ -1,10 +1,9 @@
-import type { SocketAddress } from '../../../net/index.ts';
+import { ListenError, type SocketAddress } from '../../../net/index.ts';
 import { closeSocket, isBindError, localPort, openUdpSocket } from '../../../sys/index.ts';
 import type { RelayUpdate } from '../../context.ts';
 import type { RelayEngine } from '../../engine.ts';
 import { Phase } from '../../epoll/thread-data.ts';
 import { ThreadHandle } from '../../epoll/thread-handle.ts';
-import { RelayListenError } from '../../listen-error.ts';
 import type { QuicEngineOptions } from '../options.ts';
 import type { QuicThreadData } from './worker-data.ts';
 
@@ -25,7 +24,7 @@ export class BatchedQuicEngine implements RelayEngine {
     this.addresses.push(...addresses);
   }
 
-  /** @throws RelayListenError; nothing stays open then. */
+  /** @throws ListenError; nothing stays open then. */
   static async start(options: QuicEngineOptions): Promise<BatchedQuicEngine> {
     const { share, mode, makeCounters, resolver, onFailure } = options;
     const listeners: number[] = [];
@@ -73,7 +72,7 @@ function listen(at: SocketAddress): number {
       packetInfo: true,
     });
   } catch (error) {
-    if (isBindError(error)) throw new RelayListenError('quic', at, error.code);
+    if (isBindError(error)) throw new ListenError('relay.quic', at, error.code);
     throw error;
   }
 }

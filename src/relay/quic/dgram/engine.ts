@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   type Address,
   formatAddress,
+  ListenError,
   parseAddress,
   readWord,
   type SocketAddress,
@@ -10,7 +11,6 @@ import {
 import { RelayContext, type RelayUpdate } from '../../context.ts';
 import { RelayOutcome } from '../../counters.ts';
 import type { RelayEngine } from '../../engine.ts';
-import { RelayListenError } from '../../listen-error.ts';
 import type { OriginAddresses } from '../../origin-addresses.ts';
 import { eventLoopTimers } from '../../timers.ts';
 import { ConnectionTable } from '../connection-table.ts';
@@ -58,7 +58,7 @@ export class DatagramQuicEngine implements RelayEngine, QuicContext {
     }, SWEEP_MS).unref();
   }
 
-  /** @throws RelayListenError; nothing stays open then. */
+  /** @throws ListenError; nothing stays open then. */
   static async start(options: QuicEngineOptions): Promise<DatagramQuicEngine> {
     const engine = new DatagramQuicEngine(options);
     try {
@@ -125,7 +125,7 @@ export class DatagramQuicEngine implements RelayEngine, QuicContext {
       await once(socket, 'listening');
     } catch (error) {
       socket.close();
-      throw new RelayListenError('quic', at, (error as NodeJS.ErrnoException).code ?? 'unknown');
+      throw new ListenError('relay.quic', at, (error as NodeJS.ErrnoException).code ?? 'unknown');
     }
     socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
     const index = this.sockets.push(socket) - 1;
