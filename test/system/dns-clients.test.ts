@@ -1,4 +1,4 @@
-/** Clients that others have written, over every transport, and what TLS the listeners speak. */
+/** Foreign DNS clients over every transport, and the TLS versions and suites of the listeners. */
 import { execFile, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -56,19 +56,22 @@ describe('a steered name is answered to', () => {
     expect((await run(command, args)).stdout.trim()).toBe(RELAY.us.address);
   });
 
-  it.each(['--http2', '--http1.1'])('curl %s by GET and POST, many of one connection', async (version) => {
-    const message = join(folder, 'message');
-    writeFileSync(message, encodeQuery({ name: FILMS, id: 0 }));
-    const type = 'content-type: application/dns-message';
-    const post = ['-H', type, '--data-binary', `@${message}`, url('/dns-query')];
-    const shown = ['-w', '%{http_code} %{num_connects}\n', '-o', '/dev/null'];
-    const common = ['-sk', version, ...shown];
-    const args = [...common, url(PATH), '--next', ...common, ...post, '--next', ...common, url(PATH)];
-    expect((await run('curl', args)).stdout).toBe('200 1\n200 0\n200 0\n');
-    const chunked = ['-sk', version, '-H', 'transfer-encoding: chunked', ...post];
-    const { stdout } = await run('curl', chunked, { encoding: 'buffer' });
-    expect(readReply(stdout).data).toEqual([RELAY.us.address]);
-  });
+  it.each(['--http2', '--http1.1'])(
+    'curl %s by GET and POST, many requests per connection',
+    async (version) => {
+      const message = join(folder, 'message');
+      writeFileSync(message, encodeQuery({ name: FILMS, id: 0 }));
+      const type = 'content-type: application/dns-message';
+      const post = ['-H', type, '--data-binary', `@${message}`, url('/dns-query')];
+      const shown = ['-w', '%{http_code} %{num_connects}\n', '-o', '/dev/null'];
+      const common = ['-sk', version, ...shown];
+      const args = [...common, url(PATH), '--next', ...common, ...post, '--next', ...common, url(PATH)];
+      expect((await run('curl', args)).stdout).toBe('200 1\n200 0\n200 0\n');
+      const chunked = ['-sk', version, '-H', 'transfer-encoding: chunked', ...post];
+      const { stdout } = await run('curl', chunked, { encoding: 'buffer' });
+      expect(readReply(stdout).data).toEqual([RELAY.us.address]);
+    },
+  );
 
   it.each([
     ['UDP', 'udp', 'udp'],
@@ -97,7 +100,7 @@ describe('a steered name is answered to', () => {
     const options = { url: url(PATH), connections: 4, pipelining: 5, amount: COUNT };
     const { '2xx': good, non2xx, errors } = await autocannon(options);
     expect([non2xx, errors]).toEqual([0, 0]);
-    // What is in a pipe at its end autocannon does not count.
+    // autocannon does not count pipelined requests in flight at its end.
     expect(good).toBeGreaterThanOrEqual(COUNT - 4 * 4);
   });
 
@@ -116,7 +119,7 @@ describe('a steered name is answered to', () => {
   });
 });
 
-/** What openssl's client says of a handshake: the protocol and suite, or null where there was none. */
+/** Runs a handshake with openssl's client. @returns protocol and suite; null if it failed */
 async function handshake(port: number, options: readonly string[]): Promise<string | null> {
   const args = ['s_client', '-connect', `127.0.0.1:${port}`, '-servername', NAME, ...options];
   const child = spawn('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -129,7 +132,7 @@ async function handshake(port: number, options: readonly string[]): Promise<stri
 }
 
 describe.each(['tls', 'https'] as const)('the protocols of dns.%s, as testssl lists them', (transport) => {
-  /** Whatever this client can be brought to offer. */
+  /** Everything that this client can be made to offer. */
   const ANYTHING = 'ALL:COMPLEMENTOFALL:@SECLEVEL=0';
   const port = (): number => service[transport].port;
 

@@ -71,22 +71,22 @@ async function ask(socket: Socket, name: string, id = 7) {
   return readReply(bytes);
 }
 
-/** What comes back on a connection that nobody may make. */
+/** Collects the bytes that arrive on a connection until it closes. */
 async function heardBy(
   to: Endpoint,
   localAddress: string,
   first: Uint8Array = Buffer.from([22]),
 ): Promise<number> {
   const socket = connectTcp({ ...to, localAddress });
-  let octets = 0;
+  let receivedBytes = 0;
   socket.on('data', (chunk) => {
-    octets += chunk.length;
+    receivedBytes += chunk.length;
   });
   socket.on('error', () => {});
   const closed = new Promise((resolve) => socket.once('close', resolve));
   socket.write(first);
   await closed;
-  return octets;
+  return receivedBytes;
 }
 
 describe('DNS over TLS', () => {
@@ -121,12 +121,12 @@ describe('DNS over TLS', () => {
     }
   });
 
-  it('is closed before the handshake where the source is not registered', async () => {
+  it('is closed before the handshake for an unregistered source', async () => {
     expect(await heardBy(service.tls, STRANGER)).toBe(0);
     expect(await heardBy(service.https, STRANGER)).toBe(0);
   });
 
-  it('resolves through the upstreams, and answers what is asked in one write', async () => {
+  it('resolves through the upstreams, and answers all queries of one write', async () => {
     const socket = await tls(service.tls);
     const framer = new StreamFramer();
     const ids: number[] = [];
@@ -149,7 +149,7 @@ describe('DNS over TLS', () => {
 });
 
 describe('a certificate', () => {
-  it('is read again by SIGHUP, and open connections stay', async () => {
+  it('is reloaded by SIGHUP; open connections stay', async () => {
     const open = await tls(service.tls);
     const before = open.getPeerCertificate().fingerprint256;
     writeCertificate();
@@ -162,7 +162,7 @@ describe('a certificate', () => {
     later.destroy();
   });
 
-  it('with a fault is said in one line, and the old one stays', async () => {
+  it('with an error is reported in one line, and the old one stays in use', async () => {
     const file = join(folder, 'key.pem');
     const key = readFileSync(file);
     writeFileSync(file, makeCertificate(['DNS:other.example']).key);
@@ -225,7 +225,7 @@ describe.each([
   });
   afterAll(() => session.destroy());
 
-  it('4.1: answers GET and POST alike, ID 0 kept, private and for as long as the least TTL', async () => {
+  it('4.1, 5.1: answers GET and POST alike, keeps ID 0, and is private for the lowest TTL', async () => {
     const message = encodeQuery({ name: FILMS, id: 0 });
     const get = await fetch({ ':path': inQuery(message), accept: DNS });
     const post = await fetch({ ':method': 'POST', 'content-type': DNS }, message);
@@ -236,7 +236,7 @@ describe.each([
     }
   });
 
-  it('4.2.1: NXDOMAIN is a 200', async () => {
+  it('4.2.1: NXDOMAIN has status 200', async () => {
     const { status, body } = await fetch({ ':path': inQuery(encodeQuery({ name: 'a.invalid' })) });
     expect([status, readReply(body).rcode]).toEqual([200, 'NXDOMAIN']);
   });
@@ -271,7 +271,7 @@ describe('DNS over HTTPS', () => {
     }
   });
 
-  it('ends a session of rapid resets (CVE-2023-44487) by GOAWAY, while others are answered, over UDP too', async () => {
+  it('ends a connection of rapid resets (CVE-2023-44487) by GOAWAY; others are answered, over UDP too', async () => {
     upstream.udp = () => {};
     const socket = await tls(service.https, { ALPNProtocols: ['h2'] });
     const read: Buffer[] = [];
@@ -324,14 +324,14 @@ const PREFACE = Buffer.concat([
   http2Frame(4, 0, 0, Buffer.alloc(0)),
 ]);
 
-/** GET of a path, in HPACK (RFC 7541): three names of the static table, and two literals without Huffman's code. */
+/** Encodes a GET in HPACK (RFC 7541): three indexed fields, two literals without Huffman coding. */
 function headerBlock(path: string): Buffer {
   const literal = (index: number, text: string) =>
     Buffer.concat([Buffer.from([index, text.length]), Buffer.from(text)]);
   return Buffer.concat([Buffer.from([0x82, 0x87]), literal(4, path), literal(1, 'dns')]);
 }
 
-/** The error code of the GOAWAY among the frames of a server. */
+/** Finds the error code of the server's GOAWAY. */
 function goawayCode(bytes: Buffer): number | null {
   for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
     if (bytes[at + 3] === 7 && at + 17 <= bytes.length) return bytes.readUInt32BE(at + 13);
@@ -359,7 +359,7 @@ describe('the PROXY protocol', () => {
     socket.destroy();
   });
 
-  it('stands before the handshake of TLS', async () => {
+  it('comes before the TLS handshake', async () => {
     const socket = connectTcp({ ...service.tls, localAddress: BALANCER });
     socket.write(header(HOME));
     const secure = await tls(service.tls, { socket });
@@ -367,7 +367,7 @@ describe('the PROXY protocol', () => {
     secure.destroy();
   });
 
-  it('is needed of a balancer, and gives a stranger nothing', async () => {
+  it('is required from a balancer, and gives an unregistered client nothing', async () => {
     const query = frame(encodeQuery({ name: FILMS }));
     expect(await heardBy(service.tcp, BALANCER, query)).toBe(0);
     expect(await heardBy(service.tls, BALANCER, Buffer.concat([header(STRANGER), Buffer.from([22])]))).toBe(
@@ -375,7 +375,7 @@ describe('the PROXY protocol', () => {
     );
   });
 
-  it('of anyone else is not believed', async () => {
+  it('is not believed from anyone else', async () => {
     expect(await heardBy(service.tls, STRANGER, header(HOME))).toBe(0);
     const socket = connectTcp({ ...service.tcp, localAddress: STRANGER });
     socket.end(Buffer.concat([Buffer.from(`PROXY TCP4 ${HOME} 127.0.0.1 4000 53\r\n`)]));
@@ -384,9 +384,9 @@ describe('the PROXY protocol', () => {
   });
 });
 
-describe('a service that is told to stop', () => {
-  it('says GOAWAY over HTTP/2 and answers what is in flight over all of them, then exits 0', async () => {
-    // By their names: one that waits for long is asked for again.
+describe('a service that gets SIGTERM', () => {
+  it('sends GOAWAY over HTTP/2, answers pending queries over all transports, then exits 0', async () => {
+    // Count names: a question that waits long is asked of the upstream again.
     const held = new Map<string, () => void>();
     upstream.udp = (query, replier) => void held.set(query.name, () => answer()(query, replier));
     const session = openHttp2();

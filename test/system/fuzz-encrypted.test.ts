@@ -1,6 +1,6 @@
 /**
- * Random and mutated messages over DNS over TLS and HTTPS, from a registered source: whatever comes back is a reply to
- * what was sent, or a status of HTTP, and a good query is answered after them.
+ * Sends random and mutated messages over DNS over TLS and HTTPS from a registered source. Every reply must belong to a
+ * message that was sent, or be an HTTP status, and a good query must be answered afterwards.
  */
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
@@ -16,10 +16,10 @@ import { Chance, PacketMaker } from '../support/mutate.ts';
 import { FILMS, RELAY, RunningService, SERIES, temporaryFolder } from '../support/service.ts';
 
 const MESSAGES = 4_000;
-/** A message that is no query ends a connection over TLS, with what was not sent yet. */
+/** Messages per connection: over TLS one that is not a query ends the connection. */
 const TLS_BURST = 4;
 const HTTPS_BURST = 50;
-/** To see a failure again: MEDIASTREAMER_FUZZ_SEED=n */
+/** Reproduce a failure with MEDIASTREAMER_FUZZ_SEED=n. */
 const seed = Number(process.env['MEDIASTREAMER_FUZZ_SEED'] ?? randomInt(2 ** 32));
 const NAMES = [FILMS, `www.${SERIES}`, 'other.example', 'localhost', 'onion', '.'];
 const STEERED = `NOERROR ${RELAY.us.address}`;
@@ -32,10 +32,11 @@ beforeAll(async () => {
   writeFileSync(certFile, cert);
   writeFileSync(keyFile, key);
   const dns = {
-    ...{ tls: ['127.0.0.1:0'], https: ['127.0.0.1:0'] },
+    tls: ['127.0.0.1:0'],
+    https: ['127.0.0.1:0'],
     tcpLimits: { connectionsPerSource: 4096, queriesPerConnection: 100_000 },
   };
-  // Upstreams that refuse: a question that none answers would be waited for.
+  // Upstreams that refuse at once: unanswered questions would take seconds each.
   service = await RunningService.start({ config: { dns, tls: { certFile, keyFile } } });
   await service.household(['127.0.0.1']);
 });
@@ -48,7 +49,7 @@ afterAll(async () => {
 const frame = (message: Uint8Array): Buffer =>
   Buffer.concat([Buffer.from([message.length >>> 8, message.length & 255]), message]);
 
-/** Sends a burst, then a good query. @returns what came back until the connection ended, or the good one was answered */
+/** Sends a burst, then a good query. @returns the replies up to the good one's, or to the end of the connection */
 async function burstOverTls(messages: readonly Buffer[]): Promise<Buffer[]> {
   const socket = connectTls({ ...service.tls, rejectUnauthorized: false });
   socket.on('error', () => {});
@@ -62,7 +63,7 @@ async function burstOverTls(messages: readonly Buffer[]): Promise<Buffer[]> {
   return replies;
 }
 
-it(`over TLS are answered with their IDs, or the connection ends (seed ${seed})`, async () => {
+it(`over TLS every reply has the ID of a message, or the connection ends (seed ${seed})`, async () => {
   const maker = new PacketMaker(new Chance(seed), NAMES);
   let answered = 0;
   for (let sent = 0; sent < MESSAGES; sent += TLS_BURST) {
@@ -79,7 +80,7 @@ it(`over TLS are answered with their IDs, or the connection ends (seed ${seed})`
   expect(shown(readReply(good))).toBe(STEERED);
 });
 
-it(`over HTTPS have a reply with their ID, or status 400 (seed ${seed})`, async () => {
+it(`over HTTPS every message gets a reply with its ID, or status 400 (seed ${seed})`, async () => {
   const maker = new PacketMaker(new Chance(seed ^ 1), NAMES);
   const session = connectHttp2(`https://127.0.0.1:${service.https.port}`, { rejectUnauthorized: false });
   const post = async (message: Buffer): Promise<{ status: number; body: Buffer }> => {

@@ -7,7 +7,7 @@ import { decodeHuffman } from '../../../src/dns/https/hpack/huffman.ts';
 const NAMES = Object.fromEntries(Object.entries(FieldName).map(([name, value]) => [value, name]));
 const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ''), 'hex');
 
-/** A decoder, and what it told of each block: `PATH /`. */
+/** A decoder that lists the fields of each block, as `PATH /`. */
 function reader(maxListBytes = 16_384) {
   const decoder = new HpackDecoder(maxListBytes, new Uint8Array(60_000));
   const fields: string[] = [];
@@ -38,7 +38,7 @@ describe('HPACK (RFC 7541)', () => {
     ['C.2.2', '040c 2f73 616d 706c 652f 7061 7468', ['PATH /sample/path'], 0],
     ['C.2.3', '1008 7061 7373 776f 7264 0673 6563 7265 74', ['OTHER secret'], 0],
     ['C.2.4', '82', ['METHOD GET'], 0],
-  ])('%s: a field by each representation', (_, bytes, fields, size) => {
+  ])('%s: decodes each representation of a field', (_, bytes, fields, size) => {
     expect(reader().read(hex(bytes))).toMatchObject({ verdict: Decoded.WHOLE, fields, size });
   });
 
@@ -65,12 +65,14 @@ describe('HPACK (RFC 7541)', () => {
       {
         verdict: Decoded.WHOLE,
         fields: ['METHOD GET', 'SCHEME http', 'PATH /', 'AUTHORITY www.example.com'],
-        ...{ size: 57, entries: 1 },
+        size: 57,
+        entries: 1,
       },
       {
         verdict: Decoded.WHOLE,
         fields: ['METHOD GET', 'SCHEME http', 'PATH /', 'AUTHORITY www.example.com', 'OTHER no-cache'],
-        ...{ size: 110, entries: 2 },
+        size: 110,
+        entries: 2,
       },
       {
         verdict: Decoded.WHOLE,
@@ -81,7 +83,8 @@ describe('HPACK (RFC 7541)', () => {
           'AUTHORITY www.example.com',
           'OTHER custom-value',
         ],
-        ...{ size: 164, entries: 3 },
+        size: 164,
+        entries: 3,
       },
     ]);
   });
@@ -103,7 +106,7 @@ describe('HPACK (RFC 7541)', () => {
         '88c1 6196 d07a be94 1054 d444 a820 0595 040b 8166 e084 a62d 1bff c05a 839b d9ab 77ad 94e7 821d d7f2 e6c7 b335 dfdf cd5b 3960 d5af 2708 7f36 72c1 ab27 0fb5 291f 9587 3160 65c0 03ed 4ee5 b106 3d50 07',
       ],
     ],
-  ])('%s: entries are evicted', (_, blocks) => {
+  ])('%s: evicts old entries', (_, blocks) => {
     const { read } = reader();
     const date = (seconds: number) => `OTHER Mon, 21 Oct 2013 20:13:${seconds} GMT`;
     const location = 'OTHER https://www.example.com';
@@ -113,25 +116,26 @@ describe('HPACK (RFC 7541)', () => {
       { fields: ['UNKNOWN_PSEUDO 307', 'OTHER private', date(21), location], size: 222, entries: 4 },
       {
         fields: ['UNKNOWN_PSEUDO 200', 'OTHER private', date(22), location, 'OTHER gzip', cookie],
-        ...{ size: 215, entries: 3 },
+        size: 215,
+        entries: 3,
       },
     ]);
   });
 
   it.each([
     ['2.3.3: index 0', '80'],
-    ['2.3.3: an index behind both tables', 'be'],
-    ['2.3.3: the name of an index behind both tables', '7f 00 01 61'],
-    ['5.1: an integer that is cut off', 'ff'],
-    ['5.1: an integer without end', 'ff ff ff ff ff ff ff ff ff 01'],
-    ['5.2: a string that is cut off', '00 05 61 62'],
-    ['5.2: no string where there should be one', '00'],
-    ['5.2: no value', '00 01 61'],
+    ['2.3.3: an index beyond both tables', 'be'],
+    ['2.3.3: the name of an index beyond both tables', '7f 00 01 61'],
+    ['5.1: an integer that is truncated', 'ff'],
+    ['5.1: an endless integer', 'ff ff ff ff ff ff ff ff ff 01'],
+    ['5.2: a string that is truncated', '00 05 61 62'],
+    ['5.2: a missing name', '00'],
+    ['5.2: a missing value', '00 01 61'],
     ['5.2: padding longer than 7 bits', '00 01 61 82 1f ff'],
-    ['5.2: padding that is not of ones', '00 01 61 81 18'],
+    ['5.2: padding that is not all ones', '00 01 61 81 18'],
     ['5.2: EOS in a string', '00 01 61 84 ff ff ff ff'],
-    ['4.2: a table larger than may be', '3f e2 1f'],
-    ['4.2: a change of the table behind a field', '82 20'],
+    ['4.2: a table above its maximum', '3f e2 1f'],
+    ['4.2: a table size update after a field', '82 20'],
   ])('%s is malformed', (_, bytes) => {
     expect(reader().read(hex(bytes)).verdict).toBe(Decoded.MALFORMED);
   });
@@ -145,7 +149,7 @@ describe('HPACK (RFC 7541)', () => {
     expect(read(hex('20 3f e1 1f 82')).verdict).toBe(Decoded.WHOLE);
   });
 
-  it('keeps the values of a table that has been turned over many times', () => {
+  it('keeps the values of a table whose entries have all been replaced many times', () => {
     const { read } = reader();
     const expected: string[] = [];
     for (let i = 0; i < 5000; i++) {
@@ -160,7 +164,7 @@ describe('HPACK (RFC 7541)', () => {
     }
   });
 
-  it('10.5.1 of RFC 9113: tells no more than a list may have, and knows its table still', () => {
+  it('RFC 9113 10.5.1: stops delivering fields above the limit, and keeps its table right', () => {
     const { read } = reader(200);
     const bomb = Buffer.concat([hex('40 01 61 1e'), Buffer.alloc(30, 0x62), Buffer.alloc(10_000, 0xbe)]);
     const { verdict, fields, entries } = read(bomb);
@@ -171,23 +175,23 @@ describe('HPACK (RFC 7541)', () => {
   it.each([
     ['a name in upper case', '00 01 41 01 61'],
     ['a name with a space', '00 02 61 20 01 61'],
-    ['a name of no octets', '00 00 01 61'],
+    ['an empty name', '00 00 01 61'],
     ['a value with NUL', '00 01 61 01 00'],
     ['a value with CR', '00 01 61 02 61 0d'],
     ['a value with LF', '40 01 61 01 0a'],
     ['a value with space before it', '00 01 61 02 20 61'],
     ['a value with space behind it', '00 01 61 02 61 09'],
-  ])('8.2.1 of RFC 9113: %s is no field', (_, bytes) => {
+  ])('8.2.1 of RFC 9113: %s is not a field', (_, bytes) => {
     expect(reader().read(hex(bytes)).fields[0]).toMatch(/^INVALID/);
   });
 
-  it('8.2.1 of RFC 9113: an entry whose value is unsound stays so when it is asked for again, its name does not', () => {
+  it('RFC 9113 8.2.1: an indexed entry with an invalid value stays invalid; its name alone may be used', () => {
     const { read } = reader();
     read(hex('42 01 0a'));
     expect(read(hex('be 0f 2f 01 62')).fields).toEqual(['INVALID \n', 'METHOD b']);
   });
 
-  it('never runs past a block, whatever stands in it', () => {
+  it('never reads past the end of a block (property)', () => {
     const { read } = reader();
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
@@ -200,7 +204,7 @@ describe('HPACK (RFC 7541)', () => {
   });
 });
 
-describe("HPACK's Huffman code (RFC 7541 5.2)", () => {
+describe('HPACK Huffman coding (RFC 7541 5.2)', () => {
   const decode = (bytes: Buffer): string | null => {
     const into = new Uint8Array(bytes.length * 2 + 10);
     const end = decodeHuffman(bytes, 0, bytes.length, into, 3);

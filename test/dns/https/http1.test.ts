@@ -10,7 +10,7 @@ interface Response {
   body: Buffer;
 }
 
-/** Cuts what a server wrote into responses. */
+/** Splits the server's bytes into responses. */
 function responsesOf(bytes: Buffer): Response[] {
   const responses: Response[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -42,10 +42,10 @@ const chunks = (...parts: readonly Uint8Array[]): Buffer =>
     Buffer.from('0\r\n\r\n'),
   ]);
 
-/** What bytes get, and whether the connection ends with it. */
-function answered(octets: Uint8Array | string): [statuses: number[], isEnded: boolean] {
+/** Sends bytes. @returns the statuses, and `end` if the connection ends */
+function answered(sent: Uint8Array | string): [statuses: number[], isEnded: boolean] {
   const stage = opened();
-  stage.send(Buffer.from(octets as string));
+  stage.send(Buffer.from(sent as string));
   return [statuses(stage), stage.channel.isEnded];
 }
 
@@ -60,9 +60,9 @@ describe('a request over HTTP/1.1', () => {
     ],
     ['GET behind empty lines (9112 2.2)', Buffer.from(`\r\n\r\n${GET}`)],
     ['GET with fields in any case and space', Buffer.from(GET.replace('Host: ', 'hOsT:\t '))],
-  ])('8484 4.1: %s is answered, with type, length, date and age', (_, octets) => {
+  ])('8484 4.1: %s is answered, with type, length, date and max-age', (_, sent) => {
     const stage = opened();
-    stage.send(octets);
+    stage.send(sent);
     const [{ status, headers, body }] = seen(stage) as [Response];
     expect(status).toBe(200);
     expect(headers).toEqual({
@@ -75,7 +75,7 @@ describe('a request over HTTP/1.1', () => {
     expect(stage.channel.isEnded).toBe(false);
   });
 
-  it('9112 9.3.2: is answered in order with others that did not wait, and in one write', async () => {
+  it('9112 9.3.2: pipelined requests are answered in order, in one write', async () => {
     const stage = opened();
     stage.send(Buffer.concat([Buffer.from(GET), POST, Buffer.from(GET)]));
     expect([stage.channel.writes.length, statuses(stage)]).toEqual([1, [200, 200, 200]]);
@@ -90,7 +90,7 @@ describe('a request over HTTP/1.1', () => {
     expect(statuses(stage)).toEqual([200]);
   });
 
-  it('9112 9.6: with Connection: close ends the connection, behind its answer', async () => {
+  it('9112 9.6: Connection: close ends the connection after the answer', async () => {
     for (const fields of ['Connection: close', 'Connection: foo ,Close', 'connection: CLOSE']) {
       const stage = opened();
       stage.send(Buffer.from(head(`GET ${pathOf(SLOW(1))} HTTP/1.1`, fields) + GET));
@@ -106,7 +106,7 @@ describe('a request over HTTP/1.1', () => {
     expect(answered(head(`GET ${pathOf(FILMS)} HTTP/1.1`, 'Connection: keep-alive'))).toEqual([[200], false]);
   });
 
-  it('9110 10.1.1: is told to send its body where it asks', () => {
+  it('9110 10.1.1: Expect: 100-continue gets 100 before the body', () => {
     const stage = opened();
     stage.send(post('', 'Expect: 100-continue', `Content-Length: ${FILMS.length}`));
     expect(stage.channel.taken().toString()).toBe('HTTP/1.1 100 Continue\r\n\r\n');
@@ -138,23 +138,23 @@ describe('a request over HTTP/1.1', () => {
     [431, true, `GET / HTTP/1.1\r\n${'x'.repeat(17_000)}`],
     [431, true, head('GET / HTTP/1.1', ...Array.from({ length: 65 }, (_, i) => `x${i}: y`))],
     [501, true, post(chunks(FILMS), 'Transfer-Encoding: gzip, chunked')],
-  ] as const)('gets %i, and its end is %s', (status, ends, octets) => {
-    expect(answered(octets)).toEqual([[status], ends]);
+  ] as const)('gets %i; the connection ends: %s', (status, ends, sent) => {
+    expect(answered(sent)).toEqual([[status], ends]);
   });
 
-  it('405: says which methods there are (RFC 9110 15.5.6)', () => {
+  it('9110 15.5.6: 405 lists the allowed methods', () => {
     const stage = opened();
     stage.send(Buffer.from(head('PUT /dns-query HTTP/1.1')));
     expect(seen(stage)[0]!.headers['allow']).toBe('GET, POST');
   });
 
-  it('is left with a body that nobody has asked for, and the connection ends', () => {
+  it('9112 9.3: a refused request with an unread body ends the connection', () => {
     const smuggled = GET;
-    const octets = head(`GET ${pathOf(FILMS)} HTTP/1.1`, `Content-Length: ${smuggled.length}`) + smuggled;
-    expect(answered(octets)).toEqual([[200], true]);
+    const sent = head(`GET ${pathOf(FILMS)} HTTP/1.1`, `Content-Length: ${smuggled.length}`) + smuggled;
+    expect(answered(sent)).toEqual([[200], true]);
   });
 
-  it('closes on a source that is to be ignored', () => {
+  it('is closed without a reply for an unregistered source with dns.unregistered: drop', () => {
     const stage = opened({ unregistered: 'drop' });
     stage.edge.unregister('198.51.100.7');
     stage.send(Buffer.from(GET));
@@ -162,7 +162,7 @@ describe('a request over HTTP/1.1', () => {
   });
 });
 
-describe('what could be read as another request elsewhere (RFC 9112 11.2) is refused, and nothing behind it read', () => {
+describe('request smuggling (RFC 9112 11.2): ambiguous requests are refused, and nothing behind them is read', () => {
   const line = `GET ${pathOf(FILMS)} HTTP/1.1`;
   it.each([
     ['3: two spaces in the request line', `${line.replace('GET ', 'GET  ')}\r\nHost: a\r\n\r\n`],
@@ -170,7 +170,7 @@ describe('what could be read as another request elsewhere (RFC 9112 11.2) is ref
     ['3: another version', `${line.replace('1.1', '2.0')}\r\nHost: a\r\n\r\n`],
     ['3: a version in another case', `${line.replace('HTTP', 'http')}\r\nHost: a\r\n\r\n`],
     ['3: space behind the version', `${line} \r\nHost: a\r\n\r\n`],
-    ['3: a method of other octets', `G@T${line.slice(3)}\r\nHost: a\r\n\r\n`],
+    ['3: a method with an invalid character', `G@T${line.slice(3)}\r\nHost: a\r\n\r\n`],
     ['2.2: lines that end with LF alone', `${line}\nHost: a\n\n`],
     ['2.2: a line that ends with LF alone', `${line}\r\nHost: a\nx: y\r\n\r\n`],
     ['2.2: CR within a line', `${line}\r\nHost: a\rx: y\r\n\r\n`],
@@ -190,20 +190,20 @@ describe('what could be read as another request elsewhere (RFC 9112 11.2) is ref
     ['6.3: a length with a sign', post(FILMS, 'Content-Length: +33')],
     ['6.3: a length in hexadecimal', post(FILMS, 'Content-Length: 0x21')],
     ['6.3: an empty length', post(FILMS, 'Content-Length:')],
-    ['7.1: a chunk size that is no number', post('zz\r\n', CHUNKED)],
+    ['7.1: a chunk size that is not a number', post('zz\r\n', CHUNKED)],
     ['7.1: a chunk size with a sign', post('-1\r\n', CHUNKED)],
     ['7.1: a chunk size with space before it', post(' 1\r\nx\r\n0\r\n\r\n', CHUNKED)],
     ['7.1: a chunk size that ends with LF alone', post('1\nx\r\n0\r\n\r\n', CHUNKED)],
     ['7.1: a chunk longer than it says', post('1\r\nxx\r\n0\r\n\r\n', CHUNKED)],
     ['7.1: a chunk size of many digits', post('00000000021\r\n', CHUNKED)],
-  ])('%s', (_, octets) => {
+  ])('%s', (_, sent) => {
     const [[status, ...others], isEnded] = answered(
-      Buffer.concat([Buffer.from(octets as string), Buffer.from(GET)]),
+      Buffer.concat([Buffer.from(sent as string), Buffer.from(GET)]),
     );
     expect([status, others, isEnded]).toEqual([400, [], true]);
   });
 
-  it('7.1: extensions and trailers are read over', () => {
+  it('7.1: chunk extensions and trailers are ignored', () => {
     const size = FILMS.length.toString(16);
     const body = Buffer.concat([
       Buffer.from(`${size};a=b\r\n`),
@@ -213,13 +213,13 @@ describe('what could be read as another request elsewhere (RFC 9112 11.2) is ref
     expect(answered(Buffer.concat([post(body, CHUNKED), Buffer.from(GET)]))).toEqual([[200, 200], false]);
   });
 
-  it('6.1: chunks twice are refused', () => {
+  it('6.1: chunked twice is refused', () => {
     expect(answered(post(chunks(FILMS), CHUNKED, CHUNKED))).toEqual([[501], true]);
   });
 });
 
-describe('what a client may make a connection of HTTP/1.1 cost', () => {
-  it('a request that does not come whole in 5 s ends it', () => {
+describe('limits on an HTTP/1.1 connection', () => {
+  it('a request that is incomplete after 5 s ends it', () => {
     for (const part of [GET.slice(0, 30), POST.subarray(0, POST.length - 1)]) {
       const stage = opened();
       stage.send(Buffer.from(part as string));
@@ -235,7 +235,7 @@ describe('what a client may make a connection of HTTP/1.1 cost', () => {
     expect([stage.channel.isClosed, stage.limits]).toEqual([true, 1]);
   });
 
-  it('one that has idled is closed, one that waits for its answer is not', () => {
+  it('an idle connection is closed; one that waits for its answer is not', () => {
     const [idle, waiting] = [opened(), opened()];
     idle.send(Buffer.from(GET));
     waiting.send(Buffer.from(head(`GET ${pathOf(SLOW(1))} HTTP/1.1`)));
@@ -256,7 +256,7 @@ describe('what a client may make a connection of HTTP/1.1 cost', () => {
     expect(stage.channel.unsentBytes).toBeLessThan(1.3 * 1024 * 1024);
   });
 
-  it('as many queries as one connection may ask are answered, the last with a close', () => {
+  it('queriesPerConnection are answered, the last one with Connection: close', () => {
     const stage = opened({ maxQueries: 2 });
     stage.send(Buffer.from(GET.repeat(3)));
     const responses = seen(stage);
@@ -265,8 +265,8 @@ describe('what a client may make a connection of HTTP/1.1 cost', () => {
   });
 });
 
-describe('the end of a connection of HTTP/1.1', () => {
-  it('comes behind the answer that is under way, and at once where none is', async () => {
+describe('the end of an HTTP/1.1 connection', () => {
+  it('waits for the pending answer, and comes at once without one', async () => {
     const [idle, waiting] = [opened(), opened()];
     waiting.send(Buffer.from(head(`GET ${pathOf(SLOW(1))} HTTP/1.1`)));
     for (const stage of [idle, waiting]) stage.session.drain();
@@ -276,7 +276,7 @@ describe('the end of a connection of HTTP/1.1', () => {
     expect(waiting.channel.isEnded).toBe(true);
   });
 
-  it('by the client leaves what it has asked to be answered', async () => {
+  it('by the client: its requests are still answered', async () => {
     const stage = opened();
     stage.send(Buffer.from(head(`GET ${pathOf(SLOW(1))} HTTP/1.1`)));
     stage.session.ended();
@@ -285,7 +285,7 @@ describe('the end of a connection of HTTP/1.1', () => {
   });
 });
 
-describe('bytes of HTTP/1.1 however they come', () => {
+describe('HTTP/1.1 bytes in any pieces', () => {
   const CONVERSATION = Buffer.concat([
     Buffer.from(GET),
     POST,
@@ -293,18 +293,18 @@ describe('bytes of HTTP/1.1 however they come', () => {
     Buffer.from(head('GET /other HTTP/1.1')),
     Buffer.from(GET),
   ]);
-  function replay(octets: Buffer, cuts: readonly number[]): Stage {
+  function replay(sent: Buffer, cuts: readonly number[]): Stage {
     const stage = opened();
     let from = 0;
     for (const cut of [...cuts].sort((x, y) => x - y)) {
-      stage.send(octets.subarray(from, cut));
+      stage.send(sent.subarray(from, cut));
       from = cut;
     }
-    stage.send(octets.subarray(from));
+    stage.send(sent.subarray(from));
     return stage;
   }
 
-  it('are read alike one by one, and in any pieces', () => {
+  it('are read the same one by one and in any pieces', () => {
     const every = Array.from({ length: CONVERSATION.length }, (_, i) => i);
     expect(statuses(replay(CONVERSATION, every))).toEqual([200, 200, 200, 404, 200]);
     fc.assert(
@@ -315,16 +315,16 @@ describe('bytes of HTTP/1.1 however they come', () => {
     );
   });
 
-  it('are answered or the connection ends, whatever they are', () => {
+  it('are answered, or the connection ends, after any mutation', () => {
     const changes = fc.array(fc.tuple(fc.nat(CONVERSATION.length - 1), fc.nat(255)), {
       minLength: 1,
       maxLength: 8,
     });
     fc.assert(
       fc.property(changes, fc.array(fc.nat(CONVERSATION.length), { maxLength: 4 }), (mutations, cuts) => {
-        const octets = Buffer.from(CONVERSATION);
-        for (const [at, value] of mutations) octets[at] = value;
-        const stage = replay(octets, cuts);
+        const sent = Buffer.from(CONVERSATION);
+        for (const [at, value] of mutations) sent[at] = value;
+        const stage = replay(sent, cuts);
         const closes = seen(stage).map(({ headers }) => headers['connection'] === 'close');
         expect(closes.slice(0, -1)).not.toContain(true);
         expect(stage.channel.isEnded).toBe(closes.at(-1) ?? false);

@@ -14,7 +14,7 @@ export const END_HEADERS = 4;
 export const PADDED = 8;
 export const PRIORITY = 0x20;
 
-/** A frame as it goes over a connection. */
+/** Encodes a frame. */
 export function frame(
   type: number,
   flags: number,
@@ -47,7 +47,7 @@ export const settings = (...entries: (readonly [id: number, value: number])[]): 
 export const MAGIC = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 export const PREFACE = Buffer.concat([MAGIC, settings()]);
 
-/** A string literal without Huffman's code. */
+/** Encodes a string literal without Huffman coding. */
 export function string(text: string): Buffer {
   const bytes = Buffer.from(text, 'latin1');
   if (bytes.length < 127) return Buffer.concat([Buffer.from([bytes.length]), bytes]);
@@ -57,7 +57,7 @@ export function string(text: string): Buffer {
   return Buffer.concat([Buffer.from([127, ...rest, length]), bytes]);
 }
 
-/** A header block of literals that are not indexed. */
+/** Encodes a header block of literals without indexing. */
 export const block = (fields: readonly (readonly [string, string])[]): Buffer =>
   Buffer.concat(
     fields.map(([name, value]) => Buffer.concat([Buffer.from([0]), string(name), string(value)])),
@@ -86,7 +86,7 @@ export const postHead = (stream: number, ...more: (readonly [string, string])[])
 export const data = (stream: number, payload: Uint8Array | string, flags = END_STREAM): Buffer =>
   frame(FrameType.DATA, flags, stream, payload);
 
-/** Cuts what a server wrote into frames. */
+/** Splits the server's bytes into frames. */
 export function framesOf(bytes: Buffer): Frame[] {
   const frames: Frame[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -99,7 +99,7 @@ export function framesOf(bytes: Buffer): Frame[] {
   return frames;
 }
 
-/** The fields of a server's header block, which has literals and entries of the static table. */
+/** Decodes a server's header block, which uses literals and the static table only. */
 export function fieldsOf(payload: Buffer): Record<string, string> {
   const fields: Record<string, string> = {};
   for (let at = 0; at < payload.length; ) {
@@ -121,7 +121,7 @@ export function fieldsOf(payload: Buffer): Record<string, string> {
 const nameOf = (code: number): string =>
   Object.entries(ErrorCode).find(([, value]) => value === code)?.[0] ?? `code ${code}`;
 
-/** Frames in words, without settings and their acknowledgement: `1 200`, `1 DATA 45 end`, `GOAWAY 0 PROTOCOL_ERROR`. */
+/** Describes frames, leaving SETTINGS out: `1 200`, `1 DATA 45 end`, `GOAWAY 0 PROTOCOL_ERROR`. */
 export function told(frames: readonly Frame[]): string[] {
   return frames.flatMap(({ type, flags, stream, payload }) => {
     const end = flags & END_STREAM ? ' end' : '';

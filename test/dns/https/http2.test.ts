@@ -26,7 +26,7 @@ import { FILMS, pathOf, SLOW, Stage, type StageParts } from './support.ts';
 
 const PATH = pathOf(FILMS);
 
-/** A stage whose client has sent its preface and read the server's. */
+/** A stage after both prefaces. */
 function opened(parts: StageParts = {}): Stage {
   const stage = new Stage('h2', parts);
   stage.send(PREFACE);
@@ -36,10 +36,10 @@ function opened(parts: StageParts = {}): Stage {
 
 const seen = (stage: Stage): string[] => told(framesOf(stage.channel.taken()));
 
-/** What a server tells of bytes behind the preface. */
-function heard(...octets: Uint8Array[]): string[] {
+/** Sends bytes behind the preface. @returns the server's frames in words */
+function exchange(...sent: Uint8Array[]): string[] {
   const stage = opened();
-  stage.send(Buffer.concat(octets));
+  stage.send(Buffer.concat(sent));
   return seen(stage);
 }
 
@@ -51,7 +51,7 @@ const PSEUDO = [
 const ANSWER = ['1 200', '1 DATA 61 end'];
 
 describe('a request over HTTP/2', () => {
-  it('8484 4.1: is answered by GET and POST, with type, length, date and age', () => {
+  it('8484 4.1: is answered by GET and POST, with type, length, date and max-age', () => {
     const stage = opened();
     stage.send(
       Buffer.concat([get(1, PATH), postHead(3, ['content-length', `${FILMS.length}`]), data(3, FILMS)]),
@@ -69,14 +69,14 @@ describe('a request over HTTP/2', () => {
     }
   });
 
-  it('is answered in one write with all others of one read', () => {
+  it('is answered in one write with all others of the same read', () => {
     const stage = opened();
     stage.send(Buffer.concat([1, 3, 5, 7].map((stream) => get(stream, PATH))));
     expect(stage.channel.writes).toHaveLength(1);
     expect(seen(stage)).toHaveLength(8);
   });
 
-  it('is answered as its answer comes, in any order', async () => {
+  it('5.1: answers come in any order, as they are ready', async () => {
     const stage = opened();
     stage.send(Buffer.concat([get(1, pathOf(SLOW(1))), get(3, pathOf(SLOW(3))), get(5, PATH)]));
     expect(seen(stage)).toEqual(['5 200', '5 DATA 61 end']);
@@ -104,11 +104,11 @@ describe('a request over HTTP/2', () => {
       [':path', PATH],
       [name, value],
     ]);
-    const lines = heard(frame(FrameType.HEADERS, END_HEADERS | END_STREAM, 1, block([...fields])));
+    const lines = exchange(frame(FrameType.HEADERS, END_HEADERS | END_STREAM, 1, block([...fields])));
     expect(lines[0]).toBe(status === '200' ? '1 200' : `1 ${status} end`);
   });
 
-  it('405: says which methods there are (RFC 9110 15.5.6)', () => {
+  it('9110 15.5.6: 405 lists the allowed methods', () => {
     const stage = opened();
     stage.send(
       frame(FrameType.HEADERS, END_HEADERS | END_STREAM, 1, block([[':method', 'PUT'], ...PSEUDO.slice(1)])),
@@ -118,9 +118,9 @@ describe('a request over HTTP/2', () => {
     expect(fields).toEqual({ ':status': '405', allow: 'GET, POST', 'content-length': '0', date });
   });
 
-  it('413: a body longer than a query has use for is not taken, and no more of it wanted (8.1)', () => {
-    expect(heard(postHead(1, ['content-length', '4097']))).toEqual(['1 413 end', '1 RST NO_ERROR']);
-    const lines = heard(
+  it('8.1: a body of more than 4096 bytes gets 413 and RST_STREAM NO_ERROR', () => {
+    expect(exchange(postHead(1, ['content-length', '4097']))).toEqual(['1 413 end', '1 RST NO_ERROR']);
+    const lines = exchange(
       postHead(1),
       data(1, Buffer.alloc(4000), 0),
       data(1, Buffer.alloc(97), 0),
@@ -163,11 +163,11 @@ describe('a request over HTTP/2', () => {
       'te: trailers (8.2.2)',
       frame(FrameType.HEADERS, END_HEADERS | END_STREAM, 1, request(PATH, ['te', 'trailers'])),
     ],
-  ])('is answered that has %s', (_, ...octets) => {
-    expect(heard(...(octets as Buffer[]))).toEqual(ANSWER);
+  ])('is answered: %s', (_, ...sent) => {
+    expect(exchange(...(sent as Buffer[]))).toEqual(ANSWER);
   });
 
-  it('GET with a body is answered, and no more of the body wanted', async () => {
+  it('8.1: a GET with a body is answered, and RST_STREAM NO_ERROR stops the body', async () => {
     const stage = opened();
     stage.send(frame(FrameType.HEADERS, END_HEADERS, 1, request(PATH)));
     stage.send(frame(FrameType.HEADERS, END_HEADERS, 3, request(pathOf(SLOW(1)))));
@@ -177,7 +177,7 @@ describe('a request over HTTP/2', () => {
     expect(seen(stage).at(-1)).toBe('3 RST NO_ERROR');
   });
 
-  it('holds every query against the list as it is then', () => {
+  it('checks the allowlist at every request', () => {
     const stage = opened();
     stage.edge.unregister('198.51.100.7');
     stage.send(get(1, PATH));
@@ -185,7 +185,7 @@ describe('a request over HTTP/2', () => {
     expect(reply!.payload[3]! & 15).toBe(5);
   });
 
-  it('closes on a source that is to be ignored', () => {
+  it('is closed without a reply for an unregistered source with dns.unregistered: drop', () => {
     const stage = opened({ unregistered: 'drop' });
     stage.edge.unregister('198.51.100.7');
     stage.send(get(1, PATH));
@@ -199,15 +199,15 @@ const headers = (
   flags = END_HEADERS | END_STREAM,
 ) => frame(FrameType.HEADERS, flags, stream, block(fields));
 
-/** What ends a connection: RFC 9113's section, what is sent, the error. */
+/** Connection errors: section of RFC 9113, error code, bytes that cause it. */
 const CONNECTION_ERRORS: readonly (readonly [string, keyof typeof ErrorCode, ...Buffer[]])[] = [
   [
-    '4.1: DATA of more than 16,384 octets',
+    '4.1: DATA of more than 16,384 bytes',
     'FRAME_SIZE_ERROR',
     frame(FrameType.DATA, 0, 1, Buffer.alloc(16_385)),
   ],
   [
-    '4.3: a header block that HPACK cannot read',
+    '4.3: a header block of invalid HPACK',
     'COMPRESSION_ERROR',
     frame(FrameType.HEADERS, 5, 1, Buffer.alloc(8, 0xff)),
   ],
@@ -223,16 +223,12 @@ const CONNECTION_ERRORS: readonly (readonly [string, keyof typeof ErrorCode, ...
     frame(FrameType.HEADERS, 1, 1, request(PATH)),
     frame(FrameType.CONTINUATION, 4, 3, ''),
   ],
-  ['5.1: DATA on a stream that is idle', 'PROTOCOL_ERROR', data(1, 'x')],
-  ['5.1: RST_STREAM on a stream that is idle', 'PROTOCOL_ERROR', frame(FrameType.RST_STREAM, 0, 1, word(8))],
-  [
-    '5.1: WINDOW_UPDATE on a stream that is idle',
-    'PROTOCOL_ERROR',
-    frame(FrameType.WINDOW_UPDATE, 0, 1, word(8)),
-  ],
-  ['5.1: HEADERS on a stream that is closed', 'STREAM_CLOSED', get(1, PATH), get(1, PATH)],
+  ['5.1: DATA on an idle stream', 'PROTOCOL_ERROR', data(1, 'x')],
+  ['5.1: RST_STREAM on an idle stream', 'PROTOCOL_ERROR', frame(FrameType.RST_STREAM, 0, 1, word(8))],
+  ['5.1: WINDOW_UPDATE on an idle stream', 'PROTOCOL_ERROR', frame(FrameType.WINDOW_UPDATE, 0, 1, word(8))],
+  ['5.1: HEADERS on a closed stream', 'STREAM_CLOSED', get(1, PATH), get(1, PATH)],
   ['5.1.1: an even stream', 'PROTOCOL_ERROR', get(2, PATH)],
-  ['5.1.1: a stream lower than the last', 'PROTOCOL_ERROR', get(5, PATH), get(3, PATH)],
+  ['5.1.1: a stream below the last one', 'PROTOCOL_ERROR', get(5, PATH), get(3, PATH)],
   ['6.1: DATA on stream 0', 'PROTOCOL_ERROR', data(0, 'x')],
   [
     '6.1: padding as long as DATA',
@@ -251,24 +247,24 @@ const CONNECTION_ERRORS: readonly (readonly [string, keyof typeof ErrorCode, ...
   ['6.3: PRIORITY on stream 0', 'PROTOCOL_ERROR', frame(FrameType.PRIORITY, 0, 0, Buffer.alloc(5))],
   ['6.4: RST_STREAM on stream 0', 'PROTOCOL_ERROR', frame(FrameType.RST_STREAM, 0, 0, word(8))],
   [
-    '6.4: RST_STREAM of another length',
+    '6.4: RST_STREAM of a wrong length',
     'FRAME_SIZE_ERROR',
     get(1, pathOf(SLOW(1))),
     frame(FrameType.RST_STREAM, 0, 1, 'abc'),
   ],
   ['6.5: SETTINGS on a stream', 'PROTOCOL_ERROR', frame(FrameType.SETTINGS, 0, 1, '')],
-  ['6.5: SETTINGS of another length', 'FRAME_SIZE_ERROR', frame(FrameType.SETTINGS, 0, 0, 'abc')],
-  ['6.5: an acknowledgement with content', 'FRAME_SIZE_ERROR', frame(FrameType.SETTINGS, ACK, 0, 'abcdef')],
-  ['6.5.2: ENABLE_PUSH that is neither 0 nor 1', 'PROTOCOL_ERROR', settings([Setting.ENABLE_PUSH, 2])],
+  ['6.5: SETTINGS of a wrong length', 'FRAME_SIZE_ERROR', frame(FrameType.SETTINGS, 0, 0, 'abc')],
+  ['6.5: an acknowledgement with a payload', 'FRAME_SIZE_ERROR', frame(FrameType.SETTINGS, ACK, 0, 'abcdef')],
+  ['6.5.2: ENABLE_PUSH of 2', 'PROTOCOL_ERROR', settings([Setting.ENABLE_PUSH, 2])],
   ['6.5.2: a window over 2^31-1', 'FLOW_CONTROL_ERROR', settings([Setting.INITIAL_WINDOW_SIZE, 0x80000000])],
   ['6.5.2: a frame size below 16,384', 'PROTOCOL_ERROR', settings([Setting.MAX_FRAME_SIZE, 16_383])],
   ['6.5.2: a frame size over 2^24-1', 'PROTOCOL_ERROR', settings([Setting.MAX_FRAME_SIZE, 0x1000000])],
-  ['6.6: PUSH_PROMISE of a client', 'PROTOCOL_ERROR', frame(FrameType.PUSH_PROMISE, 4, 1, word(2))],
+  ['6.6: PUSH_PROMISE from a client', 'PROTOCOL_ERROR', frame(FrameType.PUSH_PROMISE, 4, 1, word(2))],
   ['6.7: PING on a stream', 'PROTOCOL_ERROR', frame(FrameType.PING, 0, 1, Buffer.alloc(8))],
-  ['6.7: PING of another length', 'FRAME_SIZE_ERROR', frame(FrameType.PING, 0, 0, Buffer.alloc(7))],
+  ['6.7: PING of a wrong length', 'FRAME_SIZE_ERROR', frame(FrameType.PING, 0, 0, Buffer.alloc(7))],
   ['6.8: GOAWAY on a stream', 'PROTOCOL_ERROR', frame(FrameType.GOAWAY, 0, 1, Buffer.alloc(8))],
   ['6.8: GOAWAY that is too short', 'FRAME_SIZE_ERROR', frame(FrameType.GOAWAY, 0, 0, Buffer.alloc(7))],
-  ['6.9: WINDOW_UPDATE of another length', 'FRAME_SIZE_ERROR', frame(FrameType.WINDOW_UPDATE, 0, 0, 'abc')],
+  ['6.9: WINDOW_UPDATE of a wrong length', 'FRAME_SIZE_ERROR', frame(FrameType.WINDOW_UPDATE, 0, 0, 'abc')],
   [
     '6.9: an increment of 0 for the connection',
     'PROTOCOL_ERROR',
@@ -292,20 +288,20 @@ const CONNECTION_ERRORS: readonly (readonly [string, keyof typeof ErrorCode, ...
     frame(FrameType.CONTINUATION, 4, 1, request(PATH)),
   ],
   [
-    '6.10: CONTINUATION behind a block that has ended',
+    '6.10: CONTINUATION after a complete block',
     'PROTOCOL_ERROR',
     get(1, PATH),
     frame(FrameType.CONTINUATION, 4, 1, ''),
   ],
 ];
 
-/** What ends one stream. */
+/** Stream errors: section of RFC 9113, error code, bytes that cause it. */
 const STREAM_ERRORS: readonly (readonly [string, keyof typeof ErrorCode, ...Buffer[]])[] = [
-  ['5.1: DATA on a stream that is closed', 'STREAM_CLOSED', get(1, PATH), data(1, 'x')],
-  ['5.1: DATA on a stream that is half-closed', 'STREAM_CLOSED', get(1, pathOf(SLOW(1))), data(1, 'x')],
-  ['5.1: HEADERS on a stream that is half-closed', 'STREAM_CLOSED', get(1, pathOf(SLOW(1))), get(1, PATH)],
+  ['5.1: DATA on a closed stream', 'STREAM_CLOSED', get(1, PATH), data(1, 'x')],
+  ['5.1: DATA on a half-closed stream', 'STREAM_CLOSED', get(1, pathOf(SLOW(1))), data(1, 'x')],
+  ['5.1: HEADERS on a half-closed stream', 'STREAM_CLOSED', get(1, pathOf(SLOW(1))), get(1, PATH)],
   [
-    '6.3: PRIORITY of another length',
+    '6.3: PRIORITY of a wrong length',
     'FRAME_SIZE_ERROR',
     postHead(1),
     frame(FrameType.PRIORITY, 0, 1, 'abc'),
@@ -349,7 +345,7 @@ const STREAM_ERRORS: readonly (readonly [string, keyof typeof ErrorCode, ...Buff
       ['content-length', '9'],
     ]),
   ],
-  ['8.1.1: a content-length that is no number', 'PROTOCOL_ERROR', postHead(1, ['content-length', '-1'])],
+  ['8.1.1: a content-length that is not a number', 'PROTOCOL_ERROR', postHead(1, ['content-length', '-1'])],
   [
     '8.1.1: two content-lengths',
     'PROTOCOL_ERROR',
@@ -361,10 +357,10 @@ const STREAM_ERRORS: readonly (readonly [string, keyof typeof ErrorCode, ...Buff
   ['8.2.2: transfer-encoding', 'PROTOCOL_ERROR', headers(1, [...PSEUDO, ['transfer-encoding', 'chunked']])],
   ['8.2.2: keep-alive', 'PROTOCOL_ERROR', headers(1, [...PSEUDO, ['keep-alive', '5']])],
   ['8.2.2: te other than trailers', 'PROTOCOL_ERROR', headers(1, [...PSEUDO, ['te', 'gzip']])],
-  ['8.3: a pseudo-header that is unknown', 'PROTOCOL_ERROR', headers(1, [...PSEUDO, [':foo', 'b']])],
+  ['8.3: an unknown pseudo-header', 'PROTOCOL_ERROR', headers(1, [...PSEUDO, [':foo', 'b']])],
   ['8.3: a pseudo-header of responses', 'PROTOCOL_ERROR', headers(1, [...PSEUDO, [':status', '200']])],
   [
-    '8.3: a pseudo-header behind a field',
+    '8.3: a pseudo-header after a regular field',
     'PROTOCOL_ERROR',
     headers(1, [...PSEUDO.slice(1), ['x', 'y'], PSEUDO[0]]),
   ],
@@ -375,18 +371,18 @@ const STREAM_ERRORS: readonly (readonly [string, keyof typeof ErrorCode, ...Buff
   ['8.3.1: two paths', 'PROTOCOL_ERROR', headers(1, [...PSEUDO, PSEUDO[2]])],
 ];
 
-describe('the faults of a client (RFC 9113)', () => {
-  it.each(CONNECTION_ERRORS)('%s ends the connection with %s', (_, code, ...octets) => {
+describe('protocol errors (RFC 9113)', () => {
+  it.each(CONNECTION_ERRORS)('%s ends the connection with %s', (_, code, ...sent) => {
     const stage = opened();
-    stage.send(Buffer.concat([...(octets as Buffer[]), get(99, PATH)]));
+    stage.send(Buffer.concat([...(sent as Buffer[]), get(99, PATH)]));
     expect(seen(stage).at(-1)).toMatch(new RegExp(`^GOAWAY \\d ${code}$`));
     expect(stage.channel.isEnded).toBe(true);
     stage.send(get(101, PATH));
     expect(stage.channel.taken()).toHaveLength(0);
   });
 
-  it.each(STREAM_ERRORS)('%s ends the stream with %s, and others are answered', (_, code, ...octets) => {
-    const lines = heard(...(octets as Buffer[]), get(9, PATH)).filter((line) => !line.startsWith('WINDOW'));
+  it.each(STREAM_ERRORS)('%s ends the stream with %s; others are answered', (_, code, ...sent) => {
+    const lines = exchange(...(sent as Buffer[]), get(9, PATH)).filter((line) => !line.startsWith('WINDOW'));
     expect(lines.slice(-3)).toEqual([`1 RST ${code}`, '9 200', '9 DATA 61 end']);
   });
 
@@ -394,33 +390,32 @@ describe('the faults of a client (RFC 9113)', () => {
     ['another protocol', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
     ['no SETTINGS', Buffer.concat([MAGIC, get(1, PATH)])],
     ['an acknowledgement for SETTINGS', Buffer.concat([MAGIC, frame(FrameType.SETTINGS, ACK, 0)])],
-  ])('3.4: %s at the beginning ends the connection', (_, octets) => {
+  ])('3.4: %s at the start ends the connection', (_, sent) => {
     const stage = new Stage('h2');
     stage.channel.taken();
-    stage.send(octets);
+    stage.send(sent);
     expect(seen(stage)).toEqual(['GOAWAY 0 PROTOCOL_ERROR']);
   });
 
-  it('5.1: frames for a stream that was ended here may come still, and are ignored', () => {
+  it('5.1: late frames for a stream that we ended are ignored', () => {
     const refused = headers(1, [[':method', 'PUT'], ...PSEUDO.slice(1)], END_HEADERS);
     const trailers = headers(1, [['x', 'y']]);
-    expect(heard(refused, data(1, 'x', 0), frame(FrameType.WINDOW_UPDATE, 0, 1, word(0)), trailers)).toEqual([
-      '1 405 end',
-      '1 RST NO_ERROR',
-    ]);
+    expect(
+      exchange(refused, data(1, 'x', 0), frame(FrameType.WINDOW_UPDATE, 0, 1, word(0)), trailers),
+    ).toEqual(['1 405 end', '1 RST NO_ERROR']);
   });
 
-  it('4.3: a block of a request that is refused counts for the next ones', () => {
+  it('4.3: the block of a refused request still updates the dynamic table', () => {
     const path = Buffer.concat([Buffer.from([0x44, PATH.length]), Buffer.from(PATH)]);
     const first = Buffer.concat([block([['X', 'malformed']]), path]);
     const second = Buffer.from([0x82, 0x87, 0xbe]);
-    const lines = heard(frame(FrameType.HEADERS, 5, 1, first), frame(FrameType.HEADERS, 5, 3, second));
+    const lines = exchange(frame(FrameType.HEADERS, 5, 1, first), frame(FrameType.HEADERS, 5, 3, second));
     expect(lines).toEqual(['1 RST PROTOCOL_ERROR', '3 200', '3 DATA 61 end']);
   });
 });
 
-describe('the settings and pings of HTTP/2', () => {
-  it('3.4: the server begins with its SETTINGS, and acknowledges those of the client', () => {
+describe('SETTINGS and PING', () => {
+  it("3.4: the server sends its SETTINGS first and acknowledges the client's", () => {
     const stage = new Stage('h2');
     const [own] = framesOf(stage.channel.taken());
     expect([own!.type, own!.flags, own!.payload.length]).toEqual([FrameType.SETTINGS, 0, 18]);
@@ -429,15 +424,15 @@ describe('the settings and pings of HTTP/2', () => {
     expect([ack!.type, ack!.flags, ack!.payload.length]).toEqual([FrameType.SETTINGS, ACK, 0]);
   });
 
-  it('6.7: a PING comes back with its bytes, an acknowledgement does not', () => {
-    const octets = Buffer.from('0102030405060708', 'hex');
-    expect(heard(frame(FrameType.PING, 0, 0, octets), frame(FrameType.PING, ACK, 0, octets))).toEqual([
+  it('6.7: a PING is acknowledged with its bytes, an acknowledgement is not', () => {
+    const opaque = Buffer.from('0102030405060708', 'hex');
+    expect(exchange(frame(FrameType.PING, 0, 0, opaque), frame(FrameType.PING, ACK, 0, opaque))).toEqual([
       'PING ack 0102030405060708',
     ]);
   });
 
   it('6.5.3: unknown settings are ignored', () => {
-    expect(heard(settings([0xff, 1], [Setting.MAX_CONCURRENT_STREAMS, 0]), get(1, PATH))).toEqual(ANSWER);
+    expect(exchange(settings([0xff, 1], [Setting.MAX_CONCURRENT_STREAMS, 0]), get(1, PATH))).toEqual(ANSWER);
   });
 });
 
@@ -454,10 +449,10 @@ describe('flow control (RFC 9113 6.9)', () => {
     if (initialWindow !== undefined) stage.send(settings([Setting.INITIAL_WINDOW_SIZE, initialWindow]));
     return stage;
   }
-  const octets = (lines: readonly string[]): number =>
+  const dataBytes = (lines: readonly string[]): number =>
     lines.reduce((sum, line) => sum + Number(/DATA (\d+)/.exec(line)?.[1] ?? 0), 0);
 
-  it('a response longer than a frame goes in several', () => {
+  it('4.2: a long response is split into frames', () => {
     const stage = stageWithBig();
     stage.send(get(1, pathOf(BIG)));
     expect(seen(stage)).toEqual([
@@ -468,7 +463,7 @@ describe('flow control (RFC 9113 6.9)', () => {
     ]);
   });
 
-  it('waits for the window of the stream, and goes on as it opens', () => {
+  it("a response waits for its stream's window and continues as it opens", () => {
     const stage = stageWithBig(10);
     stage.send(Buffer.concat([get(1, pathOf(BIG)), get(3, PATH)]));
     expect(seen(stage)).toEqual(['1 200', '1 DATA 10', '3 200', '3 DATA 10']);
@@ -477,22 +472,22 @@ describe('flow control (RFC 9113 6.9)', () => {
     stage.send(frame(FrameType.WINDOW_UPDATE, 0, 3, word(1000)));
     expect(seen(stage)).toEqual(['3 DATA 21 end']);
     stage.send(settings([Setting.INITIAL_WINDOW_SIZE, 65_535]));
-    expect(octets(seen(stage))).toBe(BIG_BYTES - 40);
+    expect(dataBytes(seen(stage))).toBe(BIG_BYTES - 40);
   });
 
-  it('waits for the window of the connection', () => {
+  it("a response waits for the connection's window", () => {
     const stage = stageWithBig();
     stage.send(Buffer.concat([get(1, pathOf(BIG)), get(3, pathOf(BIG))]));
-    expect(octets(seen(stage))).toBe(65_535);
+    expect(dataBytes(seen(stage))).toBe(65_535);
     stage.send(frame(FrameType.WINDOW_UPDATE, 0, 0, word(100_000)));
     const lines = seen(stage);
-    expect([octets(lines), lines.at(-1)!.endsWith('end')]).toEqual([2 * BIG_BYTES - 65_535, true]);
+    expect([dataBytes(lines), lines.at(-1)!.endsWith('end')]).toEqual([2 * BIG_BYTES - 65_535, true]);
   });
 
-  it('6.9.2: a window may become negative, and is waited for', () => {
+  it('6.9.2: a window may become negative', () => {
     const stage = stageWithBig(1000);
     stage.send(get(1, pathOf(BIG)));
-    expect(octets(seen(stage))).toBe(1000);
+    expect(dataBytes(seen(stage))).toBe(1000);
     stage.send(settings([Setting.INITIAL_WINDOW_SIZE, 0]));
     stage.send(frame(FrameType.WINDOW_UPDATE, 0, 1, word(900)));
     expect(seen(stage)).toEqual([]);
@@ -500,7 +495,7 @@ describe('flow control (RFC 9113 6.9)', () => {
     expect(seen(stage)).toEqual(['1 DATA 100']);
   });
 
-  it('opens the window of the connection again for what was sent', () => {
+  it('6.9.1: WINDOW_UPDATE returns the bytes of received DATA', () => {
     const stage = opened();
     let sent = 0;
     let returned = 0;
@@ -514,14 +509,14 @@ describe('flow control (RFC 9113 6.9)', () => {
     expect(stage.channel.isEnded).toBe(false);
   });
 
-  it('ends a connection whose client lets responses pile up', () => {
+  it('a client that lets responses pile up is disconnected', () => {
     const stage = stageWithBig(0);
     stage.send(Buffer.concat(Array.from({ length: 30 }, (_, i) => get(2 * i + 1, pathOf(BIG)))));
     expect(seen(stage).at(-1)).toBe('GOAWAY 43 ENHANCE_YOUR_CALM');
     expect(stage.limits).toBe(1);
   });
 
-  it('closes a connection whose window stays shut, once it has idled', () => {
+  it('a connection whose window stays closed counts as idle', () => {
     const stage = stageWithBig(0);
     stage.send(get(1, pathOf(BIG)));
     stage.session.closeIfIdle(stage.edge.nowMs + 9000, 10_000);
@@ -531,12 +526,12 @@ describe('flow control (RFC 9113 6.9)', () => {
   });
 });
 
-describe('what a client may make a connection cost', () => {
-  const flood = (octets: (i: number) => Buffer, count: number, stage = opened()): string | undefined => {
-    for (let i = 0; i < count && !stage.channel.isEnded; i++) stage.send(octets(i));
+describe('limits on an HTTP/2 connection', () => {
+  const flood = (burst: (i: number) => Buffer, count: number, stage = opened()): string | undefined => {
+    for (let i = 0; i < count && !stage.channel.isEnded; i++) stage.send(burst(i));
     return seen(stage).at(-1)?.replace(/\d+/, 'n');
   };
-  const CALM = 'GOAWAY n ENHANCE_YOUR_CALM';
+  const ENHANCE_YOUR_CALM = 'GOAWAY n ENHANCE_YOUR_CALM';
 
   it.each([
     [
@@ -545,7 +540,7 @@ describe('what a client may make a connection cost', () => {
         Buffer.concat([get(2 * i + 1, pathOf(SLOW(i))), frame(FrameType.RST_STREAM, 0, 2 * i + 1, word(8))]),
     ],
     [
-      'streams that it makes the server reset (CVE-2025-8671)',
+      'streams that the server must reset (CVE-2025-8671)',
       (i: number) =>
         Buffer.concat([
           get(2 * i + 1, pathOf(SLOW(i))),
@@ -553,7 +548,7 @@ describe('what a client may make a connection cost', () => {
         ]),
     ],
     [
-      'CONTINUATION without end (CVE-2024-27316)',
+      'endless CONTINUATION (CVE-2024-27316)',
       (i: number) => frame(i === 0 ? FrameType.HEADERS : FrameType.CONTINUATION, 0, 1, 'a'),
     ],
     [
@@ -562,19 +557,19 @@ describe('what a client may make a connection cost', () => {
     ],
     ['PING (CVE-2019-9512)', () => frame(FrameType.PING, 0, 0, Buffer.alloc(8))],
     ['SETTINGS (CVE-2019-9515)', () => settings()],
-    ['settings in one frame', () => settings(...Array.from({ length: 40 }, () => [9, 9] as const))],
+    ['40 settings in one frame', () => settings(...Array.from({ length: 40 }, () => [9, 9] as const))],
     ['PRIORITY (CVE-2019-9513)', () => frame(FrameType.PRIORITY, 0, 1, Buffer.alloc(5))],
     ['WINDOW_UPDATE by 1 (CVE-2019-9511)', () => frame(FrameType.WINDOW_UPDATE, 0, 0, word(1))],
     ['empty DATA (CVE-2019-9518)', (i: number) => (i === 0 ? postHead(1) : data(1, '', 0))],
     ['frames of unknown types', () => frame(0x55, 0, 0, 'x')],
-    ['more streams than there may be', (i: number) => get(2 * i + 1, pathOf(SLOW(i)))],
-  ])('%s ends in ENHANCE_YOUR_CALM', (_, octets) => {
+    ['more streams than allowed', (i: number) => get(2 * i + 1, pathOf(SLOW(i)))],
+  ])('%s ends in ENHANCE_YOUR_CALM', (_, burst) => {
     const stage = opened();
-    expect(flood(octets, 2000, stage)).toBe(CALM);
+    expect(flood(burst, 2000, stage)).toBe(ENHANCE_YOUR_CALM);
     expect(stage.limits).toBe(1);
   });
 
-  it('one stream more than there may be is refused, and may be asked again', async () => {
+  it('5.1.2: one stream too many is refused, and may be retried', async () => {
     const stage = opened();
     for (let i = 0; i < 101; i++) stage.send(get(2 * i + 1, pathOf(SLOW(i))));
     expect(seen(stage)).toEqual(['201 RST REFUSED_STREAM']);
@@ -584,14 +579,14 @@ describe('what a client may make a connection cost', () => {
     expect(seen(stage)[0]).toBe('203 200');
   });
 
-  it('431: a list of fields that is too large is refused, and the connection goes on', () => {
+  it('10.5.1: too large a field list gets 431, and the connection continues', () => {
     const field = Buffer.concat([
       Buffer.from('4001611e', 'hex'),
       Buffer.alloc(30, 0x62),
       Buffer.alloc(10_000, 0xbe),
     ]);
     expect(
-      heard(frame(FrameType.HEADERS, 5, 1, Buffer.concat([request(PATH), field])), get(3, PATH)),
+      exchange(frame(FrameType.HEADERS, 5, 1, Buffer.concat([request(PATH), field])), get(3, PATH)),
     ).toEqual(['1 431 end', '3 200', '3 DATA 61 end']);
   });
 
@@ -603,7 +598,7 @@ describe('what a client may make a connection cost', () => {
     expect(stage.channel.isEnded).toBe(true);
   });
 
-  it('as many queries as one connection may ask are answered, then it ends in order', async () => {
+  it('queriesPerConnection are answered, then the connection ends by GOAWAY', async () => {
     const stage = opened({ maxQueries: 3 });
     stage.send(Buffer.concat([get(1, pathOf(SLOW(1))), get(3, PATH), get(5, PATH), get(7, PATH)]));
     expect(seen(stage)).toEqual(['3 200', '3 DATA 61 end', 'GOAWAY 5 NO_ERROR', '5 200', '5 DATA 61 end']);
@@ -612,7 +607,7 @@ describe('what a client may make a connection cost', () => {
     expect([seen(stage)[0], stage.channel.isEnded]).toEqual(['1 200', true]);
   });
 
-  it('a request that does not come whole in 5 s is given up', () => {
+  it('a request that is incomplete after 5 s is given up', () => {
     const stage = opened();
     stage.send(Buffer.concat([postHead(1), data(1, 'x', 0)]));
     stage.edge.nowMs += 6000;
@@ -627,7 +622,7 @@ describe('what a client may make a connection cost', () => {
     expect(seen(half)).toEqual(['GOAWAY 0 ENHANCE_YOUR_CALM']);
   });
 
-  it('a connection that waits for its answer is not taken for idle', () => {
+  it('a connection that waits for its answer is not idle', () => {
     const stage = opened();
     stage.send(get(1, pathOf(SLOW(1))));
     stage.session.closeIfIdle(stage.edge.nowMs + 60_000, 10_000);
@@ -635,8 +630,8 @@ describe('what a client may make a connection cost', () => {
   });
 });
 
-describe('the end of a connection', () => {
-  it('6.8: says by GOAWAY which streams are answered, answers them, and ends', async () => {
+describe('the end of an HTTP/2 connection', () => {
+  it('6.8: GOAWAY names the last stream, pending ones are answered, then it ends', async () => {
     const stage = opened();
     stage.send(Buffer.concat([get(1, pathOf(SLOW(1))), get(3, PATH)]));
     stage.channel.taken();
@@ -648,13 +643,13 @@ describe('the end of a connection', () => {
     expect([seen(stage)[0], stage.channel.isEnded]).toEqual(['1 200', true]);
   });
 
-  it('comes at once where nothing is under way', () => {
+  it('comes at once if nothing is pending', () => {
     const stage = opened();
     stage.session.drain();
     expect([seen(stage), stage.channel.isEnded]).toEqual([['GOAWAY 0 NO_ERROR'], true]);
   });
 
-  it('by the client leaves what it has asked to be answered', async () => {
+  it('by the client: its requests are still answered', async () => {
     const stage = opened();
     stage.send(Buffer.concat([get(1, pathOf(SLOW(1))), frame(FrameType.GOAWAY, 0, 0, Buffer.alloc(8))]));
     stage.session.ended();
@@ -662,7 +657,7 @@ describe('the end of a connection', () => {
     expect([seen(stage)[0], stage.channel.isEnded]).toEqual(['1 200', true]);
   });
 
-  it('before an answer has come leaves it unsent', async () => {
+  it('before a pending answer: nothing is sent', async () => {
     const stage = opened();
     stage.send(get(1, pathOf(SLOW(1))));
     stage.channel.destroy();
@@ -670,7 +665,7 @@ describe('the end of a connection', () => {
     expect(stage.channel.taken()).toHaveLength(0);
   });
 
-  it('of a stream before its answer has come leaves it unsent', async () => {
+  it('of a stream before its answer: nothing is sent for it', async () => {
     const stage = opened();
     stage.send(
       Buffer.concat([get(1, pathOf(SLOW(1))), frame(FrameType.RST_STREAM, 0, 1, word(8)), get(3, PATH)]),
@@ -680,7 +675,7 @@ describe('the end of a connection', () => {
   });
 });
 
-describe('bytes however they come', () => {
+describe('HTTP/2 bytes in any pieces', () => {
   const CONVERSATION = Buffer.concat([
     PREFACE,
     get(1, PATH),
@@ -696,25 +691,25 @@ describe('bytes however they come', () => {
     get(11, PATH),
   ]);
 
-  function replay(octets: Buffer, cuts: readonly number[]): Stage {
+  function replay(sent: Buffer, cuts: readonly number[]): Stage {
     const stage = new Stage('h2');
     let from = 0;
     for (const cut of [...cuts].sort((x, y) => x - y)) {
-      stage.send(octets.subarray(from, cut));
+      stage.send(sent.subarray(from, cut));
       from = cut;
     }
-    stage.send(octets.subarray(from));
+    stage.send(sent.subarray(from));
     return stage;
   }
   const whole = told(framesOf(replay(CONVERSATION, []).channel.taken()));
 
-  it('are read alike one by one', () => {
+  it('are read the same one by one', () => {
     const every = Array.from({ length: CONVERSATION.length }, (_, i) => i);
     expect(told(framesOf(replay(CONVERSATION, every).channel.taken()))).toEqual(whole);
     expect(whole).toHaveLength(11);
   });
 
-  it('are read alike in any pieces', () => {
+  it('are read the same in any pieces', () => {
     const cuts = fc.array(fc.nat(CONVERSATION.length), { maxLength: 12 });
     fc.assert(
       fc.property(cuts, (at) => {
@@ -724,16 +719,16 @@ describe('bytes however they come', () => {
     );
   });
 
-  it('are answered by frames, or the connection ends, whatever they are', () => {
+  it('are answered by whole frames, or the connection ends, after any mutation', () => {
     const changes = fc.array(fc.tuple(fc.nat(CONVERSATION.length - 1), fc.nat(255)), {
       minLength: 1,
       maxLength: 8,
     });
     fc.assert(
       fc.property(changes, fc.array(fc.nat(CONVERSATION.length), { maxLength: 4 }), (mutations, cuts) => {
-        const octets = Buffer.from(CONVERSATION);
-        for (const [at, value] of mutations) octets[at] = value;
-        const stage = replay(octets, cuts);
+        const mutated = Buffer.from(CONVERSATION);
+        for (const [at, value] of mutations) mutated[at] = value;
+        const stage = replay(mutated, cuts);
         const lines = told(framesOf(stage.channel.taken()));
         const isOver = lines.at(-1)?.startsWith('GOAWAY') ?? false;
         expect(stage.channel.isEnded || stage.channel.isClosed).toBe(isOver);

@@ -9,13 +9,13 @@ import type { Resolved } from '../../../src/resolver/index.ts';
 import { textFromName } from '../../../src/wire/index.ts';
 import { a, answering, type EdgeParts, HOME, query, TestEdge } from '../support.ts';
 
-/** A connection whose peer takes everything, or nothing. */
+/** A channel whose peer reads everything or nothing. */
 export class FakeChannel implements Channel {
   unsentBytes = 0;
   isClosed = false;
   isEnded = false;
   isPaused = false;
-  /** Whether the peer reads. */
+  /** True while the peer reads. */
   takes = true;
   writes: Buffer[] = [];
 
@@ -45,7 +45,7 @@ export class FakeChannel implements Channel {
     this.isClosed = true;
   }
 
-  /** What was written since the last call. */
+  /** Returns the bytes written since the last call. */
   taken(): Buffer {
     return Buffer.concat(this.writes.splice(0));
   }
@@ -55,7 +55,7 @@ export interface StageParts extends EdgeParts {
   maxQueries?: number;
 }
 
-/** A session of a registered home over a FakeChannel. Names under slow.example wait until `release`. */
+/** A session of a registered source over a FakeChannel. Names below slow.example wait for `release`. */
 export class Stage {
   readonly edge: TestEdge;
   readonly channel = new FakeChannel();
@@ -71,8 +71,8 @@ export class Stage {
       this.edge.state,
       answering((request) => this.resolve(textFromName(request.name.slice(0, request.nameLength)))),
       () => this.edge.nowMs,
-      (fault) => {
-        throw fault;
+      (error) => {
+        throw error;
       },
     );
     this.session = new HttpsSession(() => this.channel, {
@@ -87,9 +87,9 @@ export class Stage {
     beginHttp(this.session, version);
   }
 
-  /** Gives the session bytes as one read, in memory that is used again after it. */
+  /** Delivers bytes as one read, in memory that is overwritten afterwards. */
   send(bytes: Uint8Array): void {
-    // A Buffer, whose slice is no copy.
+    // A Buffer: its slice() shares memory, so a missing copy shows.
     const memory = Buffer.alloc(bytes.length + 100, 0xee);
     memory.set(bytes);
     if (!this.channel.isClosed) this.session.read(memory, bytes.length);
@@ -100,12 +100,12 @@ export class Stage {
     return this.waiting.length;
   }
 
-  /** Answers what waits, in this order of indexes or as it was asked. */
+  /** Answers the waiting queries, in the order asked or by these indexes. */
   async release(order: readonly number[] = this.waiting.map((_, i) => i)): Promise<void> {
     const all = this.waiting.splice(0);
     for (const index of order) {
       all[index]!();
-      // Each answer takes a few turns of promises.
+      // An answer passes through a few promises.
       for (let i = 0; i < 10; i++) await Promise.resolve();
     }
   }

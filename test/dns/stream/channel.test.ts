@@ -11,17 +11,17 @@ import { until } from '../../support/until.ts';
 const MEBI = 1024 * 1024;
 const context = createSecureContext(makeCertificate(['DNS:dns.example']));
 
-/** What a server's side of a connection reads and is told. */
+/** Records the events of a channel. */
 class Reader implements ChannelReader {
-  octets = Buffer.alloc(0);
+  received = Buffer.alloc(0);
   largestRead = 0;
   timesSent = 0;
   isEnded = false;
 
   read(bytes: Uint8Array, length: number): void {
     this.largestRead = Math.max(this.largestRead, length);
-    this.octets = Buffer.concat([this.octets, bytes.subarray(0, length)]);
-    // It belongs to the channel again.
+    this.received = Buffer.concat([this.received, bytes.subarray(0, length)]);
+    // The memory belongs to the channel again.
     bytes.fill(0xdd, 0, length);
   }
 
@@ -68,7 +68,7 @@ describe.each(KINDS)('a channel over %s', (name, make) => {
   let channel: Channel;
   let socket: Socket;
   let client: Socket;
-  /** The client's connection beneath TLS. */
+  /** The TCP connection beneath the client's TLS. */
   let peer: Socket;
 
   beforeAll(async () => {
@@ -94,11 +94,11 @@ describe.each(KINDS)('a channel over %s', (name, make) => {
     await Promise.all([accepted, once(client, name === 'TCP' ? 'connect' : 'secureConnect')]);
   });
 
-  it('tells what the peer writes, and carries what is written, whose memory is free again', async () => {
+  it('delivers bytes both ways; written memory may be reused at once', async () => {
     const received: Buffer[] = [];
     client.on('data', (chunk: Buffer) => received.push(chunk));
     client.write('hello');
-    await until(() => reader.octets.length === 5, 'it is read');
+    await until(() => reader.received.length === 5, 'it is read');
     const bytes = Buffer.from('one ');
     channel.write(bytes);
     bytes.write('two ');
@@ -107,11 +107,14 @@ describe.each(KINDS)('a channel over %s', (name, make) => {
     channel.write(bytes);
     bytes.fill(0);
     await until(() => Buffer.concat(received).length === 12, 'all is there');
-    expect([reader.octets.toString(), Buffer.concat(received).toString()]).toEqual(['hello', 'one two six ']);
+    expect([reader.received.toString(), Buffer.concat(received).toString()]).toEqual([
+      'hello',
+      'one two six ',
+    ]);
     expect([channel.unsentBytes, channel.isClosed]).toEqual([0, false]);
   });
 
-  it('carries much both ways, in order', async () => {
+  it('carries a mebibyte both ways, in order', async () => {
     const much = Buffer.from(Array.from({ length: MEBI }, (_, i) => (i * 7 + (i >>> 8)) & 255));
     let received = 0;
     const whole = Buffer.alloc(much.length);
@@ -121,14 +124,14 @@ describe.each(KINDS)('a channel over %s', (name, make) => {
     });
     client.write(much);
     for (let at = 0; at < much.length; at += 50_000) channel.write(much.subarray(at, at + 50_000));
-    await until(() => received === much.length && reader.octets.length === much.length, 'all is there');
-    expect([whole.equals(much), reader.octets.equals(much)]).toEqual([true, true]);
+    await until(() => received === much.length && reader.received.length === much.length, 'all is there');
+    expect([whole.equals(much), reader.received.equals(much)]).toEqual([true, true]);
   });
 
-  it('says how much the peer has not taken, and when it has', async () => {
+  it('reports unsent bytes, and when everything is sent', async () => {
     client.pause();
     const piece = Buffer.alloc(256 * 1024);
-    // More than the kernel holds.
+    // More than the kernel's buffers hold.
     for (let i = 0; i < 64; i++) channel.write(piece);
     expect(channel.unsentBytes).toBeGreaterThan(MEBI);
     expect(reader.timesSent).toBe(0);
@@ -136,17 +139,17 @@ describe.each(KINDS)('a channel over %s', (name, make) => {
     await until(() => channel.unsentBytes === 0 && reader.timesSent > 0, 'all has gone');
   });
 
-  it('reads no more while it is paused', async () => {
+  it('reads nothing while it is paused', async () => {
     channel.pause();
     client.write(Buffer.alloc(4 * MEBI));
     await until(() => client.writableLength > 0, 'the peer waits');
-    const before = reader.octets.length;
+    const before = reader.received.length;
     expect(before).toBeLessThan(MEBI);
     channel.resume();
-    await until(() => reader.octets.length === 4 * MEBI, 'all is read');
+    await until(() => reader.received.length === 4 * MEBI, 'all is read');
   });
 
-  it("tells the peer's end, and writes still", async () => {
+  it("reports the peer's end, and can still write", async () => {
     client.end();
     await until(() => reader.isEnded, 'it has ended');
     const received = once(client, 'data');
@@ -156,7 +159,7 @@ describe.each(KINDS)('a channel over %s', (name, make) => {
     await until(() => channel.isClosed, 'both have ended');
   });
 
-  it.each(['end', 'finish'] as const)('%s comes behind what was written', async (end) => {
+  it.each(['end', 'finish'] as const)('%s comes after everything that was written', async (end) => {
     let received = 0;
     client.on('data', (chunk: Buffer) => {
       received += chunk.length;
@@ -171,7 +174,7 @@ describe.each(KINDS)('a channel over %s', (name, make) => {
     await until(() => channel.isClosed, 'it is closed');
   });
 
-  it('survives a peer that resets with writes under way', async () => {
+  it('survives a reset while writes are pending', async () => {
     client.pause();
     for (let i = 0; i < 64; i++) channel.write(Buffer.alloc(256 * 1024));
     peer.resetAndDestroy();
@@ -182,7 +185,7 @@ describe.each(KINDS)('a channel over %s', (name, make) => {
     channel.end();
   });
 
-  it('destroyed within a read, reads no more', async () => {
+  it('reads nothing more once destroyed within a read', async () => {
     let reads = 0;
     reader.read = () => {
       reads++;

@@ -3,16 +3,16 @@ import { connect, type Socket } from 'node:net';
 import { StreamFramer } from '../../../src/wire/index.ts';
 import { type Seen, seen } from '../support.ts';
 
-/** Messages as they go over a stream. */
+/** Puts the length field before each message. */
 export const framed = (...messages: Uint8Array[]): Buffer =>
   Buffer.concat(messages.flatMap((m) => [Buffer.from([m.length >>> 8, m.length & 0xff]), m]));
 
-/** A DNS client over TCP that keeps what it reads. */
+/** A DNS client over TCP that records replies. */
 export class StreamClient {
   readonly socket: Socket;
   readonly replies: Seen[] = [];
   readonly closed: Promise<void>;
-  /** Whether the server ended its side in order. */
+  /** True once the server has ended its side cleanly. */
   ended = false;
   private readonly framer = new StreamFramer();
   private wake: () => void = () => {};
@@ -49,7 +49,7 @@ export class StreamClient {
     this.socket.write(framed(...messages));
   }
 
-  /** Resolves when `count` replies have come. */
+  /** Resolves once `count` replies have arrived. */
   async got(count: number): Promise<Seen[]> {
     while (this.replies.length < count) {
       await new Promise<void>((resolve) => {

@@ -8,7 +8,7 @@ import { FakeChannel } from '../https/support.ts';
 import { a, answering, HOME, query, seen, TestEdge } from '../support.ts';
 import { framed } from './client.ts';
 
-it('a connection keeps what waits, though the memory that it was read in is used again', async () => {
+it('a connection copies queries that wait: the read buffer is reused', async () => {
   const edge = new TestEdge();
   edge.register(HOME);
   const released = Promise.withResolvers<void>();
@@ -22,17 +22,22 @@ it('a connection keeps what waits, though the memory that it was read in is used
   const answerer = new Answerer(edge.state, answering(resolve), now, (fault) => faults.push(fault));
   const channel = new FakeChannel();
   const connection = new StreamConnection(() => channel, {
-    ...{ answerer, source: sourceFromText(HOME)!, traits: TCP_TRAITS, maxQueries: 1000 },
-    ...{ outbox: new Outbox(), now, onLimit: () => {} },
+    answerer,
+    source: sourceFromText(HOME)!,
+    traits: TCP_TRAITS,
+    maxQueries: 1000,
+    outbox: new Outbox(),
+    now,
+    onLimit: () => {},
   });
-  // More than may wait for an upstream: some are held. The last is not whole.
-  const octets = framed(...Array.from({ length: 150 }, (_, id) => query(`n${id}.example`, 'A', { id })));
-  const memory = Buffer.alloc(octets.length);
+  // More than MAX_IN_FLIGHT, so some are held. The last one is incomplete.
+  const stream = framed(...Array.from({ length: 150 }, (_, id) => query(`n${id}.example`, 'A', { id })));
+  const memory = Buffer.alloc(stream.length);
   for (const [from, to] of [
-    [0, octets.length - 3],
-    [octets.length - 3, octets.length],
+    [0, stream.length - 3],
+    [stream.length - 3, stream.length],
   ] as const) {
-    octets.copy(memory, 0, from, to);
+    stream.copy(memory, 0, from, to);
     connection.read(memory, to - from);
     memory.fill(0xee);
   }

@@ -25,7 +25,7 @@ const SERVER = '127.0.0.1';
 const STRANGER = '127.0.0.9';
 const BIG_RECORDS = 3000;
 
-/** A listener over a TestEdge in which 127.0.0.1 and ::1 are at home, and a resolver that waits when it is told. */
+/** A listener over a TestEdge. 127.0.0.1 and ::1 are registered; names below slow.example wait for `release`. */
 class Stage {
   readonly edge: TestEdge;
   readonly answerer: Answerer;
@@ -95,7 +95,7 @@ afterEach(async () => {
 });
 
 describe('DNS over TCP', () => {
-  it('answers what decide knows, what the resolver gives, and strangers', async () => {
+  it('answers steered names, resolved names and unregistered sources', async () => {
     const stage = await new Stage().start();
     const client = await stage.connect();
     client.send(query('netflix.com', 'A', { id: 1 }));
@@ -110,7 +110,7 @@ describe('DNS over TCP', () => {
     expect([refused.rcode, refused.extendedError]).toEqual([Rcode.REFUSED, 18]);
   });
 
-  it('listens on several addresses, of both families', async () => {
+  it('listens on several addresses of both families', async () => {
     const stage = await new Stage().start({}, ['127.0.0.1:0', '[::1]:0']);
     for (const { address, port } of stage.listener.addresses) {
       const client = await StreamClient.open(port, address.family === 4 ? '127.0.0.1' : '::1');
@@ -138,16 +138,16 @@ describe('DNS over TCP', () => {
     expect(client.ids).toEqual([2, 1]);
   });
 
-  it('reads a length that comes in two writes of an byte, and a query byte by byte', async () => {
+  it('reads a query that arrives byte by byte, its length field too', async () => {
     const client = await (await new Stage().start()).connect();
-    for (const octet of framed(query('netflix.com'))) {
-      client.socket.write(Uint8Array.of(octet));
+    for (const byte of framed(query('netflix.com'))) {
+      client.socket.write(Uint8Array.of(byte));
       await delay(1);
     }
     expect((await client.got(1))[0].answers).toHaveLength(2);
   });
 
-  it('answers a client that has closed its half, then closes', async () => {
+  it('answers a client that has ended its side, then closes', async () => {
     const stage = await new Stage().start();
     const client = await stage.connect();
     client.socket.end(framed(query('netflix.com', 'A', { id: 1 }), query('b.slow.example', 'A', { id: 2 })));
@@ -158,7 +158,7 @@ describe('DNS over TCP', () => {
     expect(client.ended).toBe(true);
   });
 
-  it('holds every query of a connection against the list as it is then', async () => {
+  it('checks the allowlist at every query of an open connection', async () => {
     const stage = await new Stage().start();
     const client = await stage.connect();
     client.send(query('netflix.com'));
@@ -168,7 +168,7 @@ describe('DNS over TCP', () => {
     expect((await client.got(2))[1].rcode).toBe(Rcode.REFUSED);
   });
 
-  it('closes on bytes that are no query, and on strangers where they are to be dropped', async () => {
+  it('closes on bytes that are not a query, and on unregistered sources with dns.unregistered: drop', async () => {
     const stage = await new Stage({ unregistered: 'drop' }).start();
     const response = query('netflix.com');
     response[2] |= 0x80;
@@ -184,13 +184,13 @@ describe('DNS over TCP', () => {
     expect(stranger.replies).toEqual([]);
   });
 
-  it('answers malformed queries, and goes on', async () => {
+  it('answers malformed queries with FORMERR and keeps the connection', async () => {
     const client = await (await new Stage().start()).connect();
     client.send(query('netflix.com').subarray(0, 20), query('netflix.com'));
     expect((await client.got(2)).map(({ bytes }) => bytes[3] & 15)).toEqual([Rcode.FORMERR, Rcode.NOERROR]);
   });
 
-  it('survives connections that are reset with answers under way', async () => {
+  it('survives resets while answers are pending', async () => {
     const stage = await new Stage().start();
     for (let i = 0; i < 5; i++) {
       const client = await stage.connect();
@@ -206,7 +206,7 @@ describe('DNS over TCP', () => {
     expect((await client.got(1))[0].rcode).toBe(Rcode.NOERROR);
   });
 
-  it('counts the connections that were and that are', async () => {
+  it('counts accepted and open connections', async () => {
     const stage = await new Stage().start();
     const { values } = stage.edge.counters;
     const client = await stage.connect();
@@ -218,7 +218,7 @@ describe('DNS over TCP', () => {
     expect(values[openConnections(Transport.TCP)]).toBe(1);
   });
 
-  it('says which address it could not have, and leaves nothing open then', async () => {
+  it('names the address that it could not bind, and leaves nothing open', async () => {
     const stage = await new Stage().start();
     const taken = `${SERVER}:${stage.port}`;
     const other = await new Stage().start();
@@ -231,7 +231,7 @@ describe('DNS over TCP', () => {
 });
 
 describe('the limits on connections over TCP', () => {
-  it('close one that announces more than a query has use for', async () => {
+  it('close a connection that announces a query of more than 4096 bytes', async () => {
     const stage = await new Stage().start();
     const client = await stage.connect();
     client.socket.write(Uint8Array.of(0x10, 0x01));
@@ -239,7 +239,7 @@ describe('the limits on connections over TCP', () => {
     expect([client.replies.length, stage.limited]).toEqual([0, 1]);
   });
 
-  it('close one that has been idle, though bytes of an unfinished query trickle in', async () => {
+  it('close an idle connection, even if single bytes keep arriving', async () => {
     const stage = await new Stage().start({ idleSeconds: 5 });
     const [idle, trickling, asking] = [await stage.connect(), await stage.connect(), await stage.connect()];
     for (const client of [idle, trickling, asking]) client.send(query('netflix.com'));
@@ -256,7 +256,7 @@ describe('the limits on connections over TCP', () => {
     expect(stage.limited).toBe(2);
   });
 
-  it('do not take one for idle that waits for its answer', async () => {
+  it('keep a connection that waits for its answer', async () => {
     const stage = await new Stage().start({ idleSeconds: 5 });
     const [waiting, idle] = [await stage.connect(), await stage.connect()];
     waiting.send(query('d.slow.example'));
@@ -267,7 +267,7 @@ describe('the limits on connections over TCP', () => {
     expect(await waiting.got(1)).toHaveLength(1);
   });
 
-  it('close one that has asked as much as one may, once that is answered', async () => {
+  it('close a connection after queriesPerConnection, once all are answered', async () => {
     const stage = await new Stage().start({ queriesPerConnection: 3 });
     const client = await stage.connect();
     client.send(
@@ -282,7 +282,7 @@ describe('the limits on connections over TCP', () => {
     expect(stage.limited).toBe(1);
   });
 
-  it('close what comes beyond the number of one source, and of all; others are served', async () => {
+  it('close connections above those of one source and above the total; others are served', async () => {
     const stage = await new Stage().start({ connectionsPerSource: 2, connections: 4 });
     const first = [await stage.connect(), await stage.connect()];
     const third = await stage.connect();
@@ -302,7 +302,7 @@ describe('the limits on connections over TCP', () => {
     expect(await again.got(1)).toHaveLength(1);
   });
 
-  it('let memory not grow for a client that asks for much and reads nothing, and answer it when it reads', async () => {
+  it('bound memory for a client that asks and does not read, and answer it when it reads', async () => {
     const stage = await new Stage().start();
     const records = Array.from({ length: BIG_RECORDS }, (_, i) =>
       a('big.example', 300, `10.0.${i >> 8}.${i & 255}`),
@@ -319,7 +319,7 @@ describe('the limits on connections over TCP', () => {
       await delay(1);
       client.push(...serverSockets(stage.listener));
     }
-    // As much as the kernel takes, and then what is held: each answer has 48 kB, all of them 48 MB.
+    // Bounded by the kernel's buffers and our own limit: each answer has 48 kB, all together 48 MB.
     let largest = 0;
     for (let i = 0; i < 100; i++) {
       await delay(2);
@@ -327,20 +327,20 @@ describe('the limits on connections over TCP', () => {
     }
     expect(largest).toBeGreaterThan(0);
     expect(largest).toBeLessThan(512 * 1024);
-    let octets = 0;
+    let receivedBytes = 0;
     const expected = asked * (2 + 12 + 17 + BIG_RECORDS * 16);
     socket.on('data', (chunk) => {
-      octets += chunk.length;
+      receivedBytes += chunk.length;
       largest = Math.max(largest, client[0].writableLength);
     });
     socket.resume();
-    while (octets < expected) await delay(5);
-    expect(octets).toBe(expected);
+    while (receivedBytes < expected) await delay(5);
+    expect(receivedBytes).toBe(expected);
     expect(largest).toBeLessThan(512 * 1024);
     socket.destroy();
   });
 
-  it('answer more queries of one write than may be under way at once, all of them', async () => {
+  it('answer every query of one write, even above MAX_IN_FLIGHT', async () => {
     const stage = await new Stage().start();
     const client = await stage.connect();
     const asked = Array.from({ length: 350 }, (_, id) => query(`n${id}.slow.example`, 'A', { id }));
@@ -356,7 +356,7 @@ describe('the limits on connections over TCP', () => {
 });
 
 describe('a listener that is stopped', () => {
-  it('takes no more, answers what it has been asked, and lets the connections end', async () => {
+  it('stops accepting, answers pending queries, and ends the connections', async () => {
     const stage = await new Stage().start();
     const [waiting, idle] = [await stage.connect(), await stage.connect()];
     waiting.send(query('f.slow.example'));
@@ -375,7 +375,7 @@ describe('a listener that is stopped', () => {
   });
 });
 
-/** The server's ends of a listener's connections. */
+/** Returns the server's ends of a listener's connections. */
 function serverSockets(listener: StreamServer): Iterable<{ writableLength: number }> {
   return (listener as unknown as { sessions: Map<{ writableLength: number }, unknown> }).sessions.keys();
 }
