@@ -1,5 +1,13 @@
 import { EntryView } from './entry-view.ts';
-import { type CacheHandle, createShare, type Geometry, geometryOf, placeOf, TAIL_WORD } from './handle.ts';
+import {
+  type CacheHandle,
+  createShare,
+  type Geometry,
+  geometryOf,
+  placeOf,
+  TAIL_WORD,
+  WriterWord,
+} from './handle.ts';
 import { EntryKey } from './key.ts';
 import { ENTRY_HEADER_BYTES, EXPIRES_WORD, HASH_WORD, SIZE_WORD, STORED_WORD, UNIT_BYTES } from './layout.ts';
 import { NO_SLOT, SlotIndex } from './slot-index.ts';
@@ -42,18 +50,24 @@ export interface CacheStats {
   refused: number;
 }
 
+/** Tries to take the lock before a writer sleeps. A store holds it for about 1 us. */
+const LOCK_SPINS = 100;
+/** Bounds a sleep whose wake-up got lost. */
+const LOCK_WAIT_MS = 10;
+
 /**
- * The writer of the cache; there is one, in one thread. The arena is a log that goes round: entries are
- * written at the head, and the tail gives way to it. An entry that was found since it was written is
- * carried on to the head when the tail meets it, so what is asked for stays and what is not goes, in the
- * order of its arrival. Deleting and replacing only changes the index.
+ * A writer of the cache. Several threads may write: each through a CacheWriter of its own, one at a time by a lock in the
+ * shared memory. Readers take no lock. The arena is a log that goes round: entries are written at the head, and the tail
+ * gives way to it. An entry that was found since it was written is carried on to the head when the tail meets it, so what
+ * is asked for stays and what is not goes, in the order of its arrival. Deleting and replacing only changes the index.
  */
-export class AnswerCache {
+export class CacheWriter {
+  protected readonly memory: CacheHandle;
+  protected readonly geometry: Geometry;
+  protected readonly control: Int32Array;
   private readonly index: SlotIndex;
   private readonly bytes: Buffer;
   private readonly words: Uint32Array;
-  private readonly memory: CacheHandle;
-  private readonly geometry: Geometry;
   private readonly tailWord: Int32Array;
   private readonly view: EntryView;
   private readonly key = new EntryKey();
@@ -62,71 +76,81 @@ export class AnswerCache {
   private readonly carry = Buffer.alloc(CARRY_BYTES);
   private readonly carryWords = new Uint32Array(this.carry.buffer, this.carry.byteOffset, CARRY_BYTES >>> 2);
   private carryLength = 0;
-  private head: number;
-  private tail: number;
+  /** Copies of the shared words, valid while the lock is held. */
+  private head = 0;
+  private tail = 0;
   private usedUnits = 0;
   private nowSeconds = 0;
-  private readonly counts: CacheStats;
 
-  constructor(options: AnswerCacheOptions = {}) {
-    const bytes = options.bytes ?? DEFAULT_CACHE_BYTES;
-    const memory = createShare(bytes, options.staleSeconds ?? DEFAULT_STALE_SECONDS);
-    this.memory = memory;
-    this.bytes = Buffer.from(memory.buffer);
-    this.words = new Uint32Array(memory.buffer);
-    this.geometry = geometryOf(memory);
-    this.view = new EntryView(memory.buffer);
-    this.index = new SlotIndex(this.geometry, memory.buffer, this.view);
-    this.tailWord = new Int32Array(memory.buffer, TAIL_WORD * 4, 1);
-    this.head = (options.firstPosition ?? 0) % this.geometry.modulus;
-    this.tail = this.head;
-    this.publishTail();
-    this.counts = {
-      bytes: memory.buffer.byteLength,
-      entries: 0,
-      stored: 0,
-      replaced: 0,
-      evicted: 0,
-      displaced: 0,
-      carried: 0,
-      refused: 0,
-    };
+  constructor(handle: CacheHandle) {
+    this.memory = handle;
+    this.bytes = Buffer.from(handle.buffer);
+    this.words = new Uint32Array(handle.buffer);
+    this.control = new Int32Array(handle.buffer, 0, TAIL_WORD);
+    this.geometry = geometryOf(handle);
+    this.view = new EntryView(handle.buffer);
+    this.index = new SlotIndex(this.geometry, handle.buffer, this.view);
+    this.tailWord = new Int32Array(handle.buffer, TAIL_WORD * 4, 1);
   }
 
-  /** What readers in this and other threads are made from. */
-  handle(): CacheHandle {
-    return this.memory;
-  }
-
-  get stats(): Readonly<CacheStats> {
-    return this.counts;
-  }
-
-  /** Stores an entry as buildEntry made it, over one of the same key. Which may be stored, BuiltEntry says. */
-  store(entry: Uint8Array): void {
-    if (entry.length > this.geometry.arenaUnits * UNIT_BYTES * MAX_ENTRY_SHARE) {
-      this.counts.refused++;
-      return;
-    }
+  /**
+   * Stores the entry in entry[0, length), as buildEntry made it, over one of the same key. Only what BuiltEntry calls
+   * cacheable may be stored. Allocates nothing if `entry` is a Buffer.
+   */
+  store(entry: Uint8Array, length = entry.length): void {
     for (let i = 0; i < ENTRY_HEADER_BYTES; i++) this.header[i] = entry[i];
+    this.lock();
+    try {
+      if (length > this.geometry.arenaUnits * UNIT_BYTES * MAX_ENTRY_SHARE) this.count(WriterWord.REFUSED);
+      else this.storeLocked(entry, length);
+    } finally {
+      this.unlock();
+    }
+  }
+
+  private storeLocked(entry: Uint8Array, length: number): void {
+    const { control } = this;
+    this.head = control[WriterWord.HEAD] >>> 0;
+    this.usedUnits = control[WriterWord.USED_UNITS];
+    this.tail = this.tailWord[0] >>> 0;
     this.nowSeconds = this.headerWords[STORED_WORD];
-    this.counts.stored++;
+    this.count(WriterWord.STORED);
     this.carryLength = 0;
     const newest = this.headerWords[HASH_WORD];
-    this.append(entry, newest);
+    this.append(entry, 0, length, newest);
     for (let at = 0; at < this.carryLength; ) {
       const size = this.carryWords[(at >>> 2) + SIZE_WORD] * UNIT_BYTES;
-      const carried = this.carry.subarray(at, at + size);
-      this.append(carried, newest);
-      this.counts.carried++;
+      this.append(this.carry, at, size, newest);
+      this.count(WriterWord.CARRIED);
       at += size;
     }
+    control[WriterWord.HEAD] = this.head;
+    control[WriterWord.USED_UNITS] = this.usedUnits;
+  }
+
+  private lock(): void {
+    const { control } = this;
+    for (let spin = 0; spin < LOCK_SPINS; spin++) {
+      if (Atomics.compareExchange(control, WriterWord.LOCK, 0, 1) === 0) return;
+    }
+    while (Atomics.exchange(control, WriterWord.LOCK, 2) !== 0) {
+      Atomics.wait(control, WriterWord.LOCK, 2, LOCK_WAIT_MS);
+    }
+  }
+
+  private unlock(): void {
+    const { control } = this;
+    if (Atomics.exchange(control, WriterWord.LOCK, 0) === 2) Atomics.notify(control, WriterWord.LOCK, 1);
+  }
+
+  private count(word: number, by = 1): void {
+    this.control[word] += by;
   }
 
   /** Writes the entry at the head, then lets the index lead to it. */
-  private append(entry: Uint8Array, newestHash: number): void {
+  private append(entry: Uint8Array, from: number, length: number, newestHash: number): void {
     const { geometry, words } = this;
-    const units = entry.length / UNIT_BYTES;
+    const units = length / UNIT_BYTES;
     const left = geometry.arenaUnits - (this.head % geometry.arenaUnits);
     const gap = units > left ? left : 0;
     const needed = units + gap;
@@ -140,7 +164,8 @@ export class AnswerCache {
     }
     const position = this.head;
     const place = placeOf(position, geometry);
-    this.bytes.set(entry, place);
+    if (entry instanceof Buffer) entry.copy(this.bytes, place, from, from + length);
+    else this.bytes.set(entry.subarray(from, from + length), place);
     this.advanceHead(units);
     this.view.open(place, 0);
     this.view.keyAt(place, this.key);
@@ -173,27 +198,26 @@ export class AnswerCache {
     // What is being stored may be the newer answer to the same question.
     const inUse = this.index.isUsed(slot) && hash !== newestHash;
     this.index.clear(slot);
-    this.counts.entries--;
+    this.count(WriterWord.ENTRIES, -1);
     const fresh = words[(place >>> 2) + EXPIRES_WORD] > this.nowSeconds;
     const fits = length <= MAX_CARRIED_ENTRY_BYTES && this.carryLength + length <= CARRY_BYTES;
     if (inUse && fresh && fits) {
       bytes.copy(this.carry, this.carryLength, place, place + length);
       this.carryLength += length;
-    } else this.counts.evicted++;
+    } else this.count(WriterWord.EVICTED);
   }
 
   /** Lets the index lead to the entry with this.key at `position`. */
   private point(position: number): void {
-    const { index, key, counts } = this;
+    const { index, key } = this;
     const slot = index.slotOf(key);
     if (slot !== NO_SLOT) {
-      counts.replaced++;
+      this.count(WriterWord.REPLACED);
       index.point(slot, position);
       return;
     }
     const taken = index.slotToTake(key.hash, this.tail);
-    if (index.isFree(taken)) counts.entries++;
-    else counts.displaced++;
+    this.count(index.isFree(taken) ? WriterWord.ENTRIES : WriterWord.DISPLACED);
     index.assign(taken, key.hash, position);
   }
 
@@ -201,5 +225,34 @@ export class AnswerCache {
   private publishTail(): void {
     Atomics.store(this.tailWord, 0, this.tail | 0);
     Atomics.load(this.tailWord, 0);
+  }
+}
+
+/** The cache as its owner has it: the memory, a writer for this thread, and the counts of all writers. */
+export class AnswerCache extends CacheWriter {
+  constructor(options: AnswerCacheOptions = {}) {
+    super(createShare(options.bytes ?? DEFAULT_CACHE_BYTES, options.staleSeconds ?? DEFAULT_STALE_SECONDS));
+    const first = (options.firstPosition ?? 0) % this.geometry.modulus;
+    this.control[WriterWord.HEAD] = first;
+    Atomics.store(new Int32Array(this.memory.buffer), TAIL_WORD, first | 0);
+  }
+
+  /** For readers and writers in this and other threads. */
+  handle(): CacheHandle {
+    return this.memory;
+  }
+
+  get stats(): Readonly<CacheStats> {
+    const of = (word: number): number => this.control[word] >>> 0;
+    return {
+      bytes: this.memory.buffer.byteLength,
+      entries: of(WriterWord.ENTRIES),
+      stored: of(WriterWord.STORED),
+      replaced: of(WriterWord.REPLACED),
+      evicted: of(WriterWord.EVICTED),
+      displaced: of(WriterWord.DISPLACED),
+      carried: of(WriterWord.CARRIED),
+      refused: of(WriterWord.REFUSED),
+    };
   }
 }

@@ -4,6 +4,7 @@ import { UNIT_BYTES } from './layout.ts';
  * The cache's memory:
  *
  *     byte 0    geometry, written once
+ *           16   the writers' lock, head and counts (WriterWord)
  *           64   the tail: position of the oldest entry that is whole
  *          128   the index: buckets of 64 bytes
  *                the arena: entries (layout.ts), one behind the other, round and round
@@ -32,6 +33,21 @@ const VERSION_WORD = 0;
 const BUCKETS_WORD = 1;
 const ARENA_UNITS_WORD = 2;
 const STALE_WORD = 3;
+/** Words that writers use under the lock. Apart from the tail, whose cache line every reader reads. */
+export const WriterWord = {
+  /** 0 free, 1 locked, 2 locked and waited for. */
+  LOCK: 4,
+  HEAD: 5,
+  USED_UNITS: 6,
+  /** CacheStats, in the order of its fields. */
+  ENTRIES: 7,
+  STORED: 8,
+  REPLACED: 9,
+  EVICTED: 10,
+  DISPLACED: 11,
+  CARRIED: 12,
+  REFUSED: 13,
+} as const;
 export const TAIL_WORD = 16;
 const INDEX_WORD = CONTROL_BYTES / 4;
 

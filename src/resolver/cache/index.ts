@@ -1,4 +1,4 @@
-export { AnswerCache, type AnswerCacheOptions, type CacheStats } from './cache.ts';
+export { AnswerCache, type AnswerCacheOptions, type CacheStats, CacheWriter } from './cache.ts';
 export {
   type BuiltEntry,
   buildEntry,
