@@ -38,10 +38,10 @@ function readLabels(bytes: Uint8Array, start: number, end: number, name: NameScr
   let used = 1;
   let labels = 0;
   for (let at = start; at <= end; at++) {
-    const octet = at === end ? DOT : lowerCase(bytes[at]);
-    if (octet !== DOT) {
-      if (!isHostOctet(octet)) return false;
-      name.bytes[used++] = octet;
+    const byte = at === end ? DOT : lowerCase(bytes[at]);
+    if (byte !== DOT) {
+      if (!isHostByte(byte)) return false;
+      name.bytes[used++] = byte;
       continue;
     }
     const length = used - labelStart - 1;
@@ -57,10 +57,10 @@ function readLabels(bytes: Uint8Array, start: number, end: number, name: NameScr
   return true;
 }
 
-function isHostOctet(octet: number): boolean {
-  return (octet >= 0x61 && octet <= 0x7a) || isDigit(octet) || octet === 0x2d || octet === 0x5f;
+function isHostByte(byte: number): boolean {
+  return (byte >= 0x61 && byte <= 0x7a) || isDigit(byte) || byte === 0x2d || byte === 0x5f;
 }
 
-function isDigit(octet: number): boolean {
-  return octet >= 0x30 && octet <= 0x39;
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
 }

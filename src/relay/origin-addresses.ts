@@ -14,22 +14,22 @@ export const NO_ADDRESSES: OriginAddresses = { ipv6: [], ipv4: [] };
 
 /**
  * The addresses of an answer's A or AAAA records.
- * @param m holds the answer section from recordsOffset on
+ * @param message holds the answer section from recordsOffset on
  */
 export function readAddresses(
-  m: Uint8Array,
+  message: Uint8Array,
   length: number,
   recordsOffset: number,
   count: number,
   type: number,
 ): Address[] {
   const cursor = new RecordCursor();
-  cursor.begin(m, length, recordsOffset);
+  cursor.begin(message, length, recordsOffset);
   const addresses: Address[] = [];
   const size = type === RecordType.A ? 4 : 16;
   for (let i = 0; i < count && addresses.length < MAX_ADDRESSES_PER_FAMILY && cursor.next(); i++) {
     if (cursor.type !== type || cursor.rclass !== RecordClass.IN || cursor.rdataLength !== size) continue;
-    addresses.push(addressFromBytes(m.subarray(cursor.rdataOffset, cursor.rdataOffset + size)));
+    addresses.push(addressFromBytes(message.subarray(cursor.rdataOffset, cursor.rdataOffset + size)));
   }
   return addresses;
 }

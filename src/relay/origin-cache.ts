@@ -23,8 +23,8 @@ export function entryAddresses(
 export class OriginCache {
   private readonly reader: CacheReader;
 
-  constructor(share: CacheHandle) {
-    this.reader = new CacheReader(share);
+  constructor(handle: CacheHandle) {
+    this.reader = new CacheReader(handle);
   }
 
   /** Both families, or null where an answer about either is missing or has expired. */

@@ -1,5 +1,5 @@
 import { type Address, type SocketAddress, writeProxyHeader } from '../net/index.ts';
-import type { RelayContext } from './context.ts';
+import type { RelayContext } from './relay-context.ts';
 import type { ClientSource } from './source.ts';
 
 const NOTHING = new Uint8Array(0);
@@ -9,11 +9,11 @@ const NOTHING = new Uint8Array(0);
  * @param reached where the client connected to, asked for only then
  */
 export function originHeader(
-  { greetedOrigins, policy }: RelayContext,
+  { proxyProtocolOrigins, policy }: RelayContext,
   origin: Address,
   source: ClientSource,
   reached: () => SocketAddress,
 ): Uint8Array {
-  if (!greetedOrigins.has(origin)) return NOTHING;
+  if (!proxyProtocolOrigins.has(origin)) return NOTHING;
   return writeProxyHeader(source, reached(), policy.proxyProtocolVersion);
 }

@@ -2,20 +2,19 @@ import type { Socket } from 'node:net';
 import { type Address, formatSocketAddress, type SocketAddress } from '../net/index.ts';
 import type { Resolver } from '../resolver/index.ts';
 import { libc } from '../sys/index.ts';
-import type { RelayHandle, RelayTables, RelayUpdate } from './context.ts';
 import type { RelayCounters } from './counters.ts';
-import { type EgressStatus, EgressWatch } from './egress/watch.ts';
+import { type EgressStatus, EgressWatch } from './egress/egress-watch.ts';
 import type { EgressRules } from './egress-guard.ts';
-import type { RelayEngine } from './engine.ts';
-import { EpollEngine } from './epoll/engine.ts';
+import { EpollEngine } from './epoll/epoll-engine.ts';
 import { OriginResolver } from './origin-resolver.ts';
 import { canCarryQuic, type RelayPolicy } from './policy.ts';
-import { BatchedQuicEngine } from './quic/batched/engine.ts';
-import type { QuicMode } from './quic/context.ts';
-import { DatagramQuicEngine } from './quic/dgram/engine.ts';
+import type { QuicMode } from './quic/quic-context.ts';
+import { QuicEngine } from './quic/quic-engine.ts';
+import type { RelayHandle, RelayTables, RelayUpdate } from './relay-context.ts';
+import type { RelayEngine } from './relay-engine.ts';
 import { allocateSourceLimits } from './source-limits.ts';
-import { streamDialer } from './streams/dialer.ts';
-import { StreamEngine } from './streams/engine.ts';
+import { streamDialer } from './streams/stream-dialer.ts';
+import { StreamEngine } from './streams/stream-engine.ts';
 
 export interface RelayOptions {
   readonly tls: readonly SocketAddress[];
@@ -39,6 +38,14 @@ export interface RelayOptions {
   onProxy(proxy: string, isUp: boolean): void;
   /** A thread ended by itself: its tunnels are gone. */
   onFailure(error: Error): void;
+}
+
+/**
+ * QUIC needs the kernel's datagram batches. Elsewhere its port stays closed: the kernel's ICMP answer sends clients to
+ * TCP (src/decisions/one-quic-carrier.md).
+ */
+export function canRelayQuic(): boolean {
+  return libc() !== null;
 }
 
 /** The relay's listeners and all that they carry. */
@@ -112,7 +119,7 @@ export class Relay {
     const egress = this.watch(options);
     this.egress = egress;
     await egress.start();
-    const share = {
+    const handle = {
       policy,
       tables: { ...tables, proxyAddresses: egress.addresses },
       cache,
@@ -122,22 +129,21 @@ export class Relay {
     const byStreams = options.engine === 'streams' || (options.engine === 'auto' && libc() === null);
     if (tls.length > 0) {
       this.tls = byStreams
-        ? await StreamEngine.start({ protocol: 'tls', addresses: tls, share, resolver, makeCounters, now })
-        : await EpollEngine.start({ addresses: tls, threads, share, resolver, makeCounters, onFailure });
+        ? await StreamEngine.start({ protocol: 'tls', addresses: tls, handle, resolver, makeCounters, now })
+        : await EpollEngine.start({ addresses: tls, threads, handle, resolver, makeCounters, onFailure });
       this.engines.push(this.tls);
     }
     if (http.length > 0) {
-      const engine = { protocol: 'http', addresses: http, share, resolver, makeCounters, now } as const;
+      const engine = { protocol: 'http', addresses: http, handle, resolver, makeCounters, now } as const;
       this.http = await StreamEngine.start(engine);
       this.engines.push(this.http);
     }
-    if (quic.length > 0) {
-      const Engine = byStreams ? DatagramQuicEngine : BatchedQuicEngine;
+    if (quic.length > 0 && canRelayQuic()) {
       const mode = canCarryQuic(policy) ? options.quicMode : 'refuse';
       // A datagram's source may be forged: what it takes so is not taken from its connections by TCP, but for bytes.
-      const limits = { ...allocateSourceLimits(), bytesEmptyAtMs: share.limits.bytesEmptyAtMs };
-      const common = { share: { ...share, limits }, resolver, makeCounters, now, onFailure };
-      this.quic = await Engine.start({ addresses: quic, mode, ...common });
+      const limits = { ...allocateSourceLimits(), bytesEmptyAtMs: handle.limits.bytesEmptyAtMs };
+      const common = { handle: { ...handle, limits }, resolver, makeCounters, onFailure };
+      this.quic = await QuicEngine.start({ addresses: quic, mode, ...common });
       this.engines.push(this.quic);
     }
     await this.publish({ egress: tables.egress, proxyAddresses: egress.addresses });

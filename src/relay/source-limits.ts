@@ -31,7 +31,7 @@ export function allocateSourceLimits(): SourceLimitMemory {
 }
 
 /**
- * Holds sources to their limits, over all threads and without keeping an address: a source is a place in two rows of
+ * Holds sources to their limits, over all threads and without keeping an address: a source is a hash in two rows of
  * counters (a count-min sketch), found by a keyed hash; what both rows say it has open, it has at the most. Rates
  * are generic cell rate limiters (ITU-T I.371), written without locks: a lost update lets one too many pass.
  */
@@ -54,45 +54,45 @@ export class SourceLimits {
     return this.options.bytesPerSecond !== null;
   }
 
-  /** The source's place, to be handed to the other calls. */
-  placeOf({ family, words }: Source): number {
+  /** The source's hash, to be handed to the other calls. */
+  hashOf({ family, words }: Source): number {
     const hash = family === 4 ? mix(words[0] ^ this.seed) : mix(mix(words[0] ^ this.seed) ^ words[1] ^ 6);
     return hash >>> 0;
   }
 
   /** Counts a connection in. @returns false where the source has too many, or opens them too fast. */
-  enter(place: number, nowMs: number): boolean {
+  enter(hash: number, nowMs: number): boolean {
     const { connectionsPerSource, newPerSecond, newBurst } = this.options;
     const intervalMs = 1000 / newPerSecond;
-    const cell = place & (CELLS - 1);
+    const cell = hash & (CELLS - 1);
     const emptyAtMs = Math.max(this.newEmptyAtMs[cell], nowMs);
     if (emptyAtMs - nowMs > intervalMs * (newBurst - 1)) return false;
     this.newEmptyAtMs[cell] = emptyAtMs + intervalMs;
     const first = Atomics.add(this.open, cell, 1);
-    const second = Atomics.add(this.open, secondCell(place), 1);
+    const second = Atomics.add(this.open, secondCell(hash), 1);
     if (Math.min(first, second) < connectionsPerSource) return true;
-    this.leave(place);
+    this.leave(hash);
     return false;
   }
 
-  leave(place: number): void {
-    Atomics.sub(this.open, place & (CELLS - 1), 1);
-    Atomics.sub(this.open, secondCell(place), 1);
+  leave(hash: number): void {
+    Atomics.sub(this.open, hash & (CELLS - 1), 1);
+    Atomics.sub(this.open, secondCell(hash), 1);
   }
 
   /** Notes bytes that were carried. @returns for how many milliseconds the source must wait. */
-  carried(place: number, bytes: number, nowMs: number): number {
+  carried(hash: number, bytes: number, nowMs: number): number {
     const { bytesPerSecond } = this.options;
     if (bytesPerSecond === null) return 0;
-    const cell = place & (CELLS - 1);
+    const cell = hash & (CELLS - 1);
     const emptyAtMs = Math.max(this.bytesEmptyAtMs[cell], nowMs) + (bytes * 1000) / bytesPerSecond;
     this.bytesEmptyAtMs[cell] = emptyAtMs;
     return Math.max(0, emptyAtMs - nowMs - BYTES_BURST_MS);
   }
 }
 
-function secondCell(place: number): number {
-  return CELLS + (mix(place ^ 0x5bd1e995) & (CELLS - 1));
+function secondCell(hash: number): number {
+  return CELLS + (mix(hash ^ 0x5bd1e995) & (CELLS - 1));
 }
 
 /** MurmurHash3's finaliser. */

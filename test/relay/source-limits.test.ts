@@ -16,32 +16,32 @@ const OPTIONS: SourceLimitOptions = {
 const memory = allocateSourceLimits();
 const make = (options: Partial<SourceLimitOptions> = {}) =>
   new SourceLimits(memory, { ...OPTIONS, ...options }, 99);
-const place = (limits: SourceLimits, text: string) => limits.placeOf(sourceOf(parseAddress(text)!));
+const hash = (limits: SourceLimits, text: string) => limits.hashOf(sourceOf(parseAddress(text)!));
 
 describe('the limits on a source', () => {
   it('are on open connections, over all threads', () => {
     const [one, other] = [make(), make()];
-    const home = place(one, '192.0.2.1');
+    const home = hash(one, '192.0.2.1');
     expect([one.enter(home, 0), other.enter(home, 0), one.enter(home, 0), other.enter(home, 0)]).toEqual([
       true,
       true,
       true,
       false,
     ]);
-    expect(other.enter(place(other, '192.0.2.2'), 0)).toBe(true);
+    expect(other.enter(hash(other, '192.0.2.2'), 0)).toBe(true);
     one.leave(home);
     expect(other.enter(home, 1000)).toBe(true);
   });
 
   it('are on a whole IPv6 /64', () => {
     const limits = make();
-    expect(place(limits, '2001:db8::1')).toBe(place(limits, '2001:db8::ffff:1'));
-    expect(place(limits, '2001:db8::1')).not.toBe(place(limits, '2001:db8:0:1::1'));
+    expect(hash(limits, '2001:db8::1')).toBe(hash(limits, '2001:db8::ffff:1'));
+    expect(hash(limits, '2001:db8::1')).not.toBe(hash(limits, '2001:db8:0:1::1'));
   });
 
   it('are on new connections', () => {
     const limits = make({ connectionsPerSource: 1000 });
-    const home = place(limits, '192.0.2.3');
+    const home = hash(limits, '192.0.2.3');
     const tries = (count: number, nowMs: number) =>
       Array.from({ length: count }, () => limits.enter(home, nowMs)).filter(Boolean).length;
     expect(tries(20, 0)).toBe(5);
@@ -51,7 +51,7 @@ describe('the limits on a source', () => {
 
   it('are on bytes, if that is asked for', () => {
     const limits = make();
-    const home = place(limits, '192.0.2.4');
+    const home = hash(limits, '192.0.2.4');
     expect(limits.carried(home, 250_000, 0)).toBe(0);
     expect(limits.carried(home, 100_000, 0)).toBe(100);
     expect(limits.carried(home, 100_000, 1000)).toBe(0);

@@ -79,8 +79,7 @@ export class Peer {
   async until(done: (peer: Peer) => boolean): Promise<void> {
     while (!done(this)) {
       await Promise.race([this.event('data'), this.event('end'), this.closed]);
-      if (this.socket.destroyed && !done(this))
-        throw new Error(`closed after ${this.received.length} octets`);
+      if (this.socket.destroyed && !done(this)) throw new Error(`closed after ${this.received.length} bytes`);
     }
   }
 }
@@ -212,7 +211,7 @@ export class RelayBed {
       tables: {
         allowlist: table.handle(),
         catalog: {
-          share: new Steering(catalog!).handle(),
+          handle: new Steering(catalog!).handle(),
           serviceSlots: new RelayServiceSlots().assign(['films']),
         },
         egress: { ownAddresses: options.ownAddresses ?? [], listeners: [], allowPrivate },

@@ -1,6 +1,12 @@
 import { formatSocketAddress, type ProxyUrl } from '../../net/index.ts';
-import { type Answered, type Destination, failed, MORE, type ProxyHandshake } from './handshake.ts';
-import { EgressOutcome } from './outcome.ts';
+import { EgressOutcome } from './egress-outcome.ts';
+import {
+  type Destination,
+  failed,
+  type HandshakeStep,
+  MORE,
+  type ProxyHandshake,
+} from './proxy-handshake.ts';
 
 const MAX_HEAD_BYTES = 8192;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/;
@@ -36,7 +42,7 @@ export class HttpConnectHandshake implements ProxyHandshake {
     this.greeting = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
   }
 
-  take(chunk: Uint8Array): Answered {
+  handle(chunk: Uint8Array): HandshakeStep {
     this.held = Buffer.concat([this.held, chunk]);
     for (;;) {
       const end = this.held.indexOf('\r\n\r\n', 0, 'latin1');

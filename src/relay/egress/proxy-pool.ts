@@ -1,10 +1,10 @@
 import { type Address, type ProxyUrl, parseAddress } from '../../net/index.ts';
-import { type RacePace, race } from '../race.ts';
+import { type ConnectTiming, happyEyeballs } from '../happy-eyeballs.ts';
 import type { After } from '../timers.ts';
-import type { Destination, ProxyHandshake } from './handshake.ts';
-import type { ProxyHealth } from './health.ts';
+import { EgressOutcome } from './egress-outcome.ts';
 import { HttpConnectHandshake } from './http-connect.ts';
-import { EgressOutcome } from './outcome.ts';
+import type { Destination, ProxyHandshake } from './proxy-handshake.ts';
+import type { ProxyHealth } from './proxy-health.ts';
 import { Socks5Handshake } from './socks5.ts';
 
 /** More proxies are not tried for one address of an origin. */
@@ -13,9 +13,9 @@ const MAX_TRIES = 3;
 export const PROXY_CONNECT_MS = 3000;
 /** Time for it to answer, with the origin's connection made. */
 export const PROXY_ANSWER_MS = 5000;
-const PROXY_PACE: RacePace = { attemptDelayMs: 250, timeoutMs: PROXY_CONNECT_MS };
+const PROXY_TIMING: ConnectTiming = { attemptDelayMs: 250, timeoutMs: PROXY_CONNECT_MS };
 /** Through a proxy a connection takes several round trips: the next address of an origin is given its time. */
-export const THROUGH_PROXY_PACE: RacePace = { attemptDelayMs: 1000, timeoutMs: 10_000 };
+export const PROXIED_TIMING: ConnectTiming = { attemptDelayMs: 1000, timeoutMs: 10_000 };
 
 /** How an engine makes a connection and speaks over it. */
 export interface Dialer<T> {
@@ -59,7 +59,7 @@ export class ProxyPool {
   connect<T>(dialer: Dialer<T>, destination: Destination, done: (connection: T | null) => void): () => void {
     const order = this.health.order().slice(0, MAX_TRIES);
     /** Proxies that laid it on the origin. */
-    const doubted: number[] = [];
+    const suspects: number[] = [];
     let cancel = (): void => {};
     let next = 0;
     const tryNext = (): void => {
@@ -69,14 +69,14 @@ export class ProxyPool {
       }
       const proxy = order[next++];
       const tries = next;
-      const cancelTry = this.through(proxy, dialer, destination, (connection, outcome, isItsFault) => {
-        this.health.note(proxy, outcome, isItsFault);
+      const cancelTry = this.through(proxy, dialer, destination, (connection, outcome, isProxyToBlame) => {
+        this.health.note(proxy, outcome, isProxyToBlame);
         if (connection === null) {
-          if (outcome === EgressOutcome.ORIGIN || outcome === EgressOutcome.TIMEOUT) doubted.push(proxy);
+          if (outcome === EgressOutcome.ORIGIN || outcome === EgressOutcome.TIMEOUT) suspects.push(proxy);
           tryNext();
           return;
         }
-        for (const other of doubted) this.health.blame(other);
+        for (const other of suspects) this.health.blame(other);
         done(connection);
       });
       // It may have failed already, and the next one have begun.
@@ -90,7 +90,7 @@ export class ProxyPool {
     proxy: number,
     dialer: Dialer<T>,
     destination: Destination,
-    done: (connection: T | null, outcome: EgressOutcome, isItsFault: boolean) => void,
+    done: (connection: T | null, outcome: EgressOutcome, isProxyToBlame: boolean) => void,
   ): () => void {
     const { scheme, credentials, port } = this.proxies[proxy];
     const handshake =
@@ -112,7 +112,7 @@ export class ProxyPool {
         cancelConversation();
       };
     };
-    const cancelConnect = race<T>(
+    const cancelConnect = happyEyeballs<T>(
       this.addresses[proxy] ?? [],
       (address, connected) => dialer.connect(address, port, connected),
       dialer.after,
@@ -120,7 +120,7 @@ export class ProxyPool {
         if (connection === null) done(null, EgressOutcome.UNREACHABLE, true);
         else converse(connection);
       },
-      PROXY_PACE,
+      PROXY_TIMING,
     );
     return () => {
       cancelConnect();

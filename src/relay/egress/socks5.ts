@@ -1,6 +1,12 @@
 import type { ProxyUrl } from '../../net/index.ts';
-import { type Answered, type Destination, failed, MORE, type ProxyHandshake } from './handshake.ts';
-import { EgressOutcome } from './outcome.ts';
+import { EgressOutcome } from './egress-outcome.ts';
+import {
+  type Destination,
+  failed,
+  type HandshakeStep,
+  MORE,
+  type ProxyHandshake,
+} from './proxy-handshake.ts';
 
 /* RFC 1928. */
 const VERSION = 5;
@@ -47,18 +53,20 @@ export class Socks5Handshake implements ProxyHandshake {
     this.greeting = Uint8Array.of(VERSION, methods.length, ...methods);
   }
 
-  take(chunk: Uint8Array): Answered {
+  handle(chunk: Uint8Array): HandshakeStep {
     this.held = Buffer.concat([this.held, chunk]);
-    if (this.part === Part.REPLY) return this.takeReply();
+    if (this.part === Part.REPLY) return this.handleReply();
     if (this.held.length < 2) return MORE;
     // Nothing may follow before it was asked for.
     if (this.held.length > 2) return failed(EgressOutcome.FAILED);
     const [version, value] = this.held;
     this.held = new Uint8Array(0);
-    return this.part === Part.METHOD ? this.takeMethod(version, value) : this.takeVerdict(version, value);
+    return this.part === Part.METHOD
+      ? this.handleMethod(version, value)
+      : this.handleAuthentication(version, value);
   }
 
-  private takeMethod(version: number, method: number): Answered {
+  private handleMethod(version: number, method: number): HandshakeStep {
     if (version !== VERSION) return failed(EgressOutcome.FAILED);
     if (method === NO_AUTHENTICATION) return this.request();
     if (method === NO_ACCEPTABLE_METHOD) return failed(EgressOutcome.CREDENTIALS);
@@ -68,26 +76,26 @@ export class Socks5Handshake implements ProxyHandshake {
     );
     this.part = Part.AUTHENTICATION;
     const bytes = [AUTHENTICATION_VERSION, username!.length, ...username!, password!.length, ...password!];
-    return { kind: 'say', bytes: Uint8Array.from(bytes) };
+    return { kind: 'send', bytes: Uint8Array.from(bytes) };
   }
 
-  private takeVerdict(version: number, status: number): Answered {
+  private handleAuthentication(version: number, status: number): HandshakeStep {
     if (version !== AUTHENTICATION_VERSION) return failed(EgressOutcome.FAILED);
     return status === 0 ? this.request() : failed(EgressOutcome.CREDENTIALS);
   }
 
-  private request(): Answered {
+  private request(): HandshakeStep {
     this.isGreeted = true;
     if (this.destination === null) return { kind: 'open', rest: new Uint8Array(0) };
     const { address, port } = this.destination;
     this.part = Part.REPLY;
     const type = address.family === 4 ? IPV4 : IPV6;
     const bytes = Uint8Array.of(VERSION, CONNECT, 0, type, ...address.bytes, port >> 8, port & 0xff);
-    return { kind: 'say', bytes };
+    return { kind: 'send', bytes };
   }
 
   /** VER, REP, RSV, ATYP, BND.ADDR, BND.PORT: the address is of no account, but for its length. */
-  private takeReply(): Answered {
+  private handleReply(): HandshakeStep {
     const { held } = this;
     if (held.length > 0 && held[0] !== VERSION) return failed(EgressOutcome.FAILED);
     if (held.length > 1 && held[1] !== 0) return failed(REPLIES[held[1]] ?? EgressOutcome.FAILED);

@@ -2,8 +2,8 @@ import { constants } from 'node:os';
 import { addressFromBytes } from '../../net/index.ts';
 import { closeSocket, EpollEvent, TcpAcceptor } from '../../sys/index.ts';
 import { sourceOf } from '../source.ts';
-import type { ThreadContext } from './context.ts';
 import type { Handler } from './reactor.ts';
+import type { ThreadContext } from './thread-context.ts';
 import { Tunnel } from './tunnel.ts';
 
 const ACCEPTS_PER_TURN = 32;
@@ -31,9 +31,9 @@ export class Acceptor implements Handler {
   ready(): void {
     for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
       const fd = this.socket.accept(this.fd);
-      if (fd >= 0) this.take(fd);
+      if (fd >= 0) this.open(fd);
       else if (!THEIR_LOSS.includes(-fd)) {
-        if (!NONE_WAITS.includes(-fd)) this.rest();
+        if (!NONE_WAITS.includes(-fd)) this.pause();
         return;
       }
     }
@@ -46,7 +46,7 @@ export class Acceptor implements Handler {
     this.context.reactor.close(this.fd, this.slot);
   }
 
-  private take(fd: number): void {
+  private open(fd: number): void {
     const { context, socket } = this;
     if (context.tunnels.size >= this.connections) {
       closeSocket(fd);
@@ -58,14 +58,14 @@ export class Acceptor implements Handler {
     try {
       tunnel = new Tunnel(context, fd, source, context.relay.balancers.has(source.address));
     } catch {
-      // The user's share of watches (fs.epoll.max_user_watches) is used up.
+      // The user's handle of watches (fs.epoll.max_user_watches) is used up.
       return;
     }
     tunnel.start();
   }
 
   /** The listener stays ready all the time, so it must not be asked for a while. */
-  private rest(): void {
+  private pause(): void {
     const { reactor } = this.context;
     reactor.modify(this.fd, 0, this.slot);
     reactor.timers.after(REST_MS, () => {

@@ -18,20 +18,20 @@ export const Pumped = {
 export type Pumped = (typeof Pumped)[keyof typeof Pumped];
 
 /** What a direction carries before other tunnels have their turn. */
-export interface Pace {
+export interface PumpQuota {
   readonly reads: number;
   readonly readBytes: number;
 }
-export const FULL: Pace = { reads: 8, readBytes: SLAB_BYTES };
+export const FULL_QUOTA: PumpQuota = { reads: 8, readBytes: SLAB_BYTES };
 /** Where bytes are counted against a limit: so that little passes before they are. */
-export const GENTLE: Pace = { reads: 1, readBytes: 16_384 };
+export const LIMITED_QUOTA: PumpQuota = { reads: 1, readBytes: 16_384 };
 const EAGAIN = -constants.errno.EAGAIN;
 const EINVAL = -constants.errno.EINVAL;
 /** Less than this at a time is copied: it costs a call less. */
 const BULK_BYTES = 16_384;
 
 /** What directions carry with; a thread's own. */
-export interface Carriage {
+export interface PumpContext {
   readonly slabs: Slabs;
   readonly pipes: Pipes;
   readonly transfer: TcpTransfer;
@@ -61,37 +61,37 @@ export class Direction {
   }
 
   /** Puts bytes before all that will be read, less than a slab. To be called once, first. */
-  begin(parts: readonly Uint8Array[], carriage: Carriage): Pumped {
-    const { slabs } = carriage;
+  begin(parts: readonly Uint8Array[], context: PumpContext): Pumped {
+    const { slabs } = context;
     let length = 0;
     for (const part of parts) {
       slabs.current.bytes.set(part, length);
       length += part.length;
     }
     this.bytes += length;
-    return this.sendCurrent(length, carriage);
+    return this.sendCurrent(length, context);
   }
 
-  pump(carriage: Carriage, pace: Pace): Pumped {
+  pump(context: PumpContext, quota: PumpQuota): Pumped {
     const { from, to } = this;
     if (this.isFinished) return Pumped.ENDED;
-    for (let reads = 0; reads < pace.reads; reads++) {
-      if (!to.writable) return this.wait(carriage);
-      if (this.slab !== null && !this.flush(carriage)) return to.gone ? Pumped.FAILED : Pumped.WAITS;
+    for (let reads = 0; reads < quota.reads; reads++) {
+      if (!to.writable) return this.wait(context);
+      if (this.slab !== null && !this.flush(context)) return to.gone ? Pumped.FAILED : Pumped.WAITS;
       if (this.piped > 0) {
-        const drained = this.drain(carriage);
+        const drained = this.drain(context);
         if (drained !== Pumped.AGAIN) return drained;
       }
-      if (this.hasEnded) return this.finish(carriage);
-      if (!from.readable) return this.wait(carriage);
-      const moved = this.takePipe(carriage, pace) ? this.splice(carriage) : this.copy(carriage, pace);
+      if (this.hasEnded) return this.finish(context);
+      if (!from.readable) return this.wait(context);
+      const moved = this.usesPipe(context, quota) ? this.splice(context) : this.copy(context, quota);
       if (moved !== Pumped.AGAIN) return moved;
     }
     return Pumped.AGAIN;
   }
 
   /** Gives back what it holds. */
-  drop({ slabs, pipes }: Carriage): void {
+  drop({ slabs, pipes }: PumpContext): void {
     if (this.slab !== null) slabs.give(this.slab);
     this.slab = null;
     if (this.pipe !== null) pipes.give(this.pipe, this.piped === 0);
@@ -100,7 +100,7 @@ export class Direction {
   }
 
   /** Nothing moves until an event: what it has is kept, an empty pipe is not. */
-  private wait({ pipes }: Carriage): Pumped {
+  private wait({ pipes }: PumpContext): Pumped {
     if (this.pipe !== null && this.piped === 0) {
       pipes.give(this.pipe, true);
       this.pipe = null;
@@ -108,13 +108,13 @@ export class Direction {
     return Pumped.WAITS;
   }
 
-  private takePipe({ pipes }: Carriage, pace: Pace): boolean {
-    if (!this.isBulk || pace !== FULL) return false;
+  private usesPipe({ pipes }: PumpContext, quota: PumpQuota): boolean {
+    if (!this.isBulk || quota !== FULL_QUOTA) return false;
     this.pipe ??= pipes.take();
     return this.pipe !== null;
   }
 
-  private splice({ transfer }: Carriage): Pumped {
+  private splice({ transfer }: PumpContext): Pumped {
     const { from } = this;
     const count = transfer.spliceIn(from.fd, this.pipe!, PIPE_BYTES);
     if (count > 0) {
@@ -128,16 +128,16 @@ export class Direction {
     return Pumped.AGAIN;
   }
 
-  private copy(carriage: Carriage, pace: Pace): Pumped {
+  private copy(context: PumpContext, quota: PumpQuota): Pumped {
     const { from } = this;
-    const { slabs, transfer } = carriage;
-    const count = transfer.receive(from.fd, slabs.current.address, pace.readBytes);
+    const { slabs, transfer } = context;
+    const count = transfer.receive(from.fd, slabs.current.address, quota.readBytes);
     if (count > 0) {
       // A short read has emptied the queue: what comes next is told of.
-      if (count < pace.readBytes && !from.ending) from.readable = false;
+      if (count < quota.readBytes && !from.ending) from.readable = false;
       this.bytes += count;
       this.isBulk = count >= BULK_BYTES;
-      return this.sendCurrent(count, carriage);
+      return this.sendCurrent(count, context);
     }
     if (count === 0) this.hasEnded = true;
     else if (count === EAGAIN) from.readable = false;
@@ -146,10 +146,10 @@ export class Direction {
   }
 
   /** @returns AGAIN where the pipe is empty now. */
-  private drain(carriage: Carriage): Pumped {
+  private drain(context: PumpContext): Pumped {
     const { to } = this;
     while (this.piped > 0) {
-      const count = carriage.transfer.spliceOut(this.pipe!, to.fd, this.piped);
+      const count = context.transfer.spliceOut(this.pipe!, to.fd, this.piped);
       if (count > 0) this.piped -= count;
       else if (count === EAGAIN) {
         to.writable = false;
@@ -159,7 +159,7 @@ export class Direction {
     return Pumped.AGAIN;
   }
 
-  private sendCurrent(length: number, { slabs, transfer }: Carriage): Pumped {
+  private sendCurrent(length: number, { slabs, transfer }: PumpContext): Pumped {
     const sent = transfer.send(this.to.fd, slabs.current.address, length);
     if (sent === length) return Pumped.AGAIN;
     if (sent < 0 && sent !== EAGAIN) return Pumped.FAILED;
@@ -171,7 +171,7 @@ export class Direction {
   }
 
   /** @returns whether all that is held was taken. */
-  private flush({ slabs, transfer }: Carriage): boolean {
+  private flush({ slabs, transfer }: PumpContext): boolean {
     const slab = this.slab!;
     const sent = transfer.send(this.to.fd, slab.address + this.start, this.end - this.start);
     if (sent < 0) {
@@ -189,9 +189,9 @@ export class Direction {
     return true;
   }
 
-  private finish(carriage: Carriage): Pumped {
+  private finish(context: PumpContext): Pumped {
     this.isFinished = true;
-    this.wait(carriage);
+    this.wait(context);
     shutdownWrite(this.to.fd);
     return Pumped.ENDED;
   }

@@ -1,14 +1,14 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { closeSocket, openEvent, signalEvent, startThread } from '../../sys/index.ts';
-import type { RelayUpdate } from '../context.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
+import type { RelayUpdate } from '../relay-context.ts';
 import {
   type FromThread,
   PHASE_WORD,
   type Phase,
   type ThreadMailData,
   type ToThread,
-} from './thread-data.ts';
+} from './thread-messages.ts';
 
 export interface ThreadOptions<Data> {
   /** The thread's module. */
@@ -52,7 +52,7 @@ export class ThreadHandle {
     this.ready = new Promise((resolve, reject) => {
       worker.on('message', (message: FromThread) => {
         if (message.kind === 'ready') resolve();
-        else this.take(message);
+        else this.handleMessage(message);
       });
       worker.on('error', (error) => {
         reject(error);
@@ -89,7 +89,7 @@ export class ThreadHandle {
     this.mail.close();
   }
 
-  private take(message: FromThread): void {
+  private handleMessage(message: FromThread): void {
     if (message.kind === 'attached') this.attaching.shift()?.();
     else if (message.kind === 'resolve') {
       const { id, name } = message;

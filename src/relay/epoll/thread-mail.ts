@@ -1,7 +1,7 @@
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { clearEvent, EpollEvent } from '../../sys/index.ts';
-import type { RelayContext } from '../context.ts';
 import type { OriginAddresses } from '../origin-addresses.ts';
+import type { RelayContext } from '../relay-context.ts';
 import type { Reactor } from './reactor.ts';
 import {
   type FromThread,
@@ -9,7 +9,7 @@ import {
   type Phase,
   type ThreadMailData,
   type ToThread,
-} from './thread-data.ts';
+} from './thread-messages.ts';
 
 type Resolved = (addresses: OriginAddresses | null) => void;
 
@@ -52,11 +52,11 @@ export class ThreadMail {
     const { event, mail } = this.data;
     clearEvent(event);
     for (let next = receiveMessageOnPort(mail); next !== undefined; next = receiveMessageOnPort(mail)) {
-      this.take(next.message as ToThread);
+      this.handleMessage(next.message as ToThread);
     }
   }
 
-  private take(message: ToThread): void {
+  private handleMessage(message: ToThread): void {
     if (message.kind === 'resolved') {
       const done = this.pending.get(message.id);
       this.pending.delete(message.id);

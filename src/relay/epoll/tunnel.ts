@@ -1,27 +1,27 @@
 import { type Address, addressFromBytes, readProxyHeader, type SocketAddress } from '../../net/index.ts';
 import { localName, resetOnClose, sendAtOnce } from '../../sys/index.ts';
 import { RelayDirection, RelayOutcome } from '../counters.ts';
-import { ClientHelloReader, MAX_OPENING_BYTES } from '../hello/client-hello.ts';
+import { ClientHelloReader, MAX_PRELUDE_BYTES } from '../hello/client-hello.ts';
 import { HelloState } from '../hello/server-name.ts';
 import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
 import type { OriginAddresses } from '../origin-addresses.ts';
+import { dialOrigin } from '../origin-dial.ts';
 import { originHeader } from '../origin-header.ts';
-import { raceToOrigin } from '../origin-race.ts';
 import { TLS_PORT } from '../policy.ts';
 import { type ClientSource, sourceOf } from '../source.ts';
-import { attempt, type Connected } from './attempt.ts';
-import type { ThreadContext } from './context.ts';
-import { Direction, FULL, GENTLE, Pumped } from './direction.ts';
-import { NO_OPENING } from './openings.ts';
+import { Direction, FULL_QUOTA, LIMITED_QUOTA, Pumped } from './direction.ts';
+import { attempt, type Connected } from './epoll-connect.ts';
+import { NO_PRELUDE } from './preludes.ts';
 import { CONNECTION_EVENTS, type Handler } from './reactor.ts';
 import { Side } from './side.ts';
 import { SLAB_BYTES } from './slabs.ts';
+import type { ThreadContext } from './thread-context.ts';
 
 const State = { HEADER: 0, HELLO: 1, CONNECTING: 2, CARRYING: 3, CLOSED: 4 } as const;
 type State = (typeof State)[keyof typeof State];
 
 const MS_PER_SECOND = 1000;
-/** How long a source that has had its share of bytes waits before it is looked at again. */
+/** How long a source that has had its handle of bytes waits before it is looked at again. */
 const THROTTLE_MS = 25;
 
 /** A connection to an origin, and the address that it was for. */
@@ -41,10 +41,10 @@ export class Tunnel implements Handler, OpenConnection {
   private upload: Direction | null = null;
   private download: Direction | null = null;
   private state: State;
-  private place = -1;
+  private sourceHash = -1;
   private serviceSlot = 0;
-  private opening: Uint8Array = NO_OPENING;
-  private openingLength = 0;
+  private prelude: Uint8Array = NO_PRELUDE;
+  private preludeLength = 0;
   private hello: ClientHelloReader | null = null;
   /** Ends what is waited for: the handshake's time, the resolver, attempts to connect. */
   private cancelWait: () => void = () => {};
@@ -92,10 +92,10 @@ export class Tunnel implements Handler, OpenConnection {
       counters.addOpen(this.serviceSlot, -1);
     }
     this.state = State.CLOSED;
-    if (this.place >= 0) limits.leave(this.place);
+    if (this.sourceHash >= 0) limits.leave(this.sourceHash);
     // Before its peers can know.
     counters.ended(this.serviceSlot, outcome);
-    this.giveOpening();
+    this.givePrelude();
     this.upload?.drop(this.context);
     this.download?.drop(this.context);
     const notice = this.origin === null ? this.context.relay.noticeFor(this.source, outcome) : null;
@@ -115,7 +115,7 @@ export class Tunnel implements Handler, OpenConnection {
     if (this.state === State.CARRYING) this.carry();
     else if (this.state === State.CONNECTING) {
       if (this.client.gone) this.end(RelayOutcome.ABANDONED);
-    } else if (this.state !== State.CLOSED) this.readOpening();
+    } else if (this.state !== State.CLOSED) this.readPrelude();
   }
 
   private admit(): boolean {
@@ -124,19 +124,19 @@ export class Tunnel implements Handler, OpenConnection {
       this.end(RelayOutcome.UNREGISTERED);
       return false;
     }
-    const place = limits.placeOf(this.source);
-    if (!limits.enter(place, this.context.reactor.nowMs)) {
+    const sourceHash = limits.hashOf(this.source);
+    if (!limits.enter(sourceHash, this.context.reactor.nowMs)) {
       this.end(RelayOutcome.LIMITED);
       return false;
     }
-    this.place = place;
+    this.sourceHash = sourceHash;
     return true;
   }
 
-  private readOpening(): void {
+  private readPrelude(): void {
     const { transfer, slabs } = this.context;
     while (this.client.readable && this.state <= State.HELLO) {
-      const room = Math.min(MAX_OPENING_BYTES - this.openingLength, SLAB_BYTES);
+      const room = Math.min(MAX_PRELUDE_BYTES - this.preludeLength, SLAB_BYTES);
       const count = transfer.receive(this.client.fd, slabs.current.address, room);
       if (count < 0) {
         this.client.readable = false;
@@ -148,57 +148,55 @@ export class Tunnel implements Handler, OpenConnection {
         return;
       }
       this.keep(slabs.current.bytes, count);
-      this.judge();
+      this.parsePrelude();
     }
   }
 
   private keep(bytes: Uint8Array, count: number): void {
-    const needed = this.openingLength + count;
-    if (needed > this.opening.length) {
-      const grown = this.context.openings.take(Math.max(needed, this.opening.length * 2));
-      grown.set(this.opening.subarray(0, this.openingLength));
-      this.context.openings.give(this.opening);
-      this.opening = grown;
+    const needed = this.preludeLength + count;
+    if (needed > this.prelude.length) {
+      const grown = this.context.preludes.take(Math.max(needed, this.prelude.length * 2));
+      grown.set(this.prelude.subarray(0, this.preludeLength));
+      this.context.preludes.give(this.prelude);
+      this.prelude = grown;
     }
-    this.opening.set(bytes.subarray(0, count), this.openingLength);
-    this.openingLength = needed;
+    this.prelude.set(bytes.subarray(0, count), this.preludeLength);
+    this.preludeLength = needed;
   }
 
-  private judge(): void {
+  private parsePrelude(): void {
     if (this.state === State.HEADER && !this.readHeader()) return;
-    if (this.openingLength === 0) return;
+    if (this.preludeLength === 0) return;
     this.hello ??= new ClientHelloReader();
-    const state = this.hello.read(this.opening, this.openingLength);
+    const state = this.hello.read(this.prelude, this.preludeLength);
     if (state === HelloState.PARTIAL) return;
-    if (state === HelloState.NAMED) this.takeName(this.hello);
+    if (state === HelloState.NAMED) this.authorize(this.hello);
     else this.end(state === HelloState.UNNAMED ? RelayOutcome.UNNAMED : RelayOutcome.MALFORMED);
   }
 
   /** @returns whether the header is whole and its source may go on. */
   private readHeader(): boolean {
-    const header = readProxyHeader(this.opening, this.openingLength);
+    const header = readProxyHeader(this.prelude, this.preludeLength);
     if (header.kind === 'partial') return false;
     if (header.kind === 'malformed' || header.source === null) {
       this.end(header.kind === 'malformed' ? RelayOutcome.MALFORMED : RelayOutcome.ABANDONED);
       return false;
     }
     this.source = sourceOf(header.source.address, header.source.port);
-    this.opening.copyWithin(0, header.bytes, this.openingLength);
-    this.openingLength -= header.bytes;
+    this.prelude.copyWithin(0, header.bytes, this.preludeLength);
+    this.preludeLength -= header.bytes;
     this.state = State.HELLO;
     return this.admit();
   }
 
-  private takeName(hello: ClientHelloReader): void {
+  private authorize(hello: ClientHelloReader): void {
     const { relay } = this.context;
     const { name, origins } = relay;
     const { bytes, name: at } = hello;
     this.hello = null;
-    const refused = relay.turnsAway(this.source)
-      ? RelayOutcome.DRAINING
-      : relay.judgeName(bytes, at.start, at.end);
-    if (refused !== null) {
-      this.end(refused);
+    const rejected = relay.authorize(this.source, bytes, at.start, at.end, true);
+    if (rejected !== null) {
+      this.end(rejected);
       return;
     }
     this.serviceSlot = relay.serviceSlot;
@@ -216,7 +214,7 @@ export class Tunnel implements Handler, OpenConnection {
     const { reactor, relay, dialer } = this.context;
     const { policy, localAddresses } = relay;
     const port = policy.originPort ?? TLS_PORT;
-    this.cancelWait = raceToOrigin<Reached>(relay, found, port, {
+    this.cancelWait = dialOrigin<Reached>(relay, found, port, {
       after: reactor.timers.after,
       connect(address, done) {
         const reached = (connected: Connected | null) => done(connected && { address, connected });
@@ -245,8 +243,8 @@ export class Tunnel implements Handler, OpenConnection {
     this.state = State.CARRYING;
     relay.counters.addOpen(this.serviceSlot, 1);
     const header = originHeader(relay, address, this.source, () => localEndpoint(this.client.fd));
-    const begun = this.upload.begin([header, this.opening.subarray(0, this.openingLength)], this.context);
-    this.giveOpening();
+    const begun = this.upload.begin([header, this.prelude.subarray(0, this.preludeLength)], this.context);
+    this.givePrelude();
     const answered = early.length === 0 ? begun : this.download.begin([early], this.context);
     if (begun === Pumped.FAILED || answered === Pumped.FAILED) this.end(RelayOutcome.RESET);
     else this.carry();
@@ -255,9 +253,9 @@ export class Tunnel implements Handler, OpenConnection {
   private carry(): void {
     const { reactor, relay } = this.context;
     if (this.isThrottled) return;
-    const pace = relay.limits.limitsBytes ? GENTLE : FULL;
-    const up = this.upload!.pump(this.context, pace);
-    const down = this.download!.pump(this.context, pace);
+    const quota = relay.limits.limitsBytes ? LIMITED_QUOTA : FULL_QUOTA;
+    const up = this.upload!.pump(this.context, quota);
+    const down = this.download!.pump(this.context, quota);
     if (up === Pumped.FAILED || down === Pumped.FAILED) this.end(RelayOutcome.RESET);
     else if (up === Pumped.ENDED && down === Pumped.ENDED) this.end(RelayOutcome.CARRIED);
     else {
@@ -269,9 +267,9 @@ export class Tunnel implements Handler, OpenConnection {
     }
   }
 
-  private giveOpening(): void {
-    this.context.openings.give(this.opening);
-    this.opening = NO_OPENING;
+  private givePrelude(): void {
+    this.context.preludes.give(this.prelude);
+    this.prelude = NO_PRELUDE;
   }
 
   /** Counts what was carried since the last call. @returns for how long the source must wait, in ms. */
@@ -286,16 +284,16 @@ export class Tunnel implements Handler, OpenConnection {
     upload!.bytes = 0;
     download!.bytes = 0;
     this.activeAtMs = nowMs;
-    return limits.limitsBytes ? limits.carried(this.place, moved, nowMs) : 0;
+    return limits.limitsBytes ? limits.carried(this.sourceHash, moved, nowMs) : 0;
   }
 
-  /** The source has had its share: nothing is read until it may have more, so that TCP slows its peers down. */
+  /** The source has had its handle: nothing is read until it may have more, so that TCP slows its peers down. */
   private throttle(): void {
     const { reactor, relay } = this.context;
     this.isThrottled = true;
     this.cancelWait = reactor.timers.after(THROTTLE_MS, () => {
       this.isThrottled = false;
-      if (relay.limits.carried(this.place, 0, reactor.nowMs) > 0) this.throttle();
+      if (relay.limits.carried(this.sourceHash, 0, reactor.nowMs) > 0) this.throttle();
       else this.run();
     });
   }

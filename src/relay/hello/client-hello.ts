@@ -14,7 +14,7 @@ const TLS_MAJOR_VERSION = 3;
 const MAX_FRAGMENT_BYTES = 16_384;
 
 /** Bytes of a connection that are kept until its hello is whole: a hello of the greatest length in many records. */
-export const MAX_OPENING_BYTES = MAX_HELLO_BYTES + 4096;
+export const MAX_PRELUDE_BYTES = MAX_HELLO_BYTES + 4096;
 
 /**
  * Finds the server name in the first bytes of a TLS connection, which come in segments of any size and hold
@@ -35,24 +35,24 @@ export class ClientHelloReader {
   /** Start and end of each record's fragment. */
   private readonly fragments: number[] = [];
 
-  /** Reads on in opening[0, length), which holds what it held in the call before and more behind it. */
-  read(opening: Uint8Array, length: number): HelloState {
+  /** Reads on in prelude[0, length), which holds what it held in the call before and more behind it. */
+  read(prelude: Uint8Array, length: number): HelloState {
     if (this.state !== HelloState.PARTIAL) return this.state;
-    while (this.state === HelloState.PARTIAL && this.takeRecord(opening, length)) this.judge(opening);
-    if (this.state === HelloState.PARTIAL && length >= MAX_OPENING_BYTES) this.state = HelloState.TOO_LONG;
+    while (this.state === HelloState.PARTIAL && this.readRecord(prelude, length)) this.parse(prelude);
+    if (this.state === HelloState.PARTIAL && length >= MAX_PRELUDE_BYTES) this.state = HelloState.TOO_LONG;
     return this.state;
   }
 
   /** Takes the next record if it is there, or as much of a first one as tells that it will not do. */
-  private takeRecord(opening: Uint8Array, length: number): boolean {
+  private readRecord(prelude: Uint8Array, length: number): boolean {
     const { at } = this;
-    if (length > at && opening[at] !== HANDSHAKE) return this.fail();
-    if (length > at + 1 && opening[at + 1] !== TLS_MAJOR_VERSION) return this.fail();
+    if (length > at && prelude[at] !== HANDSHAKE) return this.fail();
+    if (length > at + 1 && prelude[at + 1] !== TLS_MAJOR_VERSION) return this.fail();
     if (length < at + RECORD_HEADER_BYTES) return false;
-    const fragment = (opening[at + 3] << 8) | opening[at + 4];
+    const fragment = (prelude[at + 3] << 8) | prelude[at + 4];
     if (fragment === 0 || fragment > MAX_FRAGMENT_BYTES) return this.fail();
     const start = at + RECORD_HEADER_BYTES;
-    if (length < start + fragment) return this.glance(opening, start, length);
+    if (length < start + fragment) return this.glance(prelude, start, length);
     this.fragments.push(start, start + fragment);
     this.found += fragment;
     this.at = start + fragment;
@@ -60,18 +60,18 @@ export class ClientHelloReader {
   }
 
   /** A first record that is not whole yet may tell already that it is no hello, or one of 16 MiB. */
-  private glance(opening: Uint8Array, start: number, length: number): boolean {
+  private glance(prelude: Uint8Array, start: number, length: number): boolean {
     if (this.fragments.length > 0) return false;
-    const hello = helloLength(opening, start, length);
+    const hello = helloLength(prelude, start, length);
     if (hello < 0) this.state = -hello as HelloState;
     return false;
   }
 
-  private judge(opening: Uint8Array): void {
+  private parse(prelude: Uint8Array): void {
     const { fragments, found } = this;
     const whole = fragments.length === 2;
     if (this.expected === 0) {
-      const header = whole ? opening : this.joined(opening, HANDSHAKE_HEADER_BYTES);
+      const header = whole ? prelude : this.joined(prelude, HANDSHAKE_HEADER_BYTES);
       const start = whole ? fragments[0] : 0;
       const length = helloLength(header, start, start + Math.min(found, HANDSHAKE_HEADER_BYTES));
       if (length < 0) this.state = -length as HelloState;
@@ -84,18 +84,18 @@ export class ClientHelloReader {
       this.state = HelloState.MALFORMED;
       return;
     }
-    this.bytes = whole ? opening : this.joined(opening, found);
+    this.bytes = whole ? prelude : this.joined(prelude, found);
     const start = whole ? fragments[0] : 0;
     this.state = findServerName(this.bytes, start, start + found, this.name);
   }
 
   /** The first `limit` bytes of the fragments, in memory of their own. */
-  private joined(opening: Uint8Array, limit: number): Uint8Array {
+  private joined(prelude: Uint8Array, limit: number): Uint8Array {
     const { fragments } = this;
     const out = new Uint8Array(limit);
     let used = 0;
     for (let i = 0; i < fragments.length && used < limit; i += 2) {
-      const part = opening.subarray(fragments[i], Math.min(fragments[i + 1], fragments[i] + limit - used));
+      const part = prelude.subarray(fragments[i], Math.min(fragments[i + 1], fragments[i] + limit - used));
       out.set(part, used);
       used += part.length;
     }

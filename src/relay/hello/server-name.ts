@@ -30,38 +30,40 @@ export interface ServerName {
 }
 
 /**
- * The bytes of the handshake message that begins at m[start], its header included.
+ * The bytes of the handshake message that begins at message[start], its header included.
  * @returns 0 while the header is not there; -state (a HelloState) for what is no ClientHello or is too long.
  */
-export function helloLength(m: Uint8Array, start: number, end: number): number {
+export function helloLength(message: Uint8Array, start: number, end: number): number {
   if (end <= start) return 0;
-  if (m[start] !== CLIENT_HELLO) return -HelloState.MALFORMED;
+  if (message[start] !== CLIENT_HELLO) return -HelloState.MALFORMED;
   if (end - start < HANDSHAKE_HEADER_BYTES) return 0;
-  const length = ((m[start + 1] << 16) | (m[start + 2] << 8) | m[start + 3]) + HANDSHAKE_HEADER_BYTES;
+  const length =
+    ((message[start + 1] << 16) | (message[start + 2] << 8) | message[start + 3]) + HANDSHAKE_HEADER_BYTES;
   return length > MAX_HELLO_BYTES ? -HelloState.TOO_LONG : length;
 }
 
 /**
- * Finds the server name in a whole ClientHello m[start, end), its handshake header included (RFC 8446, 4.1.2;
+ * Finds the server name in a whole ClientHello message[start, end), its handshake header included (RFC 8446, 4.1.2;
  * RFC 6066, 3): one host_name and nothing else in the list, the extension at most once. Of a hello with ECH it
  * is the outer name; what is encrypted is nobody's business here. Nothing else of the hello is judged: values that
  * nobody knows (RFC 8701) pass.
  */
-export function findServerName(m: Uint8Array, start: number, end: number, out: ServerName): HelloState {
+export function findServerName(message: Uint8Array, start: number, end: number, out: ServerName): HelloState {
   let at = start + HANDSHAKE_HEADER_BYTES + VERSION_AND_RANDOM_BYTES;
-  at = skipVector(m, at, end, 1, 0, 32);
-  at = skipVector(m, at, end, 2, 2, 0xfffe);
-  at = skipVector(m, at, end, 1, 1, 0xff);
+  at = skipVector(message, at, end, 1, 0, 32);
+  at = skipVector(message, at, end, 2, 2, 0xfffe);
+  at = skipVector(message, at, end, 1, 1, 0xff);
   if (at < 0 || at > end) return HelloState.MALFORMED;
   if (at === end) return HelloState.UNNAMED;
-  if (skipVector(m, at, end, 2, 0, 0xffff) !== end) return HelloState.MALFORMED;
+  if (skipVector(message, at, end, 2, 0, 0xffff) !== end) return HelloState.MALFORMED;
   at += 2;
   let state: HelloState = HelloState.UNNAMED;
   while (at < end) {
-    const next = skipVector(m, at + 2, end, 2, 0, 0xffff);
+    const next = skipVector(message, at + 2, end, 2, 0, 0xffff);
     if (next < 0) return HelloState.MALFORMED;
-    if (((m[at] << 8) | m[at + 1]) === SERVER_NAME) {
-      if (state === HelloState.NAMED || !readNameList(m, at + 4, next, out)) return HelloState.MALFORMED;
+    if (((message[at] << 8) | message[at + 1]) === SERVER_NAME) {
+      if (state === HelloState.NAMED || !readNameList(message, at + 4, next, out))
+        return HelloState.MALFORMED;
       state = HelloState.NAMED;
     }
     at = next;
@@ -70,10 +72,10 @@ export function findServerName(m: Uint8Array, start: number, end: number, out: S
 }
 
 /** server_name_list: its length, then name_type, the name's length, the name. */
-function readNameList(m: Uint8Array, start: number, end: number, out: ServerName): boolean {
-  if (skipVector(m, start, end, 2, 1, 0xffff) !== end) return false;
-  if (start + 5 > end || m[start + 2] !== HOST_NAME) return false;
-  if (skipVector(m, start + 3, end, 2, 1, 0xffff) !== end) return false;
+function readNameList(message: Uint8Array, start: number, end: number, out: ServerName): boolean {
+  if (skipVector(message, start, end, 2, 1, 0xffff) !== end) return false;
+  if (start + 5 > end || message[start + 2] !== HOST_NAME) return false;
+  if (skipVector(message, start + 3, end, 2, 1, 0xffff) !== end) return false;
   out.start = start + 5;
   out.end = end;
   return true;
@@ -81,7 +83,7 @@ function readNameList(m: Uint8Array, start: number, end: number, out: ServerName
 
 /** The offset behind a vector whose length takes `width` bytes, or -1 (as for an `at` of -1). */
 function skipVector(
-  m: Uint8Array,
+  message: Uint8Array,
   at: number,
   end: number,
   width: 1 | 2,
@@ -89,7 +91,7 @@ function skipVector(
   maximum: number,
 ): number {
   if (at < 0 || at + width > end) return -1;
-  const length = width === 1 ? m[at] : (m[at] << 8) | m[at + 1];
+  const length = width === 1 ? message[at] : (message[at] << 8) | message[at + 1];
   if (length < minimum || length > maximum || at + width + length > end) return -1;
   return at + width + length;
 }

@@ -29,18 +29,18 @@ export class ChunkReader {
         this.left -= taken;
         at += taken;
         if (this.left === 0) this.part = Part.DATA_END;
-      } else if (!this.takeOctet(chunk[at++])) return -1;
+      } else if (!this.readLineByte(chunk[at++])) return -1;
     }
     return at;
   }
 
   /** An byte of a line; lines end by CR LF and have none of the two within. */
-  private takeOctet(octet: number): boolean {
+  private readLineByte(byte: number): boolean {
     const { line } = this;
-    if (octet === LF) return line[line.length - 1] === CR && this.endLine(line.length - 1);
-    if (this.part === Part.DATA_END && octet !== CR) return false;
+    if (byte === LF) return line[line.length - 1] === CR && this.endLine(line.length - 1);
+    if (this.part === Part.DATA_END && byte !== CR) return false;
     if (line[line.length - 1] === CR || line.length > MAX_LINE_BYTES) return false;
-    line.push(octet);
+    line.push(byte);
     return true;
   }
 

@@ -110,6 +110,6 @@ export class RequestReader {
 
 /** A method's first byte is a letter: what is no HTTP at all is known by it before its head would be whole. */
 function looksLikeRequest(bytes: Uint8Array): boolean {
-  const octet = bytes[0] | 0x20;
-  return bytes[0] === CR || (octet >= 0x61 && octet <= 0x7a);
+  const byte = bytes[0] | 0x20;
+  return bytes[0] === CR || (byte >= 0x61 && byte <= 0x7a);
 }

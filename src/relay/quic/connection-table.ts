@@ -1,6 +1,6 @@
-import type { ClientConnection } from './client-connection.ts';
+import type { ClientConnection } from './client-tuple.ts';
 import type { Datagram } from './datagram.ts';
-import { MAX_ID_BYTES } from './header.ts';
+import { MAX_ID_BYTES } from './long-header.ts';
 
 /** Ids that one connection is found by; the oldest gives way. Clients use few at a time (RFC 9000, 5.1.1). */
 const MAX_IDS = 8;

@@ -33,17 +33,17 @@ export class CryptoStream {
       if (type === PADDING || type === PING) continue;
       const next =
         type === CRYPTO
-          ? this.takeCrypto(frames, at)
+          ? this.readCrypto(frames, at)
           : type === ACK || type === ACK_ECN
             ? skipAck(frames, at, type === ACK_ECN)
             : -1;
       if (next < 0) return type === CONNECTION_CLOSE ? HelloState.UNNAMED : HelloState.MALFORMED;
       at = next;
     }
-    return this.judge();
+    return this.assemble();
   }
 
-  private takeCrypto(frames: Buffer, at: number): number {
+  private readCrypto(frames: Buffer, at: number): number {
     const offset = readVarint(frames, at);
     const length = offset && readVarint(frames, offset.end);
     if (length === null) return -1;
@@ -54,7 +54,7 @@ export class CryptoStream {
     return end;
   }
 
-  private judge(): HelloState {
+  private assemble(): HelloState {
     this.pieces.sort((a, b) => a.offset - b.offset);
     let end = 0;
     for (const { offset, data } of this.pieces) {

@@ -1,7 +1,7 @@
 import { HelloState } from '../hello/server-name.ts';
 import { CryptoStream } from './crypto-stream.ts';
-import { LongHeader, packetEnd } from './header.ts';
 import { openInitial } from './initial.ts';
+import { LongHeader, packetEnd } from './long-header.ts';
 
 /** Reads the ClientHello from the datagrams that a connection begins with: its Initials, among packets of 0-RTT. */
 export class HelloPackets {

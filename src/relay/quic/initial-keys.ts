@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { VERSION_1, VERSION_2 } from './header.ts';
+import { VERSION_1, VERSION_2 } from './long-header.ts';
 
 /** What protects the Initial packets of one side (RFC 9001, 5.1). */
 export interface InitialKeys {

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { LongHeader, PacketType } from './header.ts';
 import { initialKeys } from './initial-keys.ts';
+import { LongHeader, PacketType } from './long-header.ts';
 import { readVarint } from './varint.ts';
 
 /** An Initial packet of a client, opened: its version, connection ids and frames. */
@@ -40,9 +40,9 @@ export function openInitial(datagram: Buffer, start: number, firstId: Buffer | n
   aad[0] = first;
   const nonce = Buffer.from(iv);
   for (let i = 0; i < numberBytes; i++) {
-    const octet = datagram[numberAt + i] ^ mask[1 + i];
-    aad[numberAt - start + i] = octet;
-    nonce[nonce.length - numberBytes + i] ^= octet;
+    const byte = datagram[numberAt + i] ^ mask[1 + i];
+    aad[numberAt - start + i] = byte;
+    nonce[nonce.length - numberBytes + i] ^= byte;
   }
   const frames = open(key, nonce, aad, datagram.subarray(numberAt + numberBytes, end));
   return frames && { version, destinationId, sourceId, frames, end };

@@ -1,6 +1,6 @@
 import { createCipheriv } from 'node:crypto';
-import { type LongHeader, VERSION_1, VERSION_2 } from './header.ts';
 import { initialKeys } from './initial-keys.ts';
+import { type LongHeader, VERSION_1, VERSION_2 } from './long-header.ts';
 
 /** CONNECTION_CLOSE of the transport (RFC 9000, 19.19): CONNECTION_REFUSED, of no frame, without a reason. */
 const REFUSED = Buffer.of(0x1c, 0x02, 0x00, 0x00);

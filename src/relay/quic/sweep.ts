@@ -1,5 +1,5 @@
 import { RelayOutcome } from '../counters.ts';
-import type { QuicContext } from './context.ts';
+import type { QuicContext } from './quic-context.ts';
 
 /** How often connections are looked over: whether their source is still registered, and whether they still move. */
 export const SWEEP_MS = 400;

@@ -9,17 +9,17 @@ import {
 import { type RelayDirection, RelayOutcome } from '../counters.ts';
 import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
 import type { OriginAddresses } from '../origin-addresses.ts';
+import { dialOrigin } from '../origin-dial.ts';
 import { originHeader } from '../origin-header.ts';
-import { raceToOrigin } from '../origin-race.ts';
 import { type ClientSource, sourceOf } from '../source.ts';
 import { eventLoopTimers } from '../timers.ts';
-import type { StreamContext } from './context.ts';
-import { attempt, streamDialer } from './dialer.ts';
+import type { StreamContext } from './stream-context.ts';
+import { attempt, streamDialer } from './stream-dialer.ts';
 
 /** What a client's bytes are given to once its source has been admitted. */
 export type Reader = (chunk: Buffer) => void;
 
-/** How long a source that has had its share of bytes waits before it is looked at again. */
+/** How long a source that has had its handle of bytes waits before it is looked at again. */
 const THROTTLE_MS = 25;
 const MAX_HEADER_BYTES = 4200;
 
@@ -42,7 +42,7 @@ export class Client implements OpenConnection {
   /** Called with what the client sends. */
   onData: Reader = () => {};
   private readonly context: StreamContext;
-  private place = -1;
+  private sourceHash = -1;
   private serviceSlot = 0;
   private hasEnded = false;
   /** Whether it has said what it is for; then it may end its own direction. */
@@ -72,7 +72,7 @@ export class Client implements OpenConnection {
       // goes there, and the origin's end is this one's.
       if (!this.isCarrying) this.end(RelayOutcome.ABANDONED);
     });
-    socket.on('data', (chunk) => this.take(chunk));
+    socket.on('data', (chunk) => this.handleData(chunk));
     if (!fromBalancer) this.admit();
   }
 
@@ -84,7 +84,7 @@ export class Client implements OpenConnection {
     this.cancelHandshake();
     this.cancelConnect();
     if (this.isCarrying) counters.addOpen(this.serviceSlot, -1);
-    if (this.place >= 0) limits.leave(this.place);
+    if (this.sourceHash >= 0) limits.leave(this.sourceHash);
     // Before its peers can know.
     counters.ended(this.serviceSlot, outcome);
     const notice =
@@ -98,23 +98,15 @@ export class Client implements OpenConnection {
     this.context.ended(this);
   }
 
-  /** Whether the name in bytes[start, end) may be relayed to; the client is at its end where not. */
-  leadsTo(bytes: Uint8Array, start: number, end: number): boolean {
+  /** Authorizes the name in bytes[start, end). @returns false if not authorized: the client has been ended */
+  authorize(bytes: Uint8Array, start: number, end: number): boolean {
     const { relay } = this.context;
-    if (!relay.admission.admits(this.source)) {
-      this.end(this.isCarrying ? RelayOutcome.REVOKED : RelayOutcome.UNREGISTERED);
+    const rejected = relay.authorize(this.source, bytes, start, end, this.isTls);
+    if (rejected !== null) {
+      this.end(this.isCarrying && rejected === RelayOutcome.UNREGISTERED ? RelayOutcome.REVOKED : rejected);
       return false;
     }
-    if (this.isTls && relay.turnsAway(this.source)) {
-      this.end(RelayOutcome.DRAINING);
-      return false;
-    }
-    const refused = relay.judgeName(bytes, start, end);
-    if (refused !== null) {
-      this.end(refused);
-      return false;
-    }
-    // A connection counts as of the service that it was first for.
+    // A connection counts for the service that it named first.
     if (!this.isCarrying) this.serviceSlot = relay.serviceSlot;
     this.hasName = true;
     this.cancelHandshake();
@@ -139,16 +131,16 @@ export class Client implements OpenConnection {
     });
   }
 
-  /** Counts bytes and, where the source has had its share, keeps it waiting. */
+  /** Counts bytes and, where the source has had its handle, keeps it waiting. */
   carried(direction: RelayDirection, bytes: number, from: Socket): void {
     const { counters, limits } = this.context.relay;
     const nowMs = this.context.now();
     this.activeAtMs = nowMs;
     counters.carried(this.serviceSlot, direction, bytes);
-    if (limits.carried(this.place, bytes, nowMs) > 0) this.throttle(from);
+    if (limits.carried(this.sourceHash, bytes, nowMs) > 0) this.throttle(from);
   }
 
-  /** Whether reading from `from` waits for its source's share of bytes. */
+  /** Whether reading from `from` waits for its source's handle of bytes. */
   isThrottled(from: Socket): boolean {
     return this.throttled.has(from);
   }
@@ -158,7 +150,7 @@ export class Client implements OpenConnection {
     from.pause();
     eventLoopTimers(THROTTLE_MS, () => {
       if (this.hasEnded || from.destroyed) return;
-      if (this.context.relay.limits.carried(this.place, 0, this.context.now()) > 0) this.throttle(from);
+      if (this.context.relay.limits.carried(this.sourceHash, 0, this.context.now()) > 0) this.throttle(from);
       else {
         this.throttled.delete(from);
         from.resume();
@@ -166,7 +158,7 @@ export class Client implements OpenConnection {
     });
   }
 
-  private take(chunk: Buffer): void {
+  private handleData(chunk: Buffer): void {
     if (this.hasEnded) return;
     if (this.header === null) {
       this.onData(chunk);
@@ -187,16 +179,16 @@ export class Client implements OpenConnection {
 
   private admit(): boolean {
     const { admission, limits } = this.context.relay;
-    const place = limits.placeOf(this.source);
+    const sourceHash = limits.hashOf(this.source);
     if (!admission.admits(this.source)) this.end(RelayOutcome.UNREGISTERED);
-    else if (!limits.enter(place, this.context.now())) this.end(RelayOutcome.LIMITED);
-    else this.place = place;
+    else if (!limits.enter(sourceHash, this.context.now())) this.end(RelayOutcome.LIMITED);
+    else this.sourceHash = sourceHash;
     return !this.hasEnded;
   }
 
   private connectTo(found: OriginAddresses | null, port: number, done: (origin: Socket) => void): void {
     const { relay } = this.context;
-    this.cancelConnect = raceToOrigin<Reached>(relay, found, port, {
+    this.cancelConnect = dialOrigin<Reached>(relay, found, port, {
       after: eventLoopTimers,
       connect(address, attempted) {
         const reached = (origin: Socket | null) => attempted(origin && { address, origin });

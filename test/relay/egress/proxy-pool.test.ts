@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { formatAddress, parseProxyUrl, parseSocketAddress } from '../../../src/net/index.ts';
-import type { ProxyHandshake } from '../../../src/relay/egress/handshake.ts';
-import { ProxyHealth } from '../../../src/relay/egress/health.ts';
-import { EgressOutcome } from '../../../src/relay/egress/outcome.ts';
+import { EgressOutcome } from '../../../src/relay/egress/egress-outcome.ts';
+import type { ProxyHandshake } from '../../../src/relay/egress/proxy-handshake.ts';
+import { ProxyHealth } from '../../../src/relay/egress/proxy-health.ts';
 import {
   type Dialer,
   PROXY_ANSWER_MS,
@@ -115,7 +115,7 @@ describe('a connection through a pool', () => {
           const talk = talks.get(name!)!;
           if (name === '10.0.0.2:2') talk.done(EgressOutcome.ORIGIN);
           else {
-            if (isGreeted) talk.handshake.take(Uint8Array.of(5, 0));
+            if (isGreeted) talk.handshake.handle(Uint8Array.of(5, 0));
             pass(PROXY_ANSWER_MS);
           }
         }

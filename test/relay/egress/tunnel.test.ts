@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseProxyUrl, readProxyHeader } from '../../../src/net/index.ts';
-import { EGRESS_OUTCOMES, type EgressOutcome } from '../../../src/relay/egress/outcome.ts';
+import { EGRESS_OUTCOMES, type EgressOutcome } from '../../../src/relay/egress/egress-outcome.ts';
 import { FakeProxy } from '../../support/fake-proxy.ts';
 import { until } from '../../support/until.ts';
 import { type BedOptions, helloFor, Origin, type Peer, RelayBed } from '../support.ts';

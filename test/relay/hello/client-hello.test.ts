@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ClientHelloReader, MAX_OPENING_BYTES } from '../../../src/relay/hello/client-hello.ts';
+import { ClientHelloReader, MAX_PRELUDE_BYTES } from '../../../src/relay/hello/client-hello.ts';
 import { HelloState } from '../../../src/relay/hello/server-name.ts';
 import { hello, inRecords, nameList, POST_QUANTUM } from './build.ts';
 import captured from './captured.json' with { type: 'json' };
@@ -78,7 +78,7 @@ describe('a ClientHello', () => {
     const message = hello({ name: 'a.example', extensions: [[21, new Array<number>(16_000).fill(0)]] });
     const bytes = inRecords(message, 1);
     const cuts = [...bytes.keys()].filter((at) => at % 7 === 1);
-    expect(bytes.length).toBeGreaterThan(MAX_OPENING_BYTES);
+    expect(bytes.length).toBeGreaterThan(MAX_PRELUDE_BYTES);
     expect(readInSegments(bytes, cuts)).toBe(HelloState.TOO_LONG);
   });
 
@@ -89,7 +89,7 @@ describe('a ClientHello', () => {
     ['has an empty record', Uint8Array.of(22, 3, 1, 0, 0)],
     ['has a record of more than 16 KiB', Uint8Array.of(22, 3, 1, 0x40, 1)],
     ['is a ServerHello', Uint8Array.of(22, 3, 1, 0, 4, 2)],
-    ['has octets behind it', inRecords(Uint8Array.of(...hello({ name: 'a.example' }), 0))],
+    ['has bytes behind it', inRecords(Uint8Array.of(...hello({ name: 'a.example' }), 0))],
     [
       'has two server names',
       inRecords(hello({ serverNames: [nameList('a.example'), nameList('b.example')] })),
@@ -118,9 +118,9 @@ describe('a ClientHello', () => {
 
   it('of any bytes, or with any byte changed, never throws and never gives a name outside it', () => {
     const good = inRecords(hello({ name: 'a.example', extensions: [POST_QUANTUM] }), 700);
-    const changed = fc.tuple(fc.nat(good.length - 1), fc.nat(255)).map(([at, octet]) => {
+    const changed = fc.tuple(fc.nat(good.length - 1), fc.nat(255)).map(([at, byte]) => {
       const bytes = good.slice();
-      bytes[at] = octet;
+      bytes[at] = byte;
       return bytes;
     });
     fc.assert(

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { ReadinessCheck, Sources } from '../../../metrics/scrape/index.ts';
 import { type Address, formatAddress, formatSocketAddress, parseAddress } from '../../../net/index.ts';
 import {
+  canRelayQuic,
   EGRESS_OUTCOMES,
   RELAY_DIRECTIONS,
   RELAY_OUTCOMES,
@@ -65,6 +66,8 @@ export class RelayRole implements Role {
     const { config, seed, log, onFailure } = context;
     const { workers, engine, quicMode } = config.relay;
     if (engine === 'epoll' && libc() === null) throw new RelayEngineError();
+    if (config.relay.quic.length > 0 && !canRelayQuic())
+      log.warn({}, 'relay.quic: this platform cannot carry QUIC; its port stays closed and devices use TCP');
     const slots = new RelayServiceSlots();
     const counters: RelayCounters[] = [];
     const { allowlist, steering, cache, resolver, now } = tables;
@@ -79,7 +82,7 @@ export class RelayRole implements Role {
       policy: relayPolicy(config, seed),
       tables: {
         allowlist: allowlist.handle(),
-        catalog: { share: steering.handle(), serviceSlots: assignSlots() },
+        catalog: { handle: steering.handle(), serviceSlots: assignSlots() },
         egress: egressRules(config),
       },
       cache: cache.handle(),
@@ -101,7 +104,7 @@ export class RelayRole implements Role {
     await tables.addReader(({ allowlist: list, catalog }) =>
       relay.publish({
         ...(list !== undefined && { allowlist: list }),
-        ...(catalog !== undefined && { catalog: { share: catalog, serviceSlots: assignSlots() } }),
+        ...(catalog !== undefined && { catalog: { handle: catalog, serviceSlots: assignSlots() } }),
       }),
     );
     return new RelayRole(relay, slots, counters, tables, context);

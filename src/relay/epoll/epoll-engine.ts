@@ -1,0 +1,92 @@
+import { ListenError, type SocketAddress } from '../../net/index.ts';
+import { closeSocket, listenTcp, localPort, SystemCallError } from '../../sys/index.ts';
+import type { RelayCounters } from '../counters.ts';
+import type { OriginResolver } from '../origin-resolver.ts';
+import type { RelayHandle, RelayUpdate } from '../relay-context.ts';
+import type { RelayEngine } from '../relay-engine.ts';
+import type { RelayThreadData } from './relay-thread-data.ts';
+import { ThreadHandle } from './thread-handle.ts';
+import { Phase } from './thread-messages.ts';
+
+const BACKLOG = 4096;
+
+export interface EpollEngineOptions {
+  /** Listeners for TLS. */
+  readonly addresses: readonly SocketAddress[];
+  readonly threads: number;
+  readonly handle: Omit<RelayHandle, 'counters'>;
+  readonly resolver: OriginResolver;
+  /** Makes the counters of a thread. */
+  makeCounters(): RelayCounters;
+  /** A thread ended by itself. */
+  onFailure(error: Error): void;
+}
+
+/** Carries TLS in threads of their own, each with a socket of its own for each listener. */
+export class EpollEngine implements RelayEngine {
+  readonly name = 'epoll';
+  readonly addresses: SocketAddress[] = [];
+  private threads: ThreadHandle[] = [];
+
+  private constructor() {}
+
+  /** @throws ListenError; nothing stays open then. */
+  static async start(options: EpollEngineOptions): Promise<EpollEngine> {
+    const engine = new EpollEngine();
+    const { threads, handle, resolver, makeCounters, onFailure } = options;
+    const listeners: number[][] = [];
+    try {
+      for (const address of options.addresses) {
+        const { port, fds } = openListeners(address, threads);
+        listeners.push(fds);
+        engine.addresses.push({ address: address.address, port });
+      }
+    } catch (error) {
+      for (const fd of listeners.flat()) closeSocket(fd);
+      throw error;
+    }
+    const entry = new URL('./relay-thread.ts', import.meta.url);
+    const connections = Math.ceil(handle.policy.limits.connections / threads);
+    const started = Array.from({ length: threads }, (_, index) => {
+      const own = { listeners: listeners.map((fds) => fds[index]), connections };
+      const data: RelayThreadData = { ...handle, ...own, counters: makeCounters().buffer };
+      return ThreadHandle.start({ entry, name: `relay-${index}`, data, resolver, onFailure });
+    });
+    engine.threads = await Promise.all(started);
+    return engine;
+  }
+
+  async publish(update: RelayUpdate): Promise<void> {
+    await Promise.all(this.threads.map((thread) => thread.publish(update)));
+  }
+
+  async drain(): Promise<void> {
+    await this.end(Phase.DRAINING);
+  }
+
+  async close(): Promise<void> {
+    await this.end(Phase.STOPPING);
+    for (const thread of this.threads.splice(0)) thread.close();
+  }
+
+  private async end(phase: Phase): Promise<void> {
+    for (const thread of this.threads) thread.enter(phase);
+    await Promise.all(this.threads.map(({ exited }) => exited));
+  }
+}
+
+/** A listener for each thread. A first one without SO_REUSEPORT finds out whether another process has the port. */
+function openListeners(address: SocketAddress, threads: number): { port: number; fds: number[] } {
+  const fds: number[] = [];
+  try {
+    const probe = listenTcp(address.address, address.port, 1, false);
+    const port = localPort(probe);
+    closeSocket(probe);
+    for (let i = 0; i < threads; i++) fds.push(listenTcp(address.address, port, BACKLOG, true));
+    return { port, fds };
+  } catch (error) {
+    for (const fd of fds) closeSocket(fd);
+    if (error instanceof SystemCallError) throw new ListenError('relay.tls', address, error.code);
+    throw error;
+  }
+}

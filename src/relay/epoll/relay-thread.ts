@@ -1,0 +1,84 @@
+/**
+ * A relay's thread: accepts, judges, connects and carries, all in one loop around epoll_wait(2), until it is told to
+ * stop. It never returns to its event loop; mail reaches it by a message port, with an event that wakes it.
+ */
+import { workerData } from 'node:worker_threads';
+import { monotonicClock, TcpTransfer } from '../../sys/index.ts';
+import { RelayOutcome } from '../counters.ts';
+import { RelayContext } from '../relay-context.ts';
+import { Acceptor } from './acceptor.ts';
+import { epollDialer } from './epoll-dialer.ts';
+import { Pipes } from './pipes.ts';
+import { Preludes } from './preludes.ts';
+import { Reactor } from './reactor.ts';
+import type { RelayThreadData } from './relay-thread-data.ts';
+import { Slabs } from './slabs.ts';
+import type { ThreadContext } from './thread-context.ts';
+import { ThreadMail } from './thread-mail.ts';
+import { Phase, type ThreadMailData } from './thread-messages.ts';
+
+const WAIT_MS = 1000;
+/** How often tunnels are looked over: whether their source is still registered, and whether they still move. */
+const SWEEP_MS = 400;
+
+class RelayThread {
+  private readonly mail: ThreadMail;
+  private readonly context: ThreadContext;
+  private readonly acceptors: Acceptor[];
+
+  constructor(data: RelayThreadData & ThreadMailData) {
+    const relay = new RelayContext(data);
+    const reactor = new Reactor(monotonicClock());
+    this.mail = new ThreadMail(data, relay, reactor);
+    const transfer = new TcpTransfer();
+    const slabs = new Slabs();
+    this.context = {
+      relay,
+      reactor,
+      transfer,
+      slabs,
+      pipes: new Pipes(),
+      preludes: new Preludes(),
+      tunnels: new Set(),
+      dialer: epollDialer(reactor, transfer, slabs),
+      resolve: (name, done) => this.mail.resolve(name, done),
+    };
+    this.acceptors = data.listeners.map((fd) => new Acceptor(this.context, fd, data.connections));
+    this.sweepLater();
+  }
+
+  run(): void {
+    const { reactor, tunnels, pipes } = this.context;
+    this.mail.ready();
+    for (;;) {
+      const { phase } = this.mail;
+      if (phase !== Phase.SERVING) for (const acceptor of this.acceptors) acceptor.close();
+      if (phase === Phase.STOPPING) for (const tunnel of tunnels) tunnel.end(RelayOutcome.DRAINED);
+      if (phase !== Phase.SERVING && tunnels.size === 0) {
+        pipes.close();
+        return;
+      }
+      reactor.turn(WAIT_MS);
+    }
+  }
+
+  private sweepLater(): void {
+    this.context.reactor.timers.after(SWEEP_MS, () => {
+      this.sweep();
+      this.sweepLater();
+    });
+  }
+
+  private sweep(): void {
+    const { tunnels, reactor } = this.context;
+    const { admission, policy } = this.context.relay;
+    const idleSinceMs = reactor.nowMs - policy.limits.idleMs;
+    for (const tunnel of tunnels) {
+      if (!tunnel.isCarrying) continue;
+      if (!admission.admits(tunnel.source)) tunnel.end(RelayOutcome.REVOKED);
+      else if (tunnel.activeAtMs < idleSinceMs) tunnel.end(RelayOutcome.IDLE);
+    }
+  }
+}
+
+new RelayThread(workerData as RelayThreadData & ThreadMailData).run();

@@ -1,0 +1,25 @@
+import type { TcpTransfer } from '../../sys/index.ts';
+import type { Dialer } from '../egress/proxy-pool.ts';
+import type { OpenConnection } from '../open-connection.ts';
+import type { OriginAddresses } from '../origin-addresses.ts';
+import type { RelayContext } from '../relay-context.ts';
+import type { Connected } from './epoll-connect.ts';
+import type { Pipes } from './pipes.ts';
+import type { Preludes } from './preludes.ts';
+import type { Reactor } from './reactor.ts';
+import type { Slabs } from './slabs.ts';
+
+/** What the tunnels of a thread work with. */
+export interface ThreadContext {
+  readonly relay: RelayContext;
+  readonly reactor: Reactor;
+  readonly transfer: TcpTransfer;
+  readonly slabs: Slabs;
+  readonly pipes: Pipes;
+  readonly preludes: Preludes;
+  readonly tunnels: Set<OpenConnection>;
+  /** Reaches origins through proxies. */
+  readonly dialer: Dialer<Connected>;
+  /** Asks the thread that has the resolver. @returns what cancels it */
+  resolve(name: Uint8Array, done: (addresses: OriginAddresses | null) => void): () => void;
+}

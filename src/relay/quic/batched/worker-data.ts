@@ -1,8 +1,0 @@
-import type { RelayHandle } from '../../context.ts';
-import type { QuicMode } from '../context.ts';
-
-export interface QuicThreadData extends RelayHandle {
-  readonly mode: QuicMode;
-  /** Descriptors of listeners, each of which tells the address that was asked. */
-  readonly listeners: readonly number[];
-}

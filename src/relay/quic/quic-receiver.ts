@@ -1,0 +1,171 @@
+import { RelayOutcome } from '../counters.ts';
+import type { ClientSource } from '../source.ts';
+import type { ClientConnection } from './client-tuple.ts';
+import { idText } from './connection-table.ts';
+import type { Datagram } from './datagram.ts';
+import { HelloPackets } from './hello-packets.ts';
+import { MIN_INITIAL_DATAGRAM_BYTES } from './initial.ts';
+import { LongHeader, NEGOTIATION, PacketType } from './long-header.ts';
+import { QuicConnection } from './quic-connection.ts';
+import type { QuicContext } from './quic-context.ts';
+import { refusal, versionNegotiation } from './refusal.ts';
+
+/** RFC 9000, 7.2: the first connection id that a client chooses for its server has this many bytes at least. */
+const MIN_FIRST_ID_BYTES = 8;
+/**
+ * Ids of fewer bytes can be guessed, so that they lead from another port of the same source only. Whoever sees ids pass
+ * and forges a registered source can turn what the origin sends away, until the client's next datagram: the origin sees
+ * no other address that it could validate (RFC 9000, 9.3.3).
+ */
+const UNGUESSABLE_ID_BYTES = 8;
+const NO_SERVICE_SLOT = 0;
+
+/**
+ * Says what becomes of each datagram of a client: it belongs to a connection, begins one, or is dropped. What comes
+ * from a source that is not registered is dropped in silence.
+ */
+export class QuicReceiver {
+  private readonly context: QuicContext;
+  private readonly header = new LongHeader();
+
+  constructor(context: QuicContext) {
+    this.context = context;
+  }
+
+  handle(datagram: Datagram): void {
+    if (datagram.port === 0 || datagram.length === 0) return;
+    if (datagram.isLong) this.handleLong(datagram);
+    else this.handleShort(datagram);
+  }
+
+  private handleShort(datagram: Datagram): void {
+    const { table } = this.context;
+    const latest = table.at(datagram);
+    // Nearly every one.
+    if (latest?.hasCurrentId(datagram) && table.after(latest, datagram) === null) {
+      latest.handle(datagram);
+      return;
+    }
+    const named = table.withShortHeader(datagram);
+    if (named !== null && this.reaches(named, datagram, table.matchedBytes)) {
+      named.learnShortId(datagram);
+      named.handle(datagram);
+    } else if (latest !== null) {
+      latest.learnShortId(datagram);
+      latest.handle(datagram);
+    }
+  }
+
+  private handleLong(datagram: Datagram): void {
+    const { bytes, length } = datagram;
+    const { table } = this.context;
+    const { header } = this;
+    if (!header.read(bytes, 0, length) || header.version === NEGOTIATION) return;
+    const { destinationStart, destinationEnd, type } = header;
+    const named = table.withId(idText(bytes, destinationStart, destinationEnd));
+    if (named !== null && this.reaches(named, datagram, destinationEnd - destinationStart))
+      named.handle(datagram);
+    else if (type === PacketType.INITIAL || type === PacketType.ZERO_RTT) this.begin(datagram);
+    else if (type === PacketType.UNKNOWN) this.negotiate(datagram);
+    else table.at(datagram)?.handle(datagram);
+  }
+
+  /** Whether a connection is its datagram's: its client is where it was, or has come from elsewhere and is followed. */
+  private reaches(connection: ClientConnection, datagram: Datagram, idBytes: number): boolean {
+    if (connection.tuple.matches(datagram)) return true;
+    if (!connection.isCarrying) return false;
+    const { limits } = this.context.relay;
+    const source = this.admit(datagram);
+    if (source === null) return false;
+    const sourceHash = limits.hashOf(source);
+    if (sourceHash !== connection.sourceHash) {
+      if (idBytes < UNGUESSABLE_ID_BYTES || !limits.enter(sourceHash, this.context.nowMs)) return false;
+      limits.leave(connection.sourceHash);
+    }
+    connection.follow(datagram, source, sourceHash);
+    return true;
+  }
+
+  /** A client's first datagram: an Initial, or 0-RTT that has overtaken it. */
+  private begin(datagram: Datagram): void {
+    const { context, header } = this;
+    const { type, version, destinationStart, destinationEnd, sourceStart, sourceEnd } = header;
+    const isInitial = type === PacketType.INITIAL;
+    if (destinationEnd - destinationStart < MIN_FIRST_ID_BYTES) return;
+    if (isInitial && datagram.length < MIN_INITIAL_DATAGRAM_BYTES) return;
+    const counted = this.enter(datagram);
+    if (counted === null) return;
+    const copy = datagram.copy();
+    const destinationId = copy.subarray(destinationStart, destinationEnd);
+    const beginning = { ...counted, version, destinationId, sourceId: copy.subarray(sourceStart, sourceEnd) };
+    if (context.mode === 'refuse' || context.isDraining || this.isFull) {
+      const isMeant = context.mode === 'refuse' || context.isDraining;
+      this.leave(counted.sourceHash, isMeant ? RelayOutcome.REFUSED : RelayOutcome.LIMITED);
+      if (isInitial) context.pathOf(datagram).send(refusal(beginning));
+      return;
+    }
+    const packets = new HelloPackets(destinationId);
+    const state = packets.read(copy);
+    if (isInitial && !packets.hasOpened) this.misfit(datagram, counted.sourceHash);
+    else new QuicConnection(context, { ...beginning, first: copy, packets, state }, datagram);
+  }
+
+  /**
+   * Keys that do not fit: a later Initial of a connection from there, such as one behind a Retry that was not seen,
+   * or nothing at all.
+   */
+  private misfit(datagram: Datagram, sourceHash: number): void {
+    const { relay, table } = this.context;
+    const latest = table.at(datagram);
+    if (latest === null) this.leave(sourceHash, RelayOutcome.MALFORMED);
+    else {
+      relay.limits.leave(sourceHash);
+      latest.handle(datagram);
+    }
+  }
+
+  /** RFC 9000, 6.1: offers what can be read here, where the origin that is meant cannot be known. */
+  private negotiate(datagram: Datagram): void {
+    const { context, header } = this;
+    const { bytes, length } = datagram;
+    const latest = context.table.at(datagram);
+    if (latest !== null) latest.handle(datagram);
+    else if (length >= MIN_INITIAL_DATAGRAM_BYTES) {
+      const counted = this.enter(datagram);
+      if (counted === null) return;
+      const carries = context.mode === 'carry' && !context.isDraining;
+      this.leave(counted.sourceHash, RelayOutcome.REFUSED);
+      context.pathOf(datagram).send(versionNegotiation(header, bytes, carries));
+    }
+  }
+
+  private get isFull(): boolean {
+    const { table, held, relay } = this.context;
+    return table.all.size >= relay.policy.limits.connections || held.isSpent;
+  }
+
+  /** Admits a source and counts it in. */
+  private enter(datagram: Datagram): { source: ClientSource; sourceHash: number } | null {
+    const { relay, nowMs } = this.context;
+    const source = this.admit(datagram);
+    if (source === null) {
+      relay.counters.ended(NO_SERVICE_SLOT, RelayOutcome.UNREGISTERED);
+      return null;
+    }
+    const sourceHash = relay.limits.hashOf(source);
+    if (relay.limits.enter(sourceHash, nowMs)) return { source, sourceHash };
+    relay.counters.ended(NO_SERVICE_SLOT, RelayOutcome.LIMITED);
+    return null;
+  }
+
+  private leave(sourceHash: number, outcome: RelayOutcome): void {
+    const { limits, counters } = this.context.relay;
+    limits.leave(sourceHash);
+    counters.ended(NO_SERVICE_SLOT, outcome);
+  }
+
+  private admit(datagram: Datagram): ClientSource | null {
+    const source = datagram.source();
+    return this.context.relay.admission.admits(source) ? source : null;
+  }
+}

@@ -1,0 +1,123 @@
+import { type AllowlistHandle, AllowlistReader } from '../allowlist/index.ts';
+import { type CatalogHandle, CatalogView } from '../catalog/lookup/index.ts';
+import { type Address, parseAddress } from '../net/index.ts';
+import type { CacheHandle } from '../resolver/cache/index.ts';
+import { Admission, NO_SERVICE } from './admission.ts';
+import { RelayCounters, RelayOutcome } from './counters.ts';
+import { ProxyHealth } from './egress/proxy-health.ts';
+import { ProxyPool } from './egress/proxy-pool.ts';
+import { EgressGuard, type EgressRules } from './egress-guard.ts';
+import { HostName, readHostName } from './host-name.ts';
+import { noticeOf } from './notice.ts';
+import { OriginCache } from './origin-cache.ts';
+import type { RelayPolicy } from './policy.ts';
+import { type ClientSource, PrefixSet } from './source.ts';
+import { type SourceLimitMemory, SourceLimits } from './source-limits.ts';
+
+/** Tables and rules in place of those before. */
+export interface RelayUpdate {
+  allowlist?: AllowlistHandle;
+  catalog?: { readonly handle: CatalogHandle; readonly serviceSlots: readonly number[] };
+  egress?: EgressRules;
+  /** Where the policy's proxies are, in their order. */
+  proxyAddresses?: readonly (readonly string[])[];
+  /** Whether those that probe the relay are told that it drains. */
+  draining?: boolean;
+}
+
+/** What it begins with; it does not drain then. */
+export type RelayTables = Required<Omit<RelayUpdate, 'draining'>>;
+
+/** What a relay is made of, in a form that can be posted to threads. */
+export interface RelayHandle {
+  readonly policy: RelayPolicy;
+  readonly tables: RelayTables;
+  readonly cache: CacheHandle;
+  readonly limits: SourceLimitMemory;
+  /** Of ProxyHealth. */
+  readonly proxyHealth: SharedArrayBuffer;
+  /** Of RelayCounters: the thread's own. */
+  readonly counters: SharedArrayBuffer;
+}
+
+/** What a thread judges connections with. */
+export class RelayContext {
+  readonly policy: RelayPolicy;
+  readonly admission: Admission;
+  readonly limits: SourceLimits;
+  readonly origins: OriginCache;
+  readonly counters: RelayCounters;
+  readonly balancers: PrefixSet;
+  readonly localAddresses: readonly Address[];
+  /** What leads to the origins; null: they are connected to directly. */
+  readonly proxies: ProxyPool | null;
+  readonly proxyProtocolOrigins: PrefixSet;
+  /** The name of the connection that is being judged; used within one call. */
+  readonly name = new HostName();
+  /** Counter slot of the service that this name belongs to, once judgeName has let it through. */
+  serviceSlot = 0;
+  guard: EgressGuard;
+  /** Counter slots of the catalog's services. */
+  serviceSlots: readonly number[];
+  private draining = false;
+
+  constructor({ policy, tables, cache, limits, proxyHealth, counters }: RelayHandle) {
+    this.policy = policy;
+    this.admission = new Admission(
+      new AllowlistReader(tables.allowlist),
+      new CatalogView(tables.catalog.handle),
+      new PrefixSet(policy.probeSources),
+    );
+    this.limits = new SourceLimits(limits, policy.limits, policy.seed);
+    this.origins = new OriginCache(cache);
+    this.counters = new RelayCounters(counters);
+    this.balancers = new PrefixSet(policy.proxyProtocolFrom);
+    this.localAddresses = policy.localAddresses.map((text) => parseAddress(text)!);
+    const { proxies } = policy;
+    this.proxies =
+      proxies.length > 0 ? new ProxyPool(proxies, new ProxyHealth(proxies.length, proxyHealth)) : null;
+    this.proxies?.locate(tables.proxyAddresses);
+    this.proxyProtocolOrigins = new PrefixSet(policy.proxyProtocolTo);
+    this.guard = new EgressGuard(tables.egress);
+    this.serviceSlots = tables.catalog.serviceSlots;
+  }
+
+  /**
+   * Authorizes a connection, or a request on one: its source is registered, and bytes[start, end) is a catalog name. Leaves
+   * the name in `name` and its service's counter slot in `serviceSlot`, until the next call.
+   * @param canNotify the protocol can carry a notice to a probe, so a draining relay rejects probes
+   * @returns null if authorized, else the outcome to end the connection with
+   */
+  authorize(
+    source: ClientSource,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    canNotify: boolean,
+  ): RelayOutcome | null {
+    if (!this.admission.admits(source)) return RelayOutcome.UNREGISTERED;
+    if (canNotify && this.draining && this.admission.isProbe(source)) return RelayOutcome.DRAINING;
+    if (!readHostName(bytes, start, end, this.policy.seed, this.name)) return RelayOutcome.MALFORMED;
+    const service = this.admission.serviceOf(this.name);
+    if (service === NO_SERVICE) return RelayOutcome.UNLISTED;
+    this.serviceSlot = this.serviceSlots[service] ?? 0;
+    return null;
+  }
+
+  /** What a probe's connection is told before it ends without an origin; null for all others, who get no byte. */
+  noticeFor(source: ClientSource, outcome: RelayOutcome): Uint8Array | null {
+    const notice = noticeOf(outcome);
+    return notice !== null && this.admission.isProbe(source) ? notice : null;
+  }
+
+  update({ allowlist, catalog, egress, proxyAddresses, draining }: RelayUpdate): void {
+    if (draining !== undefined) this.draining = draining;
+    if (allowlist !== undefined) this.admission.allowlist.attach(allowlist);
+    if (catalog !== undefined) {
+      this.admission.catalog.attach(catalog.handle);
+      this.serviceSlots = catalog.serviceSlots;
+    }
+    if (egress !== undefined) this.guard = new EgressGuard(egress);
+    if (proxyAddresses !== undefined) this.proxies?.locate(proxyAddresses);
+  }
+}
