@@ -1,11 +1,18 @@
 import type { IncomingMessage } from 'node:http';
-import { type FastifyReply, type FastifyRequest, type FastifyServerOptions, fastify } from 'fastify';
+import {
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  fastify,
+  type RouteOptions,
+} from 'fastify';
 import { controlCounter, controlRoute } from '../metrics/index.ts';
 import type { App, Context } from './context.ts';
 import { sessionCookie } from './cookie.ts';
 import { addCors } from './cors.ts';
 import { documentsRoutes } from './documents.ts';
-import { FaultLog, problemOf } from './fault.ts';
+import { ErrorLog } from './error-log.ts';
+import { problemOf } from './error-problems.ts';
 import { securityHeaders } from './headers.ts';
 import { Keys } from './keys.ts';
 import { collectRoutes } from './openapi.ts';
@@ -32,22 +39,22 @@ export const BODY_LIMIT_BYTES = 64 * 1024;
 const MAX_PARAM_LENGTH = 128;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
-/** Fastify's types know compilers made of ajv only. */
+/** The cast: Fastify's types only know compilers made of ajv. */
 const SCHEMA_CONTROLLER = {
   compilersFactory: { buildValidator: () => compileSchema, buildSerializer: () => () => JSON.stringify },
 } as unknown as NonNullable<FastifyServerOptions['schemaController']>;
 
 /**
- * Builds the API as an app that listens nowhere. Fastify's own log is off, as it writes addresses and paths; its
- * default serializer and ajv are not loaded: handlers make exactly what their schemas describe, and tests hold it.
+ * Builds the API without listeners. Fastify's own log is off because it writes addresses and paths. Its serializer and
+ * ajv are not loaded, to save memory: handlers return exactly what their schemas describe, which tests check.
  */
 export async function buildApp(options: ControlOptions): Promise<App> {
-  const faults = new FaultLog(options.logger, options.now);
+  const errorLog = new ErrorLog(options.logger, options.now);
   const headers = securityHeaders(options.publicUrl);
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const problem = problemOf(error);
     if (problem === null || problem.status >= 500) {
-      faults.note(error, request.method, request.routeOptions.url ?? 'none');
+      errorLog.note(error, request.method, request.routeOptions.url ?? 'none');
     }
     sendProblem(reply, problem ?? new ProblemError('internal'));
   };
@@ -68,13 +75,12 @@ export async function buildApp(options: ControlOptions): Promise<App> {
   const keys = new Keys(options);
   guardCalls(app, options, keys, headers);
   if (options.counters !== undefined) countReplies(app, options.counters);
-  const noteFault = (error: unknown, method: string, route: string) => faults.note(error, method, route);
-  await addRoutes(app, options, { ...options, keys, noteFault });
+  await addRoutes(app, options, { ...options, keys, errorLog });
   return app;
 }
 
 async function addRoutes(app: App, options: ControlOptions, context: Context): Promise<void> {
-  const methodsOf = recordRoutes(app);
+  const routes = recordRoutes(app);
   await collectRoutes(app, options);
   for (const add of [
     accountsRoutes,
@@ -93,19 +99,19 @@ async function addRoutes(app: App, options: ControlOptions, context: Context): P
   ]) {
     add(app, context);
   }
-  pageFilesRoutes(app, options);
-  documentsRoutes(app);
-  refuseOtherMethods(app, methodsOf);
+  await pageFilesRoutes(app, options);
+  await documentsRoutes(app);
+  refuseOtherMethods(app, routes);
   await app.ready();
 }
 
 function sendProblem(reply: FastifyReply, problem: ProblemError): void {
-  // Bytes, as Fastify would add a charset to text, which JSON does not have (RFC 8259, section 11).
+  // As bytes: Fastify adds a charset to text, and JSON has none (RFC 8259, section 11).
   const body = Buffer.from(JSON.stringify(problem.body));
   reply.code(problem.status).headers(problem.headers).type(PROBLEM_TYPE).send(body);
 }
 
-/** Forms and text/plain are what a page of another site can send without asking (CORS), so they are not read. */
+/** Reads JSON only: a page of another site can send forms and text/plain without a CORS preflight. */
 function acceptJsonOnly(app: App): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
@@ -113,14 +119,14 @@ function acceptJsonOnly(app: App): void {
     if (body.length === 0) done(null, undefined);
     else parseJson(request, body as string, done);
   });
-  // No body is an empty object, where an object is expected.
+  // A missing body counts as an empty object.
   app.addHook('preValidation', (request, _reply, done) => {
     if (request.body === undefined && request.routeOptions.schema?.body !== undefined) request.body = {};
     done();
   });
 }
 
-/** The order that every call goes through before its body is read: host and origin, then the key. */
+/** Checks every call before its body is read: host and origin first, then the key. */
 function guardCalls(app: App, options: ControlOptions, keys: Keys, headers: Record<string, string>): void {
   const { publicUrl, familyUrls = { ipv4: null, ipv6: null }, testZone = null } = options;
   const urls = [publicUrl, familyUrls.ipv4, familyUrls.ipv6].filter((url) => url !== null);
@@ -153,21 +159,38 @@ function countReplies(app: App, counters: ControlCounters): void {
   });
 }
 
-/** Notes the methods of every path, and that every route says who may call it. */
-function recordRoutes(app: App): Map<string, Set<string>> {
-  const methodsOf = new Map<string, Set<string>>();
-  app.addHook('onRoute', (route) => {
-    if (route.config?.access === undefined) throw new Error(`${route.url} does not say who may call it`);
-    const methods = methodsOf.get(route.url) ?? new Set();
-    for (const method of [route.method].flat()) methods.add(method);
-    methodsOf.set(route.url, methods);
-  });
-  return methodsOf;
+/** A route as it was added. Later hooks complete its options, and Fastify reuses the object for `/docs` and `/docs/`. */
+interface AddedRoute {
+  readonly url: string;
+  readonly method: RouteOptions['method'];
+  readonly options: RouteOptions;
 }
 
-/** RFC 9110, section 15.5.6: a path that exists answers other methods by 405 and names its own. */
-function refuseOtherMethods(app: App, methodsOf: ReadonlyMap<string, Set<string>>): void {
-  for (const [url, methods] of [...methodsOf]) {
+/** Collects the routes that are added from here on. */
+function recordRoutes(app: App): AddedRoute[] {
+  const routes: AddedRoute[] = [];
+  app.addHook('onRoute', (options) => {
+    routes.push({ url: options.url, method: options.method, options });
+  });
+  return routes;
+}
+
+/**
+ * Answers other methods of a known path with 405 and its own methods (RFC 9110, section 15.5.6).
+ *
+ * @throws Error if a route does not declare its access
+ */
+function refuseOtherMethods(app: App, routes: readonly AddedRoute[]): void {
+  const methodsOf = new Map<string, Set<string>>();
+  for (const { url, method, options } of routes) {
+    if (options.config?.access === undefined) throw new Error(`${url} does not declare who may call it`);
+    const methods = methodsOf.get(url) ?? new Set();
+    for (const name of [method].flat()) methods.add(name);
+    methodsOf.set(url, methods);
+  }
+  for (const [url, methods] of methodsOf) {
+    // Fastify adds the GET of '/docs/' without telling onRoute.
+    if (methods.has('HEAD') && !methods.has('GET')) continue;
     const allow = [...methods].sort().join(', ');
     app.route({
       method: METHODS.filter((method) => !methods.has(method)),

@@ -9,7 +9,7 @@ import {
 } from '../net/index.ts';
 import { ProblemError } from './problem.ts';
 
-/** `1.2.3.4:567` and `[::1]:5`, as some proxies write the elements of X-Forwarded-For. */
+/** `1.2.3.4:567` and `[::1]:5`: some proxies add the port to elements of X-Forwarded-For. */
 const WITH_PORT = /^(?:\[([^\]]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5})$/;
 
 function parseForwarded(element: string): Address | null {
@@ -22,20 +22,20 @@ function isTrusted(address: Address, trustedProxies: readonly Prefix[]): boolean
   return trustedProxies.some((prefix) => contains(prefix, address));
 }
 
-/** The address of the socket's other end; null if the socket is gone already. */
+/** Returns the peer's address; null if the socket is already closed. */
 export function peerAddress(request: IncomingMessage): Address | null {
   const text = request.socket.remoteAddress;
-  // A link-local peer carries its zone, "fe80::1%eth0".
+  // A link-local peer has a zone, "fe80::1%eth0".
   return text === undefined ? null : parseAddress(text.split('%', 1)[0]!);
 }
 
 /**
- * The address that a call comes from: the socket's, unless that is a trusted proxy's; then the right-most element
- * of X-Forwarded-For that is not a trusted proxy itself, as everything left of it may be the client's invention.
- * If all are trusted it is the left-most; without the header it is the proxy. X-Forwarded-Host and -Proto and
- * Forwarded are never read.
+ * Returns the address that a call comes from: the peer's or, if the peer is a trusted proxy, the right-most element of
+ * X-Forwarded-For that is not a trusted proxy, because the client can invent everything left of it. If all elements
+ * are trusted, the left-most counts; without the header, the proxy. X-Forwarded-Host, X-Forwarded-Proto and Forwarded
+ * are never read.
  *
- * @throws Problem `bad_forwarded_for` if an element that counts is no address
+ * @throws Problem `bad_forwarded_for` if an element on the way is not an address
  */
 export function callerAddress(request: IncomingMessage, trustedProxies: readonly Prefix[]): Address {
   let caller = peerAddress(request);
@@ -52,12 +52,12 @@ export function callerAddress(request: IncomingMessage, trustedProxies: readonly
   return caller;
 }
 
-/** Names what limits count by: an IPv4 address or an IPv6 /64. */
+/** Returns the key that limits count by: an IPv4 address or an IPv6 /64. */
 export function sourceKey(address: Address): string {
   return formatPrefix(registrationPrefix(address));
 }
 
-/** True if both are one home as registrations see it: the same IPv4 address, or the same IPv6 /64. */
+/** True if both addresses share one registration: the same IPv4 address, or the same IPv6 /64. */
 export function isSameHome(a: Address, b: Address): boolean {
   return sourceKey(a) === sourceKey(b);
 }

@@ -6,6 +6,7 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify';
+import type { ErrorLog } from './error-log.ts';
 import type { Keys, Principal } from './keys.ts';
 import type { ControlOptions } from './options.ts';
 
@@ -18,16 +19,15 @@ export type App = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-/** What routes work with. */
+/** Dependencies of the routes. */
 export interface Context extends ControlOptions {
   keys: Keys;
-  /** Writes a fault that the caller is answered for otherwise to the log. */
-  noteFault(error: unknown, method: string, route: string): void;
+  errorLog: ErrorLog;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who calls; null where anyone may. */
+    /** The authenticated caller; null on routes that anyone may call. */
     principal: Principal | null;
   }
 }

@@ -5,7 +5,7 @@ const MAX_AGE_SECONDS = 30 * 86_400;
 /** RFC 6265, section 4.1.1: cookie-byte, as far as our own values go. */
 const VALUE = /^[\w-]{1,128}$/;
 
-/** The session that a call brings along; null where there is none, or one that cannot be ours. */
+/** Reads the session's secret from a call's cookies; null if there is none of our form. */
 export function sessionOf(request: IncomingMessage): string | null {
   const header = request.headers.cookie;
   if (header === undefined) return null;
@@ -16,15 +16,12 @@ export function sessionOf(request: IncomingMessage): string | null {
   return null;
 }
 
-/**
- * The session's Set-Cookie: no script reads it, no other site's page has it sent, and where people come by https it
- * travels by https alone.
- */
+/** Builds the session's Set-Cookie: not for scripts, not for calls from other sites, and only over https if that is used. */
 export function sessionCookie(secret: string, isSecure: boolean): string {
   return `${NAME}=${secret}; ${attributes(isSecure)}; Max-Age=${MAX_AGE_SECONDS}`;
 }
 
-/** Takes the cookie away. */
+/** Builds the Set-Cookie that removes the session's cookie. */
 export function endedCookie(isSecure: boolean): string {
   return `${NAME}=; ${attributes(isSecure)}; Max-Age=0`;
 }

@@ -5,14 +5,14 @@ import { ProblemError } from './problem.ts';
 
 const MAX_AGE_SECONDS = 600;
 
-/** Lets a page of publicUrl read the reply of another origin (Fetch, section 3.2); its cookies are not meant. */
+/** Lets a page of publicUrl read a reply of another origin (Fetch, section 3.2), without cookies. */
 export function addCors({ headers }: IncomingMessage, reply: FastifyReply, publicUrl: string): void {
   reply.header('vary', 'Origin');
   const { origin } = new URL(publicUrl);
   if (headers.origin?.toLowerCase() === origin) reply.header('access-control-allow-origin', origin);
 }
 
-/** Answers what a browser asks before it makes the call of `method` on another origin. */
+/** Answers a browser's preflight for a call of `method` on another origin. */
 export function addPreflight(app: App, url: string, method: string, { publicUrl }: Context): void {
   app.options(
     url,

@@ -1,45 +1,40 @@
+import swaggerUi from '@fastify/swagger-ui';
 import { Type } from 'typebox';
 import type { App } from './context.ts';
-import { DOCS_CONTENT_POLICY, renderDocs } from './docs.ts';
 import { describeRoutes, type JsonObject } from './openapi.ts';
 import { operation } from './operation.ts';
 
-const tag = 'Description';
+/** Swagger UI runs from our own origin and loads nothing from elsewhere. */
+export const DOCS_CONTENT_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** /openapi.json and /docs: made when they are first asked for, so that an idle process does not hold them. */
-export function documentsRoutes(app: App): void {
+/** Adds /openapi.json and /docs. The document is built at the first request, so that an idle process does not hold it. */
+export async function documentsRoutes(app: App): Promise<void> {
   let document: JsonObject | undefined;
   const description = () => {
     document ??= describeRoutes(app);
     return document;
   };
-  addJson(app, description);
-  addHtml(app, description);
-}
-
-function addJson(app: App, description: () => JsonObject): void {
   const route = operation('anyone', {
     operationId: 'getDescription',
-    summary: 'This API as an OpenAPI document',
-    tag,
+    summary: 'This API as an OpenAPI document; for people at /docs',
+    tag: 'Description',
     response: { 200: Type.Object({}, { description: 'OpenAPI 3.1' }) },
   });
   app.get('/openapi.json', route, async () => description());
-}
-
-function addHtml(app: App, description: () => JsonObject): void {
-  let page: string | undefined;
-  const route = operation('anyone', {
-    operationId: 'getDocs',
-    summary: 'This API for people',
-    tag,
-    response: {
-      200: Type.Unsafe({ description: 'A page', content: { 'text/html': { schema: Type.String() } } }),
-    },
-  });
-  app.get('/docs', route, async (_request, reply) => {
-    page ??= renderDocs(description());
-    reply.type('text/html; charset=utf-8').header('content-security-policy', DOCS_CONTENT_POLICY);
-    return page;
+  await app.register(async (docs) => {
+    docs.addHook('onRoute', (options) => {
+      options.config = { ...options.config, access: 'anyone' };
+    });
+    await docs.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: DOCS_CONTENT_POLICY,
+      theme: { title: 'MediaStreamer control API' },
+      // Read-only: calls made from this page would carry the session's cookie.
+      uiConfig: { layout: 'BaseLayout', supportedSubmitMethods: [] },
+      transformSpecification: description,
+      transformSpecificationClone: false,
+    });
   });
 }

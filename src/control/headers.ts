@@ -1,4 +1,4 @@
-/** Header fields of every reply; `/docs` has a content policy of its own. */
+/** Header fields of every reply. The page and /docs replace the content policy. */
 export function securityHeaders(publicUrl: string): Record<string, string> {
   return {
     'cache-control': 'no-store',

@@ -1,7 +1,7 @@
 import type { Address } from '../net/index.ts';
 import type { DueHostname, Hostnames } from '../registry/index.ts';
 
-/** What looking a name up found; `families` are those that are known about. */
+/** Result of a look-up; `families` are those that were answered. */
 export interface HostnameAnswer {
   addresses: readonly Address[];
   families: readonly (4 | 6)[];
@@ -10,34 +10,34 @@ export interface HostnameAnswer {
 
 export interface HostnameFollowerOptions {
   hostnames: Pick<Hostnames, 'due' | 'settle'>;
-  /** Looks a name up afresh. */
+  /** Looks a name up, bypassing the cache. */
   resolve(hostname: string): Promise<HostnameAnswer>;
-  /** Whether this process does the chores: of several controls one does. */
+  /** True if this process is the leader of the controls that share the store. */
   isHolder(): boolean;
   /** Milliseconds since 1970. */
   now(): number;
   /** 0 to 1. */
   random(): number;
-  /** Told of a fault of the store or of this program; the name is tried again. */
-  onFault(fault: unknown): void;
+  /** Receives errors of the store and of this program; the name is tried again. */
+  onError(error: unknown): void;
   pollMs?: number;
 }
 
 const POLL_MS = 1000;
-/** Names that are taken up at once, and how many of them are looked up at a time. */
+/** Names fetched per round, and look-ups at a time. */
 const TAKEN = 64;
 const PARALLEL = 8;
-/** DDNS providers give 60 s and less; a home's address changes daily at most. */
+/** Bounds of a name's TTL. DDNS providers use 60 s and less; homes change address at most daily. */
 const LEAST_SECONDS = 60;
 const MOST_SECONDS = 3600;
-/** After a failure, and for a name that has no address. */
+/** Wait after a failure, and for a name without addresses. */
 const FAILED_SECONDS = 300;
-/** By how much of its wait a name comes later, so that names that were added together spread. */
+/** Fraction of the wait that is added at random, so that names added together spread out. */
 const JITTER = 0.2;
 
 /**
- * Follows the DDNS names of accounts: each is looked up when its TTL is over, and its addresses are registered in place
- * of those that it had. What is due stands in the store, so that a restart or another process goes on from there.
+ * Follows the DDNS names of accounts: looks each up when its TTL has passed and replaces its registered addresses. Due
+ * times are in the store, so that a restart or another leader continues.
  */
 export class HostnameFollower {
   private readonly options: HostnameFollowerOptions;
@@ -52,14 +52,14 @@ export class HostnameFollower {
     this.timer = setInterval(() => void this.poll(), this.options.pollMs ?? POLL_MS).unref();
   }
 
-  /** Ends after the names that are being looked up. */
+  /** Stops once the look-ups in progress have ended. */
   async stop(): Promise<void> {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
     await this.round;
   }
 
-  /** Looks up what is due, unless that is under way already. */
+  /** Looks up due names, unless a round is running. */
   poll(): Promise<void> {
     this.round ??= this.run().finally(() => {
       this.round = null;
@@ -68,7 +68,7 @@ export class HostnameFollower {
   }
 
   private async run(): Promise<void> {
-    const { hostnames, isHolder, onFault } = this.options;
+    const { hostnames, isHolder, onError } = this.options;
     if (!isHolder()) return;
     try {
       const due = await hostnames.due(TAKEN);
@@ -77,14 +77,14 @@ export class HostnameFollower {
       });
       await Promise.all(workers);
     } catch (error) {
-      onFault(error);
+      onError(error);
     }
   }
 
   private async follow(due: DueHostname): Promise<void> {
-    const { hostnames, resolve, now, random, onFault } = this.options;
-    const answer = await resolve(due.hostname).catch((fault: unknown) => {
-      onFault(fault);
+    const { hostnames, resolve, now, random, onError } = this.options;
+    const answer = await resolve(due.hostname).catch((error: unknown) => {
+      onError(error);
       return { addresses: [], families: [], ttlSeconds: 0 } satisfies HostnameAnswer;
     });
     const waitMs = 1000 * waitSeconds(answer) * (1 + JITTER * random());

@@ -2,31 +2,31 @@ import type { FastifyRequest } from 'fastify';
 import { type Address, parseAddress, parsePrefix } from '../net/index.ts';
 import type { Account } from '../registry/index.ts';
 import type { Context } from './context.ts';
-import { badField, type FieldFault, ProblemError } from './problem.ts';
+import { badField, type FieldError, ProblemError } from './problem.ts';
 import { shownField } from './validation.ts';
 
 const ADDRESS_EXPECTED = 'an IPv4 or IPv6 address';
 
-/** The account that calls. For routes whose access is `account`. */
+/** Returns the calling account. For routes whose access is `account` or `ticket`. */
 export function callingAccount(request: FastifyRequest): Account {
   const { principal } = request;
-  if (principal?.kind !== 'account') throw new Error('a route of accounts was reached without one');
+  if (principal?.kind !== 'account') throw new Error('a route for accounts was reached without an account');
   return principal.account;
 }
 
-/** What a registration by this call counts as: the page's calls come with its session, or a ticket of one. */
+/** Returns the source of a registration by this call: the page calls with a session or a ticket. */
 export function sourceOf({ principal }: FastifyRequest): 'api' | 'page' {
   return principal?.kind === 'account' && principal.by !== 'secret' ? 'page' : 'api';
 }
 
-/** The call's idempotency key, as `{idempotencyKey}` or `{}`. */
+/** Returns the call's idempotency key as `{idempotencyKey}`, or `{}` without one. */
 export function idempotency(headers: { 'idempotency-key'?: string | string[] }): { idempotencyKey?: string } {
   const key = headers['idempotency-key'];
   return typeof key === 'string' ? { idempotencyKey: key } : {};
 }
 
 /**
- * Reads an address, or what the API itself writes for one: `2001:db8:1:2::/64`.
+ * Parses an address, or the /64 that the API writes for an IPv6 address: `2001:db8:1:2::/64`.
  *
  * @throws Problem `bad_input`
  */
@@ -50,21 +50,21 @@ export function checkRegion(region: string | undefined, context: Pick<Context, '
 }
 
 /**
- * Checks choices of regions by service against the catalog. A choice that the account has already may stay,
- * whatever became of the service, so that a client can send back what it read.
+ * Checks regions chosen per service against the catalog. A choice that the account already has stays valid even if
+ * the service has left the catalog, so that a client can send back what it read.
  *
- * @throws Problem `bad_input`, naming each field at fault
+ * @throws Problem `bad_input`, naming each wrong field
  */
 export function checkServices(
   services: Record<string, string>,
-  held: Record<string, string>,
+  current: Record<string, string>,
   context: Context,
 ): void {
   const catalog = new Map(context.services().map((service) => [service.id, service]));
   const configured = new Set(context.regions());
-  const errors: FieldFault[] = [];
+  const errors: FieldError[] = [];
   for (const [name, choice] of Object.entries(services)) {
-    if (Object.hasOwn(held, name) && held[name] === choice) continue;
+    if (Object.hasOwn(current, name) && current[name] === choice) continue;
     const service = catalog.get(name);
     if (service === undefined) {
       errors.push({

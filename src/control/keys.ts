@@ -10,20 +10,20 @@ import { requireSameOrigin } from './origin.ts';
 import { ProblemError } from './problem.ts';
 import { Throttle } from './throttle.ts';
 
-/** Who makes a call. */
+/** An authenticated caller. */
 export type Principal =
   | { kind: 'admin' }
   | {
       kind: 'account';
       account: Account;
       by: 'secret' | 'session' | 'ticket';
-      /** The session's secret, where its end has moved: the cookie is to be sent again. */
+      /** The session's secret if the session was prolonged: send the cookie again. */
       renewedSession?: string;
     };
 
 /**
- * Who may make a call; `either` (the operator or an account) is for the handler to tell apart, `ticket` is an
- * account that may bring a ticket in place of its secret.
+ * The callers that a route admits. With `either` (operator or account) the handler tells them apart; `ticket` is an
+ * account by its secret, its session or a ticket.
  */
 export type Access = 'anyone' | 'admin' | 'account' | 'either' | 'ticket';
 
@@ -33,25 +33,25 @@ const BEARER = /^bearer +([\x21-\x7e]{1,256})$/i;
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="mediastreamer"' };
 
 const EXPECTED: Record<Exclude<Access, 'anyone'>, string> = {
-  admin: 'This call takes the admin key.',
-  account: "This call takes an account's secret.",
-  either: "This call takes the admin key or an account's secret.",
-  ticket: "This call takes an account's secret, or a ticket.",
+  admin: 'This call needs the admin key.',
+  account: "This call needs an account's secret.",
+  either: "This call needs the admin key or an account's secret.",
+  ticket: "This call needs an account's secret, or a ticket.",
 };
 
-const NO_KEY = 'The secret or the sign-in link is not valid, or not any more.';
+const NO_KEY = 'The secret or the sign-in link is not valid or has ended.';
 
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
 /**
- * Tells who calls: by `Authorization: Bearer KEY`, or, without one, by the session's cookie.
+ * Authenticates callers by `Authorization: Bearer KEY` or, without that header, by the session's cookie.
  *
- * A wrong key is answered the same whatever is wrong with it, and always after the same two comparisons: with the
- * admin key (hashes in constant time) and with the registry's hashes. Sources that try too many are answered 429,
- * but a right key passes even then: households behind CGNAT share an address, and one guesser must not lock out the
- * others. Guessing stays hopeless without it, as secrets have at least 128 random bits.
+ * Every wrong key gets the same answer after the same two comparisons: with the admin key (hashes in constant time) and
+ * with the registry's hashes. Sources with too many failures get 429, but a right key still passes: households behind
+ * CGNAT share an address, and one guesser must not lock out the others. Secrets have at least 128 random bits, so
+ * guessing is hopeless without a lock-out.
  */
 export class Keys {
   private readonly options: ControlOptions;
@@ -77,7 +77,7 @@ export class Keys {
   }
 
   /**
-   * The account of a secret or of a sign-in link, which is used up; wrong ones count as guesses.
+   * Returns the account of a secret or of a sign-in link, which is consumed. A wrong one counts as a guess.
    *
    * @throws Problem `unauthorized`, `too_many_attempts`
    */
@@ -91,7 +91,7 @@ export class Keys {
     return account;
   }
 
-  /** Notes a wrong key. @returns whether the source has tried too many */
+  /** Counts a wrong key. Returns true if the source has tried too many. */
   noteFailure(request: IncomingMessage): boolean {
     this.options.counters?.increment(Counter.CONTROL_AUTH_FAILURES);
     return this.throttle.count(this.sourceOf(request)) > 0;
@@ -117,7 +117,7 @@ export class Keys {
     if (secret === null) throw this.unauthorized(EXPECTED[access]);
     requireSameOrigin(request);
     const found = await this.options.registry.passes.session(secret);
-    // A session that is over is no guess: browsers bring theirs along until they are told.
+    // An ended session does not count as a guess: browsers send its cookie until it is removed.
     if (found === null) throw this.unauthorized(EXPECTED[access]);
     const { account, renewed } = found;
     return { kind: 'account', account, by: 'session', ...(renewed ? { renewedSession: secret } : {}) };
@@ -140,7 +140,7 @@ export class Keys {
     try {
       return sourceKey(callerAddress(request, this.options.trustedProxies));
     } catch {
-      // An unreadable X-Forwarded-For counts against the proxy that let it through.
+      // An unreadable X-Forwarded-For counts against the proxy that passed it on.
       return peer === null ? '' : sourceKey(peer);
     }
   }

@@ -6,17 +6,17 @@ import { PROBLEMS } from './problem.ts';
 export const TAGS = [
   { name: 'My account', description: 'For an account, with its secret' },
   { name: 'My addresses', description: 'For an account, with its secret' },
-  { name: 'Routers', description: 'Addresses that are kept up to date: host names, update tokens, dyndns2' },
-  { name: 'Page', description: 'What the DNS Settings page uses' },
+  { name: 'Routers', description: 'Automatic address updates: host names, update tokens, dyndns2' },
+  { name: 'Page', description: 'For the DNS Settings page' },
   { name: 'Accounts', description: 'For the operator, with the admin key' },
   { name: 'Addresses of an account', description: 'For the operator, with the admin key' },
   { name: 'Description', description: 'For everyone' },
 ] as const;
 
 const INTRODUCTION = `JSON over HTTP. Give the key as \`Authorization: Bearer KEY\`: the admin key, or an account's secret.
-Times are ISO 8601 in UTC. Bodies are \`application/json\`; unknown fields and parameters are faults. A failure is an
-\`application/problem+json\` document (RFC 9457) with a stable \`code\`. A call that was answered 503, or not at all, is
-safe to repeat: POST with an \`Idempotency-Key\`. A 2xx means that the change is on disk and holds with the next query.`;
+Times are ISO 8601 in UTC. Bodies are \`application/json\`; unknown fields and parameters are errors. A failure is an
+\`application/problem+json\` document (RFC 9457) with a stable \`code\`. A call that got 503 or no answer is safe to
+repeat: POST with an \`Idempotency-Key\`. A 2xx means that the change is on disk and effective from the next query.`;
 
 export interface OpenApiOptions {
   version: string;
@@ -32,7 +32,7 @@ interface DescribedOperation {
   responses: Record<string, { description: string }>;
 }
 
-/** Collects the routes that are added from here on. */
+/** Describes the routes that are added from here on. */
 export async function collectRoutes(app: App, options: OpenApiOptions): Promise<void> {
   await app.register(swagger, {
     convertConstToEnum: false,
@@ -49,9 +49,9 @@ export async function collectRoutes(app: App, options: OpenApiOptions): Promise<
             type: 'apiKey',
             in: 'cookie',
             name: 'ms_session',
-            description: 'The cookie of the DNS Settings page; from pages of its own origin only',
+            description: 'The cookie of the DNS Settings page; valid from pages of the same origin only',
           },
-          ticket: { type: 'http', scheme: 'bearer', description: 'A ticket, which is used once' },
+          ticket: { type: 'http', scheme: 'bearer', description: 'A ticket, which works once' },
           updateToken: {
             type: 'http',
             scheme: 'basic',
@@ -63,11 +63,11 @@ export async function collectRoutes(app: App, options: OpenApiOptions): Promise<
   });
 }
 
-/** The description of the collected routes, once the app is ready. */
+/** Returns the OpenAPI document of the collected routes, once the app is ready. */
 export function describeRoutes(app: App): JsonObject {
-  // A copy: the plugin's own has undefined members and shared nodes.
+  // Copied because the plugin's own document has undefined members and shared nodes.
   const document = JSON.parse(JSON.stringify(app.swagger())) as JsonObject;
-  mendOperations(document['paths'] as unknown as Paths);
+  fixOperations(document['paths'] as unknown as Paths);
   const shared: JsonObject = {};
   document['paths'] = shareSchemas(document['paths']!, shared);
   const components = document['components'] as JsonObject;
@@ -76,11 +76,11 @@ export function describeRoutes(app: App): JsonObject {
   return document;
 }
 
-/** Puts right what the plugin says of every body and reply. */
-function mendOperations(paths: Paths): void {
+/** Corrects the plugin's defaults for bodies and replies. */
+function fixOperations(paths: Paths): void {
   for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
     const body = operation.requestBody;
-    // A body without required fields may be left out.
+    // A body without required fields is optional.
     if (body !== undefined) body.required = body.content['application/json'].schema.required !== undefined;
     for (const [status, reply] of Object.entries(operation.responses)) {
       if (reply.description === 'Default Response') reply.description = STATUS_CODES[status]!;
@@ -88,13 +88,13 @@ function mendOperations(paths: Paths): void {
   }
 }
 
-/** Moves every schema that has a title to the shared components, and refers to it there. */
+/** Moves every schema that has a title to the shared components and leaves a reference. */
 function shareSchemas(node: Json, shared: JsonObject): Json {
   if (Array.isArray(node)) return node.map((item) => shareSchemas(item, shared));
   if (node === null || typeof node !== 'object') return node;
   const copy: JsonObject = {};
   for (const [name, value] of Object.entries(node)) {
-    // `expected` is the wording of a fault, and `headers` of a reply stands beside its schema.
+    // `expected` is the wording of an error; a reply's `headers` stand beside its schema.
     if (name !== 'expected') copy[name] = shareSchemas(value, shared);
   }
   const { title } = copy;
@@ -104,7 +104,7 @@ function shareSchemas(node: Json, shared: JsonObject): Json {
   return { $ref: `#/components/schemas/${title}` };
 }
 
-/** Shared schemas whose description is their own, and not that of the reply they stand in. */
+/** Shared schemas that keep their description; for others it is the description of a reply. */
 const DESCRIBED: Readonly<Record<string, true>> = { Problem: true, AccountExport: true };
 
 function nameProblemCodes(problem: JsonObject): void {

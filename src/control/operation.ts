@@ -3,18 +3,19 @@ import type { FastifySchema } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import type { Access } from './keys.ts';
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode } from './problem.ts';
-import { NoQuery, ProblemShape } from './schemas.ts';
+import { NoQuery } from './shapes/common.ts';
+import { ProblemShape } from './shapes/problem.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may make the call. Every route says so; a route that does not fails when it is added. */
+    /** The callers that are admitted. Building the app fails for a route without it. */
     access?: Access;
-    /** Pages of publicUrl may make it from another origin: the same API by one address family. */
+    /** Pages of publicUrl may call it at the URLs of one address family (CORS). */
     crossOrigin?: boolean;
   }
 }
 
-/** What an operation declares; the replies that all have are added to it. */
+/** Declaration of an operation, without the replies that all operations have. */
 export interface OperationShape {
   operationId: string;
   summary: string;
@@ -25,10 +26,10 @@ export interface OperationShape {
   headers?: TSchema;
   body?: TSchema;
   response: Record<number, TSchema>;
-  /** Problems besides those that follow from who may call and what is sent. */
+  /** Problems besides those that follow from the access and the input. */
   problems?: readonly ProblemCode[];
   crossOrigin?: boolean;
-  /** Where another key than the usual ones is asked for: its scheme in the description. */
+  /** Security scheme in the description, if it is not the usual one of the access. */
   security?: readonly Record<string, string[]>[];
 }
 
@@ -75,8 +76,8 @@ const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds' }
 const CHALLENGE = { 'WWW-Authenticate': { type: 'string', description: 'Bearer' } };
 
 /**
- * Makes the options of a route from what it declares: schemas that are checked, who may call, and every reply as
- * /openapi.json shows it. A route without query parameters takes none.
+ * Builds a route's options from its declaration: checked schemas, access, and every reply for /openapi.json. A route
+ * that declares no query parameters rejects them.
  */
 export function operation<const Shape extends OperationShape>(access: Access, shape: Shape) {
   const { tag, problems: _problems, crossOrigin = false, security, ...schema } = shape;
@@ -92,5 +93,5 @@ export function operation<const Shape extends OperationShape>(access: Access, sh
   };
 }
 
-/** A reply without a body. */
+/** Declares a reply without a body. */
 export const noContent = (description: string) => Type.Null({ description });

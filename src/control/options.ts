@@ -2,7 +2,7 @@ import type { CounterBlock } from '../metrics/index.ts';
 import type { Prefix } from '../net/index.ts';
 import type { Hostnames, Passes, Registry, UpdateTokens } from '../registry/index.ts';
 
-/** What the API asks of the registry; tests hand in less than a whole one. */
+/** The part of the registry that the API uses. */
 export type ControlRegistry = Pick<
   Registry,
   | 'createAccount'
@@ -25,27 +25,27 @@ export type ControlRegistry = Pick<
   readonly hostnames: Pick<Hostnames, 'add' | 'remove'>;
 };
 
-/** A service of the catalog as accounts may choose a region for it. */
+/** A catalog service for which accounts may choose a region. */
 export interface ControlService {
   id: string;
   title: string;
-  /** Region names that the service may be taken from. */
+  /** Regions in which the service is available. */
   regions: readonly string[];
 }
 
-/** pino's shape. What is given to it never holds anything that a client sent. */
+/** The part of pino that is used. Fields never hold anything that a client sent. */
 export interface ControlLogger {
   error(fields: object, message: string): void;
 }
 
-/** Where replies and wrong keys are counted. */
+/** Counters of replies and wrong keys. */
 export type ControlCounters = Pick<CounterBlock, 'increment'>;
 
 export interface AuthenticationLimits {
-  /** Wrong keys that a source (an IPv4 address, an IPv6 /64) may try in a window before the answer is 429. */
+  /** Wrong keys per window and source (IPv4 address or IPv6 /64) before the answer is 429. */
   failures: number;
   windowSeconds: number;
-  /** Sources remembered at once; the one unheard of for longest is forgotten first. */
+  /** Sources remembered at once; the least recently seen is forgotten first. */
   sources: number;
 }
 
@@ -56,38 +56,38 @@ export const DEFAULT_AUTHENTICATION_LIMITS: AuthenticationLimits = {
 };
 
 export interface UpdateLimits {
-  /** Updates by dyndns2 that an account may make in a window before the answer is `abuse`. */
+  /** dyndns2 updates per window and account before the answer is `abuse`. */
   updates: number;
   windowSeconds: number;
   /** Accounts remembered at once. */
   accounts: number;
 }
 
-/** A router asks every few minutes, and some ask for each of their names and families. */
+/** Routers update every few minutes, some of them once for each name and family. */
 export const DEFAULT_UPDATE_LIMITS: UpdateLimits = { updates: 60, windowSeconds: 600, accounts: 10_000 };
 
 export interface ControlOptions {
   registry: ControlRegistry;
   /** Must not be empty. */
   adminKey: string;
-  /** Peers whose X-Forwarded-For is believed. */
+  /** Proxies whose X-Forwarded-For is believed. */
   trustedProxies: readonly Prefix[];
-  /** The regions that are configured now; asked on every call, so that a reload holds at once. */
+  /** Returns the configured regions; asked on every call, so that a reload is effective at once. */
   regions(): readonly string[];
-  /** The catalog's services as they are now; asked on every call. */
+  /** Returns the catalog's services; asked on every call. */
   services(): readonly ControlService[];
-  /** Where people reach this API, e.g. `https://dns.example.net`. */
+  /** Public URL of this API, e.g. `https://dns.example.net`. */
   publicUrl: string;
-  /** The same API by one address family, where it is served so. */
+  /** URLs of this API over one address family; null if there is none. */
   familyUrls?: { readonly ipv4: string | null; readonly ipv6: string | null };
-  /** What the page tells people to type into their devices. */
+  /** DNS servers that the page tells people to enter on their devices. */
   dnsAddresses?: readonly string[];
-  /** The zone of the self-test's names, for which the edges give our address. */
+  /** Zone of the self-test's names; edges answer them with the API's address. */
   testZone?: string | null;
   /** The release, for the API's description. */
   version: string;
   logger: ControlLogger;
-  /** Milliseconds. */
+  /** Milliseconds since 1970. */
   now: () => number;
   counters?: ControlCounters;
   authentication?: Partial<AuthenticationLimits>;

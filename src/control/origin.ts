@@ -2,35 +2,34 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { ProblemError } from './problem.ts';
 
-/** The host of a Host header field in lower case, without port, brackets and a root dot; null if it is no host. */
+/** Returns the host of a Host header in lower case, without port, brackets and root dot; null if it is invalid. */
 function hostName(host: string): string | null {
   const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+?)\.?)(?::\d{1,5})?$/.exec(host.toLowerCase());
   return match === null ? null : (match[1] ?? match[2]!);
 }
 
 /**
- * Refuses a call that the session's cookie came with unless a page of ours made it: the cookie goes with whatever the
- * browser is made to send, from a sibling's page too (SameSite does not tell sub-domains apart). Sec-Fetch-Site says
- * where a call comes from; browsers that do not send it (and all on plain http) name the Origin of what is no GET, which
- * OriginGuard has checked.
+ * Refuses a call with a session cookie unless a page of ours made it. Browsers attach the cookie to calls of sibling
+ * sites too, because SameSite does not separate sub-domains. Sec-Fetch-Site tells them apart. Browsers without it (and
+ * all browsers on plain http) send Origin with every method but GET and HEAD, and OriginGuard has checked that.
  *
  * @throws Problem `foreign_origin`
  */
 export function requireSameOrigin({ method, headers }: IncomingMessage): void {
   const isRead = method === 'GET' || method === 'HEAD';
   const site = headers['sec-fetch-site'];
-  // A person who types an address, or opens a bookmark, comes from nowhere.
+  // A typed address and a bookmark have the site 'none'.
   if (site === 'same-origin' || (isRead && (site === undefined || site === 'none'))) return;
   if (site === undefined && headers.origin !== undefined) return;
   throw new ProblemError('foreign_origin');
 }
 
 /**
- * Refuses what a browser sends on behalf of another site: a Host that this server does not answer for (a name that
- * an attacker made resolve to us: DNS rebinding) and an Origin that is not ours (dnsdist's CVE-2017-7557).
+ * Refuses calls that a browser makes for another site: a foreign Host (DNS rebinding: an attacker's name that resolves
+ * to us) and a foreign Origin (as in dnsdist's CVE-2017-7557).
  *
- * Ours are the hosts of the given URLs, `localhost`, and any literal address: a literal does not go through DNS, so
- * it cannot be rebound, and health checks, trials on a laptop and ports mapped into containers use them.
+ * Our hosts are those of the given URLs, `localhost` and every literal address. Literals do not go through DNS and so
+ * cannot be rebound; health checks, trials on a laptop and mapped container ports use them.
  */
 export class OriginGuard {
   private readonly hosts: ReadonlySet<string>;
@@ -38,8 +37,8 @@ export class OriginGuard {
   private readonly testZones: readonly string[];
 
   /**
-   * @param urls where this API is reached; each must parse
-   * @param testZone the self-test's zone, whose names are not ours but for the probe
+   * @param urls the URLs of this API; each must parse
+   * @param testZone the self-test's zone; only the probe is served for its names
    */
   constructor(urls: readonly string[], testZone: string | null) {
     const parsed = urls.map((url) => new URL(url));
@@ -49,7 +48,7 @@ export class OriginGuard {
     this.testZones = zone === undefined ? [] : [`.reached.${zone}`, `.registered.${zone}`];
   }
 
-  /** Whether a call is for a name of the self-test: such get the probe, and nothing else. */
+  /** True if a call is for a name of the self-test, which gets the probe and nothing else. */
   isProbe({ headers }: IncomingMessage): boolean {
     const name = hostName(headers.host ?? '');
     return name !== null && this.testZones.some((zone) => name.endsWith(zone));
@@ -58,7 +57,7 @@ export class OriginGuard {
   /** @throws Problem `foreign_host`, `foreign_origin` */
   check(request: IncomingMessage): void {
     const { host, origin } = request.headers;
-    // Only HTTP/1.0 comes without Host (node:http refuses it in 1.1), and no browser speaks that.
+    // Only HTTP/1.0 has no Host (node:http refuses 1.1 without one), and browsers do not speak it.
     if (host !== undefined && !this.isOurHost(host)) throw new ProblemError('foreign_host');
     if (origin !== undefined && !this.isOurOrigin(origin, host)) throw new ProblemError('foreign_origin');
   }
@@ -71,7 +70,7 @@ export class OriginGuard {
   private isOurOrigin(origin: string, host: string | undefined): boolean {
     const text = origin.toLowerCase();
     if (this.origins.has(text)) return true;
-    // Behind a proxy that ends TLS the scheme of a page is https and that of the call http: both are the same page.
+    // Behind a proxy that terminates TLS the page is https and the call http: accept both schemes.
     return (
       host !== undefined &&
       (text === `http://${host.toLowerCase()}` || text === `https://${host.toLowerCase()}`)

@@ -1,90 +1,74 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import fastifyStatic from '@fastify/static';
 import { Type } from 'typebox';
 import type { App } from './context.ts';
 import { operation } from './operation.ts';
+import type { ControlOptions } from './options.ts';
 import { ProblemError } from './problem.ts';
 
 const FOLDER = join(import.meta.dirname, 'page');
 
-/** What of the page's folder is served, by the end of its name. */
-const TYPES: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-  png: 'image/png',
-  ico: 'image/x-icon',
-  webmanifest: 'application/manifest+json',
-  woff2: 'font/woff2',
-};
-const FILE_NAME = /^[a-z0-9][a-z0-9-]*\.([a-z0-9]+)$/;
+/** Names of files that are served: no types, no configuration, no other folder. */
+const FILE_NAME = /^[a-z0-9][a-z0-9-]*\.(?:html|css|js|svg|png|ico|webmanifest|woff2)$/;
 
-interface PageFile {
-  type: string;
-  bytes: Buffer;
-  etag: string;
-  modifiedMs: number;
-}
+type PageOptions = Pick<ControlOptions, 'publicUrl' | 'familyUrls' | 'testZone'>;
 
-export interface PageOptions {
-  publicUrl: string;
-  familyUrls?: { readonly ipv4: string | null; readonly ipv6: string | null };
-  testZone?: string | null;
-}
+/**
+ * Entity tags by content. Tags by size and modification time, as @fastify/static makes them, could stay the same
+ * across releases, because packages and images may set one time on all files.
+ */
+class ContentTags {
+  private readonly tags = new Map<string, { etag: string; modifiedMs: number }>();
 
-/** The page's files, read when they are first asked for and again when they have changed. */
-class PageFiles {
-  private readonly files = new Map<string, PageFile>();
-
-  /** @returns null where there is no such file, or none of a kind that is served */
-  async get(name: string): Promise<PageFile | null> {
-    const type = TYPES[FILE_NAME.exec(name)?.[1] ?? ''];
-    if (type === undefined) return null;
-    const path = join(FOLDER, name);
-    const found = await stat(path).catch(() => null);
-    if (found === null) return null;
-    const known = this.files.get(name);
-    if (known?.modifiedMs === found.mtimeMs) return known;
-    const bytes = await readFile(path);
-    const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
-    const file = { type, bytes, etag, modifiedMs: found.mtimeMs };
-    this.files.set(name, file);
-    return file;
+  /** Returns the tag of a file, hashed again when the file has changed; null if there is no such file. */
+  async get(path: string): Promise<string | null> {
+    const stats = await stat(path).catch(() => null);
+    if (stats === null) return null;
+    const known = this.tags.get(path);
+    if (known?.modifiedMs === stats.mtimeMs) return known.etag;
+    const hash = createHash('sha256').update(await readFile(path));
+    const etag = `"${hash.digest('base64url').slice(0, 22)}"`;
+    this.tags.set(path, { etag, modifiedMs: stats.mtimeMs });
+    return etag;
   }
 }
 
-/** Serves the page at `/`, `/sign-in` and `/page/`; a browser asks each time whether what it holds is still right. */
-export function pageFilesRoutes(app: App, options: PageOptions): void {
-  const files = new PageFiles();
+/** Serves the page at `/`, `/sign-in` and `/page/`. Browsers revalidate at every load. */
+export async function pageFilesRoutes(app: App, options: PageOptions): Promise<void> {
+  await app.register(fastifyStatic, { root: FOLDER, serve: false });
+  const tags = new ContentTags();
   const policy = contentPolicy(options);
-  const add = (url: string, operationId: string, summary: string, nameOf: (params: unknown) => string) => {
+  const add = (url: string, operationId: string, summary: string, folder: string, page?: string) => {
     const route = operation('anyone', {
       operationId,
       summary,
       tag: 'Page',
-      ...(url.includes(':') ? { params: Type.Object({ file: Type.String() }) } : {}),
+      ...(page === undefined ? { params: Type.Object({ file: Type.String() }) } : {}),
       response: {
         200: Type.Unsafe({ description: 'A file', content: { '*/*': { schema: Type.String() } } }),
-        304: Type.Null({ description: 'It is the one that If-None-Match names' }),
+        304: Type.Null({ description: 'It matches If-None-Match' }),
       },
       problems: ['not_found'],
     });
     app.get(url, route, async (request, reply) => {
-      const file = await files.get(nameOf(request.params));
-      if (file === null) throw new ProblemError('not_found');
-      reply.headers({ 'content-security-policy': policy, 'cache-control': 'no-cache', etag: file.etag });
-      if (request.headers['if-none-match'] === file.etag) return reply.code(304).send(null);
-      return reply.type(file.type).send(file.bytes);
+      const name = page ?? (request.params as { file: string }).file;
+      const etag = FILE_NAME.test(name) ? await tags.get(join(FOLDER, folder, name)) : null;
+      if (etag === null) throw new ProblemError('not_found');
+      reply.headers({ 'content-security-policy': policy, 'cache-control': 'no-cache', etag });
+      if (request.headers['if-none-match'] === etag) return reply.code(304).send(null);
+      const sendOptions = { etag: false, lastModified: false, cacheControl: false };
+      return reply.sendFile(name, join(FOLDER, folder), sendOptions);
     });
   };
-  add('/', 'getPageRoot', 'The DNS Settings page', () => 'index.html');
-  add('/sign-in', 'getSignInPage', 'Where a sign-in link leads', () => 'sign-in.html');
-  add('/page/:file', 'getPageFile', 'A file of the page', (params) => (params as { file: string }).file);
+  add('/', 'getPageRoot', 'The DNS Settings page', '', 'index.html');
+  add('/sign-in', 'getSignInPage', 'The page that sign-in links lead to', '', 'sign-in.html');
+  add('/page/:file', 'getPageFile', 'A file of the page', '');
+  add('/page/styles/:file', 'getPageStyle', 'A style sheet of the page', 'styles');
 }
 
-/** The page loads from its own origin alone; the self-test and the other family's registration are elsewhere. */
+/** Allows the page's own origin, plus the self-test's names and the API by one address family. */
 function contentPolicy({ publicUrl, familyUrls, testZone = null }: PageOptions): string {
   const { protocol, port } = new URL(publicUrl);
   const suffix = port === '' ? '' : `:${port}`;

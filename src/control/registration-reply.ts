@@ -2,9 +2,9 @@ import type { FastifyReply } from 'fastify';
 import type { RegisterOutcome, Registration } from '../registry/index.ts';
 
 /**
- * Makes the reply to a registration: 201 with its place if it is new, 200 if it was there.
+ * Answers a registration: 201 with Location if it is new, 200 if it existed.
  *
- * @param collection the path that the registration's id is put under
+ * @param collection path of the registrations; the id is appended
  */
 export function sendRegistration(
   reply: Pick<FastifyReply, 'code' | 'header'>,

@@ -10,16 +10,16 @@ import type { Duplex } from 'node:stream';
 import { ListenError, parseAddress } from '../net/index.ts';
 import { buildApp } from './app.ts';
 import type { App } from './context.ts';
-import { FaultLog } from './fault.ts';
+import { ErrorLog } from './error-log.ts';
 import { securityHeaders } from './headers.ts';
 import type { ControlOptions } from './options.ts';
 import { PROBLEM_TYPE, type ProblemCode, ProblemError } from './problem.ts';
 
-/** Bounds on what a slow or silent client may hold. */
+/** Limits for slow and silent clients. */
 const HTTP_OPTIONS: ServerOptions = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
-  // Longer than the minute for which proxies keep a connection, so that they do not write into a closing one.
+  // Proxies keep connections for 60 s: stay open longer, so that they never write to a closing one.
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 5000,
   maxHeaderSize: 16_384,
@@ -30,17 +30,17 @@ const DEFAULT_GRACE_MS = 10_000;
 export interface ListenAddress {
   /** A literal address. */
   host: string;
-  /** 0 takes a free one. */
+  /** 0: any free port. */
   port: number;
 }
 
 /** The control API: one app behind any number of listeners. */
 export class ControlServer {
-  /** For tests, which call `app.inject`, and for further routes before `listen`. */
+  /** For `app.inject` in tests, and to add routes before `listen`. */
   readonly app: App;
   private readonly servers: Server[] = [];
   private readonly headers: Record<string, string>;
-  private readonly faults: FaultLog;
+  private readonly errorLog: ErrorLog;
   private inFlight = 0;
   private onIdle: (() => void) | null = null;
 
@@ -48,20 +48,20 @@ export class ControlServer {
   constructor(app: App, options: ControlOptions) {
     this.app = app;
     this.headers = securityHeaders(options.publicUrl);
-    this.faults = new FaultLog(options.logger, options.now);
+    this.errorLog = new ErrorLog(options.logger, options.now);
   }
 
   /**
    * Opens a listener on each address.
    *
-   * @returns the addresses as they are open, port 0 resolved, in the order given
-   * @throws ListenError; none is left open then
+   * @returns the open addresses with port 0 resolved, in the given order
+   * @throws ListenError if one fails; the others are closed again
    */
   async listen(addresses: readonly ListenAddress[]): Promise<ListenAddress[]> {
     const opened: ListenAddress[] = [];
     try {
       for (const address of addresses) {
-        // "::" takes IPv4 as well, unless IPv4 was given a listener of its own.
+        // "::" accepts IPv4 too, unless 0.0.0.0 has a listener on the same port.
         const ipv6Only = addresses.some(({ host, port }) => host === '0.0.0.0' && port === address.port);
         opened.push(await this.open(address, ipv6Only));
       }
@@ -72,7 +72,7 @@ export class ControlServer {
     return opened;
   }
 
-  /** Stops accepting, lets calls in flight finish, for `graceMs` at most, and ends every connection. */
+  /** Stops accepting, waits up to `graceMs` for calls in flight, then closes all connections. */
   async close(graceMs = DEFAULT_GRACE_MS): Promise<void> {
     const servers = this.servers.splice(0);
     const all = Promise.all(servers.map((server) => closed(server)));
@@ -98,7 +98,7 @@ export class ControlServer {
       server.once('error', onError);
       server.listen({ ...address, ipv6Only }, () => {
         server.off('error', onError);
-        server.on('error', (error) => this.faults.note(error, 'none', 'accept'));
+        server.on('error', (error) => this.errorLog.note(error, 'none', 'accept'));
         this.servers.push(server);
         resolve({ host: address.host, port: (server.address() as AddressInfo).port });
       });
@@ -125,7 +125,7 @@ export class ControlServer {
     });
   }
 
-  /** Answers what is not HTTP, or never ends, by a problem like any other, where the connection still takes one. */
+  /** Answers malformed and overdue requests with a problem, if the connection can still be written. */
   private refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
@@ -154,7 +154,7 @@ function closed(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-/** Builds the control API over a registry. It listens when `listen` is called. */
+/** Builds the control API over a registry. Call `listen` to open it. */
 export async function createControl(options: ControlOptions): Promise<ControlServer> {
   return new ControlServer(await buildApp(options), options);
 }

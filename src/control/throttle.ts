@@ -6,7 +6,7 @@ interface Window {
 }
 
 export interface ThrottleOptions {
-  /** How many a source may have in a window. */
+  /** Events per window and source. */
   limit: number;
   windowSeconds: number;
   /** Sources remembered at once. */
@@ -15,8 +15,8 @@ export interface ThrottleOptions {
 }
 
 /**
- * Counts by source (of failures: who tries; of updates: whose they are) in fixed windows. Memory is bounded by `sources`: a flood from more of them than that
- * makes it forget the older ones, which costs strictness and nothing else.
+ * Counts events by source in fixed windows. Memory is bounded by `sources`: a flood from more sources makes it forget
+ * older ones, so that it becomes less strict.
  */
 export class Throttle {
   private readonly options: ThrottleOptions;
@@ -27,11 +27,7 @@ export class Throttle {
     this.windows = new LRUCache({ max: options.sources });
   }
 
-  /**
-   * Notes one more.
-   *
-   * @returns 0 while the source is within its limit, else the whole seconds until it has some again
-   */
+  /** Counts one event. Returns 0 within the limit, else the whole seconds until the next window. */
   count(source: string): number {
     const now = this.options.now();
     let window = this.windows.get(source);

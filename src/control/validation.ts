@@ -1,24 +1,24 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/schema';
-import { type FieldFault, ProblemError } from './problem.ts';
+import { type FieldError, ProblemError } from './problem.ts';
 
-interface SchemaFault {
+interface SchemaError {
   keyword: string;
   instancePath: string;
   params: object;
 }
 
-/** Faults named in one reply; a caller mends a few at a time. */
-const MAX_FAULTS = 10;
+/** Errors named in one reply. */
+const MAX_ERRORS = 10;
 
 /**
- * A name that the caller made up is repeated only if it looks like a field's: it could be an address or a secret
- * that was put in the wrong place.
+ * Unknown names are repeated to the caller only if they look like a field name: others could be an address or a secret
+ * in the wrong place.
  */
 const FIELD_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,23}$/;
 
-/** The schema's node that a JSON pointer into the value leads to. */
+/** Returns the schema node of a path into the value. */
 function nodeAt(schema: TSchema, path: readonly string[]): Record<string, unknown> {
   let node = schema as Record<string, unknown>;
   for (const name of path) {
@@ -31,7 +31,7 @@ function nodeAt(schema: TSchema, path: readonly string[]): Record<string, unknow
   return node;
 }
 
-/** What a schema's node expects, in words: its own `expected`, or what can be read off it. */
+/** Describes what a schema node expects: its own `expected`, or a text derived from its keywords. */
 function expectation(node: Record<string, unknown>): string {
   if (typeof node['expected'] === 'string') return node['expected'];
   if (node['const'] !== undefined) return JSON.stringify(node['const']);
@@ -41,7 +41,7 @@ function expectation(node: Record<string, unknown>): string {
   return 'a value as described in /openapi.json';
 }
 
-/** The dotted name of a field, as far as it may be repeated; `part` if none of it may. */
+/** Returns the dotted name of a field as far as it may be repeated; `part` if none of it may. */
 export function shownField(path: readonly string[], part: string): string {
   const shown = path.every((name) => FIELD_NAME.test(name)) ? path.join('.') : (path[0] ?? '');
   return shown === '' || !FIELD_NAME.test(path[0]!) ? part : shown;
@@ -50,36 +50,36 @@ export function shownField(path: readonly string[], part: string): string {
 function unknownFields(
   node: Record<string, unknown>,
   path: readonly string[],
-  fault: SchemaFault,
+  error: SchemaError,
   part: string,
 ) {
   const known = Object.keys((node['properties'] as object | undefined) ?? {}).join(', ');
-  const names = (fault.params as { additionalProperties?: string[] }).additionalProperties ?? [];
+  const names = (error.params as { additionalProperties?: string[] }).additionalProperties ?? [];
   return names.map((name) => ({
     field: shownField([...path, name], part),
-    expected: known === '' ? 'no such field' : `no such field; there are: ${known}`,
+    expected: known === '' ? 'no such field' : `no such field; known fields: ${known}`,
   }));
 }
 
-function fieldFaults(schema: TSchema, faults: readonly SchemaFault[], part: string): FieldFault[] {
-  const found = new Map<string, FieldFault>();
-  const add = (fault: FieldFault) => {
-    if (!found.has(fault.field) && found.size < MAX_FAULTS) found.set(fault.field, fault);
+function fieldErrors(schema: TSchema, errors: readonly SchemaError[], part: string): FieldError[] {
+  const found = new Map<string, FieldError>();
+  const add = (error: FieldError) => {
+    if (!found.has(error.field) && found.size < MAX_ERRORS) found.set(error.field, error);
   };
-  for (const fault of faults) {
-    const path = fault.instancePath.split('/').slice(1).map(unescapePointer);
+  for (const error of errors) {
+    const path = error.instancePath.split('/').slice(1).map(unescapePointer);
     const node = nodeAt(schema, path);
-    if (fault.keyword === 'additionalProperties') {
-      for (const unknown of unknownFields(node, path, fault, part)) add(unknown);
-    } else if (fault.keyword === 'required') {
-      const names = (fault.params as { requiredProperties: string[] }).requiredProperties;
+    if (error.keyword === 'additionalProperties') {
+      for (const unknown of unknownFields(node, path, error, part)) add(unknown);
+    } else if (error.keyword === 'required') {
+      const names = (error.params as { requiredProperties: string[] }).requiredProperties;
       for (const name of names) {
         add({
           field: shownField([...path, name], part),
           expected: expectation(nodeAt(schema, [...path, name])),
         });
       }
-    } else if (fault.keyword !== 'boolean') {
+    } else if (error.keyword !== 'boolean') {
       add({ field: shownField(path, part), expected: expectation(node) });
     }
   }
@@ -91,7 +91,7 @@ function unescapePointer(token: string): string {
   return token.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
-/** Query strings have no numbers: digits become one where the schema wants one. Bodies are never converted. */
+/** Converts digits of a query string to numbers where the schema has an integer. Bodies are never converted. */
 function numbersFromText(schema: TSchema, value: unknown): unknown {
   const properties = (schema as { properties?: Record<string, { type?: string }> }).properties ?? {};
   const converted: Record<string, unknown> = { ...(value as object) };
@@ -112,16 +112,16 @@ const PART_NAMES: Record<string, string> = {
 };
 
 /**
- * Compiles a route's schemas by typebox, which config/ loads anyway, so that ajv stays out of memory. A fault
- * becomes a Problem that names fields and what was expected, and never what was found.
+ * Compiles a route's schemas with typebox rather than ajv, to save memory. Errors become a problem that names fields and
+ * what was expected, never what was found.
  */
 export const compileSchema: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const validator = Compile(schema);
   return (input: unknown) => {
     const value = httpPart === 'querystring' ? numbersFromText(schema, input) : input;
     if (validator.Check(value)) return { value };
-    const [, faults] = validator.Errors(value);
+    const [, errors] = validator.Errors(value);
     const part = PART_NAMES[httpPart ?? 'body'] ?? 'body';
-    return { error: new ProblemError('bad_input', { errors: fieldFaults(schema, faults, part) }) };
+    return { error: new ProblemError('bad_input', { errors: fieldErrors(schema, errors, part) }) };
   };
 };

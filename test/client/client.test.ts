@@ -10,7 +10,7 @@ afterEach(async () => {
   stop = null;
 });
 
-/** The API over a registry in memory, on a port. */
+/** Starts the API over a registry in memory. */
 async function api(): Promise<{ bench: ControlBench; client: MediaStreamerClient }> {
   const bench = await ControlBench.make();
   const [{ port }] = await bench.control.listen([{ host: '127.0.0.1', port: 0 }]);
@@ -21,7 +21,7 @@ async function api(): Promise<{ bench: ControlBench; client: MediaStreamerClient
   };
 }
 
-/** A server that answers as it is told, and what it was asked. */
+/** Starts a server with scripted answers that records its requests. */
 async function server(...answers: ((reply: ServerResponse, request: IncomingMessage) => void)[]) {
   const asked: IncomingMessage[] = [];
   const http = createServer((request, reply) => {
@@ -62,7 +62,7 @@ describe('the client', () => {
     expect([await client.getAccount(id), await client.listRegistrations(id)]).toEqual([null, null]);
   });
 
-  it('walks over all accounts', async () => {
+  it('iterates over all accounts', async () => {
     const { client } = await api();
     for (let index = 0; index < 3; index += 1) await client.createAccount();
     const ids = [];
@@ -70,7 +70,7 @@ describe('the client', () => {
     expect(new Set(ids).size).toBe(3);
   });
 
-  it('says what the API refuses, by its code', async () => {
+  it('throws errors with the code of the API', async () => {
     const { client } = await api();
     const fault = await client.createAccount({ region: 'mars' }).catch((error) => error);
     expect(fault).toBeInstanceOf(MediaStreamerError);
@@ -84,7 +84,7 @@ describe('the client', () => {
     expect(() => new MediaStreamerClient({ url: 'http://a', adminKey: '' })).toThrow(TypeError);
   });
 
-  it('repeats what was not answered, with the same key', async () => {
+  it('repeats unanswered calls with the same idempotency key', async () => {
     const { client, asked } = await server((reply) => reply.destroy(), unavailable, made);
     expect(await client.createAccount()).toEqual({ id: 'a' });
     const keys = asked.map(({ headers }) => headers['idempotency-key']);
@@ -93,7 +93,7 @@ describe('the client', () => {
     expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('gives up in the end, and repeats nothing that was refused', async () => {
+  it('gives up after its retries, and does not repeat refused calls', async () => {
     const away = await server(unavailable);
     const impatient = new MediaStreamerClient({ url: `http://127.0.0.1:1`, adminKey: 'k', retries: 1 });
     await expect(impatient.createAccount()).rejects.toMatchObject({ code: 'unreachable' });
@@ -107,7 +107,7 @@ describe('the client', () => {
     expect(refusing.asked).toHaveLength(1);
   });
 
-  it('takes its key to no other place', async () => {
+  it('does not send its key to a redirect target', async () => {
     const { client } = await server((reply) =>
       reply.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
     );

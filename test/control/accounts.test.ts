@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 
 describe('POST /v1/accounts', () => {
-  test('makes an account and shows its secret', async () => {
+  test('creates an account and shows its secret', async () => {
     const reply = await bench.call('POST', '/v1/accounts', { key, body: { region: 'gb', perAccount: 3 } });
     expect(reply.statusCode).toBe(201);
     const { id, secret } = reply.json();
@@ -34,7 +34,7 @@ describe('POST /v1/accounts', () => {
     expect((await bench.call('POST', '/v1/accounts', { key })).statusCode).toBe(201);
   });
 
-  test('names the regions there are when another is asked for', async () => {
+  test('lists the configured regions when another is requested', async () => {
     const reply = await bench.call('POST', '/v1/accounts', { key, body: { region: 'atlantis' } });
     expect(reply.statusCode).toBe(400);
     expect(reply.json()).toMatchObject({
@@ -43,13 +43,13 @@ describe('POST /v1/accounts', () => {
     });
   });
 
-  test('takes a region that a reload brought', async () => {
+  test('accepts a region that a reload added', async () => {
     bench.regions = ['us', 'atlantis'];
     const reply = await bench.call('POST', '/v1/accounts', { key, body: { region: 'atlantis' } });
     expect(reply.statusCode).toBe(201);
   });
 
-  test('repeated with its key makes one account, with a fresh secret', async () => {
+  test('repeated with its idempotency key returns the same account with a fresh secret', async () => {
     const headers = { 'idempotency-key': 'once' };
     const first = (await bench.call('POST', '/v1/accounts', { key, body: {}, headers })).json();
     const second = (await bench.call('POST', '/v1/accounts', { key, body: {}, headers })).json();
@@ -70,7 +70,7 @@ describe('POST /v1/accounts', () => {
 });
 
 describe('GET /v1/accounts', () => {
-  test('lists in pages that meet every account once', async () => {
+  test('lists every account once over all pages', async () => {
     const made: string[] = [];
     for (let index = 0; index < 5; index += 1) made.push((await bench.account()).id);
     const seen: string[] = [];
@@ -117,14 +117,14 @@ describe('one account', () => {
     expect((await bench.call('GET', '/v1/account', { key: secret })).statusCode).toBe(401);
   });
 
-  test.each(['GET', 'PATCH', 'DELETE'] as const)('%s of an unknown one answers 404', async (method) => {
+  test.each(['GET', 'PATCH', 'DELETE'] as const)('%s of an unknown account answers 404', async (method) => {
     const reply = await bench.call(method, '/v1/accounts/nobody', { key });
     expect([reply.statusCode, reply.json().code]).toEqual([404, 'not_found']);
   });
 });
 
 describe('POST /v1/accounts/{id}/secret', () => {
-  test('the operator and the account itself may ask, and the old secret ends', async () => {
+  test('the operator or the account itself rotates the secret, and the old one ends', async () => {
     const { id, secret } = await bench.account();
     const own = await bench.call('POST', `/v1/accounts/${id}/secret`, { key: secret });
     expect(own.statusCode).toBe(201);
@@ -133,7 +133,7 @@ describe('POST /v1/accounts/{id}/secret', () => {
     expect((await bench.call('GET', '/v1/account', { key: again.json().secret })).statusCode).toBe(200);
   });
 
-  test("another account's id answers like one that does not exist", async () => {
+  test("another account's id answers like an unknown one", async () => {
     const { id } = await bench.account();
     const { secret } = await bench.account();
     const foreign = await bench.call('POST', `/v1/accounts/${id}/secret`, { key: secret });
@@ -146,7 +146,7 @@ describe('POST /v1/accounts/{id}/secret', () => {
 describe('the addresses of an account', () => {
   const address = '203.0.114.9';
 
-  test('any address is registered, listed and taken away by the operator', async () => {
+  test('the operator registers, lists and removes any address', async () => {
     const { id } = await bench.account();
     const url = `/v1/accounts/${id}/registrations`;
     const made = await bench.call('POST', url, { key, body: { address, label: 'Attic' } });
@@ -160,7 +160,7 @@ describe('the addresses of an account', () => {
     expect((await bench.call('GET', url, { key })).json()).toEqual({ registrations: [] });
   });
 
-  test('what the API writes for an IPv6 address is read again', async () => {
+  test('an IPv6 /64 as the API prints it is accepted as input', async () => {
     const { id } = await bench.account();
     const url = `/v1/accounts/${id}/registrations`;
     const made = await bench.call('POST', url, { key, body: { address: '2a00:1:2:3::4' } });
@@ -183,7 +183,7 @@ describe('the addresses of an account', () => {
     },
   );
 
-  test('an address is needed, and one of an unknown account answers 404', async () => {
+  test('a missing address answers 400, an unknown account 404', async () => {
     const { id } = await bench.account();
     const missing = await bench.call('POST', `/v1/accounts/${id}/registrations`, { key, body: {} });
     expect(missing.json().errors).toEqual([{ field: 'address', expected: 'an IPv4 or IPv6 address' }]);

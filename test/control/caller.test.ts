@@ -18,11 +18,11 @@ describe("the caller's address", () => {
     ['::ffff:198.51.99.7', '198.51.99.7'],
     ['2A00:1:2:3:0:0:0:1', '2a00:1:2:3::1'],
     ['fe80::1%eth0', 'fe80::1'],
-  ])('is the socket: %s', async (from, address) => {
+  ])("is the socket's: %s", async (from, address) => {
     expect((await ip(from)).json()).toEqual({ address });
   });
 
-  test('headers of a peer that is no trusted proxy mean nothing', async () => {
+  test('ignores forwarding headers of a peer that is not a trusted proxy', async () => {
     const headers = { forwarded: 'for=1.1.1.1', 'x-real-ip': '1.1.1.1', 'x-forwarded-proto': 'https' };
     for (const forwarded of ['1.1.1.1', 'rubbish', '10.0.0.1, 1.1.1.1']) {
       expect((await ip('198.51.99.7', forwarded, headers)).json()).toEqual({ address: '198.51.99.7' });
@@ -41,11 +41,11 @@ describe("the caller's address", () => {
     ['2a00::1', '2a00::1'],
     ['::ffff:1.1.1.1', '1.1.1.1'],
     ['10.0.0.8, 10.0.0.9', '10.0.0.8'],
-  ])('is the right-most stranger of a trusted proxy that says %j', async (forwarded, address) => {
+  ])('behind a trusted proxy is the right-most untrusted element of %j', async (forwarded, address) => {
     expect((await ip('10.0.0.1', forwarded)).json()).toEqual({ address });
   });
 
-  test('is the proxy that says nothing', async () => {
+  test('is the proxy if it sends no header', async () => {
     expect((await ip('10.0.0.1')).json()).toEqual({ address: '10.0.0.1' });
   });
 
@@ -57,7 +57,7 @@ describe("the caller's address", () => {
     },
   );
 
-  test('several header fields count as one list', async () => {
+  test('joins several header fields into one list', async () => {
     const reply = await bench.call('GET', '/v1/ip', {
       from: '10.0.0.1',
       headers: { 'x-forwarded-for': ['1.1.1.1', '2.2.2.2'] },
@@ -65,7 +65,7 @@ describe("the caller's address", () => {
     expect(reply.json()).toEqual({ address: '2.2.2.2' });
   });
 
-  test('unreadable, it does not matter to calls that need none', async () => {
+  test('calls that do not need it ignore a malformed header', async () => {
     const reply = await bench.call('GET', '/openapi.json', {
       from: '10.0.0.1',
       headers: { 'x-forwarded-for': 'x' },

@@ -51,7 +51,7 @@ async function registrations(): Promise<string[]> {
 }
 
 describe('an update', () => {
-  test('registers the address of the call, says so, and then that nothing changed', async () => {
+  test("registers the caller's address: good, then nochg", async () => {
     expect(await update('hostname=home.example')).toBe(`200 good ${HOME}`);
     expect(await registrations()).toEqual([`${HOME} home.example dyndns2`]);
     expect(await update('hostname=home.example')).toBe(`200 nochg ${HOME}`);
@@ -68,7 +68,7 @@ describe('an update', () => {
     expect(Date.parse(await expiresAt()) - before).toBe(86_400_000);
   });
 
-  test('moves the name: the old address is gone at once, the other family stays', async () => {
+  test('moves the name: removes the old address at once, keeps the other family', async () => {
     await update('hostname=home.example');
     await update('hostname=home.example', { from: HOME6 });
     expect(await update('hostname=home.example', { from: MOVED })).toBe(`200 good ${MOVED}`);
@@ -78,7 +78,7 @@ describe('an update', () => {
     ]);
   });
 
-  test('of several names answers a line each, in their order', async () => {
+  test('of several names answers one line each, in their order', async () => {
     expect(await update('hostname=b.example,a.example')).toBe(`200 good ${HOME}\ngood ${HOME}`);
     expect(await update('hostname=b.example,a.example')).toBe(`200 nochg ${HOME}\nnochg ${HOME}`);
     expect(await update('hostname=b.example&hostname=c.example', { from: MOVED })).toBe(
@@ -87,7 +87,7 @@ describe('an update', () => {
     expect(await registrations()).toEqual([`${MOVED} b.example dyndns2`]);
   });
 
-  test('lets the oldest give way at the limit', async () => {
+  test('replaces the oldest address at the limit', async () => {
     for (const index of [1, 2, 3, 4]) {
       expect(await update(`hostname=h${index}.example`, { from: `198.51.99.${index}` })).toContain('good');
     }
@@ -112,13 +112,13 @@ describe('an update', () => {
     ['only the other family', `myip=${HOME6}`, HOME, `good ${HOME}`],
     ["another's", 'myip=198.51.99.66', HOME, '!yours'],
     ["another's /64", 'myip=2a00:1450:1:3::9', HOME6, '!yours'],
-    ['what is no address', 'myip=<ipaddr>', HOME, '!yours'],
+    ['an unfilled template', 'myip=<ipaddr>', HOME, '!yours'],
   ])('with %s as myip', async (_what, query, from, answer) => {
     expect(await update(`hostname=home.example&${query}`, { from })).toBe(`200 ${answer}`);
     if (answer === '!yours') expect(await registrations()).toEqual([]);
   });
 
-  test('takes what routers send besides', async () => {
+  test('ignores further parameters that routers send', async () => {
     const query = 'system=dyndns&hostname=home.example&wildcard=NOCHG&mx=&backmx=NO&offline=NO';
     expect(await update(query)).toBe(`200 good ${HOME}`);
     expect(await update('hostname=HOME.Example.')).toBe(`200 nochg ${HOME}`);
@@ -127,27 +127,27 @@ describe('an update', () => {
   test.each([
     ['no name', '', 'notfqdn'],
     ['an empty one', 'hostname=', 'notfqdn'],
-    ['one that is none', 'hostname=a%20b', 'notfqdn'],
+    ['an invalid one', 'hostname=a%20b', 'notfqdn'],
     ['one with a hyphen at its end', 'hostname=a-.example', 'notfqdn'],
     ['a bad one among good ones', 'hostname=a.example,b..example', 'notfqdn'],
     ['too many', `hostname=${Array.from({ length: 21 }, (_, i) => `h${i}.example`).join()}`, 'numhost'],
     ['broken escapes', 'hostname=%zz', 'notfqdn'],
-  ])('with %s is told once, and registers nothing', async (_what, query, code) => {
+  ])('with %s gets one code and registers nothing', async (_what, query, code) => {
     expect(await update(query)).toBe(`200 ${code}`);
     expect(await registrations()).toEqual([]);
   });
 
-  test('from an address that may not be registered', async () => {
+  test('from an unregistrable address answers nohost', async () => {
     expect(await update('hostname=home.example', { from: '192.168.1.2' })).toBe('200 nohost');
   });
 
-  test('counts X-Forwarded-For of trusted proxies alone', async () => {
+  test('believes X-Forwarded-For of trusted proxies only', async () => {
     const headers = { 'x-forwarded-for': MOVED };
     expect(await update('hostname=home.example', { from: '10.0.0.1', headers })).toBe(`200 good ${MOVED}`);
     expect(await update('hostname=home.example', { headers })).toBe(`200 good ${HOME}`);
   });
 
-  test('while the store is away is told to come back, by 200', async () => {
+  test('while the store is unavailable answers 200 911', async () => {
     const memory = await ControlBench.make();
     memory.registry.fail = new StoreUnavailableError('of a test');
     const reply = await memory.call('GET', '/nic/update?hostname=home.example', {
@@ -158,12 +158,12 @@ describe('an update', () => {
   });
 });
 
-describe('who may update', () => {
-  test('needs a User-Agent', async () => {
+describe('authorization of updates', () => {
+  test('requires a User-Agent', async () => {
     expect(await update('hostname=home.example', { headers: { 'user-agent': '' } })).toBe('200 badagent');
   });
 
-  test('is the account with one of its tokens, and nobody else', async () => {
+  test('accepts an account with one of its tokens and nothing else', async () => {
     const other = await bench.account();
     const attempts: Options[] = [
       { user: 'nobody' },
@@ -189,7 +189,7 @@ describe('who may update', () => {
     ]);
   });
 
-  test('past too many guesses hears abuse, by 200, and a right token still passes', async () => {
+  test('answers 200 abuse after too many guesses, and a right token still passes', async () => {
     const from = '198.51.99.77';
     for (let index = 0; index < 10; index += 1) {
       expect(await update('hostname=x.example', { from, password: 'msu_x' })).toBe('401 badauth');
@@ -198,7 +198,7 @@ describe('who may update', () => {
     expect(await update('hostname=x.example', { from })).toBe(`200 good ${from}`);
   });
 
-  test('is throttled by the account, by 200, and may again when the window is over', async () => {
+  test('answers 200 abuse after too many updates of an account, until the window ends', async () => {
     bench = await ControlBench.make(
       { registry: disk.registry, updates: { updates: 2, windowSeconds: 60 } },
       disk.clock,
@@ -210,7 +210,7 @@ describe('who may update', () => {
     expect(await update('hostname=home.example')).toBe(`200 nochg ${HOME}`);
   });
 
-  test('is nobody any more once the token is taken back', async () => {
+  test('rejects a revoked token', async () => {
     const [{ id }] = (await bench.call('GET', '/v1/update-tokens', { key: account.secret })).json()
       .updateTokens;
     expect((await bench.call('DELETE', `/v1/update-tokens/${id}`, { key: account.secret })).statusCode).toBe(
@@ -219,7 +219,7 @@ describe('who may update', () => {
     expect(await update('hostname=home.example')).toBe('401 badauth');
   });
 
-  test('may update and nothing else', async () => {
+  test('a token authorizes updates and nothing else', async () => {
     const calls = [
       ['GET', '/v1/account'],
       ['GET', '/v1/registrations'],
@@ -238,7 +238,7 @@ describe('who may update', () => {
     expect((await bench.call('POST', '/v1/session', { body: { secret: token } })).statusCode).toBe(401);
   });
 
-  test.each(['HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'] as const)('does not so by %s', async (method) => {
+  test.each(['HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'] as const)('rejects the method %s', async (method) => {
     const reply = await bench.call(method, '/nic/update?hostname=home.example', {
       headers: { 'user-agent': 'x', authorization: basic(account.id, token) },
     });
@@ -246,7 +246,7 @@ describe('who may update', () => {
     expect(await registrations()).toEqual([]);
   });
 
-  test('is no page of another site', async () => {
+  test('rejects pages of other sites', async () => {
     const headers = {
       'user-agent': 'x',
       authorization: basic(account.id, token),
@@ -262,7 +262,7 @@ describe('who may update', () => {
 });
 
 describe('update tokens', () => {
-  test('are shown once, listed without themselves, and as many as may be', async () => {
+  test('are shown once, listed without the secret, and limited in number', async () => {
     const { updateTokens } = (await bench.call('GET', '/v1/update-tokens', { key: account.secret })).json();
     expect(updateTokens).toEqual([
       { id: expect.any(String), label: 'router', createdAt: expect.any(String) },
@@ -273,7 +273,7 @@ describe('update tokens', () => {
     expect([reply.statusCode, reply.json().code]).toEqual([409, 'too_many_update_tokens']);
   });
 
-  test('are made once by a repeated call, whose token is the one that holds', async () => {
+  test('a repeated call creates one token, and the latest secret is valid', async () => {
     const make = () =>
       bench.call('POST', '/v1/update-tokens', {
         key: account.secret,
@@ -287,7 +287,7 @@ describe('update tokens', () => {
   });
 });
 
-test('GET /nic/checkip tells the address in the words that clients look for', async () => {
+test('GET /nic/checkip answers in the words that clients search for', async () => {
   const reply = await bench.call('GET', '/nic/checkip');
   expect(reply.headers['content-type']).toMatch(/^text\/html/);
   expect(reply.body).toBe(

@@ -18,7 +18,7 @@ class Scene {
   nowMs = 1_000_000;
   names: DueHostname[] = [];
   readonly settled: { hostname: string; inSeconds: number; finding: HostnameFinding }[] = [];
-  readonly faults: unknown[] = [];
+  readonly errors: unknown[] = [];
   answers: Record<string, HostnameAnswer | Error> = {};
   isHolder = true;
   random = 0;
@@ -51,7 +51,7 @@ class Scene {
       isHolder: () => this.isHolder,
       now: () => this.nowMs,
       random: () => this.random,
-      onFault: (fault) => this.faults.push(fault),
+      onError: (error) => this.errors.push(error),
     };
     return new HostnameFollower(options);
   }
@@ -95,7 +95,7 @@ describe('the follower of host names', () => {
       [[], 300],
       [[], 300],
     ]);
-    expect(scene.faults).toHaveLength(1);
+    expect(scene.errors).toHaveLength(1);
   });
 
   it('looks up a few at a time', async () => {
@@ -137,10 +137,10 @@ describe('the follower of host names', () => {
       isHolder: () => true,
       now: () => 0,
       random: () => 0,
-      onFault: (fault) => scene.faults.push(fault),
+      onError: (error) => scene.errors.push(error),
     });
     await follower.poll();
     await follower.poll();
-    expect(scene.faults).toHaveLength(2);
+    expect(scene.errors).toHaveLength(2);
   });
 });

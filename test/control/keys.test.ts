@@ -10,13 +10,13 @@ beforeEach(async () => {
 const bearer = (authorization: string) => bench.call('GET', '/v1/accounts', { headers: { authorization } });
 
 describe('keys', () => {
-  test("the scheme's case does not matter", async () => {
+  test('the scheme is case-insensitive', async () => {
     for (const scheme of ['Bearer', 'bearer', 'BEARER', 'Bearer  ']) {
       expect((await bearer(`${scheme} ${ADMIN_KEY}`)).statusCode).toBe(200);
     }
   });
 
-  test('none, an empty one, another scheme and a wrong one all answer 401 alike', async () => {
+  test('a missing key, an empty one, another scheme and a wrong key get the same 401', async () => {
     const missing = await bench.call('GET', '/v1/accounts');
     expect(missing.statusCode).toBe(401);
     expect(missing.headers['www-authenticate']).toBe('Bearer realm="mediastreamer"');
@@ -35,7 +35,7 @@ describe('keys', () => {
     }
   });
 
-  test('an unknown secret and an ended one answer alike, after the same look-up', async () => {
+  test('an unknown and an ended secret get the same answer after the same look-up', async () => {
     const { id, secret } = await bench.account();
     await bench.call('DELETE', `/v1/accounts/${id}`, { key: ADMIN_KEY });
     bench.registry.asked.length = 0;
@@ -45,7 +45,7 @@ describe('keys', () => {
     expect(bench.registry.asked).toEqual([secret, 'x']);
   });
 
-  test("an account's secret is not for the operator's calls, nor the admin key for an account's", async () => {
+  test("an account's secret is refused on the operator's calls, and the admin key on an account's", async () => {
     const { id, secret } = await bench.account();
     const calls = [
       ['GET', '/v1/accounts', secret, 'admin key'],
@@ -63,7 +63,7 @@ describe('keys', () => {
     expect((await bench.call('GET', '/v1/account', { key: secret })).statusCode).toBe(200);
   });
 
-  test('a body is not read before the key is right', async () => {
+  test('the body is not read before the key is accepted', async () => {
     const reply = await bench.control.app.inject({
       method: 'POST',
       url: '/v1/accounts',
@@ -73,11 +73,11 @@ describe('keys', () => {
     expect(reply.statusCode).toBe(401);
   });
 
-  test('without an admin key nothing starts', async () => {
+  test('the API does not start without an admin key', async () => {
     await expect(ControlBench.make({ adminKey: '' })).rejects.toThrow(RangeError);
   });
 
-  test('what failed is counted', async () => {
+  test('failures are counted', async () => {
     const counted: number[] = [];
     bench = await ControlBench.make({ counters: { increment: (index) => counted.push(index) } });
     await bench.call('GET', '/v1/account', { key: 'x' });
@@ -89,7 +89,7 @@ describe('keys', () => {
 describe('guessing', () => {
   const guess = (from: string) => bench.call('GET', '/v1/account', { key: 'x', from });
 
-  test('is answered 429 past ten wrong keys a minute, and a right key still passes', async () => {
+  test('gets 429 after ten wrong keys a minute, and a right key still passes', async () => {
     const { secret } = await bench.account();
     for (let index = 0; index < 10; index += 1) expect((await guess('198.51.99.66')).statusCode).toBe(401);
     bench.clock.nowMs += 20_000;
@@ -110,7 +110,7 @@ describe('guessing', () => {
     expect((await guess('2a00:1:2:4::1')).statusCode).toBe(401);
   });
 
-  test('through a trusted proxy counts against the client, or against the proxy if that is unreadable', async () => {
+  test('through a trusted proxy counts against the client, or against the proxy if its header is malformed', async () => {
     const proxied = (forwarded: string) =>
       bench.call('GET', '/v1/account', {
         key: 'x',
@@ -124,7 +124,7 @@ describe('guessing', () => {
     expect((await proxied('more rubbish')).statusCode).toBe(429);
   });
 
-  test('a call without a key is no guess', async () => {
+  test('a call without a key does not count as a guess', async () => {
     for (let index = 0; index < 20; index += 1) {
       expect((await bench.call('GET', '/v1/account')).statusCode).toBe(401);
     }

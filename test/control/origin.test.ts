@@ -18,7 +18,7 @@ describe('Host', () => {
     '127.0.0.1:8080',
     '[::1]:8080',
     '203.0.113.5',
-  ])('%s is ours', async (host) => {
+  ])('%s is accepted', async (host) => {
     expect((await bench.call('GET', '/v1/ip', { headers: { host } })).statusCode).toBe(200);
   });
 
@@ -44,7 +44,7 @@ describe('Origin', () => {
     ['https://v6.dns.example.net', 'dns.example.net'],
     ['http://127.0.0.1:8080', '127.0.0.1:8080'],
     ['https://localhost:8080', 'localhost:8080'],
-  ])('%s is ours at %s', async (origin, host) => {
+  ])('%s is accepted at %s', async (origin, host) => {
     expect((await create(origin, host)).statusCode).toBe(201);
   });
 
@@ -60,7 +60,7 @@ describe('Origin', () => {
     expect((await bench.call('GET', '/v1/accounts', { key: ADMIN_KEY })).json().accounts).toEqual([]);
   });
 
-  test('no reply ever invites pages of other sites', async () => {
+  test('no reply allows pages of other sites to read it', async () => {
     const replies = [
       await bench.call('OPTIONS', '/v1/registrations', {
         headers: { 'access-control-request-method': 'POST' },
@@ -75,14 +75,14 @@ describe('Origin', () => {
   });
 });
 
-describe('what a form can send', () => {
+describe('form content types', () => {
   test.each([
     'application/x-www-form-urlencoded',
     'text/plain',
     'multipart/form-data; boundary=x',
     'text/json',
     'x',
-  ])('as %s is not read, and nothing changes', async (type) => {
+  ])('a body of type %s is refused and changes nothing', async (type) => {
     const { secret } = await bench.account();
     for (const payload of ['{}', '', 'label=x']) {
       const reply = await bench.control.app.inject({

@@ -32,7 +32,7 @@ const page = async (from = HOME) =>
   (await bench.call('GET', '/v1/page', { key: account.secret, from })).json();
 
 describe('GET /v1/page', () => {
-  test('has everything that the page shows', async () => {
+  test('returns everything that the page shows', async () => {
     const registration = (
       await bench.call('POST', '/v1/registrations', { key: account.secret, body: { label: 'Den' } })
     ).json();
@@ -68,7 +68,7 @@ describe('GET /v1/page', () => {
     ['2a00:1450:1:2::9', 6, 'public', true],
     ['192.168.1.7', 4, 'private', false],
     ['100.64.3.4', 4, 'shared', false],
-  ])('says of %s whether it may be registered', async (from, family, scope, registrable) => {
+  ])('tells whether %s can be registered', async (from, family, scope, registrable) => {
     expect((await page(from)).caller).toEqual({
       address: from,
       family,
@@ -78,14 +78,14 @@ describe('GET /v1/page', () => {
     });
   });
 
-  test('knows an IPv6 home by its /64', async () => {
+  test('recognizes an IPv6 home by its /64', async () => {
     const { id } = (
       await bench.call('POST', '/v1/registrations', { key: account.secret, from: '2a00:1450:1:2::9' })
     ).json();
     expect((await page('2a00:1450:1:2:ffff::1')).caller.registrationId).toBe(id);
   });
 
-  test('renews the lease of the address that it is called from, once a day, and no other', async () => {
+  test("renews the lease of the caller's address only, once a day", async () => {
     await bench.call('POST', '/v1/registrations', { key: account.secret });
     await bench.call('POST', '/v1/registrations', { key: account.secret, from: '198.51.99.8' });
     const ends = async () =>
@@ -107,7 +107,7 @@ describe('host names', () => {
   const add = (hostname: string) =>
     bench.call('POST', '/v1/hostnames', { key: account.secret, body: { hostname } });
 
-  test('are added once, listed, removed', async () => {
+  test('are added once, listed and removed', async () => {
     const first = await add('Home.Example.org.');
     expect(first.statusCode).toBe(201);
     expect(first.headers['location']).toBe(`/v1/hostnames/${first.json().id}`);
@@ -130,13 +130,13 @@ describe('host names', () => {
     'a..b',
     `${'a'.repeat(64)}.example`,
     '*.example',
-  ])('%s is none', async (text) => {
+  ])('%s is rejected', async (text) => {
     const reply = await add(text);
     expect([reply.statusCode, reply.json().errors[0].field]).toEqual([400, 'hostname']);
     expect(reply.body).not.toContain(text);
   });
 
-  test('are as many as may be', async () => {
+  test('are limited in number', async () => {
     for (let index = 0; index < 5; index += 1) expect((await add(`h${index}.example`)).statusCode).toBe(201);
     const reply = await add('h5.example');
     expect([reply.statusCode, reply.json().code]).toEqual([409, 'too_many_hostnames']);
@@ -144,9 +144,11 @@ describe('host names', () => {
 });
 
 describe("the page's files", () => {
-  const files = readdirSync(PAGE_FOLDER).filter((name) => /\.(html|css|js|svg|png|ico)$/.test(name));
+  const files = readdirSync(PAGE_FOLDER, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.(html|css|js|svg|png|ico)$/.test(name),
+  );
 
-  test('are served as what they are, and again only when they have changed', async () => {
+  test('are served with their type, and 304 while unchanged', async () => {
     expect(files.length).toBeGreaterThan(3);
     for (const name of files) {
       const reply = await bench.call('GET', `/page/${name}`);
@@ -174,7 +176,8 @@ describe("the page's files", () => {
     'nothing.js',
     'index.html%00',
     'a/b.js',
-  ])('%s is none of them', async (name) => {
+    'styles/..%2findex.html',
+  ])('%s is not served', async (name) => {
     expect((await bench.call('GET', `/page/${name}`)).statusCode).toBe(404);
   });
 
@@ -197,7 +200,7 @@ describe("the self-test's names", () => {
     'x1.reached.check.example.net',
     'X2.Registered.check.example.net:8080',
     'a.b.reached.check.example.net',
-  ])('%s gets the picture, for any page', async (host) => {
+  ])('%s serves the picture to any page', async (host) => {
     const reply = await bench.call('GET', '/probe.svg', {
       headers: { host, origin: 'https://dns.example.net' },
     });
@@ -210,7 +213,7 @@ describe("the self-test's names", () => {
     });
   });
 
-  test('get nothing else', async () => {
+  test('serve nothing else', async () => {
     const headers = { host: 'x.reached.check.example.net' };
     for (const url of ['/', '/v1/ip', '/v1/page', '/openapi.json', '/nic/checkip', '/nothing']) {
       expect((await bench.call('GET', url, { headers, key: account.secret })).statusCode).toBe(421);
@@ -224,7 +227,7 @@ describe("the self-test's names", () => {
     'reached.check.example.net',
     'x.check.example.net',
     'xreached.check.example.net',
-  ])('%s is none of them', async (host) => {
+  ])('%s is not a name of the self-test', async (host) => {
     expect((await bench.call('GET', '/probe.svg', { headers: { host } })).statusCode).toBe(421);
   });
 });

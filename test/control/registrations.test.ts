@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 
 describe('POST /v1/registrations', () => {
-  test("registers the caller's address, and renews it the next time", async () => {
+  test("registers the caller's address, then renews it", async () => {
     const made = await bench.call('POST', '/v1/registrations', { key });
     expect(made.statusCode).toBe(201);
     expect(made.json()).toEqual({
@@ -35,7 +35,7 @@ describe('POST /v1/registrations', () => {
     expect(renewed.headers.location).toBeUndefined();
   });
 
-  test("takes the caller's own address in the body", async () => {
+  test("accepts the caller's own address in the body", async () => {
     expect((await bench.call('POST', '/v1/registrations', { key, body: { address: HOME } })).statusCode).toBe(
       201,
     );
@@ -57,7 +57,7 @@ describe('POST /v1/registrations', () => {
     expect((await bench.call('GET', '/v1/registrations', { key })).json().registrations).toEqual([]);
   });
 
-  test("counts an address of the caller's /64 as the caller's", async () => {
+  test("accepts an address of the caller's /64", async () => {
     const from = '2a00:1:2:3::1';
     const body = { address: '2A00:1:2:3:aaaa::2' };
     const reply = await bench.call('POST', '/v1/registrations', { key, from, body });
@@ -73,7 +73,7 @@ describe('POST /v1/registrations', () => {
     },
   );
 
-  test('past the limit answers 409, or lets the oldest give way', async () => {
+  test('past the limit answers 409, or replaces the oldest', async () => {
     for (const from of ['198.51.99.1', '198.51.99.2'])
       await bench.call('POST', '/v1/registrations', { key, from });
     const full = await bench.call('POST', '/v1/registrations', { key });
@@ -85,7 +85,7 @@ describe('POST /v1/registrations', () => {
     expect(registrations.map(({ address }: { address: string }) => address)).toEqual(['198.51.99.2', HOME]);
   });
 
-  test('repeated with its key answers as the first time', async () => {
+  test('repeated with its idempotency key gets the first answer', async () => {
     const headers = { 'idempotency-key': 'k1' };
     for (let index = 0; index < 2; index += 1) {
       expect((await bench.call('POST', '/v1/registrations', { key, headers })).statusCode).toBe(201);
@@ -115,7 +115,7 @@ describe('POST /v1/registrations', () => {
     expect(reply.json().errors).toEqual([{ field, expected: expect.any(String) }]);
   });
 
-  test('takes labels of 64 characters in any script', async () => {
+  test('accepts labels of 64 characters in any script', async () => {
     for (const label of ['客厅的电视', 'Téléviseur « salon »', '📺'.repeat(64), '👨‍👩‍👧']) {
       expect((await bench.call('POST', '/v1/registrations', { key, body: { label } })).json().label).toBe(
         label,
@@ -125,14 +125,14 @@ describe('POST /v1/registrations', () => {
 });
 
 describe('GET and DELETE /v1/registrations', () => {
-  test('an address is gone once taken away', async () => {
+  test('a removed address is gone', async () => {
     const { id } = (await bench.call('POST', '/v1/registrations', { key })).json();
     const gone = await bench.call('DELETE', `/v1/registrations/${id}`, { key });
     expect([gone.statusCode, gone.body]).toEqual([204, '']);
     expect((await bench.call('GET', '/v1/registrations', { key })).json()).toEqual({ registrations: [] });
   });
 
-  test("another account's address answers like one that does not exist", async () => {
+  test("another account's address answers like an unknown one", async () => {
     const { id } = (await bench.call('POST', '/v1/registrations', { key })).json();
     const other = await bench.account();
     const foreign = await bench.call('DELETE', `/v1/registrations/${id}`, { key: other.secret });
@@ -143,7 +143,7 @@ describe('GET and DELETE /v1/registrations', () => {
 });
 
 describe('/v1/account', () => {
-  test('shows the account, and takes a region and regions by service', async () => {
+  test('shows the account, and changes its region and regions per service', async () => {
     const body = { region: 'gb', services: { netflix: 'us', hulu: 'off' } };
     const changed = await bench.call('PATCH', '/v1/account', { key, body });
     expect(changed.json()).toMatchObject(body);
@@ -154,7 +154,7 @@ describe('/v1/account', () => {
 
   test.each([
     [{ services: { netflix: 'jp' } }, 'services.netflix', 'one of us, gb, off'],
-    // jp is among its regions and not configured.
+    // jp is a region of the service but not configured.
     [{ services: { hulu: 'jp' } }, 'services.hulu', 'one of us, off'],
     [{ services: { nothing: 'us' } }, 'services.nothing', 'a service of the catalog'],
     [{ services: { '203.0.113.7': 'us' } }, 'services', 'a service of the catalog'],
@@ -162,15 +162,15 @@ describe('/v1/account', () => {
     [{ services: { netflix: 1 } }, 'services.netflix', "one of the service's regions, or off"],
     [{ services: [] }, 'services', 'an object of services and regions'],
     [{ region: 'off' }, 'region', 'one of us, gb'],
-    [{ perAccount: 100 }, 'perAccount', 'no such field; there are: region, services'],
-    [{ suspended: false }, 'suspended', 'no such field; there are: region, services'],
+    [{ perAccount: 100 }, 'perAccount', 'no such field; known fields: region, services'],
+    [{ suspended: false }, 'suspended', 'no such field; known fields: region, services'],
   ])('refuses %j', async (body, field, expected) => {
     const reply = await bench.call('PATCH', '/v1/account', { key, body });
     expect(reply.statusCode).toBe(400);
     expect(reply.json().errors).toEqual([{ field, expected }]);
   });
 
-  test('a choice that is held already may be sent back after its service left the catalog', async () => {
+  test('a current choice may be sent back after its service has left the catalog', async () => {
     await bench.call('PATCH', '/v1/account', { key, body: { services: { netflix: 'gb' } } });
     bench.services = bench.services.slice(1);
     const both = { services: { netflix: 'gb', hulu: 'off' } };
@@ -179,7 +179,7 @@ describe('/v1/account', () => {
     expect((await bench.call('PATCH', '/v1/account', { key, body: other })).statusCode).toBe(400);
   });
 
-  test('exports all that is held, and erases it', async () => {
+  test('exports everything that is stored, and erases it', async () => {
     await bench.call('POST', '/v1/registrations', { key });
     const held = (await bench.call('GET', '/v1/account/export', { key })).json();
     expect(held.registrations).toHaveLength(1);

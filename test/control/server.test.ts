@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 afterEach(() => bench.control.close(0));
 
-/** Writes to a fresh connection and reads it to its end. */
+/** Writes to a new connection and reads until it closes. */
 async function exchange(port: number, text: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => {});
@@ -30,7 +30,7 @@ async function readAll(socket: Socket): Promise<string> {
 const GET_IP = 'GET /v1/ip HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
 describe('listeners', () => {
-  test('several serve one API, each on the port it reports', async () => {
+  test('several listeners serve one API on the ports they report', async () => {
     const opened = await bench.control.listen([
       { host: '127.0.0.1', port: 0 },
       { host: '127.0.0.2', port: 0 },
@@ -43,7 +43,7 @@ describe('listeners', () => {
     }
   });
 
-  test('one that cannot be opened says which and why, and none stays open', async () => {
+  test('a listener that fails names the address and the reason, and no other stays open', async () => {
     const [taken] = await bench.control.listen([{ host: '127.0.0.1', port: 0 }]);
     const other = await ControlBench.make();
     const error = await other.control
@@ -59,7 +59,7 @@ describe('listeners', () => {
   });
 });
 
-describe('what is no HTTP', () => {
+describe('malformed HTTP', () => {
   test.each([
     ['rubbish', 'rubbish\r\n\r\n', 400, 'bad_request'],
     ['HTTP/1.1 without Host', 'GET /v1/ip HTTP/1.1\r\nConnection: close\r\n\r\n', 400, null],
@@ -90,7 +90,7 @@ describe('what is no HTTP', () => {
 });
 
 describe('close', () => {
-  test('lets a call in flight finish, and ends idle connections at once', async () => {
+  test('lets a call in flight finish and closes idle connections at once', async () => {
     let release = () => {};
     const started = new Promise<void>((hasStarted) => {
       bench.registry.authenticate = () => {
@@ -120,7 +120,7 @@ describe('close', () => {
     if (!silent.destroyed) await once(silent, 'close');
   });
 
-  test('waits no longer than it is given', async () => {
+  test('waits no longer than the grace period', async () => {
     const started = new Promise<void>((hasStarted) => {
       bench.registry.authenticate = () => {
         hasStarted();

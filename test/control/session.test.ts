@@ -26,7 +26,7 @@ beforeEach(async () => {
 const signIn = (body: object, headers: Record<string, string> = {}) =>
   bench.call('POST', '/v1/session', { body, headers });
 
-/** The cookie of a fresh session, as a browser sends it. */
+/** Signs in and returns the cookie as a browser sends it. */
 async function session(): Promise<string> {
   const reply = await signIn({ secret: account.secret });
   expect(reply.statusCode).toBe(204);
@@ -37,7 +37,7 @@ function cookieOf(header: string | string[] | number | undefined): string {
   return String(header).split(';')[0]!;
 }
 
-/** A call as our page makes it. */
+/** Makes a call as our page does. */
 const fromPage = (cookie: string) => ({ cookie, origin: ORIGIN, 'sec-fetch-site': 'same-origin' });
 
 async function link(): Promise<string> {
@@ -47,7 +47,7 @@ async function link(): Promise<string> {
 }
 
 describe('a session', () => {
-  test('is a cookie that no script reads, no other site has sent and http does not carry', async () => {
+  test('is a cookie for https only, hidden from scripts and not sent for other sites', async () => {
     const reply = await signIn({ secret: account.secret });
     expect([reply.statusCode, reply.body]).toEqual([204, '']);
     expect(reply.headers['set-cookie']).toMatch(
@@ -60,7 +60,7 @@ describe('a session', () => {
     expect(String((await signIn({ secret: account.secret })).headers['set-cookie'])).not.toContain('Secure');
   });
 
-  test('stands for the secret in all calls of an account', async () => {
+  test('authenticates all calls of an account', async () => {
     const headers = fromPage(await session());
     expect((await bench.call('GET', '/v1/account', { headers })).json().id).toBe(account.id);
     const made = await bench.call('POST', '/v1/registrations', { headers, body: { label: 'Den' } });
@@ -70,7 +70,7 @@ describe('a session', () => {
     expect((await bench.call('GET', '/v1/accounts', { headers })).statusCode, 'the operator alone').toBe(403);
   });
 
-  test('is a new one at each sign-in, and the one brought along ends: none can be fixed beforehand', async () => {
+  test('is new at each sign-in, and the one of the call ends (no session fixation)', async () => {
     const planted = 'ms_session=mss_0123456789';
     const first = cookieOf(
       (await signIn({ secret: account.secret }, { cookie: planted })).headers['set-cookie'],
@@ -97,7 +97,7 @@ describe('a session', () => {
     expect((await get()).statusCode).toBe(401);
   });
 
-  test('ends when the person signs out, twice if they like', async () => {
+  test('ends at sign-out, which may be repeated', async () => {
     const cookie = await session();
     const out = await bench.call('DELETE', '/v1/session', { headers: fromPage(cookie) });
     expect([out.statusCode, String(out.headers['set-cookie'])]).toEqual([
@@ -109,13 +109,13 @@ describe('a session', () => {
     expect((await bench.call('DELETE', '/v1/session')).statusCode).toBe(204);
   });
 
-  test('ends with the secret, and with the account', async () => {
+  test('ends with the secret and with the account', async () => {
     const cookie = await session();
     await bench.call('POST', `/v1/accounts/${account.id}/secret`, { key: ADMIN_KEY });
     expect((await bench.call('GET', '/v1/account', { headers: { cookie } })).statusCode).toBe(401);
   });
 
-  test('is not in what is exported, nor is anything that lets in', async () => {
+  test('is not in the export, nor is any other credential', async () => {
     const cookie = await session();
     const exported = await bench.call('GET', '/v1/account/export', { headers: fromPage(cookie) });
     expect(exported.json().sessions).toHaveLength(1);
@@ -123,7 +123,7 @@ describe('a session', () => {
   });
 });
 
-describe('what a browser is made to send', () => {
+describe('cross-site calls', () => {
   const change = (headers: Record<string, string>) =>
     bench.call('PATCH', '/v1/account', { headers, body: { region: 'gb' } });
 
@@ -170,7 +170,7 @@ describe('what a browser is made to send', () => {
     },
   );
 
-  test('reads nothing for a page of a sibling domain, and signs nobody in for one', async () => {
+  test('a page of a sibling domain reads nothing and signs nobody in', async () => {
     const headers = { cookie: await session(), 'sec-fetch-site': 'same-site' };
     expect((await bench.call('GET', '/v1/page', { headers })).statusCode).toBe(403);
     expect((await bench.call('DELETE', '/v1/session', { headers })).statusCode).toBe(403);
@@ -178,7 +178,7 @@ describe('what a browser is made to send', () => {
     expect([forced.statusCode, forced.headers['set-cookie']]).toEqual([403, undefined]);
   });
 
-  test('to a foreign host is refused, whatever X-Forwarded-Host says', async () => {
+  test('a foreign host is refused, whatever X-Forwarded-Host says', async () => {
     const headers = {
       ...fromPage(await session()),
       host: 'evil.example',
@@ -189,7 +189,7 @@ describe('what a browser is made to send', () => {
 });
 
 describe('guessed secrets and links', () => {
-  test('answer alike, whatever is wrong with them', async () => {
+  test('get the same answer, whatever is wrong with them', async () => {
     const old = new URL(await link()).hash.slice(1);
     disk.clock.nowMs += 5 * 60_000;
     const given = [
@@ -207,7 +207,7 @@ describe('guessed secrets and links', () => {
     }
   });
 
-  test('are throttled by their source', async () => {
+  test('are limited per source', async () => {
     const guess = (from: string) => bench.call('POST', '/v1/session', { body: { secret: 'x' }, from });
     for (let index = 0; index < 10; index += 1) await guess('198.51.99.70');
     const reply = await guess('198.51.99.70');
@@ -224,13 +224,13 @@ describe('guessed secrets and links', () => {
 });
 
 describe('a sign-in link', () => {
-  test('leads to the page, its token where no server and no Referer has it', async () => {
+  test('leads to the page, with its token in the fragment', async () => {
     const url = new URL(await link());
     expect([url.origin, url.pathname, url.search]).toEqual([ORIGIN, '/sign-in', '']);
     expect(url.hash).toMatch(/^#msl_\w{32}$/);
   });
 
-  test('opened by a mail scanner is not used up; the button uses it, once', async () => {
+  test('survives a mail scanner that opens it; the button uses it once', async () => {
     const url = new URL(await link());
     for (let index = 0; index < 3; index += 1) {
       const opened = await bench.call('GET', `${url.pathname}${url.search}`);
@@ -243,7 +243,7 @@ describe('a sign-in link', () => {
     expect((await bench.call('GET', '/v1/account', { headers: { cookie } })).json().id).toBe(account.id);
   });
 
-  test('is for the operator to make, for an account that there is', async () => {
+  test('is created by the operator only, for an existing account', async () => {
     const path = `/v1/accounts/${account.id}/sign-in-links`;
     expect((await bench.call('POST', path, { key: account.secret })).statusCode).toBe(403);
     expect(
@@ -262,7 +262,7 @@ describe('a ticket', () => {
       headers: { host: 'v6.dns.example.net', origin: ORIGIN, ...headers },
     });
 
-  test('registers the other family, once, and our page may read the reply', async () => {
+  test('registers the other family once, and our page may read the reply', async () => {
     const key = await ticket();
     const reply = await register(key);
     expect([reply.statusCode, reply.json().source]).toEqual([201, 'page']);
@@ -272,7 +272,7 @@ describe('a ticket', () => {
     expect((await register(key)).statusCode).toBe(401);
   });
 
-  test('ends after a minute, and is good for nothing else', async () => {
+  test('ends after a minute and authorizes nothing else', async () => {
     const [first, second] = [await ticket(), await ticket()];
     for (const [method, url] of [
       ['GET', '/v1/registrations'],
@@ -285,7 +285,7 @@ describe('a ticket', () => {
     expect((await register(second)).statusCode).toBe(401);
   });
 
-  test('is asked for by no page of another site', async () => {
+  test('is refused to pages of other sites', async () => {
     const preflight = (url: string, origin: string) =>
       bench.call('OPTIONS', url, {
         headers: { host: 'v6.dns.example.net', origin, 'access-control-request-method': 'POST' },

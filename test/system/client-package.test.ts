@@ -1,4 +1,4 @@
-/** The client as an operator gets it: packed, installed without a network, used from plain JavaScript and from TypeScript. */
+/** The client package: packed, installed offline, used from plain JavaScript and from TypeScript. */
 import { cpSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -21,10 +21,10 @@ async function run(
   return program.stdout;
 }
 
-/** A folder of an operator's backend with the client in it. */
+/** Creates an operator's project with the client installed. */
 async function install(): Promise<string> {
   const source = temporaryFolder();
-  // Packed from a copy, so that nothing is left in the tree and two runs do not meet.
+  // Packed from a copy: nothing is left in the tree, and parallel runs do not collide.
   const copy = join(source, 'src/client');
   cpSync(join(ROOT, 'src/client'), copy, { recursive: true, filter: (path) => !path.endsWith('dist') });
   cpSync(join(ROOT, 'tsconfig.json'), join(source, 'tsconfig.json'));
@@ -62,7 +62,7 @@ const result = step === 'subscribe' ? await subscriptions.subscribe('ada', 'gb')
 console.log(JSON.stringify({ id: accounts.get('ada') ?? null, result: result ?? null }));
 `;
 
-test('an account comes with a subscription, rests when it lapses, and goes when that is asked for', async () => {
+test('the example creates, suspends and erases an account with its subscription', async () => {
   const [backend, service] = await Promise.all([install(), RunningService.start()]);
   writeFileSync(join(backend, 'backend.js'), SCRIPT);
   const step = async (name: string, id = ''): Promise<{ id: string | null; result: string | null }> =>
@@ -92,7 +92,7 @@ test('an account comes with a subscription, rests when it lapses, and goes when 
   expect((await service.admin.call('GET', `/v1/accounts/${id}`)).status).toBe(404);
 });
 
-test('its types are for TypeScript as it is usually set up', async () => {
+test('its types work with a usual TypeScript configuration', async () => {
   const backend = await install();
   writeFileSync(
     join(backend, 'backend.ts'),
@@ -102,7 +102,7 @@ const client = new MediaStreamerClient({ url: 'https://dns.example.net', adminKe
 export const account: Promise<Account | null> = client.getAccount('a');
 export const code = (error: MediaStreamerError): string => error.code;
 export const subscriptions = (customers: ConstructorParameters<typeof Subscriptions>[1]) => new Subscriptions(client, customers);
-// @ts-expect-error: there is no such field
+// @ts-expect-error: no such field
 client.createAccount({ colour: 'red' });
 `,
   );

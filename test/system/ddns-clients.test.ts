@@ -1,4 +1,4 @@
-/** Debian's ddclient and inadyn against the real program. */
+/** Real DDNS clients (Debian's ddclient, inadyn, wget and curl) against the real program. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -14,7 +14,7 @@ beforeAll(async () => {
   service = await RunningService.start({ config: { control: { trustedProxies: ['127.0.0.1'] } } });
 });
 
-/** A household with a router that has a token. */
+/** A home with a router that has an update token. */
 class Router {
   readonly folder = temporaryFolder();
   readonly home: ProxiedHome;
@@ -44,7 +44,7 @@ class Router {
     return (await this.registrations()).map(({ address }) => address);
   }
 
-  /** Uses up what an account may update in its window. */
+  /** Uses up the account's updates of its window. */
   async wearOut(): Promise<void> {
     const headers = {
       authorization: `Basic ${Buffer.from(`${this.id}:${this.token}`).toString('base64')}`,
@@ -63,7 +63,7 @@ async function run(file: string, args: string[], env: Record<string, string> = {
 }
 
 describe.concurrent('ddclient', () => {
-  /** One round, as its daemon does it. `force`: as it does every 25 days. */
+  /** Runs one round of its daemon. `force`: the update that it makes every 25 days. */
   async function ddclient(router: Router, { password = router.token, force = false } = {}) {
     const { folder, home, id } = router;
     writeFileSync(join(folder, 'address'), `${home.address}\n`);
@@ -93,7 +93,7 @@ describe.concurrent('ddclient', () => {
     return run('ddclient', force ? [...args, '-force'] : args);
   }
 
-  test('registers at its first update, knows that nothing changed, and moves to a new address', async () => {
+  test('registers, sees that nothing changed, and moves to a new address', async () => {
     const router = await Router.make();
     const first = await ddclient(router);
     expect(first.output).toMatch(
@@ -108,7 +108,7 @@ describe.concurrent('ddclient', () => {
     expect(forced.output).not.toMatch(/FAILED/);
 
     router.home.address = SECOND;
-    // It does not update twice within a second, and keeps in a file when it did.
+    // ddclient does not update twice within a second and keeps the time in a file.
     const cache = join(router.folder, 'cache');
     writeFileSync(cache, readFileSync(cache, 'utf8').replaceAll(/mtime=\d+/g, 'mtime=1'));
     const moved = await ddclient(router);
@@ -118,7 +118,7 @@ describe.concurrent('ddclient', () => {
     expect(await router.addresses()).toEqual([SECOND]);
   });
 
-  test('is told of a wrong password, and registers nothing', async () => {
+  test('reports a wrong password and registers nothing', async () => {
     const router = await Router.make();
     const { output } = await ddclient(router, { password: 'msu_wrong' });
     expect(output).toMatch(/FAILED|WARNING/);
@@ -126,7 +126,7 @@ describe.concurrent('ddclient', () => {
     expect(await router.addresses()).toEqual([]);
   });
 
-  test('is told that it asks too often', async () => {
+  test('reports that it updates too often', async () => {
     const router = await Router.make();
     await router.wearOut();
     const { output } = await ddclient(router);
@@ -136,7 +136,7 @@ describe.concurrent('ddclient', () => {
 });
 
 describe.concurrent('inadyn', () => {
-  /** One round. `force`: as it does every 30 days. */
+  /** Runs one round. `force`: the update that it makes every 30 days. */
   async function inadyn(router: Router, { password = router.token, force = false } = {}) {
     const { folder, home, id } = router;
     const file = join(folder, 'inadyn.conf');
@@ -170,7 +170,7 @@ describe.concurrent('inadyn', () => {
     return run('inadyn', force ? [...args, '--force'] : args);
   }
 
-  test('registers at its first update, knows that nothing changed, and moves to a new address', async () => {
+  test('registers, sees that nothing changed, and moves to a new address', async () => {
     const router = await Router.make();
     const first = await inadyn(router);
     expect([first.code, await router.addresses()], first.output).toEqual([0, [FIRST]]);
@@ -185,7 +185,7 @@ describe.concurrent('inadyn', () => {
     expect([moved.code, await router.addresses()], moved.output).toEqual([0, [SECOND]]);
   });
 
-  test('is told of a wrong password, and registers nothing', async () => {
+  test('reports a wrong password and registers nothing', async () => {
     const router = await Router.make();
     const { code, output } = await inadyn(router, { password: 'msu_wrong' });
     expect(code, output).not.toBe(0);
@@ -193,7 +193,7 @@ describe.concurrent('inadyn', () => {
     expect(await router.addresses()).toEqual([]);
   });
 
-  test('is told that it asks too often', async () => {
+  test('reports that it updates too often', async () => {
     const router = await Router.make();
     await router.wearOut();
     const { output } = await inadyn(router);
@@ -202,7 +202,7 @@ describe.concurrent('inadyn', () => {
   });
 });
 
-test('no line of the log holds an address, a name or a token of theirs', async () => {
+test('no log line holds an address, a name or a token of the clients', async () => {
   expect(service.output).not.toMatch(/203\.0\.114|home\.example|msu_/);
   expect(readFileSync(join(service.folder, 'config.yaml'), 'utf8')).toContain('trustedProxies');
 });

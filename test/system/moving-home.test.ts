@@ -1,4 +1,4 @@
-/** A home whose address changes: what it can still ask, and how its new address becomes known. */
+/** A home whose address changes: the names that still resolve, and the ways to register the new address. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { askTcp, askUdp, shown } from '../support/dns-client.ts';
 import { answer, byName, FakeUpstream, refuse } from '../support/fake-upstream.ts';
@@ -22,7 +22,7 @@ const config = () => ({
   control: { publicUrl: `https://${API}`, addresses: ['127.0.0.80', '2001:db8::80'] },
 });
 
-/** Answers A with these addresses and AAAA with none. */
+/** Answers A with these addresses and AAAA with NODATA. */
 const at = (...addresses: string[]) =>
   byName({
     [HOSTNAME]: (query, replier) => {
@@ -53,7 +53,7 @@ describe('an address that is not registered', () => {
     },
   );
 
-  test("learns by the self-test's names that it asks us and is not registered, until it is", async () => {
+  test("sees by the self-test's names that it asks us, and whether it is registered", async () => {
     const ask = (name: string) => askUdp(service.udp, STRANGER, { name: `${name}.check.operator.example` });
     expect(shown(await ask('a1.reached'))).toBe('NOERROR 127.0.0.80');
     expect(shown(await ask('a2.registered'))).toBe('NXDOMAIN');
@@ -65,7 +65,7 @@ describe('an address that is not registered', () => {
 });
 
 describe('a DDNS name', () => {
-  test('brings its addresses along, moves with them, and holds while its servers fail', async () => {
+  test('registers its addresses, moves with them, and keeps them while its servers fail', async () => {
     upstream.udp = at(OLD);
     let service = await RunningService.start({ config: config() });
     const { folder } = service;

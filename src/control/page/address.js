@@ -1,5 +1,5 @@
 /**
- * The first 64 bits of an IPv6 address, which is what is registered of it.
+ * Returns the first 64 bits of an IPv6 address: the registered part.
  *
  * @param {string} text an IPv6 address, or a prefix
  * @returns {string} four groups without leading zeros
@@ -27,7 +27,7 @@ export function familyOf(address) {
 }
 
 /**
- * The registration that stands for an address.
+ * Returns the registration of an address.
  *
  * @param {import('./types').Registration[]} registrations
  * @param {string} address

@@ -1,4 +1,4 @@
-import { CallFailed } from './problems.js';
+import { CallError } from './problems.js';
 
 const TIMEOUT_MS = 15_000;
 
@@ -11,20 +11,20 @@ const TIMEOUT_MS = 15_000;
  * @param {string} path
  * @param {object} [body]
  * @returns {Promise<any>} the reply's body, null where it has none
- * @throws {CallFailed}
+ * @throws {CallError}
  */
 export function call(method, path, body) {
   return send(path, { method, credentials: 'same-origin' }, body, TIMEOUT_MS);
 }
 
 /**
- * Calls the same API by one address family: another origin, so without the cookie.
+ * Calls the same API over one address family: another origin, so without the cookie.
  *
  * @param {Method} method
  * @param {string} url
  * @param {{ ticket?: string, body?: object, timeoutMs?: number }} [options]
  * @returns {Promise<any>}
- * @throws {CallFailed}
+ * @throws {CallError}
  */
 export function callFamily(method, url, options) {
   const { ticket, body, timeoutMs } = options || {};
@@ -57,8 +57,8 @@ async function send(url, init, body, timeoutMs) {
     if (reply.ok) return held;
     throw failure(reply.status, held);
   } catch (error) {
-    if (error instanceof CallFailed) throw error;
-    throw new CallFailed(navigator.onLine === false ? 'offline' : 'server_away', 0);
+    if (error instanceof CallError) throw error;
+    throw new CallError(navigator.onLine === false ? 'offline' : 'server_away', 0);
   } finally {
     clearTimeout(timer);
   }
@@ -70,9 +70,9 @@ async function send(url, init, body, timeoutMs) {
  */
 function failure(status, problem) {
   const held = problem || {};
-  // A proxy before the server answers for it in words of its own.
+  // A proxy in front of the server answers in its own words.
   const otherwise = status === 502 || status === 503 || status === 504 ? 'server_away' : 'internal';
-  return new CallFailed(typeof held.code === 'string' ? held.code : otherwise, status, held.errors);
+  return new CallError(typeof held.code === 'string' ? held.code : otherwise, status, held.errors);
 }
 
 /** @param {string} text */

@@ -1,31 +1,31 @@
-import type { NewUpdateToken, PageData, Tally, VerdictName, Way } from './types';
+import type { AddressPath, NewUpdateToken, PageData, Tally, VerdictName } from './types';
 
-/** What the views see of the page and may do with it. */
+/** State and actions of the page that views use. */
 export interface App {
   page: PageData;
-  /** Null while this network is looked at. */
-  ways: Way[] | null;
-  /** The self-test; null before the first. Its verdict is null while it runs. */
+  /** Null while this network is being checked. */
+  paths: AddressPath[] | null;
+  /** The self-test; null before the first run. Its verdict is null while it runs. */
   test: { share: number; verdict: VerdictName | null; tally: Tally | null } | null;
-  /** The update token that was just made. It is nowhere else. */
+  /** The update token that was just created. It is stored nowhere else. */
   newToken: NewUpdateToken | null;
-  /** What is being typed as this network's name; null where its form is closed. It outlives a render. */
+  /** Text typed as this network's name; null if the form is closed. It survives a render. */
   naming: string | null;
   nowMs(): number;
-  /** Makes the view anew. */
+  /** Renders the view again. */
   render(): void;
-  /** Has something done when the view stands in the document. */
+  /** Runs `act` once the view is in the document. */
   afterRender(act: () => void): void;
-  /** Asks for everything again, and tells `words`. */
+  /** Loads everything again and announces `words`. */
   reload(words?: string): Promise<void>;
-  /** Does something, asks again, tells `words`; failing, tells why and shows what holds. */
+  /** Runs `act`, reloads, announces `words`. On failure announces the reason and shows the current state. */
   change(act: () => Promise<unknown>, words: string): Promise<void>;
-  /** Does something and tells why it failed. */
+  /** Runs `act` and announces a failure. */
   attempt(act: () => Promise<unknown>): Promise<void>;
-  /** Registers this network. `full`: the limit is reached, which is thrown instead where `throwsFull`. */
+  /** Registers this network. `full`: the limit is reached; thrown instead if `throwsFull`. */
   register(options: { label?: string; replace?: 'oldest' }, throwsFull?: boolean): Promise<'done' | 'full'>;
   registerQuietly(): Promise<void>;
   runTest(): Promise<void>;
-  /** Why a call failed; `field` is what the form calls the field that may be at fault. */
+  /** Returns the sentence for a failed call; `field` is the form's name of the field that may be wrong. */
   sentence(error: unknown, field: string): string;
 }

@@ -4,7 +4,7 @@ import { icon } from './icons.js';
 import { tellFault } from './notice.js';
 
 /**
- * A button whose work takes a while: it shows that, takes no second press meanwhile, and tells a failure.
+ * Creates a button for work that takes a while: it shows progress, ignores further presses, and reports a failure.
  *
  * @param {object} options
  * @param {string} options.label
@@ -41,7 +41,7 @@ export function actionButton({ label, icon: name, kind, id, name: spoken, act })
 }
 
 /**
- * Text in which what stands between two double asterisks is what a screen shows: menus and buttons.
+ * Formats text: words between double asterisks are menus and buttons of a screen.
  *
  * @param {string} text
  */

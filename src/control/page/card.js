@@ -5,7 +5,7 @@ import { icon } from './icons.js';
 /** @typedef {import('./dom.js').Child} Child */
 
 /**
- * A part of a view, under its heading.
+ * Creates a section of a view with a heading.
  *
  * @param {string} id
  * @param {string} title
@@ -23,7 +23,7 @@ export function card(id, title, lead, ...children) {
 }
 
 /**
- * One of a list, with the button that takes it away.
+ * Creates a list item with the button that removes it.
  *
  * @param {object} options
  * @param {Child[]} options.title
@@ -53,7 +53,7 @@ export function item({ title, details, id, button, name, act }) {
 }
 
 /**
- * Values to be copied, each with its name.
+ * Creates a list of named values, each with a copy button.
  *
  * @param {readonly (readonly [name: string, value: string])[]} values
  */

@@ -3,7 +3,7 @@ import { icon } from './icons.js';
 import { tell } from './notice.js';
 
 /**
- * A button that copies `text`.
+ * Creates a button that copies `text`.
  *
  * @param {string} text
  * @param {string} what what it is, for people who do not see the text beside it
@@ -29,7 +29,7 @@ async function copy(text, what) {
 /** @param {string} text */
 async function copyText(text) {
   try {
-    // Not there on pages without https.
+    // Missing on pages without https.
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
@@ -48,7 +48,7 @@ function copySelection(text) {
   try {
     isCopied = document.execCommand('copy');
   } catch {
-    // Not allowed.
+    // The browser forbids it.
   }
   field.remove();
   if (focused instanceof HTMLElement) focused.focus();

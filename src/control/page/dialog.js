@@ -2,14 +2,14 @@ import { h, rememberFocus } from './dom.js';
 import { sentenceOf } from './problems.js';
 
 /**
- * Asks before something is done. The dialog stays open, and says why, when it fails.
+ * Asks for confirmation. If the action fails, the dialog stays open and shows why.
  *
  * @typedef {object} Question
  * @property {string} title
  * @property {import('./dom.js').Child[]} body
- * @property {string} yes the button that does it
- * @property {boolean} [isGrave] it cannot be taken back
- * @property {string} [typed] what must be typed before the button works
+ * @property {string} yes label of the button that confirms
+ * @property {boolean} [isGrave] it cannot be undone
+ * @property {string} [typed] a word to type before the button works
  * @property {() => Promise<unknown>} act
  *
  * @param {Question} question
@@ -93,7 +93,7 @@ function isTyped(input, typed) {
 }
 
 /**
- * Shows that a button's work is under way. It stays focusable, so that the keyboard does not lose its place.
+ * Shows that a button's work is in progress. It stays focusable so that the keyboard focus is not lost.
  *
  * @param {HTMLElement} button
  * @param {boolean} isBusy
@@ -105,7 +105,7 @@ export function setBusy(button, isBusy) {
 }
 
 /**
- * Whether a button's work is under way, so that a second press does nothing.
+ * Returns true while a button's work is in progress; further presses do nothing.
  *
  * @param {Element} button
  */

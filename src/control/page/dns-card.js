@@ -5,12 +5,12 @@ import { icon } from './icons.js';
 import { callout } from './notice.js';
 
 /**
- * The addresses to type into a device.
+ * Shows the DNS addresses to enter on a device.
  *
  * @param {import('./app').App} app
- * @param {boolean} hasWay whether it leads on to the guides
+ * @param {boolean} hasPath whether it leads on to the guides
  */
-export function dnsCard({ page }, hasWay) {
+export function dnsCard({ page }, hasPath) {
   const { dnsAddresses } = page;
   return card(
     'dns',
@@ -29,7 +29,7 @@ export function dnsCard({ page }, hasWay) {
             h('li', null, h('code', { class: 'dns-address' }, address), copyButton(address, address)),
           ),
         ),
-    hasWay
+    hasPath
       ? h(
           'a',
           { class: 'button wide-link', href: '#devices' },

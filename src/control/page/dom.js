@@ -2,7 +2,7 @@
 /** @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => unknown)>} Attributes */
 
 /**
- * Makes an element. Attributes named `onclick` and so on are listeners; false, null and undefined leave one out.
+ * Creates an element. Attributes named `onclick` and so on are listeners; false, null and undefined omit one.
  *
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -34,7 +34,7 @@ function append(parent, child) {
 }
 
 /**
- * An element of the document that is known to be there.
+ * Returns an element of the document that is known to exist.
  *
  * @param {string} id
  */
@@ -43,11 +43,11 @@ export function byId(id) {
 }
 
 /**
- * Where the focus is, so that it can go back there when what had it is made anew: to the same element, else to the
- * one of the same id, else to the heading of the part it was in, so that a keyboard is not thrown to the top.
+ * Remembers the focus before a render: of the same element, else of the same id, else of the section's heading, so that
+ * keyboard users are not sent to the top.
  *
  * @param {Element | null} element
- * @returns {() => void} brings it back
+ * @returns {() => void} restores the focus
  */
 export function rememberFocus(element) {
   const section = element === null ? null : element.closest('[aria-labelledby]');
@@ -65,8 +65,7 @@ export function rememberFocus(element) {
 }
 
 /**
- * Puts `content` in the place of what `parent` holds. The focus, what was typed into fields with an id, and what was
- * unfolded survive.
+ * Replaces the content of `parent`. The focus, text in fields with an id, and unfolded sections survive.
  *
  * @param {HTMLElement} parent
  * @param {Node} content

@@ -1,11 +1,11 @@
 /**
- * How to set the DNS servers of a device. What stands between double asterisks is what the screen shows; DNS1 and DNS2
- * are replaced by the addresses.
+ * Steps to set the DNS servers of a device. Text between double asterisks is what the screen shows; DNS1 and DNS2 are
+ * replaced by the addresses.
  *
  * @typedef {object} Guide
  * @property {string} id
  * @property {string} title
- * @property {string} about which models
+ * @property {string} about models that it covers
  * @property {string[]} steps
  * @property {string[]} [notes]
  */
@@ -141,7 +141,7 @@ export const GUIDES = [
 ];
 
 /**
- * A guide's text with the addresses put in.
+ * Fills the addresses into a guide's text.
  *
  * @param {string} text
  * @param {readonly string[]} dnsAddresses

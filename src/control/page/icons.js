@@ -1,6 +1,6 @@
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** Strokes in a square of 24. */
+/** SVG strokes in a 24 by 24 square. */
 const PATHS = {
   home: 'M4 11.2 12 4.5l8 6.7M6 9.8V19.5h12V9.8M10 19.5v-5h4v5',
   globe:
@@ -30,7 +30,7 @@ const PATHS = {
 /** @typedef {keyof typeof PATHS} IconName */
 
 /**
- * A drawing that says nothing the words beside it do not.
+ * Creates a decorative icon, hidden from screen readers.
  *
  * @param {IconName} name
  * @param {string} [className]

@@ -2,9 +2,9 @@ import { call } from './api.js';
 import { byId, focusHeading, h, replaceContent } from './dom.js';
 import { icon } from './icons.js';
 import { goToSignIn, isRemembered, remember } from './memory.js';
-import { findWays, registerWays } from './network.js';
+import { findPaths, registerPaths } from './network.js';
 import { speak, tell, tellFault } from './notice.js';
-import { CallFailed, codeOf, sentenceOf } from './problems.js';
+import { CallError, codeOf, sentenceOf } from './problems.js';
 import { runSelfTest, verdictOf } from './self-test.js';
 import { verdictTitle } from './test-card.js';
 import { accountView, signOut } from './view-account.js';
@@ -24,7 +24,7 @@ const VIEWS = {
   account: { title: 'My account', icon: 'person', make: accountView },
 };
 
-/** After how long a page that is looked at again asks anew: the device may have moved. */
+/** Age at which a page reloads its data when it becomes visible: the device may have moved. */
 const STALE_MS = 60_000;
 const RENEWED = 'ms.renewed';
 
@@ -36,7 +36,7 @@ const waiting = [];
 /** @type {App} */
 const app = {
   page: /** @type {any} */ (null),
-  ways: null,
+  paths: null,
   test: null,
   newToken: null,
   naming: null,
@@ -65,7 +65,7 @@ function render() {
   for (const act of waiting.splice(0)) act();
 }
 
-/** Shows the view that the address names, and the guide in it, if it names one. */
+/** Shows the view, and the guide in it, that the URL's fragment names. */
 function navigate() {
   const name = currentView();
   document.title = `${VIEWS[name].title} · DNS Settings`;
@@ -86,7 +86,7 @@ function navigate() {
   }
 }
 
-/** Asks for all that the page shows. A session that has ended goes to the sign-in page. */
+/** Loads the page's data. An ended session leads to the sign-in page. */
 async function load() {
   try {
     app.page = await call('GET', '/v1/page');
@@ -102,7 +102,7 @@ async function load() {
  * @param {unknown} error
  */
 function leaveIfSignedOut(error) {
-  if (error instanceof CallFailed && error.status === 401) {
+  if (error instanceof CallError && error.status === 401) {
     goToSignIn(isRemembered('signedIn') ? 'expired' : null);
   }
 }
@@ -114,13 +114,13 @@ async function reload(words) {
   await look();
 }
 
-/** Finds out by which addresses this network reaches us. */
+/** Finds the addresses by which this network reaches us. */
 async function look() {
   const { familyUrls } = app.page;
-  if (familyUrls.ipv4 === null && familyUrls.ipv6 === null) app.ways = await findWays(app.page);
+  if (familyUrls.ipv4 === null && familyUrls.ipv6 === null) app.paths = await findPaths(app.page);
   else {
     render();
-    app.ways = await findWays(app.page);
+    app.paths = await findPaths(app.page);
   }
   render();
 }
@@ -156,9 +156,9 @@ async function attempt(act) {
  * @returns {Promise<'done' | 'full'>}
  */
 async function register(options, throwsFull) {
-  const ways = app.ways || (await findWays(app.page));
+  const paths = app.paths || (await findPaths(app.page));
   try {
-    await registerWays(ways, options);
+    await registerPaths(paths, options);
   } catch (error) {
     leaveIfSignedOut(error);
     if (codeOf(error) !== 'too_many_addresses' || throwsFull) throw error;
@@ -171,17 +171,17 @@ async function register(options, throwsFull) {
   return 'done';
 }
 
-/** Where the switch is on, registers; and opening the page where it is registered renews the lease, once a visit. */
+/** Registers if the switch is on, and renews the lease of a registered network, once per visit. */
 async function registerQuietly() {
-  const present = (app.ways || []).filter((way) => way.address !== null);
-  const held = present.filter((way) => way.registration !== null);
+  const present = (app.paths || []).filter((path) => path.address !== null);
+  const held = present.filter((path) => path.registration !== null);
   const isAllIn = held.length === present.length;
   if (!isAllIn && !(isRemembered('autoRegister') && app.page.caller.registrable)) return;
-  // The server renews the address that the page came by; the other family's is for the page to renew.
-  const mayRenew = present.some((way) => way.url !== null) && !isRenewed();
+  // The server renews the address of the page's own call; the page renews the other family.
+  const mayRenew = present.some((path) => path.url !== null) && !isRenewed();
   if (present.length === 0 || (isAllIn && !mayRenew)) return;
   try {
-    await registerWays(present, {});
+    await registerPaths(present, {});
     noteRenewed();
     await reload(isAllIn ? undefined : 'This network was registered for you.');
   } catch (error) {
@@ -201,7 +201,7 @@ function noteRenewed() {
   try {
     sessionStorage.setItem(RENEWED, '1');
   } catch {
-    // Then it is not renewed by opening the page.
+    // Then this visit does not renew it.
   }
 }
 
@@ -223,7 +223,7 @@ async function runTest() {
   if (again !== null) again.focus({ preventScroll: true });
 }
 
-/** Without a way to us, loads that fail say nothing about the DNS server. */
+/** Tells whether we are reachable: if not, failed loads say nothing about the DNS server. */
 async function canReachUs() {
   try {
     await call('GET', '/v1/ip');
@@ -239,7 +239,7 @@ async function canReachUs() {
  */
 function sentence(error, field) {
   leaveIfSignedOut(error);
-  const isInput = error instanceof CallFailed && error.code === 'bad_input' && error.fields.length > 0;
+  const isInput = error instanceof CallError && error.code === 'bad_input' && error.fields.length > 0;
   return isInput ? `${field}: expected ${error.fields[0].expected}.` : sentenceOf(error);
 }
 
@@ -247,7 +247,7 @@ async function start() {
   try {
     await load();
   } catch (error) {
-    if (!(error instanceof CallFailed && error.status === 401)) showAway(error);
+    if (!(error instanceof CallError && error.status === 401)) showAway(error);
     return;
   }
   if (document.body.classList.contains('starting')) {
@@ -310,7 +310,7 @@ window.addEventListener('online', () => {
   else refreshIfStale();
 });
 document.addEventListener('visibilitychange', refreshIfStale);
-// The fragment names the view, so this link cannot have one.
+// The fragment names the view, so this link must not use one.
 byId('skip').addEventListener('click', (event) => {
   event.preventDefault();
   view.focus();

@@ -1,9 +1,9 @@
-/** What this browser remembers by itself. Browsers that forbid it simply remember nothing. */
+/** Settings kept in this browser. Browsers that forbid storage keep nothing. */
 
 const KEYS = {
-  /** `1` where this network is registered whenever the page is opened. */
+  /** `1`: register this network at each visit. */
   autoRegister: 'ms.autoRegister',
-  /** `1` while signed in, so that a refused call is known to be an ended session. */
+  /** `1` while signed in: a refused call then means an ended session. */
   signedIn: 'ms.signedIn',
 };
 
@@ -25,7 +25,7 @@ export function remember(name, on) {
     if (on) localStorage.setItem(KEYS[name], '1');
     else localStorage.removeItem(KEYS[name]);
   } catch {
-    // It works until the page is closed.
+    // Then it is remembered until the page is closed.
   }
 }
 
@@ -34,7 +34,7 @@ const REASON = 'ms.reason';
 /** @typedef {'expired' | 'signed-out' | 'erased'} Reason */
 
 /**
- * Goes to the sign-in page, which says why.
+ * Goes to the sign-in page, which shows the reason.
  *
  * @param {Reason | null} reason
  */
@@ -43,12 +43,12 @@ export function goToSignIn(reason) {
   try {
     if (reason !== null) sessionStorage.setItem(REASON, reason);
   } catch {
-    // Then it does not say why.
+    // Then the page shows no reason.
   }
   location.replace('/sign-in');
 }
 
-/** @returns {Reason | null} why the sign-in page was opened; told once */
+/** @returns {Reason | null} the reason for opening the sign-in page; cleared by reading */
 export function takeReason() {
   try {
     const reason = sessionStorage.getItem(REASON);

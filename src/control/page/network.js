@@ -1,48 +1,48 @@
 import { familyOf, registrationOf } from './address.js';
 import { call, callFamily } from './api.js';
-import { CallFailed } from './problems.js';
+import { CallError } from './problems.js';
 
 /** @typedef {import('./types').PageData} PageData */
-/** @typedef {import('./types').Way} Way */
+/** @typedef {import('./types').AddressPath} AddressPath */
 /** @typedef {import('./types').Family} Family */
 
 const FIND_TIMEOUT_MS = 5000;
 
 /**
- * The ways that this network reaches us, one a family that is known about. Where the API is served by each family
- * alone, both are asked; else there is the one that the page came by.
+ * Finds the address paths of this network, one per known family. Asks both families if the API has URLs for them; else
+ * there is only the family of the page's own call.
  *
  * @param {PageData} page
- * @returns {Promise<Way[]>}
+ * @returns {Promise<AddressPath[]>}
  */
-export async function findWays(page) {
-  const ways = await Promise.all([findWay(page, 4), findWay(page, 6)]);
-  return ways.filter((way) => way !== null);
+export async function findPaths(page) {
+  const paths = await Promise.all([findPath(page, 4), findPath(page, 6)]);
+  return paths.filter((path) => path !== null);
 }
 
 /**
  * @param {PageData} page
  * @param {Family} family
- * @returns {Promise<Way | null>}
+ * @returns {Promise<AddressPath | null>}
  */
-async function findWay(page, family) {
+async function findPath(page, family) {
   const { caller, familyUrls, registrations } = page;
   const url = family === 4 ? familyUrls.ipv4 : familyUrls.ipv6;
   const ours = caller.family === family ? caller.address : null;
   if (url === null) {
-    return ours === null ? null : wayOf(family, ours, registrations, null);
+    return ours === null ? null : pathOf(family, ours, registrations, null);
   }
   try {
     const { address } = await callFamily('GET', `${url}/v1/ip`, { timeoutMs: FIND_TIMEOUT_MS });
     if (typeof address === 'string' && familyOf(address) === family) {
-      return wayOf(family, address, registrations, url);
+      return pathOf(family, address, registrations, url);
     }
   } catch {
-    // This network does not speak that family, or that name is not set up.
+    // This network lacks that family, or that name is not set up.
   }
   return ours === null
     ? { family, address: null, registration: null, url }
-    : wayOf(family, ours, registrations, null);
+    : pathOf(family, ours, registrations, null);
 }
 
 /**
@@ -51,30 +51,30 @@ async function findWay(page, family) {
  * @param {import('./types').Registration[]} registrations
  * @param {string | null} url
  */
-function wayOf(family, address, registrations, url) {
+function pathOf(family, address, registrations, url) {
   return { family, address, registration: registrationOf(registrations, address), url };
 }
 
 /** @typedef {{ label?: string, replace?: 'oldest' }} RegisterOptions */
 
 /**
- * Registers this network by every way that has an address. One that the server will not take (a private address
- * beside a public one) does not keep the others out.
+ * Registers every path that has an address. A path that the server refuses (a private address beside a public one) does
+ * not stop the others.
  *
- * @param {Way[]} ways
+ * @param {AddressPath[]} paths
  * @param {RegisterOptions} options
- * @throws {CallFailed} the first failure, where none was taken or the limit is reached
+ * @throws {CallError} the first failure, if none was registered or the limit is reached
  */
-export async function registerWays(ways, options) {
+export async function registerPaths(paths, options) {
   /** @type {unknown} */
   let failure = null;
   let taken = 0;
-  for (const way of ways.filter(({ address }) => address !== null)) {
+  for (const path of paths.filter(({ address }) => address !== null)) {
     try {
-      await registerWay(way, options);
+      await registerPath(path, options);
       taken += 1;
     } catch (error) {
-      if (error instanceof CallFailed && (error.code === 'too_many_addresses' || error.status === 401))
+      if (error instanceof CallError && (error.code === 'too_many_addresses' || error.status === 401))
         throw error;
       failure = failure || error;
     }
@@ -83,10 +83,10 @@ export async function registerWays(ways, options) {
 }
 
 /**
- * @param {Way} way
+ * @param {AddressPath} path
  * @param {RegisterOptions} options
  */
-async function registerWay({ url }, options) {
+async function registerPath({ url }, options) {
   if (url === null) return call('POST', '/v1/registrations', options);
   const { ticket } = await call('POST', '/v1/tickets', {});
   return callFamily('POST', `${url}/v1/registrations`, { ticket, body: options });

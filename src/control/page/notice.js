@@ -8,7 +8,7 @@ const SHOWN_MS = 6000;
 let timer;
 
 /**
- * Says that something was done, to eyes and to screen readers.
+ * Announces success, visibly and to screen readers.
  *
  * @param {string} text
  */
@@ -17,7 +17,7 @@ export function tell(text) {
 }
 
 /**
- * Says that something was not done, and why.
+ * Announces a failure and its reason.
  *
  * @param {unknown} error
  */
@@ -26,7 +26,7 @@ export function tellFault(error) {
 }
 
 /**
- * Says to screen readers what eyes see in its place.
+ * Announces text to screen readers only.
  *
  * @param {string} text
  */
@@ -50,7 +50,7 @@ function show(text, name, kind) {
 }
 
 /**
- * A box that stands in the page: something to know about, or to do.
+ * Creates a box in the page with a hint or a task.
  *
  * @param {'info' | 'warn' | 'bad' | 'good'} kind
  * @param {string} title

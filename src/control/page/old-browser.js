@@ -1,3 +1,3 @@
-// Only browsers without modules run this.
+// Runs only in browsers without modules.
 var note = document.getElementById('old-browser');
 if (note) note.removeAttribute('hidden');

@@ -1,4 +1,4 @@
-/** Why a call failed, in words for the person who made it. */
+/** Sentences for people by the code of a failed call. */
 const SENTENCES = {
   bad_input: 'Something in that form is not quite right. Please check what you typed.',
   bad_forwarded_for: 'We could not tell which address you are calling from. Please tell your provider.',
@@ -21,8 +21,8 @@ const SENTENCES = {
   offline: 'This device is not connected to the internet.',
 };
 
-/** A call that failed, with the API's stable `code`, or `server_away` and `offline` where there was no reply. */
-export class CallFailed extends Error {
+/** A failed call with the API's stable `code`, or `server_away` and `offline` without a reply. */
+export class CallError extends Error {
   /**
    * @param {string} code
    * @param {number} status 0 without a reply
@@ -30,7 +30,7 @@ export class CallFailed extends Error {
    */
   constructor(code, status, fields) {
     super(code);
-    this.name = 'CallFailed';
+    this.name = 'CallError';
     this.code = code;
     this.status = status;
     this.fields = fields || [];
@@ -42,7 +42,7 @@ export class CallFailed extends Error {
  * @returns {string} the API's code, or `internal`
  */
 export function codeOf(error) {
-  return error instanceof CallFailed ? error.code : 'internal';
+  return error instanceof CallError ? error.code : 'internal';
 }
 
 /**
@@ -53,6 +53,6 @@ export function sentenceOf(error) {
   const sentences = /** @type {Record<string, string | undefined>} */ (SENTENCES);
   const sentence = sentences[codeOf(error)];
   if (sentence !== undefined) return sentence;
-  const isOurs = error instanceof CallFailed && error.status < 500;
+  const isOurs = error instanceof CallError && error.status < 500;
   return isOurs ? 'The server did not take that. Please reload the page and try again.' : SENTENCES.internal;
 }

@@ -9,7 +9,7 @@ import { dateWords, daysUntil, leaseWords, sourceWords } from './words.js';
 /** @typedef {import('./types').Registration} Registration */
 
 /**
- * All registered addresses.
+ * Shows all registered addresses.
  *
  * @param {App} app
  */
@@ -83,9 +83,9 @@ function row(app, registration) {
  * @param {App} app
  * @param {Registration} registration
  */
-function isOfThisNetwork({ ways, page }, { id }) {
+function isOfThisNetwork({ paths, page }, { id }) {
   if (page.caller.registrationId === id) return true;
-  return (ways || []).some((way) => way.registration !== null && way.registration.id === id);
+  return (paths || []).some((way) => way.registration !== null && way.registration.id === id);
 }
 
 /**

@@ -1,12 +1,12 @@
 /**
- * What a router or a DDNS client is told, ready to be copied.
+ * Values for the settings of routers and DDNS clients, ready to be copied.
  *
  * @typedef {object} Values
- * @property {string} host the server's host, with a port where it has an unusual one
- * @property {boolean} isSecure whether it is served by https
+ * @property {string} host the server's host, with its port unless that is the default
+ * @property {boolean} isSecure true if it is served over https
  * @property {string} user the account's id
- * @property {string} password an update password, or words that stand for one
- * @property {string} name the host name that the registration is called by
+ * @property {string} password an update password or its placeholder
+ * @property {string} name the host name, which labels the registration
  *
  * @typedef {{ id: string, title: string, where: string, text: string, note: string | null }} Recipe
  */

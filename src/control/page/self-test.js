@@ -1,14 +1,14 @@
 /** @typedef {import('./types').Tally} Tally */
 /** @typedef {import('./types').VerdictName} VerdictName */
 
-/** Enough that a second DNS server, which gets every other question or so, shows itself. */
+/** Enough to notice a second DNS server, which gets about every other question. */
 const LOADS = 8;
 const AT_ONCE = 4;
 const TIMEOUT_MS = 6000;
 
 /**
- * Asks for names that only our edges answer, each new so that no cache knows it: `reached` for whoever asks us,
- * `registered` for registered addresses.
+ * Loads images from new, uncached names that only our edges answer: `reached` for everyone, `registered` for registered
+ * addresses.
  *
  * @param {string} zone
  * @param {(share: number) => void} onProgress from 0 to 1
@@ -36,7 +36,7 @@ export async function runSelfTest(zone, onProgress) {
 }
 
 /**
- * What the loads say about this device.
+ * Derives the verdict from the loads.
  *
  * @param {Tally} tally
  * @returns {VerdictName} `partly`: all questions reach us, some of them from an address that is not registered
@@ -58,7 +58,7 @@ function randomLabel() {
 }
 
 /**
- * Whether an image loads. An image asks on every browser, a TV's too, and needs no leave of the other origin.
+ * Resolves to true if an image loads. Images work in every browser, TVs included, and need no CORS.
  *
  * @param {string} url
  * @returns {Promise<boolean>}

@@ -13,7 +13,7 @@ const REASONS = {
 const secret = /** @type {HTMLInputElement} */ (byId('secret'));
 const fault = byId('fault');
 
-/** The one-time token of a sign-in link. It is in the fragment, which no server and no mail scanner gets to see. */
+/** One-time token of a sign-in link. It is in the fragment, which neither servers nor mail scanners see. */
 let link = location.hash.slice(1);
 
 function showReason() {
@@ -73,7 +73,7 @@ byId('secret-form').addEventListener('submit', async (event) => {
 byId('link-button').addEventListener('click', async () => {
   history.replaceState(null, '', '/sign-in');
   const code = await signIn(byId('link-button'), { link });
-  // The link is burnt only where the server has said so.
+  // The link is used up only if the server said so.
   if (code === null || code === 'server_away' || code === 'offline' || code === 'store_unavailable') return;
   link = '';
   showForm(false);

@@ -63,7 +63,7 @@ const VERDICTS = {
 };
 
 /**
- * Is it working? The check runs here, on this device, and nothing about it is kept.
+ * Shows the check "Is it working?". It runs on this device, and nothing about it is stored.
  *
  * @param {App} app
  */
@@ -106,7 +106,7 @@ const CHECKS = [
 ];
 
 /**
- * What the check looks at, and what it saw; what it could not see stays open.
+ * Lists the steps of the check with their results; unknown results stay open.
  *
  * @param {VerdictName | null} name
  */

@@ -1,83 +1,31 @@
-/** What the page knows: the shapes of the API's replies, and what it finds out by itself. */
+/** Shapes of the API's replies, taken from its schemas, and the page's own types. */
 
-export type Family = 4 | 6;
+import type { Static } from 'typebox';
+import type { PageShape } from '../shapes/page';
+import type { NewUpdateTokenShape } from '../shapes/update-token';
 
-export interface Registration {
-  id: string;
-  /** An IPv4 address, or an IPv6 /64. */
-  address: string;
-  label: string | null;
-  source: 'api' | 'page' | 'dyndns2' | 'hostname' | 'admin';
-  createdAt: string;
-  expiresAt: string;
-}
+/** Reply of `GET /v1/page`. */
+export type PageData = Static<typeof PageShape>;
+export type Family = PageData['caller']['family'];
+export type Account = PageData['account'];
+export type Registration = PageData['registrations'][number];
+export type Service = PageData['services'][number];
+export type Hostname = PageData['hostnames'][number];
+export type UpdateToken = PageData['updateTokens'][number];
+export type NewUpdateToken = Static<typeof NewUpdateTokenShape>;
 
-export interface Service {
-  id: string;
-  title: string;
-  /** Ids of the regions it may be watched from. */
-  regions: string[];
-}
-
-export interface Hostname {
-  id: string;
-  hostname: string;
-  createdAt?: string;
-}
-
-export interface UpdateToken {
-  id: string;
-  label: string;
-  createdAt: string;
-}
-
-/** The one reply that has the token itself. */
-export interface NewUpdateToken extends UpdateToken {
-  token: string;
-}
-
-export interface Account {
-  id: string;
-  region: string;
-  /** Service id to region id, or `off`. */
-  services: Record<string, string>;
-  perAccount: number;
-  suspended: boolean;
-}
-
-/** `GET /v1/page`. */
-export interface PageData {
-  account: Account;
-  regions: { id: string; title: string }[];
-  services: Service[];
-  caller: {
-    address: string;
-    family: Family;
-    /** `public`, `private`, `shared` (100.64.0.0/10) and so on. */
-    scope: string;
-    registrable: boolean;
-    registrationId: string | null;
-  };
-  registrations: Registration[];
-  dnsAddresses: string[];
-  familyUrls: { ipv4: string | null; ipv6: string | null };
-  testZone: string | null;
-  hostnames: Hostname[];
-  updateTokens: UpdateToken[];
-}
-
-/** This network by one family: its address and where it is registered; no address where the family is not in use. */
-export interface Way {
+/** This network over one address family; `address` is null if the network does not use the family. */
+export interface AddressPath {
   family: Family;
   address: string | null;
   registration: Registration | null;
-  /** The same API by this family alone, or null for the page's own origin. */
+  /** The API over this family only; null for the page's own origin. */
   url: string | null;
 }
 
 export type VerdictName = 'working' | 'unregistered' | 'elsewhere' | 'mixed' | 'partly' | 'unknown';
 
-/** How many of the self-test's loads came through. */
+/** Numbers of the self-test's loads that succeeded. */
 export interface Tally {
   loads: number;
   reached: number;

@@ -9,7 +9,7 @@ import { tell } from './notice.js';
 /** @typedef {import('./app').App} App */
 
 /**
- * My data: take it along, erase it, sign out.
+ * Shows the account: download data, sign out, erase.
  *
  * @param {App} app
  */

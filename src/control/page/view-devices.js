@@ -5,7 +5,7 @@ import { GUIDES, withAddresses } from './guides.js';
 import { icon } from './icons.js';
 
 /**
- * The guides, step by step.
+ * Shows the device guides.
  *
  * @param {import('./app').App} app
  */

@@ -10,12 +10,12 @@ import { testCard } from './test-card.js';
 import { counted, dateWords, daysUntil } from './words.js';
 
 /** @typedef {import('./app').App} App */
-/** @typedef {import('./types').Way} Way */
+/** @typedef {import('./types').AddressPath} AddressPath */
 
 const WARN_DAYS = 7;
 
 /**
- * This network, the addresses to type, the self-test, and all registered addresses.
+ * Shows this network, the DNS addresses, the self-test and all registered addresses.
  *
  * @param {App} app
  */
@@ -63,10 +63,10 @@ function warnings({ page, nowMs }) {
 
 /** @param {App} app */
 function networkCard(app) {
-  const { ways } = app;
-  if (ways === null) return loadingCard();
-  const present = ways.filter((way) => way.address !== null);
-  const missing = present.filter((way) => way.registration === null);
+  const { paths } = app;
+  if (paths === null) return loadingCard();
+  const present = paths.filter((path) => path.address !== null);
+  const missing = present.filter((path) => path.registration === null);
   const isBlocked = missing.length > 0 && !app.page.caller.registrable && missing.length === present.length;
   if (isBlocked) return blockedCard(app, present);
   const isReady = missing.length === 0 && !app.page.account.suspended;
@@ -82,7 +82,7 @@ function networkCard(app) {
       h('p', { class: 'lead' }, explanation(missing, present, app)),
       missing.length === 0 ? rename(app, name) : registerButton(app),
     ),
-    h('div', { class: 'hero-side' }, wayList(ways), autoSwitch(app), sharedNote()),
+    h('div', { class: 'hero-side' }, pathList(paths), autoSwitch(app), sharedNote()),
   );
 }
 
@@ -102,8 +102,8 @@ function loadingCard() {
 }
 
 /**
- * @param {Way[]} missing
- * @param {Way[]} present
+ * @param {AddressPath[]} missing
+ * @param {AddressPath[]} present
  * @param {App} app
  */
 function heading(missing, present, { page }) {
@@ -113,8 +113,8 @@ function heading(missing, present, { page }) {
 }
 
 /**
- * @param {Way[]} missing
- * @param {Way[]} present
+ * @param {AddressPath[]} missing
+ * @param {AddressPath[]} present
  * @param {App} app
  */
 function explanation(missing, present, { page }) {
@@ -147,7 +147,7 @@ async function register(app) {
 }
 
 /**
- * The limit is reached: the one that was renewed longest ago may give way.
+ * Asks whether the address renewed longest ago may be replaced, because the limit is reached.
  *
  * @param {App} app
  */
@@ -168,12 +168,12 @@ export function askToReplace(app) {
 }
 
 /**
- * What this network is called.
+ * Returns the name of this network.
  *
- * @param {Way[]} ways
+ * @param {AddressPath[]} paths
  */
-function nameOf(ways) {
-  for (const { registration } of ways) {
+function nameOf(paths) {
+  for (const { registration } of paths) {
     if (registration !== null && registration.label !== null) return registration.label;
   }
   return null;
@@ -234,19 +234,19 @@ function rename(app, label) {
   return h('div', null, open, form);
 }
 
-/** @param {Way[]} ways */
-function wayList(ways) {
+/** @param {AddressPath[]} paths */
+function pathList(paths) {
   return h(
     'ul',
-    { class: 'ways', 'aria-label': 'What we found' },
-    ways.map((way) => {
-      const isIn = way.registration !== null;
-      const words = way.address === null ? 'Not in use here' : isIn ? 'Registered' : 'Not registered';
+    { class: 'paths', 'aria-label': 'What we found' },
+    paths.map((path) => {
+      const isIn = path.registration !== null;
+      const words = path.address === null ? 'Not in use here' : isIn ? 'Registered' : 'Not registered';
       return h(
         'li',
-        { class: isIn ? 'way in' : way.address === null ? 'way off' : 'way' },
-        h('span', { class: 'way-family' }, `IPv${way.family}`),
-        h('span', { class: 'way-address' }, way.address || 'No address'),
+        { class: isIn ? 'way in' : path.address === null ? 'way off' : 'way' },
+        h('span', { class: 'way-family' }, `IPv${path.family}`),
+        h('span', { class: 'way-address' }, path.address || 'No address'),
         h('span', { class: 'way-state' }, isIn ? icon('check') : null, words),
       );
     }),
@@ -294,7 +294,7 @@ function sharedNote() {
 
 /**
  * @param {App} app
- * @param {Way[]} present
+ * @param {AddressPath[]} present
  */
 function blockedCard({ page }, present) {
   const isShared = page.caller.scope === 'shared';
@@ -312,6 +312,6 @@ function blockedCard({ page }, present) {
       h('p', { class: 'lead' }, text),
       actionButton({ label: 'Look again', icon: 'refresh', act: () => Promise.resolve(location.reload()) }),
     ),
-    h('div', { class: 'hero-side' }, wayList(present)),
+    h('div', { class: 'hero-side' }, pathList(present)),
   );
 }

@@ -8,7 +8,7 @@ import { counted } from './words.js';
 /** @typedef {{ id: string, title: string }} Named */
 
 /**
- * Where to watch from: one region for everything, and others for single services.
+ * Shows the region for everything and regions of single services.
  *
  * @param {App} app
  */
@@ -91,7 +91,7 @@ function servicesCard(app, regions) {
   );
   const isChanged = (/** @type {Service} */ { id }) => app.page.account.services[id] !== undefined;
   const changed = services.filter(isChanged);
-  // Those with a region of their own come first: they are what people come back for.
+  // Services with their own region come first: people come back for them.
   const rows = [...changed, ...services.filter((service) => !isChanged(service))].map((service) => ({
     text: `${service.title} ${service.id}`.toLowerCase(),
     element: serviceRow(app, service, regions),

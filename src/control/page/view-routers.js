@@ -13,7 +13,7 @@ import { dateWords } from './words.js';
 const PLACEHOLDER = 'YOUR-UPDATE-PASSWORD';
 
 /**
- * Routers that report their address themselves, and host names that are followed.
+ * Shows update passwords for routers and followed host names.
  *
  * @param {App} app
  */
@@ -197,7 +197,7 @@ function recipeBox({ id, title, where, text, note }) {
 }
 
 /**
- * The host name that a router reports under, which becomes the label of the registration.
+ * Builds the host name that a router reports; it becomes the label of the registration.
  *
  * @param {string} label
  */
@@ -285,7 +285,7 @@ function emptyLine(name, text) {
 }
 
 /**
- * A field and the button that adds what is typed there.
+ * Creates a text field with a button that submits it.
  *
  * @param {object} options
  * @param {string} options.id

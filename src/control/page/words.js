@@ -1,6 +1,6 @@
 const DAY_MS = 86_400_000;
 
-/** How an address came to be registered. */
+/** Words for the source of a registration. */
 const SOURCES = {
   page: 'Registered on this page',
   api: 'Registered by an app',
@@ -15,7 +15,7 @@ export function sourceWords(source) {
 }
 
 /**
- * Whole days from now until a time; 0 on its last day.
+ * Returns the whole days until a time; 0 on its last day.
  *
  * @param {string} time ISO 8601
  * @param {number} nowMs
@@ -25,7 +25,7 @@ export function daysUntil(time, nowMs) {
 }
 
 /**
- * When a lease ends.
+ * Describes the end of a lease.
  *
  * @param {string} time
  * @param {number} nowMs

@@ -1,20 +1,28 @@
+import { Type } from 'typebox';
 import type { App, Context } from '../context.ts';
 import { idempotency, readAddress } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
 import { sendRegistration } from '../registration-reply.ts';
+import { AccountParams } from '../shapes/account.ts';
+import { closed, IdempotencyHeaders } from '../shapes/common.ts';
 import {
-  AccountParams,
-  AccountRegistrationParams,
-  IdempotencyHeaders,
-  RegisterAnyBody,
+  AddressText,
   RegistrationListShape,
   RegistrationShape,
-} from '../schemas.ts';
+  registrationFields,
+} from '../shapes/registration.ts';
 
 const tag = 'Addresses of an account';
 
-/** The operator's calls: the addresses of one account, any address. */
+export const RegisterForAccountBody = Type.Object({ address: AddressText, ...registrationFields }, closed);
+
+const Params = Type.Object({
+  id: Type.String({ description: "The account's id" }),
+  rid: Type.String({ description: "The registration's id" }),
+});
+
+/** The operator's calls about the addresses of an account; the operator may register any address. */
 export function accountRegistrationsRoutes(app: App, context: Context): void {
   addList(app, context);
   addRegister(app, context);
@@ -44,7 +52,7 @@ function addRegister(app: App, context: Context): void {
     tag,
     params: AccountParams,
     headers: IdempotencyHeaders,
-    body: RegisterAnyBody,
+    body: RegisterForAccountBody,
     response: {
       200: { ...RegistrationShape, description: 'It was there already; its lease is renewed' },
       201: { ...RegistrationShape, headers: { Location: { type: 'string' } } },
@@ -72,10 +80,10 @@ function addRegister(app: App, context: Context): void {
 function addRemove(app: App, context: Context): void {
   const route = operation('admin', {
     operationId: 'removeAccountRegistration',
-    summary: 'Take an address away from an account',
+    summary: 'Remove an address of an account',
     tag,
-    params: AccountRegistrationParams,
-    response: { 204: noContent('Gone, for the next query too') },
+    params: Params,
+    response: { 204: noContent('Removed; effective from the next query') },
     problems: ['not_found'],
   });
   app.delete('/v1/accounts/:id/registrations/:rid', route, async (request, reply) => {

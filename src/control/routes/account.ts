@@ -1,10 +1,36 @@
+import { Type } from 'typebox';
 import type { App, Context } from '../context.ts';
 import { callingAccount, checkRegion, checkServices } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
-import { AccountExportShape, AccountShape, UpdateOwnAccountBody } from '../schemas.ts';
+import { AccountShape, Services } from '../shapes/account.ts';
+import { closed, RegionName, time } from '../shapes/common.ts';
+import { HostnameShape } from '../shapes/hostname.ts';
+import { RegistrationShape } from '../shapes/registration.ts';
+import { UpdateTokenShape } from '../shapes/update-token.ts';
 
 const tag = 'My account';
+
+const UpdateBody = Type.Object(
+  { region: Type.Optional(RegionName), services: Type.Optional(Services) },
+  closed,
+);
+
+const ExportShape = Type.Object(
+  {
+    version: Type.Integer(),
+    exportedAt: time('Time of the export'),
+    account: AccountShape,
+    registrations: Type.Array(RegistrationShape),
+    updateTokens: Type.Array(UpdateTokenShape),
+    hostnames: Type.Array(HostnameShape),
+    sessions: Type.Array(
+      Type.Object({ createdAt: time('Time of the sign-in'), expiresAt: time('End of the session') }, closed),
+      { description: 'Browsers that are signed in to the page' },
+    ),
+  },
+  { title: 'AccountExport', description: 'Everything that is stored about the account' },
+);
 
 /** An account's calls about itself. */
 export function accountRoutes(app: App, context: Context): void {
@@ -29,10 +55,10 @@ function addUpdate(app: App, context: Context): void {
     operationId: 'updateOwnAccount',
     summary: 'Choose where to watch from',
     description:
-      'The region for everything, and others for single services. Holds with the next query. ' +
-      '`services` takes the place of what was chosen before; `{}` goes back to the one region.',
+      'A region for everything, and others for single services. Effective from the next query. ' +
+      '`services` replaces all earlier choices; `{}` goes back to the one region.',
     tag,
-    body: UpdateOwnAccountBody,
+    body: UpdateBody,
     response: { 200: AccountShape },
     problems: ['not_found', 'too_many_profiles'],
   });
@@ -65,14 +91,14 @@ function addDelete(app: App, context: Context): void {
 function addExport(app: App, context: Context): void {
   const route = operation('account', {
     operationId: 'exportOwnAccount',
-    summary: 'Get all that is held about me',
+    summary: 'Get everything that is stored about me',
     tag,
-    response: { 200: AccountExportShape },
+    response: { 200: ExportShape },
     problems: ['not_found'],
   });
   app.get('/v1/account/export', route, async (request) => {
-    const held = await context.registry.exportAccount(callingAccount(request).id);
-    if (held === null) throw new ProblemError('not_found');
-    return held;
+    const data = await context.registry.exportAccount(callingAccount(request).id);
+    if (data === null) throw new ProblemError('not_found');
+    return data;
   });
 }

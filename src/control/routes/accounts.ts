@@ -1,24 +1,60 @@
+import { Type } from 'typebox';
 import type { App, Context } from '../context.ts';
 import { checkRegion, idempotency } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
-import {
-  AccountPageShape,
-  AccountParams,
-  AccountShape,
-  CreateAccountBody,
-  EmptyBody,
-  IdempotencyHeaders,
-  NewAccountShape,
-  PageQuery,
-  SecretShape,
-  UpdateAccountBody,
-} from '../schemas.ts';
+import { AccountParams, AccountShape, NewAccountShape, PerAccount } from '../shapes/account.ts';
+import { closed, EmptyBody, IdempotencyHeaders, RegionName } from '../shapes/common.ts';
 
 const tag = 'Accounts';
 const DEFAULT_PAGE = 100;
 
-/** The operator's calls: accounts as a whole. */
+const accountFields = { region: Type.Optional(RegionName), perAccount: Type.Optional(PerAccount) };
+
+export const CreateAccountBody = Type.Object(accountFields, closed);
+
+export const UpdateAccountBody = Type.Object(
+  {
+    ...accountFields,
+    suspended: Type.Optional(
+      Type.Boolean({ description: 'true: stop serving its addresses; false: serve them again' }),
+    ),
+  },
+  closed,
+);
+
+const PageQuery = Type.Object(
+  {
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1000, description: 'Accounts per page; 100 by default' }),
+    ),
+    after: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description: '`next` of the previous page',
+        expected: 'text of up to 64 characters',
+      }),
+    ),
+  },
+  closed,
+);
+
+const AccountPageShape = Type.Object(
+  {
+    accounts: Type.Array(AccountShape),
+    next: Type.Union([Type.String(), Type.Null()], {
+      description: '`after` of the next page; null on the last one',
+    }),
+  },
+  { ...closed, title: 'AccountPage' },
+);
+
+const SecretShape = Type.Object(
+  { secret: Type.String({ description: 'The new key. The old one has ended.' }) },
+  { ...closed, title: 'Secret' },
+);
+
+/** The operator's calls about accounts. */
 export function accountsRoutes(app: App, context: Context): void {
   addCreate(app, context);
   addList(app, context);
@@ -31,7 +67,7 @@ export function accountsRoutes(app: App, context: Context): void {
 function addCreate(app: App, context: Context): void {
   const route = operation('admin', {
     operationId: 'createAccount',
-    summary: 'Make an account',
+    summary: 'Create an account',
     tag,
     headers: IdempotencyHeaders,
     body: CreateAccountBody,
@@ -54,7 +90,7 @@ function addList(app: App, context: Context): void {
   const route = operation('admin', {
     operationId: 'listAccounts',
     summary: 'List the accounts, in pages',
-    description: 'In an order that does not change, so that a walk over the pages meets every account.',
+    description: 'The order is stable: a walk over the pages meets every account.',
     tag,
     querystring: PageQuery,
     response: { 200: AccountPageShape },
@@ -84,8 +120,8 @@ function addGet(app: App, context: Context): void {
 function addUpdate(app: App, context: Context): void {
   const route = operation('admin', {
     operationId: 'updateAccount',
-    summary: 'Change an account, suspend it or take it back',
-    description: 'Holds with the next query. A lower limit takes no address away.',
+    summary: 'Change, suspend or resume an account',
+    description: 'Effective from the next query. A lower limit removes no address.',
     tag,
     params: AccountParams,
     body: UpdateAccountBody,
@@ -119,7 +155,7 @@ function addSecret(app: App, context: Context): void {
   const route = operation('either', {
     operationId: 'rotateSecret',
     summary: 'Give an account a new secret',
-    description: 'The old one ends at once. An account may do so for itself.',
+    description: 'The old one ends at once, and sessions with it. An account may do this for itself.',
     tag,
     params: AccountParams,
     headers: IdempotencyHeaders,
@@ -130,7 +166,7 @@ function addSecret(app: App, context: Context): void {
   app.post('/v1/accounts/:id/secret', route, async (request, reply) => {
     const { principal } = request;
     const { id } = request.params;
-    // Another account's id answers as one that does not exist.
+    // The id of another account looks like one that does not exist.
     if (principal?.kind === 'account' && principal.account.id !== id) throw new ProblemError('not_found');
     const rotated = await context.registry.rotateSecret(id, idempotency(request.headers));
     if (rotated === null) throw new ProblemError('not_found');

@@ -9,16 +9,16 @@ import { DEFAULT_UPDATE_LIMITS } from '../options.ts';
 import { Throttle } from '../throttle.ts';
 
 const tag = 'Routers';
-/** Names that one update may have, as at dyndns.org. */
+/** Host names per update, as at dyndns.org. */
 const MAX_HOSTNAMES = 20;
-/** Labels of letters, digits, hyphens and underscores; a single one will do, as the name only labels the address. */
+/** Host name, with underscores allowed. A single label is enough: the name only labels the registration. */
 const HOSTNAME =
   /^(?=.{1,64}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 /** RFC 7617, section 2. */
 const BASIC = /^basic +([A-Za-z0-9+/]{1,600}={0,2})$/i;
 const CHALLENGE = 'Basic realm="mediastreamer", charset="UTF-8"';
 
-/** The update protocol of dyndns.org, version 2, which routers and DDNS clients speak. */
+/** Serves dyndns2, the update protocol of routers and DDNS clients. */
 export function dyndns2Routes(app: App, context: Context): void {
   addUpdate(app, context);
   addCheckIp(app, context);
@@ -34,16 +34,16 @@ function addUpdate(app: App, context: Context): void {
     operationId: 'updateAddress',
     summary: "Update a home's address by dyndns2",
     description:
-      "The one GET that changes something. HTTP Basic with the account's id and an update token; User-Agent is needed. " +
-      'The first host name labels the registration; another address of the same family with one of the labels goes ' +
-      'at once, and at the limit the oldest gives way. Replies, one line a host name: `good IP`, `nochg IP` (the lease ' +
+      "The only GET that changes anything. HTTP Basic with the account's id and an update token; User-Agent is required. " +
+      'The first host name labels the registration. Another address of the same family with one of the labels is ' +
+      'removed; at the limit the oldest address gives way. Replies, one line a host name: `good IP`, `nochg IP` (the lease ' +
       'is renewed), `!yours` (not the address of the call); one for all: `badauth` (401), `badagent`, `notfqdn`, ' +
       '`numhost`, `nohost` (the address may not be registered), `abuse` (too many updates), `911` (come back later).',
     tag,
     querystring: Type.Object({
-      hostname: parameter('The name, or several with commas between them'),
-      myip: parameter('The address that the client believes to have, of one family or `v4,v6`'),
-      myipv6: parameter('The IPv6 address that the client believes to have'),
+      hostname: parameter('The name, or several separated by commas'),
+      myip: parameter('The address that the client reports, of one family or `v4,v6`'),
+      myipv6: parameter('The IPv6 address that the client reports'),
     }),
     response: { 200: text('A code a line'), 401: text('`badauth`') },
     security: [{ updateToken: [] }],
@@ -55,7 +55,7 @@ function addUpdate(app: App, context: Context): void {
     sources: limits.accounts,
     now: context.now,
   });
-  // Query strings are read here: a router's odd ones get a word of the protocol, and no problem document.
+  // The handler parses the query itself: errors get a word of the protocol, not a problem document.
   app.get(
     '/nic/update',
     {
@@ -89,13 +89,13 @@ async function update(context: Context, throttle: Throttle, request: FastifyRequ
     if (throttle.count(accountId) > 0) return one('abuse');
     return await move(context, accountId, request);
   } catch (error) {
-    // Whatever it is: anything but 200 stops clients for good.
-    context.noteFault(error, 'GET', '/nic/update');
+    // Any other status than 200 stops some clients for good.
+    context.errorLog.note(error, 'GET', '/nic/update');
     return one('911');
   }
 }
 
-/** The id of the account that the call names, if the token is one of its own. */
+/** Returns the id of the account that the call names if the token is one of its own, else null. */
 async function authenticate({ registry }: Context, { headers }: FastifyRequest): Promise<string | null> {
   const encoded = BASIC.exec(headers.authorization ?? '')?.[1];
   if (encoded === undefined) return null;
@@ -130,7 +130,7 @@ async function move(context: Context, accountId: string, request: FastifyRequest
   }
 }
 
-/** The elements of a parameter that may come several times, each a list with commas. */
+/** Returns the elements of a repeatable parameter; each occurrence is a list separated by commas. */
 function listOf(parameters: URLSearchParams, name: string): string[] {
   return parameters
     .getAll(name)
@@ -140,8 +140,8 @@ function listOf(parameters: URLSearchParams, name: string): string[] {
 }
 
 /**
- * Which address is meant: that of the claims which is of the caller's family, else the caller's own. Null: what is
- * claimed is not the caller's, or is no address.
+ * Returns the claimed address of the caller's family, or the caller's own if none is claimed. Null if a claim is not
+ * the caller's address or not an address.
  */
 function claimed(claims: readonly string[], caller: Address): Address | null {
   let own: Address | null = null;

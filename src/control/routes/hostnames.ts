@@ -1,10 +1,32 @@
+import { Type } from 'typebox';
 import type { App, Context } from '../context.ts';
 import { callingAccount } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
-import { HostnameBody, HostnameListShape, HostnameParams, HostnameShape } from '../schemas.ts';
+import { closed } from '../shapes/common.ts';
+import { HostnameShape } from '../shapes/hostname.ts';
 
 const tag = 'Routers';
+
+const AddBody = Type.Object(
+  {
+    hostname: Type.String({
+      minLength: 1,
+      maxLength: 254,
+      description: 'The name that the router keeps up to date',
+      examples: ['home.example.net'],
+      expected: 'a whole host name, such as home.example.net',
+    }),
+  },
+  closed,
+);
+
+const HostnameParams = Type.Object({ id: Type.String({ description: "The host name's id" }) });
+
+const HostnameListShape = Type.Object(
+  { hostnames: Type.Array(HostnameShape) },
+  { ...closed, title: 'HostnameList' },
+);
 
 /** An account's calls about the DDNS names that are followed for it. */
 export function hostnamesRoutes(app: App, context: Context): void {
@@ -22,9 +44,9 @@ function addList(app: App, context: Context): void {
     problems: ['not_found'],
   });
   app.get('/v1/hostnames', route, async (request) => {
-    const held = await context.registry.readAccount(callingAccount(request).id);
-    if (held === null) throw new ProblemError('not_found');
-    return { hostnames: held.hostnames };
+    const stored = await context.registry.readAccount(callingAccount(request).id);
+    if (stored === null) throw new ProblemError('not_found');
+    return { hostnames: stored.hostnames };
   });
 }
 
@@ -33,10 +55,10 @@ function addAdd(app: App, context: Context): void {
     operationId: 'addHostname',
     summary: 'Follow a host name',
     description:
-      'All addresses of the name are registered, and given up when it has them no more. A name that is followed already ' +
-      'answers 200.',
+      'Registers all addresses of the name, and gives each up when the name no longer has it. A name that is followed ' +
+      'already answers 200.',
     tag,
-    body: HostnameBody,
+    body: AddBody,
     response: {
       200: { ...HostnameShape, description: 'It is followed already' },
       201: { ...HostnameShape, headers: { Location: { type: 'string' } } },
@@ -57,10 +79,10 @@ function addAdd(app: App, context: Context): void {
 function addRemove(app: App, context: Context): void {
   const route = operation('account', {
     operationId: 'removeHostname',
-    summary: 'Follow a host name no more',
+    summary: 'Stop following a host name',
     tag,
     params: HostnameParams,
-    response: { 204: noContent('Gone, and the addresses that it registered with it') },
+    response: { 204: noContent('Removed, together with the addresses that it registered') },
     problems: ['not_found'],
   });
   app.delete('/v1/hostnames/:id', route, async (request, reply) => {

@@ -1,11 +1,17 @@
+import { Type } from 'typebox';
 import { formatAddress } from '../../net/index.ts';
 import { callerAddress } from '../caller.ts';
 import type { App, Context } from '../context.ts';
 import { addPreflight } from '../cors.ts';
 import { operation } from '../operation.ts';
-import { IpShape } from '../schemas.ts';
+import { closed } from '../shapes/common.ts';
 
-/** Tells anyone the address that they call from. */
+const IpShape = Type.Object(
+  { address: Type.String({ description: 'The address that this call came from' }) },
+  { ...closed, title: 'Ip' },
+);
+
+/** Shows callers their own address. */
 export function ipRoutes(app: App, context: Context): void {
   const route = operation('anyone', {
     operationId: 'getIp',

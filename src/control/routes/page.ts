@@ -6,14 +6,14 @@ import { callingAccount } from '../input.ts';
 import { operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
 import { regionTitle } from '../region-title.ts';
-import { PageShape } from '../schemas.ts';
+import { PageShape } from '../shapes/page.ts';
 
-/** Everything that the page shows, in one call. */
+/** Returns everything that the page shows, in one call. */
 export function pageRoutes(app: App, context: Context): void {
   const route = operation('account', {
     operationId: 'getPage',
     summary: 'Get everything that the page shows',
-    description: 'Where the address of the call is registered its lease is renewed, once a day.',
+    description: 'Renews the lease of the address that the call comes from, once a day, if it is registered.',
     tag: 'Page',
     response: { 200: PageShape },
     problems: ['bad_forwarded_for', 'not_found'],
@@ -22,10 +22,10 @@ export function pageRoutes(app: App, context: Context): void {
     const { registry, familyUrls, dnsAddresses = [], testZone = null } = context;
     const { id } = callingAccount(request);
     const caller = callerAddress(request.raw, context.trustedProxies);
-    const held = await registry.readAccount(id);
-    if (held === null) throw new ProblemError('not_found');
-    const { account, updateTokens, hostnames } = held;
-    const { registrations, own } = await renew(context, id, held.registrations, caller);
+    const stored = await registry.readAccount(id);
+    if (stored === null) throw new ProblemError('not_found');
+    const { account, updateTokens, hostnames } = stored;
+    const { registrations, own } = await renew(context, id, stored.registrations, caller);
     return {
       account,
       ...choices(context),

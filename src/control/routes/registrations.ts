@@ -1,3 +1,4 @@
+import { Type } from 'typebox';
 import { callerAddress, isSameHome } from '../caller.ts';
 import type { App, Context } from '../context.ts';
 import { addPreflight } from '../cors.ts';
@@ -5,17 +6,30 @@ import { callingAccount, idempotency, readAddress, sourceOf } from '../input.ts'
 import { noContent, operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
 import { sendRegistration } from '../registration-reply.ts';
+import { closed, IdempotencyHeaders } from '../shapes/common.ts';
 import {
-  IdempotencyHeaders,
-  RegisterBody,
+  AddressText,
   RegistrationListShape,
-  RegistrationParams,
   RegistrationShape,
-} from '../schemas.ts';
+  registrationFields,
+} from '../shapes/registration.ts';
 
 const tag = 'My addresses';
 
-/** An account's calls about its addresses. It registers the one it calls from and no other. */
+const RegisterBody = Type.Object(
+  {
+    address: Type.Optional({
+      ...AddressText,
+      description: 'The address that this call comes from; any other is refused',
+    }),
+    ...registrationFields,
+  },
+  closed,
+);
+
+const Params = Type.Object({ id: Type.String({ description: "The registration's id" }) });
+
+/** An account's calls about its addresses. An account registers only the address it calls from. */
 export function registrationsRoutes(app: App, context: Context): void {
   addList(app, context);
   addRegister(app, context);
@@ -43,8 +57,8 @@ function addRegister(app: App, context: Context): void {
     crossOrigin: true,
     summary: 'Register the address that I call from',
     description:
-      'If it is registered already, its lease is renewed. The body may be left out. This call, by a ticket and without ' +
-      'cookies, and `GET /v1/ip` may be made by pages of the public URL at the URLs of one address family (CORS).',
+      'If it is registered already, its lease is renewed. The body is optional. Pages of the public URL may make this call ' +
+      '(by a ticket, without cookies) and `GET /v1/ip` at the URLs of one address family (CORS).',
     tag,
     headers: IdempotencyHeaders,
     body: RegisterBody,
@@ -81,10 +95,10 @@ function addRegister(app: App, context: Context): void {
 function addRemove(app: App, context: Context): void {
   const route = operation('account', {
     operationId: 'removeRegistration',
-    summary: 'Take one of my addresses away',
+    summary: 'Remove one of my addresses',
     tag,
-    params: RegistrationParams,
-    response: { 204: noContent('Gone, for the next query too') },
+    params: Params,
+    response: { 204: noContent('Removed; effective from the next query') },
     problems: ['not_found'],
   });
   app.delete('/v1/registrations/:id', route, async (request, reply) => {

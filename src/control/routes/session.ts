@@ -1,14 +1,26 @@
+import { Type } from 'typebox';
 import type { App, Context } from '../context.ts';
 import { endedCookie, sessionCookie, sessionOf } from '../cookie.ts';
 import { noContent, operation } from '../operation.ts';
 import { requireSameOrigin } from '../origin.ts';
 import { badField, ProblemError } from '../problem.ts';
-import { SessionBody } from '../schemas.ts';
+import { closed } from '../shapes/common.ts';
 
 const tag = 'Page';
 const withCookie = { 'Set-Cookie': { type: 'string' } };
 
-/** Signing in to the page and out. */
+const Key = Type.String({ minLength: 1, maxLength: 256, expected: 'text of 1 to 256 characters' });
+
+/** Takes one of the two; the handler checks it. */
+const SignInBody = Type.Object(
+  {
+    secret: Type.Optional({ ...Key, description: "The account's secret" }),
+    link: Type.Optional({ ...Key, description: 'The part of a sign-in link behind the #' }),
+  },
+  closed,
+);
+
+/** Signs people in to the page and out. */
 export function sessionRoutes(app: App, context: Context): void {
   addSignIn(app, context);
   addSignOut(app, context);
@@ -19,10 +31,10 @@ function addSignIn(app: App, context: Context): void {
     operationId: 'signIn',
     summary: 'Sign in to the page',
     description:
-      'By the secret, or by what stands behind the # of a sign-in link, which is used up. The session is a new one each ' +
-      'time and lasts 30 days from its last use; one that the call brought along ends.',
+      'By the secret, or by a sign-in link, which works once. Each sign-in starts a new session of 30 days from its last ' +
+      'use and ends the session that the call came with.',
     tag,
-    body: SessionBody,
+    body: SignInBody,
     response: { 204: { ...noContent('Signed in'), headers: withCookie } },
     problems: ['unauthorized', 'too_many_attempts', 'store_unavailable'],
   });
@@ -31,7 +43,7 @@ function addSignIn(app: App, context: Context): void {
     if ((secret === undefined) === (link === undefined)) {
       throw badField('secret', 'the secret or a link, one of the two');
     }
-    // Nobody's page may sign a person in to an account that is not theirs.
+    // Login CSRF: no other site's page may sign a person in to an account of its choice.
     if (request.headers['sec-fetch-site'] !== undefined) requireSameOrigin(request.raw);
     const given = secret !== undefined ? { secret } : { link: link! };
     const { id } = await context.keys.signIn(given, request.raw);
@@ -49,7 +61,7 @@ function addSignOut(app: App, context: Context): void {
     operationId: 'signOut',
     summary: 'Sign out of the page',
     tag,
-    response: { 204: { ...noContent('Signed out, or was so already'), headers: withCookie } },
+    response: { 204: { ...noContent('Signed out'), headers: withCookie } },
     problems: ['store_unavailable'],
   });
   app.delete('/v1/session', route, async (request, reply) => {

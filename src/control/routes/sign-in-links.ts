@@ -1,16 +1,29 @@
+import { Type } from 'typebox';
 import type { App, Context } from '../context.ts';
 import { operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
-import { AccountParams, EmptyBody, SignInLinkShape } from '../schemas.ts';
+import { AccountParams } from '../shapes/account.ts';
+import { closed, EmptyBody, time } from '../shapes/common.ts';
 
-/** The operator's call that signs a person in to the page from the operator's own site. */
+export const SignInLinkShape = Type.Object(
+  {
+    url: Type.String({
+      format: 'uri',
+      description: 'Send this to the person. Opening it does not use it up: the button on that page does.',
+    }),
+    expiresAt: time('End of the link'),
+  },
+  { ...closed, title: 'SignInLink' },
+);
+
+/** Creates links by which the operator's own site signs people in to the page. */
 export function signInLinksRoutes(app: App, context: Context): void {
   const route = operation('admin', {
     operationId: 'createSignInLink',
-    summary: 'Make a link that signs a person in to the page',
+    summary: 'Create a link that signs a person in to the page',
     description:
-      'Once, within 5 minutes. The token stands behind the #, which no server is sent and no Referer holds; the page ' +
-      'behind the link has one button, so that a mail scanner that opens it uses nothing up.',
+      'It works once, within 5 minutes. The token stands behind the #, so it is neither sent to a server nor put in a ' +
+      'Referer. The page has one button: a mail scanner that opens the link does not use it up.',
     tag: 'Accounts',
     params: AccountParams,
     body: EmptyBody,

@@ -1,10 +1,19 @@
+import { Type } from 'typebox';
 import type { App, Context } from '../context.ts';
 import { callingAccount } from '../input.ts';
 import { operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
-import { EmptyBody, TicketShape } from '../schemas.ts';
+import { closed, EmptyBody, time } from '../shapes/common.ts';
 
-/** Tickets take the place of the session where its cookie does not go: the same API by one address family. */
+const TicketShape = Type.Object(
+  {
+    ticket: Type.String({ description: 'A key for one `POST /v1/registrations`, within a minute' }),
+    expiresAt: time('End of the ticket'),
+  },
+  { ...closed, title: 'Ticket' },
+);
+
+/** Creates tickets, which replace the session's cookie at the URLs of one address family. */
 export function ticketsRoutes(app: App, context: Context): void {
   const route = operation('account', {
     operationId: 'createTicket',
@@ -18,9 +27,9 @@ export function ticketsRoutes(app: App, context: Context): void {
     problems: ['not_found'],
   });
   app.post('/v1/tickets', route, async (request, reply) => {
-    const made = await context.registry.passes.make('ticket', callingAccount(request).id);
-    if (made === null) throw new ProblemError('not_found');
+    const ticket = await context.registry.passes.make('ticket', callingAccount(request).id);
+    if (ticket === null) throw new ProblemError('not_found');
     reply.code(201);
-    return { ticket: made.secret, expiresAt: made.expiresAt };
+    return { ticket: ticket.secret, expiresAt: ticket.expiresAt };
   });
 }

@@ -1,16 +1,21 @@
+import { Type } from 'typebox';
 import type { App, Context } from '../context.ts';
 import { callingAccount, idempotency } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
-import {
-  IdempotencyHeaders,
-  NewUpdateTokenShape,
-  UpdateTokenBody,
-  UpdateTokenListShape,
-  UpdateTokenParams,
-} from '../schemas.ts';
+import { closed, IdempotencyHeaders, Label } from '../shapes/common.ts';
+import { NewUpdateTokenShape, UpdateTokenShape } from '../shapes/update-token.ts';
 
 const tag = 'Routers';
+
+const CreateBody = Type.Object({ label: Label }, closed);
+
+const Params = Type.Object({ id: Type.String({ description: "The token's id" }) });
+
+const UpdateTokenListShape = Type.Object(
+  { updateTokens: Type.Array(UpdateTokenShape) },
+  { ...closed, title: 'UpdateTokenList' },
+);
 
 /** An account's calls about the tokens of its routers. */
 export function updateTokensRoutes(app: App, context: Context): void {
@@ -28,20 +33,20 @@ function addList(app: App, context: Context): void {
     problems: ['not_found'],
   });
   app.get('/v1/update-tokens', route, async (request) => {
-    const held = await context.registry.readAccount(callingAccount(request).id);
-    if (held === null) throw new ProblemError('not_found');
-    return { updateTokens: held.updateTokens };
+    const stored = await context.registry.readAccount(callingAccount(request).id);
+    if (stored === null) throw new ProblemError('not_found');
+    return { updateTokens: stored.updateTokens };
   });
 }
 
 function addCreate(app: App, context: Context): void {
   const route = operation('account', {
     operationId: 'createUpdateToken',
-    summary: 'Make an update token for a router',
-    description: 'With it `GET /nic/update` updates an address; it is good for nothing else.',
+    summary: 'Create an update token for a router',
+    description: 'It authorizes `GET /nic/update` and nothing else.',
     tag,
     headers: IdempotencyHeaders,
-    body: UpdateTokenBody,
+    body: CreateBody,
     response: { 201: { ...NewUpdateTokenShape, headers: { Location: { type: 'string' } } } },
     problems: ['not_found', 'too_many_update_tokens', 'idempotency_key_reused'],
   });
@@ -58,10 +63,10 @@ function addCreate(app: App, context: Context): void {
 function addRemove(app: App, context: Context): void {
   const route = operation('account', {
     operationId: 'removeUpdateToken',
-    summary: 'Take an update token back',
+    summary: 'Revoke an update token',
     tag,
-    params: UpdateTokenParams,
-    response: { 204: noContent('It updates nothing any more; what it registered stays') },
+    params: Params,
+    response: { 204: noContent('Revoked; the addresses that it registered stay') },
     problems: ['not_found'],
   });
   app.delete('/v1/update-tokens/:id', route, async (request, reply) => {

@@ -1,4 +1,4 @@
-/** How the page looks and is used: every size, dark and light, by keyboard, by a screen reader. */
+/** Look and use of the page: every size, dark and light, by keyboard, by screen reader. */
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -25,14 +25,14 @@ afterAll(async () => {
   home.close();
 });
 
-/** As far as it is looked at. */
+/** The part of axe's result that is used. */
 interface Violation {
   readonly id: string;
   readonly impact: string;
   readonly nodes: readonly { readonly html: string }[];
 }
 
-/** What axe finds that keeps people out. It is evaluated past the content policy, which stays on for the page. */
+/** Returns axe's findings that keep people out. axe runs outside the content policy, which stays on for the page. */
 async function barriers(visit: Visit): Promise<string[]> {
   await visit.page.evaluate(AXE);
   const found = await visit.page.evaluate(async () => {
@@ -44,7 +44,7 @@ async function barriers(visit: Visit): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
 }
 
-/** By how much the page is wider than its window. */
+/** Returns the pixels by which the page is wider than its window. */
 const overflow = (visit: Visit) =>
   visit.page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 
@@ -52,7 +52,7 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
   const shots = process.env['SCREENSHOTS'] ?? temporaryFolder();
   mkdirSync(shots, { recursive: true });
 
-  it.each(Object.keys(SIZES) as (keyof typeof SIZES)[])('fits a %s, without a barrier', async (size) => {
+  it.each(Object.keys(SIZES) as (keyof typeof SIZES)[])('fits a %s and has no accessibility barrier', async (size) => {
     const [width, height] = SIZES[size];
     const visit = await home.visit(browser, {
       viewport: { width, height },
@@ -61,7 +61,7 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
     });
     const look = async (name: string) => {
       expect(await overflow(visit), name).toBeLessThanOrEqual(0);
-      // A barrier is in the page or in its colours, hardly in one size alone.
+      // One size is enough for axe: barriers hardly depend on the size.
       if (size === 'laptop' || (size === 'phone' && colorScheme === 'light'))
         expect(await barriers(visit), name).toEqual([]);
       await visit.page.screenshot({ path: join(shots, `${name}-${size}-${colorScheme}.png`) });
@@ -81,7 +81,7 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
   });
 });
 
-it('shows dark where dark is asked for', async () => {
+it('uses dark colours if the browser prefers them', async () => {
   const grounds: unknown[] = [];
   for (const colorScheme of ['light', 'dark'] as const) {
     const visit = await home.visit(browser, { colorScheme });
@@ -92,12 +92,12 @@ it('shows dark where dark is asked for', async () => {
   expect(grounds).toEqual(['rgb(244, 243, 239)', 'rgb(13, 19, 18)']);
 });
 
-it('is used by keyboard alone, from signing in to registering and removing', async () => {
+it('can be used by keyboard only, from signing in to registering and removing', async () => {
   const { secret: own } = await service.household();
   const visit = await home.visit(browser);
   const { page } = visit;
   const { keyboard } = page;
-  /** Moves on until the focus is on what is called `name`. */
+  /** Presses Tab until the element called `name` has the focus. */
   const tabTo = async (name: string) => {
     for (let step = 0; step < 40; step += 1) {
       const label = await page.evaluate(
@@ -138,7 +138,7 @@ it('is used by keyboard alone, from signing in to registering and removing', asy
   await visit.end();
 });
 
-it('is served with a policy that lets nothing in line run, and weighs little', async () => {
+it('allows no inline code and is small', async () => {
   for (const path of ['/', '/sign-in']) {
     const { headers, text } = await service.as('').call('GET', path);
     const policy = String(headers['content-security-policy']);

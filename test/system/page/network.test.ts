@@ -1,4 +1,4 @@
-/** Registering a network on the page, and seeing whether it works. */
+/** Registering a network on the page and checking that it works. */
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { askUdp, shown } from '../../support/dns-client.ts';
@@ -30,7 +30,7 @@ const held = async (secret: string): Promise<{ address: string; label: string | 
 const addressesOf = async (secret: string) => (await held(secret)).map(({ address }) => address).sort();
 const heading = (name: string) => visit.page.getByRole('heading', { name, exact: true }).waitFor();
 
-it('registers this network with one press, and the next query gets a relay', async () => {
+it('registers this network with one press; the next query gets a relay', async () => {
   const { secret } = await service.household();
   await visit.enter(service, secret);
   await visit.page.getByRole('button', { name: 'Register this network' }).click();
@@ -41,7 +41,7 @@ it('registers this network with one press, and the next query gets a relay', asy
   expect(await visit.page.evaluate('document.activeElement.textContent')).toBe('This network is ready');
 });
 
-it('registers both families, says what it found, and asks for one that is missing', async () => {
+it('registers both families, shows them, and asks for a missing one', async () => {
   const { secret } = await service.household();
   await visit.enter(service, secret);
   await visit.page.getByText('Not in use here').waitFor();
@@ -56,7 +56,7 @@ it('registers both families, says what it found, and asks for one that is missin
   expect(await visit.page.locator('.way.in').count()).toBe(2);
 });
 
-it('gives this network a name', async () => {
+it('names this network', async () => {
   const { secret } = await service.household([home.address]);
   await visit.enter(service, secret);
   await visit.page.getByRole('button', { name: 'Give it a name' }).click();
@@ -66,7 +66,7 @@ it('gives this network a name', async () => {
   expect(await held(secret)).toMatchObject([{ address: home.address, label: 'Beach house' }]);
 });
 
-it('registers by itself whenever it is opened, once the switch is on', async () => {
+it('registers automatically at each visit once the switch is on', async () => {
   const { secret } = await service.household([home.address]);
   await visit.enter(service, secret);
   await visit.page.getByRole('switch', { name: 'Register whenever I open this page' }).check();
@@ -76,7 +76,7 @@ it('registers by itself whenever it is opened, once the switch is on', async () 
   expect(await addressesOf(secret)).toContain('127.0.5.200');
 });
 
-it('removes an address when that is confirmed, and not before', async () => {
+it('removes an address only after confirmation', async () => {
   const { secret } = await service.household([home.address, '127.0.5.201']);
   await visit.enter(service, secret);
   const remove = visit.page.getByRole('button', { name: 'Remove 127.0.5.201' });
@@ -90,7 +90,7 @@ it('removes an address when that is confirmed, and not before', async () => {
   expect(await addressesOf(secret)).toEqual([home.address]);
 });
 
-it('asks before the oldest address gives way at the limit', async () => {
+it('asks before it replaces the oldest address at the limit', async () => {
   const { secret } = await service.household(['127.0.5.211', '127.0.5.212', '127.0.5.213']);
   await visit.enter(service, secret);
   await visit.page.getByText('3 of 3').waitFor();
@@ -102,7 +102,7 @@ it('asks before the oldest address gives way at the limit', async () => {
   expect(await addressesOf(secret)).toEqual(['127.0.5.212', '127.0.5.213', home.address].sort());
 });
 
-it('says that an account is paused', async () => {
+it('shows that an account is suspended', async () => {
   const { id, secret } = await service.household([home.address]);
   await service.admin.call('PATCH', `/v1/accounts/${id}`, { suspended: true });
   await visit.enter(service, secret);
@@ -140,7 +140,7 @@ it.each([
   ['elsewhere', { dns: 'other', isIn: true }],
   ['mixed', { dns: 'mixed', isIn: true }],
   ['partly', { dns: 'ours', isIn: true, alsoFrom: '127.0.5.230' }],
-] as const)('tells from real answers: %s', async (verdict, { dns, isIn, ...more }) => {
+] as const)('derives its verdict from real answers: %s', async (verdict, { dns, isIn, ...more }) => {
   const { secret } = await service.household(isIn ? [home.address] : []);
   home.dns = dns;
   if ('alsoFrom' in more) home.asksFrom = [home.address, home.address, more.alsoFrom];
@@ -153,7 +153,7 @@ it.each([
   expect([...visit.hosts].filter((host) => !isOurs(host))).toEqual([]);
 });
 
-it('gives no verdict where the server cannot be reached', async () => {
+it('gives no verdict while the server is unreachable', async () => {
   await visit.enter(service, (await service.household()).secret);
   home.isCut = true;
   await visit.page.getByRole('button', { name: 'Check this device' }).click();

@@ -31,7 +31,7 @@ afterEach(async () => {
 const relayOf = async (name: string) => shown(await askUdp(service.udp, home.address, { name }));
 const own = async () => (await service.as(account.secret).call('GET', '/v1/account')).body;
 
-it('changes the region, for the next query', async () => {
+it('changes the region from the next query on', async () => {
   await visit.go('regions');
   await visit.page.getByRole('radio', { name: 'United Kingdom' }).check();
   await visit.notice('You now watch from United Kingdom.');
@@ -39,7 +39,7 @@ it('changes the region, for the next query', async () => {
   expect(await visit.page.evaluate('document.activeElement.id')).toBe('region-gb');
 });
 
-it('gives a service a region of its own, switches one off, and puts it back', async () => {
+it('sets a region for a service, switches one off and on again', async () => {
   await visit.go('regions');
   await visit.page.getByLabel('Series').selectOption({ label: 'United Kingdom' });
   await visit.notice('Series is now watched from United Kingdom.');
@@ -55,7 +55,7 @@ it('gives a service a region of its own, switches one off, and puts it back', as
   expect((await own()).services).toEqual({ series: 'gb' });
 });
 
-it('finds a service by a part of its name', async () => {
+it('finds a service by part of its name', async () => {
   await visit.go('regions');
   const rows = visit.page.locator('.services li:visible');
   expect(await rows.count()).toBe(2);
@@ -88,7 +88,7 @@ it('shows the DNS server addresses with copy buttons, and a guide for each devic
   for (const address of DNS_ADDRESSES) expect(steps).toContain(address);
 });
 
-it('makes an update password, shows it once, fills it in, and revokes it', async () => {
+it('creates an update password, shows it once, fills it in, and revokes it', async () => {
   const { page } = visit;
   await visit.go('routers');
   await page.getByLabel('What is it for?').fill('Attic router');
@@ -120,7 +120,7 @@ async function fetchUpdate(token: string): Promise<[number, string]> {
   return [reply.status, reply.text.trim()];
 }
 
-it('follows a host name, says what is wrong with one, and stops', async () => {
+it('follows a host name, explains an invalid one, and stops following', async () => {
   const { page } = visit;
   await visit.go('routers');
   await page.getByRole('textbox', { name: 'Host name' }).fill('no host name');
@@ -136,7 +136,7 @@ it('follows a host name, says what is wrong with one, and stops', async () => {
   await page.getByText('No host name is followed.').waitFor();
 });
 
-it('hands over all data as a file', async () => {
+it('downloads all data as a file', async () => {
   await visit.go('account');
   const [file] = await Promise.all([
     visit.page.waitForEvent('download'),
@@ -147,7 +147,7 @@ it('hands over all data as a file', async () => {
   expect(held).toMatchObject({ account: { id: account.id }, registrations: [{ address: home.address }] });
 });
 
-it('erases the account when the word is typed, and not before', async () => {
+it('erases the account only after the word is typed', async () => {
   const { page } = visit;
   await visit.go('account');
   await page.getByRole('button', { name: 'Erase my account' }).click();

@@ -1,4 +1,4 @@
-/** Getting in to the DNS Settings page, and out of it. */
+/** Signing in to the DNS Settings page and out of it. */
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { Home, launchBrowser, SITE, startSite, type Visit } from '../../support/home.ts';
@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const sessionOf = async () => (await visit.context.cookies()).find(({ name }) => name === 'ms_session');
 
-it('leads to the sign-in page without a cookie, and asks no third party', async () => {
+it('leads to the sign-in page without a cookie, and contacts no third party', async () => {
   await visit.page.goto(SITE);
   await visit.page.waitForURL(`${SITE}/sign-in`);
   await visit.page.getByLabel('Account secret').waitFor();
@@ -35,7 +35,7 @@ it('leads to the sign-in page without a cookie, and asks no third party', async 
   expect([...visit.hosts]).toEqual(['dns.home.test']);
 });
 
-it('signs in by the secret, with a cookie that no script reads', async () => {
+it('signs in by the secret, with a cookie hidden from scripts', async () => {
   const { secret } = await service.household();
   await visit.signIn(secret);
   expect(await visit.page.getByRole('heading', { name: 'Register this network' }).isVisible()).toBe(true);
@@ -43,7 +43,7 @@ it('signs in by the secret, with a cookie that no script reads', async () => {
   expect(await visit.page.evaluate('document.cookie')).toBe('');
 });
 
-it('says that a secret is wrong, and that one is missing, and keeps the focus there', async () => {
+it('explains a wrong and a missing secret, and keeps the focus there', async () => {
   const { page } = visit;
   await page.goto(`${SITE}/sign-in`);
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -55,7 +55,7 @@ it('says that a secret is wrong, and that one is missing, and keeps the focus th
   expect(await sessionOf()).toBeUndefined();
 });
 
-it('signs in by a link, after one press, and by each link once', async () => {
+it('signs in by a link after one press, and by each link once', async () => {
   const { page } = visit;
   const { id } = await service.household();
   const { url } = await service.admin.make(`/v1/accounts/${id}/sign-in-links`);
@@ -76,7 +76,7 @@ it('signs in by a link, after one press, and by each link once', async () => {
   await other.end();
 });
 
-it('signs out, and says so', async () => {
+it('signs out and says so', async () => {
   const { page } = visit;
   await visit.signIn((await service.household()).secret);
   await page.locator('#sign-out').click();
@@ -84,7 +84,7 @@ it('signs out, and says so', async () => {
   expect(await sessionOf()).toBeUndefined();
 });
 
-it('goes back to the sign-in page when the session has ended, and says why', async () => {
+it('returns to the sign-in page when the session has ended, and says why', async () => {
   const { page } = visit;
   await visit.signIn((await service.household()).secret);
   await visit.context.clearCookies();
@@ -95,7 +95,7 @@ it('goes back to the sign-in page when the session has ended, and says why', asy
   expect(await page.locator('#reason').isVisible()).toBe(false);
 });
 
-it('says that the server is away, and carries on when it is back', async () => {
+it('says that the server is unreachable, and continues when it is back', async () => {
   const { page } = visit;
   await visit.signIn((await service.household()).secret);
   await page.route('**/v1/page', (route) => route.abort());

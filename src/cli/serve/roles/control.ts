@@ -74,7 +74,7 @@ export class ControlRole implements Role {
       isHolder: () => registry.doesChores,
       now: Date.now,
       random: Math.random,
-      onFault: (error) => log.error({ code: errorCode(error) }, 'host names not followed'),
+      onError: (error) => log.error({ code: errorCode(error) }, 'host names not followed'),
     });
     follower.start();
     return new ControlRole(server, addresses, follower, ownResolver);

@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import {
   InvalidFieldError,
   RegistryError,
@@ -6,13 +5,13 @@ import {
   TooManyHostnamesError,
   TooManyUpdateTokensError,
 } from '../registry/index.ts';
-import type { ControlLogger } from './options.ts';
+import { codeOf } from './error-log.ts';
 import { badField, PROBLEMS, type ProblemCode, ProblemError } from './problem.ts';
 
-/** After how many seconds a call that the store could not take may be repeated. */
+/** Seconds after which a client may repeat a call that the store could not take. */
 const STORE_RETRY_AFTER_SECONDS = 2;
 
-/** What each of the registry's errors is for the caller. */
+/** Registry error code to problem code. */
 const REGISTRY_CODES: Readonly<Record<string, ProblemCode>> = {
   too_many_addresses: 'too_many_addresses',
   too_many_update_tokens: 'too_many_update_tokens',
@@ -28,7 +27,7 @@ const REGISTRY_CODES: Readonly<Record<string, ProblemCode>> = {
   store_version: 'store_unavailable',
 };
 
-/** Fastify's own errors, whose messages repeat what the client sent. */
+/** Fastify error code to problem code. Fastify's own messages repeat what the client sent. */
 const FRAMEWORK_CODES: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_INVALID_TYPE: 'unsupported_media_type',
@@ -50,12 +49,7 @@ const STATUS_CODES: Readonly<Record<number, ProblemCode>> = {
   415: 'unsupported_media_type',
 };
 
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : '';
-}
-
-/** The problem that an error is for the caller; null for what is a fault of ours. */
+/** Turns an error into the problem that the caller sees; null if the error is a bug or failure of ours. */
 export function problemOf(error: unknown): ProblemError | null {
   if (error instanceof ProblemError) return error;
   if (error instanceof InvalidFieldError) return badField(error.field, error.expected);
@@ -82,69 +76,4 @@ function registryProblem(error: RegistryError): ProblemError | null {
   }
   if (PROBLEMS[code].status !== 503) return new ProblemError(code);
   return new ProblemError(code, { headers: { 'retry-after': String(STORE_RETRY_AFTER_SECONDS) } });
-}
-
-/** What may be logged of an error of ours: never its message, which can hold what a client sent. */
-export interface LoggedFault {
-  errorName: string;
-  code: string | null;
-  stack: string[];
-}
-
-const LOCATION = /((?:node:)?[\w./@-]+:\d+:\d+)\)?$/;
-const MAX_FRAMES = 8;
-
-/** Names an error by its class, its code and the places in our files that it came through. */
-export function describeFault(error: unknown): LoggedFault {
-  if (!(error instanceof Error)) return { errorName: typeof error, code: null, stack: [] };
-  const code = codeOf(error);
-  return {
-    errorName: /^[A-Za-z]{1,40}$/.test(error.name) ? error.name : 'Error',
-    code: /^[A-Za-z][A-Za-z_]{0,47}$/.test(code) ? code : null,
-    stack: framesOf(error).flatMap(frameLocation).slice(0, MAX_FRAMES),
-  };
-}
-
-/** The message stands before the frames, and may have lines that look like some. */
-function framesOf({ stack, message }: Error): string[] {
-  const start = typeof stack === 'string' ? stack.indexOf(message) : -1;
-  return start < 0 ? [] : stack!.slice(start + message.length).split('\n');
-}
-
-function frameLocation(frame: string): string[] {
-  if (!/^\s+at /.test(frame)) return [];
-  const location = LOCATION.exec(frame)?.[1];
-  if (location === undefined) return [];
-  return [location.startsWith('node:') ? location : basename(location)];
-}
-
-/** At most one line of a fault every so often: a store that is gone fails thousands of calls a second. */
-const MIN_LINE_INTERVAL_MS = 1000;
-
-/** Writes faults of ours to the log, few and without anything that a client sent. */
-export class FaultLog {
-  private readonly logger: ControlLogger;
-  private readonly now: () => number;
-  private nextAt = 0;
-  private left = 0;
-
-  constructor(logger: ControlLogger, now: () => number) {
-    this.logger = logger;
-    this.now = now;
-  }
-
-  /** @param route the route's pattern, such as `/v1/accounts/:id`; never the path that was asked for */
-  note(error: unknown, method: string, route: string): void {
-    const now = this.now();
-    if (now < this.nextAt) {
-      this.left += 1;
-      return;
-    }
-    this.logger.error(
-      { ...describeFault(error), method, route, notLogged: this.left },
-      'a call to the API failed',
-    );
-    this.nextAt = now + MIN_LINE_INTERVAL_MS;
-    this.left = 0;
-  }
 }

@@ -1,0 +1,14 @@
+import { Type } from 'typebox';
+import { closed, time } from './common.ts';
+
+const tokenFields = { id: Type.String(), label: Type.String(), createdAt: time('Creation time') };
+
+export const UpdateTokenShape = Type.Object(tokenFields, { ...closed, title: 'UpdateToken' });
+
+export const NewUpdateTokenShape = Type.Object(
+  {
+    ...tokenFields,
+    token: Type.String({ description: 'The password of the router. It is shown this once and not kept.' }),
+  },
+  { ...closed, title: 'NewUpdateToken' },
+);
