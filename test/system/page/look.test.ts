@@ -52,33 +52,36 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
   const shots = process.env['SCREENSHOTS'] ?? temporaryFolder();
   mkdirSync(shots, { recursive: true });
 
-  it.each(Object.keys(SIZES) as (keyof typeof SIZES)[])('fits a %s and has no accessibility barrier', async (size) => {
-    const [width, height] = SIZES[size];
-    const visit = await home.visit(browser, {
-      viewport: { width, height },
-      colorScheme,
-      reducedMotion: 'reduce',
-    });
-    const look = async (name: string) => {
-      expect(await overflow(visit), name).toBeLessThanOrEqual(0);
-      // One size is enough for axe: barriers hardly depend on the size.
-      if (size === 'laptop' || (size === 'phone' && colorScheme === 'light'))
-        expect(await barriers(visit), name).toEqual([]);
-      await visit.page.screenshot({ path: join(shots, `${name}-${size}-${colorScheme}.png`) });
-    };
-    await visit.page.goto(`${SITE}/sign-in`);
-    await look('sign-in');
-    await visit.enter(service, secret);
-    for (const view of VIEWS) {
-      await visit.go(view);
-      await look(view.replace('/', '-'));
-    }
-    await visit.go('home');
-    await visit.page.getByRole('button', { name: 'Remove 127.0.7.2' }).click();
-    await look('remove');
-    expect(visit.complaints).toEqual([]);
-    await visit.end();
-  });
+  it.each(Object.keys(SIZES) as (keyof typeof SIZES)[])(
+    'fits a %s and has no accessibility barrier',
+    async (size) => {
+      const [width, height] = SIZES[size];
+      const visit = await home.visit(browser, {
+        viewport: { width, height },
+        colorScheme,
+        reducedMotion: 'reduce',
+      });
+      const look = async (name: string) => {
+        expect(await overflow(visit), name).toBeLessThanOrEqual(0);
+        // One size is enough for axe: barriers hardly depend on the size.
+        if (size === 'laptop' || (size === 'phone' && colorScheme === 'light'))
+          expect(await barriers(visit), name).toEqual([]);
+        await visit.page.screenshot({ path: join(shots, `${name}-${size}-${colorScheme}.png`) });
+      };
+      await visit.page.goto(`${SITE}/sign-in`);
+      await look('sign-in');
+      await visit.enter(service, secret);
+      for (const view of VIEWS) {
+        await visit.go(view);
+        await look(view.replace('/', '-'));
+      }
+      await visit.go('home');
+      await visit.page.getByRole('button', { name: 'Remove 127.0.7.2' }).click();
+      await look('remove');
+      expect(visit.complaints).toEqual([]);
+      await visit.end();
+    },
+  );
 });
 
 it('uses dark colours if the browser prefers them', async () => {
