@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { MediaStreamerError } from './error.ts';
-import { type Call, HttpTransport, type Transport } from './transport.ts';
+import { type Call, HttpTransport } from './transport.ts';
 import type {
   Account,
   AccountChange,
@@ -8,7 +8,6 @@ import type {
   NewAccount,
   Registration,
   RegistrationFields,
-  Repeatable,
   SignInLink,
 } from './types.ts';
 
@@ -16,31 +15,37 @@ export interface ClientOptions {
   /** The control API, such as `https://dns.example.net`. */
   url: string;
   adminKey: string;
-  /** How long one attempt may take. 10,000. */
+  /** Limit of one attempt; 10,000 by default. */
   timeoutMs?: number;
-  /** How often a call that was not answered, or by 503, is made again. 3. */
+  /** Repeats of a call that got no answer, 503 or `too_many_changes`; 3 by default. */
   retries?: number;
-  /** In place of Node's own. */
+  /** Replaces Node's fetch. */
   fetch?: typeof fetch;
 }
 
+export interface Repeatable {
+  /** A repeat with the same key within a day creates nothing twice. Random by default: use the customer's id instead. */
+  idempotencyKey?: string;
+}
+
 /**
- * The operator's calls. Each may be made again: what was not answered, or by 503, is repeated by itself, and POSTs carry
- * an idempotency key. What the API refuses is a MediaStreamerError; what does not exist is null or false.
+ * The operator's calls. All are safe to repeat: POSTs carry an idempotency key, and the client itself repeats calls that
+ * got no answer, 503 or `too_many_changes`. A refused call throws MediaStreamerError; an unknown id gives null or
+ * false.
  */
 export class MediaStreamerClient {
-  private readonly transport: Transport;
+  private readonly transport: HttpTransport;
 
   constructor(options: ClientOptions) {
     this.transport = new HttpTransport(options);
   }
 
-  /** A repeat with the same key gives the same account, with a fresh secret. */
+  /** Creates an account. A repeat with the same key returns the same account with a fresh secret. */
   createAccount(fields: AccountFields = {}, repeatable: Repeatable = {}): Promise<NewAccount> {
     return this.post('/v1/accounts', { ...fields }, repeatable);
   }
 
-  /** All accounts, in an order that does not change. */
+  /** Iterates over all accounts in a stable order. */
   async *listAccounts(): AsyncGenerator<Account, void, undefined> {
     let after: string | null = null;
     do {
@@ -62,39 +67,39 @@ export class MediaStreamerClient {
     return this.orNull({ method: 'PATCH', path: accountPath(id), body: { ...change } });
   }
 
-  /** Its addresses are kept, and not served from the next query on. */
+  /** Stops serving its addresses from the next query on, and keeps them. */
   suspendAccount(id: string): Promise<Account | null> {
     return this.updateAccount(id, { suspended: true });
   }
 
-  /** Its addresses are served again. */
+  /** Serves its addresses again. */
   resumeAccount(id: string): Promise<Account | null> {
     return this.updateAccount(id, { suspended: false });
   }
 
-  /** Erases everything about it, everywhere. False: there is none. */
+  /** Erases everything about it, everywhere. Returns false if there is no such account. */
   async eraseAccount(id: string): Promise<boolean> {
     return (await this.orNull({ method: 'DELETE', path: accountPath(id) })) !== null;
   }
 
-  /** A new secret; the old one ends, and all sessions with it. */
+  /** Creates a new secret. The old one ends, and all sessions with it. */
   async rotateSecret(id: string): Promise<string> {
     const { secret } = await this.post<{ secret: string }>(`${accountPath(id)}/secret`, {}, {});
     return secret;
   }
 
-  /** Where to send a person who is signed in with you: it signs them in to the DNS Settings page, once. */
+  /** Creates a link that signs a person in to the DNS Settings page, once. For people signed in to your own site. */
   createSignInLink(id: string): Promise<SignInLink> {
     return this.post(`${accountPath(id)}/sign-in-links`, {}, {});
   }
 
   async listRegistrations(id: string): Promise<Registration[] | null> {
     const path = `${accountPath(id)}/registrations`;
-    const held = await this.orNull<{ registrations: Registration[] }>({ method: 'GET', path });
-    return held === null ? null : held.registrations;
+    const reply = await this.orNull<{ registrations: Registration[] }>({ method: 'GET', path });
+    return reply === null ? null : reply.registrations;
   }
 
-  /** Registers any address. One that is there already is renewed. */
+  /** Registers any address, or renews it. */
   register(id: string, fields: RegistrationFields, repeatable: Repeatable = {}): Promise<Registration> {
     return this.post(`${accountPath(id)}/registrations`, { ...fields }, repeatable);
   }

@@ -1,22 +1,22 @@
-/** A field that is at fault, and what was expected there. */
-export interface FieldFault {
+/** A wrong field and what was expected there. */
+export interface FieldError {
   field: string;
   expected: string;
 }
 
-/** The API refused a call, or was not reached. */
+/** The API refused a call or did not answer. */
 export class MediaStreamerError extends Error {
   /** Stable, such as `too_many_addresses`; `unreachable` if no reply came. */
   readonly code: string;
   /** The HTTP status; 0 if no reply came. */
   readonly status: number;
-  readonly errors: readonly FieldFault[];
+  readonly errors: readonly FieldError[];
 
   constructor(
     code: string,
     status: number,
     message: string,
-    errors: readonly FieldFault[] = [],
+    errors: readonly FieldError[] = [],
     cause?: unknown,
   ) {
     super(message, { cause });

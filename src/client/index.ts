@@ -1,3 +1,3 @@
-export { type ClientOptions, MediaStreamerClient } from './client.ts';
-export { type FieldFault, MediaStreamerError } from './error.ts';
+export { type ClientOptions, MediaStreamerClient, type Repeatable } from './client.ts';
+export { type FieldError, MediaStreamerError } from './error.ts';
 export type * from './types.ts';

@@ -1,16 +1,10 @@
-import { type FieldFault, MediaStreamerError } from './error.ts';
+import { type FieldError, MediaStreamerError } from './error.ts';
 
 export interface Call {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   path: string;
   body?: object;
   idempotencyKey?: string;
-}
-
-/** Makes calls to the API. */
-export interface Transport {
-  /** @returns the reply's body; undefined where it has none. @throws MediaStreamerError */
-  call<T>(call: Call): Promise<T>;
 }
 
 export interface TransportOptions {
@@ -24,10 +18,11 @@ export interface TransportOptions {
 const TIMEOUT_MS = 10_000;
 const RETRIES = 3;
 const FIRST_WAIT_MS = 250;
-/** Whatever a server asks for: the caller waits too. */
+/** Bounds Retry-After, because the caller waits. */
 const MAX_WAIT_MS = 10_000;
 
-export class HttpTransport implements Transport {
+/** Makes calls to the API and repeats them while that can help. */
+export class HttpTransport {
   private readonly options: TransportOptions;
   private readonly url: string;
 
@@ -37,6 +32,7 @@ export class HttpTransport implements Transport {
     this.url = new URL(options.url).href.replace(/\/$/, '');
   }
 
+  /** Returns the reply's body; undefined if it has none. @throws MediaStreamerError */
   async call<T>(call: Call): Promise<T> {
     const { retries = RETRIES } = this.options;
     for (let attempt = 0; ; attempt += 1) {
@@ -44,14 +40,14 @@ export class HttpTransport implements Transport {
         return await this.once<T>(call);
       } catch (error) {
         if (!(error instanceof UnansweredError)) throw error;
-        if (attempt >= retries) throw error.fault;
+        if (attempt >= retries) throw error.reason;
         const waitMs = Math.max(FIRST_WAIT_MS * 2 ** attempt, error.retryAfterMs);
         await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, MAX_WAIT_MS)));
       }
     }
   }
 
-  /** @throws Unanswered if it may be made again */
+  /** @throws UnansweredError if a repeat may succeed */
   private async once<T>({ method, path, body, idempotencyKey }: Call): Promise<T> {
     const { adminKey, timeoutMs = TIMEOUT_MS } = this.options;
     const ask = this.options.fetch ?? fetch;
@@ -77,34 +73,35 @@ export class HttpTransport implements Transport {
         0,
       );
     }
-    const held = parse(text);
-    if (reply.ok) return held as T;
-    const fault = faultOf(reply.status, held as Partial<Problem> | undefined);
-    if (reply.status !== 503) throw fault;
-    throw new UnansweredError(fault, 1000 * (Number(reply.headers.get('retry-after')) || 0));
+    const content = parse(text);
+    if (reply.ok) return content as T;
+    const error = errorOf(reply.status, content as Partial<Problem> | undefined);
+    if (reply.status !== 503 && error.code !== 'too_many_changes') throw error;
+    throw new UnansweredError(error, 1000 * (Number(reply.headers.get('retry-after')) || 0));
   }
 }
 
-/** A failure that a repeat may mend. */
+/** A failure that a repeat may resolve. */
 class UnansweredError extends Error {
-  readonly fault: MediaStreamerError;
+  readonly reason: MediaStreamerError;
   readonly retryAfterMs: number;
-  constructor(fault: MediaStreamerError, retryAfterMs: number) {
-    super(fault.message);
-    this.fault = fault;
+  constructor(reason: MediaStreamerError, retryAfterMs: number) {
+    super(reason.message);
+    this.name = 'UnansweredError';
+    this.reason = reason;
     this.retryAfterMs = retryAfterMs;
   }
 }
 
-/** RFC 9457, with what the API adds to it. */
+/** RFC 9457 problem with the API's extension members. */
 interface Problem {
   code: string;
   title: string;
   detail: string;
-  errors: FieldFault[];
+  errors: FieldError[];
 }
 
-function faultOf(status: number, problem: Partial<Problem> | undefined): MediaStreamerError {
+function errorOf(status: number, problem: Partial<Problem> | undefined): MediaStreamerError {
   const {
     code = `http_${status}`,
     title = `the API answered ${status}`,

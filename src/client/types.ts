@@ -1,62 +1,72 @@
-/** An account: one customer's home, or homes. */
+// Generated from the API's schemas by test/support/client-types.ts. Times are ISO 8601, UTC.
+
 export interface Account {
   id: string;
-  /** Where it watches from. */
+  /** A configured region, such as `us`. */
   region: string;
-  /** How many addresses it may have at a time. */
+  /** The most addresses that the account may have at a time. */
   perAccount: number;
-  /** Its addresses are kept, and not served. */
-  suspended: boolean;
-  /** Service to region, or `off`: what its person chose for single services. */
-  services: Record<string, string>;
-  /** ISO 8601, UTC, as all times. */
+  /** Creation time. */
   createdAt: string;
+  /** The addresses of a suspended account are kept, but not served. */
+  suspended: boolean;
+  /** Regions of single services: service to region, or `off` for no relay. Services that are not named follow the account's region. The given object replaces the stored one. */
+  services: Record<string, string>;
 }
 
 export interface NewAccount {
   id: string;
-  /** Its key, shown this once: give it to the person, or let them in by sign-in links alone. */
-  secret: string;
+  /** A configured region, such as `us`. */
   region: string;
+  /** The most addresses that the account may have at a time. */
   perAccount: number;
+  /** Creation time. */
   createdAt: string;
+  /** The account's key. It is shown this once and not kept. */
+  secret: string;
 }
 
 export interface AccountFields {
+  /** A configured region, such as `us`. */
   region?: string;
+  /** The most addresses that the account may have at a time. */
   perAccount?: number;
 }
 
-export interface AccountChange extends AccountFields {
+export interface AccountChange {
+  /** A configured region, such as `us`. */
+  region?: string;
+  /** The most addresses that the account may have at a time. */
+  perAccount?: number;
+  /** true: stop serving its addresses; false: serve them again. */
   suspended?: boolean;
 }
 
 export interface Registration {
   id: string;
-  /** An IPv4 address, or an IPv6 /64. */
+  /** An IPv4 address, or the /64 of an IPv6 address. */
   address: string;
   label: string | null;
+  /** The way by which the address was registered. */
   source: 'api' | 'page' | 'dyndns2' | 'hostname' | 'admin';
+  /** First registration of the address. */
   createdAt: string;
-  /** The end of its lease, unless it is renewed. */
+  /** End of the lease; registering the address again renews it. */
   expiresAt: string;
 }
 
 export interface RegistrationFields {
+  /** An IPv4 or IPv6 address; an IPv6 one stands for its /64. */
   address: string;
+  /** A name that the person chose, such as `Living room`. */
   label?: string;
-  /** At the limit the address that was renewed longest ago gives way. */
+  /** At the limit, remove the address that was renewed longest ago. */
   replace?: 'oldest';
 }
 
 export interface SignInLink {
-  /** Signs a person in to the DNS Settings page, once. */
+  /** Send this to the person. Opening it does not use it up: the button on that page does. */
   url: string;
-  /** Five minutes from now. */
+  /** End of the link. */
   expiresAt: string;
-}
-
-export interface Repeatable {
-  /** The same key within a day makes nothing twice: take one that is the customer's own. By default a random one. */
-  idempotencyKey?: string;
 }

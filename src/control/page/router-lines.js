@@ -35,7 +35,7 @@ login=${user}
 password='${password}'
 ${name}
 `,
-    note: 'For ddclient 3.10 and later. In older ones write use=web, web=… in place of usev4=webv4, webv4=….',
+    note: 'For ddclient 3.10 and later. In older ones write use=web, web=… instead of usev4=webv4, webv4=….',
   };
 }
 
