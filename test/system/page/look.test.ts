@@ -150,8 +150,8 @@ it('allows no inline code and is small', async () => {
     expect(text).not.toMatch(/<style|style=|\son\w+=|<script(?![^>]*\ssrc=)|https?:\/\//);
   }
   const folder = join(ROOT, 'src/control/page');
-  const served = readdirSync(folder).filter((name) =>
-    /^(?!sign-in)[a-z0-9-]+\.(html|css|js|svg)$/.test(name),
+  const served = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /^(?!sign-in)[a-z0-9/-]+\.(html|css|js|svg)$/.test(name),
   );
   const bytes = served.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
   expect(bytes).toBeLessThan(120 * 1024);
