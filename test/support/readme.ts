@@ -1,25 +1,25 @@
 /**
- * Runs what a Markdown text tells its reader to paste. Every `sh` block is run, in order, in one shell, as a person
- * would do it in one terminal; a `text` block right after it is what it prints, with `...` for anything within a
- * line. A block after `<!-- not run: reason -->` is only read by the shell, for its syntax.
+ * Runs the commands of a Markdown page. All `sh` blocks run in order in one shell, as if pasted into one terminal. A
+ * `text` block right after one is its expected output, with `...` for anything within a line. A block after
+ * `<!-- not run: reason -->` is only checked for syntax.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 
 export interface Block {
-  /** The line of the text that the block's first line is, from 1. */
+  /** Line number of the block's first line in the page, from 1. */
   readonly line: number;
   readonly code: string;
-  /** Why it is not run; null where it is. */
+  /** Reason for not running the block; null: it is run. */
   readonly notRun: string | null;
-  /** What it prints, line by line; null where the text does not say. */
+  /** Expected output by line; null: the page gives none. */
   readonly expected: readonly string[] | null;
 }
 
 export interface BlockResult {
   readonly line: number;
   readonly code: string;
-  /** The exit status of the block's last command; null where the shell ended in it. */
+  /** Exit status of the block's last command; null: the shell ended in this block. */
   readonly status: number | null;
   readonly printed: readonly string[];
 }
@@ -27,11 +27,11 @@ export interface BlockResult {
 const FENCE = /^```(\w*)\s*$/;
 const NOT_RUN = /^<!--\s*not run:\s*(.+?)\s*-->$/;
 
-/** Takes the `sh` blocks of a Markdown text. */
+/** Reads the `sh` blocks of a Markdown page. */
 export function readBlocks(markdown: string): Block[] {
   const lines = markdown.split('\n');
   const blocks: Block[] = [];
-  // The text between two fences decides whether they belong together.
+  // Only an output block with no text in between belongs to the block above.
   let between: string[] = [];
   for (let at = 0; at < lines.length; at++) {
     const language = FENCE.exec(lines[at])?.[1];
@@ -55,12 +55,12 @@ export function readBlocks(markdown: string): Block[] {
   return blocks;
 }
 
-/** What the shell has against a block's syntax; empty if nothing. */
-export function syntaxFaults({ code }: Block): string {
+/** Returns the shell's complaint about a block's syntax; empty: none. */
+export function syntaxErrors({ code }: Block): string {
   return spawnSync('sh', ['-n'], { input: code, encoding: 'utf8' }).stderr;
 }
 
-/** Whether what was printed is what was expected; `...` stands for anything within a line. */
+/** Compares printed with expected lines; `...` matches anything within a line. */
 export function printsAsExpected(printed: readonly string[], expected: readonly string[]): boolean {
   return (
     printed.length === expected.length &&
@@ -75,14 +75,14 @@ export interface TourOptions {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs: number;
-  /** A command, with its arguments, that runs the shell. */
+  /** Command with arguments that runs the shell. */
   readonly wrapper?: readonly string[];
 }
 
 const MARK = '@@tour@@';
 
 /**
- * Runs blocks in one bash, with jobs as in a terminal (`kill %1`). What is left running is ended with it.
+ * Runs blocks in one bash with job control (`kill %1`), then kills the jobs left running.
  * @returns the blocks' results, up to the one in which the shell ended
  */
 export async function runTour(
@@ -103,7 +103,7 @@ export async function runTour(
   const late = setTimeout(() => shell.kill('SIGTERM'), timeoutMs);
   await once(shell, 'exit');
   clearTimeout(late);
-  // Marks begin each block, and end it with a status.
+  // A mark precedes each block; another one with the status follows it.
   const parts = output.stdout.split(`\n${MARK}`);
   const results = blocks.flatMap(({ line, code }, index) => {
     const body = parts[1 + 2 * index];

@@ -1,9 +1,9 @@
-/** The README's blocks, run as a stranger would on a fresh clone. */
+/** The commands in the documents, run on a fresh clone as a stranger would paste them. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   type Block,
@@ -11,17 +11,17 @@ import {
   printsAsExpected,
   readBlocks,
   runTour,
-  syntaxFaults,
+  syntaxErrors,
 } from '../support/readme.ts';
 import { ROOT, temporaryFolder, until } from '../support/service.ts';
 
-/** npm passes its settings on to what it runs; what it has fetched before need not come from the network. */
+/** The environment without npm's settings for its children; cached packages need no network. */
 const outerEnvironment = Object.fromEntries(
   Object.entries(process.env).filter(([key]) => !/^(npm_|NODE_|VITEST|MEDIASTREAMER_)/i.test(key)),
 );
 const environment = {
   ...outerEnvironment,
-  // Without what npm test has put in front.
+  // Without the folders that npm test put in front.
   PATH: (process.env['PATH'] ?? '')
     .split(':')
     .filter((folder) => !folder.includes('node_modules'))
@@ -33,20 +33,20 @@ const environment = {
 interface Difference {
   readonly line: number;
   readonly code: string;
-  readonly fault: string;
+  readonly error: string;
   readonly printed?: readonly string[];
   readonly expected?: readonly string[];
 }
 
-/** What differs between the text and what was seen, a block each. */
+/** Lists the blocks that failed or printed something else than the page says. */
 function differences(blocks: readonly Block[], results: readonly BlockResult[]): Difference[] {
   return blocks.flatMap(({ line, code, expected }, index): Difference[] => {
     const result = results[index];
-    if (result === undefined) return [{ line, code, fault: 'not reached' }];
+    if (result === undefined) return [{ line, code, error: 'not reached' }];
     const { status, printed } = result;
-    if (status !== 0) return [{ line, code, fault: `exit ${status}`, printed }];
+    if (status !== 0) return [{ line, code, error: `exit ${status}`, printed }];
     if (expected === null || printsAsExpected(printed, expected)) return [];
-    return [{ line, code, fault: 'prints otherwise', expected, printed }];
+    return [{ line, code, error: 'other output', expected, printed }];
   });
 }
 
@@ -88,7 +88,7 @@ describe('the runner', () => {
   ].join('\n');
   const blocks = readBlocks(markdown);
 
-  it('finds the blocks, what they print, and which are not run', () => {
+  it('finds the blocks, their expected output, and those marked as not run', () => {
     expect(blocks.map(({ line, notRun, expected }) => ({ line, notRun, expected }))).toEqual([
       { line: 3, notRun: null, expected: ['one 1', 'tw...'] },
       { line: 17, notRun: 'needs root', expected: null },
@@ -97,12 +97,12 @@ describe('the runner', () => {
       { line: 29, notRun: null, expected: null },
       { line: 32, notRun: null, expected: null },
     ]);
-    expect(syntaxFaults(blocks[0])).toBe('');
-    expect(syntaxFaults(blocks[1])).not.toBe('');
+    expect(syntaxErrors(blocks[0])).toBe('');
+    expect(syntaxErrors(blocks[1])).not.toBe('');
     expect(() => readBlocks('```sh\necho')).toThrow('line 1: a block without an end');
   });
 
-  it('runs them in one shell, tells what each printed, and where one failed', async () => {
+  it('runs the blocks in one shell and reports output and status of each', async () => {
     const run = blocks.filter(({ notRun }) => notRun === null);
     const options = { cwd: temporaryFolder(), env: process.env, timeoutMs: 20_000 };
     const { results } = await runTour(run, options);
@@ -113,13 +113,13 @@ describe('the runner', () => {
       [null, []],
     ]);
     expect(differences(run, results)).toMatchObject([
-      { line: 26, fault: 'exit 1' },
-      { line: 29, fault: 'exit null' },
-      { line: 32, fault: 'not reached' },
+      { line: 26, error: 'exit 1' },
+      { line: 29, error: 'exit null' },
+      { line: 32, error: 'not reached' },
     ]);
   });
 
-  it('takes ... for anything within a line, and everything else as it stands', () => {
+  it('matches ... with anything within a line, and all else literally', () => {
     expect(printsAsExpected(['{"id":"x","n":1}'], ['{"id":"...","n":1}'])).toBe(true);
     expect(printsAsExpected(['{"id":"x","n":2}'], ['{"id":"...","n":1}'])).toBe(false);
     expect(printsAsExpected(['1a2'], ['1.2'])).toBe(false);
@@ -127,7 +127,7 @@ describe('the runner', () => {
     expect(printsAsExpected(['a', 'b'], ['a...'])).toBe(false);
   });
 
-  it('ends what never ends, with what runs beside it', async () => {
+  it('kills a block that never ends, and its background jobs', async () => {
     const folder = temporaryFolder();
     const [block] = readBlocks('```sh\nsleep 1000 & echo $! > pid\nsleep 1000\n```');
     const { results } = await runTour([block], { cwd: folder, env: process.env, timeoutMs: 500 });
@@ -137,30 +137,62 @@ describe('the runner', () => {
   });
 });
 
-/** Whether a process is gone, or waits for nothing but to be counted. */
+/** Returns true if a process is gone or a zombie. */
 function hasEnded(pid: number): boolean {
   const file = `/proc/${pid}/stat`;
   return !existsSync(file) || / Z /.test(readFileSync(file, 'utf8'));
 }
 
-describe('README.md', () => {
-  const blocks = readBlocks(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+/** Pages whose blocks are run, in this order in one clone: the README's first one installs. */
+const RUN = ['README.md', 'config/deploy/README.md', '.github/CONTRIBUTING.md'];
+const PAGES = [...RUN, 'bench/README.md', 'bench/SCALE.md', 'src/README.md', 'src/dns/udp/AF_XDP.md'];
+
+describe.each(PAGES)('%s', (page) => {
+  const text = readFileSync(join(ROOT, page), 'utf8');
 
   it('has blocks that a shell can read', () => {
-    expect(blocks.length).toBeGreaterThan(5);
-    for (const block of blocks) expect([block.line, syntaxFaults(block)]).toEqual([block.line, '']);
+    const blocks = readBlocks(text);
+    if (RUN.includes(page)) expect(blocks.length).toBeGreaterThan(0);
+    for (const block of blocks) expect([block.line, syntaxErrors(block)]).toEqual([block.line, '']);
+    if (!RUN.includes(page)) expect(blocks.filter(({ notRun }) => notRun === null)).toEqual([]);
   });
 
-  it('does on a fresh clone what it says', { timeout: 180_000 }, async () => {
-    const clone = join(temporaryFolder(), 'mediastreamer');
+  it('links to pages and headings that exist', () => {
+    for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const [path, heading] = target.split('#');
+      const file = path === '' ? join(ROOT, page) : join(ROOT, dirname(page), path);
+      expect([target, existsSync(file)]).toEqual([target, true]);
+      if (heading !== undefined) expect(anchors(readFileSync(file, 'utf8'))).toContain(heading);
+    }
+  });
+});
+
+/** The anchors that a forge gives a page's headings. */
+function anchors(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+describe('a fresh clone', () => {
+  const clone = join(temporaryFolder(), 'mediastreamer');
+
+  it('can be made', () => {
     const git = ['-c', 'safe.directory=*', 'clone', '--quiet', ROOT, clone];
-    const { status, stderr: gitFault } = spawnSync('git', git, { encoding: 'utf8' });
-    expect({ status, gitFault }).toEqual({ status: 0, gitFault: '' });
-    const ofClone = readBlocks(readFileSync(join(clone, 'README.md'), 'utf8'));
-    const run = ofClone.filter(({ notRun }) => notRun === null);
+    const { status, stderr } = spawnSync('git', git, { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it.each(RUN)('does what %s says', { timeout: 300_000 }, async (page) => {
+    const blocks = readBlocks(readFileSync(join(clone, page), 'utf8'));
+    const run = blocks.filter(({ notRun }) => notRun === null);
     const { results, stderr } = await runTour(run, {
       cwd: clone,
-      timeoutMs: 150_000,
+      timeoutMs: 280_000,
       ...((await portsAreFree()) ? { env: environment } : isolated()),
     });
     const found = differences(run, results);
@@ -168,7 +200,7 @@ describe('README.md', () => {
   });
 });
 
-/** Whether the ports that the README names are free here. */
+/** Returns true if the ports in the README are free here. */
 async function portsAreFree(): Promise<boolean> {
   for (const port of [5300, 8080, 9153]) {
     const server = net.createServer().listen(port, '127.0.0.1');
@@ -183,7 +215,7 @@ async function portsAreFree(): Promise<boolean> {
   return true;
 }
 
-/** Another program has the ports: a network of the shell's own, in which npm has its cache alone. */
+/** A network namespace for when another program has the ports; npm has only its cache there. */
 function isolated() {
   const network = ['unshare', '--map-root-user', '--net', '--pid', '--fork', '--kill-child'];
   return {
