@@ -104,7 +104,7 @@ export const FORMATS = {
   },
   store: {
     expected: 'embedded, or a redis:// or rediss:// URL',
-    parse: (text) => (text === 'embedded' || !('fault' in parseRedisUrl(text)) ? text : null),
+    parse: (text) => (text === 'embedded' || !('error' in parseRedisUrl(text)) ? text : null),
   },
   proxy: {
     expected: PROXY,

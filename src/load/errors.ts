@@ -1,14 +1,17 @@
-/** A load that cannot be made from what was given. The message says what was found and what was expected. */
+/** Invalid plan of a load. The message says what was found and what was expected. */
 export class LoadPlanError extends Error {
-  readonly code = 'LOAD_PLAN';
+  override readonly name = 'LoadPlanError';
+  readonly code = 'load_plan_invalid';
 }
 
-/** The target is neither this machine nor named by who runs the load. */
+/** The target is not this machine and was not named by the operator. */
 export class TargetRefusedError extends Error {
-  readonly code = 'LOAD_TARGET_REFUSED';
+  override readonly name = 'TargetRefusedError';
+  readonly code = 'load_target_refused';
 }
 
-/** The load cannot be made on this machine. */
+/** This machine cannot make the load. */
 export class LoadUnavailableError extends Error {
-  readonly code = 'LOAD_UNAVAILABLE';
+  override readonly name = 'LoadUnavailableError';
+  readonly code = 'load_unavailable';
 }

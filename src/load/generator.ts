@@ -3,7 +3,7 @@ import type { Schedule } from './schedule.ts';
 import type { Tallies } from './tallies.ts';
 import type { Traffic } from './traffic.ts';
 
-/** What a transport works with. `now` gives milliseconds that never go back. */
+/** Inputs of a generator. `now` is a monotonic clock in ms. */
 export interface LoadRun {
   readonly plan: LoadPlan;
   readonly schedule: Schedule;
@@ -12,18 +12,21 @@ export interface LoadRun {
   readonly now: () => number;
 }
 
-/** Sends the queries of a load by one transport, and counts what comes back. */
+/** Sends a load's queries over one transport and counts the answers. */
 export interface Generator {
-  /** Resolves when every connection stands or has failed, or after `timeoutMs`. */
+  /** Resolves when every connection is established or has failed, or after `timeoutMs`. */
   connected(timeoutMs: number): Promise<void>;
   /**
-   * Works until `untilMs` at the latest, as far as it can be told before.
-   * @returns whether the load is over: all is sent or too late, and answered or lost
+   * Works until about `untilMs`. @returns true when the load is over: every query is sent or too late, and
+   * answered or lost
    */
   work(untilMs: number): boolean | Promise<boolean>;
-  /** When the sending ended: all was sent, or it was stopped, or a timeout was over since the last query was due. */
+  /**
+   * Time the sending ended: everything was sent, it was stopped, or a timeout has passed since the last query
+   * was due.
+   */
   readonly endedMs: number | null;
-  /** Ends the sending: what is under way may still be answered. */
+  /** Stops sending; outstanding queries may still be answered. */
   stop(): void;
   close(): void;
 }

@@ -1,18 +1,17 @@
 import type { Tallies } from './tallies.ts';
 
-/** As many message IDs as there are. */
+/** Number of message IDs. */
 export const MAX_OUTSTANDING = 65_536;
 
-/** No query waits for this ID. */
+/** No query is waiting with this ID. */
 export const NOT_WAITING = -1;
 
 /**
- * The queries of one connection or port that wait for their answers, by message ID. IDs are given in turns, so
- * the oldest query is always at the tail, and neither an answer nor a timeout has to be searched for. Nothing
- * is allocated after the start.
+ * Outstanding queries of one connection or port, by message ID. IDs are assigned in a ring, so the oldest query
+ * is at the tail and neither answers nor timeouts need a search. Allocates nothing after construction.
  */
 export class Outstanding {
-  /** By slot: when the query was due, when it was sent, which of the sources sent it, what it is counted as. */
+  /** By slot: due time, send time, source and category of the query. */
   readonly dueMs: Float64Array;
   readonly sources: Uint32Array;
   readonly categories: Uint8Array;
@@ -34,12 +33,12 @@ export class Outstanding {
     this.ids = new Uint16Array(capacity);
   }
 
-  /** Whether queries may still be answered; some of those counted may have been. */
+  /** True if no query can still be answered; settled ones behind the tail may remain. */
   get isEmpty(): boolean {
     return this.head === this.tail;
   }
 
-  /** Adds a query; where there is no room, the oldest is given up. @returns its message ID */
+  /** Adds a query; if full, the oldest one counts as lost. @returns its message ID */
   add(dueMs: number, sentMs: number, source: number, category: number, tallies: Tallies): number {
     if (this.head - this.tail > this.mask) this.dropTail(tallies);
     const slot = this.head & this.mask;
@@ -54,18 +53,18 @@ export class Outstanding {
     return id;
   }
 
-  /** @returns the slot of the query that waits with this ID, or NOT_WAITING */
+  /** @returns the slot of the query waiting with this ID, or NOT_WAITING */
   find(id: number): number {
     const slot = id & this.mask;
     return this.waiting[slot] === 1 && this.ids[slot] === id ? slot : NOT_WAITING;
   }
 
-  /** Notes that the query has its answer. */
+  /** Marks a query as answered. */
   settle(slot: number): void {
     this.waiting[slot] = 0;
   }
 
-  /** Counts as lost what was sent at `limitMs` or before and has no answer. */
+  /** Counts unanswered queries sent at or before `limitMs` as lost. */
   expire(limitMs: number, tallies: Tallies): void {
     while (this.tail < this.head) {
       const slot = this.tail & this.mask;
@@ -84,7 +83,7 @@ export class Outstanding {
   }
 }
 
-/** Room for the queries of `timeoutMs` at `ratePerSecond`, twice over for bursts: a power of 2. */
+/** Capacity for the queries of `timeoutMs` at `ratePerSecond`, doubled for bursts: a power of 2. */
 export function outstandingCapacity(ratePerSecond: number, timeoutMs: number): number {
   const needed = Math.max(64, ((2 * ratePerSecond * timeoutMs) / 1000) | 0);
   return Math.min(MAX_OUTSTANDING, 2 ** Math.ceil(Math.log2(needed)));

@@ -4,7 +4,7 @@ import { LoadPlanError } from './errors.ts';
 import type { Shares } from './shares.ts';
 import type { Sources } from './sources.ts';
 
-/** What a query is for: what it should meet at the edge. */
+/** Path that a query should take at the edge. */
 export const KINDS = ['catalog', 'hit', 'miss'] as const;
 export type Kind = (typeof KINDS)[number];
 export type Mix = Shares<Kind>;
@@ -20,34 +20,34 @@ export const MAX_RATE = 5_000_000;
 export const MAX_TIMEOUT_MS = 60_000;
 export const MAX_CONNECTIONS = 10_000;
 
-/** Bytes that a miss has before its base: a length and 12 letters. */
+/** Bytes in front of a miss's base: a length byte and 12 letters. */
 export const MISS_LABEL_BYTES = 13;
 
 /** Names in wire form. */
 export interface LoadNames {
   readonly catalog: readonly Uint8Array[];
-  /** Names outside the catalog that are asked again and again: a cache has them. */
+  /** Names outside the catalog that are asked repeatedly, so that they are cached. */
   readonly hits: readonly Uint8Array[];
-  /** Each miss is a new name right below this one. */
+  /** Each miss asks for a new name below this one. */
   readonly missBase: Uint8Array;
 }
 
-/** How the server's certificate is verified. */
+/** Verification of the server's certificate. */
 export interface LoadTls {
   readonly serverName: string | null;
-  /** PEM; null: the authorities that the system trusts. */
+  /** PEM; null: the system's certificate authorities. */
   readonly ca: string | null;
   readonly verifies: boolean;
 }
 
-/** A load, whole. */
+/** A complete load. */
 export interface LoadPlan {
   readonly target: SocketAddress;
   readonly transport: Transport;
-  /** Queries a second over all connections and sources. */
+  /** Queries a second, over all connections and sources. */
   readonly ratePerSecond: number;
   readonly seconds: number;
-  /** Before `seconds`, at the same rate, and not counted. */
+  /** Precedes `seconds`, at the same rate; not counted. */
   readonly warmUpSeconds: number;
   readonly timeoutMs: number;
   readonly mix: Mix;
@@ -55,14 +55,14 @@ export interface LoadPlan {
   readonly names: LoadNames;
   readonly sources: Sources;
   readonly unregistered: Sources;
-  /** 0 to 100: so many of a hundred queries come from unregistered sources. */
+  /** Percentage of queries from unregistered sources, 0 to 100. */
   readonly unregisteredPercent: number;
-  /** Connections of tcp, tls and https. */
+  /** Number of connections, for tcp, tls and https. */
   readonly connections: number;
   readonly tls: LoadTls;
-  /** Of https. */
+  /** For https. */
   readonly path: string;
-  /** Whether queries carry an OPT record. */
+  /** Queries carry an OPT record. */
   readonly edns: boolean;
 }
 
@@ -75,7 +75,7 @@ const BOUNDS: readonly (readonly [key: keyof LoadPlan, name: string, least: numb
   ['connections', 'connections', 1, MAX_CONNECTIONS],
 ];
 
-/** @throws LoadPlanError where a number is out of its bounds, or what is to be asked or asked from is missing */
+/** @throws LoadPlanError if a number is out of range or there is nothing to ask or no source to ask from */
 export function checkPlan(plan: LoadPlan): void {
   for (const [key, name, least, most] of BOUNDS) {
     const value = plan[key] as number;

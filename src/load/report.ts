@@ -4,7 +4,7 @@ import type { Figures, LoadSummary } from './summary.ts';
 const thousands = (count: number): string => String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ',');
 const ms = (value: number | null): string => (value === null ? '-' : value.toFixed(value < 10 ? 3 : 1));
 
-/** One line on how a load goes, for people. */
+/** One line of progress for people. */
 export function progressLine(progress: Progress): string {
   const { phase, elapsedSeconds, sentPerSecond, answersPerSecond, lost, p50Ms, p99Ms, maxMs } = progress;
   return [
@@ -16,7 +16,7 @@ export function progressLine(progress: Progress): string {
   ].join('  ');
 }
 
-/** The result of a load, for people. */
+/** Result of a load as a table for people. */
 export function summaryText(summary: LoadSummary): string {
   const { generator } = summary;
   const rows: [string, Figures][] = [];

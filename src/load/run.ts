@@ -8,7 +8,7 @@ import { Tallies } from './tallies.ts';
 import { Traffic } from './traffic.ts';
 import { UdpGenerator } from './udp.ts';
 
-/** The event loop (signals, output) has its turn so often. */
+/** Interval at which the event loop gets its turn, for signals and output. */
 const TURN_MS = 100;
 const PROGRESS_MS = 1000;
 const CONNECT_MS = 5000;
@@ -16,34 +16,31 @@ const CONNECT_MS = 5000;
 export interface Progress {
   readonly phase: 'warm-up' | 'load' | 'drain';
   readonly elapsedSeconds: number;
-  /** Since the last progress. */
+  /** Since the previous progress. */
   readonly sentPerSecond: number;
   readonly answersPerSecond: number;
   /** Since the start. */
   readonly lost: number;
-  /** Of what was answered since the last progress; null: nothing was. */
+  /** Of the answers since the previous progress; null if there were none. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   readonly maxMs: number | null;
 }
 
 export interface LoadOptions {
-  /** Milliseconds that never go back. */
+  /** Monotonic clock in ms. */
   readonly now: () => number;
   /** 32 random bits. */
   readonly random: () => number;
-  /** CPU that the process has used, in seconds. */
+  /** CPU time of the process so far, in seconds. */
   readonly cpuSeconds: () => number;
-  /** Told about once a second, with the counts so far. */
+  /** Called about once a second with the counts so far. */
   readonly onProgress: (progress: Progress, tallies: Tallies) => void;
-  /** Ends the load before its time; what was counted until then is the result. */
+  /** Ends the load early; the counts until then are the result. */
   readonly signal?: AbortSignal;
 }
 
-/**
- * Makes a load and counts what comes back.
- * @throws LoadPlanError, LoadUnavailableError
- */
+/** Runs a load and counts the answers. @throws LoadPlanError, LoadUnavailableError */
 export async function runLoad(
   plan: LoadPlan,
   options: LoadOptions,
@@ -77,7 +74,7 @@ async function drive(run: LoadRun, generator: Generator, options: LoadOptions): 
   }
 }
 
-/** Tells once a second how the load goes. */
+/** Reports progress once a second. */
 class ProgressWatch {
   private readonly run: LoadRun;
   private readonly options: LoadOptions;

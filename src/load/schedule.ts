@@ -1,13 +1,13 @@
 /**
- * When each query of an open loop is due: evenly from the start, whatever the server does. Latency counts from
- * that time, so that queries which a stall holds up are seen to wait (no coordinated omission).
+ * Due times of an open loop's queries: evenly spaced, whatever the server does. Latency counts from the due
+ * time, so a stall shows in the queries that it delays (no coordinated omission).
  */
 export class Schedule {
-  /** When the first query is due: see begin. */
+  /** Due time of the first query; set by `begin`. */
   startMs = Number.POSITIVE_INFINITY;
-  /** Queries in all. */
+  /** Number of queries. */
   readonly count: number;
-  /** Queries before the first that is measured. */
+  /** Number of queries before the first measured one. */
   readonly warmUpCount: number;
   private readonly perMs: number;
 
@@ -17,31 +17,31 @@ export class Schedule {
     this.count = this.warmUpCount + Math.max(1, Math.round(options.ratePerSecond * options.seconds));
   }
 
-  /** Connections are made before that. */
+  /** Starts the schedule. Connections are established before that. */
   begin(startMs: number): void {
     this.startMs = startMs;
   }
 
-  /** When query `n`, from 0, is due. */
+  /** Due time of query `n`, counted from 0. */
   dueMs(n: number): number {
     return this.startMs + n / this.perMs;
   }
 
-  /** How many queries are due at `nowMs`, those of before included. */
+  /** Number of queries due by `nowMs`. */
   dueBy(nowMs: number): number {
     if (nowMs < this.startMs) return 0;
     return Math.min(Math.floor((nowMs - this.startMs) * this.perMs) + 1, this.count);
   }
 
   /**
-   * The number of the query to make next, where `n` were made: a warm-up that is behind ends at its time, so
-   * that its rest does not weigh on what is measured.
+   * Number of the next query to send after `n` were sent. A late warm-up is cut off at its end, so that its
+   * rest does not distort the measurement.
    */
   next(n: number, nowMs: number): number {
     return n < this.warmUpCount && nowMs >= this.dueMs(this.warmUpCount) ? this.warmUpCount : n;
   }
 
-  /** When the last query is due. */
+  /** Due time of the last query. */
   get endMs(): number {
     return this.dueMs(this.count - 1);
   }

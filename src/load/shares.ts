@@ -1,14 +1,14 @@
 import { LoadPlanError } from './errors.ts';
 
-/** Parts of a load in any unit: 70 and 30 mean the same as 7 and 3. */
+/** Relative shares: 70 and 30 mean the same as 7 and 3. */
 export type Shares<Name extends string> = Readonly<Record<Name, number>>;
 
-/** The longest sequence of turns that is held: past it, shares are off by less than one in so many. */
+/** Longest turn sequence; it bounds the rounding error of shares. */
 const MAX_TURNS = 65_536;
 
 /**
- * Reads `catalog=70,hit=25,miss=5`. Names that are not given have no share.
- * @param what for the message: what is mixed
+ * Parses `catalog=70,hit=25,miss=5`. Absent names have no share.
+ * @param what subject of the message
  * @throws LoadPlanError
  */
 export function parseShares<Name extends string>(
@@ -34,9 +34,9 @@ export function parseShares<Name extends string>(
 }
 
 /**
- * Which of the weights has its turn, one turn after the other, to be repeated: turns are spread as evenly as
- * the weights allow, so that any stretch of a load has the same mix.
- * @param weights integers from 0, one of them at least above 0; at most 256 of them
+ * Builds a repeatable sequence of turns in which each weight's turns are spread as evenly as possible, so that
+ * any stretch of a load has the same mix.
+ * @param weights 1 to 256 integers from 0, at least one above 0
  */
 export function turnsOf(weights: readonly number[]): Uint8Array {
   const total = weights.reduce((sum, weight) => sum + weight, 0);

@@ -1,10 +1,10 @@
 import { type Family, formatAddress, type Prefix } from '../net/index.ts';
 import { LoadPlanError } from './errors.ts';
 
-/** The most addresses that a load asks from, of each kind of source. */
+/** Most addresses of each kind of source. */
 export const MAX_SOURCES = 65_536;
 
-/** Addresses to ask from, one behind the other in network order. None: the system chooses. */
+/** Source addresses, concatenated in network order. None: the kernel chooses. */
 export interface Sources {
   readonly family: Family;
   readonly bytes: Uint8Array;
@@ -14,8 +14,8 @@ export interface Sources {
 export const NO_SOURCES = (family: Family): Sources => ({ family, bytes: new Uint8Array(0), count: 0 });
 
 /**
- * All addresses of some prefixes.
- * @throws LoadPlanError where they are of another family than the target, or more than MAX_SOURCES
+ * Lists all addresses of some prefixes. @throws LoadPlanError if their family differs from the target's, or
+ * there are more than MAX_SOURCES
  */
 export function sourcesOf(prefixes: readonly Prefix[], family: Family): Sources {
   const stride = family === 4 ? 4 : 16;
@@ -42,7 +42,7 @@ export function sourcesOf(prefixes: readonly Prefix[], family: Family): Sources 
   return { family, bytes, count };
 }
 
-/** The i-th source as text; undefined where the system chooses. */
+/** The i-th source as text; undefined if the kernel chooses. */
 export function sourceText({ family, bytes, count }: Sources, i: number): string | undefined {
   if (count === 0) return undefined;
   const stride = family === 4 ? 4 : 16;

@@ -3,7 +3,7 @@ import { Rcode } from '../wire/index.ts';
 import { KINDS, type Kind, type LoadPlan, type Transport } from './plan.ts';
 import type { Tallies, Tally } from './tallies.ts';
 
-/** Milliseconds; null where nothing was answered. */
+/** Milliseconds; null if nothing was answered. */
 export interface Latency {
   readonly mean: number | null;
   readonly p50: number | null;
@@ -13,9 +13,9 @@ export interface Latency {
   readonly max: number | null;
 }
 
-/** What became of some of the queries; the warm-up is not in it. */
+/** Results of some of the queries, without the warm-up. */
 export interface Figures {
-  /** sent and unsent. */
+  /** Sent and unsent. */
   readonly due: number;
   readonly sent: number;
   readonly answered: number;
@@ -23,26 +23,26 @@ export interface Figures {
   readonly unsent: number;
   readonly invalid: number;
   readonly truncated: number;
-  /** Of what was due: all that has no answer. */
+  /** Percentage of due queries without an answer. */
   readonly lossPercent: number;
   readonly rcodes: Readonly<Record<string, number>>;
   readonly latencyMs: Latency;
 }
 
-/** The result of a load. */
+/** Result of a load. */
 export interface LoadSummary {
   readonly transport: Transport;
   readonly ratePerSecond: number;
   readonly seconds: number;
-  /** Queries a second that were sent and answered, of all sources. */
+  /** Queries a second sent and answered, of all sources. */
   readonly sentPerSecond: number;
   readonly answersPerSecond: number;
-  /** null: no query came from such a source. */
+  /** Null if no query came from such a source. */
   readonly registered: Figures | null;
   readonly unregistered: Figures | null;
-  /** Of registered sources; where there is only one kind, it is left out. */
+  /** Of registered sources; absent if there is only one kind. */
   readonly kinds: Readonly<Partial<Record<Kind, Figures>>>;
-  /** How well the load itself was made. */
+  /** Quality of the load itself. */
   readonly generator: {
     readonly late: number;
     readonly maxDelayMs: number;

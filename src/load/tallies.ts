@@ -4,23 +4,23 @@ import { KINDS, type Kind } from './plan.ts';
 
 const RCODES = 16;
 const NANOSECONDS_PER_MS = 1e6;
-/** Longer than any timeout that may be asked for. */
+/** Longer than any allowed timeout. */
 const LONGEST_NANOSECONDS = 120e9;
 
-/** High dynamic range: three figures of any latency from a nanosecond up. */
+/** HDR histogram with three significant figures from a nanosecond up. */
 export function latencyHistogram(): RecordableHistogram {
   return createHistogram({ lowest: 1, highest: LONGEST_NANOSECONDS, figures: 3 });
 }
 
-/** What became of the queries of one category. */
+/** Results of one category's queries. */
 export class Tally {
   sent = 0;
   answered = 0;
-  /** Sent, and without an answer when the timeout was over. */
+  /** Sent, and unanswered when the timeout had passed. */
   lost = 0;
-  /** Due, and never sent: the generator, or a connection, was behind until the end. */
+  /** Due but never sent: the generator or a connection stayed behind. */
   unsent = 0;
-  /** Answered by something that is no answer: no DNS message, no response, an HTTP status but 200. */
+  /** Answered with something other than a DNS response, or an HTTP status other than 200. */
   invalid = 0;
   truncated = 0;
   readonly rcodes = new Float64Array(RCODES);
@@ -38,25 +38,25 @@ export class Tally {
   }
 }
 
-/** Queries are counted apart by what they ask for and by whether their source is registered. */
+/** Queries are counted by kind and by whether their source is registered. */
 export const CATEGORIES = KINDS.length * 2;
-/** What is sent to warm up is counted as this. */
+/** Category of warm-up queries. */
 export const WARM_UP = CATEGORIES;
 
 export function categoryOf(kind: number, isUnregistered: boolean): number {
   return kind * 2 + (isUnregistered ? 1 : 0);
 }
 
-/** Counts while a load runs, without allocation. */
+/** Counts of a running load. Allocates nothing. */
 export class Tallies {
-  /** Answers that no query waited for: late, repeated, or of someone else. */
+  /** Answers that match no outstanding query: late, repeated, or foreign. */
   unexpected = 0;
-  /** Queries sent more than LATE_MS after they were due, and the longest such delay. */
+  /** Queries sent more than LATE_MS behind their due time, and the longest such delay. */
   late = 0;
   maxDelayMs = 0;
-  /** Connections that could not be made or were closed by the other side. */
+  /** Connections that failed or that the server closed. */
   connectionFaults = 0;
-  /** Latency of what was answered since this was last reset. */
+  /** Latency of the answers since the last reset. */
   readonly recent = latencyHistogram();
   private readonly tallies = Array.from({ length: CATEGORIES + 1 }, () => new Tally());
 
@@ -75,7 +75,7 @@ export class Tallies {
     this.tallies[category].lost++;
   }
 
-  /** @param message a DNS message of at least a header */
+  /** @param message DNS message of at least a header */
   answered(category: number, latencyMs: number, message: Uint8Array): void {
     const tally = this.tallies[category];
     if (!isResponse(message)) {
@@ -94,19 +94,19 @@ export class Tallies {
     this.tallies[category].invalid++;
   }
 
-  /** The tally of one kind and sort of source. */
+  /** Tally of one kind and sort of source. */
   of(kind: Kind, isUnregistered: boolean): Tally {
     return this.tallies[categoryOf(KINDS.indexOf(kind), isUnregistered)];
   }
 
-  /** The sum over the kinds. */
+  /** Sum over the kinds. */
   total(isUnregistered: boolean): Tally {
     const sum = new Tally();
     for (const kind of KINDS) sum.add(this.of(kind, isUnregistered));
     return sum;
   }
 
-  /** Queries sent and answered so far, those of the warm-up included. */
+  /** Queries sent, answered and lost so far, warm-up included. */
   get progress(): { sent: number; answered: number; lost: number } {
     const sum = { sent: 0, answered: 0, lost: 0 };
     for (const tally of this.tallies) {
@@ -118,5 +118,5 @@ export class Tallies {
   }
 }
 
-/** A query that leaves so long after it was due is called late: the generator is behind. */
+/** A query sent later than this after its due time is late: the generator is behind. */
 export const LATE_MS = 1;

@@ -2,9 +2,9 @@ import { type Address, formatAddress, parseAddress, sameAddress, scopeOf } from 
 import { LoadPlanError, TargetRefusedError } from './errors.ts';
 
 /**
- * Reads a list of the targets that a load may be aimed at: an address a line; `#` begins a comment.
- * @param file for messages
- * @throws LoadPlanError for a line that is no address
+ * Parses a list of allowed targets: one address a line, `#` starts a comment.
+ * @param file name for messages
+ * @throws LoadPlanError for a line without an address
  */
 export function parseAllowList(text: string, file: string): Address[] {
   const addresses: Address[] = [];
@@ -21,7 +21,7 @@ export function parseAllowList(text: string, file: string): Address[] {
 }
 
 /**
- * A load is an attack where it is not wanted: it goes to this machine, or to what its operator has named.
+ * Rejects targets other than this machine and those that its operator named: an unwanted load is an attack.
  * @throws TargetRefusedError
  */
 export function assertAllowedTarget(target: Address, allowed: readonly Address[]): void {

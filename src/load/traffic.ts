@@ -6,27 +6,27 @@ import { categoryOf } from './tallies.ts';
 const UDP_SIZE = 1232;
 const COUNTER_LETTERS = 7;
 const LETTERS = Buffer.from('abcdefghijklmnopqrstuvwxyz234567', 'latin1');
-/** Odd: multiplying by it modulo 2^32 gives each counter another number, and neighbours far ones. */
+/** An odd multiplier modulo 2^32 maps each counter to a distinct number, and neighbours far apart. */
 const SPREAD = 0x9e3779b1;
 const MISS = KINDS.indexOf('miss');
 
 /**
- * The queries of a load, one after the other: which kind each is, who asks it, and its bytes. Kinds, types,
- * names and sources come in turns; nothing is allocated after the start.
+ * Sequence of a load's queries: kind, source and bytes of each. Kinds, types, names and sources rotate.
+ * Allocates nothing after construction.
  */
 export class Traffic {
-  /** Of the query that `next` chose: how it is counted, whether an unregistered source asks, and which. */
+  /** Of the current query: its category, whether an unregistered source asks, and which one. */
   category = 0;
   isUnregistered = false;
   source = 0;
 
   private readonly plan: LoadPlan;
-  /** Kind * 2 + 1 where unregistered. */
+  /** Kind * 2, plus 1 for an unregistered source. */
   private readonly turns: Uint8Array;
   private readonly typeTurns: Uint8Array;
   private readonly types: readonly number[] = QUERY_TYPES.map((type) => RecordType[type]);
   private readonly names: readonly (readonly Uint8Array[])[];
-  /** By kind: the name that is next, and how many rounds over the names are done. */
+  /** By kind: the next name, and the completed rounds over the names. */
   private readonly nameTurns = new Int32Array(KINDS.length);
   private readonly rounds = new Int32Array(KINDS.length);
   private readonly fields: QueryFields;
@@ -36,11 +36,12 @@ export class Traffic {
   private registeredSource = 0;
   private unregisteredSource = 0;
 
-  /** @param random 32 random bits; no two loads then ask the same misses */
+  /** @param random returns 32 random bits, so that no two loads ask for the same misses */
   constructor(plan: LoadPlan, random: () => number) {
     this.plan = plan;
     const { mix, unregisteredPercent: percent } = plan;
-    // One sequence over kind and source together: two of lengths that divide one another would always pair the same.
+    // One sequence over kind and source together: two sequences whose lengths divide each other would always
+    // pair the same.
     this.turns = turnsOf(KINDS.flatMap((kind) => [mix[kind] * (100 - percent), mix[kind] * percent]));
     this.typeTurns = turnsOf(QUERY_TYPES.map((type) => plan.types[type]));
     this.missName = new Uint8Array([MISS_LABEL_BYTES - 1, ...new Uint8Array(12), ...plan.names.missBase]);
@@ -58,7 +59,7 @@ export class Traffic {
     this.names = [plan.names.catalog, plan.names.hits, [this.missName]];
   }
 
-  /** Chooses the next query. */
+  /** Advances to the next query. */
   next(): void {
     const turn = this.turns[this.turn];
     if (++this.turn === this.turns.length) this.turn = 0;
@@ -74,7 +75,7 @@ export class Traffic {
     }
   }
 
-  /** Writes the query that `next` chose at the start of `out`. @returns its length in bytes */
+  /** Writes the current query to the start of `out`. @returns its length in bytes */
   write(out: Uint8Array, id: number): number {
     const { kind, fields } = this;
     const names = this.names[kind];
@@ -85,18 +86,18 @@ export class Traffic {
       this.nameTurns[kind] = 0;
       this.rounds[kind] = (round + 1) | 0;
     }
-    // Each miss is a round of its own: its name is made of the round's number.
+    // Each miss is a round of its own: the round's number makes its name.
     if (kind === MISS) writeLetters(this.missName, 1, COUNTER_LETTERS, Math.imul(round, SPREAD));
     fields.id = id;
     fields.name = names[name];
     fields.nameLength = names[name].length;
-    // A round over the names moves the types on by one, so that each name is asked for each type.
+    // Each round over the names shifts the types by one, so that each name is asked for each type.
     fields.type = this.types[this.typeTurns[(name + (round & 0xffff)) % this.typeTurns.length]];
     return writeQuery(out, fields);
   }
 }
 
-/** The bits of a 32-bit number from the lowest, five a letter. */
+/** Writes a 32-bit number as letters, five bits each, lowest first. */
 function writeLetters(out: Uint8Array, offset: number, count: number, bits: number): void {
   let rest = bits >>> 0;
   for (let i = 0; i < count; i++) {

@@ -19,16 +19,15 @@ const RECEIVE_SLOTS = 128;
 const RECEIVE_BYTES = 2048;
 const SOCKET_BUFFER_BYTES = 16 << 20;
 const MAX_SOCKETS = 64;
-/** poll(2) wakes up to a millisecond late: nearer to a query's time than this, the loop does not sleep. */
+/** poll(2) wakes up to a millisecond late, so the loop does not sleep this close to a due time. */
 const BUSY_MS = 1.5;
-/** While answers may come it sleeps for less, so that they are read at their time. */
+/** Sleep limit while answers may come, so that they are read promptly. */
 const EXPIRE_EVERY_MS = 5;
 
 /**
- * An open loop over UDP: batches through sendmmsg(2) and recvmmsg(2), one thread. A query's source is chosen
- * packet by packet (IP_PKTINFO), so that a few sockets ask from thousands of addresses; there are as many
- * sockets as message IDs are needed for what may be under way. An answer is matched by its own port, the
- * address that it was sent to, and its ID.
+ * Open loop over UDP: batches through sendmmsg(2) and recvmmsg(2) in one thread. Each packet's source is chosen
+ * by IP_PKTINFO, so a few sockets ask from thousands of addresses; the number of sockets follows from the
+ * message IDs needed for outstanding queries. An answer is matched by port, destination address and ID.
  */
 export class UdpGenerator implements Generator {
   private readonly run: LoadRun;
@@ -45,7 +44,9 @@ export class UdpGenerator implements Generator {
   endedMs: number | null = null;
   private lastExpiryMs = 0;
 
-  /** @throws LoadUnavailableError where this platform has no batches, or a source is not this machine's */
+  /**
+   * @throws LoadUnavailableError if the platform has no batches or a source is not an address of this machine
+   */
   constructor(run: LoadRun) {
     if (libc() === null) throw new LoadUnavailableError('UDP loads need Linux on x64 or arm64, and koffi');
     this.run = run;
@@ -68,7 +69,7 @@ export class UdpGenerator implements Generator {
     this.targetWords = wordsOf(address.bytes);
   }
 
-  /** There is nothing to connect. */
+  /** UDP has nothing to connect. */
   async connected(): Promise<void> {}
 
   work(untilMs: number): boolean {
@@ -102,7 +103,7 @@ export class UdpGenerator implements Generator {
     for (const fd of this.sockets) closeSocket(fd);
   }
 
-  /** A number of whole milliseconds in which nothing is to be sent. */
+  /** Whole milliseconds in which nothing is due. */
   private waitMs(wakeMs: number): number {
     const left = wakeMs - this.run.now();
     if (left < BUSY_MS) return 0;
@@ -122,7 +123,7 @@ export class UdpGenerator implements Generator {
       const dueMs = schedule.dueMs(n);
       const category = n < schedule.warmUpCount ? WARM_UP : traffic.category;
       const sources = traffic.isUnregistered ? plan.unregistered : plan.sources;
-      // Which list a source is of is in the lowest bit.
+      // The lowest bit says which list the source is from.
       const source = traffic.source * 2 + (traffic.isUnregistered ? 1 : 0);
       const queryId = queries.add(dueMs, sentMs, source, category, tallies);
       batch.replyLengths[i] = traffic.write(batch.data[i], queryId);
@@ -169,7 +170,7 @@ export class UdpGenerator implements Generator {
     return sources.count === 0 || this.incoming.wasSentTo(i, sources.bytes, (source >>> 1) * this.stride);
   }
 
-  /** What the load had still to send when it ended. */
+  /** Counts what the load had still to send when it ended. */
   private countUnsent(): void {
     const { schedule, traffic, tallies } = this.run;
     if (this.isStopped) return;
@@ -192,7 +193,7 @@ function socketOptions(family: 4 | 6, address = new Uint8Array(family === 4 ? 4 
   };
 }
 
-/** Binding to the first and the last of the sources shows whether they are addresses of this machine. */
+/** Binds to the first and the last source to see whether they are addresses of this machine. */
 function assertOwnAddresses(sources: Sources): void {
   const stride = sources.family === 4 ? 4 : 16;
   for (const i of sources.count === 0 ? [] : [0, sources.count - 1]) {

@@ -1,24 +1,25 @@
 import { HISTOGRAM_BOUNDS, SLOTS } from './counters.ts';
 
-/** Two cache lines: blocks side by side in one buffer do not slow each other's writers. */
+/**
+ * Two cache lines, so that adjacent blocks in one buffer do not slow each other's writers (false sharing).
+ */
 const ALIGNMENT_BYTES = 128;
 const LARGEST_BOUND_MICROSECONDS = 2 ** (HISTOGRAM_BOUNDS - 1);
 
-/** Bytes that a block takes in a shared buffer; blocks may stand one after the other. */
+/** Size of a block in a shared buffer; blocks may be adjacent. */
 export function blockBytes(): number {
   return Math.ceil((SLOTS * Float64Array.BYTES_PER_ELEMENT) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 }
 
-/** What makes a block of another thread's readable here; can be posted. */
+/** Handle of another thread's block; can be posted. */
 export interface BlockHandle {
   readonly buffer: SharedArrayBuffer;
   readonly byteOffset: number;
 }
 
 /**
- * The counters of one thread, in shared memory. One thread writes; the one that answers scrapes reads, without
- * locks: a slot is one aligned 8-byte word, and a scrape that misses the latest increment is as good as one a
- * moment earlier. Indexes come from counters.ts.
+ * Counters of one thread in shared memory. One thread writes, and a scrape reads without locks: a slot is an
+ * aligned 8-byte word, and missing the latest increment is harmless. Indexes come from counters.ts.
  */
 export class CounterBlock {
   readonly values: Float64Array;
@@ -43,15 +44,15 @@ export class CounterBlock {
     this.values[index] += n;
   }
 
-  /** Notes `count` events of `seconds` each (a batch shares one reading of the clock). */
+  /** Counts `count` events of `seconds` each; a batch shares one clock reading. */
   observe(histogram: number, seconds: number, count = 1): void {
     this.values[histogram + bucketOf(Math.ceil(seconds * 1e6))] += count;
     this.values[histogram + HISTOGRAM_BOUNDS + 1] += seconds * count;
   }
 
   /**
-   * Notes `count` events that began at begin[0] and ended at end[0], in milliseconds of one clock. The times are
-   * handed over in memory: as an argument, a number with a fraction is allocated at each call.
+   * Counts `count` events that began at begin[0] and ended at end[0], in ms of one clock. The times are passed
+   * in memory because a fractional number as an argument is allocated at each call.
    */
   observeBetween(histogram: number, begin: Float64Array, end: Float64Array, count: number): void {
     const milliseconds = end[0] - begin[0];
@@ -60,7 +61,7 @@ export class CounterBlock {
   }
 }
 
-/** Which bucket a whole number of microseconds falls into. */
+/** Bucket index for a whole number of microseconds. */
 function bucketOf(microseconds: number): number {
   if (microseconds > LARGEST_BOUND_MICROSECONDS) return HISTOGRAM_BOUNDS;
   return microseconds > 1 ? 32 - Math.clz32(microseconds - 1) : 0;

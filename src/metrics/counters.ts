@@ -1,6 +1,6 @@
 /**
- * The closed list of what is counted, and where each number lies in a thread's block. A label combination is a
- * slot; a slot's index is plain arithmetic over the numbers of labels.ts.
+ * All counters and their positions in a thread's block. Each label combination has a slot whose index is plain
+ * arithmetic over the numbers of labels.ts.
  */
 import {
   AnswerRcode,
@@ -14,20 +14,22 @@ import {
   Transport,
 } from './labels.ts';
 
-/** A metric whose numbers lie in the blocks. Slots follow the label values, the last label changing fastest. */
+/**
+ * A metric whose values lie in the blocks. Slots follow the label values, the last label changing fastest.
+ */
 export interface Family {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly name: string;
   readonly help: string;
   readonly labels: Readonly<Record<string, readonly string[]>>;
   readonly base: number;
-  /** Slots of one label combination: 1, or a histogram's buckets and its sum. */
+  /** Slots per label combination: 1, or a histogram's buckets and sum. */
   readonly width: number;
 }
 
-/** Finite histogram buckets: the bound of bucket b is 2^b microseconds, so the last one is 8.4 s. */
+/** Number of finite histogram buckets: bucket b ends at 2^b microseconds, the last one at 8.4 s. */
 export const HISTOGRAM_BOUNDS = 24;
-/** Slots of a histogram: the finite buckets, the one above them all, the sum in seconds. */
+/** Slots of a histogram: finite buckets, the overflow bucket, the sum in seconds. */
 export const HISTOGRAM_WIDTH = HISTOGRAM_BOUNDS + 2;
 
 const list: Family[] = [];
@@ -87,7 +89,7 @@ const CONTROL_REQUESTS = family(
   { route: CONTROL_ROUTES, status: STATUS_CLASSES },
 );
 
-/** Frames of AF_XDP queues: what became of each, one slot a result, in the order that sys/xdp counts them in. */
+/** Frames of AF_XDP queues: one slot per result, in the order of sys/xdp. */
 export const XDP_FRAMES = family(
   'counter',
   'xdp_frames_total',
@@ -123,50 +125,50 @@ export const Counter = {
   ),
 } as const;
 
-/** All metrics of the blocks, in the order of their slots. */
+/** All metrics of the blocks, in slot order. */
 export const FAMILIES: readonly Family[] = list;
-/** Slots of a block. */
+/** Number of slots in a block. */
 export const SLOTS = slots;
 
-/** A query and what became of it. */
+/** Counter of a query and its verdict. */
 export function queryCounter(transport: Transport, verdict: number): number {
   return QUERIES + transport * VERDICTS + verdict;
 }
 
-/** A reply that was sent; `rcode` is the full one, with EDNS's upper bits (RFC 6891, 6.1.3). */
+/** Counter of a sent reply; `rcode` includes EDNS's upper bits (RFC 6891 section 6.1.3). */
 export function answerCounter(transport: Transport, rcode: number): number {
   const slot = rcode <= 5 ? rcode : rcode === 16 ? AnswerRcode.BADVERS : AnswerRcode.OTHER;
   return ANSWERS + transport * RCODES + slot;
 }
 
-/** A look into the answer cache. */
+/** Counter of a lookup in the answer cache. */
 export function cacheCounter(result: CacheLookup): number {
   return CACHE_LOOKUPS + result;
 }
 
-/** The histogram of query durations, for `CounterBlock.observe`. */
+/** Histogram of query durations, for `CounterBlock.observe`. */
 export function queryDuration(path: QueryPath): number {
   return QUERY_DURATION + path * HISTOGRAM_WIDTH;
 }
 
-/** Open connections of TCP, TLS or HTTPS: add 1 and -1. */
+/** Gauge of open TCP, TLS or HTTPS connections: add 1 and -1. */
 export function openConnections(transport: Transport): number {
   return CONNECTIONS_OPEN + transport - 1;
 }
 
-/** An accepted connection of TCP, TLS or HTTPS. */
+/** Counter of accepted TCP, TLS or HTTPS connections. */
 export function connectionCounter(transport: Transport): number {
   return CONNECTIONS + transport - 1;
 }
 
-/** A connection of TCP, TLS or HTTPS that a limit closed. */
+/** Counter of TCP, TLS or HTTPS connections that a limit closed. */
 export function limitedConnectionCounter(transport: Transport): number {
   return CONNECTIONS_LIMITED + transport - 1;
 }
 
 /**
- * The number of a control route, looked up once a route. `pattern` is the router's (`/v1/accounts/:accountId`),
- * never a request's path; parameter names do not matter, an unknown pattern is `other`.
+ * Number of a control route. `pattern` is the router's (`/v1/accounts/:accountId`), never a request's path.
+ * Parameter names do not matter; an unknown pattern counts as `other`.
  */
 export function controlRoute(pattern: string | undefined): number {
   const known = pattern?.replace(/:\w+/g, ':id') as (typeof CONTROL_ROUTES)[number];
@@ -174,7 +176,7 @@ export function controlRoute(pattern: string | undefined): number {
   return index < 0 ? CONTROL_ROUTES.length - 1 : index;
 }
 
-/** A reply of the control API; `route` from `controlRoute`, `status` 200 to 599. */
+/** Counter of a control API reply; `route` from `controlRoute`, `status` 200 to 599. */
 export function controlCounter(route: number, status: number): number {
   const statusClass = Math.min(Math.max(Math.trunc(status / 100) - 2, 0), STATUS_CLASSES.length - 1);
   return CONTROL_REQUESTS + route * STATUS_CLASSES.length + statusClass;

@@ -1,10 +1,9 @@
 /**
- * The closed sets that label values are taken from. A metric can say nothing that does not stand here, so no
- * name that was asked for and no client's address can get into one. Numbers are dense and start at 0: they are
- * part of a counter's index.
+ * Closed sets of label values, so that no queried name and no client address can get into a metric. Numbers are
+ * dense and start at 0, as they are part of a counter's index.
  */
 
-/** What a query came by. */
+/** Transport that a query came by. */
 export const Transport = { UDP: 0, TCP: 1, TLS: 2, HTTPS: 3 } as const;
 export type Transport = (typeof Transport)[keyof typeof Transport];
 
@@ -28,7 +27,7 @@ export const QUERY_VERDICTS = [
   'servfail',
 ] as const;
 
-/** The rcodes that are told apart in answers; see `answerCounter`. */
+/** Response codes counted separately; see `answerCounter`. */
 export const AnswerRcode = {
   NOERROR: 0,
   FORMERR: 1,
@@ -44,14 +43,14 @@ export const AnswerRcode = {
 export const CacheLookup = { HIT: 0, MISS: 1, STALE: 2 } as const;
 export type CacheLookup = (typeof CacheLookup)[keyof typeof CacheLookup];
 
-/** Transports that have connections, by their `Transport` less 1. */
+/** Transports with connections: `Transport` less 1. */
 export const StreamTransport = { TCP: 0, TLS: 1, HTTPS: 2 } as const;
 
-/** Where an answer's time went: FAST, to the thread that received the query; RESOLVED, to an upstream. */
+/** Path of an answer: FAST within the receiving thread, RESOLVED by an upstream. */
 export const QueryPath = { FAST: 0, RESOLVED: 1 } as const;
 export type QueryPath = (typeof QueryPath)[keyof typeof QueryPath];
 
-/** Route patterns of the control API, parameters as `:id`; the last one stands for all others. */
+/** Route patterns of the control API with parameters as `:id`; the last stands for all others. */
 export const CONTROL_ROUTES = [
   '/v1/accounts',
   '/v1/accounts/:id',
@@ -85,7 +84,7 @@ export const CONTROL_ROUTES = [
 /** Status classes of HTTP replies. */
 export const STATUS_CLASSES = ['2xx', '3xx', '4xx', '5xx'] as const;
 
-/** The label values of a set, in the order of its numbers. */
+/** Label values of a set, in the order of its numbers. */
 export function labelValues(set: Readonly<Record<string, number>>): readonly string[] {
   return Object.keys(set).map((key) => key.toLowerCase());
 }

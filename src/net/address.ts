@@ -17,10 +17,9 @@ export function readWord(bytes: Uint8Array, offset: number): number {
 }
 
 /**
- * Makes an address of 4 or 16 bytes in network order, which are copied. An IPv4-mapped IPv6 address
- * (RFC 4291, 2.5.5.2) becomes the IPv4 address, so that one host never has two names here.
- *
- * @throws RangeError for any other number of bytes.
+ * Makes an address from 4 or 16 bytes in network order, which are copied. IPv4-mapped IPv6 (RFC 4291 section
+ * 2.5.5.2) becomes IPv4, so that one host never has two names.
+ * @throws RangeError for another length
  */
 export function addressFromBytes(bytes: Uint8Array): Address {
   if (bytes.length === IPV4_BYTES) return { family: 4, bytes: Uint8Array.from(bytes) };
@@ -38,11 +37,10 @@ export function sameAddress(a: Address, b: Address): boolean {
 }
 
 /**
- * Reads an address as people and programs write it: IPv4 as four decimal numbers without leading zeros
- * (RFC 6943, 3.1.1: the other forms mean different hosts to different readers), IPv6 in any form of
- * RFC 4291, 2.2. No zone ids, no brackets, no spaces. IPv4-mapped IPv6 is given as IPv4.
- *
- * @returns null for anything else.
+ * Parses IPv4 as four decimal numbers without leading zeros (other forms mean different hosts to different
+ * readers, RFC 6943 section 3.1.1), or IPv6 in any form of RFC 4291 section 2.2. No zones, brackets or spaces.
+ * IPv4-mapped IPv6 becomes IPv4.
+ * @returns null for anything else
  */
 export function parseAddress(text: string): Address | null {
   if (text.length > 45) return null;
@@ -54,7 +52,7 @@ export function parseAddress(text: string): Address | null {
   return bytes && { family: 4, bytes };
 }
 
-/** Writes an address: IPv4 dotted, IPv6 by RFC 5952, section 4. */
+/** Formats an address: IPv4 dotted, IPv6 by RFC 5952 section 4. */
 export function formatAddress(address: Address): string {
   return address.family === 4 ? address.bytes.join('.') : formatIPv6(address.bytes);
 }
@@ -70,9 +68,9 @@ function parseIPv4(text: string): Uint8Array | null {
   if (!match) return null;
   const bytes = new Uint8Array(IPV4_BYTES);
   for (let index = 0; index < IPV4_BYTES; index++) {
-    const octet = Number(match[index + 1]);
-    if (octet > 255) return null;
-    bytes[index] = octet;
+    const byte = Number(match[index + 1]);
+    if (byte > 255) return null;
+    bytes[index] = byte;
   }
   return bytes;
 }
@@ -92,7 +90,7 @@ function parseIPv6(text: string): Uint8Array | null {
 
 const GROUP_TEXT = /^[0-9a-fA-F]{1,4}$/;
 
-/** The 16-bit groups of `text`; its last part may be an IPv4 address if `embedded`. */
+/** Parses 16-bit groups; with `embedded` the last part may be an IPv4 address. */
 function parseGroups(text: string, embedded: boolean): number[] | null {
   const groups: number[] = [];
   const parts = text.split(':');
@@ -129,7 +127,7 @@ function formatIPv6(bytes: Uint8Array): string {
   return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.start + run.length))}`;
 }
 
-/** The first of the longest runs of zero groups (RFC 5952, 4.2.3). */
+/** First of the longest runs of zero groups (RFC 5952 section 4.2.3). */
 function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
   let best = { start: 0, length: 0 };
   let start = 0;

@@ -1,6 +1,9 @@
 import { type Address, addressFromBytes, type Family, formatAddress, parseAddress } from './address.ts';
 
-/** A block of addresses: the first `length` bits of `bytes` (network order, 4 or 16), all others zero. */
+/**
+ * A block of addresses: the first `length` bits of `bytes` (network order, 4 or 16 bytes); all further bits are
+ * zero.
+ */
 export interface Prefix {
   readonly family: Family;
   readonly bytes: Uint8Array;
@@ -12,10 +15,9 @@ const IPV6_BITS = 128;
 const MAPPED_BITS = IPV6_BITS - IPV4_BITS;
 
 /**
- * Reads `address/length`. Bits past the length must be zero: `10.0.0.1/8` is more often a slip than meant.
- * A prefix of IPv4-mapped IPv6 addresses is given as the IPv4 one.
- *
- * @returns null for anything else.
+ * Parses `address/length`. Bits past the length must be zero, as `10.0.0.1/8` is more often a slip than
+ * intended. A prefix of IPv4-mapped addresses becomes an IPv4 prefix.
+ * @returns null for anything else
  */
 export function parsePrefix(text: string): Prefix | null {
   const slash = text.indexOf('/');
@@ -36,9 +38,8 @@ export function formatPrefix(prefix: Prefix): string {
 }
 
 /**
- * The prefix of `length` bits that `address` lies in.
- *
- * @throws RangeError if the family has no such length.
+ * Prefix of `length` bits around `address`.
+ * @throws RangeError if the family has no such length
  */
 export function prefixOf(address: Address, length: number): Prefix {
   if (!Number.isInteger(length) || length < 0 || length > bitsOf(address.family)) {
@@ -64,8 +65,8 @@ export function contains(prefix: Prefix, address: Address): boolean {
 }
 
 /**
- * What is listed for a home that has this address: the IPv4 address itself, or the IPv6 /64, whose lower
- * half the home's devices change daily (RFC 8981).
+ * Prefix that registers a home with this address: the IPv4 address itself, or the IPv6 /64, whose lower half
+ * the home's devices change daily (RFC 8981).
  */
 export function registrationPrefix(address: Address): Prefix {
   return prefixOf(addressFromBytes(address.bytes), address.family === 4 ? IPV4_BITS : 64);

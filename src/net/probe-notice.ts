@@ -1,25 +1,25 @@
 /**
- * Why a relay ends a connection that leads nowhere, told to those that probe it (relay.probeSources) and to nobody
- * else: a fatal TLS alert (RFC 8446, 6), by the description that is nearest. What makes it the relay's and no origin's is
- * the record's version: SSL 3.0, which no server of today sends (RFC 8996, RFC 7568).
+ * Reason why a relay ended a probe's connection, as a fatal TLS alert with the closest description (RFC 8446
+ * section 6). Only sources in relay.probeSources get one. The record version SSL 3.0, which no current server
+ * sends (RFC 8996, RFC 7568), marks it as the relay's and not an origin's.
  */
 export const ProbeNotice = {
-  /** access_denied: all addresses of the name are ones that are not relayed to. */
+  /** access_denied: the egress guard rejects all addresses of the name. */
   FORBIDDEN: 49,
   /** internal_error: no address of the origin answers. */
   UNREACHABLE: 80,
-  /** user_canceled: the relay is to be given to nobody any more; it serves on until its tunnels have ended. */
+  /** user_canceled: take the relay out of the answers; it serves until its tunnels end. */
   DRAINING: 90,
-  /** certificate_unobtainable: the relay's upstreams have no address of the name. */
+  /** certificate_unobtainable: the relay's upstreams know no address of the name. */
   UNRESOLVED: 111,
-  /** unrecognized_name: the relay's catalog does not have the name. */
+  /** unrecognized_name: the name is not in the relay's catalog. */
   UNLISTED: 112,
 } as const;
 export type ProbeNotice = (typeof ProbeNotice)[keyof typeof ProbeNotice];
 
 const ALERT = 21;
 const FATAL = 2;
-/** Type, version and length of the record; level and description of the alert. */
+/** Record type, version and length; alert level and description. */
 export const PROBE_NOTICE_BYTES = 7;
 const DESCRIPTION = PROBE_NOTICE_BYTES - 1;
 
@@ -29,11 +29,11 @@ export function writeProbeNotice(notice: ProbeNotice): Uint8Array {
   return Uint8Array.of(ALERT, 3, 0, 0, 2, FATAL, notice);
 }
 
-/** The notice that a connection begins with; null for anything else. */
+/** Reads the notice at the start of a connection; null if there is none. */
 export function readProbeNotice(bytes: Uint8Array): ProbeNotice | null {
   if (bytes.length < PROBE_NOTICE_BYTES) return null;
   const description = bytes[DESCRIPTION] as ProbeNotice;
   const frame = writeProbeNotice(description);
-  const isNotice = frame.every((octet, index) => bytes[index] === octet) && KNOWN.has(description);
+  const isNotice = frame.every((byte, index) => bytes[index] === byte) && KNOWN.has(description);
   return isNotice ? description : null;
 }

@@ -1,33 +1,32 @@
 import { type Address, addressFromBytes, formatAddress, parseAddress } from './address.ts';
 import type { SocketAddress } from './socket-address.ts';
 
-/** What was found at the start of a connection from a balancer. */
+/** Result of reading the start of a load balancer's connection. */
 export type ProxyHeader =
   /** More bytes are needed. */
   | { readonly kind: 'partial' }
-  /** No header, or one that breaks its rules. */
+  /** No header, or an invalid one. */
   | { readonly kind: 'malformed' }
-  /** `bytes` long. A balancer's own check of health names no client: `source` is null then. */
+  /** A header of `bytes` bytes. `source` is null if it names no client, as in a balancer's health check. */
   | { readonly kind: 'header'; readonly bytes: number; readonly source: SocketAddress | null };
 
 const PARTIAL: ProxyHeader = { kind: 'partial' };
 const MALFORMED: ProxyHeader = { kind: 'malformed' };
 
-/** The longest line of version 1, CR LF included. */
+/** Longest line of version 1, CR LF included. */
 const V1_MAX_BYTES = 107;
 const V1_PREFIX = Buffer.from('PROXY ');
 const V2_SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const V2_HEADER_BYTES = 16;
-/** Addresses and TLVs; what balancers send is a few hundred bytes at most. */
+/** Addresses and TLVs; balancers send a few hundred bytes at most. */
 const V2_MAX_BODY_BYTES = 4096;
 const V2_LOCAL = 0x20;
 const V2_PROXY = 0x21;
 const V2_ADDRESS_BYTES: Readonly<Record<number, number>> = { 1: 4, 2: 16 };
 
 /**
- * Reads the PROXY header, version 1 or 2, that bytes[0, length) begin with (HAProxy's
- * doc/proxy-protocol.txt, 2.1 and 2.2). Only connections from balancers that are trusted are read so: anyone could
- * send such a header.
+ * Reads a PROXY header of version 1 or 2 at bytes[0, length) (HAProxy's doc/proxy-protocol.txt, 2.1 and 2.2).
+ * Use for trusted balancers only: anyone can send such a header.
  */
 export function readProxyHeader(bytes: Uint8Array, length: number): ProxyHeader {
   if (startsWith(bytes, length, V2_SIGNATURE)) return readVersion2(bytes, length);
@@ -35,7 +34,7 @@ export function readProxyHeader(bytes: Uint8Array, length: number): ProxyHeader 
   return MALFORMED;
 }
 
-/** Whether the bytes there are agree with the first ones of `prefix`. */
+/** Returns true if the available bytes match the start of `prefix`. */
 function startsWith(bytes: Uint8Array, length: number, prefix: Uint8Array): boolean {
   const known = Math.min(length, prefix.length);
   for (let i = 0; i < known; i++) if (bytes[i] !== prefix[i]) return false;
@@ -76,7 +75,7 @@ function readVersion2(bytes: Uint8Array, length: number): ProxyHeader {
   if (length < end) return PARTIAL;
   if (command === V2_LOCAL) return { kind: 'header', bytes: end, source: null };
   const addressBytes = V2_ADDRESS_BYTES[bytes[13] >> 4];
-  // AF_UNSPEC and AF_UNIX name no address: the specification has the connection's own used, which is the balancer's.
+  // AF_UNSPEC and AF_UNIX name no client address.
   if (addressBytes === undefined) return { kind: 'header', bytes: end, source: null };
   if (bodyBytes < 2 * addressBytes + 4) return MALFORMED;
   const at = V2_HEADER_BYTES;
@@ -88,8 +87,8 @@ function readVersion2(bytes: Uint8Array, length: number): ProxyHeader {
 export type ProxyHeaderVersion = 'v1' | 'v2';
 
 /**
- * A header for a TCP connection from `source` to `destination`. Where the two are of different families, the IPv4 one
- * is written as mapped.
+ * Builds a header for a TCP connection from `source` to `destination`. If their families differ, the IPv4 one
+ * is written IPv4-mapped.
  */
 export function writeProxyHeader(
   source: SocketAddress,

@@ -1,14 +1,14 @@
 import { type Address, formatAddress, parseAddress } from './address.ts';
 
-/** A proxy that TCP connections can be made through, as its URL says. */
+/** URL of a proxy for TCP connections. */
 export interface ProxyUrl {
   readonly scheme: 'socks5' | 'http';
-  /** An address without brackets, or a host name. */
+  /** Address without brackets, or host name. */
   readonly host: string;
-  /** The host where it is an address; null for a name. */
+  /** The host as an address; null for a name. */
   readonly address: Address | null;
   readonly port: number;
-  /** Each 1 to 255 bytes of UTF-8 (RFC 1929, 2); null: it is used without. */
+  /** Each 1 to 255 bytes of UTF-8 (RFC 1929 section 2); null: no credentials. */
   readonly credentials: { readonly username: string; readonly password: string } | null;
 }
 
@@ -17,9 +17,8 @@ const HOST_NAME = /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?)+
 const MAX_CREDENTIAL_BYTES = 255;
 
 /**
- * Reads `socks5://[USER:PASSWORD@]HOST:PORT` (RFC 1928) or `http://[USER:PASSWORD@]HOST:PORT` (CONNECT, RFC 9110,
- * 9.3.6). What a URL may not hold stands percent-encoded in user and password.
- *
+ * Parses `socks5://[USER:PASSWORD@]HOST:PORT` (RFC 1928) or `http://[USER:PASSWORD@]HOST:PORT` (CONNECT, RFC
+ * 9110 section 9.3.6). User and password are percent-encoded.
  * @returns null for anything else
  */
 export function parseProxyUrl(text: string): ProxyUrl | null {
@@ -50,7 +49,7 @@ export function parseProxyUrl(text: string): ProxyUrl | null {
   };
 }
 
-/** The URL without what is secret in it. */
+/** Formats the URL without credentials. */
 export function proxyLabel({ scheme, host, address, port }: ProxyUrl): string {
   return `${scheme}://${address?.family === 6 ? `[${host}]` : host}:${port}`;
 }
@@ -61,7 +60,7 @@ function readCredentials(userInfo: string): ProxyUrl['credentials'] | undefined 
   try {
     const username = decodeURIComponent(userInfo.slice(0, colon));
     const password = decodeURIComponent(userInfo.slice(colon + 1));
-    // RFC 7617, 2: neither control characters, nor a colon in the user's name.
+    // No control characters, and no colon in the user name (RFC 7617 section 2).
     const isSound = [username, password].every(isCredential) && !username.includes(':');
     return isSound ? { username, password } : undefined;
   } catch {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What a redis:// or rediss:// URL says. */
+/** Parts of a redis:// or rediss:// URL. */
 export interface RedisUrl {
   tls: boolean;
   host: string;
@@ -8,21 +8,21 @@ export interface RedisUrl {
   username: string | null;
   password: string | null;
   database: number;
-  /** With Sentinel: whom to ask where the primary is. Null: `host` is the server itself. */
+  /** Sentinels that know the primary; null: `host` is the server itself. */
   sentinel: {
-    /** What the sentinels call the group: the URL's host. */
+    /** Sentinel group name: the URL's host. */
     name: string;
     hosts: { host: string; port: number }[];
     username: string | null;
     password: string | null;
   } | null;
-  /** Which server of a Sentinel group is read from. */
+  /** Server of a Sentinel group to connect to. */
   role: 'primary' | 'replica';
   /** PEM files. */
   caFile: string | null;
   certFile: string | null;
   keyFile: string | null;
-  /** The name that the server's certificate must have, where it is not the host. */
+  /** Name in the server's certificate if it is not the host. */
   serverName: string | null;
 }
 
@@ -51,41 +51,40 @@ const PARAMETERS = [
  *
  * @returns the parts, or what is wrong with it: fit to be shown, it never holds the URL or a part of it.
  */
-export function parseRedisUrl(text: string): RedisUrl | { fault: string } {
+export function parseRedisUrl(text: string): RedisUrl | { error: string } {
   let url: URL;
   try {
-    // Of a scheme that URL knows, so that host and port are read as such.
+    // Use a scheme that URL knows, so that host and port are parsed.
     url = new URL(text.replace(/^rediss?:/, 'http:'));
   } catch {
-    return { fault: 'no URL of the form redis://user:password@host:port/0' };
+    return { error: 'a URL that does not look like redis://user:password@host:port/0' };
   }
   const scheme = /^rediss?(?=:\/\/)/.exec(text)?.[0];
-  if (scheme === undefined) return { fault: 'a scheme other than redis:// and rediss://' };
+  if (scheme === undefined) return { error: 'a scheme other than redis:// and rediss://' };
   const strange = [...url.searchParams.keys()].find((name) => !PARAMETERS.includes(name));
-  if (strange !== undefined) return { fault: `a parameter that is none of ${PARAMETERS.join(', ')}` };
+  if (strange !== undefined) return { error: `a parameter other than ${PARAMETERS.join(', ')}` };
   const database = /^\/?(\d{0,5})$/.exec(url.pathname)?.[1];
   if (database === undefined || Number(database) > MAX_DATABASE || url.hash !== '') {
-    return { fault: 'a path that is no database number' };
+    return { error: 'a path other than a database number' };
   }
   const get = (name: string): string | null => url.searchParams.get(name) || null;
   const role = get('role') ?? 'primary';
-  if (role !== 'primary' && role !== 'replica')
-    return { fault: 'a role that is neither primary nor replica' };
+  if (role !== 'primary' && role !== 'replica') return { error: 'a role other than primary and replica' };
   const tls = scheme === 'rediss';
   const tlsOnly = ['caFile', 'certFile', 'keyFile', 'serverName'].some((name) => get(name) !== null);
-  if (tlsOnly && !tls) return { fault: 'a parameter of TLS in a URL that is not rediss://' };
+  if (tlsOnly && !tls) return { error: 'a parameter of TLS in a URL that is not rediss://' };
   const sentinel = parseSentinel(url, get);
-  if (sentinel !== null && 'fault' in sentinel) return sentinel;
+  if (sentinel !== null && 'error' in sentinel) return sentinel;
   if (sentinel === null && role === 'replica')
-    return { fault: 'role=replica without sentinels: name the replica itself' };
+    return { error: 'role=replica without sentinels: name the replica itself' };
   const username = decoded(url.username);
   const password = decoded(url.password);
   if (username === undefined || password === undefined)
-    return { fault: 'a user or password that is not percent-encoded' };
+    return { error: 'a user or password that is not percent-encoded' };
   return {
     tls,
     host: url.hostname.replace(/^\[|\]$/g, ''),
-    // The standard port of http, which URL leaves out, can only be told from the text.
+    // URL drops port 80, http's default, so look for it in the text.
     port:
       url.port === ''
         ? /:80(?=[/?#]|$)/.test(text.slice(scheme.length + 3))
@@ -104,7 +103,7 @@ export function parseRedisUrl(text: string): RedisUrl | { fault: string } {
   };
 }
 
-/** The PEM texts that the URL names. Throws what reading a file throws. */
+/** Reads the PEM files that the URL names. Throws what readFileSync throws. */
 export function readRedisTls(url: RedisUrl): {
   ca?: string;
   cert?: string;
@@ -123,13 +122,13 @@ export function readRedisTls(url: RedisUrl): {
 function parseSentinel(
   url: URL,
   get: (name: string) => string | null,
-): RedisUrl['sentinel'] | { fault: string } {
+): RedisUrl['sentinel'] | { error: string } {
   const list = get('sentinels');
   if (list === null) return null;
   const hosts: { host: string; port: number }[] = [];
   for (const one of list.split(',')) {
     const match = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(one.trim());
-    if (match === null) return { fault: 'sentinels that are no list of host:port' };
+    if (match === null) return { error: 'sentinels that are not a list of host:port' };
     hosts.push({ host: match[1].replace(/^\[|\]$/g, ''), port: Number(match[2] ?? SENTINEL_PORT) });
   }
   return {
@@ -140,7 +139,7 @@ function parseSentinel(
   };
 }
 
-/** undefined: it cannot be decoded; null: there is none. */
+/** undefined: not decodable; null: absent. */
 function decoded(text: string): string | null | undefined {
   try {
     return text === '' ? null : decodeURIComponent(text);

@@ -2,9 +2,9 @@ import type { Address } from './address.ts';
 import { contains, type Prefix, parsePrefix } from './prefix.ts';
 
 /**
- * What an address is for. Only 'public' ones can be a home's source address seen over the Internet, or an
- * origin that may be relayed to. 'translation' ones carry an IPv4 address inside that a gateway would
- * unwrap; 'reserved' takes in what serves the network itself (anycast services, AS112) and what is not allotted.
+ * Purpose of an address. Only `public` addresses can be a home's source on the Internet, or an origin to relay
+ * to. `translation` addresses contain an IPv4 address that a gateway would unwrap; `reserved` covers network
+ * services (anycast, AS112) and unallocated space.
  */
 export type Scope =
   | 'public'
@@ -20,8 +20,8 @@ export type Scope =
   | 'unspecified';
 
 /**
- * The most specific row counts. From the IANA registries iana-ipv4-special-registry and
- * iana-ipv6-special-registry (RFC 6890, 8190), iana-multicast-addresses and ipv6-address-space; each with its RFC.
+ * Ranges with their RFC, from the IANA registries iana-ipv4-special-registry and iana-ipv6-special-registry
+ * (RFC 6890, 8190), iana-multicast-addresses and ipv6-address-space. The most specific range counts.
  */
 const RANGES: readonly (readonly [prefix: string, scope: Scope, source: string])[] = [
   ['0.0.0.0/32', 'unspecified', 'RFC 1122, 3.2.1.3'],
@@ -69,7 +69,7 @@ const RANGES: readonly (readonly [prefix: string, scope: Scope, source: string])
 
 const rows: readonly { prefix: Prefix; scope: Scope }[] = RANGES.map(([text, scope]) => {
   const prefix = parsePrefix(text);
-  if (!prefix) throw new Error(`scope.ts: ${text} is no prefix`);
+  if (!prefix) throw new Error(`scope.ts: ${text} is not a prefix`);
   return { prefix, scope };
 }).sort((a, b) => b.prefix.length - a.prefix.length);
 

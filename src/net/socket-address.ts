@@ -6,9 +6,8 @@ export interface SocketAddress {
 }
 
 /**
- * Reads `127.0.0.1:5300` or `[::1]:53`. Port 0 is allowed: it asks the system for a free one.
- *
- * @returns null for anything else, a host name among it.
+ * Parses `127.0.0.1:5300` or `[::1]:53`. Port 0 asks the kernel for a free one.
+ * @returns null for anything else, host names included
  */
 export function parseSocketAddress(text: string): SocketAddress | null {
   const match = /^(?:\[([^\]]*:[^\]]*)\]|([^:[\]]+)):(0|[1-9]\d{0,4})$/.exec(text);

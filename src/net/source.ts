@@ -15,8 +15,9 @@ export function sourceFromAddress({ family, bytes }: Address): Source {
 }
 
 /**
- * Peer address of a Node socket: IPv4-mapped becomes IPv4, the zone of a link-local address is dropped.
- * @returns null if the socket has no peer any longer
+ * Parses a Node socket's peer address: IPv4-mapped becomes IPv4, and the zone of a link-local address is
+ * dropped.
+ * @returns null if the socket no longer has a peer
  */
 export function peerAddress(text: string | undefined): Address | null {
   if (text === undefined) return null;
@@ -24,7 +25,7 @@ export function peerAddress(text: string | undefined): Address | null {
   return parseAddress(zone < 0 ? text : text.slice(0, zone));
 }
 
-/** Source of a Node socket's peer; null if it has none any longer. */
+/** Source of a Node socket's peer; null if it no longer has one. */
 export function sourceFromText(text: string | undefined): Source | null {
   const address = peerAddress(text);
   return address === null ? null : sourceFromAddress(address);

@@ -2,38 +2,43 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
-/** Bytes of the keys that session tickets are made with. */
+/** Size of the session ticket keys. */
 export const TICKET_KEYS_BYTES = 48;
 
-/** What a TLS listener shows and makes session tickets with. Can be posted to a thread. */
+/** Certificate, key and session ticket keys of a TLS listener. Can be posted to a thread. */
 export interface TlsIdentity {
-  /** PEM, the chain behind the certificate. */
+  /** PEM; the chain follows the certificate. */
   readonly cert: string;
   /** PEM. */
   readonly key: string;
-  /** TICKET_KEYS_BYTES bytes, the same in all threads, so that a session is resumed in any of them. */
+  /** TICKET_KEYS_BYTES bytes, shared by all threads, so that any of them resumes a session. */
   readonly ticketKeys: Uint8Array;
 }
 
 export interface TlsCertificate {
   readonly cert: string;
   readonly key: string;
-  /** DNS names that it is for, wildcards left out. */
+  /** DNS names in the certificate, without wildcards. */
   readonly names: readonly string[];
-  /** When it ends, in ms since 1970. */
+  /** Expiry, in ms since 1970. */
   readonly validToMs: number;
 }
 
-/** The certificate or its key cannot be used. The message is one line: the key of the configuration, what was found, what was expected. */
+/**
+ * The certificate or its key is unusable. The one-line message names the configuration key, what was found, and
+ * what was expected.
+ */
 export class TlsCertificateError extends Error {
-  readonly code = 'TLS_CERTIFICATE';
+  readonly code = 'tls_certificate_invalid';
   constructor(key: 'tls.certFile' | 'tls.keyFile', found: string, expected: string) {
     super(`${key}: found ${found}, expected ${expected}`);
     this.name = 'TlsCertificateError';
   }
 }
 
-/** Reads and checks a certificate with its chain and its private key, both PEM. @throws TlsCertificateError */
+/**
+ * Reads and checks a certificate with its chain, and its private key, both PEM. @throws TlsCertificateError
+ */
 export function readTlsCertificate(certFile: string, keyFile: string): TlsCertificate {
   const cert = readPem('tls.certFile', certFile);
   const key = readPem('tls.keyFile', keyFile);

@@ -3,7 +3,7 @@ import { type CatalogView, NO_SERVICE } from '../catalog/lookup/index.ts';
 import type { HostName } from './host-name.ts';
 import type { ClientSource, PrefixSet } from './source.ts';
 
-/** Who may use the relay, and to where: the one place where that is decided. */
+/** Decides who may use the relay, and for which names. */
 export class Admission {
   readonly allowlist: AllowlistReader;
   readonly catalog: CatalogView;
@@ -15,17 +15,19 @@ export class Admission {
     this.probeSources = probeSources;
   }
 
-  /** Whether a source is registered, or is an edge that probes. True for an open tunnel as long as it may stay. */
+  /**
+   * Returns true for a registered source or a probing edge. An open tunnel may stay as long as this holds.
+   */
   admits(source: ClientSource): boolean {
     return this.allowlist.lookup(source) !== NOT_REGISTERED || this.probeSources.has(source.address);
   }
 
-  /** Whether a source is an edge that probes the relay. */
+  /** Returns true for an edge that probes the relay. */
   isProbe({ address }: ClientSource): boolean {
     return this.probeSources.has(address);
   }
 
-  /** The index of the service that the name belongs to, or NO_SERVICE: then it is not relayed. */
+  /** Index of the service that the name belongs to; NO_SERVICE if it is outside the catalog. */
   serviceOf(name: HostName): number {
     return this.catalog.match(name);
   }

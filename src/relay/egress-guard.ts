@@ -1,18 +1,18 @@
 import { type Address, formatAddress, parseAddress, parseSocketAddress, scopeOf } from '../net/index.ts';
 
-/** What a relay must not connect to; plain data, to be posted to threads. */
+/** Addresses a relay must not connect to; plain data that can be posted to threads. */
 export interface EgressRules {
   /** Addresses of this machine and of the service's relays. */
   readonly ownAddresses: readonly string[];
   /** `address:port` of every listener of this process. */
   readonly listeners: readonly string[];
-  /** Private and loopback addresses are let through: trials on one machine and tests. */
+  /** Allows private and loopback addresses, for tests and trials on one machine. */
   readonly allowPrivate: boolean;
 }
 
 /**
- * Addresses at which clouds answer their own machines, credentials among it, that lie outside the link-local
- * range: Azure's is in public space, those of AWS, Google and Oracle are in ranges that allowPrivate lets through.
+ * Cloud metadata addresses outside the link-local range: Azure's is in public space; those of AWS, Google and
+ * Oracle lie in ranges that allowPrivate would allow. They hand out credentials.
  */
 const METADATA = new Set([
   '168.63.129.16',
@@ -23,9 +23,9 @@ const METADATA = new Set([
 ]);
 
 /**
- * Says which addresses may be connected to. It is asked with the address that connect(2) gets, after all
- * resolving, so that no notation, name or later answer leads past it. IPv4-mapped addresses are IPv4 ones by then
- * (net/address.ts); other ways to write IPv4 in IPv6 are never let through.
+ * Decides which addresses may be connected to. It checks the address that connect(2) gets, after all resolving,
+ * so no notation, name or later answer bypasses it. IPv4-mapped addresses are already IPv4 here
+ * (net/address.ts); other forms of IPv4 in IPv6 are never allowed.
  */
 export class EgressGuard {
   private readonly own: ReadonlySet<string>;

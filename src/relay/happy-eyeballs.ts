@@ -1,13 +1,13 @@
 import type { Address } from '../net/index.ts';
 import type { After } from './timers.ts';
 
-/** RFC 8305, 5 and 8: the recommended delay before the next address is tried beside the one before. */
+/** Connection Attempt Delay recommended by RFC 8305 (sections 5 and 8). */
 export const CONNECTION_ATTEMPT_DELAY_MS = 250;
-/** All attempts together. */
+/** Time limit for all attempts together. */
 export const CONNECT_TIMEOUT_MS = 10_000;
 
 export interface ConnectTiming {
-  /** How long an attempt is alone before the next one begins beside it. */
+  /** Head start of an attempt before the next address is tried in parallel. */
   readonly attemptDelayMs: number;
   readonly timeoutMs: number;
 }
@@ -18,17 +18,17 @@ export const DIRECT_TIMING: ConnectTiming = {
 };
 
 /**
- * Begins to connect to an address.
- * @param done called once, during the call or later, with the connection or null; never after it was cancelled
- * @returns what cancels it
+ * Starts to connect to an address.
+ * @param done called once, synchronously or later, with the connection or null; never after cancellation
+ * @returns a function that cancels the attempt
  */
 export type Connect<T> = (address: Address, done: (connection: T | null) => void) => () => void;
 
 /**
- * Connects to the first of some addresses that answers (RFC 8305, 5): each is tried when the one before has
- * failed or has taken a while; the first that succeeds ends the others.
- * @param done called once, with null where none answers in time; not after it was cancelled
- * @returns what cancels it
+ * Connects to the first address that answers (Happy Eyeballs, RFC 8305 section 5): the next address is tried
+ * when the previous one fails or its head start is over, and the first success cancels the others.
+ * @param done called once, with null if none answers in time; never after cancellation
+ * @returns a function that cancels all attempts
  */
 export function happyEyeballs<T>(
   addresses: readonly Address[],

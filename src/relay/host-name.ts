@@ -4,17 +4,16 @@ const MAX_LABEL_BYTES = 63;
 const DOT = 0x2e;
 
 /**
- * The name that a connection asks for, in the form that the catalog and the resolver take. Made once a
- * thread and filled again: no name stays longer than the connection that it came with.
+ * A client's host name in the form the catalog and resolver take. One instance per thread is reused, so no name
+ * outlives its connection.
  */
 export class HostName extends Question {}
 
 /**
- * Reads bytes[start, end) as a host name: letters of either case, digits, hyphens and underscores in labels
- * of 1 to 63. What only looks like one is none: IP addresses in any notation (a last label that begins with a
- * digit, as no top-level domain does), a dot at the end (RFC 6066, 3), an empty label, NUL, anything not ASCII.
- *
- * @returns false where it is none; `out` then holds nothing of use.
+ * Reads bytes[start, end) as a host name: ASCII letters, digits, hyphens and underscores in labels of 1 to 63
+ * bytes. Rejects IP addresses in any notation (the last label must not begin with a digit), a trailing dot (RFC
+ * 6066 section 3), empty labels, NUL and non-ASCII.
+ * @returns false if it is not a host name; `out` is then undefined
  */
 export function readHostName(
   bytes: Uint8Array,
@@ -23,7 +22,7 @@ export function readHostName(
   seed: number,
   out: HostName,
 ): boolean {
-  // A length byte takes the place of each dot; the first label's and the root's come on top.
+  // Wire form: each dot becomes a length byte; the first label's length and the root's zero are extra.
   if (end <= start || end - start + 2 > MAX_NAME_BYTES) return false;
   const { name } = out;
   if (!readLabels(bytes, start, end, name)) return false;

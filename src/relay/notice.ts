@@ -9,7 +9,7 @@ const NOTICES: ReadonlyMap<RelayOutcome, Uint8Array> = new Map([
   [RelayOutcome.UNREACHABLE, writeProbeNotice(ProbeNotice.UNREACHABLE)],
 ]);
 
-/** What a probe is told of how its connection ends; null where there is nothing to tell. */
+/** Notice that tells a probe how its connection ended; null for outcomes without one. */
 export function noticeOf(outcome: RelayOutcome): Uint8Array | null {
   return NOTICES.get(outcome) ?? null;
 }

@@ -1,10 +1,10 @@
 import { type Address, addressFromBytes, sameAddress } from '../net/index.ts';
 import { RecordClass, RecordCursor, RecordType } from '../wire/index.ts';
 
-/** More of a family are not tried: the attempts would not end in time. */
+/** Attempts at more addresses would not fit into CONNECT_TIMEOUT_MS. */
 const MAX_ADDRESSES_PER_FAMILY = 4;
 
-/** What a name resolves to, each family by itself. */
+/** Addresses of a name, by family. */
 export interface OriginAddresses {
   readonly ipv6: readonly Address[];
   readonly ipv4: readonly Address[];
@@ -13,7 +13,7 @@ export interface OriginAddresses {
 export const NO_ADDRESSES: OriginAddresses = { ipv6: [], ipv4: [] };
 
 /**
- * The addresses of an answer's A or AAAA records.
+ * Reads the A or AAAA records of an answer.
  * @param message holds the answer section from recordsOffset on
  */
 export function readAddresses(
@@ -34,12 +34,12 @@ export function readAddresses(
   return addresses;
 }
 
-/** The order to try them in: IPv6 first, then each family in turn (RFC 8305, 4). */
+/** Interleaves the families, IPv6 first (RFC 8305 section 4). */
 export function inTurn({ ipv6, ipv4 }: OriginAddresses): Address[] {
   const order: Address[] = [];
   for (let i = 0; i < Math.max(ipv6.length, ipv4.length); i++) {
     for (const address of [ipv6[i], ipv4[i]]) {
-      // A mapped address in AAAA is an IPv4 one, which A may have given too.
+      // An IPv4-mapped AAAA equals the A record of the same host.
       if (address && !order.some((known) => sameAddress(known, address))) order.push(address);
     }
   }

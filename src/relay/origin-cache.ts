@@ -7,7 +7,7 @@ import { type OriginAddresses, readAddresses } from './origin-addresses.ts';
 const QUESTION_TAIL_BYTES = 4;
 const scratch = new Uint8Array(0x10000);
 
-/** The addresses in a cache entry that is open; null where it was overwritten meanwhile. */
+/** Reads the addresses of an open cache entry; null if it was overwritten meanwhile. */
 export function entryAddresses(
   entry: EntryView,
   nameLength: number,
@@ -19,7 +19,7 @@ export function entryAddresses(
   return end < 0 ? null : readAddresses(scratch, end, start, entry.answerCount, type);
 }
 
-/** Looks origins up in the shared cache of answers, in any thread. */
+/** Reads origins' addresses from the shared answer cache, in any thread. */
 export class OriginCache {
   private readonly reader: CacheReader;
 
@@ -27,7 +27,7 @@ export class OriginCache {
     this.reader = new CacheReader(handle);
   }
 
-  /** Both families, or null where an answer about either is missing or has expired. */
+  /** Addresses of both families; null if either answer is missing or expired. */
   find(name: HostName, nowSeconds: number): OriginAddresses | null {
     const ipv4 = this.family(name, RecordType.A, CacheResult.FRESH, nowSeconds);
     if (ipv4 === null) return null;
@@ -35,7 +35,7 @@ export class OriginCache {
     return ipv6 === null ? null : { ipv4, ipv6 };
   }
 
-  /** What has expired, to be used where no upstream answers (RFC 8767). */
+  /** Expired addresses, for when no upstream answers (serve-stale, RFC 8767). */
   findStale(name: HostName, nowSeconds: number): OriginAddresses {
     const find = (type: number) => this.family(name, type, CacheResult.STALE, nowSeconds) ?? [];
     return { ipv4: find(RecordType.A), ipv6: find(RecordType.AAAA) };

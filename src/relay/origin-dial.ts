@@ -5,20 +5,20 @@ import { inTurn, type OriginAddresses } from './origin-addresses.ts';
 import type { RelayContext } from './relay-context.ts';
 import type { After } from './timers.ts';
 
-/** How a race to an origin ends: with the connection, or with what became of it instead. */
+/** Callbacks of one dial. */
 export interface OriginDial<T> {
   readonly after: After;
-  /** Begins to connect to an address that the guard has allowed. */
+  /** Starts to connect to an address that the guard allows. */
   readonly connect: Connect<T>;
   won(connection: T): void;
   lost(outcome: RelayOutcome): void;
 }
 
 /**
- * Connects to the first of a name's addresses that answers, of those that the egress guard allows: the one place where an
- * address passes it, and what passes is what connect(2) or a proxy is given.
- * @param found what the name resolved to; null: nothing
- * @returns what cancels it
+ * Connects to a name's origin: Happy Eyeballs over the addresses that the egress guard allows. The guard is
+ * asked here only, about the very address that connect(2) or a proxy gets.
+ * @param found addresses of the name; null if no upstream answered
+ * @returns a function that cancels the dial
  */
 export function dialOrigin<T>(
   relay: RelayContext,

@@ -5,8 +5,9 @@ import type { ClientSource } from './source.ts';
 const NOTHING = new Uint8Array(0);
 
 /**
- * What an origin is sent before all that the client sends: a PROXY header where it is one that is told of clients.
- * @param reached where the client connected to, asked for only then
+ * PROXY header to send to the origin before the client's bytes; empty unless relay.proxyProtocolTo holds the
+ * origin.
+ * @param reached returns the local address the client connected to; called only if needed
  */
 export function originHeader(
   { proxyProtocolOrigins, policy }: RelayContext,

@@ -5,23 +5,23 @@ import { RecordClass, RecordType } from '../wire/index.ts';
 import type { OriginAddresses } from './origin-addresses.ts';
 import { entryAddresses } from './origin-cache.ts';
 
-/** RFC 8305, 3: how long AAAA is waited for once A is known. */
+/** Resolution Delay of RFC 8305 section 3: how long to wait for AAAA once A is known. */
 const RESOLUTION_DELAY_MS = 50;
 
-/** Asks the relay's own upstreams for an origin's addresses; the steering of the edge has no part in it. */
+/** Resolves origins by the relay's own upstreams, without steering. */
 export class OriginResolver {
   private readonly resolver: Pick<Resolver, 'resolve'>;
   private readonly now: () => number;
 
-  /** @param now the clock of the cache's entries, in ms */
+  /** @param now clock of the cache's entries, in ms */
   constructor(resolver: Pick<Resolver, 'resolve'>, now: () => number) {
     this.resolver = resolver;
     this.now = now;
   }
 
   /**
-   * @param name lower-cased wire form, with the root's byte
-   * @returns null where no upstream answered for either family
+   * @param name lower-case wire form, root byte included
+   * @returns null if no upstream answered for either family
    */
   async resolve(name: Uint8Array): Promise<OriginAddresses | null> {
     const aaaa = this.family(name, RecordType.AAAA);

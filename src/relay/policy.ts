@@ -2,37 +2,37 @@ import type { ProxyHeaderVersion, ProxyUrl } from '../net/index.ts';
 import type { SourceLimitOptions } from './source-limits.ts';
 
 export interface RelayLimits extends SourceLimitOptions {
-  /** Open connections in all. */
+  /** Open connections of the whole relay. */
   readonly connections: number;
-  /** A connection must have said within this time what it is for. */
+  /** Time for a client to name its origin. */
   readonly handshakeMs: number;
-  /** A tunnel in which nothing has moved for this long is ended. */
+  /** Ends a tunnel that has carried nothing for this long. */
   readonly idleMs: number;
-  /** The same for QUIC, whose ends are encrypted and cannot be seen. */
+  /** The same for QUIC, whose end is encrypted and cannot be seen. */
   readonly quicIdleMs: number;
 }
 
-/** How a relay works; plain data, to be posted to threads. */
+/** Settings of a relay; plain data that can be posted to threads. */
 export interface RelayPolicy {
-  /** Secret seed of the hashes of names, the one that the catalog's and the cache's tables were built with. */
+  /** Name-hash seed; must match the one that the catalog and the cache were built with. Secret. */
   readonly seed: number;
   readonly limits: RelayLimits;
-  /** Prefixes of balancers whose PROXY header names the client. */
+  /** Prefixes of load balancers whose PROXY header names the client. */
   readonly proxyProtocolFrom: readonly string[];
   /** Prefixes of edges that probe the relay. */
   readonly probeSources: readonly string[];
-  /** The port to connect to where it is not the protocol's own. */
+  /** Overrides the protocol's own port. */
   readonly originPort: number | null;
-  /** Addresses to connect from; a family without one is left to the system if neither has one, else not used. */
+  /** Local addresses to connect from. If any is set, a family without one is not used. */
   readonly localAddresses: readonly string[];
-  /** Proxies that lead to the origins; none: origins are connected to directly. */
+  /** Proxies that lead to the origins; empty for direct connections. */
   readonly proxies: readonly ProxyUrl[];
-  /** Prefixes of origins that are told the client's address by a PROXY header. */
+  /** Prefixes of origins that are sent a PROXY header. */
   readonly proxyProtocolTo: readonly string[];
   readonly proxyProtocolVersion: ProxyHeaderVersion;
 }
 
-/** Whether datagrams reach the origins: proxies carry TCP alone. */
+/** Returns true if datagrams can reach the origins: proxies carry TCP only. */
 export function canCarryQuic({ proxies }: Pick<RelayPolicy, 'proxies'>): boolean {
   return proxies.length === 0;
 }

@@ -14,33 +14,33 @@ import type { RelayPolicy } from './policy.ts';
 import { type ClientSource, PrefixSet } from './source.ts';
 import { type SourceLimitMemory, SourceLimits } from './source-limits.ts';
 
-/** Tables and rules in place of those before. */
+/** New tables and rules; what is absent stays as it is. */
 export interface RelayUpdate {
   allowlist?: AllowlistHandle;
   catalog?: { readonly handle: CatalogHandle; readonly serviceSlots: readonly number[] };
   egress?: EgressRules;
-  /** Where the policy's proxies are, in their order. */
+  /** Addresses of the policy's proxies, in their order. */
   proxyAddresses?: readonly (readonly string[])[];
-  /** Whether those that probe the relay are told that it drains. */
+  /** Tells probing edges that the relay drains. */
   draining?: boolean;
 }
 
-/** What it begins with; it does not drain then. */
+/** Tables at the start. */
 export type RelayTables = Required<Omit<RelayUpdate, 'draining'>>;
 
-/** What a relay is made of, in a form that can be posted to threads. */
+/** Everything a relay thread is made from; can be posted. */
 export interface RelayHandle {
   readonly policy: RelayPolicy;
   readonly tables: RelayTables;
   readonly cache: CacheHandle;
   readonly limits: SourceLimitMemory;
-  /** Of ProxyHealth. */
+  /** Memory of ProxyHealth. */
   readonly proxyHealth: SharedArrayBuffer;
-  /** Of RelayCounters: the thread's own. */
+  /** Memory of this thread's RelayCounters. */
   readonly counters: SharedArrayBuffer;
 }
 
-/** What a thread judges connections with. */
+/** State that a thread decides about connections with. */
 export class RelayContext {
   readonly policy: RelayPolicy;
   readonly admission: Admission;
@@ -49,15 +49,15 @@ export class RelayContext {
   readonly counters: RelayCounters;
   readonly balancers: PrefixSet;
   readonly localAddresses: readonly Address[];
-  /** What leads to the origins; null: they are connected to directly. */
+  /** Null: origins are connected to directly. */
   readonly proxies: ProxyPool | null;
   readonly proxyProtocolOrigins: PrefixSet;
-  /** The name of the connection that is being judged; used within one call. */
+  /** Name of the connection being authorized; valid within one call. */
   readonly name = new HostName();
-  /** Counter slot of the service that this name belongs to, once judgeName has let it through. */
+  /** Counter slot of that name's service. */
   serviceSlot = 0;
   guard: EgressGuard;
-  /** Counter slots of the catalog's services. */
+  /** Counter slots of the catalog's services, by service index. */
   serviceSlots: readonly number[];
   private draining = false;
 
@@ -104,7 +104,7 @@ export class RelayContext {
     return null;
   }
 
-  /** What a probe's connection is told before it ends without an origin; null for all others, who get no byte. */
+  /** Notice for a probe whose connection ends without an origin; null for everyone else, who gets no byte. */
   noticeFor(source: ClientSource, outcome: RelayOutcome): Uint8Array | null {
     const notice = noticeOf(outcome);
     return notice !== null && this.admission.isProbe(source) ? notice : null;

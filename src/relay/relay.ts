@@ -21,7 +21,7 @@ export interface RelayOptions {
   readonly http: readonly SocketAddress[];
   readonly quic: readonly SocketAddress[];
   readonly quicMode: QuicMode;
-  /** How TLS and QUIC are carried. auto: by epoll where the platform has it. */
+  /** Engine for TLS. auto: epoll if the platform has it. */
   readonly engine: 'auto' | RelayEngine['name'];
   /** Threads that carry TLS. */
   readonly threads: number;
@@ -29,14 +29,14 @@ export interface RelayOptions {
   readonly tables: Omit<RelayTables, 'proxyAddresses'>;
   readonly cache: RelayHandle['cache'];
   readonly resolver: Pick<Resolver, 'resolve'>;
-  /** The clock of the cache's entries, in ms. */
+  /** Clock of the cache's entries, in ms. */
   now(): number;
   makeCounters(): RelayCounters;
-  /** Where a proxy's name leads, as the system knows it. */
+  /** Resolves a proxy's name by the system's resolver. */
   lookup(host: string): Promise<readonly Address[]>;
-  /** A proxy of the egress went down or came back; it is named without what is secret in its URL. */
+  /** A proxy of relay.egress went down or came back. `proxy` is its URL without credentials. */
   onProxy(proxy: string, isUp: boolean): void;
-  /** A thread ended by itself: its tunnels are gone. */
+  /** A thread ended by itself and its tunnels are lost. */
   onFailure(error: Error): void;
 }
 
@@ -48,7 +48,7 @@ export function canRelayQuic(): boolean {
   return libc() !== null;
 }
 
-/** The relay's listeners and all that they carry. */
+/** The relay's listeners and the engines behind them. */
 export class Relay {
   private readonly engines: RelayEngine[] = [];
   private tls: RelayEngine | null = null;
@@ -58,7 +58,7 @@ export class Relay {
 
   private constructor() {}
 
-  /** @throws ListenError, or SystemCallError where the platform has no epoll; nothing stays open then. */
+  /** @throws ListenError, or SystemCallError if the platform has no epoll; nothing stays open then */
   static async start(options: RelayOptions): Promise<Relay> {
     const relay = new Relay();
     try {
@@ -86,18 +86,18 @@ export class Relay {
     return this.tls?.name ?? this.quic?.name ?? null;
   }
 
-  /** The proxies that lead to the origins; none where they are connected to directly. */
+  /** Proxies that lead to the origins; empty for direct connections. */
   get proxies(): readonly EgressStatus[] {
     return this.egress?.status() ?? [];
   }
 
-  /** Resolves when the tables and rules are in use everywhere. */
+  /** Resolves once all threads use the update. */
   async publish(update: RelayUpdate): Promise<void> {
     const egress = update.egress && this.withListeners(update.egress);
     await Promise.all(this.engines.map((engine) => engine.publish({ ...update, ...(egress && { egress }) })));
   }
 
-  /** Takes no more connections, and gives those that are open `drainMs` to end. */
+  /** Stops accepting and gives open connections `drainMs` to end. */
   async drain(drainMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
@@ -107,7 +107,7 @@ export class Relay {
     clearTimeout(timer);
   }
 
-  /** Ends what is open. */
+  /** Ends all open connections. */
   async close(): Promise<void> {
     this.egress?.close();
     await Promise.all(this.engines.splice(0).map((engine) => engine.close()));
@@ -140,7 +140,8 @@ export class Relay {
     }
     if (quic.length > 0 && canRelayQuic()) {
       const mode = canCarryQuic(policy) ? options.quicMode : 'refuse';
-      // A datagram's source may be forged: what it takes so is not taken from its connections by TCP, but for bytes.
+      // A datagram's source may be forged, so QUIC must not use up the source's TCP connections. Bytes are
+      // shared: only a confirmed client gets many.
       const limits = { ...allocateSourceLimits(), bytesEmptyAtMs: handle.limits.bytesEmptyAtMs };
       const common = { handle: { ...handle, limits }, resolver, makeCounters, onFailure };
       this.quic = await QuicEngine.start({ addresses: quic, mode, ...common });
@@ -161,7 +162,7 @@ export class Relay {
     });
   }
 
-  /** The rules with this relay's own listeners, whose ports the system may have chosen. */
+  /** Adds this relay's own listeners, whose ports the kernel may have chosen. */
   private withListeners(rules: EgressRules): EgressRules {
     const own = [...this.tlsAddresses, ...this.httpAddresses, ...this.quicAddresses].map(formatSocketAddress);
     return { ...rules, listeners: [...new Set([...rules.listeners, ...own])] };

@@ -1,21 +1,21 @@
 import type { Source } from '../net/index.ts';
 
-/** What one source, an IPv4 address or IPv6 /64, may take of a relay. */
+/** Limits of one source: an IPv4 address or IPv6 /64. */
 export interface SourceLimitOptions {
   readonly connectionsPerSource: number;
-  /** New connections a second on average, and at once. */
+  /** New connections a second, and the burst allowed at once. */
   readonly newPerSecond: number;
   readonly newBurst: number;
-  /** Bytes a second in both directions together; null: as many as there are. */
+  /** Bytes a second, both directions together; null: unlimited. */
   readonly bytesPerSecond: number | null;
 }
 
 const CELLS = 65_536;
 const ROWS = 2;
-/** How much of a second's bytes may pass at once. */
+/** Bytes of this much time may pass in one burst. */
 const BYTES_BURST_MS = 250;
 
-/** Where limits are kept; can be posted. */
+/** Shared memory of the limits; can be posted. */
 export interface SourceLimitMemory {
   readonly open: SharedArrayBuffer;
   readonly newEmptyAtMs: SharedArrayBuffer;
@@ -31,9 +31,9 @@ export function allocateSourceLimits(): SourceLimitMemory {
 }
 
 /**
- * Holds sources to their limits, over all threads and without keeping an address: a source is a hash in two rows of
- * counters (a count-min sketch), found by a keyed hash; what both rows say it has open, it has at the most. Rates
- * are generic cell rate limiters (ITU-T I.371), written without locks: a lost update lets one too many pass.
+ * Enforces limits per source across threads without storing addresses. A keyed hash of the source selects a
+ * counter in each of two rows (count-min sketch); the smaller of the two bounds its open connections from
+ * above. Rates are token buckets (GCRA, ITU-T I.371) written without locks: a lost update admits one too many.
  */
 export class SourceLimits {
   private readonly open: Int32Array;
@@ -54,13 +54,13 @@ export class SourceLimits {
     return this.options.bytesPerSecond !== null;
   }
 
-  /** The source's hash, to be handed to the other calls. */
+  /** Hash of a source, to pass to the other methods. */
   hashOf({ family, words }: Source): number {
     const hash = family === 4 ? mix(words[0] ^ this.seed) : mix(mix(words[0] ^ this.seed) ^ words[1] ^ 6);
     return hash >>> 0;
   }
 
-  /** Counts a connection in. @returns false where the source has too many, or opens them too fast. */
+  /** Counts a new connection. @returns false if the source has too many or opens them too fast */
   enter(hash: number, nowMs: number): boolean {
     const { connectionsPerSource, newPerSecond, newBurst } = this.options;
     const intervalMs = 1000 / newPerSecond;
@@ -80,7 +80,7 @@ export class SourceLimits {
     Atomics.sub(this.open, secondCell(hash), 1);
   }
 
-  /** Notes bytes that were carried. @returns for how many milliseconds the source must wait. */
+  /** Counts carried bytes. @returns milliseconds that the source must wait */
   carried(hash: number, bytes: number, nowMs: number): number {
     const { bytesPerSecond } = this.options;
     if (bytesPerSecond === null) return 0;
@@ -95,7 +95,7 @@ function secondCell(hash: number): number {
   return CELLS + (mix(hash ^ 0x5bd1e995) & (CELLS - 1));
 }
 
-/** MurmurHash3's finaliser. */
+/** Finalizer of MurmurHash3. */
 function mix(value: number): number {
   let h = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

@@ -7,7 +7,7 @@ import {
   sourceFromAddress,
 } from '../net/index.ts';
 
-/** Where a client connects from. */
+/** Address and port that a client connects from. */
 export interface ClientSource extends Source {
   readonly address: Address;
   readonly port: number;
@@ -17,7 +17,7 @@ export function sourceOf(address: Address, port = 0): ClientSource {
   return { ...sourceFromAddress(address), address, port };
 }
 
-/** Prefixes of the configuration, which has been checked. */
+/** A set of prefixes, given as checked text. */
 export class PrefixSet {
   private readonly prefixes: readonly Prefix[];
 

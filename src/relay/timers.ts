@@ -1,4 +1,4 @@
-/** Calls back later. @returns what cancels it. */
+/** Calls back after a delay. @returns a function that cancels the timer */
 export type After = (delayMs: number, callback: () => void) => () => void;
 
 interface Timer {
@@ -7,8 +7,8 @@ interface Timer {
 }
 
 /**
- * Timers for a thread that never returns to its event loop. Few delays are in use, so each has a queue of its
- * own, in which the first is due first; a cancelled timer is passed over when its turn comes.
+ * Timers of a thread that never returns to its event loop. Few distinct delays are in use, so each has its own
+ * queue, ordered by due time; cancelled timers are skipped.
  */
 export class Timers {
   private readonly queues = new Map<number, Timer[]>();
@@ -31,7 +31,7 @@ export class Timers {
     };
   };
 
-  /** Milliseconds until the next timer is due, `atMost` if that is later. */
+  /** Milliseconds until the next timer is due, at most `atMost`. */
   untilNext(atMost: number): number {
     let next = this.now() + atMost;
     for (const queue of this.queues.values()) {
@@ -43,7 +43,7 @@ export class Timers {
     return Math.max(0, next - this.now());
   }
 
-  /** Calls those that are due. */
+  /** Runs all due timers. */
   run(): void {
     const now = this.now();
     for (const queue of this.queues.values()) {
@@ -55,7 +55,7 @@ export class Timers {
   }
 }
 
-/** Timers of the event loop. */
+/** Timers of Node's event loop. */
 export const eventLoopTimers: After = (delayMs, callback) => {
   const timer = setTimeout(callback, delayMs);
   return () => clearTimeout(timer);

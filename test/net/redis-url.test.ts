@@ -55,10 +55,10 @@ describe('the URL of a Redis', () => {
     'redis://h?caFile=/x',
     'redis://homes?sentinels=a:b',
     'redis://%zz@h',
-  ])('is none of %s, and what is wrong is said without it', (url) => {
+  ])('rejects %s with a message that does not quote it', (url) => {
     const parsed = parseRedisUrl(url);
-    expect(parsed).toHaveProperty('fault');
-    expect((parsed as { fault: string }).fault).not.toContain('%zz');
+    expect(parsed).toHaveProperty('error');
+    expect((parsed as { error: string }).error).not.toContain('%zz');
   });
 
   it('says nothing of a password', () => {

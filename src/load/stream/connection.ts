@@ -1,17 +1,17 @@
-/** One connection that carries queries of a load. */
+/** A connection that carries queries of a load. */
 export interface LoadConnection {
   /**
-   * Sends the query that the traffic has chosen, at the latest with the next flush.
-   * @returns false where the connection cannot take it
+   * Sends the traffic's current query, at the latest with the next flush. @returns false if the connection
+   * cannot take it
    */
   ask(dueMs: number, category: number): boolean;
-  /** Sends what was asked since the last flush. */
+  /** Sends what was queued since the last flush. */
   flush(): void;
-  /** Counts as lost what was sent at `limitMs` or before and has no answer. */
+  /** Counts unanswered queries sent at or before `limitMs` as lost. */
   expire(limitMs: number): void;
-  /** Whether no query waits for its answer. */
+  /** No query is outstanding. */
   readonly isIdle: boolean;
-  /** Resolves when the connection stands or has failed for the first time. */
+  /** Resolves when the connection is established or has failed for the first time. */
   readonly settled: Promise<void>;
   close(): void;
 }

@@ -5,11 +5,14 @@ import { NOT_WAITING, Outstanding } from '../outstanding.ts';
 import type { LoadConnection } from './connection.ts';
 import { openStream, RECONNECT_MS } from './link.ts';
 
-/** Bytes that may wait in the socket; past them the server does not read, and queries are not sent. */
+/** Most bytes waiting in the socket; past this the server is not reading and no query is sent. */
 const MAX_BACKLOG_BYTES = 1 << 20;
 const BUFFER_BYTES = 32 << 10;
 
-/** Queries on a stream with lengths before them (RFC 1035 4.2.2, RFC 7858), many at a time (RFC 7766 6.2.1.1). */
+/**
+ * Pipelined queries on a stream with length prefixes (RFC 1035 section 4.2.2, RFC 7858, RFC 7766 section
+ * 6.2.1.1).
+ */
 export class FramedConnection implements LoadConnection {
   readonly settled: Promise<void>;
   private readonly run: LoadRun;
@@ -52,7 +55,7 @@ export class FramedConnection implements LoadConnection {
 
   flush(): void {
     if (this.used === 0) return;
-    // The socket may keep what it is given until it is written.
+    // The socket may keep the buffer until it is written, so copy it.
     if (this.isOpen) this.socket!.write(Buffer.from(this.buffer.subarray(0, this.used)));
     this.used = 0;
   }
@@ -77,7 +80,7 @@ export class FramedConnection implements LoadConnection {
       this.settle();
     });
     socket.on('data', (chunk) => framer.push(chunk, onMessage));
-    // What became of a connection is told by its close.
+    // 'close' follows and handles it.
     socket.on('error', () => {});
     socket.once('close', () => this.reopen());
   }

@@ -7,13 +7,13 @@ import type { LoadConnection } from './connection.ts';
 import { FramedConnection } from './framed.ts';
 import { HttpsConnection } from './https.ts';
 
-/** Queries that are made before the answers that have come are read. */
+/** Queries to send before reading answers again. */
 const MAX_AT_ONCE = 256;
-/** Timers wake up to a millisecond late: nearer to a query's time than this, the loop does not sleep. */
+/** Timers wake up to a millisecond late, so the loop does not sleep this close to a due time. */
 const BUSY_MS = 1.5;
 const EXPIRE_EVERY_MS = 5;
 
-/** Connections of one sort of sources, which are asked in turns. */
+/** Connections of one sort of source, used round robin. */
 class Pool {
   readonly connections: readonly LoadConnection[];
   private turn = 0;
@@ -22,7 +22,7 @@ class Pool {
     this.connections = connections;
   }
 
-  /** @returns false where no connection can take the query */
+  /** @returns false if no connection can take the query */
   ask(dueMs: number, category: number): boolean {
     for (let tried = 0; tried < this.connections.length; tried++) {
       this.turn = (this.turn + 1) % this.connections.length;
@@ -33,8 +33,8 @@ class Pool {
 }
 
 /**
- * An open loop over connections: TCP, DNS over TLS, DNS over HTTPS. A query that no connection can take when it
- * is due counts as not sent.
+ * Open loop over TCP, DNS over TLS or DNS over HTTPS connections. A query that no connection can take when it
+ * is due counts as unsent.
  */
 export class StreamGenerator implements Generator {
   private readonly run: LoadRun;

@@ -9,7 +9,7 @@ import { endpoints, RECONNECT_MS, tlsOptions } from './link.ts';
 const MEDIA_TYPE = 'application/dns-message';
 const MAX_BODY_BYTES = 65_535;
 
-/** Queries as POST requests on one HTTP/2 connection (RFC 8484), each on a stream of its own. */
+/** Queries as POST requests on one HTTP/2 connection (RFC 8484), a stream each. */
 export class HttpsConnection implements LoadConnection {
   readonly settled: Promise<void>;
   private readonly run: LoadRun;
@@ -40,7 +40,7 @@ export class HttpsConnection implements LoadConnection {
     if (!this.isOpen) return false;
     const { now, tallies, traffic, plan } = this.run;
     const sentMs = now();
-    // The message ID is 0 (RFC 8484 4.1): the stream tells which query an answer is for.
+    // The message ID is 0 (RFC 8484 section 4.1): the stream identifies the query.
     const body = Buffer.from(this.query.subarray(0, traffic.write(this.query, 0)));
     let stream: ClientHttp2Stream;
     try {
@@ -118,7 +118,7 @@ export class HttpsConnection implements LoadConnection {
     session.once('goaway', () => {
       this.isOpen = false;
     });
-    // What became of a session is told by its close.
+    // 'close' follows and handles it.
     session.on('error', () => {});
     session.once('close', () => this.reopen());
   }

@@ -3,16 +3,16 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { formatAddress } from '../../net/index.ts';
 import type { LoadPlan } from '../plan.ts';
 
-/** A connection that ended is made again after so long. */
+/** Delay before a connection that ended is opened again. */
 export const RECONNECT_MS = 200;
 
-/** Where connections go to and come from, as node's connect functions take it. */
+/** Remote and local endpoint, for Node's connect functions. */
 export function endpoints(plan: LoadPlan, localAddress: string | undefined) {
   const host = formatAddress(plan.target.address);
   return { host, port: plan.target.port, noDelay: true, ...(localAddress && { localAddress }) };
 }
 
-/** TLS by the plan's trust; the name that is verified is the target's address where none is given. */
+/** TLS options of the plan; verifies the target's address if no name is given. */
 export function tlsOptions(plan: LoadPlan, alpn: string): ConnectionOptions {
   const { ca, serverName, verifies } = plan.tls;
   return {
@@ -24,7 +24,7 @@ export function tlsOptions(plan: LoadPlan, alpn: string): ConnectionOptions {
   };
 }
 
-/** Opens a TCP connection, or DNS over TLS (RFC 7858) on one. */
+/** Opens a TCP connection, with TLS for DNS over TLS (RFC 7858). */
 export function openStream(plan: LoadPlan, localAddress: string | undefined): Socket {
   const to = endpoints(plan, localAddress);
   return plan.transport === 'tls' ? connectTls({ ...to, ...tlsOptions(plan, 'dot') }) : connectTcp(to);

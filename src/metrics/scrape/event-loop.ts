@@ -1,15 +1,15 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 
-/** A hundred samples a second, prom-client's choice, are most of what an idle process does. */
+/** prom-client's hundred samples a second are most of what an idle process does. */
 const SAMPLE_MS = 100;
-/** No timer is armed for this in a process's life. */
+/** Such a timer never fires in a process's life. */
 const NEVER_MS = 2 ** 31 - 1;
 const NS_PER_SECOND = 1e9;
 
 /**
- * Registers prom-client's own metrics of the process, with the delay of the event loop in the names that it has there,
- * but sampled ten times a second, and without the time between samples: 0 in a loop that is never kept waiting.
+ * Registers prom-client's process metrics. Event loop delay keeps its names but is sampled ten times a second,
+ * without the sampling interval: 0 for a loop that is never blocked.
  */
 export function registerProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
@@ -33,7 +33,7 @@ export function registerProcessMetrics(registry: Registry): void {
       registers: [registry],
       collect: () => {
         gauge.set(histogram.count === 0 ? 0 : seconds(ns()));
-        // They are read in this order.
+        // `max` is read last.
         if (word === 'max') histogram.reset();
       },
     });

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 
 /**
- * One thing that must hold before this process should be sent work. `state` is a constant word of its part; `detail`
- * are further facts for people and tools, that hold nothing of a client.
+ * A condition for sending this process work. `state` is a fixed word; `detail` holds further facts without
+ * anything of a client.
  */
 export interface ReadinessCheck {
   readonly name: string;
@@ -25,13 +25,14 @@ export interface MetricsServerOptions {
   readonly checks: readonly ReadinessCheck[];
 }
 
-/** A listener of the metrics server could not be opened. */
+/** The metrics listener could not be opened. */
 export class MetricsListenError extends Error {
-  readonly code = 'METRICS_LISTEN';
+  readonly code = 'listen_failed';
 
   constructor({ address, port }: ListenAddress, cause: NodeJS.ErrnoException) {
     const reason = cause.code === 'EADDRINUSE' ? 'it is in use by another process (EADDRINUSE)' : cause.code;
     super(`metrics cannot listen on ${address} port ${port}: ${reason}`, { cause });
+    this.name = 'MetricsListenError';
   }
 }
 
@@ -47,7 +48,7 @@ const NOT_ALLOWED: Reply = { status: 405, type: TEXT, body: 'only GET and HEAD\n
 const FAILED: Reply = { status: 500, type: TEXT, body: 'failed\n' };
 const ALIVE: Reply = { status: 200, type: TEXT, body: 'ok' };
 
-/** Few scrapers and probes come here, with short requests: what exceeds that is closed. */
+/** Limits for a few scrapers and probes with short requests. */
 const LIMITS = {
   maxHeaderSize: 8192,
   headersTimeout: 5000,
@@ -58,7 +59,7 @@ const LIMITS = {
 const MAX_CONNECTIONS = 64;
 const IDLE_TIMEOUT_MS = 10_000;
 
-/** `/metrics`, `/healthz` and `/readyz`, on listeners of their own. Requests are not logged. */
+/** Serves `/metrics`, `/healthz` and `/readyz` on its own listeners. Requests are not logged. */
 export class MetricsServer {
   private readonly servers: Server[] = [];
   private readonly exposition: MetricsServerOptions['exposition'];
@@ -81,7 +82,7 @@ export class MetricsServer {
     return metrics;
   }
 
-  /** Where it listens, with the ports that port 0 became. */
+  /** Bound addresses, with the ports that the kernel chose for 0. */
   get addresses(): ListenAddress[] {
     return this.servers.map((server) => {
       const { address, port } = server.address() as AddressInfo;
@@ -89,7 +90,7 @@ export class MetricsServer {
     });
   }
 
-  /** Stops accepting and closes what is open: a scrape that is cut off comes again. */
+  /** Stops accepting and closes open connections: a scraper that is cut off comes again. */
   async close(): Promise<void> {
     const closed = this.servers.map((server) => new Promise((resolve) => server.close(resolve)));
     for (const server of this.servers) server.closeAllConnections();

@@ -7,9 +7,9 @@ import { Socks5Handshake } from './socks5.ts';
 
 const FIRST_PROBE_DELAY_MS = 1000;
 const LONGEST_PROBE_DELAY_MS = 30_000;
-/** How long the addresses of a proxy's name are used. */
+/** Lifetime of a proxy's resolved addresses. */
 const ADDRESSES_MS = 60_000;
-/** The same of one that is down: it may have moved. */
+/** The same for a proxy that is down: it may have moved. */
 const LOST_ADDRESSES_MS = 5000;
 const MAX_ADDRESSES = 4;
 const LOOKUP_MS = 2000;
@@ -17,23 +17,23 @@ const LOOKUP_MS = 2000;
 export interface EgressWatchOptions<T> {
   readonly proxies: readonly ProxyUrl[];
   readonly dialer: Dialer<T>;
-  /** The system's resolver: a proxy is a server of the operator's, which hosts files and private zones may name. */
+  /** System resolver, so that hosts files and private zones can name the operator's proxies. */
   lookup(host: string): Promise<readonly Address[]>;
-  /** Lets go of a probe's connection. */
+  /** Closes a probe's connection. */
   discard(connection: T): void;
-  /** In ms. */
+  /** Clock in ms. */
   now(): number;
-  /** A proxy's name leads elsewhere: the addresses of all, in their order. */
+  /** A proxy's addresses changed; `addresses` lists those of all proxies, in their order. */
   onLocated(addresses: readonly (readonly string[])[]): void;
-  /** A proxy went down or came back; `proxy` is its URL without what is secret in it. */
+  /** A proxy went down or came back. `proxy` is its URL without credentials. */
   onChange(proxy: string, isUp: boolean): void;
 }
 
-/** What is told of a proxy. */
+/** Status of a proxy. */
 export interface EgressStatus {
   readonly proxy: string;
   readonly isUp: boolean;
-  /** How many attempts ended so, by EgressOutcome. */
+  /** Counts of attempts, by EgressOutcome. */
   readonly outcomes: readonly number[];
 }
 
@@ -43,16 +43,16 @@ interface Watched {
   locatedAtMs: number;
   nextProbeAtMs: number;
   delayMs: number;
-  /** CONNECTED when it was last brought back: more since then mean that it was well in between. */
+  /** Its CONNECTED count when it last came back; a higher count means that it worked since. */
   connectedThen: number;
-  /** What was told of it last; null: nothing yet. */
+  /** Last reported state; null before the first report. */
   wasUp: boolean | null;
   isBusy: boolean;
 }
 
 /**
- * Looks after the proxies for all threads: resolves their names, and brings those back that are down, when a probe finds
- * that they take a connection and the credentials. What takes them out is the traffic itself.
+ * Watches the proxies for all threads: resolves their names and probes those that are down (connection and
+ * credentials). Proxies are taken out by failing traffic, not by probes.
  */
 export class EgressWatch<T = unknown> {
   readonly health: ProxyHealth;
@@ -77,7 +77,7 @@ export class EgressWatch<T = unknown> {
     }));
   }
 
-  /** Begins. Resolves when each proxy has been looked at once. */
+  /** Starts watching. Resolves when each proxy has been checked once. */
   async start(): Promise<void> {
     await Promise.all(this.watched.map((_, index) => this.check(index)));
     if (this.watched.length > 0 && !this.isClosed) this.tickLater();
@@ -123,7 +123,7 @@ export class EgressWatch<T = unknown> {
     if (url.address !== null) return;
     const keptMs = wasUp && addresses.length > 0 ? ADDRESSES_MS : LOST_ADDRESSES_MS;
     if (now() - locatedAtMs < keptMs) return;
-    // Where it does not resolve any more, what was known is used on.
+    // Keep the old addresses if the name no longer resolves.
     const found = await this.lookup(url.host);
     watched.locatedAtMs = now();
     if (found.length === 0 || this.isClosed) return;
@@ -132,7 +132,7 @@ export class EgressWatch<T = unknown> {
     if (this.addresses.join() !== before) onLocated(this.addresses);
   }
 
-  /** The addresses of a name; none where it has none or the system takes its time. */
+  /** Resolves a proxy's name; empty on failure or timeout. */
   private lookup(host: string): Promise<readonly Address[]> {
     const { lookup, dialer } = this.options;
     return new Promise((resolve) => {
@@ -181,7 +181,7 @@ export class EgressWatch<T = unknown> {
     if (before !== isUp && (before !== null || !isUp)) this.options.onChange(proxyLabel(watched.url), isUp);
   }
 
-  /** Whether the proxy takes a connection and, by SOCKS, the credentials; a request to an origin is not made. */
+  /** Returns true if the proxy accepts a connection and, for SOCKS, the credentials. Asks for no origin. */
   private probe({ url, addresses }: Watched): Promise<boolean> {
     const { dialer, discard } = this.options;
     return new Promise((resolve) => {

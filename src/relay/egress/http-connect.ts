@@ -11,7 +11,7 @@ import {
 const MAX_HEAD_BYTES = 8192;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/;
 
-/** Statuses of a proxy that refuses; what is not here is a failure of its own. */
+/** Outcomes of refusing statuses; any other status means that the proxy itself failed. */
 const STATUSES: Readonly<Record<number, EgressOutcome>> = {
   400: EgressOutcome.FORBIDDEN,
   401: EgressOutcome.CREDENTIALS,
@@ -25,10 +25,10 @@ const STATUSES: Readonly<Record<number, EgressOutcome>> = {
   504: EgressOutcome.ORIGIN,
 };
 
-/** CONNECT of HTTP/1.1 (RFC 9110, 9.3.6), with Basic credentials where there are some (RFC 7617). */
+/** HTTP/1.1 CONNECT (RFC 9110 section 9.3.6), with optional Basic credentials (RFC 7617). */
 export class HttpConnectHandshake implements ProxyHandshake {
   readonly greeting: Uint8Array;
-  /** It says nothing before it has tried the origin. */
+  /** An HTTP proxy is silent until it has tried the origin. */
   readonly isGreeted = true;
   private held: Buffer = Buffer.alloc(0);
 
@@ -49,9 +49,10 @@ export class HttpConnectHandshake implements ProxyHandshake {
       if (end < 0) return this.held.length > MAX_HEAD_BYTES ? failed(EgressOutcome.FAILED) : MORE;
       const status = Number(STATUS_LINE.exec(this.held.toString('latin1', 0, end + 2))?.[1] ?? 0);
       const rest = this.held.subarray(end + 4);
-      // A tunnel from here on: a length or coding that a 2xx names is of no account (RFC 9110, 9.3.6).
+      // Tunnel from here on; Content-Length and Transfer-Encoding of a 2xx are ignored (RFC 9110 section
+      // 9.3.6).
       if (status >= 200 && status < 300) return { kind: 'open', rest };
-      // RFC 9110, 15.2: interim answers are passed over. 101 would be another protocol.
+      // Skip interim responses (RFC 9110 section 15.2), but not 101, which switches protocols.
       if (status < 100 || status > 199 || status === 101) {
         return failed(STATUSES[status] ?? EgressOutcome.FAILED);
       }

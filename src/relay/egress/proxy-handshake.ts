@@ -1,29 +1,29 @@
 import type { Address } from '../../net/index.ts';
 import type { EgressOutcome } from './egress-outcome.ts';
 
-/** What is to be done after bytes of a proxy. */
+/** Next step after a proxy's bytes. */
 export type HandshakeStep =
-  /** Wait for more of them. */
+  /** Wait for more bytes. */
   | { readonly kind: 'more' }
-  /** Send these. */
+  /** Send these bytes. */
   | { readonly kind: 'send'; readonly bytes: Uint8Array }
-  /** The origin is there; `rest` are its first bytes. */
+  /** The origin is connected; `rest` holds its first bytes. */
   | { readonly kind: 'open'; readonly rest: Uint8Array }
   | { readonly kind: 'failed'; readonly outcome: EgressOutcome };
 
-/** Where a proxy is asked to connect to: an address that has been checked, never a name. */
+/** Destination a proxy is asked for: a checked address, never a name. */
 export interface Destination {
   readonly address: Address;
   readonly port: number;
 }
 
-/** What is said to a proxy before it is a tunnel. It knows no socket: engines send and receive for it. */
+/** Handshake with a proxy. Pure: engines send and receive for it. */
 export interface ProxyHandshake {
-  /** Sent first; may be empty. */
+  /** Bytes to send first; may be empty. */
   readonly greeting: Uint8Array;
-  /** Whether the proxy has answered so far that a silence is more likely the origin's. */
+  /** True once the proxy has answered enough that further silence is more likely the origin's. */
   readonly isGreeted: boolean;
-  /** Takes bytes of the proxy; not called any more after `open` and `failed`. */
+  /** Handles bytes of the proxy. Not called again after `open` or `failed`. */
   handle(chunk: Uint8Array): HandshakeStep;
 }
 

@@ -1,6 +1,6 @@
 import { EGRESS_OUTCOMES, EgressOutcome } from './egress-outcome.ts';
 
-/** So many failures in a row take a proxy out. */
+/** Consecutive failures that take a proxy out. */
 const MAX_FAILURES = 3;
 const TURN_WORD = 0;
 const FIRST_ROW = 1;
@@ -10,15 +10,15 @@ const COUNTS = 2;
 const ROW_WORDS = COUNTS + EGRESS_OUTCOMES.length;
 
 /**
- * How the proxies of a pool are, in memory that all threads handle: which are up, and what became of the attempts. One
- * that is down is tried when no other is left; what brings it back is a probe, or such a try that succeeded.
+ * Health and attempt counts of a pool's proxies, in memory that all threads share. A proxy that is down is
+ * tried only if no other is left; a successful probe or try brings it back.
  */
 export class ProxyHealth {
   readonly memory: SharedArrayBuffer;
   readonly count: number;
   private readonly words: Int32Array;
 
-  /** @param memory of another ProxyHealth with as many; left out: new, with all of them down */
+  /** @param memory of another ProxyHealth with the same count; absent: new, with all proxies down */
   constructor(count: number, memory?: SharedArrayBuffer) {
     this.count = count;
     this.memory = memory ?? new SharedArrayBuffer((FIRST_ROW + count * ROW_WORDS) * 4);
@@ -29,7 +29,7 @@ export class ProxyHealth {
     return Atomics.load(this.words, rowOf(proxy) + IS_UP) === 1;
   }
 
-  /** The proxies in the order in which one connection tries them: those that are up first, by turns. */
+  /** Order in which one connection tries the proxies: those that are up first, round robin. */
   order(): number[] {
     const turn = Atomics.add(this.words, TURN_WORD, 1) >>> 0;
     const up: number[] = [];
@@ -39,8 +39,8 @@ export class ProxyHealth {
   }
 
   /**
-   * Counts an attempt. That the origin does not answer, or may not be reached, says nothing about the proxy.
-   * @param isProxyToBlame whether it was the proxy that was silent; of TIMEOUT alone
+   * Counts an attempt. An unreachable or forbidden origin says nothing about the proxy.
+   * @param isProxyToBlame for TIMEOUT: the proxy was silent, not the origin
    */
   note(proxy: number, outcome: EgressOutcome, isProxyToBlame = true): void {
     Atomics.add(this.words, rowOf(proxy) + COUNTS + outcome, 1);
@@ -52,19 +52,19 @@ export class ProxyHealth {
     }
   }
 
-  /** Notes a failure, as of a proxy that said of an origin, which another one reached, that it does not answer. */
+  /** Counts a failure, also of a proxy that called an origin unreachable which another proxy reached. */
   blame(proxy: number): void {
     const failures = Atomics.add(this.words, rowOf(proxy) + FAILURES, 1) + 1;
     if (failures >= MAX_FAILURES) Atomics.store(this.words, rowOf(proxy) + IS_UP, 0);
   }
 
-  /** A probe has found it well, or not. The next failure of one that was brought back takes it out again. */
+  /** Stores a probe's result. One more failure takes a proxy that came back out again. */
   probed(proxy: number, isWell: boolean): void {
     Atomics.store(this.words, rowOf(proxy) + FAILURES, MAX_FAILURES - 1);
     Atomics.store(this.words, rowOf(proxy) + IS_UP, isWell ? 1 : 0);
   }
 
-  /** Attempts that ended so, modulo 2^32. */
+  /** Attempts with that outcome, modulo 2^32. */
   outcome(proxy: number, outcome: EgressOutcome): number {
     return Atomics.load(this.words, rowOf(proxy) + COUNTS + outcome) >>> 0;
   }

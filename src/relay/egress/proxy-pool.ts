@@ -7,24 +7,24 @@ import type { Destination, ProxyHandshake } from './proxy-handshake.ts';
 import type { ProxyHealth } from './proxy-health.ts';
 import { Socks5Handshake } from './socks5.ts';
 
-/** More proxies are not tried for one address of an origin. */
+/** Proxies tried for one address of an origin. */
 const MAX_TRIES = 3;
-/** Time for a proxy to take the connection. */
+/** Time for a proxy to accept the connection. */
 export const PROXY_CONNECT_MS = 3000;
-/** Time for it to answer, with the origin's connection made. */
+/** Time for a proxy to answer, its connection to the origin included. */
 export const PROXY_ANSWER_MS = 5000;
 const PROXY_TIMING: ConnectTiming = { attemptDelayMs: 250, timeoutMs: PROXY_CONNECT_MS };
-/** Through a proxy a connection takes several round trips: the next address of an origin is given its time. */
+/** A proxied connection takes several round trips, so the next address starts later. */
 export const PROXIED_TIMING: ConnectTiming = { attemptDelayMs: 1000, timeoutMs: 10_000 };
 
-/** How an engine makes a connection and speaks over it. */
+/** Engine's way to connect and to talk to a proxy. */
 export interface Dialer<T> {
   readonly after: After;
-  /** As an attempt of a race. */
+  /** Connects to an address; see Connect. */
   connect(address: Address, port: number, done: (connection: T | null) => void): () => void;
   /**
-   * Speaks with a proxy to its last word; the connection is closed where that fails or is cancelled.
-   * @param done called once, with the connection, which then gives what the origin sends, or with what went wrong
+   * Runs a handshake to its end and closes the connection if it fails or is cancelled.
+   * @param done called once with the connection, which then yields the origin's bytes, or with the failure
    */
   converse(
     connection: T,
@@ -33,11 +33,11 @@ export interface Dialer<T> {
   ): () => void;
 }
 
-/** The proxies that lead to the origins, as one thread uses them. */
+/** Connects through the proxies; one instance per thread. */
 export class ProxyPool {
   private readonly proxies: readonly ProxyUrl[];
   private readonly health: ProxyHealth;
-  /** Of each proxy; none where its name is not resolved. */
+  /** Addresses of each proxy; empty while its name is not resolved. */
   private addresses: readonly (readonly Address[])[] = [];
 
   constructor(proxies: readonly ProxyUrl[], health: ProxyHealth) {
@@ -45,20 +45,20 @@ export class ProxyPool {
     this.health = health;
   }
 
-  /** Takes where the proxies are, in their order. */
+  /** Sets the proxies' addresses, in their order. */
   locate(addresses: readonly (readonly string[])[]): void {
     this.addresses = addresses.map((texts) => texts.map((text) => parseAddress(text)!));
   }
 
   /**
-   * Connects to an origin's address: through the proxy whose turn it is, and where that fails through others. Nothing
-   * of the client's has been sent by then, so nothing is lost with a proxy that fails.
-   * @param done called once, during the call or later, with the connection or null; not after it was cancelled
-   * @returns what cancels it
+   * Connects to an origin's address through the next proxy, and through others if that fails. No byte of the
+   * client has been sent by then, so a failing proxy loses nothing.
+   * @param done called once, synchronously or later, with the connection or null; never after cancellation
+   * @returns a function that cancels the attempts
    */
   connect<T>(dialer: Dialer<T>, destination: Destination, done: (connection: T | null) => void): () => void {
     const order = this.health.order().slice(0, MAX_TRIES);
-    /** Proxies that laid it on the origin. */
+    /** Proxies that blamed the origin. */
     const suspects: number[] = [];
     let cancel = (): void => {};
     let next = 0;
@@ -79,7 +79,7 @@ export class ProxyPool {
         for (const other of suspects) this.health.blame(other);
         done(connection);
       });
-      // It may have failed already, and the next one have begun.
+      // The try may have failed synchronously and the next one begun.
       if (tries === next) cancel = cancelTry;
     };
     tryNext();

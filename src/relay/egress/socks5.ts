@@ -8,7 +8,7 @@ import {
   type ProxyHandshake,
 } from './proxy-handshake.ts';
 
-/* RFC 1928. */
+/** Constants of RFC 1928. */
 const VERSION = 5;
 const NO_AUTHENTICATION = 0;
 const USERNAME_PASSWORD = 2;
@@ -17,10 +17,10 @@ const CONNECT = 1;
 const IPV4 = 1;
 const DOMAIN = 3;
 const IPV6 = 4;
-/** RFC 1929. */
+/** Version of the username/password sub-negotiation (RFC 1929). */
 const AUTHENTICATION_VERSION = 1;
 
-/** REP (RFC 1928, 6), by its number; what is not here is a failure of the proxy's own. */
+/** Outcomes of REP values (RFC 1928 section 6); any other value means that the proxy itself failed. */
 const REPLIES: Readonly<Record<number, EgressOutcome>> = {
   // Connection not allowed by ruleset.
   2: EgressOutcome.FORBIDDEN,
@@ -36,7 +36,7 @@ const REPLIES: Readonly<Record<number, EgressOutcome>> = {
 const Part = { METHOD: 0, AUTHENTICATION: 1, REPLY: 2 } as const;
 type Part = (typeof Part)[keyof typeof Part];
 
-/** SOCKS version 5 (RFC 1928) with a user and password where there are some (RFC 1929). */
+/** SOCKS5 (RFC 1928) with optional username and password (RFC 1929). */
 export class Socks5Handshake implements ProxyHandshake {
   readonly greeting: Uint8Array;
   isGreeted = false;
@@ -45,7 +45,7 @@ export class Socks5Handshake implements ProxyHandshake {
   private part: Part = Part.METHOD;
   private held: Uint8Array = new Uint8Array(0);
 
-  /** @param destination null: it is only seen whether the proxy takes the credentials */
+  /** @param destination null: only check that the proxy accepts the credentials */
   constructor(credentials: ProxyUrl['credentials'], destination: Destination | null) {
     this.credentials = credentials;
     this.destination = destination;
@@ -57,7 +57,7 @@ export class Socks5Handshake implements ProxyHandshake {
     this.held = Buffer.concat([this.held, chunk]);
     if (this.part === Part.REPLY) return this.handleReply();
     if (this.held.length < 2) return MORE;
-    // Nothing may follow before it was asked for.
+    // The proxy must not send ahead of our request.
     if (this.held.length > 2) return failed(EgressOutcome.FAILED);
     const [version, value] = this.held;
     this.held = new Uint8Array(0);
@@ -94,7 +94,7 @@ export class Socks5Handshake implements ProxyHandshake {
     return { kind: 'send', bytes };
   }
 
-  /** VER, REP, RSV, ATYP, BND.ADDR, BND.PORT: the address is of no account, but for its length. */
+  /** Reads VER, REP, RSV, ATYP, BND.ADDR, BND.PORT; the bound address matters for its length only. */
   private handleReply(): HandshakeStep {
     const { held } = this;
     if (held.length > 0 && held[0] !== VERSION) return failed(EgressOutcome.FAILED);

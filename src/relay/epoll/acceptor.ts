@@ -7,12 +7,12 @@ import type { ThreadContext } from './thread-context.ts';
 import { Tunnel } from './tunnel.ts';
 
 const ACCEPTS_PER_TURN = 32;
-/** How long no connection is taken when there are no descriptors for more. */
+/** Pause after accept fails for lack of descriptors. */
 const REST_MS = 100;
 const NONE_WAITS = [constants.errno.EAGAIN, constants.errno.EINTR];
 const THEIR_LOSS = [constants.errno.ECONNABORTED, constants.errno.EPROTO];
 
-/** Takes a listener's connections. */
+/** Accepts a listener's connections. */
 export class Acceptor implements Handler {
   private readonly context: ThreadContext;
   private readonly fd: number;
@@ -58,13 +58,13 @@ export class Acceptor implements Handler {
     try {
       tunnel = new Tunnel(context, fd, source, context.relay.balancers.has(source.address));
     } catch {
-      // The user's handle of watches (fs.epoll.max_user_watches) is used up.
+      // fs.epoll.max_user_watches is exhausted; the descriptor is closed.
       return;
     }
     tunnel.start();
   }
 
-  /** The listener stays ready all the time, so it must not be asked for a while. */
+  /** A level-triggered listener stays ready, so stop asking it for a while. */
   private pause(): void {
     const { reactor } = this.context;
     reactor.modify(this.fd, 0, this.slot);

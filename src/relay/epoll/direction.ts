@@ -4,51 +4,51 @@ import { PIPE_BYTES, type Pipes } from './pipes.ts';
 import type { Side } from './side.ts';
 import { SLAB_BYTES, type Slabs } from './slabs.ts';
 
-/** What a direction waits for. */
+/** Result of pumping a direction. */
 export const Pumped = {
-  /** An event of one of its sockets. */
+  /** Blocked until an event of one of its sockets. */
   WAITS: 0,
-  /** Nothing: it let others in between. */
+  /** Has more to do, but used its quota. */
   AGAIN: 1,
-  /** It has ended: all was carried, and the reader knows. */
+  /** Everything was carried and the reader was told the end. */
   ENDED: 2,
-  /** One of the sockets broke off. */
+  /** One of the sockets failed. */
   FAILED: 3,
 } as const;
 export type Pumped = (typeof Pumped)[keyof typeof Pumped];
 
-/** What a direction carries before other tunnels have their turn. */
+/** Work per turn, so that other tunnels get theirs. */
 export interface PumpQuota {
   readonly reads: number;
   readonly readBytes: number;
 }
 export const FULL_QUOTA: PumpQuota = { reads: 8, readBytes: SLAB_BYTES };
-/** Where bytes are counted against a limit: so that little passes before they are. */
+/** For sources with a byte rate: little may pass before it is counted. */
 export const LIMITED_QUOTA: PumpQuota = { reads: 1, readBytes: 16_384 };
 const EAGAIN = -constants.errno.EAGAIN;
 const EINVAL = -constants.errno.EINVAL;
-/** Less than this at a time is copied: it costs a call less. */
+/** Smaller reads are copied: that takes one system call less than splice. */
 const BULK_BYTES = 16_384;
 
-/** What directions carry with; a thread's own. */
+/** A thread's buffers and system calls for pumping. */
 export interface PumpContext {
   readonly slabs: Slabs;
   readonly pipes: Pipes;
   readonly transfer: TcpTransfer;
 }
 
-/** What one side sends, on its way to the other. */
+/** One direction of a tunnel: what `from` sends goes to `to`. */
 export class Direction {
-  /** Bytes read so far. */
+  /** Bytes read since the tunnel last counted them. */
   bytes = 0;
   private readonly from: Side;
   private readonly to: Side;
-  /** Holds what was read and not yet taken, in [start, end). */
+  /** Bytes read but not yet sent, in [start, end). */
   private slab: Memory | null = null;
-  /** What it passes bytes through while there is much to carry, and how many are in it. */
+  /** Pipe for bulk data, and the number of bytes in it. */
   private pipe: Pipe | null = null;
   private piped = 0;
-  /** Whether so much came at a time that moving it costs less than copying it. */
+  /** True while reads are large enough for splice to be cheaper than copying. */
   private isBulk = false;
   private start = 0;
   private end = 0;
@@ -60,7 +60,7 @@ export class Direction {
     this.to = to;
   }
 
-  /** Puts bytes before all that will be read, less than a slab. To be called once, first. */
+  /** Sends `parts` before anything that is read. Call once, first; together they must fit into a slab. */
   begin(parts: readonly Uint8Array[], context: PumpContext): Pumped {
     const { slabs } = context;
     let length = 0;
@@ -90,7 +90,7 @@ export class Direction {
     return Pumped.AGAIN;
   }
 
-  /** Gives back what it holds. */
+  /** Returns its buffers to the pools. */
   drop({ slabs, pipes }: PumpContext): void {
     if (this.slab !== null) slabs.give(this.slab);
     this.slab = null;
@@ -99,7 +99,7 @@ export class Direction {
     this.piped = 0;
   }
 
-  /** Nothing moves until an event: what it has is kept, an empty pipe is not. */
+  /** Blocked until the next event. Keep buffered bytes; return an empty pipe to the pool. */
   private wait({ pipes }: PumpContext): Pumped {
     if (this.pipe !== null && this.piped === 0) {
       pipes.give(this.pipe, true);
@@ -133,7 +133,7 @@ export class Direction {
     const { slabs, transfer } = context;
     const count = transfer.receive(from.fd, slabs.current.address, quota.readBytes);
     if (count > 0) {
-      // A short read has emptied the queue: what comes next is told of.
+      // A short read means an empty queue: an event announces the next bytes.
       if (count < quota.readBytes && !from.ending) from.readable = false;
       this.bytes += count;
       this.isBulk = count >= BULK_BYTES;
@@ -145,7 +145,7 @@ export class Direction {
     return Pumped.AGAIN;
   }
 
-  /** @returns AGAIN where the pipe is empty now. */
+  /** @returns AGAIN if the pipe is empty now */
   private drain(context: PumpContext): Pumped {
     const { to } = this;
     while (this.piped > 0) {
@@ -170,7 +170,7 @@ export class Direction {
     return Pumped.WAITS;
   }
 
-  /** @returns whether all that is held was taken. */
+  /** @returns true if everything held was sent */
   private flush({ slabs, transfer }: PumpContext): boolean {
     const slab = this.slab!;
     const sent = transfer.send(this.to.fd, slab.address + this.start, this.end - this.start);

@@ -2,12 +2,12 @@ import type { Address } from '../../net/index.ts';
 import { connectError, connectTcp, type TcpEndpoint } from '../../sys/index.ts';
 import { CONNECTION_EVENTS, type Handler, type Reactor } from './reactor.ts';
 
-/** A connection that has been made: its descriptor, the reactor's slot for it, and the events it had by then. */
+/** An established connection: descriptor, reactor slot, and the events seen so far. */
 export interface Connected {
   readonly fd: number;
   readonly slot: number;
   readonly events: number;
-  /** What came before the connection was handed over. */
+  /** Bytes of the origin that a proxy handshake has already read. */
   readonly early: Uint8Array;
 }
 
@@ -15,10 +15,10 @@ const NOTHING = new Uint8Array(0);
 
 /**
  * Connects to an address.
- * @param local addresses to connect from: that of the same family is used, and a family without one is not
- *   connected to; where there are none at all the system chooses
- * @param done called once with the connection or null, during the call or later; not after it was cancelled
- * @returns what cancels it
+ * @param local addresses to connect from: the one of the same family is used. A family without one is not
+ *   connected to; an empty list leaves the choice to the kernel
+ * @param done called once with the connection or null, synchronously or later; never after cancellation
+ * @returns a function that cancels the attempt
  */
 export function attempt(
   reactor: Reactor,
@@ -51,7 +51,7 @@ export function attempt(
   try {
     slot = reactor.add(fd, CONNECTION_EVENTS, handler);
   } catch {
-    // The user's handle of watches (fs.epoll.max_user_watches) is used up.
+    // fs.epoll.max_user_watches is exhausted; the descriptor is closed.
     done(null);
     return () => {};
   }

@@ -8,12 +8,12 @@ import type { Handler, Reactor } from './reactor.ts';
 import type { Slabs } from './slabs.ts';
 
 const EAGAIN = -constants.errno.EAGAIN;
-/** What a proxy says at one time. */
+/** Longest read from a proxy. */
 const READ_BYTES = 8192;
 
 type Done = (result: Connected | null, outcome: EgressOutcome) => void;
 
-/** Connects on raw descriptors. */
+/** Dialer on raw descriptors. */
 export function epollDialer(reactor: Reactor, transfer: TcpTransfer, slabs: Slabs): Dialer<Connected> {
   return {
     after: reactor.timers.after,
@@ -32,13 +32,13 @@ interface ConversationContext {
   readonly slabs: Slabs;
 }
 
-/** What is said to a proxy over a descriptor until that leads to the origin. */
+/** Runs a proxy handshake on a descriptor. */
 class Conversation implements Handler {
   private readonly context: ConversationContext;
   private readonly connection: Connected;
   private readonly handshake: ProxyHandshake;
   private readonly done: Done;
-  /** What is still to be sent. */
+  /** Bytes still to send. */
   private toSend: Uint8Array;
   private events: number;
   private isOver = false;
@@ -79,7 +79,7 @@ class Conversation implements Handler {
     }
   }
 
-  /** @returns whether nothing is left to be sent. */
+  /** @returns true if nothing is left to send */
   private send(): boolean {
     const { transfer, slabs } = this.context;
     if (this.toSend.length === 0) return true;
@@ -97,7 +97,7 @@ class Conversation implements Handler {
     else if (answered.kind === 'open') {
       this.isOver = true;
       const { fd, slot } = this.connection;
-      // Events come once: what this conversation has heard of may be there again, or still be.
+      // Edge-triggered events may already have been consumed here, so report the socket as readable.
       const events = this.events | EpollEvent.IN;
       this.done({ fd, slot, events, early: answered.rest }, EgressOutcome.CONNECTED);
     }

@@ -11,18 +11,18 @@ import { Phase } from './thread-messages.ts';
 const BACKLOG = 4096;
 
 export interface EpollEngineOptions {
-  /** Listeners for TLS. */
+  /** TLS listeners. */
   readonly addresses: readonly SocketAddress[];
   readonly threads: number;
   readonly handle: Omit<RelayHandle, 'counters'>;
   readonly resolver: OriginResolver;
-  /** Makes the counters of a thread. */
+  /** Makes the counters of one thread. */
   makeCounters(): RelayCounters;
   /** A thread ended by itself. */
   onFailure(error: Error): void;
 }
 
-/** Carries TLS in threads of their own, each with a socket of its own for each listener. */
+/** Carries TLS in threads, each with its own SO_REUSEPORT socket per listener. */
 export class EpollEngine implements RelayEngine {
   readonly name = 'epoll';
   readonly addresses: SocketAddress[] = [];
@@ -30,7 +30,7 @@ export class EpollEngine implements RelayEngine {
 
   private constructor() {}
 
-  /** @throws ListenError; nothing stays open then. */
+  /** @throws ListenError; nothing stays open then */
   static async start(options: EpollEngineOptions): Promise<EpollEngine> {
     const engine = new EpollEngine();
     const { threads, handle, resolver, makeCounters, onFailure } = options;
@@ -75,7 +75,9 @@ export class EpollEngine implements RelayEngine {
   }
 }
 
-/** A listener for each thread. A first one without SO_REUSEPORT finds out whether another process has the port. */
+/**
+ * Opens a listener for each thread. A first bind without SO_REUSEPORT detects a port that another process has.
+ */
 function openListeners(address: SocketAddress, threads: number): { port: number; fds: number[] } {
   const fds: number[] = [];
   try {

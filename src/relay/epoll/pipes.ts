@@ -1,16 +1,19 @@
 import { Pipe } from '../../sys/index.ts';
 
 /**
- * What a pipe holds: more makes fewer calls, and is what a slow reader may have waiting in the kernel. It has 64 places,
- * each for a piece as it came, which may keep a page of up to 32 KiB.
+ * Capacity of a pipe: more needs fewer calls, but a slow reader may leave that much in the kernel. A pipe has
+ * 64 slots, one for each piece as it arrived; a slot may pin a page of up to 32 KiB.
  */
 export const PIPE_BYTES = 256 * 1024;
-/** Of a thread: 32 MiB where all readers are slow, 256 MiB where senders also cut what they send small. Others copy. */
+/**
+ * Pipes per thread: 32 MiB if all readers are slow, 256 MiB if senders also send small pieces. Further tunnels
+ * copy.
+ */
 const MAX_PIPES = 128;
 
 /**
- * The pipes that directions with much to carry pass it through by splice(2), which copies nothing. A direction keeps
- * one only while there is something in it or more to come.
+ * Pool of pipes for splice(2), which moves bytes without copying. A direction holds a pipe only while there is
+ * data in it or more to come.
  */
 export class Pipes {
   private readonly spare: Pipe[] = [];
@@ -21,7 +24,7 @@ export class Pipes {
     this.max = max;
   }
 
-  /** @returns null where all are in use, or none can be had */
+  /** @returns null if all are in use or the kernel refuses another */
   take(): Pipe | null {
     const spare = this.spare.pop();
     if (spare !== undefined) return spare;
@@ -31,7 +34,7 @@ export class Pipes {
     return pipe;
   }
 
-  /** @param isEmpty whether nothing is left in it: else it is of no more use. */
+  /** @param isEmpty false: bytes are left in it, so it is closed */
   give(pipe: Pipe, isEmpty: boolean): void {
     if (isEmpty) {
       this.spare.push(pipe);
@@ -41,7 +44,7 @@ export class Pipes {
     this.made--;
   }
 
-  /** Closes those that nothing uses. */
+  /** Closes the idle pipes. */
   close(): void {
     for (const pipe of this.spare.splice(0)) pipe.close();
   }

@@ -3,25 +3,25 @@ import { Timers } from '../timers.ts';
 
 const EVENTS_PER_TURN = 512;
 
-/** What waits for a descriptor. */
+/** Handles the events of a descriptor. */
 export interface Handler {
-  /** @param events of EpollEvent; 0 where it asked for another turn itself */
+  /** @param events bits of EpollEvent; 0 for a turn requested by `soon` */
   ready(events: number): void;
 }
 
-/** Every event of a connection, each told once when it comes. */
+/** All events of a connection, edge-triggered: each is reported once. */
 export const CONNECTION_EVENTS = EpollEvent.IN | EpollEvent.OUT | EpollEvent.RDHUP | EpollEvent.EDGE;
 
-/** The event loop of a thread that waits in epoll_wait(2) and nowhere else. */
+/** Event loop of a thread that waits in epoll_wait(2) only. */
 export class Reactor {
   readonly timers: Timers;
-  /** The time of this turn. */
+  /** Time at the start of this turn. */
   nowMs: number;
   private readonly epoll = new Epoll(EVENTS_PER_TURN);
   private readonly now: () => number;
   private readonly handlers: (Handler | null)[] = [];
   private free: number[] = [];
-  /** Slots that this turn's events may still name. */
+  /** Slots closed in this turn; its remaining events may still name them. */
   private freed: number[] = [];
   private again: Handler[] = [];
 
@@ -31,7 +31,7 @@ export class Reactor {
     this.timers = new Timers(now);
   }
 
-  /** @returns the slot by which the descriptor is known. @throws SystemCallError; the descriptor is closed then. */
+  /** Watches a descriptor. @returns its slot @throws SystemCallError; the descriptor is closed then */
   add(fd: number, events: number, handler: Handler): number {
     const slot = this.free.pop() ?? this.handlers.length;
     this.handlers[slot] = handler;
@@ -44,29 +44,32 @@ export class Reactor {
     }
   }
 
-  /** Gives a slot's events to another handler. */
+  /** Passes a slot's events to another handler. */
   replace(slot: number, handler: Handler): void {
     this.handlers[slot] = handler;
   }
 
-  /** Changes what is waited for. */
+  /** Changes the events of a descriptor. */
   modify(fd: number, events: number, slot: number): void {
     this.epoll.modify(fd, events, slot);
   }
 
-  /** Closes the descriptor; its handler hears no more. */
+  /** Closes the descriptor; its handler gets no more events. */
   close(fd: number, slot: number): void {
     this.handlers[slot] = null;
     this.freed.push(slot);
     closeSocket(fd);
   }
 
-  /** Calls the handler in the next turn, which then does not wait: it has more to do and lets others in between. */
+  /**
+   * Runs the handler in the next turn, which then does not wait. For handlers that have more to do but let
+   * others in between.
+   */
   soon(handler: Handler): void {
     this.again.push(handler);
   }
 
-  /** Waits for events, for maxWaitMs at most, and handles them and what is due. */
+  /** Waits up to maxWaitMs for events, handles them, and runs due timers. */
   turn(maxWaitMs: number): void {
     const { epoll, handlers, again } = this;
     const waitMs = again.length > 0 ? 0 : Math.ceil(this.timers.untilNext(maxWaitMs));

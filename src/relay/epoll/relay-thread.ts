@@ -1,6 +1,6 @@
 /**
- * A relay's thread: accepts, judges, connects and carries, all in one loop around epoll_wait(2), until it is told to
- * stop. It never returns to its event loop; mail reaches it by a message port, with an event that wakes it.
+ * Thread of a TLS relay: accepts, reads names, connects and carries in one loop around epoll_wait(2). It never
+ * returns to Node's event loop, so messages come by a port that is read when an eventfd wakes it.
  */
 import { workerData } from 'node:worker_threads';
 import { monotonicClock, TcpTransfer } from '../../sys/index.ts';
@@ -18,7 +18,7 @@ import { ThreadMail } from './thread-mail.ts';
 import { Phase, type ThreadMailData } from './thread-messages.ts';
 
 const WAIT_MS = 1000;
-/** How often tunnels are looked over: whether their source is still registered, and whether they still move. */
+/** Interval for ending tunnels that are idle or whose registration ended. */
 const SWEEP_MS = 400;
 
 class RelayThread {

@@ -5,15 +5,17 @@ const READABLE = EpollEvent.IN | EpollEvent.RDHUP | EpollEvent.HUP | EpollEvent.
 const ENDING = EpollEvent.RDHUP | EpollEvent.HUP | EpollEvent.ERR;
 const GONE = EpollEvent.HUP | EpollEvent.ERR;
 
-/** One of a tunnel's two sockets. Its events come once, so what they said is kept until it is used up. */
+/**
+ * One of a tunnel's two sockets. Events are edge-triggered, so their state is kept here until it is used up.
+ */
 export class Side implements Handler {
   readonly fd: number;
   slot = -1;
   readable = false;
   writable = false;
-  /** Its end is in the socket's queue already: then a short read does not mean that there is no more. */
+  /** The peer's FIN is queued: a short read then does not mean that the queue is empty. */
   ending = false;
-  /** Both directions are gone. */
+  /** Both directions are closed. */
   gone = false;
   private readonly run: () => void;
 

@@ -9,7 +9,7 @@ import type { Preludes } from './preludes.ts';
 import type { Reactor } from './reactor.ts';
 import type { Slabs } from './slabs.ts';
 
-/** What the tunnels of a thread work with. */
+/** A thread's state that its tunnels use. */
 export interface ThreadContext {
   readonly relay: RelayContext;
   readonly reactor: Reactor;
@@ -18,8 +18,8 @@ export interface ThreadContext {
   readonly pipes: Pipes;
   readonly preludes: Preludes;
   readonly tunnels: Set<OpenConnection>;
-  /** Reaches origins through proxies. */
+  /** Connects through proxies. */
   readonly dialer: Dialer<Connected>;
-  /** Asks the thread that has the resolver. @returns what cancels it */
+  /** Asks the main thread's resolver. @returns a function that cancels the request */
   resolve(name: Uint8Array, done: (addresses: OriginAddresses | null) => void): () => void;
 }

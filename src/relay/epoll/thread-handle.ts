@@ -11,24 +11,24 @@ import {
 } from './thread-messages.ts';
 
 export interface ThreadOptions<Data> {
-  /** The thread's module. */
+  /** Module of the thread. */
   readonly entry: URL;
   readonly name: string;
-  /** What it works with, besides the way to reach it. */
+  /** Data for the thread, without its messaging. */
   readonly data: Data;
   readonly resolver: OriginResolver;
-  /** It ended by itself. */
+  /** The thread ended by itself. */
   onFailure(error: Error): void;
 }
 
-/** A thread that waits in epoll_wait(2), as the rest of the process sees it. */
+/** Main thread's side of a thread that waits in epoll_wait(2). */
 export class ThreadHandle {
   readonly exited: Promise<void>;
   private readonly control = new Int32Array(new SharedArrayBuffer(4));
   private readonly event = openEvent();
   private readonly mail: MessagePort;
   private readonly resolver: OriginResolver;
-  /** Publishers that wait for it. */
+  /** Publishers waiting for the thread's acknowledgement. */
   private readonly attaching: (() => void)[] = [];
   private isEnding = false;
   private hasExited = false;
@@ -68,7 +68,7 @@ export class ThreadHandle {
     return thread;
   }
 
-  /** Resolves when the thread uses what it was sent, or has ended. */
+  /** Resolves when the thread uses the update, or has ended. */
   async publish(update: RelayUpdate): Promise<void> {
     if (this.hasExited) return;
     await new Promise<void>((resolve) => {
@@ -83,7 +83,7 @@ export class ThreadHandle {
     signalEvent(this.event);
   }
 
-  /** Lets go of what led to a thread that has ended. */
+  /** Frees the messaging of a thread that has ended. */
   close(): void {
     closeSocket(this.event);
     this.mail.close();
@@ -98,7 +98,7 @@ export class ThreadHandle {
   }
 
   private post(message: ToThread): void {
-    // The event's descriptor may be another's by then.
+    // The descriptor may have been reused since.
     if (this.hasExited) return;
     this.mail.postMessage(message);
     signalEvent(this.event);

@@ -14,8 +14,8 @@ import {
 type Resolved = (addresses: OriginAddresses | null) => void;
 
 /**
- * What a thread hears from the rest of the process and tells it. It never returns to its event loop: mail reaches it
- * by a message port, with an event that wakes it.
+ * Thread's side of its messaging. The thread never returns to Node's event loop: it reads the port when the
+ * eventfd wakes it.
  */
 export class ThreadMail {
   private readonly data: ThreadMailData;
@@ -35,12 +35,12 @@ export class ThreadMail {
     return Atomics.load(this.control, PHASE_WORD) as Phase;
   }
 
-  /** Says that the thread serves. */
+  /** Reports that the thread serves. */
   ready(): void {
     send({ kind: 'ready' });
   }
 
-  /** Asks the thread that has the resolver. @returns what cancels it */
+  /** Asks the main thread's resolver. @returns a function that cancels the request */
   resolve(name: Uint8Array, done: Resolved): () => void {
     const id = this.nextId++;
     this.pending.set(id, done);

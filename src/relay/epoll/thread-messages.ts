@@ -2,32 +2,32 @@ import type { MessagePort } from 'node:worker_threads';
 import type { OriginAddresses } from '../origin-addresses.ts';
 import type { RelayUpdate } from '../relay-context.ts';
 
-/** The word of the control memory, and what it may say. */
+/** Word of the control memory that holds the phase. */
 export const PHASE_WORD = 0;
 export const Phase = {
   SERVING: 0,
-  /** Takes no more connections; ends when those that are open have ended. */
+  /** Accepts no more connections and ends with the last open one. */
   DRAINING: 1,
-  /** Ends what is open. */
+  /** Ends all open connections. */
   STOPPING: 2,
 } as const;
 export type Phase = (typeof Phase)[keyof typeof Phase];
 
-/** What a thread is sent. */
+/** Messages to a thread. */
 export type ToThread =
   | { readonly kind: 'update'; readonly update: RelayUpdate }
   | { readonly kind: 'resolved'; readonly id: number; readonly addresses: OriginAddresses | null };
 
-/** What a thread sends. */
+/** Messages from a thread. */
 export type FromThread =
   | { readonly kind: 'ready' }
   | { readonly kind: 'attached' }
   | { readonly kind: 'resolve'; readonly id: number; readonly name: Uint8Array };
 
-/** How a thread is reached. */
+/** Messaging of a thread. */
 export interface ThreadMailData {
   readonly control: SharedArrayBuffer;
   readonly mail: MessagePort;
-  /** Signalled when there is mail or another phase. */
+  /** Eventfd, signalled for a message or a new phase. */
   readonly event: number;
 }

@@ -21,19 +21,19 @@ const State = { HEADER: 0, HELLO: 1, CONNECTING: 2, CARRYING: 3, CLOSED: 4 } as 
 type State = (typeof State)[keyof typeof State];
 
 const MS_PER_SECOND = 1000;
-/** How long a source that has had its handle of bytes waits before it is looked at again. */
+/** Interval for checking whether a source over its byte rate may go on. */
 const THROTTLE_MS = 25;
 
-/** A connection to an origin, and the address that it was for. */
+/** A connection and the origin address it leads to. */
 interface Reached {
   readonly address: Address;
   readonly connected: Connected;
 }
 
-/** A connection of a client, from its first byte to its end, and the one to the origin that it leads to. */
+/** A client's connection, from its first byte to its end, and the origin's connection. */
 export class Tunnel implements Handler, OpenConnection {
   source: ClientSource;
-  /** When something last moved. */
+  /** Time of the last byte in either direction. */
   activeAtMs: number;
   private readonly context: ThreadContext;
   private readonly client: Side;
@@ -46,12 +46,12 @@ export class Tunnel implements Handler, OpenConnection {
   private prelude: Uint8Array = NO_PRELUDE;
   private preludeLength = 0;
   private hello: ClientHelloReader | null = null;
-  /** Ends what is waited for: the handshake's time, the resolver, attempts to connect. */
+  /** Cancels what the tunnel waits for: handshake time, resolver, connection attempts, or the throttle. */
   private cancelWait: () => void = () => {};
   private isQueued = false;
   private isThrottled = false;
 
-  /** @param fromBalancer whether a PROXY header comes first, which names the source */
+  /** @param fromBalancer a PROXY header comes first and names the source */
   constructor(context: ThreadContext, fd: number, source: ClientSource, fromBalancer: boolean) {
     this.context = context;
     this.source = source;
@@ -62,7 +62,7 @@ export class Tunnel implements Handler, OpenConnection {
     context.tunnels.add(this);
   }
 
-  /** Begins: admits the source where it is known, and gives it its time for the handshake. */
+  /** Starts the handshake timer and, if the source is known, admits it. */
   start(): void {
     const { reactor, relay } = this.context;
     sendAtOnce(this.client.fd);
@@ -81,7 +81,7 @@ export class Tunnel implements Handler, OpenConnection {
     this.run();
   }
 
-  /** Ends it at once. */
+  /** Ends the tunnel at once. */
   end(outcome: RelayOutcome): void {
     if (this.state === State.CLOSED) return;
     const { reactor, slabs, tunnels } = this.context;
@@ -93,7 +93,7 @@ export class Tunnel implements Handler, OpenConnection {
     }
     this.state = State.CLOSED;
     if (this.sourceHash >= 0) limits.leave(this.sourceHash);
-    // Before its peers can know.
+    // Count before the peers can notice the end.
     counters.ended(this.serviceSlot, outcome);
     this.givePrelude();
     this.upload?.drop(this.context);
@@ -174,7 +174,7 @@ export class Tunnel implements Handler, OpenConnection {
     else this.end(state === HelloState.UNNAMED ? RelayOutcome.UNNAMED : RelayOutcome.MALFORMED);
   }
 
-  /** @returns whether the header is whole and its source may go on. */
+  /** @returns true if the header is complete and its source admitted */
   private readHeader(): boolean {
     const header = readProxyHeader(this.prelude, this.preludeLength);
     if (header.kind === 'partial') return false;
@@ -226,7 +226,7 @@ export class Tunnel implements Handler, OpenConnection {
     });
   }
 
-  /** The origin is there: it gets what the client has sent so far, as it was. */
+  /** Connects both sides: the origin gets the client's bytes unchanged. */
   private join({ address, connected }: Reached): void {
     const { fd, slot, events, early } = connected;
     const { reactor, relay } = this.context;
@@ -272,7 +272,7 @@ export class Tunnel implements Handler, OpenConnection {
     this.prelude = NO_PRELUDE;
   }
 
-  /** Counts what was carried since the last call. @returns for how long the source must wait, in ms. */
+  /** Counts the bytes carried since the last call. @returns milliseconds that the source must wait */
   private count(): number {
     const { counters, limits } = this.context.relay;
     const { nowMs } = this.context.reactor;
@@ -287,7 +287,7 @@ export class Tunnel implements Handler, OpenConnection {
     return limits.limitsBytes ? limits.carried(this.sourceHash, moved, nowMs) : 0;
   }
 
-  /** The source has had its handle: nothing is read until it may have more, so that TCP slows its peers down. */
+  /** Stops reading until the source's byte rate allows more; TCP then slows the peers down. */
   private throttle(): void {
     const { reactor, relay } = this.context;
     this.isThrottled = true;
@@ -299,7 +299,7 @@ export class Tunnel implements Handler, OpenConnection {
   }
 }
 
-/** Where a connection was made to. */
+/** Local address of a connection. */
 function localEndpoint(fd: number): SocketAddress {
   const { bytes, port } = localName(fd);
   return { address: addressFromBytes(bytes), port };

@@ -13,29 +13,29 @@ const HANDSHAKE = 22;
 const TLS_MAJOR_VERSION = 3;
 const MAX_FRAGMENT_BYTES = 16_384;
 
-/** Bytes of a connection that are kept until its hello is whole: a hello of the greatest length in many records. */
+/** Longest prelude: a ClientHello of the maximum length, split into many records. */
 export const MAX_PRELUDE_BYTES = MAX_HELLO_BYTES + 4096;
 
 /**
- * Finds the server name in the first bytes of a TLS connection, which come in segments of any size and hold
- * the ClientHello in records of any size. The bytes stay the caller's: they are replayed to the origin as they are.
+ * Finds the server name in the first bytes of a TLS connection, whatever the segment and record boundaries. The
+ * bytes remain the caller's, who replays them to the origin.
  */
 export class ClientHelloReader {
-  /** Where the name stands in `bytes`; valid once `read` gave NAMED. */
+  /** Position of the name in `bytes`; valid once `read` returned NAMED. */
   readonly name: ServerName = { start: 0, end: 0 };
-  /** The bytes that `name` stands in: those that were read, or a copy where records cut the hello. */
+  /** Bytes that `name` refers to: the prelude, or a copy if the hello spans several records. */
   bytes: Uint8Array = NOTHING;
   private state: HelloState = HelloState.PARTIAL;
-  /** The first byte that no record before it holds. */
+  /** Offset behind the last complete record. */
   private at = 0;
-  /** Bytes of the hello in the records seen so far. */
+  /** Bytes of the hello in the records read so far. */
   private found = 0;
-  /** Bytes that the hello says it has; 0 before its header is there. */
+  /** Length of the hello by its header; 0 while unknown. */
   private expected = 0;
-  /** Start and end of each record's fragment. */
+  /** Start and end of each record's fragment, alternating. */
   private readonly fragments: number[] = [];
 
-  /** Reads on in prelude[0, length), which holds what it held in the call before and more behind it. */
+  /** Parses prelude[0, length), which extends what the previous call saw. */
   read(prelude: Uint8Array, length: number): HelloState {
     if (this.state !== HelloState.PARTIAL) return this.state;
     while (this.state === HelloState.PARTIAL && this.readRecord(prelude, length)) this.parse(prelude);
@@ -43,7 +43,7 @@ export class ClientHelloReader {
     return this.state;
   }
 
-  /** Takes the next record if it is there, or as much of a first one as tells that it will not do. */
+  /** Reads the next record if it is complete. Rejects an incomplete first one as early as possible. */
   private readRecord(prelude: Uint8Array, length: number): boolean {
     const { at } = this;
     if (length > at && prelude[at] !== HANDSHAKE) return this.fail();
@@ -59,7 +59,7 @@ export class ClientHelloReader {
     return true;
   }
 
-  /** A first record that is not whole yet may tell already that it is no hello, or one of 16 MiB. */
+  /** Rejects an incomplete first record that holds another message or announces 16 MiB. */
   private glance(prelude: Uint8Array, start: number, length: number): boolean {
     if (this.fragments.length > 0) return false;
     const hello = helloLength(prelude, start, length);
@@ -79,7 +79,7 @@ export class ClientHelloReader {
       this.expected = length;
     }
     if (found < this.expected) return;
-    // Nothing may follow the hello in its records before the server has spoken.
+    // Nothing may follow the hello before the server has answered.
     if (found > this.expected) {
       this.state = HelloState.MALFORMED;
       return;
@@ -89,7 +89,7 @@ export class ClientHelloReader {
     this.state = findServerName(this.bytes, start, start + found, this.name);
   }
 
-  /** The first `limit` bytes of the fragments, in memory of their own. */
+  /** Copies the first `limit` bytes of the fragments. */
   private joined(prelude: Uint8Array, limit: number): Uint8Array {
     const { fragments } = this;
     const out = new Uint8Array(limit);

@@ -1,19 +1,21 @@
-/** What was found of a ClientHello's server name. */
+/** Result of looking for a ClientHello's server name. */
 export const HelloState = {
   /** More bytes are needed. */
   PARTIAL: 0,
-  /** There is one. */
+  /** A server name was found. */
   NAMED: 1,
   /** A whole ClientHello without one. */
   UNNAMED: 2,
-  /** No ClientHello, or one that breaks the rules of its format. */
+  /** Not a valid ClientHello. */
   MALFORMED: 3,
   /** Longer than MAX_HELLO_BYTES. */
   TOO_LONG: 4,
 } as const;
 export type HelloState = (typeof HelloState)[keyof typeof HelloState];
 
-/** The longest ClientHello that is read, its handshake header included. Hellos with post-quantum key shares have about 2 KiB. */
+/**
+ * Longest accepted ClientHello, handshake header included. Those with post-quantum key shares have about 2 KiB.
+ */
 export const MAX_HELLO_BYTES = 16_384;
 
 /** Handshake type and 24-bit length (RFC 8446, 4). */
@@ -23,15 +25,15 @@ const SERVER_NAME = 0;
 const HOST_NAME = 0;
 const VERSION_AND_RANDOM_BYTES = 34;
 
-/** Where a server name stands in the bytes that were read. */
+/** Position of a server name in the bytes that were read. */
 export interface ServerName {
   start: number;
   end: number;
 }
 
 /**
- * The bytes of the handshake message that begins at message[start], its header included.
- * @returns 0 while the header is not there; -state (a HelloState) for what is no ClientHello or is too long.
+ * Length of the handshake message at message[start], header included.
+ * @returns 0 while the header is incomplete; -state (a HelloState) if it is not a ClientHello or too long
  */
 export function helloLength(message: Uint8Array, start: number, end: number): number {
   if (end <= start) return 0;
@@ -43,10 +45,9 @@ export function helloLength(message: Uint8Array, start: number, end: number): nu
 }
 
 /**
- * Finds the server name in a whole ClientHello message[start, end), its handshake header included (RFC 8446, 4.1.2;
- * RFC 6066, 3): one host_name and nothing else in the list, the extension at most once. Of a hello with ECH it
- * is the outer name; what is encrypted is nobody's business here. Nothing else of the hello is judged: values that
- * nobody knows (RFC 8701) pass.
+ * Finds the server name in a complete ClientHello message[start, end), handshake header included (RFC 8446
+ * section 4.1.2, RFC 6066 section 3). Requires exactly one host_name, and the extension at most once. With ECH
+ * this is the outer name. Nothing else is validated: unknown values (GREASE, RFC 8701) pass.
  */
 export function findServerName(message: Uint8Array, start: number, end: number, out: ServerName): HelloState {
   let at = start + HANDSHAKE_HEADER_BYTES + VERSION_AND_RANDOM_BYTES;
@@ -71,7 +72,7 @@ export function findServerName(message: Uint8Array, start: number, end: number, 
   return state;
 }
 
-/** server_name_list: its length, then name_type, the name's length, the name. */
+/** Reads server_name_list: its length, then name_type, the name's length and the name. */
 function readNameList(message: Uint8Array, start: number, end: number, out: ServerName): boolean {
   if (skipVector(message, start, end, 2, 1, 0xffff) !== end) return false;
   if (start + 5 > end || message[start + 2] !== HOST_NAME) return false;
@@ -81,7 +82,7 @@ function readNameList(message: Uint8Array, start: number, end: number, out: Serv
   return true;
 }
 
-/** The offset behind a vector whose length takes `width` bytes, or -1 (as for an `at` of -1). */
+/** Offset behind a vector with a length field of `width` bytes; -1 if it is invalid or `at` is -1. */
 function skipVector(
   message: Uint8Array,
   at: number,

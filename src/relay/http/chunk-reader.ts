@@ -1,15 +1,15 @@
 const CR = 0x0d;
 const LF = 0x0a;
-/** A chunk's size and its extensions. */
+/** Limit for a chunk's size and extensions. */
 const MAX_LINE_BYTES = 1024;
 const MAX_TRAILER_BYTES = 8192;
-/** 2^48 bytes are more than any connection carries. */
+/** Allows 2^48 bytes, more than any connection carries. */
 const MAX_SIZE_DIGITS = 12;
 
 const Part = { SIZE: 0, DATA: 1, DATA_END: 2, TRAILER: 3 } as const;
 type Part = (typeof Part)[keyof typeof Part];
 
-/** Follows a chunked body (RFC 9112, 7.1) to its end, without changing it. */
+/** Finds the end of a chunked body (RFC 9112 section 7.1) without changing it. */
 export class ChunkReader {
   isWhole = false;
   private part: Part = Part.SIZE;
@@ -18,8 +18,7 @@ export class ChunkReader {
   private trailerBytes = 0;
 
   /**
-   * Reads on in chunk from `start`.
-   * @returns the place behind what belongs to the body, or -1 for a body that breaks the rules.
+   * Continues in `chunk` from `start`. @returns the offset behind the body's bytes, or -1 for an invalid body
    */
   read(chunk: Uint8Array, start: number): number {
     let at = start;
@@ -34,7 +33,7 @@ export class ChunkReader {
     return at;
   }
 
-  /** An byte of a line; lines end by CR LF and have none of the two within. */
+  /** Reads a byte of a line. Lines end with CR LF and contain neither. */
   private readLineByte(byte: number): boolean {
     const { line } = this;
     if (byte === LF) return line[line.length - 1] === CR && this.endLine(line.length - 1);

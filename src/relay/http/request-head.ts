@@ -1,17 +1,17 @@
-/** What a request's head says, as far as a relay needs to know it (RFC 9112). */
+/** Parts of a request head that the relay needs (RFC 9112). */
 export interface RequestHead {
-  /** Where the host stands in the head's bytes, without a port. */
+  /** Position of the host in the head's bytes, port excluded. */
   readonly hostStart: number;
   readonly hostEnd: number;
   readonly body: RequestBody;
 }
 
-/** Bytes of a body: a number of them, or chunks until the last one. */
+/** Body length: a byte count, or chunked. */
 export type RequestBody = { readonly kind: 'length'; readonly bytes: number } | { readonly kind: 'chunked' };
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
-/** authority without userinfo: a host, and a port that is of no account, as the relay has its own. */
+/** Authority without userinfo: a host and an optional port, which is ignored, as the relay has its own. */
 const AUTHORITY = /^([^:/?#@[\]]+)(?::\d{0,5})?$/;
 // A tab is the only control character of a field value (RFC 9110, 5.5).
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -25,11 +25,10 @@ interface Fields {
 }
 
 /**
- * Reads a request's head: from the request line to the empty line, as Latin-1 text. Whatever two servers could read
- * in two ways is refused: bare LF, folded lines, a space before a colon, two hosts, a length beside chunks
- * (RFC 9112, 2.2, 3.2, 5.1, 6.3). CONNECT is refused too.
- *
- * @returns null for a head that is refused, or that names no host.
+ * Reads a request head: request line to empty line, as Latin-1 text. Rejects whatever two servers could read
+ * differently: bare LF, folded lines, a space before a colon, two hosts, a length beside chunks (RFC 9112
+ * sections 2.2, 3.2, 5.1, 6.3). Rejects CONNECT too.
+ * @returns null for a rejected head, or one without a host
  */
 export function readRequestHead(text: string): RequestHead | null {
   const lines = text.slice(0, -4).split('\r\n');
@@ -50,7 +49,7 @@ export function readRequestHead(text: string): RequestHead | null {
   return absoluteForm(target, request[1].length + 1, host, request[3], body);
 }
 
-/** RFC 9112, 3.2.2: the target's host counts. One that differs from Host is refused. */
+/** The target's host takes precedence (RFC 9112 section 3.2.2); one that differs from Host is rejected. */
 function absoluteForm(
   target: string,
   targetAt: number,

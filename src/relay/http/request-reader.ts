@@ -1,18 +1,18 @@
 import { ChunkReader } from './chunk-reader.ts';
 import { type RequestHead, readRequestHead } from './request-head.ts';
 
-/** The longest head of a request; common servers refuse longer ones. */
+/** Longest request head; common servers reject longer ones. */
 export const MAX_HEAD_BYTES = 16_384;
 
-/** What read found next. */
+/** Result of `read`. */
 export const RequestEvent = {
-  /** All bytes were taken. */
+  /** All bytes were consumed. */
   MORE: 0,
-  /** A head is whole: `head` and `headBytes` hold it. */
+  /** A head is complete, in `head` and `headBytes`. */
   HEAD: 1,
-  /** Bytes of a body are whole up to `bodyEnd`. */
+  /** Body bytes up to `bodyEnd` may be forwarded. */
   BODY: 2,
-  /** Not HTTP/1.x, or not in a way that all servers read alike. The reader takes no more. */
+  /** Not HTTP/1.x, or ambiguous. The reader accepts no more bytes. */
   MALFORMED: 3,
 } as const;
 export type RequestEvent = (typeof RequestEvent)[keyof typeof RequestEvent];
@@ -20,35 +20,32 @@ export type RequestEvent = (typeof RequestEvent)[keyof typeof RequestEvent];
 const CR = 0x0d;
 const LF = 0x0a;
 const NOTHING = Buffer.alloc(0);
-/** Fields by which a client asks to speak another protocol from here on: hop by hop (RFC 9110, 7.8). */
+/** Fields that ask to switch the protocol; hop-by-hop (RFC 9110 section 7.8). */
 const UPGRADE_LINES = /\r\n(?:upgrade|http2-settings):[^\r]*/gi;
 
 /**
- * Takes the requests of one connection apart: head, body, head ... so that each head's host can be judged before
- * anything of that request goes out.
+ * Splits a connection into request heads and bodies, so that each head's host is authorized before any of that
+ * request is forwarded.
  */
 export class RequestReader {
   head: RequestHead | null = null;
-  /** The head's bytes as they go to the origin, which is not asked to upgrade. */
+  /** The head as forwarded, without upgrade fields. */
   headBytes: Buffer = NOTHING;
-  /** The bytes that `head` tells of by their places. */
+  /** The bytes that positions in `head` refer to. */
   rawHead: Buffer = NOTHING;
-  /** BODY: the bytes of the chunk before this place belong to the body. */
+  /** After BODY: offset behind the body bytes in the chunk. */
   bodyEnd = 0;
   private held: Buffer = NOTHING;
   private bodyLeft = 0;
   private chunks: ChunkReader | null = null;
   private failed = false;
 
-  /** Whether the last request is whole and nothing of a next one has come. */
+  /** True if the last request is complete and nothing of the next has arrived. */
   get isBetweenRequests(): boolean {
     return this.held.length === 0 && this.bodyLeft === 0 && this.chunks === null;
   }
 
-  /**
-   * Reads on in chunk from `start`; to be called again from `next` until it gives MORE.
-   * @returns the event; `next` is where the bytes behind it start.
-   */
+  /** Continues in `chunk` from `start`. Call again from `next` until it returns MORE. */
   read(chunk: Buffer, start: number): RequestEvent {
     if (this.failed) return RequestEvent.MALFORMED;
     if (start >= chunk.length) return RequestEvent.MORE;
@@ -59,14 +56,14 @@ export class RequestReader {
     return this.give(RequestEvent.BODY, start + taken);
   }
 
-  /** Where the bytes behind the last event start. */
+  /** Offset behind the last event's bytes. */
   next = 0;
 
   private readHead(chunk: Buffer, start: number): RequestEvent {
     const before = this.held.length;
     const all = Buffer.concat([this.held, chunk.subarray(start)]);
     let from = 0;
-    // RFC 9112, 2.2: an empty line before a request is passed over.
+    // Skip empty lines before a request (RFC 9112 section 2.2).
     while (from + 1 < all.length && all[from] === CR && all[from + 1] === LF) from += 2;
     const end = all.indexOf('\r\n\r\n', Math.max(from, before - 3), 'latin1');
     const length = (end < 0 ? all.length : end + 4) - from;
@@ -108,7 +105,7 @@ export class RequestReader {
   }
 }
 
-/** A method's first byte is a letter: what is no HTTP at all is known by it before its head would be whole. */
+/** A method starts with a letter, so other protocols are rejected by their first byte. */
 function looksLikeRequest(bytes: Uint8Array): boolean {
   const byte = bytes[0] | 0x20;
   return bytes[0] === CR || (byte >= 0x61 && byte <= 0x7a);

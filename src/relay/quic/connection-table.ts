@@ -2,45 +2,47 @@ import type { ClientConnection } from './client-tuple.ts';
 import type { Datagram } from './datagram.ts';
 import { MAX_ID_BYTES } from './long-header.ts';
 
-/** Ids that one connection is found by; the oldest gives way. Clients use few at a time (RFC 9000, 5.1.1). */
+/**
+ * Connection ids per connection; the oldest is dropped. Clients use few at a time (RFC 9000 section 5.1.1).
+ */
 const MAX_IDS = 8;
 
 /**
- * The connections of a thread: by where their client is, which finds nearly all, and by connection ids, which find
- * those whose client's NAT has given it another port or address. Nothing here stays longer than its connection.
+ * The thread's connections: by client address, which finds nearly all, and by connection id, for clients whose
+ * NAT gave them another port or address. Entries live as long as their connection.
  */
 export class ConnectionTable {
   readonly all = new Set<ClientConnection>();
   private readonly byTuple = new Map<number, ClientConnection>();
   private readonly byId = new Map<string, ClientConnection>();
-  /** How many ids there are of each length: short headers do not tell theirs. */
+  /** Number of ids of each length: short headers do not state theirs. */
   private readonly lengths = new Int32Array(MAX_ID_BYTES + 1);
   private readonly seed: number;
-  /** Bytes of the id that withShortHeader found last. */
+  /** Length of the id that withShortHeader matched last. */
   matchedBytes = 0;
 
-  /** @param seed secret, so that nobody can choose addresses that are filed together */
+  /** @param seed secret, so that nobody can choose addresses with colliding hashes */
   constructor(seed: number) {
     this.seed = seed;
   }
 
-  /** The latest connection from where the datagram came from. Allocates nothing. */
+  /** Newest connection from the datagram's address. Allocates nothing. */
   at(datagram: Datagram): ClientConnection | null {
     const first = this.byTuple.get(this.hashOf(datagram));
     return first === undefined ? null : matching(first, datagram);
   }
 
-  /** The next older one from there. */
+  /** Next older connection from there. */
   after({ tuple }: ClientConnection, datagram: Datagram): ClientConnection | null {
     return tuple.next === null ? null : matching(tuple.next, datagram);
   }
 
-  /** @param id as idText gives it */
+  /** @param id from idText */
   withId(id: string): ClientConnection | null {
     return this.byId.get(id) ?? null;
   }
 
-  /** The connection whose id a short header begins with. */
+  /** Finds the connection whose id a short header begins with. */
   withShortHeader(datagram: Datagram): ClientConnection | null {
     for (let length = MAX_ID_BYTES; length > 0; length--) {
       if (this.lengths[length] === 0 || datagram.length <= length) continue;
@@ -57,13 +59,13 @@ export class ConnectionTable {
     this.file(connection, datagram);
   }
 
-  /** Its client has come from elsewhere. */
+  /** Refiles a connection under its client's new address. */
   move(connection: ClientConnection, datagram: Datagram): void {
     this.unfile(connection);
     this.file(connection, datagram);
   }
 
-  /** Finds the connection by `id` from now on, unless another one has it. */
+  /** Adds an id, unless another connection has it. */
   addId(connection: ClientConnection, id: string): void {
     const { ids } = connection.tuple;
     if (id.length === 0 || id.length > MAX_ID_BYTES || this.byId.has(id)) return;
@@ -112,7 +114,7 @@ export class ConnectionTable {
   }
 }
 
-/** A connection id as a map's key. */
+/** A connection id as a map key. */
 export function idText(bytes: Uint8Array, start: number, end: number): string {
   let text = '';
   for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at]);
@@ -126,7 +128,7 @@ function matching(first: ClientConnection, datagram: Datagram): ClientConnection
   return null;
 }
 
-/** MurmurHash3's finaliser. */
+/** Finalizer of MurmurHash3. */
 function mix(value: number): number {
   let h = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

@@ -13,20 +13,20 @@ const ACK = 0x02;
 const ACK_ECN = 0x03;
 const CRYPTO = 0x06;
 const CONNECTION_CLOSE = 0x1c;
-/** Pieces may overlap and come in any order; no client needs as many. */
+/** Pieces may overlap and come in any order; no client needs this many. */
 const MAX_PIECES = 128;
 
 /**
- * Puts the ClientHello together from CRYPTO frames of one or several Initial packets (RFC 9000, 19.6), in any
- * order: Chromium shuffles them.
+ * Assembles the ClientHello from CRYPTO frames of one or more Initial packets, in any order (RFC 9000 section
+ * 19.6): Chromium shuffles them.
  */
 export class CryptoStream {
-  /** Where the name stands in `bytes`; valid once `read` gave NAMED. */
+  /** Position of the name in `bytes`; valid once `read` returned NAMED. */
   readonly name: ServerName = { start: 0, end: 0 };
   bytes: Buffer = Buffer.alloc(0);
   private readonly pieces: { readonly offset: number; readonly data: Buffer }[] = [];
 
-  /** Takes an Initial's frames. */
+  /** Reads the frames of one Initial. */
   read(frames: Buffer): HelloState {
     for (let at = 0; at < frames.length; ) {
       const type = frames[at++];
@@ -74,7 +74,7 @@ export class CryptoStream {
   }
 }
 
-/** RFC 9000, 19.3. */
+/** Skips an ACK frame (RFC 9000 section 19.3). */
 function skipAck(frames: Buffer, at: number, withEcn: boolean): number {
   const largest = readVarint(frames, at);
   const delay = largest && readVarint(frames, largest.end);

@@ -1,20 +1,20 @@
 import { addressFromBytes } from '../../net/index.ts';
 import { type ClientSource, sourceOf } from '../source.ts';
 
-/** RFC 8999, 5: the bit of a packet's first byte that says that its header is long. */
+/** Header form bit of a packet's first byte (RFC 8999 section 5). */
 const LONG_HEADER_BIT = 0x80;
 
-/** A datagram of a client, and where it came from. One object serves for all that a thread takes. */
+/** A client's datagram and its sender. The thread reuses one object. */
 export class Datagram {
   /** Holds the datagram in [0, length). */
   bytes: Uint8Array = new Uint8Array(0);
   length = 0;
-  /** The slot of the batch that `bytes` is of, -1 where it is of none. */
+  /** Batch slot that `bytes` belongs to, or -1. */
   slot = -1;
-  /** The listener that it came to. */
+  /** Index of the listener that received it. */
   listener = 0;
   family: 4 | 6 = 4;
-  /** The source's address in host order; IPv4 uses the first word alone. */
+  /** Sender's address in host order; IPv4 uses the first word alone. */
   readonly words = new Uint32Array(4);
   port = 0;
 
@@ -22,12 +22,12 @@ export class Datagram {
     return (this.bytes[0] & LONG_HEADER_BIT) !== 0;
   }
 
-  /** Its bytes in memory of their own. */
+  /** Copies the bytes. */
   copy(): Buffer {
     return Buffer.from(this.bytes.subarray(0, this.length));
   }
 
-  /** Where it came from. */
+  /** The sender as a source. */
   source(): ClientSource {
     const bytes = new Uint8Array(this.family === 4 ? 4 : 16);
     const view = new DataView(bytes.buffer);

@@ -1,10 +1,10 @@
-/** What one connection has waiting at the most: a client's first flight with 0-RTT has about 40 kB. */
+/** Limits of one connection: a client's first flight with 0-RTT has about 40 kB. */
 const MAX_DATAGRAMS = 64;
 const MAX_BYTES = 64 * 1024;
-/** What all have together. */
+/** Limit of a thread's connections together. */
 const MAX_TOTAL_BYTES = 16 * 1024 * 1024;
 
-/** Counts what all connections of a thread hold. */
+/** Bytes held by all connections of a thread. */
 export class HeldBudget {
   bytes = 0;
 
@@ -13,7 +13,9 @@ export class HeldBudget {
   }
 }
 
-/** What a client sent before its origin had answered; it is replayed to each address that is tried. */
+/**
+ * Client datagrams that arrived before the origin answered; they are replayed to each address that is tried.
+ */
 export class HeldDatagrams {
   private readonly budget: HeldBudget;
   private datagrams: Buffer[] = [];
@@ -27,7 +29,7 @@ export class HeldDatagrams {
     return this.datagrams;
   }
 
-  /** @returns false where there is no room: it is lost then, as on any network. */
+  /** @returns false if there is no room: the datagram is lost, as on any network */
   add(datagram: Buffer): boolean {
     const { length } = datagram;
     const hasRoom = this.datagrams.length < MAX_DATAGRAMS && this.bytes + length <= MAX_BYTES;

@@ -3,27 +3,27 @@ import { initialKeys } from './initial-keys.ts';
 import { LongHeader, PacketType } from './long-header.ts';
 import { readVarint } from './varint.ts';
 
-/** An Initial packet of a client, opened: its version, connection ids and frames. */
+/** A decrypted Initial packet of a client. */
 export interface Initial {
   readonly version: number;
   readonly destinationId: Buffer;
   readonly sourceId: Buffer;
   readonly frames: Buffer;
-  /** Where the packet ends in the datagram; others may follow it. */
+  /** Offset behind the packet; others may follow in the datagram. */
   readonly end: number;
 }
 
-/** RFC 9000, 14.1: datagrams with Initials are at least this long; what is shorter is not answered. */
+/** Shortest datagram with an Initial (RFC 9000 section 14.1); shorter ones are not answered. */
 export const MIN_INITIAL_DATAGRAM_BYTES = 1200;
 const SAMPLE_BYTES = 16;
 const TAG_BYTES = 16;
 const FIXED_BIT = 0x40;
 
 /**
- * Opens the Initial packet at datagram[start].
- *
- * @param firstId the id that the client's keys follow from; null: the packet's own, as in the first of a connection
- * @returns null for anything that is no Initial of version 1 or 2 with those keys
+ * Decrypts the Initial packet at datagram[start].
+ * @param firstId id that the client's keys derive from; null: the packet's own, as in a connection's first
+ *   packet
+ * @returns null if it is not an Initial of version 1 or 2 with those keys
  */
 export function openInitial(datagram: Buffer, start: number, firstId: Buffer | null): Initial | null {
   const header = readHeader(datagram, start);
@@ -56,7 +56,7 @@ interface InitialHeader {
   readonly end: number;
 }
 
-/** The parts of an Initial's header that are not protected (RFC 9000, 17.2.2). */
+/** Reads the unprotected parts of an Initial's header (RFC 9000 section 17.2.2). */
 function readHeader(datagram: Buffer, start: number): InitialHeader | null {
   const header = new LongHeader();
   if (!header.read(datagram, start, datagram.length) || header.type !== PacketType.INITIAL) return null;

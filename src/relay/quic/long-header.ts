@@ -2,25 +2,25 @@ import { readVarint } from './varint.ts';
 
 export const VERSION_1 = 0x00000001;
 export const VERSION_2 = 0x6b3343cf;
-/** RFC 8999, 6: the version of a Version Negotiation packet. */
+/** Version of a Version Negotiation packet (RFC 8999 section 6). */
 export const NEGOTIATION = 0;
 
-/** What a long header is of. */
+/** Type of a long-header packet. */
 export const PacketType = {
   INITIAL: 0,
   ZERO_RTT: 1,
   HANDSHAKE: 2,
   RETRY: 3,
-  /** Of a version that is not known here. */
+  /** The version is unknown. */
   UNKNOWN: 4,
 } as const;
 export type PacketType = (typeof PacketType)[keyof typeof PacketType];
 
-/** RFC 9000, 17.2: bytes of a connection id that versions 1 and 2 allow; others may have 255. */
+/** Longest connection id in versions 1 and 2 (RFC 9000 section 17.2); other versions allow 255. */
 export const MAX_ID_BYTES = 20;
 const FIXED_HEADER_BYTES = 7;
 
-/** The parts of a long header that no version changes (RFC 8999, 5.1), and what they say of the packet's type. */
+/** Version-independent parts of a long header (RFC 8999 section 5.1) and the packet's type. */
 export class LongHeader {
   version = 0;
   type: PacketType = PacketType.UNKNOWN;
@@ -29,7 +29,7 @@ export class LongHeader {
   sourceStart = 0;
   sourceEnd = 0;
 
-  /** Reads the header of bytes[start, length). @returns false where it is none. */
+  /** Reads the header of bytes[start, length). @returns false if there is none */
   read(bytes: Uint8Array, start: number, length: number): boolean {
     if (start + FIXED_HEADER_BYTES > length || (bytes[start] & 0x80) === 0) return false;
     this.version = 0;
@@ -47,7 +47,10 @@ export class LongHeader {
   }
 }
 
-/** RFC 9000, 17.2, table 5; RFC 9369, 3.2: version 2 counts on by one. */
+/**
+ * Packet types of version 1 (RFC 9000 section 17.2, table 5); version 2 shifts them by one (RFC 9369 section
+ * 3.2).
+ */
 function typeOf(version: number, first: number): PacketType {
   const bits = (first >> 4) & 3;
   if (version === VERSION_1) return bits as PacketType;
@@ -56,9 +59,8 @@ function typeOf(version: number, first: number): PacketType {
 }
 
 /**
- * Where the packet behind `header`, which was read at bytes[start], ends: others may be coalesced behind it
- * (RFC 9000, 12.2).
- * @returns -1 where it does not tell
+ * End of the packet that `header` was read from; coalesced packets may follow (RFC 9000 section 12.2).
+ * @returns -1 if the packet does not state its length
  */
 export function packetEnd(header: LongHeader, bytes: Uint8Array, length: number): number {
   let at = header.sourceEnd;

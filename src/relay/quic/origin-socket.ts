@@ -4,11 +4,11 @@ import type { ClientPath } from './client-path.ts';
 import type { Datagram } from './datagram.ts';
 import type { UploadRun } from './upload-run.ts';
 
-/** Batches that one origin's datagrams get before others have their turn. */
+/** Batches of one origin before others get their turn. */
 const BATCHES_PER_TURN = 4;
-/** Datagrams of a call where bytes are counted against a limit: so that little passes before they are. */
+/** Datagrams per call for sources with a byte rate: few may pass before they are counted. */
 const GENTLE_SLOTS = 8;
-/** How long a source that has had its handle of bytes waits before it is looked at again. */
+/** Interval for checking whether a source over its byte rate may go on. */
 const REST_MS = 25;
 const ORIGIN_EVENTS = EpollEvent.IN | EpollEvent.EDGE;
 
@@ -26,18 +26,18 @@ export interface OriginUser {
   exceedsRate(): boolean;
 }
 
-/** What the origins of a thread handle. */
+/** State that a thread's origin sockets share. */
 export interface OriginTools {
   readonly reactor: Reactor;
-  /** Origins' datagrams pass through it. */
+  /** Batch that origins' datagrams pass through. */
   readonly downloads: PacketBatch;
-  /** For datagrams that were held. */
+  /** Batch for held datagrams. */
   readonly own: PacketBatch;
   readonly run: UploadRun;
   readonly limitsBytes: boolean;
 }
 
-/** A connected socket whose datagrams go to a client in batches. */
+/** A connected socket that passes an origin's datagrams to the client in batches. */
 export class OriginSocket implements Handler {
   private readonly tools: OriginTools;
   private readonly fd: number;
@@ -48,7 +48,7 @@ export class OriginSocket implements Handler {
   private isQueued = false;
   private isPaused = false;
 
-  /** @throws SystemCallError where the user's handle of watches (fs.epoll.max_user_watches) is used up; fd is closed then. */
+  /** @throws SystemCallError if fs.epoll.max_user_watches is exhausted; fd is closed then */
   constructor(tools: OriginTools, fd: number, user: OriginUser) {
     this.tools = tools;
     this.fd = fd;
@@ -64,7 +64,7 @@ export class OriginSocket implements Handler {
     const { own } = this.tools;
     own.data[0].set(datagram);
     own.lengths[0] = datagram.length;
-    // What comes of it is told later: whoever replays is not done with its attempt yet.
+    // A failure is reported later, by an event: the caller is still in its attempt.
     own.forward(this.fd, 0, 1);
   }
 
@@ -77,7 +77,8 @@ export class OriginSocket implements Handler {
   ready(events: number): void {
     this.isQueued = false;
     if (this.isClosed) return;
-    // Reading the error clears it. Behind an answer it is not believed (RFC 9000, 14.2.1): anyone can forge it.
+    // Reading the error clears it. After an answer it is ignored: anyone can forge ICMP (RFC 9000 section
+    // 14.2.1).
     if ((events & EpollEvent.ERR) !== 0 && connectError(this.fd) !== 0 && !this.hasAnswered) {
       this.user.failed();
       return;
@@ -91,7 +92,7 @@ export class OriginSocket implements Handler {
     this.tools.reactor.close(this.fd, this.slot);
   }
 
-  /** Carries what has come; an event tells of more, unless it is seen here that there is. */
+  /** Carries what has arrived. An event announces more, unless the last batch was full. */
   private pump(): void {
     const { downloads, limitsBytes, reactor } = this.tools;
     const limit = limitsBytes ? GENTLE_SLOTS : downloads.slots;
@@ -116,7 +117,7 @@ export class OriginSocket implements Handler {
     }
     for (let i = 0; i < count; i++) {
       const length = downloads.lengths[i];
-      // What fills its slot was cut.
+      // A full slot means a truncated datagram.
       if (length === downloads.slotBytes) downloads.lengths[i] = 0;
       else if (length > 0) user.received(downloads.data[i], length);
     }
@@ -125,7 +126,7 @@ export class OriginSocket implements Handler {
     if (user.exceedsRate()) this.pause();
   }
 
-  /** What the origin sends meanwhile waits in the socket, and is lost when that is full: the origin slows down. */
+  /** Pauses reading. Datagrams then wait in the socket and overflow, which slows the origin down. */
   private pause(): void {
     this.isPaused = true;
     this.tools.reactor.timers.after(REST_MS, () => {

@@ -20,14 +20,16 @@ const State = { NAMELESS: 0, CONNECTING: 1, CARRYING: 2, CLOSED: 3 } as const;
 type State = (typeof State)[keyof typeof State];
 
 const MS_PER_SECOND = 1000;
-/** What a source may be in debt before its own datagrams are dropped too: its acknowledgements must pass. */
+/** Byte-rate debt past which the client's own datagrams are dropped too; its acknowledgements should pass. */
 const MAX_DEBT_MS = 1000;
 const UNKNOWN_LENGTH = -1;
 
-/** One object serves for all headers: it is read and used within a call. */
+/** Reused for all headers; valid within one call. */
 const header = new LongHeader();
 
-/** Those before it was carried, of which a client is told: it then comes by TCP, or gives up, without waiting. */
+/**
+ * Outcomes before carrying that are answered with a refusal: the client then tries TCP or gives up at once.
+ */
 const TOLD: ReadonlySet<RelayOutcome> = new Set([
   RelayOutcome.UNLISTED,
   RelayOutcome.UNNAMED,
@@ -37,30 +39,28 @@ const TOLD: ReadonlySet<RelayOutcome> = new Set([
   RelayOutcome.UNREACHABLE,
 ]);
 
-/** Who begins a connection, and by what. */
+/** First datagram of a connection. */
 export interface Beginning extends Refused {
-  /** The first datagram, of which `packets` has read what `state` says. */
+  /** The datagram; `packets` has read it, with result `state`. */
   readonly first: Buffer;
   readonly packets: HelloPackets;
   readonly state: HelloState;
   readonly source: ClientSource;
-  /** The source's sourceHash among the limits, where it has been counted in. */
+  /** SourceLimits' hash of the source, which has been counted in. */
   readonly sourceHash: number;
 }
 
 /**
- * A QUIC connection of a client and the socket to the origin that it leads to. Datagrams are carried as they are; what
- * is read of them is what no key protects: the Initials with the name, and connection ids.
- *
- * What keeps a server from sending more than three times what an address sent that it has not validated (RFC 9000, 8)
- * is the origin's duty: it sees the relay's address, and each of the client's datagrams as one of the relay's. Nothing
- * is sent here to an address that is not registered.
+ * A client's QUIC connection and its socket to the origin. Datagrams pass unchanged; the relay reads only what
+ * no secret key protects: the Initials with the name, and connection ids.
+ * The anti-amplification limit (RFC 9000 section 8) is the origin's duty: it sees the relay's address, and one
+ * relay datagram per client datagram. The relay itself sends nothing to unregistered addresses.
  */
 export class QuicConnection implements ClientConnection {
   readonly tuple = new ClientTuple();
   source: ClientSource;
   path: ClientPath;
-  /** When something last moved. */
+  /** Time of the last datagram. */
   activeAtMs: number;
   sourceHash: number;
   private readonly context: QuicContext;
@@ -69,18 +69,18 @@ export class QuicConnection implements ClientConnection {
   private origin: OriginSocket | null = null;
   private upBytes = 0;
   private downBytes = 0;
-  /** Bytes of the ids that the origin gives out, and that short headers of the client begin with. */
+  /** Length of the ids that the origin issues and the client's short headers begin with. */
   private idLength = UNKNOWN_LENGTH;
-  /** The id that the origin gave out last. */
+  /** Latest id issued by the origin. */
   private originId: Uint8Array = NOTHING;
-  /** Whether the client is where it says: it has used an id that was sent there. */
+  /** The client has used an id that was sent to its address, so the address is real. */
   private isConfirmed = false;
-  /** The id that the client used last. */
+  /** Latest id used by the client. */
   private currentId: Uint8Array = NOTHING;
-  /** What is needed until it is carried. */
+  /** State until the connection carries. */
   private prelude: Prelude | null;
 
-  /** @param datagram the first one, for where it came from */
+  /** @param datagram the first one, for its return path */
   constructor(context: QuicContext, beginning: Beginning, datagram: Datagram) {
     this.context = context;
     this.source = beginning.source;
@@ -138,7 +138,7 @@ export class QuicConnection implements ClientConnection {
     this.context.table.move(this, datagram);
   }
 
-  /** Ends it at once. */
+  /** Ends the connection at once. */
   end(outcome: RelayOutcome): void {
     if (this.state === State.CLOSED) return;
     const { relay, table } = this.context;
@@ -159,18 +159,20 @@ export class QuicConnection implements ClientConnection {
     if (TOLD.has(outcome)) this.path.send(refusal(prelude.refused));
   }
 
-  /** A datagram of the origin is about to be carried. */
+  /** Notes an origin's datagram that is about to be carried. */
   received(bytes: Uint8Array, length: number): void {
     this.downBytes += length;
     if ((bytes[0] & 0x80) !== 0) this.learnOriginId(bytes, length);
   }
 
-  /** Counts what was carried. @returns whether the source has had its handle of bytes. */
+  /** Counts what was carried. @returns true if the source has used its byte rate */
   exceedsRate(): boolean {
     return this.count() > 0;
   }
 
-  /** The id that the origin wants to be spoken to by; after a Retry it is the one in there (RFC 9000, 17.2.5). */
+  /**
+   * Learns the origin's source connection id; after a Retry it is the one in there (RFC 9000 section 17.2.5).
+   */
   private learnOriginId(bytes: Uint8Array, length: number): void {
     if (!header.read(bytes, 0, length) || header.version === NEGOTIATION) return;
     const { sourceStart, sourceEnd } = header;
@@ -234,7 +236,7 @@ export class QuicConnection implements ClientConnection {
     }
   }
 
-  /** Tries the addresses as TCP's are tried: the one that answers first has the connection, whatever it answers. */
+  /** Tries the addresses as for TCP: the first that sends anything wins. */
   private connect(found: OriginAddresses | null): void {
     const { relay, after } = this.context;
     const port = relay.policy.originPort ?? TLS_PORT;
@@ -290,7 +292,7 @@ export class QuicConnection implements ClientConnection {
     this.context.relay.counters.addOpen(this.serviceSlot, 1);
   }
 
-  /** Counts what was carried since the last call. @returns for how long the source must wait, in ms. */
+  /** Counts the bytes carried since the last call. @returns milliseconds that the source must wait */
   private count(): number {
     const { relay, nowMs } = this.context;
     const { counters, limits } = relay;
@@ -309,7 +311,7 @@ interface Prelude {
   readonly packets: HelloPackets;
   readonly held: HeldDatagrams;
   readonly attempts: Set<OriginSocket>;
-  /** Ends what is waited for: the name, the resolver, attempts to connect. */
+  /** Cancels what the connection waits for: name, resolver, attempts. */
   cancelWait: () => void;
 }
 

@@ -9,9 +9,9 @@ import type { RelayEngine } from '../relay-engine.ts';
 import type { QuicMode } from './quic-context.ts';
 import type { QuicThreadData } from './quic-thread-data.ts';
 
-/** What clients may send while the thread is busy with origins. */
+/** Room for clients' datagrams while the thread serves origins. */
 const RECEIVE_BUFFER_BYTES = 4 << 20;
-/** The thread waits by epoll: a receive call never blocks. */
+/** The thread waits by epoll, so a receive never blocks. */
 const RECEIVE_TIMEOUT_MS = 1;
 
 export interface QuicEngineOptions {
@@ -24,7 +24,7 @@ export interface QuicEngineOptions {
   onFailure(error: Error): void;
 }
 
-/** Carries QUIC in a thread of its own, by batches of datagrams. */
+/** Carries QUIC in a thread of its own, in batches of datagrams. */
 export class QuicEngine implements RelayEngine {
   readonly name = 'epoll';
   readonly addresses: SocketAddress[] = [];
@@ -36,7 +36,7 @@ export class QuicEngine implements RelayEngine {
     this.addresses.push(...addresses);
   }
 
-  /** @throws ListenError; nothing stays open then. */
+  /** @throws ListenError; nothing stays open then */
   static async start(options: QuicEngineOptions): Promise<QuicEngine> {
     const { handle, mode, makeCounters, resolver, onFailure } = options;
     const listeners: number[] = [];

@@ -4,21 +4,21 @@ import type { Datagram } from './datagram.ts';
 import type { QuicReceiver } from './quic-receiver.ts';
 import type { UploadRun } from './upload-run.ts';
 
-/** Batches that one listener's datagrams get before others have their turn. */
+/** Batches of one listener before others get their turn. */
 const BATCHES_PER_TURN = 4;
 
-/** What the listeners of a thread handle. */
+/** State that a thread's listeners share. */
 export interface ListenerTools {
   readonly reactor: Reactor;
   readonly receiver: QuicReceiver;
-  /** Clients' datagrams are taken in it ... */
+  /** Batch that clients' datagrams are received in. */
   readonly uploads: PacketBatch;
-  /** ... and looked at by this one. */
+  /** View of one slot of it. */
   readonly datagram: Datagram;
   readonly run: UploadRun;
 }
 
-/** Takes a listener's datagrams. */
+/** Receives a listener's datagrams. */
 export class QuicListener implements Handler {
   private readonly tools: ListenerTools;
   private readonly fd: number;
@@ -43,7 +43,7 @@ export class QuicListener implements Handler {
 
   private take(slot: number): void {
     const { uploads, datagram, receiver } = this.tools;
-    // What fills its slot was cut.
+    // A full slot means a truncated datagram.
     if (uploads.lengths[slot] === uploads.slotBytes) return;
     datagram.bytes = uploads.data[slot];
     datagram.length = uploads.lengths[slot];

@@ -10,19 +10,19 @@ import { QuicConnection } from './quic-connection.ts';
 import type { QuicContext } from './quic-context.ts';
 import { refusal, versionNegotiation } from './refusal.ts';
 
-/** RFC 9000, 7.2: the first connection id that a client chooses for its server has this many bytes at least. */
+/** Shortest connection id a client may choose for the server (RFC 9000 section 7.2). */
 const MIN_FIRST_ID_BYTES = 8;
 /**
- * Ids of fewer bytes can be guessed, so that they lead from another port of the same source only. Whoever sees ids pass
- * and forges a registered source can turn what the origin sends away, until the client's next datagram: the origin sees
- * no other address that it could validate (RFC 9000, 9.3.3).
+ * Shorter ids can be guessed, so they are followed to another port of the same source only. Someone who sees
+ * ids and forges a registered source can divert the origin's datagrams until the client's next one: the origin
+ * sees the relay's address and cannot validate the path (RFC 9000 section 9.3.3).
  */
 const UNGUESSABLE_ID_BYTES = 8;
 const NO_SERVICE_SLOT = 0;
 
 /**
- * Says what becomes of each datagram of a client: it belongs to a connection, begins one, or is dropped. What comes
- * from a source that is not registered is dropped in silence.
+ * Assigns each client datagram: to its connection, to a new one, or to nobody. Datagrams of unregistered
+ * sources are dropped silently.
  */
 export class QuicReceiver {
   private readonly context: QuicContext;
@@ -41,7 +41,7 @@ export class QuicReceiver {
   private handleShort(datagram: Datagram): void {
     const { table } = this.context;
     const latest = table.at(datagram);
-    // Nearly every one.
+    // Fast path, for nearly every datagram.
     if (latest?.hasCurrentId(datagram) && table.after(latest, datagram) === null) {
       latest.handle(datagram);
       return;
@@ -70,7 +70,10 @@ export class QuicReceiver {
     else table.at(datagram)?.handle(datagram);
   }
 
-  /** Whether a connection is its datagram's: its client is where it was, or has come from elsewhere and is followed. */
+  /**
+   * Returns true if the connection accepts the datagram: from its client's address, or from a new one that it
+   * then follows.
+   */
   private reaches(connection: ClientConnection, datagram: Datagram, idBytes: number): boolean {
     if (connection.tuple.matches(datagram)) return true;
     if (!connection.isCarrying) return false;
@@ -86,7 +89,7 @@ export class QuicReceiver {
     return true;
   }
 
-  /** A client's first datagram: an Initial, or 0-RTT that has overtaken it. */
+  /** Handles a client's first datagram: an Initial, or 0-RTT that overtook it. */
   private begin(datagram: Datagram): void {
     const { context, header } = this;
     const { type, version, destinationStart, destinationEnd, sourceStart, sourceEnd } = header;
@@ -111,8 +114,8 @@ export class QuicReceiver {
   }
 
   /**
-   * Keys that do not fit: a later Initial of a connection from there, such as one behind a Retry that was not seen,
-   * or nothing at all.
+   * Handles an Initial that its own id does not decrypt: a later one of a known connection, such as after an
+   * unseen Retry, or garbage.
    */
   private misfit(datagram: Datagram, sourceHash: number): void {
     const { relay, table } = this.context;
@@ -124,7 +127,9 @@ export class QuicReceiver {
     }
   }
 
-  /** RFC 9000, 6.1: offers what can be read here, where the origin that is meant cannot be known. */
+  /**
+   * Offers the readable versions (RFC 9000 section 6.1), as an unknown version does not reveal its origin.
+   */
   private negotiate(datagram: Datagram): void {
     const { context, header } = this;
     const { bytes, length } = datagram;

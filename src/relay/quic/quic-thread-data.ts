@@ -3,6 +3,6 @@ import type { QuicMode } from './quic-context.ts';
 
 export interface QuicThreadData extends RelayHandle {
   readonly mode: QuicMode;
-  /** Descriptors of listeners, each of which tells the address that was asked. */
+  /** Descriptors of listeners; each reports the local address of a datagram. */
   readonly listeners: readonly number[];
 }

@@ -1,7 +1,7 @@
 /**
- * The thread that carries QUIC: it takes datagrams in batches, judges and carries them, all in one loop around
- * epoll_wait(2), until it is told to stop. One thread has all connections, as the kernel spreads a port's datagrams by
- * their source, which a client's NAT may change.
+ * Thread that carries QUIC: receives batches, finds connections and carries datagrams in one loop around
+ * epoll_wait(2). There is only one, as the kernel spreads a port's datagrams by source address, which a
+ * client's NAT may change.
  */
 import { workerData } from 'node:worker_threads';
 import type { Address } from '../../net/index.ts';
@@ -26,9 +26,9 @@ import { UploadRun } from './upload-run.ts';
 
 const WAIT_MS = 1000;
 const BATCH_SLOTS = 64;
-/** QUIC's datagrams are as long as paths of Ethernet let through; longer ones are probes that may get lost. */
+/** QUIC datagrams fit Ethernet's MTU; longer ones are probes and may get lost. */
 const SLOT_BYTES = 2048;
-/** What an origin may send while this thread is busy with others. */
+/** Room for an origin's datagrams while this thread is busy. */
 const ORIGIN_BUFFER_BYTES = 1 << 20;
 
 class QuicThread implements QuicContext {
@@ -88,7 +88,7 @@ class QuicThread implements QuicContext {
     try {
       return new OriginSocket(this.tools, fd, user);
     } catch {
-      // The user's handle of watches (fs.epoll.max_user_watches) is used up.
+      // fs.epoll.max_user_watches is exhausted; the descriptor is closed.
       return null;
     }
   }

@@ -1,12 +1,12 @@
 import { RelayOutcome } from '../counters.ts';
 import type { QuicContext } from './quic-context.ts';
 
-/** How often connections are looked over: whether their source is still registered, and whether they still move. */
+/** Interval for ending connections that are idle or whose registration ended. */
 export const SWEEP_MS = 400;
-/** Once the process is about to stop: the end of a connection cannot be seen, as it is encrypted, but its silence can. */
+/** Idle limit while draining: QUIC's end is encrypted and only its silence shows. */
 const DRAIN_IDLE_MS = 3000;
 
-/** Ends the connections whose source is not registered any more, and those in which nothing moves. */
+/** Ends connections that are idle or whose source is no longer registered. */
 export function sweep({ table, relay, nowMs, isDraining }: QuicContext): void {
   const { admission } = relay;
   const mostIdleMs = isDraining ? DRAIN_IDLE_MS : Number.POSITIVE_INFINITY;

@@ -1,12 +1,12 @@
 import type { PacketBatch } from '../../sys/index.ts';
 
-/** Destination of a run; OriginSocket in fact, which imports this file. */
+/** Destination of a run. An interface, as OriginSocket imports this file. */
 interface RunTarget {
   /** Sends slots [first, first + count) of the batch. */
   forward(batch: PacketBatch, first: number, count: number): void;
 }
 
-/** Datagrams of one batch, one behind the other, that go to one origin: they are sent by one system call. */
+/** Consecutive datagrams of a batch for one origin, sent with one system call. */
 export class UploadRun {
   private readonly batch: PacketBatch;
   private origin: RunTarget | null = null;
@@ -27,7 +27,7 @@ export class UploadRun {
     this.count++;
   }
 
-  /** To be called before the batch is filled again. */
+  /** Sends the run. Call before the batch is filled again. */
   flush(): void {
     const { origin, count } = this;
     if (origin === null) return;

@@ -1,4 +1,6 @@
-/** RFC 9000, 16. Values of 2^32 and more, which no datagram holds, are refused. */
+/**
+ * Reads a variable-length integer (RFC 9000 section 16). Rejects values from 2^32, which no datagram holds.
+ */
 export function readVarint(bytes: Uint8Array, at: number): { value: number; end: number } | null {
   if (at >= bytes.length) return null;
   const width = 1 << (bytes[at] >> 6);

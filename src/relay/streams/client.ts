@@ -16,43 +16,43 @@ import { eventLoopTimers } from '../timers.ts';
 import type { StreamContext } from './stream-context.ts';
 import { attempt, streamDialer } from './stream-dialer.ts';
 
-/** What a client's bytes are given to once its source has been admitted. */
+/** Consumer of a client's bytes once its source is admitted. */
 export type Reader = (chunk: Buffer) => void;
 
-/** How long a source that has had its handle of bytes waits before it is looked at again. */
+/** Interval for checking whether a source over its byte rate may go on. */
 const THROTTLE_MS = 25;
 const MAX_HEADER_BYTES = 4200;
 
-/** A connection to an origin, and the address that it was for. */
+/** A connection and the origin address it leads to. */
 interface Reached {
   readonly address: Address;
   readonly origin: Socket;
 }
 
-/** A client's connection on the event loop: who it is, where it may lead, and how it ends. */
+/** A client's connection on Node's event loop: admission, authorization, origin, end. */
 export class Client implements OpenConnection {
   readonly socket: Socket;
   source: ClientSource;
   activeAtMs: number;
-  /** The origin that bytes are carried to. */
+  /** Current origin. */
   origin: Socket | null = null;
   isCarrying = false;
-  /** Whether what a probe is told (RelayContext.noticeFor) can be read by it: it is a record of TLS. */
+  /** The protocol can carry a probe notice, which is a TLS record. */
   isTls = false;
-  /** Called with what the client sends. */
+  /** Consumer of the client's bytes. */
   onData: Reader = () => {};
   private readonly context: StreamContext;
   private sourceHash = -1;
   private serviceSlot = 0;
   private hasEnded = false;
-  /** Whether it has said what it is for; then it may end its own direction. */
+  /** The client has named an origin and may now half-close. */
   private hasName = false;
   private header: Buffer | null;
   private readonly throttled = new Set<Socket>();
   private cancelHandshake: () => void;
   private cancelConnect: () => void = () => {};
 
-  /** @param fromBalancer whether a PROXY header comes first, which names the source */
+  /** @param fromBalancer a PROXY header comes first and names the source */
   constructor(context: StreamContext, socket: Socket, source: ClientSource, fromBalancer: boolean) {
     this.context = context;
     this.socket = socket;
@@ -68,15 +68,15 @@ export class Client implements OpenConnection {
       if (!this.hasName) this.end(RelayOutcome.ABANDONED);
     });
     socket.once('close', () => {
-      // One that carries and closes by itself has ended both its directions: what the origin has not taken yet still
-      // goes there, and the origin's end is this one's.
+      // If it carries, both directions have ended: the rest still flows to the origin, whose end then ends
+      // the client.
       if (!this.isCarrying) this.end(RelayOutcome.ABANDONED);
     });
     socket.on('data', (chunk) => this.handleData(chunk));
     if (!fromBalancer) this.admit();
   }
 
-  /** Ends it, with the origin's connection, and counts what became of it. */
+  /** Ends the client and its origin connection, and counts the outcome. */
   end(outcome: RelayOutcome): void {
     if (this.hasEnded) return;
     const { counters, limits } = this.context.relay;
@@ -85,7 +85,7 @@ export class Client implements OpenConnection {
     this.cancelConnect();
     if (this.isCarrying) counters.addOpen(this.serviceSlot, -1);
     if (this.sourceHash >= 0) limits.leave(this.sourceHash);
-    // Before its peers can know.
+    // Count before the peers can notice the end.
     counters.ended(this.serviceSlot, outcome);
     const notice =
       this.isTls && this.origin === null ? this.context.relay.noticeFor(this.source, outcome) : null;
@@ -98,7 +98,7 @@ export class Client implements OpenConnection {
     this.context.ended(this);
   }
 
-  /** Authorizes the name in bytes[start, end). @returns false if not authorized: the client has been ended */
+  /** Authorizes the name in bytes[start, end). @returns false if rejected; the client has then been ended */
   authorize(bytes: Uint8Array, start: number, end: number): boolean {
     const { relay } = this.context;
     const rejected = relay.authorize(this.source, bytes, start, end, this.isTls);
@@ -113,7 +113,7 @@ export class Client implements OpenConnection {
     return true;
   }
 
-  /** Connects to the name that leadsTo has let through last, which is still in the context. */
+  /** Connects to the name that `authorize` just accepted, which is still in the context. */
   connect(port: number, done: (origin: Socket) => void): void {
     const { relay, resolver, now } = this.context;
     const { name } = relay;
@@ -131,7 +131,7 @@ export class Client implements OpenConnection {
     });
   }
 
-  /** Counts bytes and, where the source has had its handle, keeps it waiting. */
+  /** Counts bytes, and pauses a source that is over its byte rate. */
   carried(direction: RelayDirection, bytes: number, from: Socket): void {
     const { counters, limits } = this.context.relay;
     const nowMs = this.context.now();
@@ -140,7 +140,7 @@ export class Client implements OpenConnection {
     if (limits.carried(this.sourceHash, bytes, nowMs) > 0) this.throttle(from);
   }
 
-  /** Whether reading from `from` waits for its source's handle of bytes. */
+  /** True while reading from `from` is paused by the byte rate. */
   isThrottled(from: Socket): boolean {
     return this.throttled.has(from);
   }
@@ -209,14 +209,14 @@ export class Client implements OpenConnection {
       this.context.relay.counters.addOpen(this.serviceSlot, 1);
     }
     done(origin);
-    // Behind a proxy's last word it waits until it is listened to.
+    // After a proxy handshake the socket is paused until its listeners are attached.
     origin.resume();
   }
 }
 
-/** Where a connection was made to. */
+/** Local address of a connection. */
 function localEndpoint({ localAddress = '', localPort = 0 }: Socket): SocketAddress {
   const address = peerAddress(localAddress);
-  // One that has just closed does not know it any more.
+  // A socket that has just closed no longer knows it.
   return { address: address ?? parseAddress('0.0.0.0')!, port: localPort };
 }

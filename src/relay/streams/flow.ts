@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { RelayDirection } from '../counters.ts';
 import type { Client } from './client.ts';
 
-/** Writes to `to`, and reads no more from `from` while `to` has not taken it. */
+/** Writes to `to`; pauses `from` while `to` is full. */
 export function carry(
   client: Client,
   direction: RelayDirection,
@@ -15,7 +15,7 @@ export function carry(
   if (!hasRoom) holdBack(client, from, to);
 }
 
-/** Reads no more from `from` until `to` has taken what it was given. */
+/** Pauses `from` until `to` has drained. */
 export function holdBack(client: Client, from: Socket, to: Socket): void {
   from.pause();
   to.once('drain', () => {

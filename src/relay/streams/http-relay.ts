@@ -6,23 +6,23 @@ import { eventLoopTimers } from '../timers.ts';
 import type { Client } from './client.ts';
 import { carry, holdBack } from './flow.ts';
 
-/** How long an origin has to finish its answers when the client has turned to another host. */
+/** Time for an origin to finish its answers after the client named another host. */
 const CHANGE_MS = 10_000;
 
 /**
- * Relays HTTP/1.x. Each request's host is judged before anything of it goes out. A request for another host than the
- * one before gets a connection of its own: the old one is half-closed, so that the origin answers what it was asked
- * and ends, and only then does the new one begin. Answers are carried as they are.
+ * Relays HTTP/1.x. Authorizes each request's host before forwarding any of it. A request for another host gets
+ * a new connection: the old one is half-closed so that its origin finishes its answers first. Answers pass
+ * unchanged.
  */
 export class HttpRelay {
   private readonly client: Client;
   private readonly port: number;
   private readonly requests = new RequestReader();
-  /** What the client has sent and was not looked at yet, while a connection is made. */
+  /** Client bytes that wait for the connection to the origin. */
   private waiting: Buffer = Buffer.alloc(0);
   private isConnecting = false;
   private origin: Socket | null = null;
-  /** The host that `origin` is of. */
+  /** Host of `origin`. */
   private host = '';
   private hasClientEnded = false;
   private cancelChange: () => void = () => {};
@@ -56,7 +56,7 @@ export class HttpRelay {
     }
   }
 
-  /** @param rest what follows the head @returns whether the request could be passed on at once */
+  /** @param rest bytes behind the head @returns true if the request was forwarded at once */
   private handleHead(rest: Buffer): boolean {
     const { requests, client } = this;
     const { hostStart, hostEnd } = requests.head!;
@@ -71,7 +71,8 @@ export class HttpRelay {
     client.socket.pause();
     const head = requests.headBytes;
     const connect = (): void => {
-      // Judged anew: the answer may have taken its time, and the context's name is of whoever came last.
+      // Authorize again: the old origin may have taken its time, and the context's name is the latest
+      // caller's.
       if (!client.authorize(Buffer.from(host, 'latin1'), 0, host.length)) return;
       this.host = host;
       client.connect(this.port, (origin) => this.begin(origin, head));
@@ -106,7 +107,7 @@ export class HttpRelay {
     if (!hasRoom) holdBack(client, client.socket, origin);
   }
 
-  /** Lets the origin end its answers, then goes on. */
+  /** Lets the origin finish its answers, then calls `next`. */
   private leave(origin: Socket, next: () => void): void {
     this.origin = null;
     const leave = (): void => {

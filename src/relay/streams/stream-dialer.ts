@@ -4,7 +4,7 @@ import { EgressOutcome } from '../egress/egress-outcome.ts';
 import type { Dialer } from '../egress/proxy-pool.ts';
 import { eventLoopTimers } from '../timers.ts';
 
-/** Connects by Node's sockets. What they have got is kept until they are resumed. */
+/** Dialer on Node's sockets. Received bytes are kept until the socket is resumed. */
 export const streamDialer: Dialer<Socket> = {
   after: eventLoopTimers,
   connect: (address, port, done) => attempt(address, port, [], done),
@@ -45,7 +45,7 @@ export const streamDialer: Dialer<Socket> = {
   },
 };
 
-/** As the attempt of a raw descriptor (epoll/attempt.ts), by a socket of Node's. */
+/** Connects as epoll/epoll-connect.ts does, with a Node socket. */
 export function attempt(
   address: Address,
   port: number,
@@ -79,7 +79,7 @@ export function attempt(
   };
 }
 
-/** What is destroyed while something is under way may still tell of an error. */
+/** A socket destroyed in mid-operation may still emit an error. */
 function discard(socket: Socket): void {
   socket.on('error', () => {});
   socket.destroy();

@@ -21,11 +21,11 @@ export interface StreamEngineOptions {
   readonly handle: Omit<RelayHandle, 'counters'>;
   readonly resolver: OriginResolver;
   makeCounters(): RelayCounters;
-  /** The clock of the cache's entries, in ms. */
+  /** Clock of the cache's entries, in ms. */
   now(): number;
 }
 
-/** Carries connections by Node's streams, on the event loop: HTTP, and TLS where there is no epoll(7). */
+/** Carries connections with Node's streams on the event loop: HTTP everywhere, TLS without epoll(7). */
 export class StreamEngine implements RelayEngine {
   readonly name = 'streams';
   readonly addresses: SocketAddress[] = [];
@@ -53,7 +53,7 @@ export class StreamEngine implements RelayEngine {
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
-  /** @throws ListenError; nothing stays open then. */
+  /** @throws ListenError; nothing stays open then */
   static async start(options: StreamEngineOptions): Promise<StreamEngine> {
     const engine = new StreamEngine(options);
     try {
@@ -99,7 +99,7 @@ export class StreamEngine implements RelayEngine {
       const { code } = error as NodeJS.ErrnoException;
       throw new ListenError(`relay.${this.protocol}`, address, code ?? 'unknown');
     }
-    // From here on an error is one of accepting (no descriptors left): that connection's loss.
+    // Later errors are about one accept (no descriptors left), so only that connection is lost.
     server.on('error', () => {});
     this.servers.push(server);
     this.addresses.push({ address: address.address, port: (server.address() as AddressInfo).port });

@@ -6,7 +6,7 @@ import { TLS_PORT } from '../policy.ts';
 import type { Client } from './client.ts';
 import { carry } from './flow.ts';
 
-/** Relays a TLS connection: the hello is read, replayed, and everything behind it carried as it is. */
+/** Relays a TLS connection: reads the ClientHello, replays it, then carries bytes unchanged. */
 export function serveTls(client: Client, originPort: number | null): void {
   const reader = new ClientHelloReader();
   let prelude: Buffer = Buffer.alloc(0);

@@ -141,7 +141,7 @@ describe('MetricsServer', () => {
     const failed = MetricsServer.open({ listen: [free, taken], exposition, checks: [] });
     await expect(failed).rejects.toThrow(MetricsListenError);
     await expect(failed).rejects.toMatchObject({
-      code: 'METRICS_LISTEN',
+      code: 'listen_failed',
       message: expect.stringContaining('EADDRINUSE'),
     });
     await expect(call(free, '/healthz')).rejects.toMatchObject({ code: 'ECONNREFUSED' });

@@ -30,7 +30,7 @@ export interface ConnectOptions {
  */
 export function connectRedis(url: string, options: ConnectOptions): Redis {
   const parsed = parseRedisUrl(url);
-  if ('fault' in parsed) throw new StoreUnavailableError(`store: ${parsed.fault}`);
+  if ('error' in parsed) throw new StoreUnavailableError(`store: ${parsed.error}`);
   const settings: RedisOptions = {
     ...targetOptions(parsed),
     connectionName: options.name,
