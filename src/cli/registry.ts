@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { AllowlistFile } from '../allowlist/index.ts';
 import { type Config, loadConfig, locateConfig } from '../config/index.ts';
-import type { ListOfPlace, StoreReport } from '../registry/operator/index.ts';
+import type { CopyReport, StoreReport } from '../registry/operator/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseOptions } from './options.ts';
 
@@ -95,7 +95,7 @@ async function verify(args: string[], io: Io): Promise<number> {
   return isSound ? 0 : 1;
 }
 
-function tell(io: Io, name: string, { epoch, seq, entries, agrees }: ListOfPlace): boolean {
+function tell(io: Io, name: string, { epoch, seq, entries, agrees }: CopyReport): boolean {
   const verdict = agrees === null ? 'too old for the log to compare' : agrees ? 'agrees' : 'DIFFERS';
   io.out(`${name}: ${verdict} (${entries} addresses, change ${seq}, epoch ${epoch})`);
   return agrees !== false;

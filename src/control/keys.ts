@@ -86,7 +86,7 @@ export class Keys {
     const account =
       'secret' in given
         ? await registry.authenticate(given.secret)
-        : await registry.passes.take('link', given.link);
+        : await registry.credentials.redeem('link', given.link);
     if (account === null) throw this.failure(NO_KEY, request);
     return account;
   }
@@ -104,7 +104,9 @@ export class Keys {
     if (timingSafeEqual(sha256(key), this.adminHash)) return { kind: 'admin' };
     const isTicket = access === 'ticket' && looksLike('ticket', key);
     const { registry } = this.options;
-    const account = isTicket ? await registry.passes.take('ticket', key) : await registry.authenticate(key);
+    const account = isTicket
+      ? await registry.credentials.redeem('ticket', key)
+      : await registry.authenticate(key);
     if (account === null) throw this.failure(EXPECTED[access], request);
     return { kind: 'account', account, by: isTicket ? 'ticket' : 'secret' };
   }
@@ -116,7 +118,7 @@ export class Keys {
     const secret = sessionOf(request);
     if (secret === null) throw this.unauthorized(EXPECTED[access]);
     requireSameOrigin(request);
-    const found = await this.options.registry.passes.session(secret);
+    const found = await this.options.registry.credentials.session(secret);
     // An ended session does not count as a guess: browsers send its cookie until it is removed.
     if (found === null) throw this.unauthorized(EXPECTED[access]);
     const { account, renewed } = found;

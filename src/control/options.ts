@@ -1,6 +1,6 @@
 import type { CounterBlock } from '../metrics/index.ts';
 import type { Prefix } from '../net/index.ts';
-import type { Hostnames, Passes, Registry, UpdateTokens } from '../registry/index.ts';
+import type { Credentials, Hostnames, Registry, UpdateTokens } from '../registry/index.ts';
 
 /** The part of the registry that the API uses. */
 export type ControlRegistry = Pick<
@@ -20,7 +20,7 @@ export type ControlRegistry = Pick<
   | 'isRegistrable'
   | 'renewDaily'
 > & {
-  readonly passes: Pick<Passes, 'make' | 'session' | 'take' | 'endSession'>;
+  readonly credentials: Pick<Credentials, 'make' | 'session' | 'redeem' | 'endSession'>;
   readonly updateTokens: Pick<UpdateTokens, 'create' | 'remove' | 'authenticate'>;
   readonly hostnames: Pick<Hostnames, 'add' | 'remove'>;
 };

@@ -1,4 +1,4 @@
-/** A failure that the registry answers a call with. Messages hold no address, key or secret. */
+/** A failure that the registry answers a call with. Messages never hold an address, key or secret. */
 export abstract class RegistryError extends Error {
   abstract readonly code: string;
   override get name(): string {
@@ -6,15 +6,15 @@ export abstract class RegistryError extends Error {
   }
 }
 
-/** The entries of the allowlist are not those that the store has counted: it was damaged. */
+/** The allowlist entries in Redis do not match their digest: the data was damaged. */
 export class EntriesDifferError extends RegistryError {
   readonly code = 'entries_differ';
   constructor() {
-    super('Redis holds entries that do not agree with their digest; "registry adopt" makes them anew');
+    super('the allowlist entries in Redis do not match their digest; "registry adopt" rebuilds them');
   }
 }
 
-/** The account has as many addresses as it may have. */
+/** The account has reached its limit of addresses. */
 export class TooManyAddressesError extends RegistryError {
   readonly code = 'too_many_addresses';
   readonly perAccount: number;
@@ -24,7 +24,7 @@ export class TooManyAddressesError extends RegistryError {
   }
 }
 
-/** The account has as many update tokens as it may have. */
+/** The account has reached its limit of update tokens. */
 export class TooManyUpdateTokensError extends RegistryError {
   readonly code = 'too_many_update_tokens';
   readonly limit: number;
@@ -34,7 +34,7 @@ export class TooManyUpdateTokensError extends RegistryError {
   }
 }
 
-/** The account has as many host names as it may have. */
+/** The account has reached its limit of host names. */
 export class TooManyHostnamesError extends RegistryError {
   readonly code = 'too_many_hostnames';
   readonly limit: number;
@@ -44,7 +44,7 @@ export class TooManyHostnamesError extends RegistryError {
   }
 }
 
-/** The address is of a range that may not be registered, or one of the service's own. */
+/** The address is in a range that may not be registered, or is one of the service's own. */
 export class AddressNotPublicError extends RegistryError {
   readonly code = 'address_not_public';
   constructor() {
@@ -59,7 +59,7 @@ export class AccountNotFoundError extends RegistryError {
   }
 }
 
-/** The idempotency key was used before, within 24 hours, with another body. */
+/** The idempotency key was used with another body within the last 24 hours. */
 export class IdempotencyKeyReusedError extends RegistryError {
   readonly code = 'idempotency_key_reused';
   constructor() {
@@ -67,7 +67,7 @@ export class IdempotencyKeyReusedError extends RegistryError {
   }
 }
 
-/** A field's value is not one that the registry takes; `field` and `expected` are fit to be shown. */
+/** A field has an invalid value; `field` and `expected` may be shown to the caller. */
 export class InvalidFieldError extends RegistryError {
   readonly code = 'invalid_field';
   readonly field: string;
@@ -79,17 +79,17 @@ export class InvalidFieldError extends RegistryError {
   }
 }
 
-/** More different choices of regions by service than the formats of the feed can number. */
+/** There are more different profiles than the feed's 16-bit numbers. */
 export class TooManyProfilesError extends RegistryError {
   readonly code = 'too_many_profiles';
 }
 
-/** The store cannot do its work now: disk full, no permission, too slow, ended. The call is safe to repeat. */
+/** The store cannot work now: disk full, no permission, too slow, closed. The call is safe to repeat. */
 export class StoreUnavailableError extends RegistryError {
   readonly code = 'store_unavailable';
 }
 
-/** The file is damaged or is not ours. It was not changed. */
+/** The file is damaged, or another program's. It was not changed. */
 export class StoreCorruptError extends RegistryError {
   readonly code = 'store_corrupt';
 }
@@ -99,23 +99,23 @@ export class StoreVersionError extends RegistryError {
   readonly code = 'store_version';
 }
 
-/** The store is without data that it once acknowledged: nothing is done until the operator says what is the truth. */
+/** The store lacks data that it once acknowledged: all calls fail until the operator runs `registry adopt`. */
 export class StoreLostDataError extends RegistryError {
   readonly code = 'store_lost_data';
 }
 
-/** A store that is to take in what another one had has accounts of its own. */
+/** An import needs an empty store, and this one has accounts. */
 export class StoreNotEmptyError extends RegistryError {
   readonly code = 'store_not_empty';
 }
 
-/** Another process has the data directory. */
+/** Another process uses the data directory. */
 export class StoreLockedError extends RegistryError {
   readonly code = 'store_locked';
 }
 
-/** The fault that a store told by its code, from another thread: error classes do not survive a message. */
-export function storeFault(code: string, message: string): RegistryError {
+/** Rebuilds an error from its code: error classes do not survive a message between threads. */
+export function storeError(code: string, message: string): RegistryError {
   if (code === 'store_corrupt') return new StoreCorruptError(message);
   if (code === 'store_version') return new StoreVersionError(message);
   if (code === 'store_locked') return new StoreLockedError(message);

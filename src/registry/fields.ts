@@ -1,13 +1,13 @@
 import { InvalidFieldError } from './errors.ts';
 
-/** A step writes up to all of an account's addresses, and others wait for it. */
+/** A step may write all addresses of an account, and other calls wait for it. */
 const MAX_PER_ACCOUNT = 10_000;
 const MAX_LABEL_LENGTH = 255;
 const MAX_SERVICES = 256;
 const MAX_PAGE = 1_000;
 const SERVICE_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
-/** Each gives back the value that it checked, or throws InvalidField. */
+/** Returns the value, as all checks here do. @throws InvalidFieldError */
 export function checkRegion(region: string, regions: readonly string[]): string {
   if (!regions.includes(region)) throw new InvalidFieldError('region', `one of ${regions.join(', ')}`);
   return region;
@@ -20,7 +20,7 @@ export function checkPerAccount(perAccount: number): number {
   return perAccount;
 }
 
-/** Whether a service of that name exists is the catalog's to know, and its catalog may change later. */
+/** Does not look services up in the catalog: edges may have another one. @throws InvalidFieldError */
 export function checkServices(services: Record<string, string>, regions: readonly string[]): void {
   const entries = Object.entries(services);
   if (entries.length > MAX_SERVICES)

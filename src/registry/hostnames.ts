@@ -3,15 +3,15 @@ import { AccountNotFoundError, InvalidFieldError, TooManyHostnamesError } from '
 import { makeId, type RandomBytes } from './ids.ts';
 import { hostnameOf } from './records.ts';
 import { type RegistrableOptions, registrable } from './registrable.ts';
-import type { HostnameState, Store } from './store/store.ts';
-import type { Hostname } from './types.ts';
+import type { Store } from './store/store.ts';
+import type { Hostname, HostnameState } from './types.ts';
 
-/** DDNS names that one account may have. */
+/** DDNS names per account. */
 export const MAX_HOSTNAMES = 5;
-/** Addresses that one name may stand for: a home has one of each family, a careful one a few. */
+/** Addresses followed per name: a home has one of each family, one with several lines a few. */
 const MAX_ADDRESSES = 8;
 const DAY_MS = 86_400_000;
-/** RFC 1123, section 2.1: labels of letters, digits and hyphens; at least two, the last one not of digits only. */
+/** RFC 1123 section 2.1: labels of letters, digits and hyphens; at least two, the last one not all digits. */
 const HOST_NAME =
   /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[a-z0-9-]*[a-z])[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -29,12 +29,12 @@ export interface DueHostname {
   hostname: string;
 }
 
-/** What looking a name up came to. */
+/** The result of a name's look-up. */
 export interface HostnameFinding {
   addresses: readonly Address[];
-  /** The families that it was found out for: what the name had of the others stays. */
+  /** Families that were looked up successfully; registrations of the other family stay. */
   families: readonly (4 | 6)[];
-  /** When it is to be looked up again. */
+  /** When the name is due again, in milliseconds since 1970. */
   nextAtMs: number;
 }
 
@@ -48,7 +48,7 @@ export class Hostnames {
     this.options = options;
   }
 
-  /** @throws TooManyHostnames, AccountNotFound, InvalidField */
+  /** @throws TooManyHostnamesError, AccountNotFoundError, InvalidFieldError */
   async add(accountId: string, text: string): Promise<{ outcome: 'created' | 'exists'; hostname: Hostname }> {
     const hostname = text.toLowerCase().replace(/\.$/, '');
     if (!HOST_NAME.test(hostname)) throw new InvalidFieldError('hostname', HOST_NAME_EXPECTED);
@@ -65,12 +65,12 @@ export class Hostnames {
     return { outcome: result.outcome, hostname: hostnameOf(result.hostname) };
   }
 
-  /** Takes away what it registered, too. False: no such account, or no such name of it. */
+  /** Ends the name's registrations too. False: no such account, or no such name of it. */
   remove(accountId: string, id: string): Promise<boolean> {
     return this.store.removeHostname({ accountId, id });
   }
 
-  /** Up to `limit` names that are to be looked up now. */
+  /** Lists up to `limit` names that are due for a look-up. */
   async due(limit: number): Promise<DueHostname[]> {
     const found = await this.store.dueHostnames({ nowMs: this.options.now(), limit });
     return found.map(({ accountId, hostname }) => ({
@@ -80,7 +80,7 @@ export class Hostnames {
     }));
   }
 
-  /** Registers what a name has now and gives up what it had. False: the name is gone. */
+  /** Registers a name's present addresses and ends its former ones. False: the name is gone. */
   settle(due: DueHostname, { addresses, families, nextAtMs }: HostnameFinding): Promise<boolean> {
     const { randomBytes, now, leaseDays } = this.options;
     const nowMs = now();

@@ -6,12 +6,12 @@ const KEPT_MS = 24 * 3_600_000;
 const MAX_KEY_LENGTH = 255;
 
 /**
- * The mark of a call that may be repeated; null if it came without a key. The body's fingerprint is keyed by the
- * client's key, which is not kept: an address, of which there are few, cannot be found from it by trying all.
+ * Makes the mark by which a repeated call is recognized; null for a call without a key. The body's fingerprint is keyed
+ * by the client's key, which is not kept, so that the body's address cannot be found by trying all addresses.
  *
- * @param scope who calls, and what: the same key means nothing elsewhere.
- * @param body what must be the same in a repeat; of JSON's types.
- * @throws InvalidField
+ * @param scope caller and call: a key is valid within its scope
+ * @param body JSON values that must be equal in a repeat
+ * @throws InvalidFieldError
  */
 export function idempotencyMark(
   key: string | undefined,

@@ -1,14 +1,11 @@
-/** Looks a life of the log takes: a change goes between three quarters of its time and all of it. */
+/** Trims per life of a change: a change leaves the log after 75 to 100 % of its time. */
 const TICKS = 4;
 
-/**
- * Keeps the log short in time: an address that was given up must leave it too. It measures by timers, not by the
- * clock, which may jump.
- */
+/** Trims the log by age, so that removed addresses leave it. Measures by timers: the clock may jump. */
 export class LogTrimmer {
   private readonly tickMs: number;
   private readonly trim: (throughSeq: number) => Promise<void>;
-  /** The sequence as it stood at the last ticks. */
+  /** The last seq at each of the last ticks. */
   private readonly marks: number[] = [];
   private seq = 0;
   private trimmed = 0;
@@ -20,7 +17,7 @@ export class LogTrimmer {
     this.trim = options.trim;
   }
 
-  /** The log has reached this number. */
+  /** Notes the last change of the log. */
   reached(seq: number): void {
     this.seq = seq;
     this.arm();
@@ -45,7 +42,7 @@ export class LogTrimmer {
         if (through > this.trimmed) await this.trim(through);
         this.trimmed = Math.max(through, this.trimmed);
       } catch {
-        // The next tick's mark is a later one and covers this one.
+        // The next tick trims this part as well.
       }
     }
     this.timer = null;

@@ -2,7 +2,7 @@ import { formatAddress, formatPrefix, type Prefix } from '../net/index.ts';
 import type { AccountRecord, HostnameRecord, RegistrationRecord, UpdateTokenRecord } from './store/store.ts';
 import type { Account, Hostname, Registration, UpdateToken } from './types.ts';
 
-/** A store's records as the registry shows them. */
+/** Converts an account from the store's form to the API's, as the functions below do for the other records. */
 export function accountOf(record: AccountRecord): Account {
   const { createdAtMs, ...rest } = record;
   return { ...rest, createdAt: timeText(createdAtMs) };

@@ -7,7 +7,7 @@ import {
   scopeOf,
 } from '../net/index.ts';
 
-/** What allowPrivate adds: where the clients of a trial on one machine or in one house are. */
+/** Scopes that allowPrivate adds, for trials on one machine or in one house. */
 const TRIAL_SCOPES: ReadonlySet<Scope> = new Set(['private', 'loopback', 'link-local', 'shared']);
 
 export interface RegistrableOptions {
@@ -16,12 +16,11 @@ export interface RegistrableOptions {
 }
 
 /**
- * The one place that decides what may be registered: a public address (by the IANA special-purpose registries); with
- * allowPrivate also a private, loopback, link-local or shared (RFC 6598) one. Never one of the service's own, nor an
- * IPv6 /64 that one of them lies in: its packets would be let back in. With allowPrivate its loopback
- * addresses are not counted as own, because in a trial the client has the same.
+ * Returns the prefix to register for an address, or null if it may not be registered.
  *
- * @returns the prefix to register, or null.
+ * Public addresses may (IANA special-purpose registries); with allowPrivate also private, loopback, link-local and
+ * shared (RFC 6598) ones. The service's own addresses may not, nor an IPv6 /64 around one of them: the service's own
+ * packets would pass the gate. With allowPrivate own loopback addresses may: in a trial the client has the same.
  */
 export function registrable(address: Address, options: RegistrableOptions): Prefix | null {
   const scope = scopeOf(address);

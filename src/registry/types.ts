@@ -1,3 +1,6 @@
+import type { Address } from '../net/index.ts';
+import type { StoreEvents } from './store/events.ts';
+
 /** An account, as the control API shows it. */
 export interface Account {
   /** 16 characters, base 62, random. */
@@ -5,25 +8,25 @@ export interface Account {
   region: string;
   /** How many addresses it may have registered at a time. */
   perAccount: number;
-  /** A suspended account keeps its registrations, and none of them counts for the allowlist. */
+  /** A suspended account keeps its registrations; none of them is in the allowlist. */
   suspended: boolean;
-  /** Service name -> region it is watched from, or 'off'. */
+  /** Service name -> the region it is watched from, or 'off'. */
   services: Record<string, string>;
   /** ISO 8601, UTC. */
   createdAt: string;
 }
 
-/** Where a registration came from. */
+/** Which way a registration was first made. */
 export type Source = 'api' | 'page' | 'dyndns2' | 'hostname' | 'admin';
 
 /** A registered address of an account. */
 export interface Registration {
   /** 16 characters, base 62, random. */
   id: string;
-  /** '203.0.113.7'; an IPv6 one by its /64: '2001:db8:1:2::/64'. */
+  /** '203.0.113.7'; IPv6 by its /64: '2001:db8:1:2::/64'. */
   address: string;
   label: string | null;
-  /** Of the first registration; a renewal does not change it. */
+  /** Of the first registration; renewals do not change it. */
   source: Source;
   /** ISO 8601, UTC. */
   createdAt: string;
@@ -39,16 +42,42 @@ export interface CreatedAccount {
 
 export interface AccountPage {
   accounts: Account[];
-  /** What to hand in as `after` for the next page; null on the last one. */
+  /** The next page's `after`; null on the last page. */
   next: string | null;
+}
+
+/** Values of a new account; those left out are the installation's defaults. */
+export interface AccountRequest {
+  region?: string;
+  perAccount?: number;
+  idempotencyKey?: string;
+}
+
+/** `services` replaces the whole map. */
+export interface AccountChange {
+  region?: string;
+  perAccount?: number;
+  suspended?: boolean;
+  services?: Record<string, string>;
+}
+
+export interface RegisterRequest {
+  address: Address;
+  label?: string | null;
+  source: Source;
+  /** At the limit, the registration with the oldest renewal gives way. */
+  replace?: 'oldest';
+  /** Names that moved to the address: the account's others of its family with one of these labels end. */
+  movedLabels?: readonly string[];
+  idempotencyKey?: string;
 }
 
 export interface RegisterOutcome {
   outcome: 'created' | 'renewed';
   registration: Registration;
-  /** The oldest one that gave way. Null in the repeat of a call with the same idempotency key: it is erased. */
+  /** The oldest one that gave way. Null in a repeat with the same idempotency key: it is erased. */
   replaced: Registration | null;
-  /** False where nothing changed but the lease's end. */
+  /** False if only the end of the lease changed. */
   changed: boolean;
 }
 
@@ -59,7 +88,7 @@ export interface UpdateToken {
   createdAt: string;
 }
 
-/** How it went when a host name was last looked up. */
+/** The outcome of a host name's last look-up. */
 export type HostnameState = 'waiting' | 'followed' | 'empty' | 'not-public' | 'too-many' | 'failing';
 
 /** A DDNS name whose addresses are registered as they change. */
@@ -71,7 +100,7 @@ export interface Hostname {
   checkedAt: string | null;
 }
 
-/** An account and what it has. */
+/** An account and what it holds. */
 export interface AccountHoldings {
   account: Account;
   registrations: Registration[];
@@ -79,20 +108,50 @@ export interface AccountHoldings {
   hostnames: Hostname[];
 }
 
-/** All that is held about an account. */
+/** Everything held about an account. */
 export interface AccountExport extends AccountHoldings {
   version: 1;
   exportedAt: string;
-  /** Where it is signed in to the page. */
+  /** Its sessions on the page. */
   sessions: { createdAt: string; expiresAt: string }[];
 }
 
 export interface RegistryStatus {
   epoch: string;
-  /** Sequence number of the last change heard from the store. */
+  /** The last change received from the store. */
   seq: number;
   /** Calls that the store has not answered yet. */
   pending: number;
-  /** Code of the fault that ended the store's thread; null while it runs. */
+  /** Why the store answers no call: a code; null while it works. */
   failed: string | null;
+}
+
+export interface OpenRegistryOptions {
+  /** 'embedded' (SQLite in dataDir), or the URL of a Redis. */
+  store: string;
+  /** Made with mode 0700 if missing. */
+  dataDir: string;
+  /** Registrations per account, where the account has no limit of its own. */
+  perAccount: number;
+  leaseDays: number;
+  allowPrivate: boolean;
+  /** Read at each call, like `regions`: a reload of the configuration changes them. */
+  defaultRegion: () => string;
+  regions: () => readonly string[];
+  /** Addresses of this service (listeners, relays): never registered. */
+  ownAddresses: readonly Address[];
+  /** Milliseconds since 1970. */
+  now: () => number;
+  randomBytes: (count: number) => Uint8Array;
+  /** Seconds that a change stays in the log; a removed address leaves the log within this time. Default 60. */
+  logSeconds?: number;
+  /** Called once if the store's thread ends by itself: from then on nothing can be changed. */
+  onFailed?: (error: Error) => void;
+  /** For a store on Redis. */
+  events?: StoreEvents;
+  /**
+   * With Redis, which this process's own allowlist follows separately: resolves to true once the allowlist has the
+   * change. Calls are answered after that (read-your-writes); false makes them fail with StoreUnavailableError.
+   */
+  readYourWrites?: (seq: number) => Promise<boolean>;
 }

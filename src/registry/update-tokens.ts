@@ -6,7 +6,7 @@ import { accountOf, updateTokenOf } from './records.ts';
 import type { Store } from './store/store.ts';
 import type { Account, UpdateToken } from './types.ts';
 
-/** Routers and DDNS clients that one account may have. */
+/** Update tokens per account. */
 export const MAX_UPDATE_TOKENS = 20;
 
 export interface UpdateTokensOptions {
@@ -14,7 +14,7 @@ export interface UpdateTokensOptions {
   randomBytes: RandomBytes;
 }
 
-/** Tokens for routers: they update an address, and can do nothing else. */
+/** Tokens for routers: they may update an address and nothing else. */
 export class UpdateTokens {
   private readonly store: Store;
   private readonly options: UpdateTokensOptions;
@@ -25,9 +25,9 @@ export class UpdateTokens {
   }
 
   /**
-   * A new token, shown this once; the same key again: the same one with a fresh secret.
+   * Makes a token, shown this once. A repeat with the same idempotency key gives the same token a fresh secret.
    *
-   * @throws TooManyUpdateTokens, AccountNotFound, IdempotencyKeyReused, InvalidField
+   * @throws TooManyUpdateTokensError, AccountNotFoundError, IdempotencyKeyReusedError, InvalidFieldError
    */
   async create(
     accountId: string,
@@ -61,8 +61,8 @@ export class UpdateTokens {
   }
 
   /**
-   * The account of a token, if it is the account named. The token alone is looked up, so that known and unknown
-   * accounts take the same way and time.
+   * Finds the account of a token, if it is the named account. Only the token is looked up, so that known and unknown
+   * accounts take the same time.
    */
   async authenticate(accountId: string, token: string): Promise<Account | null> {
     const hash = hashSecret(token);

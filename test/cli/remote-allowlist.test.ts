@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AllowlistFollower, AllowlistTable, Profiles } from '../../src/allowlist/index.ts';
 import type { Log } from '../../src/cli/serve/log.ts';
 import { RemoteAllowlist } from '../../src/cli/serve/tables/remote-allowlist.ts';
-import { FakeControl } from '../registry/feed/fake-control.ts';
+import { FakeControl } from '../registry/follow/fake-control.ts';
 import { RedisServer } from '../support/redis-server.ts';
 
 const HOUR_MS = 3_600_000;

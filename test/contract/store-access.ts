@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { formatPrefix } from '../../src/net/index.ts';
 import type {
-  AddPassStep,
+  AddCredentialStep,
   RegistrationRecord,
   SettleHostnameStep,
   Store,
@@ -10,7 +10,7 @@ import { DAY_MS, hash, mark, newAccount, prefix, registration, START_MS } from '
 
 const HOUR_MS = 3_600_000;
 
-function pass(secret: string, changes: Partial<AddPassStep> = {}): AddPassStep {
+function pass(secret: string, changes: Partial<AddCredentialStep> = {}): AddCredentialStep {
   return {
     kind: 'session',
     accountId: 'a',
@@ -22,7 +22,7 @@ function pass(secret: string, changes: Partial<AddPassStep> = {}): AddPassStep {
   };
 }
 
-/** Passes, update tokens and host names: what every store promises of them. */
+/** Credentials, update tokens and host names: what every store promises of them. */
 export function accessContract(get: () => Store): void {
   let store: Store;
   beforeEach(async () => {
@@ -31,15 +31,17 @@ export function accessContract(get: () => Store): void {
     await store.createAccount(newAccount('b'));
   });
 
-  const find = async (secret: string, nowMs = START_MS, kind: AddPassStep['kind'] = 'session') =>
-    (await store.findPass({ kind, hash: hash(secret), nowMs }))?.account.id ?? null;
+  const find = async (secret: string, nowMs = START_MS, kind: AddCredentialStep['kind'] = 'session') =>
+    (await store.findCredential({ kind, hash: hash(secret), nowMs }))?.account.id ?? null;
   const addresses = async (id = 'a') =>
     ((await store.readAccount(id))?.registrations ?? []).map((held) => formatPrefix(held.prefix)).sort();
 
   describe('passes', () => {
     it('let in until they end, and only as what they are', async () => {
-      expect(await store.addPass(pass('one'))).toBe(true);
-      expect(await store.findPass({ kind: 'session', hash: hash('one'), nowMs: START_MS })).toMatchObject({
+      expect(await store.addCredential(pass('one'))).toBe(true);
+      expect(
+        await store.findCredential({ kind: 'session', hash: hash('one'), nowMs: START_MS }),
+      ).toMatchObject({
         account: { id: 'a' },
         hash: hash('one'),
         expiresAtMs: START_MS + HOUR_MS,
@@ -48,12 +50,12 @@ export function accessContract(get: () => Store): void {
       expect(await find('one', START_MS + HOUR_MS), 'at its end').toBeNull();
       expect(await find('one', START_MS, 'link')).toBeNull();
       expect(await find('two')).toBeNull();
-      expect(await store.addPass(pass('two', { accountId: 'nobody' }))).toBe(false);
+      expect(await store.addCredential(pass('two', { accountId: 'nobody' }))).toBe(false);
     });
 
     it('are used once where that is meant', async () => {
-      await store.addPass(pass('link', { kind: 'link' }));
-      const take = (nowMs = START_MS) => store.takePass({ kind: 'link', hash: hash('link'), nowMs });
+      await store.addCredential(pass('link', { kind: 'link' }));
+      const take = (nowMs = START_MS) => store.redeemCredential({ kind: 'link', hash: hash('link'), nowMs });
       expect(await take(START_MS + HOUR_MS), 'too late').toBeNull();
       const all = await Promise.all(Array.from({ length: 5 }, () => take()));
       expect(all.filter((taken) => taken?.account.id === 'a')).toHaveLength(1);
@@ -61,24 +63,24 @@ export function accessContract(get: () => Store): void {
     });
 
     it('are renewed while they last, and removed', async () => {
-      await store.addPass(pass('one'));
+      await store.addCredential(pass('one'));
       const renew = (nowMs: number) =>
-        store.renewPass({ kind: 'session', hash: hash('one'), nowMs, expiresAtMs: nowMs + HOUR_MS });
+        store.renewCredential({ kind: 'session', hash: hash('one'), nowMs, expiresAtMs: nowMs + HOUR_MS });
       expect(await renew(START_MS + HOUR_MS / 2)).toBe(true);
       expect(await find('one', START_MS + HOUR_MS)).toBe('a');
       expect(await renew(START_MS + 2 * HOUR_MS), 'over').toBe(false);
-      expect(await store.removePass({ kind: 'session', hash: hash('one') })).toBe(true);
-      expect(await store.removePass({ kind: 'session', hash: hash('one') })).toBe(false);
+      expect(await store.removeCredential({ kind: 'session', hash: hash('one') })).toBe(true);
+      expect(await store.removeCredential({ kind: 'session', hash: hash('one') })).toBe(false);
       expect(await find('one')).toBeNull();
     });
 
     it('are as many of a kind as may be: the one that ends first gives way', async () => {
       const ends = [3, 1, 2, 4];
       for (const [index, hours] of ends.entries()) {
-        await store.addPass(pass(`s${index}`, { expiresAtMs: START_MS + hours * HOUR_MS }));
+        await store.addCredential(pass(`s${index}`, { expiresAtMs: START_MS + hours * HOUR_MS }));
       }
-      await store.addPass(pass('link', { kind: 'link' }));
-      await store.addPass(pass('other', { accountId: 'b' }));
+      await store.addCredential(pass('link', { kind: 'link' }));
+      await store.addCredential(pass('other', { accountId: 'b' }));
       expect(await Promise.all(['s0', 's1', 's2', 's3', 'other'].map((name) => find(name)))).toEqual([
         'a',
         null,
@@ -92,9 +94,9 @@ export function accessContract(get: () => Store): void {
     });
 
     it('end with the secret, and with the account', async () => {
-      await store.addPass(pass('one'));
-      await store.addPass(pass('link', { kind: 'link' }));
-      await store.addPass(pass('theirs', { accountId: 'b' }));
+      await store.addCredential(pass('one'));
+      await store.addCredential(pass('link', { kind: 'link' }));
+      await store.addCredential(pass('theirs', { accountId: 'b' }));
       await store.setSecret({ id: 'a', secretHash: hash('new') });
       expect([await find('one'), await find('link', START_MS, 'link')]).toEqual([null, null]);
       await store.deleteAccount('b');
@@ -102,8 +104,8 @@ export function accessContract(get: () => Store): void {
     });
 
     it('that are over are forgotten by the chore', async () => {
-      await store.addPass(pass('one'));
-      await store.addPass(pass('two', { expiresAtMs: START_MS + 5 * HOUR_MS }));
+      await store.addCredential(pass('one'));
+      await store.addCredential(pass('two', { expiresAtMs: START_MS + 5 * HOUR_MS }));
       await store.expireLeases({ nowMs: START_MS + 2 * HOUR_MS, limit: 100 });
       expect((await store.readAccount('a'))?.sessions).toHaveLength(1);
     });

@@ -21,7 +21,7 @@ function open() {
 }
 
 function told(result: ReturnType<typeof runBatch>): unknown[] {
-  return result.replies.map((reply) => ('fault' in reply ? reply.fault.code : 'done'));
+  return result.replies.map((reply) => ('error' in reply ? reply.error.code : 'done'));
 }
 
 describe('steps that arrive together', () => {
@@ -45,7 +45,7 @@ describe('steps that arrive together', () => {
     );
     expect(told(result)).toEqual(['done', 'store_unavailable', 'done']);
     expect(result.changes).toHaveLength(1);
-    expect(steps.state().seq).toBe(1);
+    expect(steps.steps.state().seq).toBe(1);
   });
 
   it('leave nothing of a step that failed in its middle', () => {
@@ -62,7 +62,7 @@ describe('steps that arrive together', () => {
     );
     expect(told(result)).toEqual(['too_many_profiles', 'done', 'too_many_profiles']);
     expect(result.changes.map((change) => change.seq)).toEqual([2]);
-    const account = steps.readAccount('a')!;
+    const account = steps.steps.readAccount('a')!;
     expect(account.account.region).toBe('us');
     expect(account.registrations).toHaveLength(2);
     const uses = database.prepare("SELECT uses FROM profile WHERE text NOT LIKE 'profile %'").all();
@@ -89,8 +89,8 @@ describe('steps that arrive together', () => {
     }
     expect(refused).toBeGreaterThan(0);
     expect(answered + refused).toBe(600);
-    expect(steps.readAccount('a')?.registrations).toHaveLength(answered);
-    expect(steps.state().seq).toBe(answered);
+    expect(steps.steps.readAccount('a')?.registrations).toHaveLength(answered);
+    expect(steps.steps.state().seq).toBe(answered);
     database.exec('PRAGMA max_page_count = 1000000');
     const result = run(call('register', registration('a', '23.1.1.1')));
     expect(result.changes.map((change) => change.seq)).toEqual([answered + 1]);

@@ -1,7 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { PositionFile } from '../../src/registry/position-file.ts';
+import { PositionFile } from '../../src/registry/store/position-file.ts';
 import { temporaryDirectory } from './support.ts';
 
 it('knows after a restart what was kept, in a file of its owner alone', () => {

@@ -39,8 +39,8 @@ describe('accounts', () => {
   it('get a fresh secret, and the old one ends', async () => {
     const registry = await openTestRegistry();
     const { account, secret } = await registry.createAccount({});
-    const fresh = await registry.rotateSecret(account.id, { idempotencyKey: 'k' });
-    const again = await registry.rotateSecret(account.id, { idempotencyKey: 'k' });
+    const fresh = await registry.rotateSecret(account.id);
+    const again = await registry.rotateSecret(account.id);
     expect(await registry.authenticate(secret)).toBeNull();
     expect(await registry.authenticate(fresh!.secret)).toBeNull();
     expect(await registry.authenticate(again!.secret)).toEqual(account);

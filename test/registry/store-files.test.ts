@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openSqliteStore } from '../../src/registry/store/sqlite.ts';
+import { openSqliteStore } from '../../src/registry/store/sqlite/open.ts';
 import { newAccount, registration } from '../contract/store-support.ts';
 import { openStore, temporaryDirectory } from './support.ts';
 
@@ -92,7 +92,7 @@ describe('the data directory', () => {
     const dataDir = temporaryDirectory();
     const store = await openStore(dataDir);
     const fault = await faultOf(dataDir);
-    expect(fault).toMatchObject({ name: 'StoreLocked', code: 'store_locked' });
+    expect(fault).toMatchObject({ name: 'StoreLockedError', code: 'store_locked' });
     expect(fault.message).toBe(`${dataDir}: another process is using it`);
     await store.createAccount(newAccount('a'));
     await store.close();
@@ -123,7 +123,7 @@ describe('the data directory', () => {
   ])('says what it cannot use: %s', async (_what, path) => {
     const dataDir = path();
     const fault = await faultOf(dataDir);
-    expect(fault).toMatchObject({ name: 'StoreUnavailable', code: 'store_unavailable' });
+    expect(fault).toMatchObject({ name: 'StoreUnavailableError', code: 'store_unavailable' });
     expect(fault.message).toMatch(new RegExp(`^${dataDir}: .*$`));
   });
 });

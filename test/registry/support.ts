@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Address, parseAddress } from '../../src/net/index.ts';
 import { type OpenRegistryOptions, openRegistry, type Registry } from '../../src/registry/index.ts';
-import { openSqliteStore } from '../../src/registry/store/sqlite.ts';
+import { openSqliteStore } from '../../src/registry/store/sqlite/open.ts';
 import type { Store } from '../../src/registry/store/store.ts';
 
 export const START_MS = Date.UTC(2026, 0, 1);

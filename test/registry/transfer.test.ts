@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { formatPrefix } from '../../src/net/index.ts';
-import { storeFace } from '../../src/registry/store/redis/store.ts';
+import { storeFace } from '../../src/registry/store/redis/redis-store.ts';
 import type { Store } from '../../src/registry/store/store.ts';
 import {
   type AccountTransfer,
@@ -57,7 +57,7 @@ async function fill(store: Store): Promise<void> {
     });
     for (const kind of ['session', 'link', 'ticket'] as const) {
       const pass = { accountId: id, nowMs: START_MS, expiresAtMs: START_MS + 1_000, limit: 5 };
-      await store.addPass({ ...pass, kind, hash: hash(`${kind} of ${id}`) });
+      await store.addCredential({ ...pass, kind, hash: hash(`${kind} of ${id}`) });
     }
   }
   const hostname = { accountId: 'b', id: 'name', hostname: 'home.example.net', nowMs: START_MS, limit: 5 };
@@ -150,7 +150,7 @@ describe('a store that is moved', () => {
     const store = storeFace(opened);
     expect((await store.findAccountBySecret(hash('secret of a')))?.account.id).toBe('a');
     const pass = { kind: 'session' as const, hash: hash('session of a'), nowMs: START_MS };
-    expect((await store.findPass(pass))?.account.id).toBe('a');
+    expect((await store.findCredential(pass))?.account.id).toBe('a');
     const before = (await store.readAccount('b'))!.registrations.length;
     const again = registration('b', '198.51.99.1', { idempotency: mark('b 198.51.99.1') });
     expect((await store.register(again)).outcome).toBe('created');
@@ -220,10 +220,10 @@ describe('a store that is moved', () => {
     const control = temporaryDirectory();
     const accounts: AccountTransfer[] = [];
     for await (const account of readTransfer(file)) accounts.push(account);
-    await opened.link.run('beginImport', []);
-    await opened.link.run('importAccount', [
-      JSON.stringify({ ...accounts[0], region: '"us"', services: '[]', registrations: [] }),
-    ]);
+    await opened.link.run('beginImport', {});
+    await opened.link.run('importAccount', {
+      account: JSON.stringify({ ...accounts[0], region: '"us"', services: '[]', registrations: [] }),
+    });
     await expect(store.getAccount(accounts[0].id)).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(await importFrom(file, server.url, control)).toBe(5);
     const kept = (await store.readAccount(accounts[0].id))!.registrations.map((one) =>

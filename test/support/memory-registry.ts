@@ -39,7 +39,7 @@ export class MemoryRegistry implements ControlRegistry {
   /** Secrets that were asked for, in order. */
   readonly asked: string[] = [];
   private readonly held: Held[] = [];
-  private readonly ownPasses = new Map<string, string>();
+  private readonly credentialOwners = new Map<string, string>();
   private readonly keys = new Map<string, { body: string; id: string }>();
   private readonly options: MemoryRegistryOptions;
   private made = 0;
@@ -124,26 +124,26 @@ export class MemoryRegistry implements ControlRegistry {
     return null;
   }
 
-  readonly passes: ControlRegistry['passes'] = {
+  readonly credentials: ControlRegistry['credentials'] = {
     make: async (kind, accountId) => {
       this.check();
       if (this.find(accountId) === undefined) return null;
       const secret = this.name(kind === 'ticket' ? 'mst_' : `ms_${kind}`);
-      this.ownPasses.set(secret, accountId);
+      this.credentialOwners.set(secret, accountId);
       return { secret, expiresAt: this.time(1) };
     },
     session: async (secret) => {
       this.check();
-      const account = this.find(this.ownPasses.get(secret) ?? '')?.account;
+      const account = this.find(this.credentialOwners.get(secret) ?? '')?.account;
       return account === undefined ? null : { account, renewed: false };
     },
-    take: async (_kind, secret) => {
+    redeem: async (_kind, secret) => {
       this.check();
-      const account = this.find(this.ownPasses.get(secret) ?? '')?.account;
-      this.ownPasses.delete(secret);
+      const account = this.find(this.credentialOwners.get(secret) ?? '')?.account;
+      this.credentialOwners.delete(secret);
       return account ?? null;
     },
-    endSession: async (secret) => this.ownPasses.delete(secret),
+    endSession: async (secret) => this.credentialOwners.delete(secret),
   };
 
   readonly updateTokens: ControlRegistry['updateTokens'] = {

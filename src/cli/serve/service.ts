@@ -158,8 +158,8 @@ export class Service {
       now: Date.now,
       randomBytes,
       onFailed: onFailure,
-      news: logStoreEvents(log),
-      heard: async (seq) => (await this.tables?.readYourWrites?.reached(seq)) ?? true,
+      events: logStoreEvents(log),
+      readYourWrites: async (seq) => (await this.tables?.readYourWrites?.reached(seq)) ?? true,
     });
   }
 

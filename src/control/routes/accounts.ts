@@ -168,7 +168,7 @@ function addSecret(app: App, context: Context): void {
     const { id } = request.params;
     // The id of another account looks like one that does not exist.
     if (principal?.kind === 'account' && principal.account.id !== id) throw new ProblemError('not_found');
-    const rotated = await context.registry.rotateSecret(id, idempotency(request.headers));
+    const rotated = await context.registry.rotateSecret(id);
     if (rotated === null) throw new ProblemError('not_found');
     reply.code(201);
     return { secret: rotated.secret };

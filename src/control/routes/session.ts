@@ -47,10 +47,10 @@ function addSignIn(app: App, context: Context): void {
     if (request.headers['sec-fetch-site'] !== undefined) requireSameOrigin(request.raw);
     const given = secret !== undefined ? { secret } : { link: link! };
     const { id } = await context.keys.signIn(given, request.raw);
-    const session = await context.registry.passes.make('session', id);
+    const session = await context.registry.credentials.make('session', id);
     if (session === null) throw new ProblemError('unauthorized');
     const before = sessionOf(request.raw);
-    if (before !== null) await context.registry.passes.endSession(before);
+    if (before !== null) await context.registry.credentials.endSession(before);
     reply.header('set-cookie', sessionCookie(session.secret, isSecure(context)));
     return reply.code(204).send(null);
   });
@@ -68,7 +68,7 @@ function addSignOut(app: App, context: Context): void {
     const session = sessionOf(request.raw);
     if (session !== null) {
       requireSameOrigin(request.raw);
-      await context.registry.passes.endSession(session);
+      await context.registry.credentials.endSession(session);
     }
     reply.header('set-cookie', endedCookie(isSecure(context)));
     return reply.code(204).send(null);

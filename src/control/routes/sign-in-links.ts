@@ -32,7 +32,7 @@ export function signInLinksRoutes(app: App, context: Context): void {
   });
   const page = new URL('/sign-in', context.publicUrl).href;
   app.post('/v1/accounts/:id/sign-in-links', route, async (request, reply) => {
-    const link = await context.registry.passes.make('link', request.params.id);
+    const link = await context.registry.credentials.make('link', request.params.id);
     if (link === null) throw new ProblemError('not_found');
     reply.code(201);
     return { url: `${page}#${link.secret}`, expiresAt: link.expiresAt };

@@ -27,7 +27,7 @@ export function ticketsRoutes(app: App, context: Context): void {
     problems: ['not_found'],
   });
   app.post('/v1/tickets', route, async (request, reply) => {
-    const ticket = await context.registry.passes.make('ticket', callingAccount(request).id);
+    const ticket = await context.registry.credentials.make('ticket', callingAccount(request).id);
     if (ticket === null) throw new ProblemError('not_found');
     reply.code(201);
     return { ticket: ticket.secret, expiresAt: ticket.expiresAt };

@@ -1,18 +1,18 @@
 import type { Redis } from 'ioredis';
 import { RegistryError, StoreUnavailableError, TooManyProfilesError } from '../errors.ts';
-import { PositionFile } from '../position-file.ts';
-import { judge } from '../store/redis/judge.ts';
-import { epochTime, Key, type Meta, makeEpoch, parseMeta } from '../store/redis/keys.ts';
-import { type Reply, runScript } from '../store/redis/script.ts';
-import { list, text } from '../store/redis/steps.ts';
+import { checkPosition, epochTime, makeEpoch, type Position } from '../store/position.ts';
+import { PositionFile } from '../store/position-file.ts';
+import { KEY_SPACE_FORMAT, Key, type Meta, parseMeta } from '../store/redis/keys.ts';
+import { list, text } from '../store/redis/reply.ts';
+import { runScript } from '../store/redis/script.ts';
 import { withRedis } from './session.ts';
 import { entriesAgree } from './verify.ts';
 
 export interface AdoptOptions {
   readonly url: string;
-  /** A control's: what it knows of the store is there. */
+  /** The dataDir of a control, which keeps the position it knows. */
   readonly dataDir: string;
-  /** Further epochs that edges or other controls hold, and that are to end. */
+  /** Further epochs that end: those that edges or other controls hold. */
   readonly replaces: readonly string[];
   readonly makeId: () => string;
 }
@@ -20,39 +20,39 @@ export interface AdoptOptions {
 export interface Adoption {
   readonly epoch: string;
   readonly seq: number;
-  /** Entries of the allowlist that Redis has, and that are the list from now on. */
+  /** Entries of the allowlist from now on. */
   readonly entries: number;
   readonly replaced: readonly string[];
 }
 
-/** As far as is known here, Redis has all that it should have: there is nothing to adopt. */
+/** Redis has everything that this control knows: nothing to adopt. */
 export class NothingLostError extends RegistryError {
   readonly code = 'nothing_lost';
   constructor() {
     super(
-      'Redis has what this control knows, and no other control found anything lost; name the epoch that edges hold (their /readyz tells it) by --replaces, if they hold another one',
+      'Redis has everything that this control knows, and no other control reported a loss; if edges hold another epoch (see their /readyz), name it by --replaces',
     );
   }
 }
 
-/** More than anyone needs: an edge may have been away through so many losses. */
+/** Ended epochs that are kept: an edge may have been away through that many losses. */
 const MOST_PREDECESSORS = 32;
 
-/** Accounts whose entries one step makes: some milliseconds, in which others wait. */
+/** Accounts per step: some milliseconds, during which other clients wait. */
 const PAGE = 100;
 
 /**
- * The operator's word: what Redis has now is the truth, with all that it may lack. The registrations are: the entries
- * of the allowlist are made anew from them, for half of a change may be among what is there. A new epoch begins, and
- * names those that end; controls and edges that knew one of them go over to it. Broken off, it is to be repeated.
+ * Declares the present data of Redis to be the truth, whatever it lacks. The entries of the allowlist are rebuilt from
+ * the registrations, because half of a change may be among them. A new epoch begins that names the ended ones; controls
+ * and edges that hold one of these go over to it. Repeat it if it is interrupted.
  *
- * @throws NothingLost, StoreUnavailable, StoreCorrupt
+ * @throws NothingLostError, StoreUnavailableError, StoreCorruptError
  */
 export function adoptRedis({ url, dataDir, replaces, makeId }: AdoptOptions): Promise<Adoption> {
   const file = new PositionFile(dataDir);
   const { known } = file;
   return withRedis(url, async (redis) => {
-    const [, values, timeMs] = await runScript(redis, ['inspect', '', 0]);
+    const [, values, timeMs] = await runScript(redis, 'inspect');
     const meta = parseMeta(list(values!) as (Buffer | null)[]);
     if (!isLost(meta, known, replaces) && (meta === null || (await entriesAgree(redis)))) {
       throw new NothingLostError();
@@ -60,41 +60,40 @@ export function adoptRedis({ url, dataDir, replaces, makeId }: AdoptOptions): Pr
     if (meta !== null) await repair(redis);
     const ending = [meta?.epoch, known?.epoch, ...replaces, ...(meta?.predecessors ?? [])];
     const replaced = [...new Set(ending.filter((epoch) => epoch !== undefined))].slice(0, MOST_PREDECESSORS);
-    // Of two adopted epochs the later one holds, whatever the clock of this Redis says.
+    // Begins after all ended epochs, whatever Redis' clock says.
     const startMs = Math.max(timeMs as number, ...replaced.map((epoch) => epochTime(epoch) + 1));
     const epoch = makeEpoch(startMs, makeId());
-    const reply: Reply[] = await runScript(redis, [
-      'adopt',
-      '',
-      0,
+    const [, adoptedSeq] = await runScript(redis, 'adopt', null, {
       epoch,
-      known?.seq ?? 0,
-      replaced.join(','),
-    ]);
-    const seq = Number(reply[1]);
+      knownSeq: known?.seq ?? 0,
+      predecessors: replaced.join(','),
+    });
+    const seq = Number(adoptedSeq);
     file.keep({ epoch, seq });
     return { epoch, seq, entries: await redis.hlen(Key.ENTRIES), replaced };
   });
 }
 
 async function repair(redis: Redis): Promise<void> {
-  await runScript(redis, ['beginRepair', '', 0]);
+  await runScript(redis, 'beginRepair');
   for (let after = ''; ; ) {
-    const [head, last] = await runScript(redis, ['repairAccounts', '', 0, after, PAGE]);
+    const [head, last] = await runScript(redis, 'repairAccounts', null, {
+      after: after || undefined,
+      limit: PAGE,
+    });
     if (text(head) === 'profiles') {
-      throw new TooManyProfilesError('there are as many different profiles as the feed can number');
+      throw new TooManyProfilesError('there are more different profiles than the feed can number');
     }
-    if (text(head) !== 'read')
-      throw new StoreUnavailableError('the entries could not be made anew; repeat it');
+    if (text(head) !== 'read') {
+      throw new StoreUnavailableError('the entries could not be rebuilt; repeat the command');
+    }
     after = text(last);
     if (after === '') return;
   }
 }
 
-function isLost(
-  meta: Meta | null,
-  known: { epoch: string; seq: number } | null,
-  replaces: readonly string[],
-): boolean {
-  return replaces.some((epoch) => epoch !== meta?.epoch) || judge(meta, known).state === 'lost-data';
+function isLost(meta: Meta | null, known: Position | null, replaces: readonly string[]): boolean {
+  if (replaces.some((epoch) => epoch !== meta?.epoch)) return true;
+  const { state } = checkPosition(meta, known, KEY_SPACE_FORMAT);
+  return state === 'lost-data' || state === 'empty';
 }

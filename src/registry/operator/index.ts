@@ -1,2 +1,2 @@
 export { type Adoption, type AdoptOptions, adoptRedis, NothingLostError } from './adopt.ts';
-export { type ListOfPlace, type StoreReport, verifyRedis } from './verify.ts';
+export { type CopyReport, type StoreReport, verifyRedis } from './verify.ts';

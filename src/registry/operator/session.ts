@@ -1,14 +1,14 @@
 import type { Redis } from 'ioredis';
 import { StoreUnavailableError } from '../errors.ts';
 import { connectRedis } from '../store/redis/connect.ts';
-import { redisFault } from '../store/redis/fault.ts';
+import { toStoreError } from '../store/redis/redis-error.ts';
 
 const READY_MS = 5_000;
 
 /**
- * Calls back with a connection, and ends it.
+ * Opens a connection for the duration of a call.
  *
- * @throws StoreUnavailable where there is none, and for what Redis answers with an error; StoreCorrupt.
+ * @throws StoreUnavailableError if Redis is away or answers with an error; StoreCorruptError; errors of `use`
  */
 export async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = connectRedis(url, { name: 'operator' });
@@ -16,7 +16,7 @@ export async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T
     await ready(redis);
     return await use(redis);
   } catch (error) {
-    throw (error as { code?: unknown }).code === undefined ? redisFault(error) : error;
+    throw (error as { code?: unknown }).code === undefined ? toStoreError(error) : error;
   } finally {
     redis.disconnect();
   }

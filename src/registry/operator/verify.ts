@@ -20,40 +20,40 @@ import {
 } from '../store/redis/keys.ts';
 import { withRedis } from './session.ts';
 
-/** A list that somebody has: where it stands, and what it is with the changes that followed it. */
-export interface ListOfPlace {
+/** A copy of the allowlist, compared with the store. */
+export interface CopyReport {
   readonly epoch: string;
   readonly seq: number;
   readonly entries: number;
-  /** Whether it is, with the log after it, the list of the store; null: the log does not reach back to it. */
+  /** True if copy and later log give the store's allowlist; null: the log does not reach back to the copy. */
   readonly agrees: boolean | null;
 }
 
 export interface StoreReport {
   readonly epoch: string;
   readonly seq: number;
-  /** How many addresses the list at `seq` has. */
+  /** Addresses in the allowlist at `seq`. */
   readonly size: number;
-  readonly entries: ListOfPlace;
-  /** Null: there is none. */
-  readonly snapshot: ListOfPlace | null;
-  /** Whether the log has every change from the last one that was trimmed on. */
+  readonly entries: CopyReport;
+  /** Null: the store has no snapshot. */
+  readonly snapshot: CopyReport | null;
+  /** True if the log has every change since it was last trimmed. */
   readonly isLogWhole: boolean;
-  /** Whether a control found that changes are missing. */
+  /** True if a control has seen changes that the store lacks. */
   readonly isLost: boolean;
-  /** Compares another list with the store: of an edge's file. */
-  compare(other: Snapshot): ListOfPlace;
+  /** Compares another copy with the store, such as an edge's file. */
+  compare(other: Snapshot): CopyReport;
 }
 
 const SCAN_COUNT = 1_000;
 const PAGE = 10_000;
 
 /**
- * Reads all that Redis has of the list, and whether its parts agree: the entries, the snapshot and the log, each by
- * the digest. Changes may go on meanwhile.
+ * Reads entries, snapshot and log of the allowlist in Redis, and compares them by their digests. Controls may keep
+ * working.
  *
- * @returns null for a Redis that has no store.
- * @throws StoreUnavailable, StoreCorrupt
+ * @returns null if Redis has no store
+ * @throws StoreUnavailableError, StoreCorruptError
  */
 export function verifyRedis(url: string): Promise<StoreReport | null> {
   return withRedis(url, async (redis) => {
@@ -62,7 +62,7 @@ export function verifyRedis(url: string): Promise<StoreReport | null> {
     const scanned = await scanEntries(redis, before);
     const packed = await readSnapshot(redis);
     const { meta, changes } = await readLog(redis);
-    const compare = (other: Snapshot): ListOfPlace => compareWith(other, meta, changes);
+    const compare = (other: Snapshot): CopyReport => compareWith(other, meta, changes);
     return {
       epoch: meta.epoch,
       seq: meta.seq,
@@ -81,7 +81,7 @@ export function verifyRedis(url: string): Promise<StoreReport | null> {
   });
 }
 
-/** Whether the entries are those that the store has counted, with every change that it has made. */
+/** True if the entries match the store's digest. */
 export async function entriesAgree(redis: Redis): Promise<boolean> {
   const scanned = await scanEntries(redis, (await readMeta(redis))!);
   const { meta, changes } = await readLog(redis);
@@ -97,7 +97,7 @@ async function readSnapshot(redis: Redis): Promise<Snapshot | null> {
   return packed === null ? null : decodeSnapshot(packed);
 }
 
-/** The entries as a scan finds them: what changed meanwhile is put right by the log after `before`. */
+/** Scans the entries. Changes during the scan are corrected by the log after this seq. */
 async function scanEntries(redis: Redis, { epoch, seq }: Meta): Promise<Snapshot> {
   const numbers = new Map<string, number>();
   for (let cursor = '0'; ; ) {
@@ -119,7 +119,7 @@ async function scanEntries(redis: Redis, { epoch, seq }: Meta): Promise<Snapshot
   return mergeSnapshot({ version: 1, epoch, seq, profiles: [], groups: [] }, changes);
 }
 
-/** All of the log up to what meta said before it was read to its end. */
+/** Reads the whole log, up to the seq that meta has before. */
 async function readLog(redis: Redis): Promise<{ meta: Meta; changes: Change[] }> {
   const meta = (await readMeta(redis))!;
   const changes: Change[] = [];
@@ -138,7 +138,7 @@ async function readLog(redis: Redis): Promise<{ meta: Meta; changes: Change[] }>
   return { meta, changes };
 }
 
-function compareWith(other: Snapshot, meta: Meta, changes: readonly Change[]): ListOfPlace {
+function compareWith(other: Snapshot, meta: Meta, changes: readonly Change[]): CopyReport {
   const { epoch, seq } = other;
   const entries = sizeOf(other);
   if (epoch !== meta.epoch || seq > meta.seq) return { epoch, seq, entries, agrees: false };

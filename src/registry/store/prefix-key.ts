@@ -2,8 +2,8 @@ import { snapshotKeyBytes } from '../../feed/index.ts';
 import type { Prefix } from '../../net/index.ts';
 
 /**
- * A prefix as the store's key: family, length in bits, then the address's bytes as a snapshot's group has them
- * (4 for IPv4, 8 for IPv6 up to /64, else 16). Keys sort by family, length, address, as a snapshot's groups do.
+ * Makes the store's key of a prefix: family, length in bits, then the address as in a snapshot's group (4 bytes for
+ * IPv4, 8 for IPv6 up to /64, else 16). Keys sort by family, length and address.
  */
 export function prefixKey(prefix: Prefix): Uint8Array {
   const width = snapshotKeyBytes(prefix.family, prefix.length);
@@ -14,7 +14,7 @@ export function prefixKey(prefix: Prefix): Uint8Array {
   return key;
 }
 
-/** The prefix that a key was made of. */
+/** Reads a prefix back from its key. */
 export function prefixOfKey(key: Uint8Array): Prefix {
   const family = key[0] as 4 | 6;
   const bytes = new Uint8Array(family === 4 ? 4 : 16);

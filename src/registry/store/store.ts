@@ -1,10 +1,10 @@
 import type { Change, Snapshot } from '../../feed/index.ts';
 import type { Prefix } from '../../net/index.ts';
-import type { Source } from '../types.ts';
+import type { HostnameState, Source } from '../types.ts';
 
-/** Different profiles that a store may hold at a time: they are numbered in 16 bits, 0 meaning none. */
+/** Different profiles in a store at a time: numbered in 16 bits, where 0 means none. */
 export const MAX_PROFILES = 65_534;
-/** Repeats that are remembered for one account; past them the oldest is forgotten. */
+/** Repeats remembered for one account; past the limit, the oldest is forgotten. */
 export const MAX_IDEMPOTENCY_KEYS_PER_ACCOUNT = 1_000;
 
 export interface AccountRecord {
@@ -25,8 +25,8 @@ export interface RegistrationRecord {
   expiresAtMs: number;
 }
 
-/** What lets somebody in for a while, kept by its hash alone. `link` and `ticket` are used once. */
-export type PassKind = 'session' | 'link' | 'ticket';
+/** Credentials that expire, kept as hashes. `link` and `ticket` are used once. */
+export type CredentialKind = 'session' | 'link' | 'ticket';
 
 /** A token that may update an address and nothing else. */
 export interface UpdateTokenRecord {
@@ -35,17 +35,14 @@ export interface UpdateTokenRecord {
   createdAtMs: number;
 }
 
-/** How it went when a host name was last looked up. */
-export type HostnameState = 'waiting' | 'followed' | 'empty' | 'not-public' | 'too-many' | 'failing';
-
-/** A host name whose addresses are registered as they change. */
+/** A host name whose addresses are registered. */
 export interface HostnameRecord {
   id: string;
-  /** Lower case, without a root dot; the label of what it registers. */
+  /** Lower case, without a root dot; the label of its registrations. */
   hostname: string;
   state: HostnameState;
   createdAtMs: number;
-  /** null: not yet. */
+  /** When it was last looked up; null: never. */
   checkedAtMs: number | null;
 }
 
@@ -56,15 +53,15 @@ export interface AccountHoldings {
   registrations: RegistrationRecord[];
   updateTokens: UpdateTokenRecord[];
   hostnames: HostnameRecord[];
-  /** Sessions that are not over are among them, and maybe some that are. */
+  /** All valid sessions, and possibly some expired ones. */
   sessions: { createdAtMs: number; expiresAtMs: number }[];
 }
 
-/** What is kept to know a repeated call: neither the key nor the body can be found from it. */
+/** Recognizes a repeated call. Neither the key nor the body can be computed from it. */
 export interface IdempotencyMark {
-  /** 32 bytes: hash of who calls, what, and the key. */
+  /** 32 bytes: hash of the caller, the call and the key. */
   key: Uint8Array;
-  /** 32 bytes: hash of the body, keyed by what the client sent as its key. */
+  /** 32 bytes: hash of the body, keyed by the client's key. */
   fingerprint: Uint8Array;
   expiresAtMs: number;
 }
@@ -89,17 +86,14 @@ export interface UpdateAccountStep {
 
 export interface RegisterStep {
   accountId: string;
-  /** Taken if the registration is a new one. */
+  /** Used for a new registration. */
   id: string;
   prefix: Prefix;
-  /** undefined: keep the label there is. */
+  /** undefined: keep the present label. */
   label: string | null | undefined;
   source: Source;
   replaceOldest: boolean;
-  /**
-   * Other registrations of the account and of the prefix's family that have one of these labels go: the name has
-   * moved here.
-   */
+  /** Names that moved here: the account's other registrations of this family with one of these labels end. */
   movedLabels?: readonly string[];
   nowMs: number;
   expiresAtMs: number;
@@ -111,20 +105,23 @@ export type RegisterResult =
       registration: RegistrationRecord;
       /** The oldest of those that gave way. */
       replaced: RegistrationRecord | null;
-      /** False where the registration was there with this label already and none was moved. */
+      /** False if only the end of the lease changed. */
       changed: boolean;
     }
   | { outcome: 'too-many'; perAccount: number }
   | { outcome: 'no-account' }
   | { outcome: 'key-reused' };
 
-export interface AddPassStep {
-  kind: PassKind;
-  accountId: string;
+export interface CredentialName {
+  kind: CredentialKind;
   hash: Uint8Array;
+}
+
+export interface AddCredentialStep extends CredentialName {
+  accountId: string;
   nowMs: number;
   expiresAtMs: number;
-  /** Passes of the kind that an account may have: past it those that end first go. */
+  /** Credentials of the kind per account; past the limit, those that end first go. */
   limit: number;
 }
 
@@ -132,7 +129,7 @@ export interface AddUpdateTokenStep {
   accountId: string;
   token: UpdateTokenRecord;
   hash: Uint8Array;
-  /** Tokens that an account may have. */
+  /** Tokens per account. */
   limit: number;
   idempotency: IdempotencyMark | null;
 }
@@ -142,11 +139,11 @@ export type AddUpdateTokenResult =
 
 export interface AddHostnameStep {
   accountId: string;
-  /** Taken if the name is a new one of the account. */
+  /** Used for a new name. */
   id: string;
   hostname: string;
   nowMs: number;
-  /** Host names that an account may have. */
+  /** Host names per account. */
   limit: number;
 }
 export type AddHostnameResult =
@@ -157,100 +154,80 @@ export type AddHostnameResult =
 export interface SettleHostnameStep {
   accountId: string;
   id: string;
-  /** What it has now. */
+  /** The name's registrable addresses. */
   prefixes: readonly Prefix[];
-  /** The families that this is known of: what it had of the others stays. */
+  /** Families that were looked up; registrations of the other family stay. */
   families: readonly (4 | 6)[];
-  /** Ids for as many new registrations as there are prefixes. */
+  /** An id for each prefix, used for new registrations. */
   ids: readonly string[];
   state: HostnameState;
   nowMs: number;
-  /** The end of a lease that is made or renewed now. */
+  /** The end of leases that are made or renewed. */
   expiresAtMs: number;
-  /** Leases that end before this are renewed: not every look-up has to be a change. */
+  /** Leases that end before this are renewed, so that most look-ups write nothing. */
   renewBeforeMs: number;
-  /** When it is due again. */
+  /** When the name is due again. */
   nextAtMs: number;
 }
 
-/**
- * The steps that a store does, each atomic: all of it or nothing, with the entries of the allowlist, the sequence
- * numbers and the log entries that follow from it. A step is given everything it needs (ids, hashes, the time),
- * asks nobody, and checks before it writes: it can be one transaction or one script.
- *
- * An entry of the allowlist is a prefix that at least one account that is not suspended has registered. Its profile
- * is made of the region and services of that one of these accounts which renewed it last (by a counter, not by the
- * clock: clocks jump) and of the families of all of them together. A change is logged if an entry comes, goes or
- * its profile differs from before the step; each change has the next number.
- */
+/** The steps of a store: each is atomic, and does all of what it says or nothing. Times are in milliseconds since 1970. */
 export interface StoreSteps {
   /** A repeat gives the account of the first call the new secret. */
   createAccount(step: CreateAccountStep): CreateAccountResult;
   getAccount(id: string): AccountRecord | null;
-  /** Up to `limit` accounts whose id sorts after `after`, by their ids as bytes. */
+  /** Ordered by id as bytes, from the first after `after`. */
   listAccounts(step: { after: string | null; limit: number }): AccountRecord[];
   findAccountBySecret(secretHash: Uint8Array): { account: AccountRecord; secretHash: Uint8Array } | null;
   updateAccount(step: UpdateAccountStep): AccountRecord | null;
-  /** The account's sessions, links and tickets end with the old secret. */
+  /** Ends the account's sessions, links and tickets with the old secret. */
   setSecret(step: { id: string; secretHash: Uint8Array }): boolean;
-  /** Takes away the account and everything of it. False: no such account. */
+  /** Erases the account and everything it holds. False: no such account. */
   deleteAccount(id: string): boolean;
   readAccount(id: string): AccountHoldings | null;
   /**
-   * At the limit, registrations of the account whose lease is over go first, then, with `replaceOldest`, those
-   * with the oldest renewal. A repeat answers as the first call was answered, without `replaced`.
+   * At the account's limit, its expired registrations go first, then, with `replaceOldest`, those with the oldest
+   * renewal. A repeat gets the first call's answer without `replaced`.
    */
   register(step: RegisterStep): RegisterResult;
   removeRegistration(step: { accountId: string; id: string }): boolean;
   /** False: no such account. */
-  addPass(step: AddPassStep): boolean;
-  /** The account whose pass this is, unless it is over. */
-  findPass(step: {
-    kind: PassKind;
-    hash: Uint8Array;
-    nowMs: number;
-  }): { account: AccountRecord; hash: Uint8Array; expiresAtMs: number } | null;
-  /** Moves a pass's end. False: it is over, or there is none. */
-  renewPass(step: { kind: PassKind; hash: Uint8Array; nowMs: number; expiresAtMs: number }): boolean;
-  /** As findPass, and the pass is used up. */
-  takePass(step: {
-    kind: PassKind;
-    hash: Uint8Array;
-    nowMs: number;
-  }): { account: AccountRecord; hash: Uint8Array } | null;
-  removePass(step: { kind: PassKind; hash: Uint8Array }): boolean;
-  /** A repeat gives the token of the first call the new hash; a token that is gone is made again. */
+  addCredential(step: AddCredentialStep): boolean;
+  findCredential(
+    step: CredentialName & { nowMs: number },
+  ): { account: AccountRecord; hash: Uint8Array; expiresAtMs: number } | null;
+  /** Moves the end of a valid credential. False: expired or unknown. */
+  renewCredential(step: CredentialName & { nowMs: number; expiresAtMs: number }): boolean;
+  /** Finds a credential and uses it up. */
+  redeemCredential(
+    step: CredentialName & { nowMs: number },
+  ): { account: AccountRecord; hash: Uint8Array } | null;
+  removeCredential(step: CredentialName): boolean;
+  /** A repeat gives the first call's token the new hash, or makes it again if it was removed. */
   addUpdateToken(step: AddUpdateTokenStep): AddUpdateTokenResult;
   removeUpdateToken(step: { accountId: string; id: string }): boolean;
   findAccountByUpdateToken(hash: Uint8Array): { account: AccountRecord; hash: Uint8Array } | null;
   /** A new name is due at once. */
   addHostname(step: AddHostnameStep): AddHostnameResult;
-  /** What it registered goes with it. */
+  /** Ends the registrations that the name made, too. */
   removeHostname(step: { accountId: string; id: string }): boolean;
-  /** Up to `limit` names that are due, those that are so for longest first. */
+  /** Up to `limit` names that are due, the longest overdue first. */
   dueHostnames(step: { nowMs: number; limit: number }): { accountId: string; hostname: HostnameRecord }[];
   /**
-   * Notes what a host name has: registrations that it made (source `hostname`, the name as label), of a family that is
-   * known, and that it has no more go, others are renewed, new ones are made while the account may have more: then the state becomes
-   * `too-many`. False: the name is gone.
+   * Registers a name's addresses (source `hostname`, the name as label): registrations of the looked-up families that
+   * the name no longer points at end, others are renewed, new ones are made within the account's limit. Past the limit
+   * the state becomes `too-many`. False: the name is gone.
    */
   settleHostname(step: SettleHostnameStep): boolean;
-  /**
-   * Takes away up to `limit` registrations whose lease is over, and marks of repeats and passes that are; says how
-   * many of the former.
-   */
+  /** Ends up to `limit` expired registrations, and expired marks and credentials. Returns the number of registrations. */
   expireLeases(step: { nowMs: number; limit: number }): number;
-  /** Forgets changes up to and including this one. */
+  /** Forgets the changes up to and including this one. */
   trimLog(throughSeq: number): void;
-  /**
-   * The changes after `seq`, up to `limit`; 'gap' if they are not in the log any more, or `seq` was never reached:
-   * then only a snapshot helps.
-   */
+  /** Up to `limit` changes after `seq`; 'gap' if the log does not have them: load a snapshot. */
   changesSince(step: { seq: number; limit: number }): Change[] | 'gap';
   state(): { epoch: string; seq: number };
 }
 
-/** Which steps change something. */
+/** Tells reading steps from writing ones. */
 export const STEPS: Readonly<Record<keyof StoreSteps, 'read' | 'write'>> = {
   createAccount: 'write',
   getAccount: 'read',
@@ -262,11 +239,11 @@ export const STEPS: Readonly<Record<keyof StoreSteps, 'read' | 'write'>> = {
   readAccount: 'read',
   register: 'write',
   removeRegistration: 'write',
-  addPass: 'write',
-  findPass: 'read',
-  renewPass: 'write',
-  takePass: 'write',
-  removePass: 'write',
+  addCredential: 'write',
+  findCredential: 'read',
+  renewCredential: 'write',
+  redeemCredential: 'write',
+  removeCredential: 'write',
   addUpdateToken: 'write',
   removeUpdateToken: 'write',
   findAccountByUpdateToken: 'read',
@@ -281,29 +258,43 @@ export const STEPS: Readonly<Record<keyof StoreSteps, 'read' | 'write'>> = {
 };
 
 /**
- * A store: its steps, answered once they are durable. Fails with StoreUnavailable (safe to repeat), StoreCorrupt
- * or TooManyProfiles; a step that fails has changed nothing.
+ * The steps as calls, which are answered once they are durable. They fail with StoreUnavailableError (safe to repeat),
+ * StoreCorruptError or TooManyProfilesError; a failed step has changed nothing.
  */
-export type Store = {
+export type StoreCalls = {
   [Name in keyof StoreSteps]: (
     ...step: Parameters<StoreSteps[Name]>
   ) => Promise<ReturnType<StoreSteps[Name]>>;
-} & {
-  /** Made with the store, and the same until its data is lost. */
+};
+
+export type Store = StoreCalls & {
+  /** Made with the store; another one begins when lost data is adopted. */
   readonly epoch: string;
-  /** The allowlist with all changes up to the snapshot's seq; taken after the call was made. */
+  /** The allowlist with all changes up to the snapshot's seq; taken after the call. */
   snapshot(): Promise<Snapshot>;
-  /** Hears every change in order, before the promise of the step that made it resolves. Returns how to stop. */
+  /** Calls the listener with every change in order, before the step that made it is answered. Returns the end. */
   subscribe(listener: (changes: readonly Change[]) => void): () => void;
-  /**
-   * Calls that wait, and the code of the fault for which the store answers none; `seq` where the store itself knows
-   * how far it is.
-   */
-  status(): { pending: number; failed: string | null; seq?: number };
-  /**
-   * There where several processes share the store, which then trims its log itself: whether this process is the one
-   * that does what one has to do.
-   */
-  readonly shared?: { doesChores(): boolean };
+  status(): StoreStatus;
+  /** Present where several processes share the store, which then trims its log itself. */
+  readonly shared?: { isLeader(): boolean };
   close(): Promise<void>;
 };
+
+export interface StoreStatus {
+  /** Calls that wait for an answer. */
+  pending: number;
+  /** Why the store answers no call: a code; null while it works. */
+  failed: string | null;
+  /** The last change, where the store knows it. */
+  seq?: number;
+}
+
+/** Makes one function a step from a function that calls a step by name. */
+export function storeCalls(
+  call: (name: keyof StoreSteps, step: readonly unknown[]) => Promise<unknown>,
+): StoreCalls {
+  const names = Object.keys(STEPS) as (keyof StoreSteps)[];
+  return Object.fromEntries(
+    names.map((name) => [name, (...step: unknown[]) => call(name, step)]),
+  ) as unknown as StoreCalls;
+}

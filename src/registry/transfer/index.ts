@@ -1,3 +1,3 @@
-export { readTransfer, writeTransfer } from './file.ts';
+export type { AccountTransfer, StoreTransfer } from './account-transfer.ts';
 export { type OpenTransferOptions, openTransfer } from './open.ts';
-export type { AccountTransfer, StoreTransfer } from './record.ts';
+export { readTransfer, writeTransfer } from './transfer-file.ts';

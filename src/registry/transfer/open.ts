@@ -1,30 +1,31 @@
 import { StoreUnavailableError } from '../errors.ts';
-import { PositionFile } from '../position-file.ts';
-import type { StoreTransfer } from './record.ts';
+import { PositionFile } from '../store/position-file.ts';
+import type { StoreTransfer } from './account-transfer.ts';
 
 export interface OpenTransferOptions {
   /** 'embedded', or the URL of a Redis. */
   store: string;
   dataDir: string;
-  /** For a store that begins now. */
+  /** Makes the epoch of a new store. */
   makeId: () => string;
 }
 
 /**
- * Opens a store for being moved, out or in.
+ * Opens a store for export or import.
  *
- * @throws StoreLocked where a service runs on an embedded one; StoreUnavailable, StoreLostData, StoreCorrupt, StoreVersion.
+ * @throws StoreLockedError while a service uses an embedded store; StoreUnavailableError, StoreLostDataError,
+ * StoreCorruptError, StoreVersionError
  */
 export async function openTransfer({ store, dataDir, makeId }: OpenTransferOptions): Promise<StoreTransfer> {
   if (store === 'embedded') {
-    const { openSqliteTransfer } = await import('../store/sqlite/transfer.ts');
+    const { openSqliteTransfer } = await import('../store/sqlite/sqlite-transfer.ts');
     return openSqliteTransfer(dataDir, makeId());
   }
-  const { openRedisStore, redisTransfer } = await import('../store/redis.ts');
+  const { openRedisStore, redisTransfer } = await import('../store/redis/open.ts');
   const opened = await openRedisStore({
     url: store,
-    keeper: new PositionFile(dataDir),
-    news: { state() {}, warning() {} },
+    positionFile: new PositionFile(dataDir),
+    events: { state() {}, warning() {} },
     makeId,
   });
   const { failed } = opened.status();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { Change } from '../../../src/feed/index.ts';
 import { formatPrefix } from '../../../src/net/index.ts';
-import { storeFace } from '../../../src/registry/store/redis/store.ts';
+import { storeFace } from '../../../src/registry/store/redis/redis-store.ts';
 import type { AccountHoldings, Store } from '../../../src/registry/store/store.ts';
 import {
   applyChanges,

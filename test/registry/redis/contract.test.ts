@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest';
-import { storeFace } from '../../../src/registry/store/redis/store.ts';
+import { storeFace } from '../../../src/registry/store/redis/redis-store.ts';
 import { storeContract } from '../../contract/store.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import { openTestStore } from './support.ts';

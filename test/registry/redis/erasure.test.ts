@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { storeFace } from '../../../src/registry/store/redis/store.ts';
+import { storeFace } from '../../../src/registry/store/redis/redis-store.ts';
 import { hash, mark, newAccount, registration } from '../../contract/store-support.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import { openTestStore } from './support.ts';
@@ -23,8 +23,8 @@ function files(server: RedisServer): Buffer {
 it('what is given up leaves the keys, the log, the snapshot, the append-only file and SLOWLOG', async () => {
   const server = await RedisServer.start({ args: ['--rdbcompression', 'no'] });
   onTestFinished(() => server.stop());
-  const chores = { logKeepMs: 400, snapshotEveryMs: 200, rewriteEveryMs: 0 };
-  const opened = await openTestStore(server.url, { chores });
+  const leader = { logKeepMs: 400, snapshotEveryMs: 200, rewriteEveryMs: 0 };
+  const opened = await openTestStore(server.url, { leader });
   onTestFinished(() => opened.close());
   const store = storeFace(opened);
   await store.createAccount(newAccount('keeps'));

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { storeFace } from '../../../src/registry/store/redis/store.ts';
+import { storeFace } from '../../../src/registry/store/redis/redis-store.ts';
 import { newAccount, registration } from '../../contract/store-support.ts';
 import { freePort, RedisServer } from '../../support/redis-server.ts';
 import { openTestStore } from './support.ts';

@@ -1,18 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { makeId } from '../../../src/registry/ids.ts';
-import type { KnownPosition, PositionKeeper, StoreNews } from '../../../src/registry/store/redis/state.ts';
-import type { RedisStore } from '../../../src/registry/store/redis/store.ts';
-import { type OpenRedisOptions, openRedisStore } from '../../../src/registry/store/redis.ts';
+import type { StoreEvents } from '../../../src/registry/store/events.ts';
+import type { Position } from '../../../src/registry/store/position.ts';
+import { type OpenRedisOptions, openRedisStore } from '../../../src/registry/store/redis/open.ts';
+import type { RedisStore } from '../../../src/registry/store/redis/redis-store.ts';
 
-/** What a control knows of its store, kept in memory. */
-export class MemoryKeeper implements PositionKeeper {
-  known: KnownPosition | null = null;
-  keep(known: KnownPosition): void {
+/** The position that a control knows, kept in memory. */
+export class MemoryPosition {
+  known: Position | null = null;
+  keep(known: Position): void {
     this.known = known;
   }
 }
 
-export class NewsRecorder implements StoreNews {
+export class EventRecorder implements StoreEvents {
   readonly lines: string[] = [];
   state(state: string, reason: string | null): void {
     this.lines.push(reason === null ? state : `${state} ${reason}`);
@@ -25,8 +26,8 @@ export class NewsRecorder implements StoreNews {
 export function openTestStore(url: string, options: Partial<OpenRedisOptions> = {}): Promise<RedisStore> {
   return openRedisStore({
     url,
-    keeper: new MemoryKeeper(),
-    news: new NewsRecorder(),
+    positionFile: new MemoryPosition(),
+    events: new EventRecorder(),
     makeId: () => makeId(randomBytes),
     ...options,
   });

@@ -46,8 +46,8 @@ export const IMPORTED_ONLY_BY: Readonly<Record<string, readonly string[]>> = {
 /** A library that only these files and folders may import. A name ending in `/` stands for a scope. */
 export const LIBRARY_OWNERS: Readonly<Record<string, readonly string[]>> = {
   koffi: ['sys/'],
-  'node:sqlite': ['registry/store/sqlite.ts', 'registry/store/sqlite/'],
-  ioredis: ['registry/store/redis/', 'registry/feed/', 'registry/operator/'],
+  'node:sqlite': ['registry/store/sqlite/'],
+  ioredis: ['registry/store/redis/', 'registry/operator/'],
   fastify: ['control/'],
   '@fastify/': ['control/'],
   'prom-client': ['metrics/scrape/'],

@@ -73,7 +73,7 @@ describe('the files of config/deploy', { timeout: 60_000 }, () => {
     // Snapshot and log are the chores of a control, which must be allowed all that they take.
     const admin = client('control');
     await soon(async () => Number(await admin.hget('{mediastreamer}:1:meta', 'snapshotSeq')) >= 0);
-    expect(control.output).not.toContain('chore_failed');
+    expect(control.output).not.toContain('housekeeping_failed');
   });
 
   it.each(['SIGTERM', 'SIGKILL'] as const)(

@@ -2,7 +2,7 @@
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Key } from '../../../src/registry/store/redis/keys.ts';
-import { FakeControl } from '../../registry/feed/fake-control.ts';
+import { FakeControl } from '../../registry/follow/fake-control.ts';
 import { freePort, type RedisServer } from '../../support/redis-server.ts';
 import type { RunningService } from '../../support/service.ts';
 import { ask, listPath, metric, reaches, readiness, SERVED, soon, startEdge, startRedis } from './support.ts';

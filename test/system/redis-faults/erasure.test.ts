@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { Key } from '../../../src/registry/store/redis/keys.ts';
-import { storeFace } from '../../../src/registry/store/redis/store.ts';
+import { storeFace } from '../../../src/registry/store/redis/redis-store.ts';
 import { hash, mark, newAccount, registration } from '../../contract/store-support.ts';
 import { openTestStore } from '../../registry/redis/support.ts';
 import type { RunningService } from '../../support/service.ts';
@@ -44,7 +44,7 @@ function bytesOf(address: string): Buffer {
 
 it('an address that is given up leaves Redis, its file and the lists of all edges within the stated time', async () => {
   const server = await startRedis({ args: ['--rdbcompression', 'no'] });
-  const opened = await openTestStore(server.url, { chores: CHORES });
+  const opened = await openTestStore(server.url, { leader: CHORES });
   onTestFinished(() => opened.close());
   const store = storeFace(opened);
   await store.createAccount(newAccount('keeps'));

@@ -36,7 +36,7 @@ export class LeaseExpiry {
   }
 
   private async expire(): Promise<void> {
-    if (!this.registry.doesChores || this.now() < this.dueAtMs) return;
+    if (!this.registry.isLeader || this.now() < this.dueAtMs) return;
     this.dueAtMs = this.now() + EXPIRY_INTERVAL_MS;
     try {
       await this.registry.expireLeases();

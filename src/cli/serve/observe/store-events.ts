@@ -1,8 +1,8 @@
-import type { StoreNews } from '../../../registry/index.ts';
+import type { StoreEvents } from '../../../registry/index.ts';
 import type { Log } from '../log.ts';
 
 /** Logs changes in the state of Redis, with what the operator has to do. */
-export function logStoreEvents(log: Log): StoreNews {
+export function logStoreEvents(log: Log): StoreEvents {
   return {
     state(state, reason) {
       const fields = { state, ...(reason !== null && { reason }) };

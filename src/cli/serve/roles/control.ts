@@ -71,7 +71,7 @@ export class ControlRole implements Role {
     const follower = new HostnameFollower({
       hostnames: registry.hostnames,
       resolve: async (hostname) => (resolver === null ? NO_ADDRESSES : lookUpHost(resolver, hostname)),
-      isHolder: () => registry.doesChores,
+      isHolder: () => registry.isLeader,
       now: Date.now,
       random: Math.random,
       onError: (error) => log.error({ code: errorCode(error) }, 'host names not followed'),

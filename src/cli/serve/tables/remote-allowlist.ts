@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { AllowlistFollower, FollowerFallback, LastKnownAllowlist } from '../../../allowlist/index.ts';
 import { AllowlistFile, AllowlistKeeper } from '../../../allowlist/index.ts';
-import type { FeedPhase, RedisFeed, RedisFeedState } from '../../../registry/feed/index.ts';
+import type { FeedPhase, RedisFeed, RedisFeedState } from '../../../registry/store/redis/follow/index.ts';
 import { errorCode } from '../../error-code.ts';
 import type { Log } from '../log.ts';
 
@@ -86,7 +86,7 @@ export class RemoteAllowlist {
   static async open(options: RemoteAllowlistOptions): Promise<RemoteAllowlist> {
     const { url, dataDir, log, now } = options;
     // Imported lazily: processes with the embedded store don't load the Redis client.
-    const { openRedisFeed } = await import('../../../registry/feed/index.ts');
+    const { openRedisFeed } = await import('../../../registry/store/redis/follow/index.ts');
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     const file = new AllowlistFile(dataDir);
     const lastKnown = await readLastKnown(file, log);

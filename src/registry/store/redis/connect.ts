@@ -2,31 +2,30 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { parseRedisUrl, type RedisUrl, readRedisTls } from '../../../net/index.ts';
 import { StoreUnavailableError } from '../../errors.ts';
 
-/** How long one command may take: the API answers within 2 s. */
+/** Timeout of a command: the API answers within 2 s. */
 export const COMMAND_TIMEOUT_MS = 1_500;
 const CONNECT_TIMEOUT_MS = 1_500;
 const RETRY_FROM_MS = 50;
 const RETRY_TO_MS = 1_000;
 
 export interface ConnectOptions {
-  /** Shown by CLIENT LIST. */
+  /** Name in CLIENT LIST. */
   name: string;
-  /** 0: none (a connection whose commands block). COMMAND_TIMEOUT_MS if it is left out. */
+  /** 0: no timeout, for commands that block. Default COMMAND_TIMEOUT_MS. */
   commandTimeoutMs?: number;
-  /** False: ready as soon as it is connected and signed in; for a user who may not call INFO. */
+  /** False for users who may not call INFO: the connection is ready once it is authenticated. */
   readyCheck?: boolean;
-  /** The longest time between two attempts to connect. RETRY_TO_MS if it is left out. */
+  /** Longest delay between attempts to connect. Default RETRY_TO_MS. */
   retryToMs?: number;
 }
 
 /**
- * A connection that keeps itself: it connects again for ever (50 ms to 1 s apart). While it is not ready, a command
- * fails at once; none waits in a queue, and none is sent again by itself, for the caller decides what is repeated.
+ * Opens a connection that reconnects for ever, with backoff (50 ms to 1 s). While it is down, commands fail at once:
+ * none is queued or repeated, because only the caller knows what may be repeated.
  *
- * It is not awaited: 'ready' is told by the event. Errors of the connection end in its 'error' event only, which is
- * listened to here; a message of ioredis can hold an address or a command's arguments and is not for a log.
+ * Does not wait; listen for 'ready'. Do not log ioredis' messages: they may hold addresses or command arguments.
  *
- * @throws StoreUnavailable for a URL that is none, or files of it that cannot be read.
+ * @throws StoreUnavailableError for an invalid URL, or certificate files that cannot be read
  */
 export function connectRedis(url: string, options: ConnectOptions): Redis {
   const parsed = parseRedisUrl(url);
@@ -41,7 +40,7 @@ export function connectRedis(url: string, options: ConnectOptions): Redis {
     maxRetriesPerRequest: 0,
     enableReadyCheck: options.readyCheck ?? true,
     retryStrategy: (attempt) => retryDelay(attempt, options.retryToMs),
-    // A primary that became a replica answers so until the connection is made anew.
+    // A primary that became a replica answers this until the client reconnects.
     reconnectOnError: (error) => /^(READONLY|UNBLOCKED)/.test(error.message),
     protocol: 2,
     disableClientInfo: true,
@@ -51,7 +50,7 @@ export function connectRedis(url: string, options: ConnectOptions): Redis {
   return redis;
 }
 
-/** Milliseconds until the next attempt, with jitter, so that a thousand edges do not come at once. */
+/** Milliseconds until the next attempt, with jitter so that a thousand edges do not reconnect at once. */
 function retryDelay(attempt: number, retryToMs = RETRY_TO_MS): number {
   const delayMs = Math.min(RETRY_FROM_MS * 2 ** Math.min(attempt - 1, 10), retryToMs);
   return Math.round(delayMs * (0.5 + Math.random() / 2));

@@ -1,28 +1,58 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
+import type { Position } from '../position.ts';
 import { Key } from './keys.ts';
 
-/** One script for all steps, so that all share how an account and an entry are read and written. */
-const PARTS = ['space', 'entries', 'flush', 'steps', 'transfer', 'upkeep'];
+/** All steps are one script, so that they share how accounts and entries are read and written. */
+const PARTS = [
+  'keyspace',
+  'entries',
+  'flush',
+  'idempotency',
+  'credentials',
+  'update-tokens',
+  'registrations',
+  'hostnames',
+  'accounts',
+  'log',
+  'leader',
+  'transfer',
+  'repair',
+  'dispatch',
+];
 
 const TEXT = PARTS.map((part) => readFileSync(new URL(`./lua/${part}.lua`, import.meta.url), 'utf8')).join(
   '\n',
 );
 const SHA = createHash('sha1').update(TEXT).digest('hex');
 
-export type ScriptArgument = string | number | Uint8Array;
-/** What a script replies: integers, bulk strings as Buffers, null, lists of these. */
+type ScriptArgument = string | number | Uint8Array;
+/** Arguments of a step by name; those that are undefined or false are left out, true is 1. */
+export type StepArguments = Readonly<Record<string, ScriptArgument | boolean | undefined>>;
+/** A script's reply: integers, bulk strings as Buffers, null, and lists of these. */
 export type Reply = number | Buffer | null | Reply[];
 
 /**
- * Runs a step of the script: by its hash, and by its text where Redis does not know it (yet, or any more: a restart,
- * another primary, SCRIPT FLUSH). Nothing was done by a call that Redis did not know, so that the second is the only one.
+ * Runs a step of the script: by hash, or by text if Redis does not know the hash (after a restart, a failover or
+ * SCRIPT FLUSH). A call with an unknown hash does nothing, so the step is never done twice.
  *
- * @throws what ioredis throws.
+ * @param known the position that the store must have reached; null for steps that run in any state
+ * @throws errors of ioredis
  */
-export async function runScript(redis: Redis, args: readonly ScriptArgument[]): Promise<Reply[]> {
-  const rest = [1, Key.META, ...args.map((arg) => (arg instanceof Uint8Array ? bufferOf(arg) : arg))];
+export async function runScript(
+  redis: Redis,
+  name: string,
+  known: Position | null = null,
+  args: StepArguments = {},
+): Promise<Reply[]> {
+  const { epoch, seq } = known ?? { epoch: '', seq: 0 };
+  const rest: (string | number | Buffer)[] = [1, Key.META, name, epoch, seq];
+  for (const key in args) {
+    const value = args[key];
+    if (value === undefined || value === false) continue;
+    rest.push(key, value === true ? 1 : value instanceof Uint8Array ? bufferOf(value) : value);
+  }
   try {
     return (await redis.callBuffer('EVALSHA', SHA, ...rest)) as Reply[];
   } catch (error) {

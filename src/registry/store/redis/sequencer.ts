@@ -1,55 +1,52 @@
 import type { Change } from '../../../feed/index.ts';
-
-type Listener = (changes: readonly Change[]) => void;
+import { ChangeListeners } from '../change-listeners.ts';
 
 /**
- * Tells changes in their order, each once, whichever reply they come with: replies of own steps hold the changes of
- * these, and what other controls changed in between is fetched.
+ * Emits changes in order, each once, whichever reply they come with: replies to own steps carry those steps' changes;
+ * changes of other controls in between are fetched.
  */
 export class Sequencer {
-  private readonly listeners = new Set<Listener>();
+  private readonly listeners = new ChangeListeners();
   private readonly fetch: (seq: number) => Promise<Change[] | 'gap'>;
-  private ownSeq = 0;
+  private emittedSeq = 0;
   private filling: Promise<void> | null = null;
 
-  /** @param fetch the changes after a number, as many as come in one go. */
+  /** @param fetch loads one page of changes after a number */
   constructor(fetch: (seq: number) => Promise<Change[] | 'gap'>) {
     this.fetch = fetch;
   }
 
-  /** The last change that was told. */
+  /** The last change that was emitted. */
   get seq(): number {
-    return this.ownSeq;
+    return this.emittedSeq;
   }
 
-  /** Goes on from here: what was before is not told. */
+  /** Continues after `seq`; earlier changes are not emitted. */
   reset(seq: number): void {
-    this.ownSeq = seq;
+    this.emittedSeq = seq;
   }
 
-  subscribe(listener: Listener): () => void {
-    const own = (changes: readonly Change[]): void => listener(changes);
-    this.listeners.add(own);
-    return () => this.listeners.delete(own);
+  subscribe(listener: (changes: readonly Change[]) => void): () => void {
+    return this.listeners.subscribe(listener);
   }
 
   /**
-   * Takes consecutive changes that are in the store. Resolves when they have been told, and all before them.
+   * Takes consecutive changes of the store. Resolves when they, and all changes before them, have been emitted.
    *
-   * @throws what fetching throws.
+   * @throws errors of fetching
    */
   async offer(changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return;
     const last = changes[changes.length - 1].seq;
-    while (changes[0].seq > this.ownSeq + 1) await this.reach(changes[0].seq - 1);
-    if (last > this.ownSeq) this.tell(changes.slice(this.ownSeq + 1 - changes[0].seq));
+    while (changes[0].seq > this.emittedSeq + 1) await this.reach(changes[0].seq - 1);
+    if (last > this.emittedSeq) this.emit(changes.slice(this.emittedSeq + 1 - changes[0].seq));
   }
 
-  /** Tells all changes up to this one. */
+  /** Emits all changes up to `seq`. */
   async reach(seq: number): Promise<void> {
-    // Nobody listens: what others changed need not be fetched.
-    if (this.listeners.size === 0) this.ownSeq = Math.max(this.ownSeq, seq);
-    while (this.ownSeq < seq) {
+    // Without listeners, changes of others need not be fetched.
+    if (this.listeners.size === 0) this.emittedSeq = Math.max(this.emittedSeq, seq);
+    while (this.emittedSeq < seq) {
       this.filling ??= this.fill().finally(() => {
         this.filling = null;
       });
@@ -58,28 +55,19 @@ export class Sequencer {
   }
 
   private async fill(): Promise<void> {
-    const from = this.ownSeq;
+    const from = this.emittedSeq;
     const changes = await this.fetch(from);
     if (changes === 'gap') {
-      // The log is shorter than what was missed: a listener sees the gap in the numbers and loads a snapshot.
-      if (this.ownSeq === from) this.ownSeq = from + 1;
+      // The log no longer has them. Listeners see the gap in the numbers and load a snapshot.
+      if (this.emittedSeq === from) this.emittedSeq = from + 1;
       return;
     }
-    const news = changes.filter(({ seq }) => seq > this.ownSeq);
-    if (news.length > 0) this.tell(news);
+    const missing = changes.filter(({ seq }) => seq > this.emittedSeq);
+    if (missing.length > 0) this.emit(missing);
   }
 
-  private tell(changes: readonly Change[]): void {
-    this.ownSeq = changes[changes.length - 1].seq;
-    for (const listener of this.listeners) {
-      try {
-        listener(changes);
-      } catch (error) {
-        // One that fails keeps neither the others from hearing nor the callers from their answers.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+  private emit(changes: readonly Change[]): void {
+    this.emittedSeq = changes[changes.length - 1].seq;
+    this.listeners.emit(changes);
   }
 }

@@ -13,27 +13,27 @@ import {
 } from '../../../feed/index.ts';
 import { EntriesDifferError, StoreUnavailableError } from '../../errors.ts';
 import { decodeLogEntry, Key } from './keys.ts';
-import type { Reply, ScriptArgument } from './script.ts';
-import { bytes, list, text } from './steps.ts';
+import { bytes, list, ReplyRecord, text } from './reply.ts';
+import type { Reply, StepArguments } from './script.ts';
 
 const PAGE = 10_000;
-/** Entries that one command reads: a few milliseconds, in which others wait. */
+/** Entries per command: a few milliseconds, during which other clients wait. */
 const SCAN_COUNT = 5_000;
-/** Family and length, before a prefix's address. */
+/** Bytes of a key before the address: family and length. */
 const HEAD_BYTES = 2;
 const ATTEMPTS = 5;
 
-/** Runs a step of the script under the guard of epoch and number; resolves to what follows 'read'. */
-export type Ask = (name: string, args: readonly ScriptArgument[]) => Promise<Reply[]>;
+/** Runs a reading step at the known position and resolves to its reply. */
+export type Ask = (name: string, args: StepArguments) => Promise<Reply>;
 
-/** What the log has after a number: changes up to `seq`, and the digest of the list then if that is the last one. */
+/** Changes after a position, and the store's last change with the digest at that change. */
 interface LogPage {
   changes: Change[];
   headSeq: number;
   digest: string;
 }
 
-/** Makes snapshots: from the packed one in Redis and the log after it, or, without a sound one, from the entries. */
+/** Makes snapshots from the packed one in Redis and the log after it, or, without a sound one, from the entries. */
 export class Snapshots {
   private readonly redis: Redis;
   private readonly ask: Ask;
@@ -46,9 +46,9 @@ export class Snapshots {
   }
 
   /**
-   * The list as it is now; its digest was compared.
+   * Takes a snapshot of the present allowlist, verified by its digest.
    *
-   * @throws StoreUnavailable if it changes too fast to be read; EntriesDiffer
+   * @throws StoreUnavailableError if the allowlist changes too fast to be read; EntriesDifferError
    */
   async take(): Promise<Snapshot> {
     const packed = await this.packed();
@@ -61,13 +61,13 @@ export class Snapshots {
       else if (scanned !== null) return scanned;
     }
     if (differed === ATTEMPTS) throw new EntriesDifferError();
-    throw new StoreUnavailableError('the list in Redis changes too fast to be read');
+    throw new StoreUnavailableError('the allowlist in Redis changes too fast to be read');
   }
 
-  /** Puts a snapshot of now in Redis. @returns its seq. */
+  /** Writes a present snapshot to Redis. Returns its seq. */
   async refresh(): Promise<number> {
     const snapshot = await this.take();
-    await this.ask('putSnapshot', [snapshot.seq, encodeSnapshot(snapshot)]);
+    await this.ask('putSnapshot', { seq: snapshot.seq, snapshot: encodeSnapshot(snapshot) });
     return snapshot.seq;
   }
 
@@ -82,7 +82,7 @@ export class Snapshots {
     }
   }
 
-  /** The snapshot with the changes after it; null if the log does not reach back to it. */
+  /** Applies the log after the snapshot; null if the log does not reach back to it. */
   private async follow(snapshot: Snapshot): Promise<Snapshot | 'differs' | null> {
     const changes: Change[] = [];
     for (;;) {
@@ -96,21 +96,22 @@ export class Snapshots {
   }
 
   private async page(seq: number): Promise<LogPage | null> {
-    const [found, headSeq, digest] = await this.ask('changesSince', [seq, PAGE]);
-    if (!Array.isArray(found)) return null;
+    const found = await this.ask('changesSince', { seq, limit: PAGE });
+    if (found === null) return null;
+    const reply = new ReplyRecord(found);
     return {
-      changes: found.map((change, index) => decodeLogEntry(seq + index + 1, bytes(change))),
-      headSeq: headSeq as number,
-      digest: text(digest),
+      changes: reply.list('changes').map((change, index) => decodeLogEntry(seq + index + 1, bytes(change))),
+      headSeq: reply.number('seq'),
+      digest: reply.text('digest'),
     };
   }
 
   /**
-   * The entries as a scan finds them, with the number as it stood before: an entry that changed meanwhile may be
-   * missed, doubled or late, and the log after that number puts it right.
+   * Scans the entries, at the seq before the scan. Entries that change meanwhile may be missed, doubled or later; the
+   * log after that seq corrects them.
    */
   private async scan(): Promise<Snapshot> {
-    const [, seq] = await this.ask('state', []);
+    const seq = new ReplyRecord(await this.ask('state', {})).number('seq');
     const found = new Map<string, number>();
     let cursor = '0';
     do {
@@ -125,11 +126,11 @@ export class Snapshots {
     for (let index = 0; index < profiles.length; index += 2) {
       texts.set(Number(text(profiles[index])), text(profiles[index + 1]));
     }
-    return { version: 1, epoch: this.epoch(), seq: seq as number, ...packEntries(found, texts) };
+    return { version: 1, epoch: this.epoch(), seq, ...packEntries(found, texts) };
   }
 }
 
-/** @param found prefix (a byte a character) -> profile's number. A page of it costs no object for an entry. */
+/** @param found key (one character a byte) -> profile number; no object per entry */
 function packEntries(
   found: ReadonlyMap<string, number>,
   texts: ReadonlyMap<number, string>,
@@ -138,7 +139,7 @@ function packEntries(
   const indexes = new Map<number, number>();
   const heads = new Map<string, string[]>();
   for (const [key, number] of found) {
-    // A profile that nobody has any more: its entry changed after it was read, and the log says how.
+    // The profile is gone: its entry changed after it was read, and the log has the change.
     const profile = texts.get(number);
     if (profile === undefined) continue;
     if (!indexes.has(number)) indexes.set(number, profiles.push(profileOfText(profile)) - 1);

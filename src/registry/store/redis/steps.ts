@@ -1,284 +1,285 @@
 import type { Profile } from '../../../feed/index.ts';
-import type { Source } from '../../types.ts';
+import type { HostnameState, Source } from '../../types.ts';
 import { prefixKey, prefixOfKey } from '../prefix-key.ts';
 import type {
   AccountRecord,
   HostnameRecord,
-  HostnameState,
   IdempotencyMark,
   RegistrationRecord,
   StoreSteps,
   UpdateTokenRecord,
 } from '../store.ts';
 import { decodeLogEntry } from './keys.ts';
-import type { Reply, ScriptArgument } from './script.ts';
+import { bytes, list, orNull, ReplyRecord } from './reply.ts';
+import type { Reply, StepArguments } from './script.ts';
 
-/** How one step becomes arguments of the script, and the script's reply what the step gives. */
+/** Converts one step to the script's arguments, and the script's reply to the step's result. */
 export interface StepCodec<Name extends keyof StoreSteps> {
-  encode(...step: Parameters<StoreSteps[Name]>): ScriptArgument[];
-  decode(reply: Reply[], ...step: Parameters<StoreSteps[Name]>): ReturnType<StoreSteps[Name]>;
+  encode(...step: Parameters<StoreSteps[Name]>): StepArguments;
+  decode(reply: Reply, ...step: Parameters<StoreSteps[Name]>): ReturnType<StoreSteps[Name]>;
 }
 
 type Codecs = { [Name in keyof StoreSteps]: StepCodec<Name> };
 
-/** In the order in which the steps of lua/steps.lua read them. */
+/** The names are those that the steps in lua/ read and reply. */
 export const CODECS: Codecs = {
   createAccount: {
-    encode: ({ account, secretHash, idempotency, nowMs }) => [
-      account.id,
-      JSON.stringify(account.region),
-      servicesText(account.services),
-      account.perAccount,
-      flag(account.suspended),
-      account.createdAtMs,
+    encode: ({ account, secretHash, idempotency, nowMs }) => ({
+      id: account.id,
+      region: JSON.stringify(account.region),
+      services: servicesText(account.services),
+      perAccount: account.perAccount,
+      suspended: account.suspended,
+      createdAtMs: account.createdAtMs,
       secretHash,
-      ...markArguments(idempotency),
       nowMs,
-    ],
-    decode: ([outcome, account]) => {
-      const word = text(outcome);
-      if (word === 'key-reused') return { outcome: word };
-      return { outcome: word as 'created' | 'repeated', account: accountOf(account) };
+      ...markArguments(idempotency),
+    }),
+    decode(reply) {
+      const result = new ReplyRecord(reply);
+      const outcome = result.text('outcome') as 'created' | 'repeated' | 'key-reused';
+      return outcome === 'key-reused' ? { outcome } : { outcome, account: accountOf(result.get('account')) };
     },
   },
-  getAccount: { encode: (id) => [id], decode: ([account]) => orNull(account, accountOf) },
+  getAccount: { encode: (id) => ({ id }), decode: (reply) => orNull(reply, accountOf) },
   listAccounts: {
-    encode: ({ after, limit }) => [after ?? '', limit],
-    decode: ([accounts]) => list(accounts).map(accountOf),
+    encode: ({ after, limit }) => ({ after: after ?? undefined, limit }),
+    decode: (reply) => list(reply).map(accountOf),
   },
   findAccountBySecret: {
-    encode: (hash) => [hash],
-    decode: ([found]) =>
-      orNull(found, (pair) => {
-        const [account, secretHash] = list(pair);
-        return { account: accountOf(account), secretHash: bytes(secretHash) };
+    encode: (secretHash) => ({ secretHash }),
+    decode: (reply) =>
+      orNull(reply, (found) => {
+        const result = new ReplyRecord(found);
+        return { account: accountOf(result.get('account')), secretHash: result.bytes('secretHash') };
       }),
   },
   updateAccount: {
-    encode: ({ id, region, services, perAccount, suspended }) => [
+    encode: ({ id, region, services, perAccount, suspended }) => ({
       id,
-      region === undefined ? '' : JSON.stringify(region),
-      services === undefined ? '' : servicesText(services),
-      perAccount ?? '',
-      suspended === undefined ? '' : flag(suspended),
-    ],
-    decode: ([account]) => orNull(account, accountOf),
+      region: region === undefined ? undefined : JSON.stringify(region),
+      services: services === undefined ? undefined : servicesText(services),
+      perAccount,
+      // Present with 0: it means something else than absent.
+      suspended: suspended === undefined ? undefined : Number(suspended),
+    }),
+    decode: (reply) => orNull(reply, accountOf),
   },
-  setSecret: { encode: ({ id, secretHash }) => [id, secretHash], decode: isOne },
-  deleteAccount: { encode: (id) => [id], decode: isOne },
+  setSecret: { encode: ({ id, secretHash }) => ({ id, secretHash }), decode: isOne },
+  deleteAccount: { encode: (id) => ({ id }), decode: isOne },
   readAccount: {
-    encode: (id) => [id],
-    decode: ([found]) =>
-      orNull(found, (parts) => {
-        const [account, registrations, tokens, hostnames, sessions] = list(parts);
+    encode: (id) => ({ id }),
+    decode: (reply) =>
+      orNull(reply, (found) => {
+        const result = new ReplyRecord(found);
         return {
-          account: accountOf(account),
-          registrations: list(registrations).map(registrationOf),
-          updateTokens: list(tokens).map(tokenOf),
-          hostnames: list(hostnames).map(hostnameOf),
-          sessions: list(sessions)
-            .map((session) => {
-              const [createdAtMs, expiresAtMs] = list(session) as number[];
-              return { createdAtMs, expiresAtMs };
-            })
+          account: accountOf(result.get('account')),
+          registrations: result.list('registrations').map(registrationOf),
+          updateTokens: result.list('updateTokens').map(updateTokenOf),
+          hostnames: result.list('hostnames').map(hostnameOf),
+          sessions: result
+            .list('sessions')
+            .map(sessionOf)
             .sort((a, b) => a.createdAtMs - b.createdAtMs || a.expiresAtMs - b.expiresAtMs),
         };
       }),
   },
   register: {
-    encode: (step) => [
-      step.accountId,
-      step.id,
-      prefixKey(step.prefix),
-      step.label === undefined ? 0 : step.label === null ? 1 : 2,
-      step.label ?? '',
-      step.source,
-      flag(step.replaceOldest),
-      step.nowMs,
-      step.expiresAtMs,
+    encode: (step) => ({
+      accountId: step.accountId,
+      id: step.id,
+      prefix: prefixKey(step.prefix),
+      keepLabel: step.label === undefined,
+      label: step.label ?? undefined,
+      source: step.source,
+      replaceOldest: step.replaceOldest,
+      movedLabels: step.movedLabels === undefined ? undefined : JSON.stringify(step.movedLabels),
+      nowMs: step.nowMs,
+      expiresAtMs: step.expiresAtMs,
       ...markArguments(step.idempotency),
-      ...(step.movedLabels ?? []),
-    ],
-    decode: ([outcome, registration, replaced, changed]) => {
-      const word = text(outcome);
-      if (word === 'no-account' || word === 'key-reused') return { outcome: word };
-      if (word === 'too-many') return { outcome: word, perAccount: registration as number };
+    }),
+    decode(reply) {
+      const result = new ReplyRecord(reply);
+      const outcome = result.text('outcome');
+      if (outcome === 'no-account' || outcome === 'key-reused') return { outcome };
+      if (outcome === 'too-many') return { outcome, perAccount: result.number('perAccount') };
       return {
-        outcome: word as 'created' | 'renewed',
-        registration: registrationOf(registration),
-        replaced: orNull(replaced, registrationOf),
-        changed: changed === 1,
+        outcome: outcome as 'created' | 'renewed',
+        registration: registrationOf(result.get('registration')),
+        replaced: orNull(result.get('replaced'), registrationOf),
+        changed: result.number('changed') === 1,
       };
     },
   },
-  removeRegistration: { encode: ({ accountId, id }) => [accountId, id], decode: isOne },
-  addPass: {
-    encode: ({ kind, accountId, hash, nowMs, expiresAtMs, limit }) => [
+  removeRegistration: { encode: ({ accountId, id }) => ({ accountId, id }), decode: isOne },
+  addCredential: {
+    encode: ({ kind, accountId, hash, nowMs, expiresAtMs, limit }) => ({
       kind,
       accountId,
       hash,
       nowMs,
       expiresAtMs,
       limit,
-    ],
+    }),
     decode: isOne,
   },
-  findPass: {
-    encode: ({ kind, hash, nowMs }) => [kind, hash, nowMs],
-    decode: ([found]) =>
-      orNull(found, (parts) => {
-        const [account, hash, expiresAtMs] = list(parts);
-        return { account: accountOf(account), hash: bytes(hash), expiresAtMs: expiresAtMs as number };
+  findCredential: {
+    encode: ({ kind, hash, nowMs }) => ({ kind, hash, nowMs }),
+    decode: (reply) =>
+      orNull(reply, (found) => {
+        const expiresAtMs = new ReplyRecord(found).number('expiresAtMs');
+        return { ...accountAndHash(found), expiresAtMs };
       }),
   },
-  renewPass: {
-    encode: ({ kind, hash, nowMs, expiresAtMs }) => [kind, hash, nowMs, expiresAtMs],
+  renewCredential: {
+    encode: ({ kind, hash, nowMs, expiresAtMs }) => ({ kind, hash, nowMs, expiresAtMs }),
     decode: isOne,
   },
-  takePass: {
-    encode: ({ kind, hash, nowMs }) => [kind, hash, nowMs],
-    decode: ([found]) => orNull(found, accountAndHash),
+  redeemCredential: {
+    encode: ({ kind, hash, nowMs }) => ({ kind, hash, nowMs }),
+    decode: (reply) => orNull(reply, accountAndHash),
   },
-  removePass: { encode: ({ kind, hash }) => [kind, hash], decode: isOne },
+  removeCredential: { encode: ({ kind, hash }) => ({ kind, hash }), decode: isOne },
   addUpdateToken: {
-    encode: ({ accountId, token, hash, limit, idempotency }) => [
+    encode: ({ accountId, token, hash, limit, idempotency }) => ({
       accountId,
-      token.id,
-      token.label,
-      token.createdAtMs,
+      id: token.id,
+      label: token.label,
+      createdAtMs: token.createdAtMs,
       hash,
       limit,
       ...markArguments(idempotency),
-    ],
-    decode: ([outcome, token]) => {
-      const word = text(outcome);
-      if (word === 'created' || word === 'repeated') return { outcome: word, token: tokenOf(token) };
-      return { outcome: word as 'too-many' | 'no-account' | 'key-reused' };
+    }),
+    decode(reply) {
+      const result = new ReplyRecord(reply);
+      const outcome = result.text('outcome');
+      if (outcome === 'created' || outcome === 'repeated') {
+        return { outcome, token: updateTokenOf(result.get('token')) };
+      }
+      return { outcome: outcome as 'too-many' | 'no-account' | 'key-reused' };
     },
   },
-  removeUpdateToken: { encode: ({ accountId, id }) => [accountId, id], decode: isOne },
+  removeUpdateToken: { encode: ({ accountId, id }) => ({ accountId, id }), decode: isOne },
   findAccountByUpdateToken: {
-    encode: (hash) => [hash],
-    decode: ([found]) => orNull(found, accountAndHash),
+    encode: (hash) => ({ hash }),
+    decode: (reply) => orNull(reply, accountAndHash),
   },
   addHostname: {
-    encode: ({ accountId, id, hostname, nowMs, limit }) => [accountId, id, hostname, nowMs, limit],
-    decode: ([outcome, hostname]) => {
-      const word = text(outcome);
-      if (word === 'created' || word === 'exists') return { outcome: word, hostname: hostnameOf(hostname) };
-      return { outcome: word as 'too-many' | 'no-account' };
+    encode: ({ accountId, id, hostname, nowMs, limit }) => ({ accountId, id, hostname, nowMs, limit }),
+    decode(reply) {
+      const result = new ReplyRecord(reply);
+      const outcome = result.text('outcome');
+      if (outcome === 'created' || outcome === 'exists') {
+        return { outcome, hostname: hostnameOf(result.get('hostname')) };
+      }
+      return { outcome: outcome as 'too-many' | 'no-account' };
     },
   },
-  removeHostname: { encode: ({ accountId, id }) => [accountId, id], decode: isOne },
+  removeHostname: { encode: ({ accountId, id }) => ({ accountId, id }), decode: isOne },
   dueHostnames: {
-    encode: ({ nowMs, limit }) => [nowMs, limit],
-    decode: ([found]) =>
-      list(found).map((pair) => {
-        const [accountId, hostname] = list(pair);
-        return { accountId: text(accountId), hostname: hostnameOf(hostname) };
+    encode: ({ nowMs, limit }) => ({ nowMs, limit }),
+    decode: (reply) =>
+      list(reply).map((due) => {
+        const result = new ReplyRecord(due);
+        return { accountId: result.text('accountId'), hostname: hostnameOf(result.get('hostname')) };
       }),
   },
   settleHostname: {
-    encode: (step) => [
-      step.accountId,
-      step.id,
-      step.state,
-      step.nowMs,
-      step.expiresAtMs,
-      step.renewBeforeMs,
-      step.nextAtMs,
-      step.families.join(''),
-      step.prefixes.length,
-      ...step.prefixes.flatMap((prefix, index) => [prefixKey(prefix), step.ids[index]]),
-    ],
+    encode: ({ prefixes, ids, families, ...step }) => ({
+      ...step,
+      families: families.join(''),
+      ...Object.fromEntries(
+        prefixes.flatMap((prefix, index) => [
+          [`prefix${index + 1}`, prefixKey(prefix)],
+          [`id${index + 1}`, ids[index]],
+        ]),
+      ),
+    }),
     decode: isOne,
   },
-  expireLeases: { encode: ({ nowMs, limit }) => [nowMs, limit], decode: ([count]) => count as number },
-  trimLog: { encode: (throughSeq) => [throughSeq], decode: () => undefined },
-  changesSince: {
-    encode: ({ seq, limit }) => [seq, limit],
-    decode: ([changes], { seq }) =>
-      Array.isArray(changes)
-        ? changes.map((change, index) => decodeLogEntry(seq + index + 1, bytes(change)))
-        : 'gap',
+  expireLeases: {
+    encode: ({ nowMs, limit }) => ({ nowMs, limit }),
+    decode: (count) => count as number,
   },
-  state: { encode: () => [], decode: ([epoch, seq]) => ({ epoch: text(epoch), seq: seq as number }) },
+  trimLog: { encode: (throughSeq) => ({ throughSeq }), decode: () => undefined },
+  changesSince: {
+    encode: ({ seq, limit }) => ({ seq, limit }),
+    decode: (reply, { seq }) =>
+      orNull(reply, (found) =>
+        new ReplyRecord(found)
+          .list('changes')
+          .map((change, index) => decodeLogEntry(seq + index + 1, bytes(change))),
+      ) ?? 'gap',
+  },
+  state: {
+    encode: () => ({}),
+    decode(reply) {
+      const result = new ReplyRecord(reply);
+      return { epoch: result.text('epoch'), seq: result.number('seq') };
+    },
+  },
 };
 
-/** Services as the store keeps them: JSON of the pairs, sorted by name, as a profile's text has them. */
+/** Services as the store keeps them: JSON of the pairs, sorted by name, as in a profile's text. */
 export function servicesText(services: Profile['services']): string {
   return JSON.stringify(Object.entries(services).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-export function markArguments(mark: IdempotencyMark | null): ScriptArgument[] {
-  return mark === null ? ['', '', ''] : [mark.key, mark.fingerprint, mark.expiresAtMs];
-}
-
-export function flag(value: boolean): 0 | 1 {
-  return value ? 1 : 0;
-}
-
-export function text(reply: Reply): string {
-  return (reply as Buffer).toString('utf8');
-}
-
-export function bytes(reply: Reply): Uint8Array {
-  return new Uint8Array(reply as Buffer);
-}
-
-export function list(reply: Reply): Reply[] {
-  return reply as Reply[];
-}
-
-export function orNull<Value>(reply: Reply, make: (reply: Reply) => Value): Value | null {
-  return reply === null || reply === undefined ? null : make(reply);
-}
-
 export function accountOf(reply: Reply): AccountRecord {
-  const [id, region, perAccount, suspended, services, createdAt] = list(reply);
+  const account = new ReplyRecord(reply);
   return {
-    id: text(id),
-    region: JSON.parse(text(region)),
-    perAccount: perAccount as number,
-    suspended: suspended === 1,
-    services: Object.fromEntries(JSON.parse(text(services))),
-    createdAtMs: createdAt as number,
+    id: account.text('id'),
+    region: JSON.parse(account.text('region')),
+    perAccount: account.number('perAccount'),
+    suspended: account.number('suspended') === 1,
+    services: Object.fromEntries(JSON.parse(account.text('services'))),
+    createdAtMs: account.number('createdAtMs'),
   };
 }
 
-function registrationOf(reply: Reply): RegistrationRecord {
-  const [id, prefix, createdAt, expiresAt, source, label] = list(reply);
+export function registrationOf(reply: Reply): RegistrationRecord {
+  const registration = new ReplyRecord(reply);
   return {
-    id: text(id),
-    prefix: prefixOfKey(bytes(prefix)),
-    label: orNull(label, text),
-    source: text(source) as Source,
-    createdAtMs: createdAt as number,
-    expiresAtMs: expiresAt as number,
+    id: registration.text('id'),
+    prefix: prefixOfKey(registration.bytes('prefix')),
+    label: registration.textOrNull('label'),
+    source: registration.text('source') as Source,
+    createdAtMs: registration.number('createdAtMs'),
+    expiresAtMs: registration.number('expiresAtMs'),
   };
 }
 
-function tokenOf(reply: Reply): UpdateTokenRecord {
-  const [id, label, createdAt] = list(reply);
-  return { id: text(id), label: text(label), createdAtMs: createdAt as number };
+export function updateTokenOf(reply: Reply): UpdateTokenRecord {
+  const token = new ReplyRecord(reply);
+  return { id: token.text('id'), label: token.text('label'), createdAtMs: token.number('createdAtMs') };
 }
 
-function hostnameOf(reply: Reply): HostnameRecord {
-  const [id, hostname, state, createdAt, checkedAt] = list(reply);
+export function hostnameOf(reply: Reply): HostnameRecord {
+  const name = new ReplyRecord(reply);
   return {
-    id: text(id),
-    hostname: text(hostname),
-    state: text(state) as HostnameState,
-    createdAtMs: createdAt as number,
-    checkedAtMs: (checkedAt ?? null) as number | null,
+    id: name.text('id'),
+    hostname: name.text('hostname'),
+    state: name.text('state') as HostnameState,
+    createdAtMs: name.number('createdAtMs'),
+    checkedAtMs: name.numberOrNull('checkedAtMs'),
   };
+}
+
+export function sessionOf(reply: Reply): { createdAtMs: number; expiresAtMs: number } {
+  const session = new ReplyRecord(reply);
+  return { createdAtMs: session.number('createdAtMs'), expiresAtMs: session.number('expiresAtMs') };
+}
+
+function markArguments(mark: IdempotencyMark | null): StepArguments {
+  if (mark === null) return {};
+  return { markKey: mark.key, markFingerprint: mark.fingerprint, markExpiresAtMs: mark.expiresAtMs };
 }
 
 function accountAndHash(reply: Reply): { account: AccountRecord; hash: Uint8Array } {
-  const [account, hash] = list(reply);
-  return { account: accountOf(account), hash: bytes(hash) };
+  const result = new ReplyRecord(reply);
+  return { account: accountOf(result.get('account')), hash: result.bytes('hash') };
 }
 
-function isOne([reply]: Reply[]): boolean {
+function isOne(reply: Reply): boolean {
   return reply === 1;
 }

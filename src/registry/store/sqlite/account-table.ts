@@ -30,7 +30,7 @@ export class AccountTable {
     this.deleteStatement = database.prepare('DELETE FROM account WHERE number = ?');
   }
 
-  /** @returns the row's number. */
+  /** Returns the row's number. */
   insert(account: AccountRecord, secretHash: Uint8Array): number {
     const { lastInsertRowid } = this.insertStatement.run(
       account.id,
@@ -60,7 +60,7 @@ export class AccountTable {
     return this.pageStatement.all(after ?? '', limit) as unknown as AccountRow[];
   }
 
-  /** Writes what `change` names, to the row and to the table. */
+  /** Writes the fields of `change` to the row and to the table. */
   update(row: AccountRow, change: UpdateAccountStep): void {
     row.region = change.region ?? row.region;
     row.per_account = change.perAccount ?? row.per_account;
@@ -73,14 +73,14 @@ export class AccountTable {
     return this.setSecretStatement.run(secretHash, id).changes === 1;
   }
 
-  /** Counts one registration more or less of a family, in the row and in the table. */
+  /** Counts one more or one less registration of a family, in the row and in the table. */
   count(row: AccountRow, family: number, by: 1 | -1): void {
     if (family === 4) row.ipv4 += by;
     else row.ipv6 += by;
     this.setCounts.run(row.ipv4, row.ipv6, row.number);
   }
 
-  /** The account's registrations and marks go with it. */
+  /** Deletes the account with everything that refers to it. */
   delete(row: AccountRow): void {
     this.deleteStatement.run(row.number);
   }

@@ -2,28 +2,28 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Change } from '../../../feed/index.ts';
 import type { RegistryError } from '../../errors.ts';
 import { STEPS, type StoreSteps } from '../store.ts';
-import { registryFault } from './fault.ts';
+import { toRegistryError } from './sqlite-error.ts';
 import type { SqliteSteps } from './steps.ts';
 
-/** A step to do: its name and its arguments. */
+/** A step to do. */
 export interface Call {
   id: number;
   name: keyof StoreSteps;
   step: readonly unknown[];
 }
 
-export type Reply = { id: number; value: unknown } | { id: number; fault: RegistryError };
+export type Reply = { id: number; value: unknown } | { id: number; error: RegistryError };
 
 export interface BatchResult {
   changes: Change[];
   replies: Reply[];
-  /** Whether the files may still hold what was erased. */
+  /** True if the files may still hold erased bytes. */
   erased: boolean;
 }
 
 /**
- * Does steps that arrived together in one transaction, so that one sync makes all of them durable. Each is atomic
- * by itself (a savepoint); the replies are worth something once this has returned, for then they are synced.
+ * Does steps that arrived together in one transaction, so that one sync makes all of them durable. Each is atomic by
+ * itself (a savepoint). All replies are durable when this returns.
  */
 export function runBatch(database: DatabaseSync, steps: SqliteSteps, calls: readonly Call[]): BatchResult {
   if (calls.every((call) => STEPS[call.name] === 'read')) {
@@ -38,12 +38,12 @@ export function runBatch(database: DatabaseSync, steps: SqliteSteps, calls: read
   } catch (error) {
     steps.reset();
     rollBack(database);
-    const told = registryFault(error);
-    return { changes: [], erased: false, replies: calls.map(({ id }) => ({ id, fault: told })) };
+    const shared = toRegistryError(error);
+    return { changes: [], erased: false, replies: calls.map(({ id }) => ({ id, error: shared })) };
   }
 }
 
-/** @throws if the whole transaction is lost. */
+/** @throws if the whole transaction is lost */
 function write(database: DatabaseSync, steps: SqliteSteps, call: Call, result: BatchResult): Reply {
   if (STEPS[call.name] === 'read') return read(steps, call);
   database.exec('SAVEPOINT step');
@@ -55,11 +55,11 @@ function write(database: DatabaseSync, steps: SqliteSteps, call: Call, result: B
     result.erased ||= erased;
     return { id: call.id, value };
   } catch (error) {
-    // Some faults (disk full, I/O) end the transaction by themselves, and with it the steps before this one.
+    // Some errors (disk full, I/O) end the transaction by themselves, with the steps before this one.
     if (!database.isTransaction) throw error;
     database.exec('ROLLBACK TO step; RELEASE step');
     steps.reset();
-    return { id: call.id, fault: registryFault(error) };
+    return { id: call.id, error: toRegistryError(error) };
   }
 }
 
@@ -67,18 +67,18 @@ function read(steps: SqliteSteps, call: Call): Reply {
   try {
     return { id: call.id, value: invoke(steps, call) };
   } catch (error) {
-    return { id: call.id, fault: registryFault(error) };
+    return { id: call.id, error: toRegistryError(error) };
   }
 }
 
 function invoke(steps: SqliteSteps, call: Call): unknown {
-  return (steps[call.name] as (...step: readonly unknown[]) => unknown)(...call.step);
+  return (steps.steps[call.name] as (...step: readonly unknown[]) => unknown)(...call.step);
 }
 
 function rollBack(database: DatabaseSync): void {
   try {
     if (database.isTransaction) database.exec('ROLLBACK');
   } catch {
-    // What cannot be rolled back now is rolled back by whoever opens the file next.
+    // SQLite rolls it back when the file is opened next.
   }
 }

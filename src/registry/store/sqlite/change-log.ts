@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Change, profileOfText } from '../../../feed/index.ts';
 import { prefixOfKey } from '../prefix-key.ts';
 
-/** What became of an entry: its profile as text, or null if it went. */
+/** An entry's new profile as text; null: removed. */
 export interface EntryChange {
   key: Uint8Array;
   profile: string | null;
@@ -18,7 +18,7 @@ export class ChangeLog {
   private readonly deleteThrough: StatementSync;
   private readonly setTrimmed: StatementSync;
 
-  /** @param limit how many changes are kept at most. */
+  /** @param limit changes that are kept at most */
   constructor(database: DatabaseSync, limit: number) {
     this.limit = limit;
     this.stateStatement = database.prepare('SELECT epoch, seq, trimmed FROM state WHERE id = 1');
@@ -35,7 +35,7 @@ export class ChangeLog {
     return this.stateStatement.get() as { epoch: string; seq: number; trimmed: number };
   }
 
-  /** Gives the changes their numbers and keeps them. */
+  /** Numbers the changes and keeps them. */
   append(entries: readonly EntryChange[]): Change[] {
     if (entries.length === 0) return [];
     const { seq: last, trimmed } = this.advance.get(entries.length) as { seq: number; trimmed: number };
@@ -61,7 +61,7 @@ export class ChangeLog {
     return rows.map((row) => changeOf(row.seq, { key: row.prefix, profile: row.profile }));
   }
 
-  /** @returns whether anything went. */
+  /** @returns true if changes were removed */
   trim(throughSeq: number): boolean {
     const { seq, trimmed } = this.state();
     const through = Math.min(throughSeq, seq);

@@ -2,13 +2,13 @@ import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RegistryError, StoreUnavailableError } from '../../errors.ts';
-import { SqliteCode, sqliteCode } from './fault.ts';
+import { makeDirectory, makeFile, syncDirectory } from '../private-files.ts';
 import { checkHeader, corrupt } from './header.ts';
 import { takeLock } from './lock.ts';
-import { makeDirectory, makeFile, syncDirectory } from './make-file.ts';
 import { SCHEMA, SCHEMA_VERSION, UPGRADES } from './schema.ts';
+import { SqliteCode, sqliteCode } from './sqlite-error.ts';
 
-/** Up to this size the whole file is checked at the start, which takes less than a second. */
+/** Files up to this size are checked whole at the start, in less than a second. */
 const WHOLE_CHECK_BYTES = 64 * 1024 * 1024;
 
 export interface OpenedDatabase {
@@ -18,15 +18,14 @@ export interface OpenedDatabase {
 }
 
 /**
- * Opens `dataDir`/registry.db, making both where they are not, and takes the directory for this process.
+ * Opens or makes `dataDir`/registry.db, and locks the directory for this process.
  *
- * Before anything is written the file's header, application, version and size are checked, and the structure of all
- * its pages (PRAGMA quick_check) up to 64 MiB. A greater file is read in its schema and state only: damage
- * further in is met, as StoreCorrupt, by the first step or the snapshot that reads it; the snapshot at the start reads
- * the whole allowlist.
+ * Before anything is written, the header, application, version and size of the file are checked, and all its pages
+ * (PRAGMA quick_check) up to 64 MiB. Of a larger file only schema and state are read: the first step or snapshot that
+ * reads a damaged page fails with StoreCorruptError. The snapshot at the start reads the whole allowlist.
  *
- * @param epoch given to a database that is made now.
- * @throws StoreUnavailable, StoreCorrupt, StoreVersion, StoreLocked
+ * @param epoch of a new database
+ * @throws StoreUnavailableError, StoreCorruptError, StoreVersionError, StoreLockedError
  */
 export function openDatabase(dataDir: string, epoch: string): OpenedDatabase {
   const path = join(dataDir, 'registry.db');
@@ -50,11 +49,11 @@ export function openDatabase(dataDir: string, epoch: string): OpenedDatabase {
     };
   } catch (error) {
     unlock?.();
-    throw openFault(error, dataDir);
+    throw openError(error, dataDir);
   }
 }
 
-/** A connection for reading beside the one that writes: it sees the database as it was when it began to read. */
+/** Opens a read-only connection beside the writing one. A transaction of it sees one moment of the database. */
 export function connectReader(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { readOnly: true, timeout: 0 });
   database.exec('PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY');
@@ -63,7 +62,7 @@ export function connectReader(path: string): DatabaseSync {
 
 function check(path: string, logBytes: number): void {
   const size = checkHeader(path, logBytes);
-  // Read-only: closing it after a finding must not move the log into the file.
+  // Read-only: closing it after a finding must not checkpoint the log into the file.
   let database: DatabaseSync | null = null;
   try {
     database = connectReader(path);
@@ -81,13 +80,13 @@ function check(path: string, logBytes: number): void {
   }
 }
 
-/** SQLITE_ERROR (1) is what a statement about a missing table or column gives. */
-function isDamage(fault: unknown): boolean {
-  const code = sqliteCode(fault);
+/** A statement about a missing table or column fails with SQLITE_ERROR (1). */
+function isDamage(error: unknown): boolean {
+  const code = sqliteCode(error);
   return code === SqliteCode.CORRUPT || code === SqliteCode.NOTADB || code === 1;
 }
 
-/** Made beside and renamed when complete, so that an empty or half-made registry.db is always damage. */
+/** Makes the file under another name and renames it when complete: an empty or partial registry.db is always damage. */
 function create(dataDir: string, path: string, epoch: string): void {
   const draft = `${path}.new`;
   for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(draft + suffix, { force: true });
@@ -110,7 +109,7 @@ function create(dataDir: string, path: string, epoch: string): void {
 function connect(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 1_000 });
   try {
-    // FULL: with a write-ahead log it is what syncs at every commit.
+    // With a write-ahead log, FULL syncs at every commit.
     database.exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
@@ -126,7 +125,7 @@ function connect(path: string): DatabaseSync {
   return database;
 }
 
-/** In one transaction: a file is of one version or of the other. */
+/** Upgrades the schema in one transaction. */
 function upgrade(database: DatabaseSync): void {
   const version = Number(database.prepare('PRAGMA user_version').get()!['user_version']);
   if (version === SCHEMA_VERSION) return;
@@ -135,11 +134,11 @@ function upgrade(database: DatabaseSync): void {
   database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
 }
 
-function openFault(fault: unknown, dataDir: string): RegistryError {
-  if (fault instanceof RegistryError) return fault;
-  const code = sqliteCode(fault);
+function openError(error: unknown, dataDir: string): RegistryError {
+  if (error instanceof RegistryError) return error;
+  const code = sqliteCode(error);
   if (code !== null) return new StoreUnavailableError(`${dataDir}: cannot be used (SQLite code ${code})`);
-  const system = (fault as { code?: unknown } | null)?.code;
+  const system = (error as { code?: unknown } | null)?.code;
   return new StoreUnavailableError(
     `${dataDir}: cannot be written (${typeof system === 'string' ? system : 'unknown'})`,
   );

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { profileText } from '../../../feed/index.ts';
 import type { EntryChange } from './change-log.ts';
-import { ProfileTable } from './profiles.ts';
+import { ProfileTable } from './profile-table.ts';
 
 interface EntryRow {
   profile: number;
@@ -9,12 +9,12 @@ interface EntryRow {
   others: number;
 }
 
-/** An entry's row that has not been given a profile yet. */
+/** The profile number of an entry that has no profile yet. */
 const NO_PROFILE = 0;
 
 /**
- * The entries of the allowlist, kept in step with the registrations that hold them. A step counts what it changes
- * (hold, release, shiftOthers, touch), and settles once at its end: what came back to where it was is no change.
+ * The entries of the allowlist, kept in step with the registrations that hold them. A step marks entries (hold, release,
+ * shiftOthers, touch) and settles them once at its end; an entry that is the same as before makes no change.
  */
 export class Entries {
   private readonly profiles: ProfileTable;
@@ -46,30 +46,30 @@ export class Entries {
     this.delete = database.prepare('DELETE FROM entry WHERE prefix = ?');
   }
 
-  /** One more live registration holds the prefix; `other`: its account has the other family, too. */
+  /** Adds a live registration of the prefix. @param other its account has the other family too */
   hold(key: Uint8Array, other: boolean): void {
     this.holdStatement.run(key, Number(other));
     this.touch(key);
   }
 
-  /** One that held it does not any more; `other` as it was counted until now. */
+  /** Takes a live registration away. @param other as it was counted until now */
   release(key: Uint8Array, other: boolean): void {
     this.releaseStatement.run(Number(other), key);
     this.touch(key);
   }
 
-  /** The account of a live registration gained (1) or lost (-1) the other family. */
+  /** Counts that the account of a live registration gained (1) or lost (-1) the other family. */
   shiftOthers(key: Uint8Array, by: 1 | -1): void {
     this.shiftOthersStatement.run(by, key);
     this.touch(key);
   }
 
-  /** The entry's profile may be another one now. */
+  /** Marks an entry whose profile may have changed. */
   touch(key: Uint8Array): void {
     this.touched.set(Buffer.from(key).toString('latin1'), key);
   }
 
-  /** @returns the entries that differ from before the step, in the order in which they were touched. */
+  /** Returns the entries that the step changed, in the order in which they were marked. */
   settle(): EntryChange[] {
     const changes: EntryChange[] = [];
     for (const key of this.touched.values()) {
@@ -81,7 +81,7 @@ export class Entries {
     return changes;
   }
 
-  /** Forgets what a step that failed touched. */
+  /** Forgets the entries that a failed step marked. */
   reset(): void {
     this.touched.clear();
     this.profiles.reset();

@@ -6,11 +6,11 @@ const HEADER_BYTES = 100;
 const MAGIC = 'SQLite format 3\0';
 
 /**
- * Judges a database by its first 100 bytes (sqlite.org/fileformat2.html, 1.3) before SQLite, which may write, gets to
- * see it. `logBytes` is the size of the write-ahead log beside it: only without one must the file be whole.
+ * Checks the first 100 bytes of a database (sqlite.org/fileformat2.html, 1.3) before SQLite, which may write, opens it.
  *
- * @returns the file's size in bytes.
- * @throws StoreCorrupt, StoreVersion
+ * @param logBytes size of the write-ahead log; the file must be complete only without one
+ * @returns the file's size in bytes
+ * @throws StoreCorruptError, StoreVersionError
  */
 export function checkHeader(path: string, logBytes: number): number {
   const header = Buffer.alloc(HEADER_BYTES);

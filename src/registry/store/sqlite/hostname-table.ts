@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { AddHostnameStep, HostnameRecord, HostnameState } from '../store.ts';
+import type { HostnameState } from '../../types.ts';
+import type { AddHostnameStep, HostnameRecord } from '../store.ts';
 import type { AccountRow } from './rows.ts';
 
 /** A row of `hostname`. */
@@ -42,7 +43,7 @@ export class HostnameTable {
     return this.insertStatement.get(id, account.number, hostname, nowMs, nowMs) as unknown as HostnameRow;
   }
 
-  /** The first made first. */
+  /** Ordered by creation. */
   ofAccount(account: AccountRow): HostnameRow[] {
     return this.ofAccountStatement.all(account.number) as unknown as HostnameRow[];
   }

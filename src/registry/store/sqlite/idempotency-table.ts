@@ -12,7 +12,7 @@ export interface IdempotencyRow {
   expires_at: number;
 }
 
-/** Expired marks that one chore forgets at most. */
+/** Expired marks that one step removes at most. */
 const FORGET_LIMIT = 10_000;
 
 export class IdempotencyTable {
@@ -41,7 +41,7 @@ export class IdempotencyTable {
     );
   }
 
-  /** The first call with this mark's key, unless that is too long ago; 'key-reused' if its body was another one. */
+  /** Finds the unexpired first call with this mark's key; 'key-reused' if its body differs. */
   find(mark: IdempotencyMark | null, nowMs: number): IdempotencyRow | 'key-reused' | null {
     if (mark === null) return null;
     const row = this.findStatement.get(mark.key) as unknown as IdempotencyRow | undefined;
@@ -59,7 +59,7 @@ export class IdempotencyTable {
     this.keepStatement(mark, account, outcome, [id, created_at, expires_at]);
   }
 
-  /** Of a call that made something else, by its id. */
+  /** Keeps the mark of a call that made something other than a registration. */
   keepId(mark: IdempotencyMark | null, account: number, id: string): void {
     this.keepStatement(mark, account, 'created', [id, null, null]);
   }

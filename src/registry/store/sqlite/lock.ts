@@ -1,21 +1,21 @@
 import { DatabaseSync } from 'node:sqlite';
 import { StoreLockedError, StoreUnavailableError } from '../../errors.ts';
-import { SqliteCode, sqliteCode } from './fault.ts';
-import { makeFile } from './make-file.ts';
+import { makeFile } from '../private-files.ts';
+import { SqliteCode, sqliteCode } from './sqlite-error.ts';
 
 /**
- * Takes the data directory for this process: an exclusive lock on a file of its own, held by the kernel, so that it
- * ends with the process however that ends. It is SQLite's lock because node has no other; the database itself
- * stays open to readers (the snapshot's own connection, a backup).
+ * Locks the data directory for this process. The kernel holds the lock, so it ends with the process. It is SQLite's
+ * lock on a file of its own, because Node has no file locks; the database stays open to readers (the snapshot's
+ * connection, a backup).
  *
- * @returns what gives it back.
- * @throws StoreLocked, StoreUnavailable
+ * @returns the function that unlocks
+ * @throws StoreLockedError, StoreUnavailableError
  */
 export function takeLock(path: string, dataDir: string): () => void {
   makeFile(path);
   const lock = new DatabaseSync(path, { timeout: 0 });
   try {
-    // Nothing is ever written to the file: a journal beside it would only be left over.
+    // Nothing is ever written to the file; a journal in memory leaves no second file.
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();

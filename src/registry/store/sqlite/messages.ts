@@ -1,30 +1,30 @@
 import type { Change } from '../../../feed/index.ts';
 import type { Call } from './batch.ts';
 
-/** What the store's thread is started with. */
-export interface SqliteWorkerData {
+/** The workerData of the store's thread. */
+export interface StoreWorkerData {
   dataDir: string;
-  /** Given to a database that is made now. */
+  /** The epoch of a new database. */
   epoch: string;
   /** Changes that the log keeps at most. */
   logLimit: number;
-  /** How long what was erased may stay in the write-ahead log. */
+  /** How long erased bytes may stay in the write-ahead log. */
   eraseDelayMs: number;
 }
 
 export type ToWorker = { kind: 'call'; call: Call } | { kind: 'snapshot'; id: number } | { kind: 'close' };
 
-/** An error class does not survive a message: its code does. */
-export interface FaultMessage {
+/** An error as it crosses threads: classes do not survive a message. */
+export interface ErrorMessage {
   code: string;
   message: string;
 }
 
-export type ReplyMessage = { id: number; value: unknown } | { id: number; fault: FaultMessage };
+export type ReplyMessage = { id: number; value: unknown } | { id: number; error: ErrorMessage };
 
 export type ToClient =
   | { kind: 'opened'; epoch: string; seq: number }
-  | { kind: 'failed'; fault: FaultMessage }
-  /** Changes come with the replies of the steps that made them, and are to be heard first. */
+  | { kind: 'failed'; error: ErrorMessage }
+  /** Emit the changes before the replies: they belong to the same steps. */
   | { kind: 'batch'; changes: Change[]; replies: ReplyMessage[] }
   | { kind: 'closed' };

@@ -11,7 +11,7 @@ export class RegistrationTable {
   private readonly renewStatement: StatementSync;
   private readonly setLiveStatement: StatementSync;
   private readonly labelledStatement: StatementSync;
-  private readonly overStatement: StatementSync;
+  private readonly expiredStatement: StatementSync;
   private readonly deleteStatement: StatementSync;
   private readonly nextRenewal: StatementSync;
 
@@ -31,7 +31,7 @@ export class RegistrationTable {
     );
     this.setLiveStatement = database.prepare('UPDATE registration SET live = ? WHERE account = ?');
     this.labelledStatement = database.prepare('SELECT * FROM registration WHERE account = ? AND label = ?');
-    this.overStatement = database.prepare(
+    this.expiredStatement = database.prepare(
       'SELECT * FROM registration WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
     );
     this.deleteStatement = database.prepare('DELETE FROM registration WHERE number = ?');
@@ -72,12 +72,12 @@ export class RegistrationTable {
     return this.byIdStatement.get(account.number, id) as unknown as RegistrationRow | undefined;
   }
 
-  /** In the order in which they were first registered. */
+  /** Ordered by first registration. */
   ofAccount(account: AccountRow): RegistrationRow[] {
     return this.ofAccountStatement.all(account.number) as unknown as RegistrationRow[];
   }
 
-  /** The one with the oldest renewal first. */
+  /** Ordered by last renewal, the oldest first. */
   byAge(account: AccountRow): RegistrationRow[] {
     return this.byAgeStatement.all(account.number) as unknown as RegistrationRow[];
   }
@@ -90,9 +90,9 @@ export class RegistrationTable {
     this.setLiveStatement.run(Number(live), account.number);
   }
 
-  /** Those whose lease is over. */
-  over(nowMs: number, limit: number): RegistrationRow[] {
-    return this.overStatement.all(nowMs, limit) as unknown as RegistrationRow[];
+  /** Lists registrations whose lease has ended. */
+  expired(nowMs: number, limit: number): RegistrationRow[] {
+    return this.expiredStatement.all(nowMs, limit) as unknown as RegistrationRow[];
   }
 
   delete(row: RegistrationRow): void {

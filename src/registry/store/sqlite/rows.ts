@@ -54,7 +54,7 @@ export function registrationRecord(row: RegistrationRow): RegistrationRecord {
   };
 }
 
-/** Whether the account of a registration has registrations of the other family too. */
+/** True if the account also has registrations of the other family. */
 export function hasOtherFamily(account: AccountRow, key: Uint8Array): boolean {
   return (key[0] === 4 ? account.ipv6 : account.ipv4) > 0;
 }

@@ -1,22 +1,22 @@
-/** 'MSrg': says that a SQLite file is ours. */
+/** 'MSrg': marks a SQLite file as ours. */
 export const APPLICATION_ID = 0x4d537267;
-/** Version of the tables below. A file with a greater one is left alone. */
+/** Version of the tables below. Files of a later version are not touched. */
 export const SCHEMA_VERSION = 2;
 
 /**
  * The tables.
- * - `state`: one row. `trimmed` is the last change that the log has forgotten; `renewal` counts registrations and
- *   renewals, and orders them (the clock may jump).
- * - `account`: `ipv4`, `ipv6` count its registrations by family.
- * - `registration`: `prefix` as prefix-key.ts has it; `live` is 0 while the account is suspended.
- * - `entry`: the allowlist. `holders` counts the live registrations of the prefix, `others` those of them whose
- *   account has a registration of the other family too.
- * - `profile`: as profile-text.ts has it, counted.
- * - `log`: a change; no profile means that the entry went.
- * - `idempotency`: what a call that is repeated gets.
- * - `pass`: sessions, sign-in links and tickets, by their hashes.
- * - `update_token`: by its hash.
- * - `hostname`: a DDNS name that is followed; `next_at` is when it is due.
+ * - `state`: one row. `trimmed` is the last change that left the log; `renewal` counts registrations and renewals, and
+ *   orders them (the clock may jump).
+ * - `account`: `ipv4` and `ipv6` count its registrations by family.
+ * - `registration`: `prefix` as in prefix-key.ts; `live` is 0 while the account is suspended.
+ * - `entry`: the allowlist. `holders` counts the live registrations of the prefix, `others` those whose account also
+ *   has a registration of the other family.
+ * - `profile`: the text of profile-text.ts and its number of entries.
+ * - `log`: changes; a null profile removes the entry.
+ * - `idempotency`: answers for repeated calls.
+ * - `pass`: sessions, sign-in links and tickets, by hash.
+ * - `update_token`: by hash.
+ * - `hostname`: followed DDNS names; `next_at` is when the next look-up is due.
  */
 const VERSION_1 = `
 CREATE TABLE state (
@@ -117,11 +117,11 @@ CREATE UNIQUE INDEX hostname_account ON hostname (account, hostname);
 CREATE INDEX hostname_due ON hostname (next_at);
 `;
 
-/** Makes a new file. */
+/** Creates the tables in a new file. */
 export const SCHEMA = `${VERSION_1}${VERSION_2}
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
-/** Brings a file of an older version to this one, from the version that is the index. */
+/** Upgrades a file to the next version, by its present version. */
 export const UPGRADES: readonly (string | null)[] = [null, VERSION_2];

@@ -41,13 +41,13 @@ export class UpdateTokenTable {
     return this.countStatement.get(account.number)!['count'] as number;
   }
 
-  /** The first made first. */
+  /** Ordered by creation. */
   ofAccount(account: AccountRow): UpdateTokenRecord[] {
     const rows = this.ofAccountStatement.all(account.number) as unknown as UpdateTokenRow[];
     return rows.map(recordOf);
   }
 
-  /** @returns the token; undefined where it is gone. */
+  /** Returns the token; undefined if it was removed. */
   setHash(account: AccountRow, id: string, hash: Uint8Array): UpdateTokenRecord | undefined {
     const row = this.setHashStatement.get(hash, account.number, id) as unknown as UpdateTokenRow | undefined;
     return row && recordOf(row);

@@ -1,4 +1,4 @@
--- The entries of the allowlist: counted while a step goes on (hold, release, shiftOthers, touch), settled once.
+-- The entries of the allowlist. A step marks them (hold, release, shiftOthers, touch) and settles them once.
 
 local entries = {}
 local touched = {}
@@ -64,7 +64,7 @@ local function profileText(number)
   return profiles.texts[number]
 end
 
--- The number of a profile; nil if there are too many.
+-- Returns the number of a profile; nil if there are too many.
 local function profileNumber(name)
   local known = profiles.numbers[name]
   if known then return known end
@@ -98,7 +98,7 @@ local function profileOf(prefix, one)
   return '[' .. chosen.region .. ',' .. chosen.services .. ',' .. ipv4 .. ',' .. ipv6 .. ']'
 end
 
--- digest: as feed/digest.ts has it ------------------------------------------------------------------------------
+-- digest: as in feed/digest.ts ----------------------------------------------------------------------------------
 
 local TWO32 = 4294967296
 local bxor, rshift = bit.bxor, bit.rshift
@@ -128,8 +128,8 @@ local function count(prefix, name, sign)
   meta.digestB = (meta.digestB + sign * hashEntry(prefix, tonumber(string.sub(seed, 9, 16), 16))) % TWO32
 end
 
--- Decides what became of the entries. Gives the changes' bytes, in the order in which they were touched; nil if
--- there would be too many profiles.
+-- Decides the new profiles of marked entries. Returns the changes' bytes, in the order in which entries were marked;
+-- nil if there would be too many profiles.
 local function settle()
   local changes = {}
   for _, prefix in ipairs(touched) do

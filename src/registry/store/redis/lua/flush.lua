@@ -1,5 +1,5 @@
--- Writes what a step decided. The first command needs memory, disk and a primary, as the others do: where one of
--- them would be refused (OOM, MISCONF, READONLY, NOREPLICAS), this one is, and nothing has been written.
+-- Writes what a step decided. Redis refuses the first command for the same reasons as the others (OOM, MISCONF,
+-- READONLY, NOREPLICAS), so a refused step has written nothing.
 
 local function flushAccounts()
   for id, one in pairs(accounts) do
@@ -56,7 +56,7 @@ local function flushEntries()
   end
 end
 
--- Gives the reply's head: the sequence before, and the changes' bytes.
+-- Writes the step and its changes to the log. Returns the seq before the changes.
 local function flush(changes)
   local first = meta.seq
   meta.seq = first + #changes
@@ -76,10 +76,17 @@ local function flush(changes)
   return first
 end
 
--- Settles, writes, and makes the reply of a step that changed something.
-local function done(...)
+-- Settles and writes the step, and makes its reply.
+local function done(reply)
   local changes = settle()
   if not changes then return { 'profiles' } end
   local first = flush(changes)
-  return { 'done', { text(first), changes }, ... }
+  return { 'done', { text(first), changes }, reply }
+end
+
+local function accountReply(one)
+  return {
+    'id', one.id, 'region', one.region, 'perAccount', one.perAccount, 'suspended', one.suspended and 1 or 0,
+    'services', one.services, 'createdAtMs', tonumber(one.createdAt),
+  }
 end

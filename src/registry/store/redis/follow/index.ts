@@ -1,0 +1,2 @@
+export type { FeedPhase, RedisFeedState } from './feed-state.ts';
+export { openRedisFeed, type RedisFeed, type RedisFeedOptions } from './redis-feed.ts';

@@ -1,0 +1,115 @@
+-- Accounts.
+
+local function changeSecret(one, secret)
+  write('HDEL', SECRETS, one.secret)
+  write('HSET', SECRETS, secret, one.id)
+  one.secret = secret
+  one.changed = true
+end
+
+function steps.createAccount()
+  local first = findMark(numberArg('nowMs'))
+  if first == 'key-reused' then return { 'read', { 'outcome', 'key-reused' } } end
+  local one = first and account(first.account)
+  if one then
+    changeSecret(one, args.secretHash)
+    return done({ 'outcome', 'repeated', 'account', accountReply(one) })
+  end
+  if account(args.id) then return { 'fault', 'EXISTS' } end
+  one = putNewAccount({
+    id = args.id, region = args.region, services = args.services, perAccount = numberArg('perAccount'),
+    suspended = args.suspended ~= nil, createdAt = args.createdAtMs, secret = args.secretHash, tokens = 0,
+    hostnames = 0,
+  })
+  keepMark(one.id, 'created')
+  return done({ 'outcome', 'created', 'account', accountReply(one) })
+end
+
+function steps.getAccount()
+  local one = account(args.id)
+  return { 'read', one and accountReply(one) or false }
+end
+
+function steps.listAccounts()
+  local list = {}
+  for _, id in ipairs(accountPage()) do list[#list + 1] = accountReply(account(id)) end
+  return { 'read', list }
+end
+
+function steps.findAccountBySecret()
+  local id = call('HGET', SECRETS, args.secretHash)
+  local one = id and account(id)
+  return { 'read', one and { 'account', accountReply(one), 'secretHash', one.secret } or false }
+end
+
+function steps.updateAccount()
+  local one = account(args.id)
+  if not one then return { 'read', false } end
+  local wasLive = not one.suspended
+  one.region = args.region or one.region
+  one.services = args.services or one.services
+  one.perAccount = numberArg('perAccount') or one.perAccount
+  if args.suspended then one.suspended = args.suspended == '1' end
+  one.changed = true
+  local isLive = not one.suspended
+  if wasLive ~= isLive or (isLive and (args.region or args.services)) then
+    for _, reg in ipairs(registrations(one)) do
+      local other = otherFamily(one, reg.prefix)
+      if wasLive == isLive then touch(reg.prefix)
+      elseif isLive then hold(reg.prefix, one.id, reg.renewal, other)
+      else release(reg.prefix, one.id, other) end
+    end
+  end
+  return done(accountReply(one))
+end
+
+function steps.setSecret()
+  local one = account(args.id)
+  if not one then return { 'read', 0 } end
+  endCredentials(one)
+  changeSecret(one, args.secretHash)
+  return done(1)
+end
+
+function steps.deleteAccount()
+  local one = account(args.id)
+  if not one then return { 'read', 0 } end
+  for _, reg in ipairs(registrations(one)) do
+    if not one.suspended then release(reg.prefix, one.id, otherFamily(one, reg.prefix)) end
+    write('ZREM', LEASES, reg.prefix .. one.id)
+  end
+  for _, token in ipairs(tagged(one, 't:')) do write('HDEL', TOKENS, token.value[2]) end
+  for _, name in ipairs(tagged(one, 'h:')) do write('ZREM', DUE, pack({ one.id, name.id })) end
+  endCredentials(one)
+  dropMarksOf(one.id)
+  write('HDEL', SECRETS, one.secret)
+  write('ZREM', ACCOUNTS, one.id)
+  write('DEL', accountKey(one.id))
+  accounts[one.id] = false
+  erased = true
+  return done(1)
+end
+
+function steps.readAccount()
+  local one = account(args.id)
+  if not one then return { 'read', false } end
+  local regs, tokens, names, sessions = {}, {}, {}, {}
+  for _, reg in ipairs(registrations(one)) do regs[#regs + 1] = registrationReply(reg) end
+  for _, token in ipairs(tagged(one, 't:')) do
+    tokens[#tokens + 1] = tokenReply(token.id, token.value)
+  end
+  for _, name in ipairs(tagged(one, 'h:')) do
+    names[#names + 1] = hostnameReply(name.id, name.value)
+  end
+  for _, field in ipairs(call('ZRANGE', credentialsOf('session', one.id), 0, -1)) do
+    local m = unpackMessage(call('HGET', CREDENTIALS, field))
+    sessions[#sessions + 1] = { 'createdAtMs', m[2], 'expiresAtMs', m[3] }
+  end
+  return {
+    'read',
+    {
+      'account', accountReply(one), 'registrations', regs, 'updateTokens', tokens, 'hostnames', names,
+      'sessions', sessions,
+    },
+  }
+end

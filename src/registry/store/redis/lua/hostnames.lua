@@ -1,0 +1,102 @@
+-- Followed host names. A name is packed as number, name, state, createdAt, checkedAt or false, next look-up.
+
+local function hostnameReply(id, m)
+  return { 'id', id, 'hostname', m[2], 'state', m[3], 'createdAtMs', m[4], 'checkedAtMs', m[5] }
+end
+
+local function writeHostname(one, id, m)
+  write('HSET', accountKey(one.id), 'h:' .. id, pack(m))
+  write('ZADD', DUE, text(m[6]), pack({ one.id, id }))
+end
+
+function steps.addHostname()
+  local one = account(args.accountId)
+  if not one then return { 'read', { 'outcome', 'no-account' } } end
+  local held = tagged(one, 'h:')
+  for _, name in ipairs(held) do
+    if name.value[2] == args.hostname then
+      return { 'read', { 'outcome', 'exists', 'hostname', hostnameReply(name.id, name.value) } }
+    end
+  end
+  if #held >= numberArg('limit') then return { 'read', { 'outcome', 'too-many' } } end
+  local nowMs = numberArg('nowMs')
+  local m = { nextOf('number'), args.hostname, 'waiting', nowMs, false, nowMs }
+  one.hostnames = one.hostnames + 1
+  one.changed = true
+  writeHostname(one, args.id, m)
+  return done({ 'outcome', 'created', 'hostname', hostnameReply(args.id, m) })
+end
+
+local function madeBy(one, hostname)
+  local list = {}
+  for _, reg in ipairs(registrations(one)) do
+    if reg.label == hostname and reg.source == 'hostname' then list[#list + 1] = reg end
+  end
+  return list
+end
+
+local function dropHostname(one, id, m)
+  for _, reg in ipairs(madeBy(one, m[2])) do remove(one, reg) end
+  one.hostnames = one.hostnames - 1
+  one.changed = true
+  write('HDEL', accountKey(one.id), 'h:' .. id)
+  write('ZREM', DUE, pack({ one.id, id }))
+  erased = true
+end
+
+function steps.removeHostname()
+  local one = account(args.accountId)
+  local m = taggedValue(one, 'h:', args.id)
+  if not m then return { 'read', 0 } end
+  dropHostname(one, args.id, m)
+  return done(1)
+end
+
+function steps.dueHostnames()
+  local list = {}
+  for _, member in ipairs(call('ZRANGEBYSCORE', DUE, '-inf', args.nowMs, 'LIMIT', 0, args.limit)) do
+    local owner, id = unpack(unpackMessage(member))
+    list[#list + 1] = { 'accountId', owner, 'hostname', hostnameReply(id, taggedValue(account(owner), 'h:', id)) }
+  end
+  return { 'read', list }
+end
+
+-- Registers one address of a name. Returns false if the account's limit keeps it out.
+local function follow(one, hostname, prefix, id, nowMs, expiresAt)
+  local reg = registration(one, prefix)
+  if reg then
+    if reg.expiresAt < numberArg('renewBeforeMs') then renew(one, reg, expiresAt) end
+    return true
+  end
+  local leaving = makeRoom(one, nowMs, false)
+  if not leaving then return false end
+  for _, old in ipairs(leaving) do remove(one, old) end
+  add(one, {
+    prefix = prefix, id = id, createdAt = nowMs, expiresAt = expiresAt, source = 'hostname', label = hostname,
+  })
+  return true
+end
+
+-- The addresses are prefix1, id1, prefix2, id2 and so on.
+function steps.settleHostname()
+  local nowMs, expiresAt = numberArg('nowMs'), numberArg('expiresAtMs')
+  local one = account(args.accountId)
+  local m = taggedValue(one, 'h:', args.id)
+  if not m then return { 'read', 0 } end
+  local prefixes, has = {}, {}
+  while args['prefix' .. #prefixes + 1] do
+    prefixes[#prefixes + 1] = args['prefix' .. #prefixes + 1]
+    has[prefixes[#prefixes]] = true
+  end
+  for _, reg in ipairs(madeBy(one, m[2])) do
+    local isLookedUp = args.families:find(text(familyOf(reg.prefix)), 1, true)
+    if isLookedUp and not has[reg.prefix] then remove(one, reg) end
+  end
+  local hasRoom = true
+  for index, prefix in ipairs(prefixes) do
+    if not follow(one, m[2], prefix, args['id' .. index], nowMs, expiresAt) then hasRoom = false end
+  end
+  local state = hasRoom and args.state or 'too-many'
+  writeHostname(one, args.id, { m[1], m[2], state, m[4], nowMs, numberArg('nextAtMs') })
+  return done(1)
+end

@@ -1,0 +1,126 @@
+import type { Change, Snapshot } from '../../../feed/index.ts';
+import { StoreUnavailableError } from '../../errors.ts';
+import { STEPS, type Store, type StoreStatus, type StoreSteps, storeCalls } from '../store.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
+import { decodeLogEntry } from './keys.ts';
+import { Leader, type LeaderOptions } from './leader.ts';
+import { bytes, list, text } from './reply.ts';
+import type { Reply, StepArguments } from './script.ts';
+import { Sequencer } from './sequencer.ts';
+import { Snapshots } from './snapshots.ts';
+import { CODECS, type StepCodec } from './steps.ts';
+import { StoreLink, type StoreLinkOptions } from './store-link.ts';
+
+export interface RedisStoreOptions extends Omit<StoreLinkOptions, 'onPlaced'> {
+  leader: Omit<LeaderOptions, 'events'>;
+  /** Resolves to true once this process's own allowlist has the change: read-your-writes. */
+  readYourWrites?: (seq: number) => Promise<boolean>;
+}
+
+/** Changes per page. */
+const PAGE = 1_000;
+
+/** The store on a Redis that several controls share. */
+export class RedisStore {
+  readonly link: StoreLink;
+  readonly snapshots: Snapshots;
+  private readonly sequencer: Sequencer;
+  private readonly leader: Leader;
+  private readonly readYourWrites: (seq: number) => Promise<boolean>;
+  /** 256 calls in flight are answered within one command's time; when Redis is silent, the waiting ones fail at once. */
+  private readonly calls = new ConcurrencyLimit({ width: 256, limit: 10_000 });
+  private isClosed = false;
+
+  constructor(options: RedisStoreOptions) {
+    this.link = new StoreLink({ ...options, onPlaced: (seq) => this.sequencer.reset(seq) });
+    const ask = async (name: string, args: StepArguments): Promise<Reply> =>
+      (await this.link.run(name, args))[1];
+    this.snapshots = new Snapshots(this.link.redis, ask, () => this.link.epoch);
+    this.sequencer = new Sequencer(
+      (seq) => this.runStep('changesSince', [{ seq, limit: PAGE }]) as Promise<Change[] | 'gap'>,
+    );
+    this.leader = new Leader(
+      { link: this.link, snapshots: this.snapshots, ask, reached: (seq) => this.follow(seq) },
+      { ...options.leader, events: options.events },
+    );
+    this.readYourWrites = options.readYourWrites ?? (() => Promise.resolve(true));
+    this.leader.start();
+  }
+
+  get isLeader(): boolean {
+    return this.leader.isLeader;
+  }
+
+  step(name: keyof StoreSteps, step: readonly unknown[]): Promise<unknown> {
+    return this.calls.run(() => this.runStep(name, step));
+  }
+
+  snapshot(): Promise<Snapshot> {
+    return this.snapshots.take();
+  }
+
+  subscribe(listener: (changes: readonly Change[]) => void): () => void {
+    return this.sequencer.subscribe(listener);
+  }
+
+  status(): StoreStatus {
+    return { pending: this.calls.size, failed: this.failure(), seq: this.link.seq };
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    await this.leader.stop();
+    this.link.close();
+  }
+
+  private async runStep(name: keyof StoreSteps, step: readonly unknown[]): Promise<unknown> {
+    const codec = CODECS[name] as StepCodec<never>;
+    const args = (codec.encode as (...step: readonly unknown[]) => StepArguments)(...step);
+    if (name === 'trimLog') await this.leader.coverBySnapshot(step[0] as number);
+    const epoch = this.link.epoch;
+    const reply = await this.link.run(name, args);
+    const isDone = STEPS[name] === 'write' && text(reply[0]) === 'done';
+    if (isDone) await this.emit(list(reply[1]), epoch);
+    return codec.decode(reply[isDone ? 2 : 1], ...(step as never));
+  }
+
+  private failure(): string | null {
+    if (this.isClosed) return 'closed';
+    const { state, reason } = this.link;
+    if (state === 'up') return null;
+    return reason === null ? state : `${state} (${reason})`;
+  }
+
+  /** @throws StoreUnavailableError if this process's allowlist does not get the change in time */
+  private async emit(done: Reply[], epoch: string): Promise<void> {
+    if (epoch !== this.link.epoch) return;
+    const first = Number(text(done[0]));
+    const changes = list(done[1]).map((change, index) => decodeLogEntry(first + index + 1, bytes(change)));
+    this.link.reached(first + changes.length);
+    await this.sequencer.offer(changes);
+    if (changes.length === 0 || (await this.readYourWrites(first + changes.length))) return;
+    throw new StoreUnavailableError('the change is made, but has not reached the allowlist of this process');
+  }
+
+  /** Follows changes that other controls made. */
+  private follow(seq: number): void {
+    this.link.reached(seq);
+    this.sequencer.reach(seq).catch(() => {});
+  }
+}
+
+/** The store as a registry uses it. */
+export function storeFace(store: RedisStore): Store {
+  return {
+    ...storeCalls((name, step) => store.step(name, step)),
+    get epoch() {
+      return store.link.epoch;
+    },
+    snapshot: () => store.snapshot(),
+    subscribe: (listener) => store.subscribe(listener),
+    status: () => store.status(),
+    close: () => store.close(),
+    shared: { isLeader: () => store.isLeader },
+  };
+}

@@ -1,0 +1,103 @@
+import type {
+  AccountHoldings,
+  AccountRecord,
+  CreateAccountResult,
+  CreateAccountStep,
+  UpdateAccountStep,
+} from '../store.ts';
+import type { CredentialSteps } from './credential-steps.ts';
+import { hostnameRecord } from './hostname-table.ts';
+import { accountRecord, hasOtherFamily, registrationRecord } from './rows.ts';
+import type { Tables } from './tables.ts';
+
+/** The steps of accounts, as StoreSteps describes them. */
+export class AccountSteps {
+  private readonly tables: Tables;
+  private readonly credentials: CredentialSteps;
+
+  constructor(tables: Tables, credentials: CredentialSteps) {
+    this.tables = tables;
+    this.credentials = credentials;
+  }
+
+  create(step: CreateAccountStep): CreateAccountResult {
+    const { accounts, idempotency } = this.tables;
+    const repeated = idempotency.find(step.idempotency, step.nowMs);
+    if (repeated === 'key-reused') return { outcome: 'key-reused' };
+    if (repeated !== null) {
+      const row = accounts.byNumber(repeated.account);
+      accounts.setSecret(row.id, step.secretHash);
+      return { outcome: 'repeated', account: accountRecord(row) };
+    }
+    const number = accounts.insert(step.account, step.secretHash);
+    idempotency.keep(step.idempotency, number, 'created', null);
+    return { outcome: 'created', account: step.account };
+  }
+
+  get(id: string): AccountRecord | null {
+    const row = this.tables.accounts.byId(id);
+    return row === undefined ? null : accountRecord(row);
+  }
+
+  list(step: { after: string | null; limit: number }): AccountRecord[] {
+    return this.tables.accounts.page(step.after, step.limit).map(accountRecord);
+  }
+
+  findBySecret(secretHash: Uint8Array): { account: AccountRecord; secretHash: Uint8Array } | null {
+    const row = this.tables.accounts.bySecret(secretHash);
+    return row === undefined ? null : { account: accountRecord(row), secretHash: row.secret_hash };
+  }
+
+  update(step: UpdateAccountStep): AccountRecord | null {
+    const { accounts, registrations, entries } = this.tables;
+    const row = accounts.byId(step.id);
+    if (row === undefined) return null;
+    const wasLive = row.suspended === 0;
+    accounts.update(row, step);
+    const isLive = row.suspended === 0;
+    if (wasLive !== isLive) registrations.setLive(row, isLive);
+    if (wasLive || isLive) {
+      for (const { prefix } of registrations.ofAccount(row)) {
+        if (wasLive === isLive) entries.touch(prefix);
+        else if (isLive) entries.hold(prefix, hasOtherFamily(row, prefix));
+        else entries.release(prefix, hasOtherFamily(row, prefix));
+      }
+    }
+    this.tables.settle();
+    return accountRecord(row);
+  }
+
+  setSecret(step: { id: string; secretHash: Uint8Array }): boolean {
+    const row = this.tables.accounts.byId(step.id);
+    if (row === undefined) return false;
+    this.credentials.endAll(row);
+    return this.tables.accounts.setSecret(step.id, step.secretHash);
+  }
+
+  delete(id: string): boolean {
+    const { accounts, registrations, entries } = this.tables;
+    const row = accounts.byId(id);
+    if (row === undefined) return false;
+    if (row.suspended === 0) {
+      for (const { prefix } of registrations.ofAccount(row)) {
+        entries.release(prefix, hasOtherFamily(row, prefix));
+      }
+    }
+    accounts.delete(row);
+    this.tables.noteErasure();
+    this.tables.settle();
+    return true;
+  }
+
+  read(id: string): AccountHoldings | null {
+    const { accounts, registrations, hostnames } = this.tables;
+    const row = accounts.byId(id);
+    if (row === undefined) return null;
+    return {
+      account: accountRecord(row),
+      registrations: registrations.ofAccount(row).map(registrationRecord),
+      hostnames: hostnames.ofAccount(row).map(hostnameRecord),
+      ...this.credentials.ofAccount(row),
+    };
+  }
+}

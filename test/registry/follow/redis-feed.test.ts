@@ -1,0 +1,285 @@
+/** The edge's side of the feed, against a real redis-server and what a control writes there. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { AllowlistFollower, AllowlistTable, Profiles } from '../../../src/allowlist/index.ts';
+import { type Profile, profileText } from '../../../src/feed/index.ts';
+import {
+  openRedisFeed,
+  type RedisFeed,
+  type RedisFeedOptions,
+} from '../../../src/registry/store/redis/follow/index.ts';
+import { encodeLogEntry, Key, logId, MetaField } from '../../../src/registry/store/redis/keys.ts';
+import { RedisServer } from '../../support/redis-server.ts';
+import { FakeControl, GB, US } from './fake-control.ts';
+
+let server: RedisServer;
+let control: FakeControl;
+beforeAll(async () => {
+  server = await RedisServer.start();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  control = new FakeControl(server);
+  await control.redis.flushall();
+});
+
+const ended: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ended.splice(0)) await end();
+  control.redis.disconnect();
+});
+
+/** An edge without DNS: the feed and the list that follows it. */
+function edge(options: Partial<RedisFeedOptions> = {}) {
+  const table = new AllowlistTable({ seed: 3 });
+  const profiles = new Profiles({ now: performance.now.bind(performance) });
+  const feed: RedisFeed = openRedisFeed({
+    url: server.url,
+    now: () => performance.now(),
+    random: () => 0.5,
+    spreadMs: 0,
+    ...options,
+  });
+  const follower = new AllowlistFollower({ feed, table, profiles, now: () => performance.now() });
+  ended.push(
+    () => feed.close(),
+    () => follower.stop(),
+  );
+  const list = (): Record<number, string> => {
+    const found: Record<number, string> = {};
+    for (const { keys, profiles: indexes } of follower.snapshot()?.groups ?? []) {
+      indexes.forEach((index, entry) => {
+        found[keys[4 * entry + 3]] = profileText(follower.snapshot()!.profiles[index]);
+      });
+    }
+    return found;
+  };
+  return { feed, follower, list };
+}
+
+const shown = (entries: ReadonlyMap<number, Profile>) =>
+  Object.fromEntries([...entries].map(([last, profile]) => [last, profileText(profile)]));
+
+async function soon(check: () => unknown): Promise<void> {
+  await expect.poll(check, { timeout: 5_000, interval: 10 }).toBe(true);
+}
+
+/** Waits until the edge has what the control has. */
+async function same({ list, follower }: ReturnType<typeof edge>): Promise<void> {
+  await soon(() => follower.state.seq === control.seq && follower.state.epoch === control.epoch);
+  expect(list()).toEqual(shown(control.entries));
+}
+
+async function stocked(): Promise<void> {
+  await control.set(1);
+  await control.set(2, GB);
+  await control.pack();
+  await control.set(3);
+  await control.remove(1);
+  await control.beat();
+}
+
+describe('a list is loaded', () => {
+  test('from the snapshot and the log after it, and followed', async () => {
+    await stocked();
+    const one = edge();
+    await one.follower.start();
+    expect(one.list()).toEqual(shown(control.entries));
+    await control.set(4, GB);
+    await control.remove(2);
+    await same(one);
+    expect(one.follower.state).toMatchObject({ reloads: 0, digestMismatches: 0 });
+    await soon(() => one.feed.state.lagChanges === 0 && one.feed.state.currentAtMs !== null);
+  });
+
+  test('from the log alone, where there is no snapshot yet and nothing was trimmed', async () => {
+    await control.set(1);
+    await control.set(1, GB);
+    await control.beat();
+    const one = edge();
+    await one.follower.start();
+    expect(one.list()).toEqual(shown(control.entries));
+  });
+
+  test('once there is a store: until then an edge without a list waits', async () => {
+    const one = edge();
+    await one.follower.start({ lastKnown: null, waitMs: 50 });
+    expect(one.follower.state.phase).toBe('loading');
+    await soon(() => one.feed.state.phase === 'empty');
+    await stocked();
+    await same(one);
+  });
+
+  test('a batch after another, however long the log is', async () => {
+    await control.pack();
+    const pipeline = control.redis.pipeline();
+    for (let seq = 1; seq <= 25_000; seq++) {
+      const prefix = { family: 4, length: 32, bytes: Uint8Array.of(10, 0, seq >> 8, seq & 255) } as const;
+      pipeline.xadd(
+        Key.LOG,
+        logId(seq),
+        'c',
+        encodeLogEntry({ seq, kind: 'set', prefix, profile: US }),
+        't',
+        1,
+      );
+    }
+    await pipeline.exec();
+    await control.redis.hset(Key.META, MetaField.SEQ, 25_000);
+    const one = edge();
+    await one.follower.start();
+    expect(one.follower.state).toMatchObject({ seq: 25_000, entries: 25_000 });
+  });
+});
+
+describe('noticed within a second or so, also in silence', () => {
+  let one: ReturnType<typeof edge>;
+  let kept: Record<number, string>;
+  beforeEach(async () => {
+    await stocked();
+    one = edge();
+    await one.follower.start();
+    kept = one.list();
+  });
+
+  /** Still served what was served, and the feed says why. */
+  const holds = async (phase: string, reason: string | null = null) => {
+    await soon(() => one.feed.state.phase === phase && one.feed.state.reason === reason);
+    expect(one.list()).toEqual(kept);
+  };
+
+  test('a store that was emptied', async () => {
+    await control.redis.flushall();
+    await holds('lost-data', 'store-empty');
+  });
+
+  test('a stranger with another epoch', async () => {
+    control.epoch = 'stranger';
+    control.entries.clear();
+    await control.pack();
+    await holds('lost-data', 'other-epoch');
+    await control.set(9);
+    await delay(300);
+    expect(one.list()).toEqual(kept);
+  });
+
+  test('a store with less than was seen', async () => {
+    await control.redis.hset(Key.META, MetaField.SEQ, control.seq - 1);
+    await holds('lost-data', 'older');
+    await control.redis.hset(Key.META, MetaField.SEQ, control.seq);
+    await same(one);
+    await soon(() => one.feed.state.phase === 'following');
+  });
+
+  test('a store that has another history with a number that was seen', async () => {
+    const last = logId(control.seq);
+    await control.set(7);
+    await same(one);
+    kept = one.list();
+    await control.redis.hset(Key.META, MetaField.SEQ, Number.parseInt(last, 10));
+    await soon(() => one.feed.state.reason === 'older');
+    await control.redis.del(Key.LOG);
+    for (const at of [logId(control.seq), logId(control.seq + 1)]) {
+      await control.redis.xadd(
+        Key.LOG,
+        at,
+        'c',
+        encodeLogEntry({ seq: 0, kind: 'remove', prefix: prefix7 }),
+        't',
+        1,
+      );
+    }
+    await control.redis.hset(Key.META, MetaField.SEQ, control.seq + 1);
+    await holds('lost-data', 'other-history');
+  });
+
+  test('what a control has found lost', async () => {
+    await control.redis.hset(Key.META, MetaField.LOST_SEQ, control.seq + 5);
+    await holds('lost-data', 'found-by-control');
+  });
+
+  test('a log and a snapshot of a version that it does not read', async () => {
+    await control.redis.hset(Key.META, { [MetaField.FORMAT]: 2, [MetaField.LEAST_FORMAT]: 2 });
+    await holds('newer-format');
+    await control.redis.hset(Key.META, { [MetaField.LEAST_FORMAT]: 1 });
+    await control.set(8);
+    await same(one);
+  });
+
+  test('changes that were trimmed before it had them, and loads again', async () => {
+    await control.redis.xtrim(Key.LOG, 'MAXLEN', 0);
+    await control.redis
+      .multi()
+      .hset(Key.META, MetaField.SEQ, control.seq + 5)
+      .exec();
+    control.seq += 5;
+    control.entries.set(12, GB);
+    await control.pack();
+    await control.trim();
+    await same(one);
+    expect(one.follower.state.reloads).toBe(1);
+  });
+
+  test('a stream that was made anew below its cursor', async () => {
+    await control.redis.del(Key.LOG);
+    control.seq += 1;
+    control.entries.set(12, GB);
+    await control.pack();
+    await same(one);
+    expect(one.follower.state.reloads).toBe(1);
+  });
+
+  test('a digest that differs, and loads again', async () => {
+    control.entries.set(50, GB);
+    await control.pack();
+    await soon(() => one.follower.state.digestMismatches === 1);
+    await soon(() => one.follower.state.reloads === 1);
+    expect(one.list()).toEqual(shown(control.entries));
+    await soon(() => one.follower.state.digestCheck === 'agrees');
+    await control.set(51, GB);
+    await same(one);
+    await soon(() => one.follower.state.digestCheck === 'agrees');
+  });
+
+  test('the operator’s word: another epoch that names the one that was held', async () => {
+    control.entries.clear();
+    control.seq = 0;
+    await control.redis.flushall();
+    await holds('lost-data', 'store-empty');
+    await control.adopt('e2');
+    await control.set(33, GB);
+    await same(one);
+    expect(one.follower.state.reloads).toBe(1);
+  });
+});
+
+test('a snapshot of another version is not taken, said, and taken when it can be read', async () => {
+  await stocked();
+  const packed = (await control.redis.getBuffer(Key.SNAPSHOT))!;
+  packed.writeUInt16BE(2, 6);
+  await control.redis.set(Key.SNAPSHOT, packed);
+  const one = edge();
+  await one.follower.start({ lastKnown: null, waitMs: 200 });
+  await soon(() => one.feed.state.phase === 'newer-format');
+  expect(one.feed.state.reason).toBe('snapshot');
+  await control.pack();
+  await same(one);
+});
+
+test('a store that has less than the list on disk is not taken', async () => {
+  await stocked();
+  const one = edge({ held: { epoch: 'e1', seq: control.seq + 1 } });
+  await one.follower.start({ lastKnown: { ...control.list, seq: control.seq + 1 }, waitMs: 200 });
+  expect(one.follower.state.phase).toBe('restored');
+  expect(one.feed.state).toMatchObject({ phase: 'lost-data', reason: 'older' });
+});
+
+test('a feed that is closed gives no snapshot and ends what waits for one', async () => {
+  const { feed } = edge();
+  const waiting = feed.snapshot();
+  await feed.close();
+  await expect(waiting).rejects.toMatchObject({ code: 'feed_closed' });
+  await expect(feed.snapshot()).rejects.toMatchObject({ code: 'feed_closed' });
+});
+
+const prefix7 = { family: 4, length: 32, bytes: Uint8Array.of(192, 0, 2, 7) } as const;
