@@ -8,7 +8,7 @@ import {
 } from 'fastify';
 import { controlCounter, controlRoute } from '../metrics/index.ts';
 import type { App, Context } from './context.ts';
-import { sessionCookie } from './cookie.ts';
+import { SessionCookie } from './cookie.ts';
 import { addCors } from './cors.ts';
 import { documentsRoutes } from './documents.ts';
 import { ErrorLog } from './error-log.ts';
@@ -72,10 +72,11 @@ export async function buildApp(options: ControlOptions): Promise<App> {
   app.setErrorHandler(fail);
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, new ProblemError('not_found')));
   acceptJsonOnly(app);
-  const keys = new Keys(options);
-  guardCalls(app, options, keys, headers);
+  const cookie = new SessionCookie(options.publicUrl);
+  const keys = new Keys(options, cookie);
+  guardCalls(app, { ...options, keys, cookie }, headers);
   if (options.counters !== undefined) countReplies(app, options.counters);
-  await addRoutes(app, options, { ...options, keys, errorLog });
+  await addRoutes(app, options, { ...options, keys, cookie, errorLog });
   return app;
 }
 
@@ -127,11 +128,14 @@ function acceptJsonOnly(app: App): void {
 }
 
 /** Checks every call before its body is read: host and origin first, then the key. */
-function guardCalls(app: App, options: ControlOptions, keys: Keys, headers: Record<string, string>): void {
-  const { publicUrl, familyUrls = { ipv4: null, ipv6: null }, testZone = null } = options;
+function guardCalls(
+  app: App,
+  options: ControlOptions & Pick<Context, 'keys' | 'cookie'>,
+  headers: Record<string, string>,
+): void {
+  const { publicUrl, familyUrls = { ipv4: null, ipv6: null }, testZone = null, keys, cookie } = options;
   const urls = [publicUrl, familyUrls.ipv4, familyUrls.ipv6].filter((url) => url !== null);
   const origin = new OriginGuard(urls, testZone);
-  const isSecure = publicUrl.startsWith('https:');
   app.decorateRequest('principal', null);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headers);
@@ -147,7 +151,7 @@ function guardCalls(app: App, options: ControlOptions, keys: Keys, headers: Reco
     const principal = await keys.require(access, message);
     request.principal = principal;
     if (principal.kind === 'account' && principal.renewedSession !== undefined) {
-      reply.header('set-cookie', sessionCookie(principal.renewedSession, isSecure));
+      reply.header('set-cookie', cookie.set(principal.renewedSession));
     }
   });
 }

@@ -6,6 +6,7 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify';
+import type { SessionCookie } from './cookie.ts';
 import type { ErrorLog } from './error-log.ts';
 import type { Keys, Principal } from './keys.ts';
 import type { ControlOptions } from './options.ts';
@@ -22,6 +23,7 @@ export type App = FastifyInstance<
 /** Dependencies of the routes. */
 export interface Context extends ControlOptions {
   keys: Keys;
+  cookie: SessionCookie;
   errorLog: ErrorLog;
 }
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Counter } from '../metrics/index.ts';
 import { type Account, looksLike } from '../registry/index.ts';
 import { callerAddress, peerAddress, sourceKey } from './caller.ts';
-import { sessionOf } from './cookie.ts';
+import type { SessionCookie } from './cookie.ts';
 import type { ControlOptions } from './options.ts';
 import { DEFAULT_AUTHENTICATION_LIMITS } from './options.ts';
 import { requireSameOrigin } from './origin.ts';
@@ -55,12 +55,14 @@ function sha256(text: string): Buffer {
  */
 export class Keys {
   private readonly options: ControlOptions;
+  private readonly cookie: SessionCookie;
   private readonly adminHash: Buffer;
   private readonly throttle: Throttle;
 
-  constructor(options: ControlOptions) {
+  constructor(options: ControlOptions, cookie: SessionCookie) {
     if (options.adminKey === '') throw new RangeError('adminKey must not be empty');
     this.options = options;
+    this.cookie = cookie;
     this.adminHash = sha256(options.adminKey);
     const limits = { ...DEFAULT_AUTHENTICATION_LIMITS, ...options.authentication };
     this.throttle = new Throttle({ ...limits, limit: limits.failures, now: options.now });
@@ -115,8 +117,10 @@ export class Keys {
     access: Exclude<Access, 'anyone'>,
     request: IncomingMessage,
   ): Promise<Principal> {
-    const secret = sessionOf(request);
-    if (secret === null) throw this.unauthorized(EXPECTED[access]);
+    const { secret, isAmbiguous } = this.cookie.read(request);
+    if (secret === null) {
+      throw this.unauthorized(EXPECTED[access], isAmbiguous ? this.cookie.clearAll(request) : []);
+    }
     requireSameOrigin(request);
     const found = await this.options.registry.credentials.session(secret);
     // An ended session does not count as a guess: browsers send its cookie until it is removed.
@@ -132,9 +136,10 @@ export class Keys {
     return new ProblemError('too_many_attempts', { headers: { 'retry-after': String(retryAfterSeconds) } });
   }
 
-  private unauthorized(expected: string): ProblemError {
+  private unauthorized(expected: string, cookies: string[] = []): ProblemError {
     this.options.counters?.increment(Counter.CONTROL_AUTH_FAILURES);
-    return new ProblemError('unauthorized', { detail: expected, headers: CHALLENGE });
+    const headers = cookies.length === 0 ? CHALLENGE : { ...CHALLENGE, 'set-cookie': cookies };
+    return new ProblemError('unauthorized', { detail: expected, headers });
   }
 
   private sourceOf(request: IncomingMessage): string {

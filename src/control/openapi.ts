@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import type { App } from './context.ts';
+import { SessionCookie } from './cookie.ts';
 import { PROBLEMS } from './problem.ts';
 
 export const TAGS = [
@@ -48,7 +49,7 @@ export async function collectRoutes(app: App, options: OpenApiOptions): Promise<
           session: {
             type: 'apiKey',
             in: 'cookie',
-            name: 'ms_session',
+            name: new SessionCookie(options.publicUrl).name,
             description: 'The cookie of the DNS Settings page; valid from pages of the same origin only',
           },
           ticket: { type: 'http', scheme: 'bearer', description: 'A ticket, which works once' },

@@ -44,7 +44,7 @@ export interface FieldError {
 export interface ProblemExtras {
   detail?: string;
   errors?: readonly FieldError[];
-  headers?: Readonly<Record<string, string>>;
+  headers?: Readonly<Record<string, string | string[]>>;
 }
 
 /** Body of a problem reply (RFC 9457, section 3.1); `code` and `errors` are extension members. */
@@ -61,7 +61,7 @@ export interface ProblemBody {
 export class ProblemError extends Error {
   readonly code: ProblemCode;
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body: ProblemBody;
 
   constructor(code: ProblemCode, extras: ProblemExtras = {}) {

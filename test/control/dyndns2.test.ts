@@ -112,10 +112,39 @@ describe('an update', () => {
     ['only the other family', `myip=${HOME6}`, HOME, `good ${HOME}`],
     ["another's", 'myip=198.51.99.66', HOME, '!yours'],
     ["another's /64", 'myip=2a00:1450:1:3::9', HOME6, '!yours'],
-    ['an unfilled template', 'myip=<ipaddr>', HOME, '!yours'],
+    ["another's beside the caller's", `myip=${HOME},198.51.99.66`, HOME, '!yours'],
+    ["another's behind a private one", 'myip=192.168.1.2,198.51.99.66', HOME, '!yours'],
+    ["another's as myipv6", 'myipv6=2a00:1450:1:3::9', HOME6, '!yours'],
+    // Not anybody's public address, so no claim (devices.md F1).
+    ['a private WAN address (UniFi behind an ISP router)', 'myip=192.168.1.2', HOME, `good ${HOME}`],
+    ['a CGNAT address', 'myip=100.65.1.2', HOME, `good ${HOME}`],
+    ['loopback', 'myip=127.0.0.1', HOME, `good ${HOME}`],
+    ['an unfilled template (FRITZ!Box)', 'myip=<ipaddr>', HOME, `good ${HOME}`],
+    ['unfilled templates of both', 'myip=<ipaddr>&myipv6=<ip6addr>', HOME, `good ${HOME}`],
+    ['a prefix template (nsupdate.info)', 'myip=<ip6lanprefix>', HOME, `good ${HOME}`],
+    ['a prefix of the caller', `myip=${HOME}/24`, HOME, `good ${HOME}`],
+    ["another's prefix", 'myip=198.51.99.66/24', HOME, `good ${HOME}`],
+    ['an address run into a name (inadyn)', `myip=${HOME}domain2.example`, HOME, `good ${HOME}`],
+    ['an IPv6 prefix from IPv4', 'myip=2a02:8071:1:2::/64', HOME, `good ${HOME}`],
+    ['its address and an IPv6 prefix', `myip=${HOME}&myipv6=2a02:8071:1:2::/64`, HOME, `good ${HOME}`],
+    ['a link-local address from IPv6', 'myip=fe80::1', HOME6, `good ${HOME6}`],
+    ['a unique local address from IPv6', 'myip=fd00::1', HOME6, `good ${HOME6}`],
+    ['the own /64 as a prefix', 'myip=2a00:1450:1:2::/64', HOME6, `good ${HOME6}`],
+    ['documentation', 'myip=192.0.2.1', HOME, `good ${HOME}`],
+    ['zero', 'myip=0.0.0.0', HOME, `good ${HOME}`],
+    ['a word', 'myip=none', HOME, `good ${HOME}`],
   ])('with %s as myip', async (_what, query, from, answer) => {
     expect(await update(`hostname=home.example&${query}`, { from })).toBe(`200 ${answer}`);
     if (answer === '!yours') expect(await registrations()).toEqual([]);
+  });
+
+  test.each([
+    ['79', 'fritz-box-in-the-living-room-ups.my.accounts.streaming-smartdns-service.example'],
+    ['253', `${'a.'.repeat(126)}a`],
+    ['63 in one label', `${'b'.repeat(63)}.example`],
+  ])('takes a host name of %s characters as the label', async (_length, name) => {
+    expect(await update(`hostname=${name}`)).toBe(`200 good ${HOME}`);
+    expect(await registrations()).toEqual([`${HOME} ${name} dyndns2`]);
   });
 
   test('ignores further parameters that routers send', async () => {
@@ -132,6 +161,8 @@ describe('an update', () => {
     ['a bad one among good ones', 'hostname=a.example,b..example', 'notfqdn'],
     ['too many', `hostname=${Array.from({ length: 21 }, (_, i) => `h${i}.example`).join()}`, 'numhost'],
     ['broken escapes', 'hostname=%zz', 'notfqdn'],
+    ['a label of 64 characters', `hostname=${'a'.repeat(64)}.example`, 'notfqdn'],
+    ['a name of 254 characters', `hostname=${'a.'.repeat(126)}aa`, 'notfqdn'],
   ])('with %s gets one code and registers nothing', async (_what, query, code) => {
     expect(await update(query)).toBe(`200 ${code}`);
     expect(await registrations()).toEqual([]);
@@ -196,6 +227,28 @@ describe('authorization of updates', () => {
     }
     expect(await update('hostname=x.example', { from, password: 'msu_x' })).toBe('200 abuse');
     expect(await update('hostname=x.example', { from })).toBe(`200 good ${from}`);
+  });
+
+  test('a request without credentials always gets the challenge and is not a guess', async () => {
+    const from = '198.51.99.78';
+    const ask = () =>
+      bench.call('GET', '/nic/update?hostname=w.example', { from, headers: { 'user-agent': 'Wget/1.21.3' } });
+    const isChallenge = async () => {
+      const reply = await ask();
+      return reply.statusCode === 401 && String(reply.headers['www-authenticate']).startsWith('Basic ');
+    };
+    // Clients that wait for the challenge: 12 updates in a minute are 24 requests.
+    for (let index = 0; index < 12; index += 1) {
+      expect(await isChallenge()).toBe(true);
+      expect(await update('hostname=w.example', { from })).toMatch(/^200 (good|nochg) /);
+    }
+    // A neighbour behind the same CGNAT address guesses.
+    for (let index = 0; index < 12; index += 1) {
+      await update('hostname=x.example', { from, password: 'msu_x' });
+    }
+    expect(await update('hostname=x.example', { from, password: 'msu_x' })).toBe('200 abuse');
+    expect(await isChallenge()).toBe(true);
+    expect(await update('hostname=w.example', { from })).toBe(`200 nochg ${from}`);
   });
 
   test('answers 200 abuse after too many updates of an account, until the window ends', async () => {

@@ -51,7 +51,7 @@ describe('a session', () => {
     const reply = await signIn({ secret: account.secret });
     expect([reply.statusCode, reply.body]).toEqual([204, '']);
     expect(reply.headers['set-cookie']).toMatch(
-      /^ms_session=mss_\w{32}; Path=\/; HttpOnly; SameSite=Strict; Secure; Max-Age=2592000$/,
+      /^__Host-ms_session=mss_\w{32}; Path=\/; HttpOnly; SameSite=Strict; Secure; Max-Age=2592000$/,
     );
     bench = await ControlBench.make(
       { registry: disk.registry, publicUrl: 'http://dns.example.net' },
@@ -71,7 +71,7 @@ describe('a session', () => {
   });
 
   test('is new at each sign-in, and the one of the call ends (no session fixation)', async () => {
-    const planted = 'ms_session=mss_0123456789';
+    const planted = '__Host-ms_session=mss_0123456789';
     const first = cookieOf(
       (await signIn({ secret: account.secret }, { cookie: planted })).headers['set-cookie'],
     );
@@ -102,7 +102,7 @@ describe('a session', () => {
     const out = await bench.call('DELETE', '/v1/session', { headers: fromPage(cookie) });
     expect([out.statusCode, String(out.headers['set-cookie'])]).toEqual([
       204,
-      'ms_session=; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=0',
+      '__Host-ms_session=; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=0',
     ]);
     expect((await bench.call('GET', '/v1/account', { headers: { cookie } })).statusCode).toBe(401);
     expect((await bench.call('DELETE', '/v1/session', { headers: fromPage(cookie) })).statusCode).toBe(204);
@@ -120,6 +120,54 @@ describe('a session', () => {
     const exported = await bench.call('GET', '/v1/account/export', { headers: fromPage(cookie) });
     expect(exported.json().sessions).toHaveLength(1);
     expect(exported.body).not.toMatch(/ms[slut]?_\w{8}/);
+  });
+});
+
+describe('two session cookies (a sibling site planted one)', () => {
+  const http = () =>
+    ControlBench.make({ registry: disk.registry, publicUrl: 'http://dns.example.net' }, disk.clock);
+  const get = (cookie: string) =>
+    bench.call('GET', '/v1/account', {
+      headers: { cookie, 'sec-fetch-site': 'same-origin', host: 'dns.example.net' },
+    });
+
+  test('over http neither counts, and all that the name can have are removed', async () => {
+    bench = await http();
+    const [attacker, victim] = [await session(), await session()];
+    for (const cookies of [`${attacker}; ${victim}`, `${victim}; ${attacker}`, `ms_session=!; ${victim}`]) {
+      const reply = await get(cookies);
+      expect(reply.statusCode).toBe(401);
+      expect(reply.headers['set-cookie']).toEqual([
+        'ms_session=; Path=/; Max-Age=0',
+        'ms_session=; Path=/v1; Max-Age=0',
+        'ms_session=; Domain=dns.example.net; Path=/; Max-Age=0',
+        'ms_session=; Domain=dns.example.net; Path=/v1; Max-Age=0',
+        'ms_session=; Domain=example.net; Path=/; Max-Age=0',
+        'ms_session=; Domain=example.net; Path=/v1; Max-Age=0',
+      ]);
+    }
+    expect((await get(victim)).statusCode).toBe(200);
+  });
+
+  test('over https a cookie that a sibling site can plant has another name', async () => {
+    const victim = await session();
+    const other = await bench.account();
+    const attacker = cookieOf((await signIn({ secret: other.secret })).headers['set-cookie']);
+    const planted = attacker.replace('__Host-', '');
+    expect((await get(`${planted}; ${victim}`)).json().id).toBe(account.id);
+    expect((await get(planted)).statusCode).toBe(401);
+    expect((await get(`${attacker}; ${victim}`)).statusCode).toBe(401);
+  });
+
+  test('signing in again replaces them, and signing out ends both sessions', async () => {
+    bench = await http();
+    const [first, second] = [await session(), await session()];
+    const cookie = `${first}; ${second}`;
+    const again = await signIn({ secret: account.secret }, { cookie });
+    expect([again.headers['set-cookie']].flat().at(-1)).toMatch(/^ms_session=mss_/);
+    const headers = { cookie, origin: 'http://dns.example.net', 'sec-fetch-site': 'same-origin' };
+    expect((await bench.call('DELETE', '/v1/session', { headers })).statusCode).toBe(204);
+    for (const one of [first, second]) expect((await get(one)).statusCode).toBe(401);
   });
 });
 

@@ -19,6 +19,7 @@ export const TOOLS: readonly Tool[] = [
   { command: 'unbound', debianPackage: 'unbound' },
   { command: 'redis-server', debianPackage: 'redis-server' },
   { command: 'curl', debianPackage: 'curl' },
+  { command: 'wget', debianPackage: 'wget' },
   { command: 'openssl', debianPackage: 'openssl' },
   { command: 'ip', debianPackage: 'iproute2' },
   { command: 'setpriv', debianPackage: 'util-linux' },

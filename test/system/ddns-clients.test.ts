@@ -64,9 +64,12 @@ async function run(file: string, args: string[], env: Record<string, string> = {
 
 describe.concurrent('ddclient', () => {
   /** Runs one round of its daemon. `force`: the update that it makes every 25 days. */
-  async function ddclient(router: Router, { password = router.token, force = false } = {}) {
+  async function ddclient(
+    router: Router,
+    { password = router.token, force = false, reported = router.home.address, host = 'home.example' } = {},
+  ) {
     const { folder, home, id } = router;
-    writeFileSync(join(folder, 'address'), `${home.address}\n`);
+    writeFileSync(join(folder, 'address'), `${reported}\n`);
     const config = [
       'ssl=no',
       'min-interval=1',
@@ -76,7 +79,7 @@ describe.concurrent('ddclient', () => {
       `server=127.0.0.1:${home.port}`,
       `login=${id}`,
       `password='${password}'`,
-      'home.example',
+      host,
     ].join('\n');
     const file = join(folder, 'ddclient.conf');
     writeFileSync(file, `${config}\n`, { mode: 0o600 });
@@ -118,6 +121,21 @@ describe.concurrent('ddclient', () => {
     expect(await router.addresses()).toEqual([SECOND]);
   });
 
+  test('behind an ISP router reports its private address and succeeds', async () => {
+    const router = await Router.make();
+    const { output } = await ddclient(router, { reported: '192.168.1.2' });
+    expect(output).toMatch(/SUCCESS:\s+updating home\.example/);
+    expect(router.home.replies).toEqual([`good ${FIRST}`]);
+    expect(await router.addresses()).toEqual([FIRST]);
+  });
+
+  test('reports a host name of 100 characters', async () => {
+    const router = await Router.make();
+    const host = `${'a'.repeat(40)}.${'b'.repeat(51)}.example`;
+    expect((await ddclient(router, { host })).output).toMatch(/SUCCESS/);
+    expect(await router.registrations()).toMatchObject([{ address: FIRST, label: host }]);
+  });
+
   test('reports a wrong password and registers nothing', async () => {
     const router = await Router.make();
     const { output } = await ddclient(router, { password: 'msu_wrong' });
@@ -137,7 +155,10 @@ describe.concurrent('ddclient', () => {
 
 describe.concurrent('inadyn', () => {
   /** Runs one round. `force`: the update that it makes every 30 days. */
-  async function inadyn(router: Router, { password = router.token, force = false } = {}) {
+  async function inadyn(
+    router: Router,
+    { password = router.token, force = false, reported = router.home.address, myip = '%i' } = {},
+  ) {
     const { folder, home, id } = router;
     const file = join(folder, 'inadyn.conf');
     const cache = join(folder, 'cache');
@@ -148,9 +169,9 @@ describe.concurrent('inadyn', () => {
       `  password = "${password}"`,
       '  ssl = false',
       `  ddns-server = "127.0.0.1:${home.port}"`,
-      '  ddns-path = "/nic/update?hostname=%h&myip=%i"',
+      `  ddns-path = "/nic/update?hostname=%h&myip=${myip}"`,
       '  hostname = home.example',
-      `  checkip-command = "echo ${home.address}"`,
+      `  checkip-command = "echo ${reported}"`,
       '}',
     ].join('\n');
     writeFileSync(file, `${config}\n`, { mode: 0o600 });
@@ -185,6 +206,16 @@ describe.concurrent('inadyn', () => {
     expect([moved.code, await router.addresses()], moved.output).toEqual([0, [SECOND]]);
   });
 
+  test.each([
+    ['its CGNAT address', { reported: '100.65.1.2' }],
+    ['an address run into a name', { myip: '%iother.example' }],
+  ])('reports %s and succeeds', async (_what, options) => {
+    const router = await Router.make();
+    const { code, output } = await inadyn(router, options);
+    expect([code, router.home.replies], output).toEqual([0, [`good ${FIRST}`]]);
+    expect(await router.addresses()).toEqual([FIRST]);
+  });
+
   test('reports a wrong password and registers nothing', async () => {
     const router = await Router.make();
     const { code, output } = await inadyn(router, { password: 'msu_wrong' });
@@ -199,6 +230,49 @@ describe.concurrent('inadyn', () => {
     const { output } = await inadyn(router);
     expect(router.home.replies.at(-1), output).toBe('abuse');
     expect(await router.addresses()).toEqual([FIRST]);
+  });
+});
+
+describe.concurrent.each([
+  [
+    'wget',
+    ({ id, token, home }: Router, query: string) => [
+      '-q',
+      '-O',
+      '-',
+      `--user=${id}`,
+      `--password=${token}`,
+      `${home.url}/nic/update?${query}`,
+    ],
+  ],
+  [
+    'curl',
+    ({ id, token, home }: Router, query: string) => [
+      '-s',
+      '--anyauth',
+      '-u',
+      `${id}:${token}`,
+      `${home.url}/nic/update?${query}`,
+    ],
+  ],
+])('%s, which waits for the challenge', (program, args) => {
+  test('updates 12 times a minute', async () => {
+    const router = await Router.make();
+    for (let index = 0; index < 12; index += 1) {
+      const { output } = await run(program, args(router, 'hostname=w.example&myip=192.168.1.2'));
+      expect(output).toContain(`${index === 0 ? 'good' : 'nochg'} ${FIRST}`);
+    }
+    expect(router.home.replies.filter((reply) => reply === 'badauth')).toHaveLength(12);
+  });
+
+  test('updates while a neighbour at the same address guesses', async () => {
+    const router = await Router.make();
+    const headers = { authorization: `Basic ${btoa(`${router.id}:msu_wrong`)}`, 'user-agent': 'guesser' };
+    for (let index = 0; index < 12; index += 1) {
+      await new Api(router.home.url).call('GET', '/nic/update?hostname=g.example', undefined, headers);
+    }
+    const { output } = await run(program, args(router, 'hostname=w.example'));
+    expect(output).toContain(`good ${FIRST}`);
   });
 });
 

@@ -212,7 +212,9 @@ function nameFor(label) {
       .slice(0, 32)
       .replace(/-+$/, '') || 'home';
   const isName = /[a-z]/.test(location.hostname) && location.hostname.includes('.');
-  return `${first}.${isName ? location.hostname : 'example.net'}`;
+  const host = isName ? location.hostname : 'example.net';
+  // RFC 1035: a name has at most 253 characters.
+  return first.length + host.length + 1 <= 253 ? `${first}.${host}` : `${first}.example.net`;
 }
 
 /** @param {App} app */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { type Address, formatAddress, parseAddress } from '../../net/index.ts';
+import { type Address, formatAddress, parseAddress, scopeOf } from '../../net/index.ts';
 import { AddressNotPublicError } from '../../registry/index.ts';
 import { callerAddress, isSameHome } from '../caller.ts';
 import type { App, Context } from '../context.ts';
@@ -13,7 +13,7 @@ const tag = 'Routers';
 const MAX_HOSTNAMES = 20;
 /** Host name, with underscores allowed. A single label is enough: the name only labels the registration. */
 const HOSTNAME =
-  /^(?=.{1,64}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
+  /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 /** RFC 7617, section 2. */
 const BASIC = /^basic +([A-Za-z0-9+/]{1,600}={0,2})$/i;
 const CHALLENGE = 'Basic realm="mediastreamer", charset="UTF-8"';
@@ -81,6 +81,8 @@ const one = (line: string): Answer => ({ status: 200, lines: [line] });
 
 async function update(context: Context, throttle: Throttle, request: FastifyRequest): Promise<Answer> {
   if ((request.headers['user-agent'] ?? '').trim() === '') return one('badagent');
+  // Not a guess: wget, curl --anyauth, uclient-fetch and others send credentials only after this challenge.
+  if (request.headers.authorization === undefined) return { status: 401, lines: ['badauth'] };
   try {
     const accountId = await authenticate(context, request);
     if (accountId === null) {
@@ -140,17 +142,17 @@ function listOf(parameters: URLSearchParams, name: string): string[] {
 }
 
 /**
- * Returns the claimed address of the caller's family, or the caller's own if none is claimed. Null if a claim is not
- * the caller's address or not an address.
+ * Returns the address that the claims mean: the caller's own, in the claimed form if one claim has it. Null if a claim is
+ * the public address of somebody else. A claim that cannot be a public address is ignored: routers behind an ISP's router
+ * send their private WAN address, others a prefix or an unfilled template.
  */
 function claimed(claims: readonly string[], caller: Address): Address | null {
   let own: Address | null = null;
   for (const claim of claims) {
     const address = parseAddress(claim);
-    if (address === null) return null;
-    if (address.family !== caller.family) continue;
-    if (!isSameHome(address, caller)) return null;
-    own ??= address;
+    if (address === null || address.family !== caller.family) continue;
+    if (isSameHome(address, caller)) own ??= address;
+    else if (scopeOf(address) === 'public') return null;
   }
   return own ?? caller;
 }

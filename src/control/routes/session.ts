@@ -1,6 +1,5 @@
 import { Type } from 'typebox';
 import type { App, Context } from '../context.ts';
-import { endedCookie, sessionCookie, sessionOf } from '../cookie.ts';
 import { noContent, operation } from '../operation.ts';
 import { requireSameOrigin } from '../origin.ts';
 import { badField, ProblemError } from '../problem.ts';
@@ -49,9 +48,10 @@ function addSignIn(app: App, context: Context): void {
     const { id } = await context.keys.signIn(given, request.raw);
     const session = await context.registry.credentials.make('session', id);
     if (session === null) throw new ProblemError('unauthorized');
-    const before = sessionOf(request.raw);
+    const { secret: before, isAmbiguous } = context.cookie.read(request.raw);
     if (before !== null) await context.registry.credentials.endSession(before);
-    reply.header('set-cookie', sessionCookie(session.secret, isSecure(context)));
+    const cookie = context.cookie.set(session.secret);
+    reply.header('set-cookie', isAmbiguous ? [...context.cookie.clearAll(request.raw), cookie] : cookie);
     return reply.code(204).send(null);
   });
 }
@@ -65,16 +65,10 @@ function addSignOut(app: App, context: Context): void {
     problems: ['store_unavailable'],
   });
   app.delete('/v1/session', route, async (request, reply) => {
-    const session = sessionOf(request.raw);
-    if (session !== null) {
-      requireSameOrigin(request.raw);
-      await context.registry.credentials.endSession(session);
-    }
-    reply.header('set-cookie', endedCookie(isSecure(context)));
+    const { secrets, isAmbiguous } = context.cookie.read(request.raw);
+    if (secrets.length > 0) requireSameOrigin(request.raw);
+    for (const secret of secrets) await context.registry.credentials.endSession(secret);
+    reply.header('set-cookie', isAmbiguous ? context.cookie.clearAll(request.raw) : context.cookie.clear());
     return reply.code(204).send(null);
   });
-}
-
-function isSecure({ publicUrl }: Context): boolean {
-  return publicUrl.startsWith('https:');
 }
