@@ -1,4 +1,4 @@
-import { equals, equalsIgnoringCase, FieldName, isPseudo, isSpace, readDecimal } from './field.ts';
+import { equals, equalsIgnoringCase, FieldName, isPseudo, isSpace, lowerCase, readDecimal } from './field.ts';
 
 export const Method = { NONE: 0, GET: 1, POST: 2, OTHER: 3 } as const;
 export type Method = (typeof Method)[keyof typeof Method];
@@ -16,6 +16,9 @@ const CONNECT = Buffer.from('CONNECT');
 const TRAILERS = Buffer.from('trailers');
 const TYPE = Buffer.from(DNS_MESSAGE);
 const SEMICOLON = 0x3b;
+/** Longest authority: a host name of 253 bytes, a port, and user information that nobody sends. */
+const MAX_AUTHORITY_BYTES = 512;
+const HTTPS_PORT = Buffer.from(':443');
 
 /** The head of a request, in either version of HTTP. One per thread, reset for each request. */
 export class RequestHead {
@@ -30,7 +33,9 @@ export class RequestHead {
   /** True if the head breaks a rule of HTTP. */
   isMalformed = false;
   private hasScheme = false;
-  private hasAuthority = false;
+  private readonly authority = new Uint8Array(MAX_AUTHORITY_BYTES);
+  /** -1: absent. */
+  private authorityLength = -1;
   private isConnect = false;
   private sawField = false;
   private isTrailer = false;
@@ -43,7 +48,7 @@ export class RequestHead {
     this.contentLength = -1;
     this.isMalformed = false;
     this.hasScheme = false;
-    this.hasAuthority = false;
+    this.authorityLength = -1;
     this.isConnect = false;
     this.sawField = false;
     this.isTrailer = isTrailer;
@@ -53,7 +58,7 @@ export class RequestHead {
   isWhole(): boolean {
     if (this.isMalformed) return false;
     if (this.isTrailer) return true;
-    if (this.isConnect) return this.hasAuthority && !this.hasScheme && this.targetLength < 0;
+    if (this.isConnect) return this.authorityLength >= 0 && !this.hasScheme && this.targetLength < 0;
     return this.method !== Method.NONE && this.hasScheme && this.targetLength > 0;
   }
 
@@ -96,6 +101,26 @@ export class RequestHead {
     this.contentLength = length;
   }
 
+  private setAuthority(bytes: Uint8Array, start: number, end: number): void {
+    const length = withoutHttpsPort(bytes, start, end) - start;
+    if (this.authorityLength >= 0 || length > MAX_AUTHORITY_BYTES) {
+      this.isMalformed = true;
+      return;
+    }
+    for (let i = 0; i < length; i++) this.authority[i] = lowerCase(bytes[start + i]!);
+    this.authorityLength = length;
+  }
+
+  /** A Host that differs from :authority could lead another hop to another server (RFC 9113 8.3.1). */
+  private checkHost(bytes: Uint8Array, start: number, end: number): void {
+    const length = withoutHttpsPort(bytes, start, end) - start;
+    if (this.authorityLength < 0) return;
+    if (length !== this.authorityLength) this.isMalformed = true;
+    for (let i = 0; i < length && !this.isMalformed; i++) {
+      if (lowerCase(bytes[start + i]!) !== this.authority[i]) this.isMalformed = true;
+    }
+  }
+
   /** Pseudo-headers come once each, before all other fields, and never as trailers (RFC 9113 8.3). */
   private pseudo(name: FieldName, values: Uint8Array, start: number, end: number): void {
     if (this.sawField || this.isTrailer) this.isMalformed = true;
@@ -110,8 +135,7 @@ export class RequestHead {
       if (this.hasScheme) this.isMalformed = true;
       this.hasScheme = true;
     } else if (name === FieldName.AUTHORITY) {
-      if (this.hasAuthority) this.isMalformed = true;
-      this.hasAuthority = true;
+      this.setAuthority(values, start, end);
     } else this.isMalformed = true;
   }
 
@@ -119,8 +143,10 @@ export class RequestHead {
     this.sawField = true;
     switch (name) {
       case FieldName.OTHER:
-      case FieldName.HOST:
       case FieldName.EXPECT:
+        return;
+      case FieldName.HOST:
+        this.checkHost(values, start, end);
         return;
       case FieldName.CONTENT_TYPE:
         this.setContentType(values, start, end);
@@ -135,4 +161,10 @@ export class RequestHead {
         this.isMalformed = true;
     }
   }
+}
+
+/** Finds the end of a host without the default port (RFC 3986 6.2.3). */
+function withoutHttpsPort(bytes: Uint8Array, start: number, end: number): number {
+  const colon = end - HTTPS_PORT.length;
+  return colon > start && equals(bytes, colon, end, HTTPS_PORT) ? colon : end;
 }

@@ -43,6 +43,9 @@ export class TlsServer {
           ALPNProtocols: [...service.alpn],
         });
         secure.setNoDelay(true);
+        // After the handshake Node only emits this event and leaves closing to tls.Server, which is not used here. The
+        // alert has been sent: close at once (RFC 8446 6.2, RFC 5246 7.2.2).
+        secure.on('_tlsError', () => secure.destroy());
         return service.open(secure, source, onLimit);
       },
     });

@@ -48,6 +48,8 @@ const PSEUDO = [
   [':scheme', 'https'],
   [':path', PATH],
 ] as const;
+const headersOf = (stream: number, fields: readonly (readonly [string, string])[]) =>
+  frame(FrameType.HEADERS, END_HEADERS | END_STREAM, stream, block(fields));
 const ANSWER = ['1 200', '1 DATA 61 end'];
 
 describe('a request over HTTP/2', () => {
@@ -159,6 +161,11 @@ describe('a request over HTTP/2', () => {
       frame(FrameType.CONTINUATION, END_HEADERS, 1, request(PATH).subarray(20)),
     ],
     ['extensions before it (5.5)', frame(0x42, 0xff, 0, 'x'), frame(0x42, 0, 1, ''), get(1, PATH)],
+    [
+      'a host like its :authority, in another case and with the default port (8.3.1)',
+      headersOf(1, [...PSEUDO, [':authority', 'dns.example'], ['host', 'DNS.example:443']]),
+    ],
+    ['a host without :authority (8.3.1)', headersOf(1, [...PSEUDO, ['host', 'dns.example']])],
     [
       'te: trailers (8.2.2)',
       frame(FrameType.HEADERS, END_HEADERS | END_STREAM, 1, request(PATH, ['te', 'trailers'])),
@@ -368,6 +375,21 @@ const STREAM_ERRORS: readonly (readonly [string, keyof typeof ErrorCode, ...Buff
   ['8.3.1: no path', 'PROTOCOL_ERROR', headers(1, PSEUDO.slice(0, 2))],
   ['8.3.1: no scheme', 'PROTOCOL_ERROR', headers(1, [PSEUDO[0], PSEUDO[2]])],
   ['8.3.1: an empty path', 'PROTOCOL_ERROR', headers(1, [...PSEUDO.slice(0, 2), [':path', '']])],
+  [
+    '8.3.1: a host other than :authority',
+    'PROTOCOL_ERROR',
+    headers(1, [...PSEUDO, [':authority', 'dns.example'], ['host', 'dns.example.net']]),
+  ],
+  [
+    '8.3.1: a host of the same length',
+    'PROTOCOL_ERROR',
+    headers(1, [...PSEUDO, [':authority', 'dns.example'], ['host', 'dns.exampla']]),
+  ],
+  [
+    '8.3.1: two authorities',
+    'PROTOCOL_ERROR',
+    headers(1, [...PSEUDO, [':authority', 'a.example'], [':authority', 'a.example']]),
+  ],
   ['8.3.1: two paths', 'PROTOCOL_ERROR', headers(1, [...PSEUDO, PSEUDO[2]])],
 ];
 
