@@ -93,7 +93,7 @@ export function checkPlan(plan: LoadPlan): void {
     throw new LoadPlanError('found a share of unregistered queries, expected their sources with it');
   }
   if (plan.names.missBase.length > MAX_NAME_BYTES - MISS_LABEL_BYTES) {
-    throw new LoadPlanError(`found a base of ${plan.names.missBase.length} octets, expected a shorter one`);
+    throw new LoadPlanError(`found a base of ${plan.names.missBase.length} bytes, expected a shorter one`);
   }
   if (plan.target.port === 0) throw new LoadPlanError('found port 0, expected the port of a server');
 }

@@ -21,7 +21,7 @@ export interface Progress {
   readonly answersPerSecond: number;
   /** Since the start. */
   readonly lost: number;
-  /** Of the answers since the previous progress; null if there were none. */
+  /** Median of the answers since the previous progress; null if there were none. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   readonly maxMs: number | null;

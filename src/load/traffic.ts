@@ -15,7 +15,7 @@ const MISS = KINDS.indexOf('miss');
  * Allocates nothing after construction.
  */
 export class Traffic {
-  /** Of the current query: its category, whether an unregistered source asks, and which one. */
+  /** Current query: its category, whether an unregistered source asks, and which one. */
   category = 0;
   isUnregistered = false;
   source = 0;

@@ -6,7 +6,7 @@ import { Tallies, WARM_UP } from '../../src/load/tallies.ts';
 const lostOf = (tallies: Tallies): number => tallies.total(false).lost;
 
 describe('outstanding queries', () => {
-  it('are found by their ID, once', () => {
+  it('are found by their ID once', () => {
     const [queries, tallies] = [new Outstanding(64), new Tallies()];
     const id = queries.add(10, 11, 7, 0, tallies);
     const slot = queries.find(id);
@@ -16,7 +16,7 @@ describe('outstanding queries', () => {
     expect(queries.find((id + 64) & 0xffff)).toBe(NOT_WAITING);
   });
 
-  it('are lost when their timeout is over, counted from when they were sent', () => {
+  it('are lost when their timeout has passed since they were sent', () => {
     const [queries, tallies] = [new Outstanding(64), new Tallies()];
     queries.add(0, 100, 0, 0, tallies);
     queries.add(0, 101, 0, 0, tallies);
@@ -29,7 +29,7 @@ describe('outstanding queries', () => {
     expect([lostOf(tallies), tallies.progress.lost, queries.isEmpty]).toEqual([2, 3, true]);
   });
 
-  it('every query is answered or lost, whatever comes in which order', () => {
+  it('are each answered or lost, in any order of events', () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('add' as const) }),
       fc.record({ kind: fc.constant('answer' as const), id: fc.integer({ min: 0, max: 300 }) }),
@@ -68,7 +68,7 @@ describe('outstanding queries', () => {
     );
   });
 
-  it('have room for what a timeout takes, within the number of IDs', () => {
+  it("have room for a timeout's queries, within the number of IDs", () => {
     expect(outstandingCapacity(1000, 1000)).toBe(2048);
     expect(outstandingCapacity(1, 10)).toBe(64);
     expect(outstandingCapacity(1e6, 60_000)).toBe(65_536);

@@ -22,7 +22,7 @@ describe('the schedule of a load', () => {
     expect(schedule.dueBy(1e12)).toBe(0);
   });
 
-  it('does not know of what was sent: a query is due at its time, whatever was held up', () => {
+  it('is independent of sending: a query stays due at its time', () => {
     const rate = fc.integer({ min: 1, max: 1_000_000 });
     fc.assert(
       fc.property(rate, fc.integer({ min: 0, max: 100_000 }), (ratePerSecond, n) => {
@@ -34,7 +34,7 @@ describe('the schedule of a load', () => {
     );
   });
 
-  it('ends a warm-up that is behind at its time, and skips nothing of what is measured', () => {
+  it('cuts off a late warm-up and skips no measured query', () => {
     const schedule = scheduleOf(100, 1, 2);
     expect([schedule.warmUpCount, schedule.count]).toEqual([200, 300]);
     expect(schedule.next(50, 6999)).toBe(50);

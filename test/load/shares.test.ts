@@ -4,7 +4,7 @@ import { KINDS, LoadPlanError, parseShares } from '../../src/load/index.ts';
 import { turnsOf } from '../../src/load/shares.ts';
 
 describe('shares', () => {
-  it('are read by name; those that are not named are nothing', () => {
+  it('are parsed by name; absent names have none', () => {
     expect(parseShares('catalog=70,hit=25,miss=5', KINDS, 'mix')).toEqual({
       catalog: 70,
       hit: 25,
@@ -26,7 +26,7 @@ describe('turns', () => {
     .array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 6 })
     .filter((list) => list.some((weight) => weight > 0));
 
-  it('hold each share exactly over a period, and to within one turn a share over any beginning', () => {
+  it('hold each share exactly over a period, and within one turn over any prefix', () => {
     fc.assert(
       fc.property(weights, (list) => {
         const total = list.reduce((sum, weight) => sum + weight, 0);
@@ -44,7 +44,7 @@ describe('turns', () => {
     );
   });
 
-  it('are as few as the shares need, and bounded', () => {
+  it('are as few as possible, and bounded', () => {
     expect([...turnsOf([50, 50])]).toEqual([0, 1]);
     expect(turnsOf([999_999, 1])).toHaveLength(65_536);
   });

@@ -6,28 +6,34 @@ import { planOf } from './support.ts';
 const MEASURED = { seconds: 2, cpuSeconds: 0.5 };
 const reply = (rcode: number, second = 0x80): Uint8Array =>
   Uint8Array.of(0, 1, second, rcode, ...new Uint8Array(8));
-const CATALOGUE = categoryOf(0, false);
+const CATALOG = categoryOf(0, false);
 
-/** A thousand answers of 1 to 1000 ms, one lost, one never sent, one that is no response. */
+/** A thousand answers of 1 to 1000 ms, one lost, one unsent, and one that is not a response. */
 function counted(): Tallies {
   const tallies = new Tallies();
   for (let i = 1; i <= 1000; i++) {
-    tallies.sent(CATALOGUE, i === 1 ? 5 : 0.1);
-    tallies.answered(CATALOGUE, i, reply(i % 10 === 0 ? 2 : 0, i === 7 ? 0x82 : 0x80));
+    tallies.sent(CATALOG, i === 1 ? 5 : 0.1);
+    tallies.answered(CATALOG, i, reply(i % 10 === 0 ? 2 : 0, i === 7 ? 0x82 : 0x80));
   }
-  tallies.sent(CATALOGUE, 0);
-  tallies.lost(CATALOGUE);
-  tallies.sent(CATALOGUE, 0);
-  tallies.answered(CATALOGUE, 1, reply(0, 0));
-  tallies.unsent(CATALOGUE);
+  tallies.sent(CATALOG, 0);
+  tallies.lost(CATALOG);
+  tallies.sent(CATALOG, 0);
+  tallies.answered(CATALOG, 1, reply(0, 0));
+  tallies.unsent(CATALOG);
   return tallies;
 }
 
 describe('the summary of a load', () => {
-  it('counts what was sent, answered, lost, by rcode, and latency to three figures', () => {
+  it('counts sent, answered and lost queries, rcodes, and latency to three figures', () => {
     const { registered, unregistered, kinds, generator, ...rest } = summarize(planOf(), counted(), MEASURED);
     expect(registered).toMatchObject({
-      ...{ due: 1003, sent: 1002, answered: 1000, lost: 1, unsent: 1, invalid: 1, truncated: 1 },
+      due: 1003,
+      sent: 1002,
+      answered: 1000,
+      lost: 1,
+      unsent: 1,
+      invalid: 1,
+      truncated: 1,
       rcodes: { NOERROR: 900, SERVFAIL: 100 },
     });
     expect(registered!.lossPercent).toBeCloseTo(300 / 1003, 6);
@@ -81,7 +87,7 @@ describe('the summary of a load', () => {
 
 describe('thresholds', () => {
   const summary = summarize(planOf(), counted(), MEASURED);
-  it('hold where the figures are within them, or where there are none', () => {
+  it('are met by figures within them, or if there are none', () => {
     expect(exceeded(summary, { maxP99Ms: null, maxLossPercent: null })).toEqual([]);
     expect(exceeded(summary, { maxP99Ms: 1000, maxLossPercent: 0.3 })).toEqual([]);
   });
@@ -92,13 +98,13 @@ describe('thresholds', () => {
       'loss is 0.2991 %, above 0.2 %',
     ]);
     const silent = new Tallies();
-    silent.sent(CATALOGUE, 0);
-    silent.lost(CATALOGUE);
+    silent.sent(CATALOG, 0);
+    silent.lost(CATALOG);
     const faults = exceeded(summarize(planOf(), silent, MEASURED), { maxP99Ms: 5, maxLossPercent: null });
     expect(faults).toEqual(['p99 is unknown: nothing was answered, above 5 ms']);
   });
 
-  it('are about registered sources, of which an edge drops nothing by design', () => {
+  it('apply to registered sources, whose queries an edge never drops by design', () => {
     const tallies = counted();
     for (let i = 0; i < 500; i++) {
       tallies.sent(categoryOf(0, true), 0);

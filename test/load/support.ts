@@ -35,7 +35,7 @@ export function planOf(changes: Partial<LoadPlan> = {}): LoadPlan {
   };
 }
 
-/** What the server in its thread has seen. */
+/** Counts of the server thread. */
 export interface Seen {
   readonly queries: number;
   readonly sources: readonly string[];
@@ -49,15 +49,15 @@ export interface TestServer {
 
 export interface ServerOptions {
   readonly transport: LoadPlan['transport'];
-  /** Where it listens; 127.0.0.1 by default. */
+  /** Listening address; 127.0.0.1 by default. */
   readonly address?: '127.0.0.1' | '::1';
-  /** Every so many-th query gets no answer; 0: all are answered. */
+  /** Leaves every n-th query unanswered; 0: answers all. */
   readonly dropEvery?: number;
-  /** Sources that begin so are answered REFUSED. */
+  /** Sources with this prefix get REFUSED. */
   readonly refused?: string;
 }
 
-/** A DNS server in a thread of its own: a UDP load does not leave this one's event loop its turn. */
+/** A DNS server in its own thread: a UDP load never yields to this thread's event loop. */
 export async function startServer(options: ServerOptions): Promise<TestServer> {
   const address = options.address ?? '127.0.0.1';
   const isSecure = options.transport === 'tls' || options.transport === 'https';

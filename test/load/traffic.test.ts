@@ -32,7 +32,7 @@ const mix = (text: string) => parseShares(text, KINDS, 'mix');
 const types = (text: string) => parseShares(text, QUERY_TYPES, 'types');
 
 describe('the traffic of a load', () => {
-  it('holds the shares of kinds, each with as many of unregistered sources', () => {
+  it('keeps the shares of kinds, each with the same share of unregistered sources', () => {
     const plan = planOf({
       mix: mix('catalog=70,hit=25,miss=5'),
       unregistered: sourcesOf([parsePrefix('127.0.2.0/24')!], 4),
@@ -48,7 +48,7 @@ describe('the traffic of a load', () => {
     ]);
   });
 
-  it('asks for each name in each type, by the shares of the types', () => {
+  it("asks for each name with each type, by the types' shares", () => {
     const names = { ...planOf().names, catalog: ['a.example', 'b.example', 'c.example'].map(wire) };
     const asked = ask(planOf({ names, types: types('A=2,AAAA=1') }), 90);
     for (const name of ['a.example', 'b.example', 'c.example']) {
@@ -65,7 +65,7 @@ describe('the traffic of a load', () => {
     for (const name of names) expect(name).toMatch(/^[a-z2-7]{12}\.base\.example$/);
   });
 
-  it('asks from all sources in turns', () => {
+  it('rotates over all sources', () => {
     const plan = planOf({
       sources: sourcesOf([parsePrefix('127.0.1.0/30')!], 4),
       unregistered: sourcesOf([parsePrefix('127.0.2.0/31')!], 4),

@@ -27,7 +27,7 @@ async function load(options: ServerOptions, changes: Partial<LoadPlan> = {}, end
     transport: options.transport,
     ratePerSecond: 800,
     seconds: 0.5,
-    // So long that a machine which is busy with other tests loses nothing by it.
+    // Long enough for a machine that is busy with other tests.
     timeoutMs: 5000,
     tls: { serverName: null, ca: server.certificate?.cert ?? null, verifies: true },
     ...changes,
@@ -48,7 +48,7 @@ async function load(options: ServerOptions, changes: Partial<LoadPlan> = {}, end
 }
 
 describe.each(TRANSPORTS.map((transport) => [transport] as const))('a load over %s', (transport) => {
-  it('sends all that is due, and matches every answer', async () => {
+  it('sends every due query and matches every answer', async () => {
     const { summary, seen } = await load({ transport });
     expect(summary.registered).toMatchObject({
       due: 400,
@@ -99,7 +99,7 @@ describe.each(TRANSPORTS.map((transport) => [transport] as const))('a load over 
 });
 
 describe.each([['udp'], ['tcp']] as const)('a load over %s', (transport) => {
-  it('counts as lost what is not answered in time', async () => {
+  it('counts queries without a timely answer as lost', async () => {
     const { summary } = await load({ transport, dropEvery: 4 }, { timeoutMs: 700, seconds: 0.25 });
     const { due, answered, lost } = summary.registered!;
     expect([due, answered + lost]).toEqual([200, 200]);
@@ -115,19 +115,19 @@ describe.each([['udp'], ['tcp']] as const)('a load over %s', (transport) => {
 });
 
 describe('a load', () => {
-  it('tells each second how it goes', async () => {
+  it('reports progress each second', async () => {
     const { progress } = await load({ transport: 'udp' }, { ratePerSecond: 200, seconds: 2.5 });
     expect(progress.length).toBeGreaterThanOrEqual(2);
     expect(progress[0]!.phase).toBe('load');
     expect(progress[0]!.answersPerSecond).toBeGreaterThan(0);
   });
 
-  it('counts an HTTP status that tells of no answer as invalid', async () => {
+  it('counts an HTTP error status as invalid', async () => {
     const { summary } = await load({ transport: 'https', dropEvery: 4 }, { seconds: 0.25 });
     expect(summary.registered).toMatchObject({ answered: 150, invalid: 50, lossPercent: 25 });
   });
 
-  it('does not believe a certificate that nobody vouches for, unless it is told to', async () => {
+  it('rejects an untrusted certificate unless told otherwise', async () => {
     const tls = { serverName: null, ca: null, verifies: true };
     const { summary, seen } = await load({ transport: 'tls' }, { tls, seconds: 0.25 });
     expect(summary.registered).toMatchObject({ sent: 0, unsent: 200, lossPercent: 100 });
@@ -136,7 +136,7 @@ describe('a load', () => {
     expect(insecure.summary.registered).toMatchObject({ answered: 200 });
   });
 
-  it('is not made from addresses that this machine does not have', async () => {
+  it('rejects source addresses that this machine does not have', async () => {
     const sources = sourcesOf([parsePrefix('192.0.2.0/31')!], 4);
     await expect(load({ transport: 'udp' }, { sources })).rejects.toThrow(LoadUnavailableError);
   });

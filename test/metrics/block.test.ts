@@ -17,7 +17,7 @@ import {
 const FAST = queryDuration(QueryPath.FAST);
 const LARGEST_BOUND_SECONDS = 2 ** (HISTOGRAM_BOUNDS - 1) / 1e6;
 
-/** The bucket that took the only observation of a block. */
+/** Bucket of a block's only observation. */
 function bucketOf(seconds: number): number {
   const block = new CounterBlock();
   block.observe(FAST, seconds);
@@ -34,7 +34,7 @@ describe('CounterBlock', () => {
     expect(block.values.reduce((a, b) => a + b)).toBe(5);
   });
 
-  it('lies side by side with others in one buffer, each on cache lines of its own', () => {
+  it('shares a buffer with others, each on its own cache lines', () => {
     expect(blockBytes() % 128).toBe(0);
     expect(blockBytes()).toBeGreaterThanOrEqual(SLOTS * 8);
     const buffer = new SharedArrayBuffer(2 * blockBytes());
@@ -44,7 +44,7 @@ describe('CounterBlock', () => {
     expect(second.values.every((value) => value === 0)).toBe(true);
   });
 
-  it('shows its share what another thread counts', async () => {
+  it('shows counts of another thread', async () => {
     const block = new CounterBlock();
     const index = queryCounter(Transport.UDP, QueryVerdict.STEERED);
     const face = new URL('../../src/metrics/index.ts', import.meta.url).href;
@@ -61,7 +61,7 @@ describe('CounterBlock', () => {
     expect(block.values[index]).toBe(1000);
   });
 
-  it('puts a duration into the least bucket whose bound (2^b microseconds) holds it', () => {
+  it('puts a duration into the smallest bucket that holds it (2^b microseconds)', () => {
     const seconds = fc.double({ min: 1e-7, max: LARGEST_BOUND_SECONDS, noNaN: true });
     fc.assert(
       fc.property(seconds, (duration) => {
@@ -87,7 +87,7 @@ describe('CounterBlock', () => {
     expect(bucketOf(seconds)).toBe(bucket);
   });
 
-  it('notes a batch at once and touches no other histogram', () => {
+  it('counts a batch at once and touches no other histogram', () => {
     const block = new CounterBlock();
     block.observe(FAST, 0.000003, 64);
     expect(block.values[FAST + 2]).toBe(64);

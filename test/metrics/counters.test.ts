@@ -25,12 +25,12 @@ import {
 
 const transports = Object.values(Transport);
 const streams = transports.filter((transport) => transport !== Transport.UDP);
-/** TAKEN, MALFORMED, CHECKSUM, SPOOFED, STRAY of sys/xdp, and answers that were not sent. */
+/** TAKEN, MALFORMED, CHECKSUM, SPOOFED, STRAY of sys/xdp, and unsent answers. */
 const XDP_RESULTS = 6;
 const RCODES = [0, 1, 2, 3, 4, 5, 16, 23];
 
 describe('counters', () => {
-  it('give every label combination a slot of its own and leave none over', () => {
+  it('give every label combination its own slot and leave none unused', () => {
     const widths = new Map(FAMILIES.map(({ base, width }) => [base, width]));
     const indexes = [
       ...Object.values(plain),
@@ -50,12 +50,12 @@ describe('counters', () => {
     expect(indexes.toSorted((a, b) => a - b)).toEqual(Array.from({ length: SLOTS }, (_, i) => i));
   });
 
-  it('count rcodes that are not told apart as one', () => {
+  it('count all other rcodes together', () => {
     const other = answerCounter(Transport.TCP, 23);
     for (const rcode of [6, 9, 15, 17, 4095]) expect(answerCounter(Transport.TCP, rcode)).toBe(other);
   });
 
-  it("know a control route by its pattern, whatever its parameters' names, and no other", () => {
+  it('find a control route by its pattern, whatever its parameter names', () => {
     expect(controlRoute('/v1/accounts/:accountId/registrations/:registrationId')).toBe(
       CONTROL_ROUTES.indexOf('/v1/accounts/:id/registrations/:id'),
     );
@@ -70,7 +70,7 @@ describe('counters', () => {
     expect(controlCounter(0, 999)).toBe(controlCounter(0, 500));
   });
 
-  it('have names and help in the form Prometheus asks for', () => {
+  it("have names and help texts in Prometheus' form", () => {
     for (const { type, name, help, labels } of FAMILIES) {
       expect(name).toMatch(/^mediastreamer_[a-z_]+$/);
       expect(name.endsWith('_total')).toBe(type === 'counter');

@@ -10,7 +10,7 @@ const ipv6Bytes = fc
   .map((groups) => Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff])));
 
 describe('parseAddress', () => {
-  test('reads back what formatAddress writes', () => {
+  test('parses what formatAddress writes', () => {
     fc.assert(
       fc.property(fc.oneof(ipv4Bytes, ipv6Bytes), (bytes) => {
         const address = addressFromBytes(bytes);
@@ -19,7 +19,7 @@ describe('parseAddress', () => {
     );
   });
 
-  test('takes the texts of IPv6 that Node takes, but for zone ids', () => {
+  test('accepts the IPv6 texts that Node accepts, except zone ids', () => {
     const text = fc.oneof(
       fc.ipV6(),
       fc.string({
@@ -36,7 +36,7 @@ describe('parseAddress', () => {
     );
   });
 
-  test('takes the texts of IPv4 that Node takes', () => {
+  test('accepts the IPv4 texts that Node accepts', () => {
     const part = fc.oneof(
       fc.integer({ min: 0, max: 300 }).map(String),
       fc.constantFrom('', '00', '01', '0x1', '-1'),
@@ -84,11 +84,11 @@ describe('parseAddress', () => {
     '::1.2.3',
     '::01.2.3.4',
     '::ffff:1.2.3.256',
-  ])('refuses %j', (text) => {
+  ])('rejects %j', (text) => {
     expect(parseAddress(text)).toBeNull();
   });
 
-  test('gives IPv4-mapped IPv6 as IPv4, in every way of writing it', () => {
+  test('turns IPv4-mapped IPv6 into IPv4, in every notation', () => {
     for (const text of ['::ffff:192.0.2.1', '::FFFF:c000:201', '0:0:0:0:0:ffff:192.0.2.1']) {
       expect(formatAddress(parseAddress(text)!)).toBe('192.0.2.1');
     }
@@ -110,7 +110,7 @@ describe('formatAddress (RFC 5952)', () => {
   });
 });
 
-test('addressFromBytes copies, and refuses other lengths', () => {
+test('addressFromBytes copies, and rejects other lengths', () => {
   const bytes = Uint8Array.of(192, 0, 2, 1);
   const address = addressFromBytes(bytes);
   bytes[0] = 0;

@@ -36,7 +36,7 @@ describe('prefixOf', () => {
     );
   });
 
-  test('refuses lengths that the family has not', () => {
+  test("rejects lengths outside the family's range", () => {
     expect(() => prefixOf(parseAddress('1.2.3.4')!, 33)).toThrow(RangeError);
     expect(() => prefixOf(parseAddress('::1')!, 129)).toThrow(RangeError);
     expect(() => prefixOf(parseAddress('::1')!, 1.5)).toThrow(RangeError);
@@ -56,7 +56,7 @@ test('contains an address exactly if its first bits are those of the prefix', ()
 });
 
 describe('parsePrefix', () => {
-  test('reads back what formatPrefix writes', () => {
+  test('parses what formatPrefix writes', () => {
     for (const text of [
       '203.0.113.7/32',
       '10.0.0.0/8',
@@ -80,17 +80,17 @@ describe('parsePrefix', () => {
     '::1/64',
     '/8',
     '1.2.3.4/32/32',
-  ])('refuses %s', (text) => {
+  ])('rejects %s', (text) => {
     expect(parsePrefix(text)).toBeNull();
   });
 
-  test('gives a prefix of IPv4-mapped addresses as the IPv4 one', () => {
+  test('turns a prefix of IPv4-mapped addresses into an IPv4 prefix', () => {
     expect(formatPrefix(parsePrefix('::ffff:10.0.0.0/104')!)).toBe('10.0.0.0/8');
     expect(parsePrefix('::ffff:0.0.0.0/95')).toBeNull();
   });
 });
 
-test('a home is listed by its IPv4 address or its IPv6 /64', () => {
+test('a home is registered by its IPv4 address or IPv6 /64', () => {
   expect(formatPrefix(registrationPrefix(parseAddress('203.0.113.7')!))).toBe('203.0.113.7/32');
   expect(formatPrefix(registrationPrefix(parseAddress('2001:db8:1:2:3:4:5:6')!))).toBe('2001:db8:1:2::/64');
 });

@@ -7,7 +7,7 @@ import {
   writeProxyHeader,
 } from '../../src/net/index.ts';
 
-/** `address:port bytes`, or the kind where there is no source. */
+/** `address:port bytes`, or the kind if there is no source. */
 function read(bytes: Uint8Array): string {
   const header = readProxyHeader(bytes, bytes.length);
   if (header.kind !== 'header') return header.kind;
@@ -29,7 +29,7 @@ describe('a PROXY header', () => {
     expect(text('PROXY UNKNOWN what ever\r\n')).toBe('none 25');
   });
 
-  it('of version 2 names the client, with TLVs behind it too', () => {
+  it('of version 2 names the client, also with TLVs', () => {
     expect(read(v2(0x21, 0x11, V4_BODY))).toBe('192.0.2.1:12345 28');
     expect(read(v2(0x21, 0x11, [...V4_BODY, 4, 0, 1, 9]))).toBe('192.0.2.1:12345 32');
     expect(read(v2(0x20, 0, []))).toBe('none 16');
@@ -48,21 +48,21 @@ describe('a PROXY header', () => {
     expect(text(line)).toBe('malformed');
   });
 
-  it('of version 2 that breaks its rules is refused', () => {
+  it('of version 2 that is invalid is rejected', () => {
     expect(read(v2(0x11, 0x11, V4_BODY))).toBe('malformed');
     expect(read(v2(0x22, 0x11, V4_BODY))).toBe('malformed');
     expect(read(v2(0x21, 0x11, [1, 2, 3]))).toBe('malformed');
     expect(read(v2(0x21, 0x11, V4_BODY, 0xffff))).toBe('malformed');
   });
 
-  it('that is cut anywhere is waited for', () => {
+  it('that is incomplete is waited for', () => {
     const line = Buffer.from('PROXY TCP4 192.0.2.1 198.51.100.1 12345 443\r\n');
     for (const whole of [line, v2(0x21, 0x11, V4_BODY)]) {
       for (let cut = 0; cut < whole.length; cut++) expect(read(whole.subarray(0, cut))).toBe('partial');
     }
   });
 
-  it('is read as it was written', () => {
+  it('round-trips', () => {
     const sources = ['192.0.2.1:12345', '[2001:db8::1]:1'];
     for (const source of sources) {
       for (const destination of ['198.51.100.1:443', '[2001:db8::2]:443']) {
@@ -72,11 +72,11 @@ describe('a PROXY header', () => {
     }
   });
 
-  it('of any bytes never throws', () => {
+  it('of arbitrary bytes never throws', () => {
     const body = fc.uint8Array({ maxLength: 60 });
     fc.assert(
-      fc.property(fc.nat(255), fc.nat(255), body, (command, family, octets) => {
-        expect(read(v2(command, family, [...octets]))).toMatch(/^malformed$|^partial$| \d+$/);
+      fc.property(fc.nat(255), fc.nat(255), body, (command, family, bytes) => {
+        expect(read(v2(command, family, [...bytes]))).toMatch(/^malformed$|^partial$| \d+$/);
       }),
       { numRuns: 200 },
     );

@@ -9,7 +9,7 @@ describe('the URL of a proxy', () => {
     ['http://user:secret@p:80', 'http', 'p', 80, ['user', 'secret']],
     ['socks5://ux:p%40ss%2F%C3%A9@p:1', 'socks5', 'p', 1, ['ux', 'p@ss/é']],
     ['socks5://a:b:c@p:1', 'socks5', 'p', 1, ['a', 'b:c']],
-  ] as const)('%s is read', (text, scheme, host, port, credentials) => {
+  ] as const)('%s is parsed', (text, scheme, host, port, credentials) => {
     const url = parseProxyUrl(text);
     expect(url).toMatchObject({ scheme, host, port });
     expect(url?.credentials && Object.values(url.credentials)).toEqual(credentials);
@@ -37,11 +37,11 @@ describe('the URL of a proxy', () => {
     'http://p:1?x',
     'p:1080',
     '',
-  ])('%s is none', (text) => {
+  ])('%s is rejected', (text) => {
     expect(parseProxyUrl(text)).toBeNull();
   });
 
-  it('is shown without what is secret in it', () => {
+  it('is shown without credentials', () => {
     const label = (text: string) => proxyLabel(parseProxyUrl(text)!);
     expect(label('http://user:secret@proxy.example:3128')).toBe('http://proxy.example:3128');
     expect(label('socks5://user:secret@[2001:db8::1]:1080')).toBe('socks5://[2001:db8::1]:1080');

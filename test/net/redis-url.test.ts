@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseRedisUrl } from '../../src/net/index.ts';
 
-describe('the URL of a Redis', () => {
+describe('a Redis URL', () => {
   it('names server, port, database, user and password', () => {
     expect(parseRedisUrl('redis://redis.example')).toMatchObject({
       tls: false,
@@ -61,7 +61,7 @@ describe('the URL of a Redis', () => {
     expect((parsed as { error: string }).error).not.toContain('%zz');
   });
 
-  it('says nothing of a password', () => {
+  it('never shows a password', () => {
     expect(JSON.stringify(parseRedisUrl('redis://u:hunter2@h?what=hunter2'))).not.toContain('hunter2');
   });
 });

@@ -8,7 +8,9 @@ function lastOf(text: string): Uint8Array {
   return last;
 }
 
-/** Every row of IANA's two special-purpose registries, and of the multicast and the address-space one. */
+/**
+ * Every row of IANA's two special-purpose registries and of the multicast and IPv6 address-space registries.
+ */
 const REGISTRY = [
   ['0.0.0.0/32', 'unspecified'],
   ['0.0.0.1/32', 'reserved'],

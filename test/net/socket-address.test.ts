@@ -8,7 +8,7 @@ test.each(['127.0.0.1:5300', '[::1]:53', '0.0.0.0:0', '[::]:65535'])(
   },
 );
 
-test('an IPv4-mapped address is given as IPv4', () => {
+test('an IPv4-mapped address becomes IPv4', () => {
   expect(formatSocketAddress(parseSocketAddress('[::ffff:192.0.2.1]:53')!)).toBe('192.0.2.1:53');
 });
 
@@ -29,6 +29,6 @@ test.each([
   '[::1%lo]:53',
   '*:53',
   '[[::1]]:53',
-])('%j is refused', (text) => {
+])('%j is rejected', (text) => {
   expect(parseSocketAddress(text)).toBeNull();
 });

@@ -11,7 +11,7 @@ const strict = new EgressGuard(RULES);
 const trial = new EgressGuard({ ...RULES, allowPrivate: true });
 const at = (text: string) => parseAddress(text)!;
 
-/** Each in IPv4, and in every way to write IPv4 in IPv6. */
+/** Tried as IPv4 and in every notation of IPv4 in IPv6. */
 const IPV4 = [
   '127.0.0.1',
   '10.0.0.1',
@@ -40,20 +40,20 @@ describe('the egress guard', () => {
     ...['::1', '::', 'fe80::1', 'fc00::1', 'fd00:ec2::254', 'fec0::1', 'ff02::1', '2001:db8::1', '100::1'],
     ...['224.0.0.1', '255.255.255.255', '192.0.2.1', '198.18.0.1', '240.0.0.1', '168.63.129.16'],
     ...['64:ff9b::8.8.8.8', '2002:808:808::1'],
-  ])('lets nothing through to %s', (text) => {
+  ])('rejects %s', (text) => {
     expect(strict.allows(at(text), 443)).toBe(false);
   });
 
-  it.each(['8.8.8.8', '198.41.0.11', '2606:4700::11', '::ffff:8.8.8.8'])('lets %s through', (text) => {
+  it.each(['8.8.8.8', '198.41.0.11', '2606:4700::11', '::ffff:8.8.8.8'])('allows %s', (text) => {
     expect(strict.allows(at(text), 443)).toBe(true);
   });
 
-  it('takes a mapped address from an AAAA record for what it is', () => {
+  it('treats an IPv4-mapped AAAA as the IPv4 address', () => {
     const mapped = addressFromBytes(Uint8Array.from([...new Array(10).fill(0), 255, 255, 127, 0, 0, 1]));
     expect(strict.allows(mapped, 443)).toBe(false);
   });
 
-  it('never lets through to an address of its own, on any port', () => {
+  it('rejects own addresses, on every port', () => {
     for (const text of ['198.41.0.10', '2606:4700::10', '::ffff:198.41.0.10']) {
       expect(strict.allows(at(text), 443)).toBe(false);
       expect(strict.allows(at(text), 80)).toBe(false);
@@ -61,7 +61,7 @@ describe('the egress guard', () => {
     }
   });
 
-  it('in a trial lets private and loopback addresses through, but for its own listeners and metadata', () => {
+  it('with allowPrivate allows private and loopback addresses, except own listeners and metadata', () => {
     for (const text of ['127.0.0.1', '10.0.0.1', 'fd00::1', '::1'])
       expect(trial.allows(at(text), 444)).toBe(true);
     expect(trial.allows(at('127.0.0.1'), 8443)).toBe(false);

@@ -41,8 +41,8 @@ function pass(ms: number): void {
   timers.run();
 }
 
-describe('connecting to the first of some addresses', () => {
-  it('tries the next after 250 ms, and ends the others when one answers', () => {
+describe('Happy Eyeballs', () => {
+  it('tries the next address after 250 ms and cancels the others when one answers', () => {
     start(THREE);
     expect([...attempts.keys()]).toEqual(['2001:db8::1']);
     pass(249);
@@ -56,7 +56,7 @@ describe('connecting to the first of some addresses', () => {
     expect(attempts.size).toBe(2);
   });
 
-  it('tries the next at once when one fails', () => {
+  it('tries the next address at once when one fails', () => {
     start(THREE);
     attempts.get('2001:db8::1')!(null);
     expect(attempts.size).toBe(2);
@@ -80,14 +80,14 @@ describe('connecting to the first of some addresses', () => {
     expect(cancelled).toEqual(['2001:db8::1', '192.0.2.1']);
   });
 
-  it('is silent once it is cancelled', () => {
+  it('calls nobody after it is cancelled', () => {
     start(THREE)();
     expect(cancelled).toEqual(['2001:db8::1']);
     pass(CONNECT_TIMEOUT_MS);
     expect(result).toBeUndefined();
   });
 
-  it('takes the families in turn, IPv6 first, each address once', () => {
+  it('interleaves the families, IPv6 first, each address once', () => {
     const ipv6 = [...at('2001:db8::1', '2001:db8::2'), ...at('::ffff:192.0.2.1')];
     const order = inTurn({ ipv6, ipv4: at('192.0.2.1') });
     expect(order.map(formatAddress)).toEqual(['2001:db8::1', '192.0.2.1', '2001:db8::2']);

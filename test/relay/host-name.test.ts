@@ -12,7 +12,7 @@ function read(text: string): string | null {
 }
 
 describe('a host name', () => {
-  it('is read as wire/ reads names, in any case', () => {
+  it('is parsed as wire/ parses names, in any case', () => {
     for (const text of ['films.example', 'WWW.Films.EXAMPLE', 'a_b.x--y.films.example', 'com']) {
       const wire = nameFromText(text)!;
       expect(read(text)).toBe(Buffer.from(wire).toString('latin1'));
@@ -49,7 +49,7 @@ describe('a host name', () => {
     expect(read(text)).toBeNull();
   });
 
-  it('may have 63 in a label and 253 in all', () => {
+  it('may have 63 bytes in a label and 253 in all', () => {
     expect(read(`${'a'.repeat(63)}.example`)).not.toBeNull();
     expect(read(`${'a.'.repeat(126)}b`)).not.toBeNull();
   });

@@ -1,4 +1,4 @@
-/** HTTP/1.x by host: requests of one connection to several origins, and what gets no further. */
+/** HTTP/1.x by Host: requests of one connection to several origins, and what is rejected. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
 import { Origin, type Peer, RelayBed } from './support.ts';
@@ -42,7 +42,7 @@ describe('an HTTP relay', () => {
     await until(() => bed.count(outcome) === before + 1, outcome);
   }
 
-  it('passes requests on as they are, on one connection for one host', async () => {
+  it('forwards requests unchanged, on one connection per host', async () => {
     const client = await bed.dial({ protocol: 'http' });
     const first = get('a.films.example', '/1');
     client.socket.write(first);
@@ -58,7 +58,7 @@ describe('an HTTP relay', () => {
     expect(await client.closed).toBe('end');
   });
 
-  it('takes a changed host to another origin, when the one before has ended its answers', async () => {
+  it("connects to the next host's origin once the previous origin has finished its answers", async () => {
     const client = await bed.dial({ protocol: 'http' });
     const requests = [
       get('a.films.example', '/1'),
@@ -78,7 +78,7 @@ describe('an HTTP relay', () => {
     client.socket.destroy();
   });
 
-  it('serves HTTP/1.0 with a host, to the end of the answer', async () => {
+  it('serves HTTP/1.0 with a Host until the answer ends', async () => {
     const client = await bed.dial({ protocol: 'http' });
     client.socket.write(head('GET /update.pkg HTTP/1.0', 'Host: a.films.example'));
     const peer = await origins[0]!.peer(0);
@@ -90,7 +90,7 @@ describe('an HTTP relay', () => {
     await client.closed;
   });
 
-  it('serves HTTP/1.0 as consoles speak it: one request, the end of it told, the answer to its end', async () => {
+  it('serves HTTP/1.0 as consoles send it: one request, half-close, the whole answer', async () => {
     const client = await bed.dial({ protocol: 'http' });
     const request = head(
       'GET /gs2/ppkgo/prod/app.pkg?serverIpAddr=1 HTTP/1.0',
@@ -109,7 +109,7 @@ describe('an HTTP relay', () => {
     expect(client.text).toBe('first 1;the rest');
   });
 
-  it('does not connect where a host that led to an origin leads to a forbidden address now', async () => {
+  it('does not connect if a known host now resolves to a forbidden address', async () => {
     bed.ttlSeconds = 0;
     bed.names.set('d.films.example', ['127.0.0.1']);
     const client = await bed.dial({ protocol: 'http' });
@@ -151,7 +151,7 @@ describe('an HTTP relay', () => {
     expect(connections()).toEqual([0, 0]);
   });
 
-  it('closes a connection that turns to an unlisted host, which gets nothing', async () => {
+  it('closes a connection that asks for an unlisted host and forwards nothing to it', async () => {
     const before = bed.count('UNLISTED');
     const client = await bed.dial({ protocol: 'http' });
     client.socket.write(get('a.films.example', '/1'));
@@ -161,7 +161,7 @@ describe('an HTTP relay', () => {
     expect(seen(0)).not.toContain('secret');
   });
 
-  it('closes an unregistered source, and one whose registration is gone', async () => {
+  it('closes connections of unregistered sources, also of those whose registration ended', async () => {
     const before = bed.count('UNREGISTERED');
     const stranger = await bed.dial({ protocol: 'http', from: '127.0.0.66' });
     await ends(stranger, 'UNREGISTERED', before);
@@ -174,7 +174,7 @@ describe('an HTTP relay', () => {
   });
 });
 
-/** Answers each request with `NAME N;`, and ends when it is told to. */
+/** Answers each request with `NAME N;`, and ends when asked to. */
 function serve(name: string): (peer: Peer) => void {
   return (peer) => {
     let answered = 0;

@@ -1,4 +1,4 @@
-/** What a relay tells those that probe it, by both engines, and that it tells nobody else. */
+/** Notices for probes, with both engines; nobody else gets one. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProbeNotice, readProbeNotice } from '../../src/net/index.ts';
 import { until } from '../support/until.ts';
@@ -26,7 +26,7 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s, to a probe', (e
     origin.stop();
   });
 
-  /** What a connection for a name gets until it is closed. */
+  /** Reads a connection for a name until it is closed. */
   async function told(name: string, from: string = PROBER): Promise<ProbeNotice | null> {
     const client = await bed.dial({ from, allowHalfOpen: false });
     client.socket.write(helloFor(name));
@@ -36,7 +36,7 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s, to a probe', (e
     return notice;
   }
 
-  /** Whether a connection for NAME reaches the origin. */
+  /** Checks that a connection for NAME reaches the origin. */
   async function carries(from: string): Promise<void> {
     const seen = origin.peers.length;
     const client = await bed.dial({ from });
@@ -47,14 +47,14 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s, to a probe', (e
     await until(() => bed.open === 0, 'it has ended');
   }
 
-  it('says why its connection leads nowhere', async () => {
+  it('reports why a connection failed', async () => {
     expect(await told('other.example')).toBe(ProbeNotice.UNLISTED);
     expect(await told('none.films.example')).toBe(ProbeNotice.UNRESOLVED);
     expect(await told('forbidden.films.example')).toBe(ProbeNotice.FORBIDDEN);
     await carries(PROBER);
   });
 
-  it('says no word to registered devices and to strangers', async () => {
+  it('reports nothing to registered devices and strangers', async () => {
     for (const from of [HOME, STRANGER]) {
       for (const name of ['other.example', 'none.films.example', 'forbidden.films.example']) {
         expect(await told(name, from)).toBeNull();
@@ -62,7 +62,7 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s, to a probe', (e
     }
   });
 
-  it('says that it drains, once it does and as long, and serves devices on', async () => {
+  it('reports that it drains while it does, and still serves devices', async () => {
     await bed.relay.publish({ draining: true });
     expect(await told(NAME)).toBe(ProbeNotice.DRAINING);
     await until(() => bed.count('DRAINING') === 1, 'it is counted');

@@ -18,8 +18,8 @@ const make = (options: Partial<SourceLimitOptions> = {}) =>
   new SourceLimits(memory, { ...OPTIONS, ...options }, 99);
 const hash = (limits: SourceLimits, text: string) => limits.hashOf(sourceOf(parseAddress(text)!));
 
-describe('the limits on a source', () => {
-  it('are on open connections, over all threads', () => {
+describe('the limits of a source', () => {
+  it('bound open connections over all threads', () => {
     const [one, other] = [make(), make()];
     const home = hash(one, '192.0.2.1');
     expect([one.enter(home, 0), other.enter(home, 0), one.enter(home, 0), other.enter(home, 0)]).toEqual([
@@ -33,13 +33,13 @@ describe('the limits on a source', () => {
     expect(other.enter(home, 1000)).toBe(true);
   });
 
-  it('are on a whole IPv6 /64', () => {
+  it('apply to a whole IPv6 /64', () => {
     const limits = make();
     expect(hash(limits, '2001:db8::1')).toBe(hash(limits, '2001:db8::ffff:1'));
     expect(hash(limits, '2001:db8::1')).not.toBe(hash(limits, '2001:db8:0:1::1'));
   });
 
-  it('are on new connections', () => {
+  it('bound new connections', () => {
     const limits = make({ connectionsPerSource: 1000 });
     const home = hash(limits, '192.0.2.3');
     const tries = (count: number, nowMs: number) =>
@@ -49,7 +49,7 @@ describe('the limits on a source', () => {
     expect(tries(20, 10_000)).toBe(5);
   });
 
-  it('are on bytes, if that is asked for', () => {
+  it('bound bytes if configured', () => {
     const limits = make();
     const home = hash(limits, '192.0.2.4');
     expect(limits.carried(home, 250_000, 0)).toBe(0);

@@ -32,7 +32,7 @@ export interface BedOptions {
   readonly quic?: readonly string[];
   readonly quicMode?: RelayOptions['quicMode'];
   readonly ownAddresses?: readonly string[];
-  /** Of proxies: their names. */
+  /** Addresses of the proxies' names. */
   readonly hosts?: Readonly<Record<string, readonly string[]>>;
   readonly onProxy?: RelayOptions['onProxy'];
 }
@@ -43,13 +43,13 @@ export interface DialOptions {
   readonly allowHalfOpen?: boolean;
 }
 
-/** A client's socket, with what it has got. */
+/** A socket and the bytes it received. */
 export class Peer {
   readonly socket: Socket;
   received: Buffer = Buffer.alloc(0);
-  /** Whether the other side has ended. */
+  /** The other side has ended. */
   ended = false;
-  /** How it was closed, once it is: `end`, or the error's code. */
+  /** Resolves when closed, with `end` or the error's code. */
   readonly closed: Promise<string>;
 
   constructor(socket: Socket) {
@@ -71,7 +71,7 @@ export class Peer {
     return this.received.toString('latin1');
   }
 
-  /** Like once, but a reset is told by `closed`. */
+  /** Like `once`, but leaves a reset to `closed`. */
   private async event(name: 'data' | 'end'): Promise<void> {
     await once(this.socket, name).catch(() => {});
   }
@@ -84,7 +84,7 @@ export class Peer {
   }
 }
 
-/** An origin that keeps every connection. */
+/** An origin that keeps all its connections. */
 export class Origin {
   readonly peers: Peer[] = [];
   readonly server: Server;
@@ -130,7 +130,7 @@ export const helloFor = (name: string): Buffer => Buffer.from(inRecords(hello({ 
 
 export class RelayBed {
   readonly names = new Map<string, readonly string[]>();
-  /** Of the answers about them; 0: each connection asks anew. */
+  /** TTL of the answers; 0: each connection asks again. */
   ttlSeconds = 300;
   readonly relay: Relay;
   readonly upstream: FakeUpstream;
@@ -254,7 +254,7 @@ export class RelayBed {
     return peer;
   }
 
-  /** How many connections ended so, over all services. */
+  /** Connections with that outcome, over all services. */
   count(outcome: keyof typeof RelayOutcome): number {
     return this.sum((block, slot) => block.outcome(slot, RelayOutcome[outcome]));
   }
@@ -263,7 +263,7 @@ export class RelayBed {
     return this.sum((block, slot) => block.open(slot));
   }
 
-  /** Bytes that the relay has read of both sides. */
+  /** Bytes that the relay has read from both sides. */
   get carried(): number {
     return this.sum((block, slot) => block.bytes(slot, 0) + block.bytes(slot, 1));
   }

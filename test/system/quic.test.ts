@@ -1,6 +1,6 @@
 /**
- * Chromium, which speaks HTTP/3 where it may, to Debian's caddy by way of a relay that carries QUIC, and one that refuses
- * it: it loads a page and plays a film.
+ * Chromium with HTTP/3 to Debian's caddy, through a relay that carries QUIC and one that refuses it: it loads a
+ * page and plays a film.
  */
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { answer, FakeUpstream } from '../support/fake-upstream.ts';
 import { freePort } from '../support/redis-server.ts';
 import { FILMS, RunningService, SERIES, temporaryFolder, until } from '../support/service.ts';
 
-/** Each name leads to a relay of its own; Chromium's own address on loopback is the home's. */
+/** Each name leads to its own relay; Chromium's loopback address is the home's. */
 const CARRIES = { name: FILMS, address: '127.0.0.1' } as const;
 const REFUSES = { name: SERIES, address: '127.0.0.2' } as const;
 const ORIGIN = '127.0.0.7';
@@ -21,7 +21,7 @@ const BODY = randomBytes(3 << 20);
 const PAGES = 30;
 const PROFILE_PAGES = 10;
 
-/** Records what a red canvas shows for a second and a half. @returns the film in base64 */
+/** Records a red canvas for a second and a half. @returns the film in base64 */
 const RECORD = `new Promise((resolve, reject) => {
   const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
   const context = canvas.getContext('2d');
@@ -39,13 +39,13 @@ const RECORD = `new Promise((resolve, reject) => {
   recorder.onstop = async () => {
     clearInterval(drawing);
     const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
-    resolve(btoa(Array.from(bytes, (octet) => String.fromCharCode(octet)).join('')));
+    resolve(btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')));
   };
   recorder.start();
   setTimeout(() => recorder.stop(), 1500);
 })`;
 
-/** Plays the film to its end. @returns what was seen of it, and how it came */
+/** Plays the film to its end. @returns what was seen, and by which protocol */
 const PLAY = `new Promise((resolve, reject) => {
   const video = Object.assign(document.createElement('video'), { src: '/film.webm', muted: true });
   document.body.append(video);
@@ -99,7 +99,7 @@ beforeAll(async () => {
       ...['--disable-component-update', '--disable-sync', '--enable-quic'],
       `--host-resolver-rules=MAP ${CARRIES.name} ${CARRIES.address},MAP ${REFUSES.name} ${REFUSES.address}`,
       `--ignore-certificate-errors-spki-list=${caddy.keyHash}`,
-      // A port that is not used: the names are meant, which may so have a certificate of nobody's over QUIC.
+      // The port is unused: the option serves to accept the names' untrusted certificate over QUIC.
       `--origin-to-force-quic-on=${FILMS}:1,${SERIES}:1`,
     ],
   });
@@ -115,7 +115,7 @@ afterAll(async () => {
   await upstream.stop();
 });
 
-/** A relay on the origin's port, as an Alt-Svc of the origin names that. */
+/** A relay on the origin's port, which the origin's Alt-Svc names. */
 async function relay(quicMode: 'carry' | 'refuse', address: string): Promise<RunningService> {
   const listener = `${address}:${port}`;
   const service = await RunningService.start({
@@ -123,8 +123,12 @@ async function relay(quicMode: 'carry' | 'refuse', address: string): Promise<Run
       roles: ['control', 'edge', 'relay'],
       upstreams: [upstream.url],
       relay: {
-        ...{ tls: [listener], quic: [listener], quicMode },
-        ...{ allowPrivateOrigins: true, originPort: port, drainSeconds: 1 },
+        tls: [listener],
+        quic: [listener],
+        quicMode,
+        allowPrivateOrigins: true,
+        originPort: port,
+        drainSeconds: 1,
       },
     },
   });
@@ -134,7 +138,7 @@ async function relay(quicMode: 'carry' | 'refuse', address: string): Promise<Run
   return service;
 }
 
-/** Goes to the origin. @returns what it says the protocol was, and what Chromium says */
+/** Visits the origin. @returns the protocol by the origin, and by Chromium */
 async function visit(page: Page, name: string, nth: number): Promise<string> {
   const response = await page.goto(`https://${name}:${port}/?${nth}`);
   const seen = await page.evaluate('performance.getEntriesByType("navigation")[0].nextHopProtocol');
@@ -149,13 +153,13 @@ async function film(page: Page): Promise<Seen> {
   return seen;
 }
 
-it('loads a page, and plays a film, over HTTP/3 where the relay carries QUIC, once the origin has said that it speaks it', async () => {
+it('loads a page and plays a film over HTTP/3 through a relay that carries QUIC, after Alt-Svc', async () => {
   const service = await relay('carry', CARRIES.address);
   let page = await browser.newPage();
   expect(await visit(page, CARRIES.name, 0)).toBe('HTTP/2.0 h2');
   let seen = '';
   for (let nth = 1; nth < PAGES && seen !== 'HTTP/3.0 h3'; nth++) {
-    // One that was too slow once does without for minutes, but in a profile of its own.
+    // A page that was too slow with QUIC once avoids it for minutes, so change the profile.
     if (nth % PROFILE_PAGES === 0) page = await browser.newPage();
     seen = await visit(page, CARRIES.name, nth);
   }
@@ -164,7 +168,7 @@ it('loads a page, and plays a film, over HTTP/3 where the relay carries QUIC, on
     const bytes = new Uint8Array(await (await fetch('/body')).arrayBuffer());
     const entries = performance.getEntriesByType('resource') as unknown as { nextHopProtocol: string }[];
     const { nextHopProtocol } = entries.at(-1)!;
-    return { nextHopProtocol, text: btoa(Array.from(bytes, (octet) => String.fromCharCode(octet)).join('')) };
+    return { nextHopProtocol, text: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')) };
   });
   expect(body.nextHopProtocol).toBe('h3');
   expect(Buffer.from(body.text, 'base64').equals(BODY)).toBe(true);
@@ -175,7 +179,7 @@ it('loads a page, and plays a film, over HTTP/3 where the relay carries QUIC, on
   expect(service.stdout).not.toContain(FILMS);
 });
 
-it('loads and plays them over HTTP/2, by TLS, where the relay refuses QUIC, which Chromium has tried', async () => {
+it('falls back to HTTP/2 through a relay that refuses QUIC', async () => {
   const service = await relay('refuse', REFUSES.address);
   const page = await browser.newPage();
   let visits = 0;

@@ -1,4 +1,6 @@
-/** The relay behind proxies that people run: a device's curl through it, its metrics, its readiness, and no password. */
+/**
+ * A relay behind proxies in common use: curl through it, its metrics, its readiness, and no password shown.
+ */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -36,7 +38,7 @@ afterAll(async () => {
 interface Relayed {
   readonly service: RunningService;
   fetch(): Promise<string>;
-  /** What /readyz says of the relay. */
+  /** The relay's part of /readyz. */
   readiness(): Promise<Record<string, unknown> & { status: number }>;
 }
 
@@ -48,8 +50,12 @@ async function start(egress: unknown): Promise<Relayed> {
       upstreams: [upstream.url],
       regions: { us: { relays: [{ address: '127.0.0.1' }] } },
       relay: {
-        ...{ http: ['127.0.0.1:0'], allowPrivateOrigins: true, region: 'us', egress },
-        ...{ originPort: (origin.address() as AddressInfo).port, drainSeconds: 0 },
+        http: ['127.0.0.1:0'],
+        allowPrivateOrigins: true,
+        region: 'us',
+        egress,
+        originPort: (origin.address() as AddressInfo).port,
+        drainSeconds: 0,
       },
     },
   });
@@ -75,7 +81,7 @@ function attempts({ port }: RunningProxy, scheme: string, outcome: string): RegE
   return new RegExp(`relay_egress_attempts_total{${labels}} [1-9]`);
 }
 
-it('goes through a pool of SOCKS5 and CONNECT proxies, and through what is left of it', async () => {
+it('uses a pool of SOCKS5 and CONNECT proxies, and what is left of it', async () => {
   const socks = await startMicrosocks(USER, PASSWORD);
   const http = await startTinyproxy(USER, PASSWORD);
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's, not JavaScript's
@@ -122,7 +128,7 @@ it('goes through a pool of SOCKS5 and CONNECT proxies, and through what is left 
   }
 });
 
-it('is not ready where it shall connect from an address that this machine does not have', async () => {
+it('is not ready if its localAddress is not an address of this machine', async () => {
   const { service, readiness } = await start({ localAddress: '192.0.2.77' });
   expect(await readiness()).toMatchObject({ state: 'no_egress', listeners: 1, status: 503 });
   await service.stop();

@@ -1,4 +1,4 @@
-/** What a relay holds for clients that take little or say little, and what becomes of tunnels whose origin is killed. */
+/** Memory held for clients that read or write slowly, and tunnels whose origin is killed. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -11,7 +11,7 @@ const HOME = '127.0.6.20';
 const MIB = 1 << 20;
 const SLOW_READERS = 30;
 const HALF_HELLOS = 300;
-/** Sends 24 MiB to whoever connects, and waits for the end. */
+/** Sends 24 MiB to each client and waits for the end. */
 const ORIGIN = `
   const { createServer } = require('node:net');
   const block = Buffer.alloc(24 << 20);
@@ -50,7 +50,11 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
         upstreams: [upstream.url],
         regions: { us: { relays: [{ address: '127.0.0.1' }] } },
         relay: {
-          ...{ tls: ['127.0.0.1:0'], allowPrivateOrigins: true, originPort, drainSeconds: 0, engine },
+          tls: ['127.0.0.1:0'],
+          allowPrivateOrigins: true,
+          originPort,
+          drainSeconds: 0,
+          engine,
           limits: { newPerSecond: 1000, newBurst: 1000, handshakeSeconds: 2 },
         },
       },
@@ -74,7 +78,7 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
     return socket;
   }
 
-  it('holds little for readers at 10 kB/s, and serves another one meanwhile', async () => {
+  it('buffers little for readers at 10 kB/s and serves another meanwhile', async () => {
     const first = await dial();
     first.write(helloFor(FILMS));
     await once(first, 'data');
@@ -91,14 +95,13 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
       received += chunk.length;
     });
     await until(() => received === 24 * MIB, 'the quick one has all');
-    // All that was sent would be 720 MiB. What a tunnel may hold is a slab, or a stream's share, each way; by streams what is
-    // not collected yet comes on top.
+    // 720 MiB in total. A tunnel may hold a slab or a stream's buffer each way; streams also leave garbage.
     expect(rss(service) - before).toBeLessThan((engine === 'epoll' ? 64 : 240) * MIB);
     clearInterval(timer);
     for (const socket of sockets.splice(0)) socket.destroy();
   });
 
-  it('holds little for hellos that never end, and closes them in time', async () => {
+  it('buffers little for endless hellos and closes them in time', async () => {
     const before = rss(service);
     const partial = Buffer.concat([Buffer.of(22, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xf0), Buffer.alloc(16_000)]);
     let closed = 0;
@@ -109,7 +112,7 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
         socket.resume().write(partial);
       }),
     );
-    // Besides what they have sent, 5 MB in all, what is not collected yet.
+    // 5 MB that the clients sent, plus garbage.
     expect(rss(service) - before).toBeLessThan(40 * MIB);
     await until(() => closed === HALF_HELLOS, 'all are closed');
     expect(await service.metrics()).toMatch(
@@ -117,7 +120,7 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
     );
   });
 
-  it('ends the tunnels of an origin that is killed, and answers for it afterwards', async () => {
+  it('ends the tunnels of a killed origin, and serves on', async () => {
     const clients = await Promise.all(Array.from({ length: 5 }, dial));
     let closed = 0;
     for (const socket of clients) {

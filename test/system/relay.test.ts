@@ -1,4 +1,7 @@
-/** The whole way, from outside: a device asks the edge, goes to the address it was given, and gets the origin's bytes. */
+/**
+ * The whole path, from outside: a device asks the edge, connects to the address it got, and receives the
+ * origin's bytes.
+ */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -38,7 +41,7 @@ beforeAll(async () => {
     response.setHeader('x-protocol', request.httpVersion);
     response.end(BODY);
   });
-  // HTTP listens on the same port of another address, as one originPort serves both.
+  // HTTP listens on the same port of another address, as both share originPort.
   origin.listen(0, '127.0.0.1');
   await once(origin, 'listening');
   plain = createHttpServer((request, response) =>
@@ -72,8 +75,12 @@ async function start(
       upstreams: [upstream.url],
       regions: { us: { relays: [{ address: '127.0.0.1' }] } },
       relay: {
-        ...{ tls: ['127.0.0.1:0'], http: ['127.0.0.1:0'], allowPrivateOrigins: true, region: 'us' },
-        ...{ originPort, drainSeconds: 2 },
+        tls: ['127.0.0.1:0'],
+        http: ['127.0.0.1:0'],
+        allowPrivateOrigins: true,
+        region: 'us',
+        originPort,
+        drainSeconds: 2,
         ...relay,
       },
     },
@@ -83,7 +90,7 @@ async function start(
   return { service, tls: endpoint(ready.relay.tls), http: endpoint(ready.relay.http) };
 }
 
-/** curl from a home's address, by way of the relay. @returns standard output, or the exit code */
+/** curl from a home's address through the relay. @returns standard output, or the exit code */
 async function curl(from: string, to: Endpoint, url: string, ...more: string[]): Promise<string> {
   const host = new URL(url).hostname;
   const way = ['--connect-to', `${host}::${to.host}:${to.port}`, '--interface', from, '--max-time', '10'];
@@ -107,7 +114,7 @@ describe.each(['epoll', 'streams'] as const)('the relay by %s', (engine) => {
     for (const secret of [HOME, STRANGER, FILMS]) expect(relayed.service.stdout).not.toContain(secret);
   });
 
-  it('is where the edge sends a registered device, and serves curl by HTTP/1.1 and HTTP/2', async () => {
+  it('gets a registered device from the edge and serves curl with HTTP/1.1 and HTTP/2', async () => {
     const { service, tls } = relayed;
     expect(shown(await askUdp(service.udp, HOME, { name: FILMS }))).toBe(`NOERROR ${tls.host}`);
     for (const [option, version] of [
@@ -130,7 +137,7 @@ describe.each(['epoll', 'streams'] as const)('the relay by %s', (engine) => {
     }
   });
 
-  it("serves openssl s_client, and leaves the certificate to be the origin's", async () => {
+  it("serves openssl s_client with the origin's own certificate", async () => {
     const { tls } = relayed;
     const child = spawn('openssl', [
       ...[
@@ -170,7 +177,7 @@ describe.each(['epoll', 'streams'] as const)('the relay by %s', (engine) => {
     for (const secret of [HOME, STRANGER, 'other.example']) expect(metrics).not.toContain(secret);
   });
 
-  it('takes a download away with its registration, within a second', async () => {
+  it("cuts a download within a second of its registration's end", async () => {
     const { service, tls } = relayed;
     const home = await service.household(['127.0.6.3']);
     const slow = curl(
@@ -198,7 +205,7 @@ describe.each(['epoll', 'streams'] as const)('the relay by %s', (engine) => {
   });
 });
 
-it('serves HTTP by Host, keep-alive with a changed one among it, as a role alone', async () => {
+it('a relay-only process serves HTTP by Host, keep-alive with a changed Host included', async () => {
   const { service, http } = await start(portOf(plain));
   await service.household([HOME]);
   const urls = [`http://${FILMS}/1`, `http://www.${FILMS}/2`];
@@ -237,7 +244,7 @@ function relayAlone(service: RunningService, originPort: number) {
   };
 }
 
-it('lets a download end when it is told to stop', async () => {
+it('finishes a download after being told to stop', async () => {
   const { service, tls } = await start(portOf(origin));
   await service.household([HOME]);
   const file = join(folder, 'drained');

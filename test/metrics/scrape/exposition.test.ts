@@ -14,7 +14,7 @@ import { Exposition } from '../../../src/metrics/scrape/exposition.ts';
 import { upstreamLabel } from '../../../src/metrics/scrape/gauges.ts';
 import { LaterExposition } from '../../../src/metrics/scrape/index.ts';
 
-/** The samples of a text exposition, by their name and labels as they stand. */
+/** Samples of a text exposition, by name with labels. */
 async function samples(exposition: Exposition): Promise<Map<string, number>> {
   const lines = (await exposition.text()).split('\n').filter((line) => line && !line.startsWith('#'));
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
@@ -87,7 +87,7 @@ describe('Exposition', () => {
     expect(all.get('mediastreamer_query_duration_seconds_count{path="fast"}')).toBe(0);
   });
 
-  it('tells how an interface is served by AF_XDP, and what was dropped on the way', async () => {
+  it("shows AF_XDP's mode, queues and drops", async () => {
     const drops = { dropped: 1, ringFull: 2, fillEmpty: 3, invalid: 4 };
     const scraped = exposition([], {
       xdp: () => ({ interface: 'wan0', mode: 'zero-copy', queues: 8, drops }),
@@ -102,7 +102,7 @@ describe('Exposition', () => {
     ]);
   });
 
-  it('reads its sources at each scrape and has no metric for one that is missing', async () => {
+  it('reads its sources at each scrape and omits missing ones', async () => {
     let entries = 1;
     let up = true;
     let upstreams = [
@@ -163,13 +163,17 @@ describe('Exposition', () => {
     ['ready', 1, 0],
     ['engaging', 1, 0],
     ['engaged', 1, 1],
-  ] as const)('tells of a shield that is %s', async (state, available, engaged) => {
+  ] as const)('shows a shield that is %s', async (state, available, engaged) => {
     const shield = () => ({ state, engagements: 3, dropped: 5_000_000_000, sampled: 7, entries: 9 });
     const all = await samples(exposition([], { shield }));
     const told = [...all].filter(([name]) => name.startsWith('mediastreamer_shield_'));
     expect(Object.fromEntries(told.map(([name, value]) => [name.slice(21), value]))).toEqual({
-      ...{ available, engaged, entries: 9, engagements_total: 3 },
-      ...{ dropped_packets_total: 5_000_000_000, sampled_packets_total: 7 },
+      available,
+      engaged,
+      entries: 9,
+      engagements_total: 3,
+      dropped_packets_total: 5_000_000_000,
+      sampled_packets_total: 7,
     });
   });
 
@@ -183,7 +187,7 @@ describe('Exposition', () => {
     );
   });
 
-  it('tells how long the event loop was kept waiting, since the last scrape', async () => {
+  it("shows the event loop's longest delay since the last scrape", async () => {
     const exposition = new Exposition();
     await delay(250);
     const until = performance.now() + 400;
@@ -194,8 +198,8 @@ describe('Exposition', () => {
   });
 });
 
-describe('what a metric can say', () => {
-  it('comes from the closed sets alone: any number in any slot changes values, never a name or a label', async () => {
+describe('the contents of a metric', () => {
+  it('come from closed sets: numbers in slots change values, never names or labels', async () => {
     const quiet = await samples(exposition([new CounterBlock()]));
     const block = new CounterBlock();
     for (let i = 0; i < SLOTS; i++) block.values[i] = Math.random() * 2 ** 40;
@@ -203,7 +207,7 @@ describe('what a metric can say', () => {
     expect([...busy.keys()]).toEqual([...quiet.keys()]);
   });
 
-  it('has labels of these names and forms only', () => {
+  it('have labels of these names and forms only', () => {
     const values = FAMILIES.flatMap(({ labels }) => Object.values(labels).flat());
     for (const value of values)
       expect(value).toMatch(/^([a-z_]+|[2-5]xx|\/|(\/([a-z][\w-]*(\.(json|svg))?|:id))+)$/);
@@ -227,13 +231,13 @@ describe('what a metric can say', () => {
     ['https://a@b:secret@dns.example/x', 'https://dns.example'],
     ['https://user:sec/ret@dns.example', 'other'],
     ['no url', 'other'],
-  ])('of an upstream %s is %s', (url, label) => {
+  ])('show an upstream %s as %s', (url, label) => {
     expect(upstreamLabel(url)).toBe(label);
   });
 });
 
-describe('an exposition that is made later', () => {
-  it('says what it is before it is made, and is made once', async () => {
+describe('a deferred exposition', () => {
+  it('knows its content type before loading, and loads once', async () => {
     const block = new CounterBlock();
     const later = new LaterExposition({ blocks: [block], processMetrics: false });
     const [first, second] = await Promise.all([later.load(), later.load()]);

@@ -37,7 +37,7 @@ function call({ address, port }: ListenAddress, path: string, method = 'GET') {
   );
 }
 
-/** Sends `text` as it is and gives what comes back until the server closes. */
+/** Sends `text` and returns everything until the server closes. */
 function raw({ address, port }: ListenAddress, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let reply = '';
@@ -60,13 +60,13 @@ describe('MetricsServer', () => {
     expect(headers['cache-control']).toBe('no-store');
   });
 
-  it('says ok while the process lives, ready or not', async () => {
+  it('is healthy while the process lives, ready or not', async () => {
     const checks = [{ name: 'store', check: () => ({ ready: false, state: 'lost' }) }];
     const { status, body } = await call(await start({ checks }), '/healthz');
     expect([status, body]).toEqual([200, 'ok']);
   });
 
-  it('is ready when every check is, and names each with its state', async () => {
+  it('is ready when every check is, and lists each with its state', async () => {
     let following = false;
     const checks: ReadinessCheck[] = [
       { name: 'store', check: () => ({ ready: true, state: 'open' }) },
@@ -92,7 +92,7 @@ describe('MetricsServer', () => {
     expect([status, headers['content-length'], body]).toEqual([200, '15', '']);
   });
 
-  it('has nothing else: 404 for other paths, 405 for other methods', async () => {
+  it('answers 404 for other paths and 405 for other methods', async () => {
     const at = await start();
     for (const path of ['/', '/metrics/', '/Metrics', '//metrics', '/debug']) {
       expect((await call(at, path)).status).toBe(404);
@@ -103,7 +103,7 @@ describe('MetricsServer', () => {
     }
   });
 
-  it('tells nothing of what failed in a scrape or a check', async () => {
+  it('shows no detail of a failed scrape or check', async () => {
     const at = await start({
       exposition: { ...exposition, text: () => Promise.reject(new Error('192.0.2.1')) },
       checks: [
@@ -121,7 +121,7 @@ describe('MetricsServer', () => {
     }
   });
 
-  it('closes what sends headers without end, or no HTTP', async () => {
+  it('closes connections with endless headers or without HTTP', async () => {
     const at = await start();
     const long = `GET /metrics HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(9000)}\r\n\r\n`;
     expect(await raw(at, long)).toMatch(/^HTTP\/1\.1 431 /);
@@ -135,7 +135,7 @@ describe('MetricsServer', () => {
     for (const at of addresses) expect((await call(at, '/healthz')).status).toBe(200);
   });
 
-  it('opens all listeners or none, and says which one it could not open', async () => {
+  it('opens all listeners or none, and names the one that failed', async () => {
     const taken = await start();
     const free = { address: '127.0.0.2', port: taken.port };
     const failed = MetricsServer.open({ listen: [free, taken], exposition, checks: [] });

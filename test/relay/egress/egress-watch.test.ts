@@ -11,7 +11,7 @@ let timers: Timers;
 let changes: [string, boolean][];
 let located: unknown[];
 let lookup: (host: string) => Promise<readonly Address[]>;
-/** Whether proxies take connections. */
+/** The proxies accept connections. */
 let isThere: boolean;
 let probes: number;
 
@@ -48,7 +48,7 @@ function watch(...urls: string[]): EgressWatch<string> {
   });
 }
 
-/** Lets time pass, second by second, with what follows from it. */
+/** Advances time second by second. */
 async function pass(seconds: number): Promise<void> {
   for (let i = 0; i < seconds; i++) {
     nowMs += 1000;
@@ -57,15 +57,15 @@ async function pass(seconds: number): Promise<void> {
   }
 }
 
-describe('the watch over proxies', () => {
-  it('finds those up that take a connection, and says nothing of it', async () => {
+describe('the proxy watch', () => {
+  it('finds proxies up that accept a connection, without a report', async () => {
     const watched = watch('socks5://10.0.0.1:1', 'http://10.0.0.2:2');
     await watched.start();
     expect(watched.status().map(({ isUp }) => isUp)).toEqual([true, true]);
     expect(changes).toEqual([]);
   });
 
-  it('tells of one that is down from the start, and probes it at longer and longer intervals', async () => {
+  it('reports a proxy that is down at the start and probes it with backoff', async () => {
     isThere = false;
     const watched = watch('http://u:secret@10.0.0.1:1');
     await watched.start();
@@ -78,7 +78,7 @@ describe('the watch over proxies', () => {
     expect(changes.at(-1)).toEqual(['http://10.0.0.1:1', true]);
   });
 
-  it('brings one back soon that was well before, later one that fails again and again', async () => {
+  it('brings a proxy back soon if it worked before, later if it keeps failing', async () => {
     const watched = watch('http://10.0.0.1:1');
     await watched.start();
     const fail = () => watched.health.note(0, EgressOutcome.FAILED);
@@ -93,7 +93,7 @@ describe('the watch over proxies', () => {
     expect(changes.map(([, isUp]) => isUp)).toEqual([false, true, false, true]);
   });
 
-  it('starts though a name takes its time, and follows it when it leads elsewhere', async () => {
+  it('starts although a name resolves slowly, and follows its new addresses', async () => {
     const watched = watch('http://proxy.example:1');
     const started = watched.start();
     await pass(2);
@@ -106,13 +106,13 @@ describe('the watch over proxies', () => {
     lookup = async () => [parseAddress('10.0.0.2')!];
     await pass(61);
     expect(located.at(-1)).toEqual([['10.0.0.2']]);
-    // Where it does not resolve any more, what was known is used on.
+    // The old addresses stay in use if the name no longer resolves.
     lookup = () => Promise.reject(new Error('no answer'));
     await pass(61);
     expect(watched.addresses).toEqual([['10.0.0.2']]);
   });
 
-  it('does nothing any more when it is closed', async () => {
+  it('does nothing after it is closed', async () => {
     isThere = false;
     const watched = watch('http://10.0.0.1:1');
     await watched.start();

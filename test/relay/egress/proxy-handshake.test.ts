@@ -12,7 +12,7 @@ const IPV6 = parseSocketAddress('[2001:db8::7]:443')!;
 const GRANTED = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-/** What comes of the last of some bytes, given one by one; what is asked to be sent is put into `said`. */
+/** Feeds bytes one by one and returns the last step; bytes to send go into `said`. */
 function give(handshake: ProxyHandshake, bytes: Iterable<number>, said: string[] = []): HandshakeStep {
   let last: HandshakeStep = { kind: 'more' };
   for (const byte of bytes) {
@@ -27,7 +27,7 @@ const outcomeOf = (answered: HandshakeStep) =>
   answered.kind === 'failed' ? answered.outcome : answered.kind;
 
 describe('SOCKS5', () => {
-  it('asks for an address, never a name, and opens when that is granted', () => {
+  it('asks for an address, never a name, and opens when granted', () => {
     const handshake = new Socks5Handshake(null, IPV4);
     expect(hex(handshake.greeting)).toBe('050100');
     const said: string[] = [];
@@ -38,7 +38,7 @@ describe('SOCKS5', () => {
     expect(give(handshake, GRANTED)).toEqual({ kind: 'open', rest: Buffer.alloc(0) });
   });
 
-  it('gives credentials only when it is asked for them (RFC 1929), and asks for IPv6 as such', () => {
+  it('sends credentials only when asked (RFC 1929), and asks for IPv6 addresses', () => {
     const handshake = new Socks5Handshake(CREDENTIALS, IPV6);
     expect(hex(handshake.greeting)).toBe('05020002');
     const said: string[] = [];
@@ -53,7 +53,7 @@ describe('SOCKS5', () => {
   it.each([
     ['IPv6', [5, 0, 0, 4, ...new Array<number>(18).fill(1)]],
     ['a name', [5, 0, 0, 3, 3, 97, 98, 99, 1, 1]],
-  ])('passes over the bound address where it is %s, and keeps what follows for the client', (_, reply) => {
+  ])('skips the bound address if it is %s and keeps what follows for the client', (_, reply) => {
     const handshake = new Socks5Handshake(null, IPV4);
     give(handshake, [5, 0]);
     const answered = handshake.handle(Uint8Array.from([...reply, 1, 2, 3]));
@@ -70,7 +70,7 @@ describe('SOCKS5', () => {
     [7, 'FAILED'],
     [8, 'FORBIDDEN'],
     [99, 'FAILED'],
-  ] as const)('fails at reply %i as %s', (reply, outcome) => {
+  ] as const)('reports reply %i as %s', (reply, outcome) => {
     const handshake = new Socks5Handshake(null, IPV4);
     give(handshake, [5, 0]);
     expect(outcomeOf(give(handshake, [5, reply]))).toBe(EgressOutcome[outcome]);
@@ -85,16 +85,16 @@ describe('SOCKS5', () => {
     ['another version of the reply', null, [5, 0, 4], 'FAILED'],
     ['an address of no kind', null, [5, 0, 5, 0, 0, 9, 0], 'FAILED'],
     ['HTTP', null, Buffer.from('HT'), 'FAILED'],
-  ] as const)('fails where the proxy answers %s', (_, credentials, bytes, outcome) => {
+  ] as const)('fails if the proxy answers %s', (_, credentials, bytes, outcome) => {
     expect(outcomeOf(give(new Socks5Handshake(credentials, IPV4), bytes))).toBe(EgressOutcome[outcome]);
   });
 
-  it('fails where more comes than was asked for', () => {
+  it('fails if the proxy sends ahead', () => {
     const answered = new Socks5Handshake(null, IPV4).handle(Uint8Array.of(5, 0, 5));
     expect(outcomeOf(answered)).toBe(EgressOutcome.FAILED);
   });
 
-  it('without a destination is over when the proxy has taken the credentials', () => {
+  it('without a destination ends when the proxy accepts the credentials', () => {
     const handshake = new Socks5Handshake(CREDENTIALS, null);
     give(handshake, [5, 2]);
     expect(give(handshake, [1, 0]).kind).toBe('open');
@@ -102,7 +102,7 @@ describe('SOCKS5', () => {
 });
 
 describe('CONNECT', () => {
-  it('asks for an address, with Basic credentials where there are some', () => {
+  it('asks for an address, with Basic credentials if configured', () => {
     const plain = new HttpConnectHandshake(null, IPV4).greeting;
     expect(Buffer.from(plain).toString()).toBe(
       'CONNECT 192.0.2.7:443 HTTP/1.1\r\nHost: 192.0.2.7:443\r\n\r\n',
@@ -118,7 +118,7 @@ describe('CONNECT', () => {
     'HTTP/1.0 200 OK\r\nProxy-agent: x\r\nContent-Length: 5\r\n\r\n',
     'HTTP/1.1 204\r\nTransfer-Encoding: chunked\r\n\r\n',
     'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n',
-  ])('opens at any 2xx, whatever else it says: %j', (head) => {
+  ])('opens at any 2xx, whatever its fields: %j', (head) => {
     expect(give(new HttpConnectHandshake(null, IPV4), Buffer.from(head)).kind).toBe('open');
     const answered = new HttpConnectHandshake(null, IPV4).handle(Buffer.from(`${head}early`));
     expect(answered.kind === 'open' && Buffer.from(answered.rest).toString()).toBe('early');
@@ -134,12 +134,12 @@ describe('CONNECT', () => {
     [500, 'FAILED'],
     [302, 'FAILED'],
     [101, 'FAILED'],
-  ] as const)('fails at %i as %s', (status, outcome) => {
+  ] as const)('reports %i as %s', (status, outcome) => {
     const answered = give(new HttpConnectHandshake(null, IPV4), Buffer.from(`HTTP/1.1 ${status} x\r\n\r\n`));
     expect(outcomeOf(answered)).toBe(EgressOutcome[outcome]);
   });
 
-  it('fails at what is no HTTP, and at a head without end', () => {
+  it('fails at other protocols and at an endless head', () => {
     const noise = give(new HttpConnectHandshake(null, IPV4), Buffer.from('SSH-2.0-x\r\n\r\n'));
     expect(outcomeOf(noise)).toBe(EgressOutcome.FAILED);
     const endless = new HttpConnectHandshake(null, IPV4).handle(Buffer.alloc(9000, 'x'));
@@ -147,8 +147,8 @@ describe('CONNECT', () => {
   });
 });
 
-describe('any bytes of a proxy', () => {
-  it('end both handshakes or leave them waiting, and never throw', () => {
+describe('arbitrary bytes of a proxy', () => {
+  it('end a handshake or leave it waiting, and never throw', () => {
     fc.assert(
       fc.property(
         fc.boolean(),

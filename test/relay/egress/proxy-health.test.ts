@@ -15,7 +15,7 @@ function pool(count: number): ProxyHealth {
 }
 
 describe('the proxies of a pool', () => {
-  it('have their turns, over all threads', () => {
+  it('are used round robin over all threads', () => {
     const health = pool(3);
     const other = new ProxyHealth(3, health.memory);
     const first = [health, other, health, other, health, other].map((each) => each.order()[0]);
@@ -27,7 +27,7 @@ describe('the proxies of a pool', () => {
     ['TIMEOUT', TIMEOUT],
     ['CREDENTIALS', CREDENTIALS],
     ['FAILED', FAILED],
-  ])('are taken out by three failures in a row: %s', (_, outcome) => {
+  ])('are taken out by three consecutive failures: %s', (_, outcome) => {
     const health = pool(2);
     health.note(1, outcome);
     health.note(1, outcome);
@@ -41,7 +41,7 @@ describe('the proxies of a pool', () => {
     expect(health.outcome(1, outcome)).toBe(5);
   });
 
-  it('are not blamed for origins: a dead origin, or one that is not let through, takes none out', () => {
+  it('stay in when an origin is dead or forbidden', () => {
     const health = pool(1);
     for (let i = 0; i < 10; i++) {
       health.note(0, ORIGIN);
@@ -51,7 +51,7 @@ describe('the proxies of a pool', () => {
     expect(health.isUp(0)).toBe(true);
   });
 
-  it('that are down come last, and by turns: where none is up they are tried all the same', () => {
+  it('come last, round robin, while they are down', () => {
     const health = pool(4);
     health.probed(1, false);
     health.probed(3, false);
@@ -60,14 +60,14 @@ describe('the proxies of a pool', () => {
       expect(order.slice(0, 2).toSorted()).toEqual([0, 2]);
       expect(order.slice(2).toSorted()).toEqual([1, 3]);
     }
-    // Those that are up share alike, whatever lies between them.
+    // Healthy proxies share evenly, whatever lies between them.
     expect(orders.map(([first]) => first).toSorted()).toEqual([0, 0, 2, 2]);
     health.probed(0, false);
     health.probed(2, false);
     expect(health.order().toSorted()).toEqual([0, 1, 2, 3]);
   });
 
-  it('come back by a probe, on trial: the next failure takes them out again', () => {
+  it('come back by a probe, and go at the next failure', () => {
     const health = pool(1);
     health.probed(0, false);
     expect(health.isUp(0)).toBe(false);
@@ -77,7 +77,7 @@ describe('the proxies of a pool', () => {
     expect(health.isUp(0)).toBe(false);
   });
 
-  it('come back by a success when they were tried as the last ones', () => {
+  it('come back by a success as the last resort', () => {
     const health = pool(1);
     health.probed(0, false);
     health.note(0, CONNECTED);

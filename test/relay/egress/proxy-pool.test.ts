@@ -15,7 +15,7 @@ const DESTINATION = parseSocketAddress('192.0.2.7:443')!;
 
 let nowMs: number;
 let timers: Timers;
-/** Connections to proxies that were begun, and conversations, by the proxy's `address:port`. */
+/** Connections and conversations begun, by the proxy's `address:port`. */
 let connects: Map<string, (connection: string | null) => void>;
 let talks: Map<string, { handshake: ProxyHandshake; done(outcome: EgressOutcome): void }>;
 let cancelled: string[];
@@ -60,7 +60,7 @@ function start(): () => void {
   });
 }
 
-/** The proxy takes the connection; what is said over it is known by its name. */
+/** Lets the proxy accept its connection. */
 function take(name: string): void {
   connects.get(name)!(name);
 }
@@ -74,7 +74,7 @@ const counted = (proxy: number, outcome: keyof typeof EgressOutcome) =>
   health.outcome(proxy, EgressOutcome[outcome]);
 
 describe('a connection through a pool', () => {
-  it('is made by one proxy, and others are left alone', () => {
+  it('uses one proxy and leaves the others alone', () => {
     start();
     take('10.0.0.1:1');
     talks.get('10.0.0.1:1')!.done(EgressOutcome.CONNECTED);
@@ -84,7 +84,7 @@ describe('a connection through a pool', () => {
     expect(cancelled).toEqual([]);
   });
 
-  it('goes to another proxy where one takes no connection in time', () => {
+  it('tries another proxy if one accepts no connection in time', () => {
     start();
     pass(PROXY_CONNECT_MS);
     expect(cancelled).toEqual(['connect 10.0.0.1:1']);
@@ -94,7 +94,7 @@ describe('a connection through a pool', () => {
     expect(result).toBe('10.0.0.2:2');
   });
 
-  it('goes to another proxy where one does not answer in time', () => {
+  it('tries another proxy if one does not answer in time', () => {
     start();
     take('10.0.0.1:1');
     pass(PROXY_ANSWER_MS);
@@ -103,12 +103,12 @@ describe('a connection through a pool', () => {
     expect([...connects.keys()]).toEqual(['10.0.0.1:1', '10.0.0.2:2']);
   });
 
-  it('takes out a proxy that is silent from the start, not one that waits for a dead origin', () => {
+  it('takes out a proxy that is silent from the start, not one waiting for a dead origin', () => {
     for (const isGreeted of [true, false]) {
       for (let i = 0; i < 3; i++) {
         connects.clear();
         start();
-        // By turns either is the first: the other one says that the origin does not answer.
+        // Each proxy comes first once, and the other one reports the origin unreachable.
         for (let tries = 0; tries < 2; tries++) {
           const [name] = [...connects.keys()].slice(-1);
           take(name!);
@@ -126,7 +126,7 @@ describe('a connection through a pool', () => {
     expect(health.isUp(1)).toBe(true);
   });
 
-  it('takes out a proxy that finds no origin where another one does', () => {
+  it('takes out a proxy that cannot reach an origin which another reaches', () => {
     for (let i = 0; i < 6 && health.isUp(1); i++) {
       connects.clear();
       start();
@@ -140,14 +140,14 @@ describe('a connection through a pool', () => {
     expect(health.isUp(1)).toBe(false);
   });
 
-  it('is none where no proxy has an address', () => {
+  it('fails if no proxy has an address', () => {
     pool.locate([[], []]);
     start();
     expect(result).toBe(null);
     expect([counted(0, 'UNREACHABLE'), counted(1, 'UNREACHABLE')]).toEqual([1, 1]);
   });
 
-  it('is cancelled wherever it stands, also at the second proxy', () => {
+  it('can be cancelled at any step, also at the second proxy', () => {
     const cancelConnect = start();
     cancelConnect();
     expect(cancelled).toEqual(['connect 10.0.0.1:1']);

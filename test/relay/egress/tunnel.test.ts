@@ -1,4 +1,4 @@
-/** Tunnels whose origins are reached through proxies, from one address, or are told of clients; by both engines. */
+/** Tunnels through proxies, from a given address, and with PROXY headers to origins; with both engines. */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -39,7 +39,7 @@ async function startBed(urls: readonly string[], options: BedOptions = {}): Prom
   bed.names.set(NAME, ['127.0.0.1']);
 }
 
-/** A tunnel that carries: both its ends. */
+/** Opens a tunnel and returns both ends. */
 async function tunnel(): Promise<[client: Peer, server: Peer]> {
   const client = await bed.dial();
   client.socket.write(HELLO);
@@ -59,7 +59,7 @@ async function isClosed(outcome: Parameters<RelayBed['count']>[0]): Promise<void
   await until(() => bed.count(outcome) === 1, outcome);
 }
 
-/** How attempts through a proxy ended: `{ connected: 2 }`. */
+/** Outcomes of attempts through a proxy: `{ connected: 2 }`. */
 function attempts(index: number): Record<string, number> {
   const counts = bed.relay.proxies[index]!.outcomes.map(
     (count, outcome) => [EGRESS_OUTCOMES[outcome as EgressOutcome]!, count] as const,
@@ -71,8 +71,8 @@ const url = (scheme: string, index: number, credentials = '') =>
   `${scheme}://${credentials}127.0.0.1:${proxies[index]!.port}`;
 
 describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
-  describe.each(['socks5', 'http'] as const)('through a proxy of %s', (scheme) => {
-    it('gives it the address that was checked, and carries both ways', async () => {
+  describe.each(['socks5', 'http'] as const)('through a %s proxy', (scheme) => {
+    it('sends the checked address and carries both directions', async () => {
       await startBed([url(scheme, 0)], { engine });
       const [client, server] = await tunnel();
       expect(proxies[0]!.asked).toEqual([`127.0.0.1:${origin.port}`]);
@@ -86,7 +86,7 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
       await until(() => bed.count('CARRIED') === 1, 'it is counted');
     });
 
-    it('carries much, unchanged, each way', async () => {
+    it('carries bulk data unchanged in both directions', async () => {
       await startBed([url(scheme, 0)], { engine });
       const bytes = randomBytes(6 << 20);
       const [client, server] = await tunnel();
@@ -103,13 +103,13 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
       expect(await digests).toEqual([expected, expected]);
     });
 
-    it('gives credentials, and fails without them', async () => {
+    it('sends credentials, and fails without them', async () => {
       proxies[0]!.credentials = 'user:p@ss';
       proxies[1]!.credentials = 'user:other';
       await startBed([url(scheme, 0, 'user:p%40ss@'), url(scheme, 1, 'user:p%40ss@')], { engine });
       const peers = [...(await tunnel()), ...(await tunnel())];
       expect(attempts(0)).toEqual({ connected: 2 });
-      // SOCKS5 shows it to the probe already, so that it is not used at all.
+      // With SOCKS5 the probe already finds it, so the proxy is not used at all.
       expect(attempts(1)).toEqual(scheme === 'http' ? { credentials: 1 } : {});
       for (const { socket } of peers) socket.destroy();
     });
@@ -118,7 +118,7 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
       ['closing', 'failed'],
       ['forbid', 'forbidden'],
       ['no-origin', 'origin'],
-    ] as const)('goes through another one where the first is %s', async (behaviour, outcome) => {
+    ] as const)('uses another proxy if the first is %s', async (behaviour, outcome) => {
       await startBed([url(scheme, 0), url(scheme, 1)], { engine });
       proxies[0]!.behaviour = behaviour;
       const peers = [...(await tunnel()), ...(await tunnel())];
@@ -127,7 +127,7 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
       for (const { socket } of peers) socket.destroy();
     });
 
-    it('passes on what came with its last word', async () => {
+    it("forwards bytes that came with the proxy's last reply", async () => {
       proxies[0]!.early = 'early';
       await startBed([url(scheme, 0)], { engine });
       const [client, server] = await tunnel();
@@ -135,22 +135,22 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
       for (const { socket } of [client, server]) socket.destroy();
     });
 
-    it('asks it for no address that is not relayed to', async () => {
+    it('never asks for an address that the egress guard rejects', async () => {
       await startBed([url(scheme, 0)], { engine, allowPrivate: false });
       await isClosed('FORBIDDEN');
       expect(proxies[0]!.asked).toEqual([]);
     });
 
-    it('closes a connection where no proxy leads to the origin', async () => {
+    it('closes the connection if no proxy reaches the origin', async () => {
       await startBed([url(scheme, 0), url(scheme, 1)], { engine });
       for (const proxy of proxies) proxy.behaviour = 'no-origin';
       await isClosed('UNREACHABLE');
-      // A dead origin is no fault of the proxies.
+      // A dead origin is not the proxies' failure.
       expect(bed.relay.proxies.map(({ isUp }) => isUp)).toEqual([true, true]);
     });
   });
 
-  it('tries proxies that are down where no other is left', async () => {
+  it('tries proxies that are down if no other is left', async () => {
     proxies[0]!.behaviour = 'closing';
     await startBed([url('socks5', 0)], { engine });
     expect(bed.relay.proxies.map(({ isUp }) => isUp)).toEqual([false]);
@@ -160,7 +160,7 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
     client.socket.destroy();
   });
 
-  it('finds a proxy by its name, and does without where that has no address', async () => {
+  it("resolves a proxy's name, and does without a proxy that has no address", async () => {
     const named = `socks5://proxy.example:${proxies[0]!.port}`;
     await startBed([named, 'http://nowhere.example:3128'], {
       engine,
@@ -172,7 +172,7 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
     client.socket.destroy();
   });
 
-  it('lets go of a proxy when the client goes away meanwhile', async () => {
+  it("closes the proxy's connection when the client leaves", async () => {
     await startBed([url('http', 0)], { engine });
     proxies[0]!.behaviour = 'silent';
     const client = await bed.dial();
@@ -185,7 +185,7 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
     expect(bed.count('ABANDONED')).toBe(1);
   });
 
-  it('connects from the address that it is given, and not at all in a family without one', async () => {
+  it('connects from the configured address, and not in a family without one', async () => {
     await startBed([], { engine, policy: { localAddresses: ['127.0.0.77'] } });
     const [client, server] = await tunnel();
     expect(server.socket.remoteAddress).toBe('127.0.0.77');
@@ -198,40 +198,37 @@ describe.each(['epoll', 'streams'] as const)('a relay by %s', (engine) => {
     expect(bed.count('UNREACHABLE')).toBe(1);
   });
 
-  it.each(['v1', 'v2'] as const)(
-    'tells the origins that it shall who the client is, by %s',
-    async (version) => {
-      await startBed([], {
-        engine,
-        policy: { proxyProtocolTo: ['127.0.0.1/32'], proxyProtocolVersion: version },
-      });
-      const client = await bed.dial();
-      client.socket.write(HELLO);
-      const server = await origin.peer(0);
-      await server.until(({ received }) => received.length > HELLO.length);
-      const header = readProxyHeader(server.received, server.received.length);
-      const from = header.kind === 'header' ? header.source : null;
-      expect(from).toMatchObject({ address: { family: 4 }, port: client.socket.localPort });
-      expect([...from!.address.bytes].join('.')).toBe(HOME);
-      expect(server.received.subarray(-HELLO.length).equals(HELLO)).toBe(true);
-      expect(server.text.startsWith('PROXY TCP4 ')).toBe(version === 'v1');
-      if (version === 'v1') {
-        const { remotePort, localPort } = client.socket;
-        expect(server.text).toContain(`PROXY TCP4 ${HOME} 127.0.0.1 ${localPort} ${remotePort}\r\n`);
-      }
-      client.socket.destroy();
-    },
-  );
+  it.each(['v1', 'v2'] as const)('sends a PROXY header %s to the configured origins', async (version) => {
+    await startBed([], {
+      engine,
+      policy: { proxyProtocolTo: ['127.0.0.1/32'], proxyProtocolVersion: version },
+    });
+    const client = await bed.dial();
+    client.socket.write(HELLO);
+    const server = await origin.peer(0);
+    await server.until(({ received }) => received.length > HELLO.length);
+    const header = readProxyHeader(server.received, server.received.length);
+    const from = header.kind === 'header' ? header.source : null;
+    expect(from).toMatchObject({ address: { family: 4 }, port: client.socket.localPort });
+    expect([...from!.address.bytes].join('.')).toBe(HOME);
+    expect(server.received.subarray(-HELLO.length).equals(HELLO)).toBe(true);
+    expect(server.text.startsWith('PROXY TCP4 ')).toBe(version === 'v1');
+    if (version === 'v1') {
+      const { remotePort, localPort } = client.socket;
+      expect(server.text).toContain(`PROXY TCP4 ${HOME} 127.0.0.1 ${localPort} ${remotePort}\r\n`);
+    }
+    client.socket.destroy();
+  });
 
-  it('tells no other origin', async () => {
+  it('sends other origins no PROXY header', async () => {
     await startBed([], { engine, policy: { proxyProtocolTo: ['127.0.0.2/32'] } });
     const [client] = await tunnel();
     client.socket.destroy();
   });
 });
 
-describe('a pool', () => {
-  it('lets a proxy be that is gone, goes on through the others, and takes it again when it is back', async () => {
+describe('a pool of proxies', () => {
+  it('skips a proxy that is gone, uses the others, and uses it again when it is back', async () => {
     const changes: [string, boolean][] = [];
     await startBed([url('socks5', 0), url('http', 1)], {
       onProxy: (proxy, isUp) => changes.push([proxy, isUp]),
@@ -239,7 +236,7 @@ describe('a pool', () => {
     const { port } = proxies[0]!;
     proxies[0]!.stop();
     const peers: Peer[] = [];
-    // On trial after its first probe, it is out at the first failure.
+    // A proxy back from its first probe is taken out by one failure.
     for (let i = 0; i < 4; i++) peers.push(...(await tunnel()));
     expect(attempts(0)).toEqual({ unreachable: 1 });
     expect(attempts(1)).toEqual({ connected: 4 });
@@ -258,7 +255,7 @@ describe('a pool', () => {
 });
 
 describe('HTTP by Host', () => {
-  it('goes through proxies too, a connection for each host', async () => {
+  it('goes through proxies too, with a connection per host', async () => {
     await startBed([url('http', 0)]);
     bed.names.set('films.example', ['127.0.0.2']);
     const client = await bed.dial({ protocol: 'http' });

@@ -20,19 +20,19 @@ afterEach(() => {
 });
 
 describe('the pipes of a relay thread', () => {
-  it('are so many and no more', () => {
+  it('are bounded', () => {
     const got = Array.from({ length: MAX + 1 }, take);
     expect(got.map((pipe) => pipe !== null)).toEqual([true, true, true, false]);
   });
 
-  it('are used again', () => {
+  it('are reused', () => {
     const first = take()!;
     pipes.give(taken.pop()!, true);
     expect(take()).toBe(first);
     expect(isOpen(first)).toBe(true);
   });
 
-  it('are closed where something is left in one, and make room for another', () => {
+  it('are closed if data is left in them, which makes room for another', () => {
     const got = Array.from({ length: MAX }, take) as Pipe[];
     pipes.give(taken.pop()!, false);
     expect(isOpen(got[MAX - 1]!)).toBe(false);

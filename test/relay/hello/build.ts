@@ -1,13 +1,13 @@
-/** Builds ClientHellos byte by byte, right and wrong ones. */
+/** Builds valid and invalid ClientHellos byte by byte. */
 const u16 = (value: number): number[] => [value >> 8, value & 0xff];
 const vector16 = (bytes: readonly number[]): number[] => [...u16(bytes.length), ...bytes];
 const ascii = (text: string): number[] => [...Buffer.from(text, 'latin1')];
 
 export interface HelloFields {
-  /** Contents of server_name extensions, one each; by default one with `name`. */
+  /** Contents of server_name extensions; by default one with `name`. */
   readonly serverNames?: readonly (readonly number[])[];
   readonly name?: string;
-  /** Further extensions: type and content. */
+  /** Other extensions: type and content. */
   readonly extensions?: readonly (readonly [number, readonly number[]])[];
 }
 
@@ -31,7 +31,7 @@ export function hello({ serverNames, name, extensions = [] }: HelloFields): Uint
   return Uint8Array.from([1, body.length >> 16, ...u16(body.length & 0xffff), ...body]);
 }
 
-/** The key shares of GREASE (RFC 8701) and X25519MLKEM768 (1,216 bytes): more than a segment holds. */
+/** Key shares of GREASE (RFC 8701) and X25519MLKEM768 (1,216 bytes), more than fit into a segment. */
 export const POST_QUANTUM: readonly [number, readonly number[]] = [
   51,
   vector16([
@@ -40,7 +40,7 @@ export const POST_QUANTUM: readonly [number, readonly number[]] = [
   ]),
 ];
 
-/** The message in records of `size` bytes. */
+/** Splits the message into records of `size` bytes. */
 export function inRecords(message: Uint8Array, size = 16_384): Uint8Array {
   const out: number[] = [];
   for (let at = 0; at < message.length; at += size) {

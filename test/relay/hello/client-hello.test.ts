@@ -8,14 +8,14 @@ import captured from './captured.json' with { type: 'json' };
 const text = (reader: ClientHelloReader) =>
   Buffer.from(reader.bytes.subarray(reader.name.start, reader.name.end)).toString('latin1');
 
-/** What comes of a connection's first bytes, given whole. */
+/** Result of reading a connection's first bytes at once. */
 function read(bytes: Uint8Array): string | HelloState {
   const reader = new ClientHelloReader();
   const state = reader.read(bytes, bytes.length);
   return state === HelloState.NAMED ? text(reader) : state;
 }
 
-/** The same, given in segments that end at `cuts`. */
+/** The same, in segments that end at `cuts`. */
 function readInSegments(bytes: Uint8Array, cuts: readonly number[]): string | HelloState {
   const reader = new ClientHelloReader();
   for (const cut of [...cuts, bytes.length]) {
@@ -40,7 +40,7 @@ describe('a ClientHello', () => {
     expect(readInSegments(bytes, [...bytes.keys()])).toBe(expected);
   });
 
-  it('with post-quantum key shares is read from any segments and any records', () => {
+  it('with post-quantum key shares is read across any segments and records', () => {
     const message = hello({ name: 'films.example', extensions: [POST_QUANTUM, [0x2a2a, []]] });
     expect(message.length).toBeGreaterThan(1300);
     expect(readInSegments(inRecords(message), [1300])).toBe('films.example');
@@ -58,12 +58,12 @@ describe('a ClientHello', () => {
     );
   });
 
-  it('with ECH gives its outer name', () => {
+  it('with ECH yields its outer name', () => {
     const bytes = inRecords(hello({ name: 'outer.example', extensions: [[0xfe0d, [0, 1, 2, 3]]] }));
     expect(read(bytes)).toBe('outer.example');
   });
 
-  it('that says it is longer than 16 KiB is known by its header, and one of 16 KiB is read', () => {
+  it('longer than 16 KiB is rejected by its header; one of 16 KiB is read', () => {
     const declared = Uint8Array.of(22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff);
     expect(read(declared)).toBe(HelloState.TOO_LONG);
     const padding = (bytes: number): [number, number[]] => [21, new Array<number>(bytes).fill(0)];
@@ -74,7 +74,7 @@ describe('a ClientHello', () => {
     expect(read(inRecords(tooLong, 16_000))).toBe(HelloState.TOO_LONG);
   });
 
-  it('in too many records is given up, in little time', () => {
+  it('in too many records is rejected', () => {
     const message = hello({ name: 'a.example', extensions: [[21, new Array<number>(16_000).fill(0)]] });
     const bytes = inRecords(message, 1);
     const cuts = [...bytes.keys()].filter((at) => at % 7 === 1);
@@ -105,18 +105,18 @@ describe('a ClientHello', () => {
       'has a list that is longer than the extension',
       inRecords(hello({ serverNames: [[0, 9, 0, 0, 1, 97]] })),
     ],
-  ])('that %s is refused', (_, bytes) => {
+  ])('that %s is rejected', (_, bytes) => {
     expect(read(bytes)).toBe(HelloState.MALFORMED);
   });
 
-  it('that is cut anywhere is waited for', () => {
+  it('that is incomplete is waited for', () => {
     const bytes = inRecords(hello({ name: 'a.example', extensions: [[0x1234, [1, 2]]] }));
     for (let length = 0; length < bytes.length; length++) {
       expect(read(bytes.slice(0, length))).toBe(HelloState.PARTIAL);
     }
   });
 
-  it('of any bytes, or with any byte changed, never throws and never gives a name outside it', () => {
+  it('of arbitrary bytes, or with any byte changed, never throws and never yields a name outside it', () => {
     const good = inRecords(hello({ name: 'a.example', extensions: [POST_QUANTUM] }), 700);
     const changed = fc.tuple(fc.nat(good.length - 1), fc.nat(255)).map(([at, byte]) => {
       const bytes = good.slice();

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_HEAD_BYTES, RequestEvent, RequestReader } from '../../../src/relay/http/request-reader.ts';
 
-/** The requests of a connection as `host body`, and `malformed` where it ends so. */
+/** A connection's requests as `host body`, and a final `malformed` if it ends so. */
 function read(text: string, sizes: readonly number[] = []): string[] {
   const bytes = Buffer.from(text, 'latin1');
   const reader = new RequestReader();
@@ -37,11 +37,11 @@ const TWO = [
 const TWO_READ = ['a.example hello', 'B.example 5;x=y\r\nhello\r\n0\r\nTrailer: 1\r\n\r\n', 'c.example '];
 
 describe('the requests of a connection', () => {
-  it('are told apart, by length, by chunks and without a body', () => {
+  it('are split by length, by chunks and without a body', () => {
     expect(read(TWO)).toEqual(TWO_READ);
   });
 
-  it('are told apart however they are cut', () => {
+  it('are split whatever the segment boundaries', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 60 }), (sizes) => {
         expect(read(TWO, sizes)).toEqual(TWO_READ);
@@ -51,12 +51,12 @@ describe('the requests of a connection', () => {
     expect(read(TWO, new Array<number>(TWO.length).fill(1))).toEqual(TWO_READ);
   });
 
-  it('may be of HTTP/1.0, with a host', () => {
+  it('may be HTTP/1.0 with a Host', () => {
     expect(read(head('GET /update.pkg HTTP/1.0', 'Host: a.example'))).toEqual(['a.example ']);
     expect(read(head('GET http://a.example/ HTTP/1.0'))).toEqual(['a.example ']);
   });
 
-  it('do not ask the origin for another protocol', () => {
+  it('are forwarded without upgrade fields', () => {
     const reader = new RequestReader();
     const lines = ['GET / HTTP/1.1', 'Host: a.example', 'Upgrade: h2c', 'HTTP2-Settings: AA', 'X: y'];
     expect(reader.read(Buffer.from(head(...lines)), 0)).toBe(RequestEvent.HEAD);
@@ -89,19 +89,19 @@ describe('the requests of a connection', () => {
     ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['TLS', '\x16\x03\x01'],
     ['a head without an end', `GET / HTTP/1.1\r\nX: ${'a'.repeat(MAX_HEAD_BYTES)}`],
-  ])('are refused with %s', (_, text) => {
+  ])('are rejected with %s', (_, text) => {
     expect(read(text)).toEqual(['malformed']);
   });
 
   it.each(['x\r\n', '5\nhello', '-1\r\n', '5\r\nhelloX', '1000000000000\r\n', `1;${'e'.repeat(2000)}`])(
-    'are refused with the chunk %j',
+    'are rejected with the chunk %j',
     (chunk) => {
       const lines = ['POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked'];
       expect(read(head(...lines) + chunk).at(-1)).toBe('malformed');
     },
   );
 
-  it('of any bytes never throw', () => {
+  it('of arbitrary bytes never throw', () => {
     const piece = fc.constantFrom('GET', ' ', '/', 'HTTP/1.1', '\r\n', 'Host:', 'a', ':', '\r', '\n', '\0');
     fc.assert(
       fc.property(fc.array(fc.oneof(piece, fc.string()), { maxLength: 20 }), (pieces) => {

@@ -1,19 +1,19 @@
-/** Builds QUIC packets byte by byte, and opens what a relay answers. */
+/** Builds QUIC packets byte by byte, and decrypts the relay's answers. */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { type InitialKeys, initialKeys } from '../../../src/relay/quic/initial-keys.ts';
 import { hello } from '../hello/build.ts';
 
 export const VERSION_1 = 1;
 export const VERSION_2 = 0x6b3343cf;
-/** RFC 9000, 17.2: the kinds of long headers, by the bits of version 1. */
+/** Types of long headers by the bits of version 1 (RFC 9000 section 17.2). */
 export const Kind = { INITIAL: 0, ZERO_RTT: 1, HANDSHAKE: 2, RETRY: 3 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
-/** A number in four bytes (RFC 9000, 16). */
+/** A varint of four bytes (RFC 9000 section 16). */
 const varint = (value: number) =>
   Buffer.of(0x80 | (value >> 24), (value >> 16) & 255, (value >> 8) & 255, value & 255);
 
-/** A CRYPTO frame (RFC 9000, 19.6). */
+/** A CRYPTO frame (RFC 9000 section 19.6). */
 export const crypto = (offset: number, data: Uint8Array): Buffer =>
   Buffer.concat([Buffer.of(6), varint(offset), varint(data.length), data]);
 
@@ -32,13 +32,13 @@ function longHeader(kind: Kind, { version = VERSION_1, destination, source = id(
   return Buffer.concat([fixed, Buffer.of(destination.length), destination, Buffer.of(source.length), source]);
 }
 
-/** A packet that nobody here opens: 0-RTT, Handshake. */
+/** A packet whose payload is not decrypted here: 0-RTT, Handshake. */
 export function longPacket(kind: Kind, ids: Ids, payload: string): Buffer {
   const body = Buffer.from(payload, 'latin1');
   return Buffer.concat([longHeader(kind, ids), varint(body.length), body]);
 }
 
-/** A packet of a server that has no length: Retry, or of a version that nobody knows. */
+/** A server packet without a length: Retry, or of an unknown version. */
 export function openPacket(kind: Kind, ids: Ids, payload: string): Buffer {
   return Buffer.concat([longHeader(kind, ids), Buffer.from(payload, 'latin1')]);
 }
@@ -51,10 +51,10 @@ export function short(destination: Uint8Array, payload: string): Buffer {
 export interface InitialFields extends Ids {
   readonly frames: Uint8Array;
   readonly number?: number;
-  /** The connection id that the keys follow from; else the destination. */
+  /** Connection id that the keys derive from; by default the destination. */
   readonly firstId?: Uint8Array;
   readonly token?: Uint8Array;
-  /** Bytes of the packet; 0: no padding. */
+  /** Length of the packet; 0: no padding. */
   readonly size?: number;
   readonly side?: 'client' | 'server';
 }
@@ -77,7 +77,7 @@ export function initial(fields: InitialFields): Buffer {
   return Buffer.concat([header, sealed]);
 }
 
-/** The datagrams by which a client begins a connection: one for each piece of its hello. */
+/** A client's first datagrams: one for each piece of its hello. */
 export function opening(
   name: string,
   { pieces = 1, extensions, ...fields }: Omit<InitialFields, 'frames'> & OpeningFields,
@@ -99,9 +99,9 @@ interface OpeningFields {
 }
 
 /**
- * Opens a server's Initial with a packet number of one byte.
- * @param firstId the connection id that the client chose
- * @returns its connection ids and frames; throws for what is none
+ * Decrypts a server's Initial with a one-byte packet number.
+ * @param firstId connection id that the client chose
+ * @returns its connection ids and frames; throws if it cannot be decrypted
  */
 export function openServerInitial(packet: Buffer, version: number, firstId: Uint8Array) {
   const keys = initialKeys(version, firstId, 'server');

@@ -29,7 +29,7 @@ type Outcome = Parameters<RelayBed['count']>[0];
 let bed: RelayBed;
 let origin: Party;
 let client: Party;
-/** Connection ids that no test before has used: the client's first choice, and two of the origin's. */
+/** Fresh connection ids: the client's first choice, and two of the origin's. */
 let FIRST: Buffer;
 let ORIGIN_ID: Buffer;
 let NEXT_ORIGIN_ID: Buffer;
@@ -42,7 +42,7 @@ async function start(options: BedOptions): Promise<void> {
   await begin();
 }
 
-/** What every test begins with, on a relay that others have used. */
+/** Prepares a test on a relay that other tests have used. */
 async function begin(): Promise<void> {
   for (const home of [HOME, OTHER_HOME]) bed.register(home);
   [FIRST, ORIGIN_ID, NEXT_ORIGIN_ID] = [randomBytes(8), randomBytes(8), randomBytes(8)];
@@ -57,13 +57,13 @@ async function stop(): Promise<void> {
   await bed.stop();
 }
 
-/** How many connections of this test ended so, and are open. */
+/** Connections of this test with that outcome, and open ones. */
 const counted = (outcome: Outcome) => bed.count(outcome) - before.counts.get(outcome)!;
 const open = () => bed.open - before.open;
 
 const send = (bytes: Uint8Array, from = client) => from.send(bytes, bed.relay.quicAddresses[0]!.port);
 
-/** A datagram to a server that answers at once: what was sent before it has been judged when its answer is there. */
+/** Sends a datagram that is answered at once: everything sent before has then been handled. */
 async function settle(): Promise<void> {
   const probe = openPacket(Kind.INITIAL, { version: 0x0badf00d, destination: id('12345678') }, '').toString(
     'latin1',
@@ -74,7 +74,7 @@ async function settle(): Promise<void> {
   from.close();
 }
 
-/** A connection that is carried: its origin has given out `originId`, and `relayPort` is where the origin sees it. */
+/** Opens a carried connection whose origin issued `originId`. Returns the port that the origin sees. */
 async function carried({ originId = ORIGIN_ID, firstId = FIRST } = {}): Promise<number> {
   const asked = origin.arrivals.length;
   const got = client.arrivals.length;
@@ -96,7 +96,7 @@ describe('QUIC', () => {
   it.each([
     ['1', VERSION_1],
     ['2', VERSION_2],
-  ])('of version %s reaches the origin as it was sent, and its answers the client', async (_, version) => {
+  ])('of version %s reaches the origin unchanged, and its answers reach the client', async (_, version) => {
     const [datagram] = opening(NAME, { version, destination: FIRST });
     await send(datagram!);
     const arrival = await origin.arrival(0);
@@ -114,7 +114,7 @@ describe('QUIC', () => {
     expect(open()).toBe(1);
   });
 
-  it('is begun by a hello in several packets, in any order, once the name is whole', async () => {
+  it('starts once the name is complete, from a hello in several packets in any order', async () => {
     const pieces = opening(NAME, { destination: FIRST, pieces: 3, extensions: [POST_QUANTUM] });
     const order = [pieces[2]!, pieces[0]!, pieces[1]!];
     for (const datagram of order.slice(0, 2)) await send(datagram);
@@ -126,7 +126,7 @@ describe('QUIC', () => {
     expect(new Set(origin.arrivals.map(({ port }) => port)).size).toBe(1);
   });
 
-  it('has its 0-RTT carried, in the datagram of the Initial or before it', async () => {
+  it("carries 0-RTT in the Initial's datagram or before it", async () => {
     const early = longPacket(Kind.ZERO_RTT, { destination: FIRST }, 'early data');
     const [first] = opening(NAME, { destination: FIRST, size: 1190 });
     const both = Buffer.concat([first!, early]);
@@ -136,7 +136,7 @@ describe('QUIC', () => {
     expect(origin.texts).toEqual([early, both].map((datagram) => datagram.toString('latin1')));
   });
 
-  it('goes on behind a Retry, whose connection id the client then uses', async () => {
+  it("continues after a Retry, with the Retry's connection id", async () => {
     await send(opening(NAME, { destination: FIRST })[0]!);
     const { port } = await origin.arrival(0);
     const retryId = randomBytes(8);
@@ -153,7 +153,7 @@ describe('QUIC', () => {
     expect(open()).toBe(1);
   });
 
-  it('has a Version Negotiation of its origin carried', async () => {
+  it("carries the origin's Version Negotiation", async () => {
     await send(opening(NAME, { destination: FIRST })[0]!);
     const { port } = await origin.arrival(0);
     const negotiation = openPacket(
@@ -165,7 +165,7 @@ describe('QUIC', () => {
     expect((await client.arrival(0)).bytes.equals(negotiation)).toBe(true);
   });
 
-  it('follows a client to another port, and to another address that is registered', async () => {
+  it('follows a client to another port and to another registered address', async () => {
     const relayPort = await carried();
     const moved = await Party.on(HOME);
     await send(short(ORIGIN_ID, 'from another port'), moved);
@@ -183,7 +183,7 @@ describe('QUIC', () => {
     await origin.arrival(3);
   });
 
-  it('follows nobody to an address that is not registered', async () => {
+  it('follows no client to an unregistered address', async () => {
     const relayPort = await carried();
     const stranger = await Party.on(STRANGER);
     await send(short(ORIGIN_ID, 'from a stranger'), stranger);
@@ -195,7 +195,7 @@ describe('QUIC', () => {
     expect(stranger.arrivals).toEqual([]);
   });
 
-  it('follows one whose ids are short to another port, and to no other address, as they can be guessed', async () => {
+  it('with short, guessable ids follows a client to another port but not to another address', async () => {
     const four = randomBytes(4);
     const relayPort = await carried({ originId: four });
     const [moved, abroad] = [await Party.on(HOME), await Party.on(OTHER_HOME)];
@@ -206,7 +206,7 @@ describe('QUIC', () => {
     expect((await origin.arrival(1)).port).toBe(relayPort);
   });
 
-  it('knows a client by the id that it has changed to', async () => {
+  it('finds a client by its new connection id', async () => {
     const relayPort = await carried();
     await send(short(NEXT_ORIGIN_ID, 'under another id'));
     await origin.arrival(1);
@@ -218,7 +218,7 @@ describe('QUIC', () => {
     expect(origin.arrivals.length).toBe(3);
   });
 
-  it('tells connections of one socket apart', async () => {
+  it('keeps connections of one socket apart', async () => {
     const one = await carried();
     const two = await carried({ originId: NEXT_ORIGIN_ID, firstId: randomBytes(8) });
     expect(two).not.toBe(one);
@@ -230,7 +230,7 @@ describe('QUIC', () => {
     expect(open()).toBe(2);
   });
 
-  it('tries the next address where one refuses or does not answer, with all that was sent so far', async () => {
+  it('tries the next address with all datagrams so far if one refuses or does not answer', async () => {
     const silent = await Party.on('127.0.0.2', origin.port);
     bed.names.set(`many.${NAME}`, ['::1', '127.0.0.2', '127.0.0.1']);
     const pieces = opening(`many.${NAME}`, { destination: FIRST, pieces: 2, extensions: [POST_QUANTUM] });
@@ -245,7 +245,7 @@ describe('QUIC', () => {
     expect(silent.arrivals.length).toBe(2);
   });
 
-  it('serves IPv4 and IPv6 from wherever it was asked', async () => {
+  it('answers from the local address that was asked, IPv4 and IPv6', async () => {
     const both = await RelayBed.start({ quic: ['127.0.0.1:0', '[::1]:0'], originPort: origin.port });
     both.register('::1');
     both.names.set(NAME, ['127.0.0.1']);
@@ -258,7 +258,7 @@ describe('QUIC', () => {
     await both.stop();
   });
 
-  it('gives a stranger nothing, and the origin nothing of his', async () => {
+  it("drops strangers' datagrams silently", async () => {
     const stranger = await Party.on(STRANGER);
     await send(opening(NAME, { destination: FIRST })[0]!, stranger);
     await send(
@@ -275,7 +275,7 @@ describe('QUIC', () => {
     ['a listed name without an address', 'UNRESOLVED', 'nowhere.films.example'],
     ['a listed name at the metadata address', 'FORBIDDEN', 'metadata.films.example'],
     ['a listed name where nobody is', 'UNREACHABLE', 'nobody.films.example'],
-  ] as const)('tells a client of %s at once that it is refused', async (_, outcome, name) => {
+  ] as const)('refuses a client of %s at once', async (_, outcome, name) => {
     bed.names.set('metadata.films.example', ['169.254.169.254']);
     bed.names.set('nobody.films.example', ['127.0.0.3']);
     await send(opening(name, { destination: FIRST })[0]!);
@@ -310,7 +310,7 @@ describe('QUIC', () => {
     expect([origin.arrivals, client.arrivals, open()]).toEqual([[], [], 0]);
   });
 
-  it('offers a client of another version those that it reads, in less than came', async () => {
+  it('offers its versions to a client of an unknown one, in fewer bytes than it received', async () => {
     const [destination, source] = [randomBytes(64), randomBytes(5)];
     const packet = openPacket(Kind.INITIAL, { version: 0xff00001d, destination, source }, '');
     await send(packet);
@@ -323,7 +323,7 @@ describe('QUIC', () => {
     expect(client.arrivals.length).toBe(1);
   });
 
-  it('ends within a second when its registration is gone, and no other', async () => {
+  it('ends within a second of its registration, and no other connection does', async () => {
     bed.register('127.0.0.11');
     client = await Party.on('127.0.0.11');
     const relayPort = await carried();
@@ -340,7 +340,7 @@ describe('QUIC', () => {
     expect([client.arrivals.length, open()]).toEqual([1, 1]);
   });
 
-  it('survives any datagrams, and carries none that begins no connection', async () => {
+  it('survives arbitrary datagrams and carries none of them', async () => {
     const [whole] = opening(NAME, { destination: FIRST });
     const garbage = fc.oneof(
       fc.uint8Array({ maxLength: 1300 }),
@@ -355,7 +355,7 @@ describe('QUIC', () => {
     );
     await settle();
     expect([origin.arrivals, open()]).toEqual([[], 0]);
-    // On a connection they are its own: they go to its origin and to its client, and nowhere else.
+    // On a connection they belong to it: to its origin, its client, and nobody else.
     const relayPort = await carried({ firstId: randomBytes(8) });
     const stranger = await Party.on(STRANGER);
     const part = fc.oneof(
@@ -376,10 +376,10 @@ describe('QUIC', () => {
   });
 });
 
-describe('a limited relay of QUIC', () => {
+describe('a QUIC relay with limits', () => {
   afterEach(stop);
 
-  it('forgets a connection that does not say in time what it is for', async () => {
+  it('drops a connection that names no origin in time', async () => {
     await start({ limits: { handshakeMs: 100 } });
     const pieces = opening(NAME, { destination: FIRST, pieces: 2, extensions: [POST_QUANTUM] });
     await send(pieces[0]!);
@@ -389,20 +389,20 @@ describe('a limited relay of QUIC', () => {
     expect([origin.arrivals, client.arrivals]).toEqual([[], []]);
   });
 
-  it('holds what a connection may send before it is carried', async () => {
+  it('bounds what it holds before a connection is carried', async () => {
     await start({ limits: { handshakeMs: 10_000 } });
     const early = longPacket(Kind.ZERO_RTT, { destination: FIRST }, 'x'.repeat(1300));
     for (let i = 0; i < 100; i++) await send(early);
     await settle();
     await send(opening(NAME, { destination: FIRST })[0]!);
     await settle();
-    // No room is left for the Initial, without which nobody knows where it should go.
+    // No room is left for the Initial, and without it the origin is unknown.
     expect([origin.arrivals, open()]).toEqual([[], 0]);
     await send(opening(NAME, { destination: id('second-id') })[0]!);
     await origin.arrival(0);
   });
 
-  it('ends a connection in which nothing moves', async () => {
+  it('ends an idle connection', async () => {
     await start({ limits: { quicIdleMs: 300 } });
     await carried();
     await send(short(ORIGIN_ID, 'from the client'));
@@ -410,7 +410,7 @@ describe('a limited relay of QUIC', () => {
     expect(open()).toBe(0);
   });
 
-  it('ends one sooner whose source has shown nothing that was sent there, as it may be forged', async () => {
+  it('ends an unconfirmed connection sooner, as its source may be forged', async () => {
     await start({ limits: { handshakeMs: 300 } });
     const confirmed = await carried();
     await send(short(ORIGIN_ID, 'from the client'));
@@ -429,7 +429,7 @@ describe('a limited relay of QUIC', () => {
     expect(open()).toBe(1);
   });
 
-  it('holds a source to its number of connections', async () => {
+  it('limits the connections of a source', async () => {
     await start({ limits: { connectionsPerSource: 2 } });
     for (const text of ['first-id', 'secondid', 'third-id']) {
       await send(opening(NAME, { destination: id(text) })[0]!);
@@ -439,7 +439,7 @@ describe('a limited relay of QUIC', () => {
     expect([counted('LIMITED'), origin.arrivals.length]).toEqual([1, 2]);
   });
 
-  it('holds a source to its rate', async () => {
+  it('limits the rate of a source', async () => {
     await start({ limits: { newPerSecond: 1, newBurst: 2 } });
     const openings = ['first-id', 'secondid', 'third-id', 'fourthid'].map((text) => id(text));
     await Promise.all(openings.map((destination) => send(opening(NAME, { destination })[0]!)));
@@ -447,7 +447,7 @@ describe('a limited relay of QUIC', () => {
     expect(counted('LIMITED')).toBeLessThanOrEqual(2);
   });
 
-  it('refuses at once what is more than it takes in all', async () => {
+  it('refuses connections past the total at once', async () => {
     await start({ limits: { connections: 1 } });
     await carried();
     await send(opening(NAME, { destination: id('second-id') })[0]!);
@@ -456,7 +456,7 @@ describe('a limited relay of QUIC', () => {
     expect(counted('LIMITED')).toBe(1);
   });
 
-  it('carries a burst that is more than its share in its time', async () => {
+  it('spreads a burst over its byte rate', async () => {
     await start({ limits: { bytesPerSecond: 100_000 } });
     const port = await carried();
     const startedAt = performance.now();
@@ -466,7 +466,7 @@ describe('a limited relay of QUIC', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(80);
   });
 
-  it('refuses new connections while it drains, and lets those that are open end', async () => {
+  it('while draining refuses new connections and lets open ones end', async () => {
     await start({});
     const port = await carried();
     const drained = bed.relay.drain(10_000);
@@ -489,7 +489,7 @@ describe('a relay that refuses QUIC', () => {
   it.each([
     ['1', VERSION_1],
     ['2', VERSION_2],
-  ])('closes a connection of version %s before it has begun, in less than came', async (_, version) => {
+  ])('closes a connection of version %s at once, in fewer bytes than it received', async (_, version) => {
     const own = await Party.on(HOME);
     await send(opening(NAME, { version, destination: FIRST, source: id('me') })[0]!, own);
     const { bytes } = await own.arrival(0);
@@ -501,16 +501,16 @@ describe('a relay that refuses QUIC', () => {
     expect(opened.frames.toString('hex')).toBe('1c020000');
   });
 
-  it('offers a client of another version none that there is', async () => {
+  it('offers a client of an unknown version a reserved one only', async () => {
     const own = await Party.on(HOME);
     const packet = openPacket(Kind.INITIAL, { version: 77, destination: FIRST, source: id('me') }, '');
     await send(Buffer.concat([packet, Buffer.alloc(1200)]), own);
     const { bytes } = await own.arrival(0);
-    // RFC 9000, 15: 0x?a?a?a?a are reserved.
+    // Versions 0x?a?a?a?a are reserved (RFC 9000 section 15).
     expect(bytes.readUInt32BE(bytes.length - 4) & 0x0f0f0f0f).toBe(0x0a0a0a0a);
   });
 
-  it('has nothing for strangers, nor for what is no Initial', async () => {
+  it('answers neither strangers nor anything but Initials', async () => {
     const [stranger, own] = [await Party.on(STRANGER), await Party.on(HOME)];
     await send(opening(NAME, { destination: FIRST })[0]!, stranger);
     for (const bytes of [

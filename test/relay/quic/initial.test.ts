@@ -6,7 +6,9 @@ import { CryptoStream } from '../../../src/relay/quic/crypto-stream.ts';
 import { openInitial } from '../../../src/relay/quic/initial.ts';
 import { hello, POST_QUANTUM } from '../hello/build.ts';
 
-/** RFC 9001, A.2, and RFC 9369, A.2: the same CRYPTO frame for the same connection id, sealed for each version. */
+/**
+ * RFC 9001 A.2 and RFC 9369 A.2: the same CRYPTO frame for the same connection id, sealed for each version.
+ */
 const ID = '8394c8f03e515708';
 const FRAME =
   '060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e868' +
@@ -20,18 +22,22 @@ const FRAME =
 
 const KEYS = {
   v1: {
-    ...{ header: 'c300000001088394c8f03e5157080000449e00000002', key: '1f369613dd76d5467730efcbe3b1a22d' },
-    ...{ iv: 'fa044b2f42a3fd3b46fb255c', hp: '9f50449e04a0e810283a1e9933adedd2' },
+    header: 'c300000001088394c8f03e5157080000449e00000002',
+    key: '1f369613dd76d5467730efcbe3b1a22d',
+    iv: 'fa044b2f42a3fd3b46fb255c',
+    hp: '9f50449e04a0e810283a1e9933adedd2',
     protectedHeader: 'c000000001088394c8f03e5157080000449e7b9aec34',
   },
   v2: {
-    ...{ header: 'd36b3343cf088394c8f03e5157080000449e00000002', key: '8b1a0bc121284290a29e0971b5cd045d' },
-    ...{ iv: '91f73e2351d8fa91660e909f', hp: '45b95e15235d6f45a6b19cbcb0294ba9' },
+    header: 'd36b3343cf088394c8f03e5157080000449e00000002',
+    key: '8b1a0bc121284290a29e0971b5cd045d',
+    iv: '91f73e2351d8fa91660e909f',
+    hp: '45b95e15235d6f45a6b19cbcb0294ba9',
     protectedHeader: 'd76b3343cf088394c8f03e5157080000449ea0c95e82',
   },
 } as const;
 
-/** Seals frames with the keys as the RFC prints them, so that the derivation is tested and not repeated. */
+/** Seals with the keys printed in the RFC, so that the derivation is tested and not repeated. */
 function seal(version: keyof typeof KEYS, frames: Buffer): Buffer {
   const { header, key, iv, hp } = KEYS[version];
   const packet = Buffer.from(header, 'hex');
@@ -60,7 +66,7 @@ const crypto = (offset: number, data: Uint8Array) => {
 const nameOf = (stream: CryptoStream) => stream.bytes.toString('latin1', stream.name.start, stream.name.end);
 
 describe.each(['v1', 'v2'] as const)('an Initial of QUIC %s', (version) => {
-  it("as in the RFC's appendix is opened, and its name read", () => {
+  it("from the RFC's appendix is decrypted and its name read", () => {
     const datagram = seal(version, Buffer.from(FRAME, 'hex'));
     expect(datagram.length).toBe(1200);
     expect(datagram.toString('hex', 0, 22)).toBe(KEYS[version].protectedHeader);
@@ -73,7 +79,7 @@ describe.each(['v1', 'v2'] as const)('an Initial of QUIC %s', (version) => {
     expect(nameOf(stream)).toBe('example.com');
   });
 
-  it('that was changed anywhere, cut, or sealed with other keys is not opened', () => {
+  it('that was changed, cut, or sealed with other keys is not decrypted', () => {
     const datagram = seal(version, Buffer.from(FRAME, 'hex'));
     fc.assert(
       fc.property(fc.nat(datagram.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
@@ -93,7 +99,7 @@ describe.each(['v1', 'v2'] as const)('an Initial of QUIC %s', (version) => {
 describe('a ClientHello in CRYPTO frames', () => {
   const message = hello({ name: 'films.example', extensions: [POST_QUANTUM] });
 
-  it('is put together from several packets, in any order, overlapping, among other frames', () => {
+  it('is assembled from several packets, in any order, overlapping, among other frames', () => {
     const cut = fc.uniqueArray(fc.integer({ min: 1, max: message.length - 1 }), { maxLength: 12 });
     fc.assert(
       fc.property(cut, fc.infiniteStream(fc.nat(1000)), (cuts, order) => {
@@ -121,11 +127,11 @@ describe('a ClientHello in CRYPTO frames', () => {
     ['in a frame that runs past the packet', crypto(0, message).subarray(0, 50)],
     ['behind a STREAM frame', Buffer.concat([Buffer.of(8, 0, 0), crypto(0, message)])],
     ['that is none', crypto(0, Uint8Array.of(2, 0, 0, 0))],
-  ])('%s is refused', (_, frames) => {
+  ])('%s is rejected', (_, frames) => {
     expect(new CryptoStream().read(frames)).toBe(HelloState.MALFORMED);
   });
 
-  it('of any frames never throws', () => {
+  it('of arbitrary frames never throws', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (frames) => {
         expect(Object.values(HelloState)).toContain(new CryptoStream().read(Buffer.from(frames)));

@@ -1,16 +1,16 @@
-/** Clients and origins that speak no QUIC: they send the datagrams that a test gives them, and keep what comes. */
+/** Clients and origins without QUIC of their own: they send a test's datagrams and keep what arrives. */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 
 const sockets = new Set<Socket>();
 
-/** A datagram that came, and the port that it came from. */
+/** A received datagram and its source port. */
 export interface Arrival {
   readonly bytes: Buffer;
   readonly port: number;
 }
 
-/** A UDP socket with all that has come to it. */
+/** A UDP socket and everything it received. */
 export class Party {
   readonly arrivals: Arrival[] = [];
   readonly address: string;
@@ -38,14 +38,14 @@ export class Party {
     return this.socket.address().port;
   }
 
-  /** Resolves when the datagram is in the receiver's queue: loopback delivers while it is sent. */
+  /** Resolves when the datagram is in the receiver's queue: loopback delivers synchronously. */
   async send(bytes: Uint8Array, port: number, address = '127.0.0.1'): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.socket.send(bytes, port, address, (error) => (error ? reject(error) : resolve()));
     });
   }
 
-  /** The `nth` datagram, waited for. */
+  /** Waits for the `nth` datagram. */
   async arrival(nth: number): Promise<Arrival> {
     while (this.arrivals.length <= nth) {
       await new Promise<void>((resolve) => {
@@ -55,7 +55,7 @@ export class Party {
     return this.arrivals[nth]!;
   }
 
-  /** What the first datagrams hold, as text of their last bytes. */
+  /** All datagrams so far, as text. */
   get texts(): string[] {
     return this.arrivals.map(({ bytes }) => bytes.toString('latin1'));
   }
