@@ -1,84 +1,79 @@
 import { isTruncated, Rcode, rcode } from '../wire/index.ts';
-import type { Answer, ReplyReader } from './answer.ts';
-import type { ResolverCounters } from './counters.ts';
+import { contentDigest } from './content-digest.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { Inquiry, InquiryContext } from './inquiry.ts';
 import { buildQuery, type UpstreamQuery } from './query.ts';
-import type { RandomSource } from './random.ts';
 import { Match, matchReply, ReplySurvey } from './reply.ts';
 import type { ResolveRequest } from './request.ts';
-import type { Exchange, ReplyListener, Upstream, UpstreamFault } from './upstream/upstream.ts';
+import type { Exchange, ReplyListener, Upstream, UpstreamError } from './upstream/upstream.ts';
 
 /** RFC 6672 2.2: the name that a DNAME leads to is too long. An answer, like NXDOMAIN. */
 const YXDOMAIN = 6;
-/** How long a better reply is waited for after one that answers the question but cannot be used. */
+/** Wait for a better reply after one that answers the question but cannot be used. */
 const UNUSABLE_GRACE_MS = 200;
+/** Replies in lower case that must agree before an upstream counts as folding case: as unbound's caps-for-id fallback. */
+const CONFIRMATIONS = 3;
 
-/** Why an attempt ended without a reply. */
-export type AttemptFault = UpstreamFault | 'busy';
+/** How an attempt sends its question, in the order of the fallbacks. */
+const Way = {
+  /** The upstream's own transport. */
+  FIRST: 0,
+  /** TCP instead of UDP: the reply was truncated, or may be forged. */
+  STREAM: 1,
+  /** UDP in lower case, several times: the reply's case differed, and TCP gave no answer. */
+  CONFIRM: 2,
+} as const;
+type Way = (typeof Way)[keyof typeof Way];
 
-/** Who made the attempt. Never called from within `start`, but for `failed` with `busy`. */
-export interface AttemptOwner {
-  answered(attempt: Attempt, answer: Answer): void;
-  /** The upstream replied that it has no answer. */
-  declined(attempt: Attempt, rcode: number): void;
-  failed(attempt: Attempt, fault: AttemptFault): void;
-  /** The question was sent again in another way. */
-  resent(attempt: Attempt): void;
-}
-
-export interface AttemptParts {
-  readonly now: () => number;
-  readonly random: RandomSource;
-  readonly counters: ResolverCounters;
-}
+/** Why an attempt ended without a reply; `busy`: there was no room to send. */
+export type AttemptError = UpstreamError | 'busy';
 
 const survey = new ReplySurvey();
 
 /**
- * One upstream asked one question: over UDP first if it is that, over a stream when the reply is truncated
- * or may be forged, without EDNS when the upstream does not know it (RFC 6891 7). There is no way back, so
- * three queries are sent at most.
+ * One upstream asked one question: over UDP first if it is that, over a stream when the reply is truncated or may be
+ * forged, without EDNS when the upstream does not know it (RFC 6891 7), in lower case when it folds case and has no
+ * TCP. There is no way back, so the number of queries is bounded.
  */
 export class Attempt implements ReplyListener {
   readonly endpoint: Endpoint;
-  /** When the question was last sent. */
-  sentMs = 0;
-  /** Whether it ended, in whatever way. */
-  over = false;
-  /** Whether another upstream was asked before its time was over. */
-  hedged = false;
+  /** Time of the first query, and of the last. */
+  readonly startedMs: number;
+  sentMs: number;
+  isOver = false;
+  /** True once another upstream was asked beside this one. */
+  isHedged = false;
+  private readonly inquiry: Inquiry;
+  private readonly context: InquiryContext;
   private readonly request: ResolveRequest;
-  private readonly reader: ReplyReader;
-  private readonly owner: AttemptOwner;
-  private readonly parts: AttemptParts;
-  private upstream: Upstream;
-  private query: UpstreamQuery;
+  private way: Way = Way.FIRST;
+  private hasEdns: boolean;
+  private query!: UpstreamQuery;
   private exchange: Exchange | null = null;
   private ednsRefused = false;
-  private grace: NodeJS.Timeout | undefined;
+  private caseDiffered = false;
+  /** Digest of the replies that must agree, and their number. */
+  private confirmed = '';
+  private confirmations = 0;
+  private timer: NodeJS.Timeout | undefined;
 
-  constructor(
-    endpoint: Endpoint,
-    request: ResolveRequest,
-    reader: ReplyReader,
-    owner: AttemptOwner,
-    parts: AttemptParts,
-  ) {
-    const nowMs = parts.now();
+  constructor(endpoint: Endpoint, inquiry: Inquiry, context: InquiryContext) {
     this.endpoint = endpoint;
-    this.request = request;
-    this.reader = reader;
-    this.owner = owner;
-    this.parts = parts;
-    this.upstream = endpoint.transports.first;
-    this.query = this.build(endpoint.knowsEdns(nowMs));
+    this.inquiry = inquiry;
+    this.context = context;
+    this.request = inquiry.request;
+    this.startedMs = context.now();
+    this.sentMs = this.startedMs;
+    this.hasEdns = endpoint.knowsEdns(this.startedMs);
   }
 
-  start(): void {
+  /** @param way FIRST, or STREAM if a UDP thread has already had a reply that asks for it */
+  start(overStream = false): void {
+    if (overStream) this.way = Way.STREAM;
     this.send();
   }
 
-  /** Ends it in silence. */
+  /** Ends without telling the inquiry. */
   cancel(): void {
     this.exchange?.cancel();
     this.end();
@@ -87,135 +82,173 @@ export class Attempt implements ReplyListener {
   reply(message: Uint8Array, length: number): boolean {
     const match = matchReply(message, length, this.query);
     if (match === Match.NONE) return false;
-    if (match === Match.CASE_DIFFERS && this.upstream.mayBeSpoofed) {
-      this.parts.counters.caseMismatches++;
-      return this.moveToStream();
+    if (match === Match.CASE_DIFFERS && this.query.hasMixedCase && this.upstream.mayBeSpoofed) {
+      return this.handleCase();
     }
-    if (match === Match.HEADER_ONLY) return this.couldNotRead(rcode(message), false);
+    if (match === Match.HEADER_ONLY) return this.handleUnread(rcode(message), false);
     if (isTruncated(message)) {
-      // A stream has room for all: TC there means that the upstream has no more to give.
-      if (!this.upstream.mayBeSpoofed) return this.decline(Rcode.SERVFAIL);
-      this.parts.counters.truncated++;
+      // A stream has room for everything: TC there means that the upstream has no more to give.
+      if (this.way !== Way.FIRST || !this.upstream.mayBeSpoofed) return this.decline(Rcode.SERVFAIL);
+      this.context.counters.truncated++;
       return this.moveToStream();
     }
-    if (!survey.read(message, length, this.query.questionEnd)) return this.unusable();
-    return this.judge(message, length, match);
+    if (!survey.read(message, length, this.query.questionEnd)) return this.handleUnusable();
+    return this.evaluate(message, length, match);
   }
 
-  failed(fault: UpstreamFault): void {
+  failed(error: UpstreamError): void {
     this.exchange = null;
-    if (this.over) return;
-    if (fault === 'flooded') {
-      this.parts.counters.floods++;
-      this.upstream = this.endpoint.transports.stream;
-      this.resend(this.query.hasEdns);
+    if (this.isOver) return;
+    if (error === 'flooded' && this.way === Way.FIRST) {
+      this.context.counters.floods++;
+      this.resend(Way.STREAM, this.hasEdns);
       return;
     }
+    if (this.fallsBackFromStream()) return;
+    const isOwnTransport = this.way === Way.FIRST;
     this.end();
-    this.endpoint.health.failed(this.parts.now(), this.sentMs);
-    this.owner.failed(this, fault);
+    const nowMs = this.context.now();
+    if (error === 'unreachable' && isOwnTransport) this.endpoint.unreachable(nowMs, this.startedMs);
+    else this.endpoint.silent(nowMs, this.startedMs);
+    this.inquiry.failed(this, error);
   }
 
-  private judge(message: Uint8Array, length: number, match: number): boolean {
+  private get upstream(): Upstream {
+    const { transports } = this.endpoint;
+    return this.way === Way.STREAM ? transports.stream : transports.first;
+  }
+
+  private evaluate(message: Uint8Array, length: number, match: number): boolean {
     const code = survey.rcode;
-    if (code === Rcode.FORMERR || code === Rcode.NOTIMP) return this.couldNotRead(code, survey.hasOpt);
-    if (code === Rcode.BADVERS) return this.couldNotRead(code, false);
-    if (survey.lame) return this.decline(Rcode.SERVFAIL);
-    if (code === Rcode.REFUSED) return this.refused();
+    if (code === Rcode.FORMERR || code === Rcode.NOTIMP) return this.handleUnread(code, survey.hasOpt);
+    if (code === Rcode.BADVERS) return this.handleUnread(code, false);
+    if (survey.isLame) return this.decline(Rcode.SERVFAIL);
     if (code !== Rcode.NOERROR && code !== Rcode.NXDOMAIN && code !== YXDOMAIN) return this.decline(code);
-    // Names that point at the question's should not take on the case that was made up for it.
+    if (this.way === Way.CONFIRM && !this.confirms(message, length)) return true;
+    // The random case must not show in names that point at the question's.
     for (let at = 0; at < this.request.nameLength; at++) message[12 + at] = this.request.name[at];
-    const answer = this.reader.read(message, length);
-    if (answer === null) return this.unusable();
-    const nowMs = this.parts.now();
+    const answer = this.context.read(this.request, message, length);
+    if (answer === null) return this.handleUnusable();
+    const nowMs = this.context.now();
     if (this.ednsRefused) this.endpoint.rememberNoEdns(nowMs);
-    if (match === Match.CASE_DIFFERS) this.endpoint.rememberFoldsCase(nowMs);
+    if (match === Match.CASE_DIFFERS && this.way === Way.STREAM) this.endpoint.rememberFoldsCase(nowMs);
     this.replied();
     this.end();
-    this.owner.answered(this, answer);
+    this.inquiry.answered(this, answer);
+    return true;
+  }
+
+  /** The case differs: forged, or the upstream folds it. Only a stream, or several replies that agree, can tell. */
+  private handleCase(): true {
+    this.context.counters.caseMismatches++;
+    this.caseDiffered = true;
+    if (this.way === Way.FIRST && !this.endpoint.lacksStream(this.context.now())) return this.moveToStream();
+    this.replied();
+    this.resend(Way.CONFIRM, this.hasEdns);
+    return true;
+  }
+
+  /** TCP failed, in whatever way, after a reply in another case. @returns true if the attempt goes on */
+  private fallsBackFromStream(): boolean {
+    if (this.way !== Way.STREAM || !this.caseDiffered) return false;
+    this.endpoint.rememberNoStream(this.context.now());
+    this.resend(Way.CONFIRM, this.hasEdns);
+    return true;
+  }
+
+  /** @returns true for the last of CONFIRMATIONS replies that agree; else the attempt has gone on, or ended */
+  private confirms(message: Uint8Array, length: number): boolean {
+    const digest = contentDigest(message, length, this.query.questionEnd);
+    if (this.confirmations > 0 && digest !== this.confirmed) {
+      this.decline(Rcode.SERVFAIL);
+      return false;
+    }
+    this.confirmed = digest;
+    this.confirmations++;
+    if (this.confirmations < CONFIRMATIONS) {
+      this.resend(Way.CONFIRM, this.hasEdns);
+      return false;
+    }
+    this.endpoint.confirmFoldsCase(this.context.now());
     return true;
   }
 
   /**
-   * Malformed, or a chain of names without an end. If it was forged, the true one comes after it; if the
-   * upstream has no better, waiting on would make its silence look like a failure.
+   * The reply is malformed, or has an endless chain of aliases. If it was forged, the true one follows; if not, waiting
+   * to the end would make the upstream look dead.
    */
-  private unusable(): boolean {
+  private handleUnusable(): boolean {
     if (!this.upstream.mayBeSpoofed) return this.decline(Rcode.SERVFAIL);
-    this.grace ??= setTimeout(() => {
+    this.timer ??= setTimeout(() => {
       this.exchange?.cancel();
       this.decline(Rcode.SERVFAIL);
     }, UNUSABLE_GRACE_MS);
     return false;
   }
 
-  /** FORMERR or NOTIMP: without OPT in it, it may be EDNS that the upstream stumbled over. */
-  private couldNotRead(code: number, hasOpt: boolean): boolean {
+  /** FORMERR or NOTIMP: if the reply has no OPT, the upstream may have stumbled over EDNS. */
+  private handleUnread(code: number, hasOpt: boolean): true {
     if (!this.query.hasEdns || hasOpt) return this.decline(code);
-    this.parts.counters.ednsFallbacks++;
+    this.context.counters.ednsFallbacks++;
     this.replied();
     this.ednsRefused = true;
-    this.resend(false);
+    this.resend(this.way, false);
     return true;
   }
 
-  private moveToStream(): boolean {
+  private moveToStream(): true {
     this.replied();
-    this.upstream = this.endpoint.transports.stream;
-    this.resend(this.query.hasEdns);
+    this.resend(Way.STREAM, this.hasEdns);
     return true;
   }
 
-  private resend(withEdns: boolean): void {
-    clearTimeout(this.grace);
-    this.grace = undefined;
+  private resend(way: Way, hasEdns: boolean): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
     this.exchange?.cancel();
-    this.query = this.build(withEdns);
+    this.way = way;
+    this.hasEdns = hasEdns;
     this.send();
-    if (!this.over) this.owner.resent(this);
-  }
-
-  private build(withEdns: boolean): UpstreamQuery {
-    const { now, random } = this.parts;
-    // Over plain TCP too: it is where an upstream is found out that folds case.
-    const mixCase = !this.upstream.isEncrypted && this.endpoint.keepsCase(now());
-    return buildQuery(this.request, withEdns, this.upstream.isEncrypted, mixCase, random);
+    if (this.isOver) return;
+    // A blackholed connection must leave time for the fallback.
+    if (way === Way.STREAM && this.caseDiffered) {
+      const waitMs = this.endpoint.health.patienceMs(0);
+      this.timer = setTimeout(() => this.fallsBackFromStream(), waitMs);
+    }
+    this.inquiry.resent(this);
   }
 
   private send(): void {
-    this.sentMs = this.parts.now();
-    this.exchange = this.upstream.ask(this.query, this);
+    const { context, endpoint, upstream, way } = this;
+    const nowMs = context.now();
+    this.sentMs = nowMs;
+    // Over plain TCP, too: only there can it be seen that an upstream folds case.
+    const mixesCase = !upstream.isEncrypted && way !== Way.CONFIRM && endpoint.keepsCase(nowMs);
+    this.query = buildQuery(this.request, this.hasEdns, upstream.isEncrypted, mixesCase, context.random);
+    this.exchange = upstream.ask(this.query, this);
     if (this.exchange === null) {
       this.end();
-      this.owner.failed(this, 'busy');
+      this.inquiry.failed(this, 'busy');
       return;
     }
-    this.parts.counters.upstreamQueries++;
+    context.counters.upstreamQueries++;
   }
 
   private decline(code: number): true {
     this.replied();
     this.end();
-    this.owner.declined(this, code);
-    return true;
-  }
-
-  /** It does not serve us, which is its failure: what it measures up to otherwise is of no use. */
-  private refused(): true {
-    this.end();
-    this.endpoint.health.failed(this.parts.now(), this.sentMs);
-    this.owner.declined(this, Rcode.REFUSED);
+    this.inquiry.declined(this, code);
     return true;
   }
 
   private replied(): void {
-    const nowMs = this.parts.now();
+    const nowMs = this.context.now();
     this.endpoint.health.replied(nowMs, Math.max(0, nowMs - this.sentMs));
   }
 
   private end(): void {
-    clearTimeout(this.grace);
-    this.over = true;
+    clearTimeout(this.timer);
+    this.isOver = true;
     this.exchange = null;
   }
 }

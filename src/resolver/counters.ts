@@ -5,7 +5,7 @@ export class ResolverCounters {
   /** Questions that joined one already under way. */
   coalesced = 0;
   /** Questions that had just been answered: asked before the listener could see the answer in the cache. */
-  justAnswered = 0;
+  recentAnswers = 0;
   /** Questions answered by a failure that is remembered (RFC 9520). */
   rememberedFailures = 0;
   /** Questions turned away because too many were under way. */
@@ -30,6 +30,4 @@ export class ResolverCounters {
   ignored = 0;
   /** Questions asked again without EDNS. */
   ednsFallbacks = 0;
-  /** Real questions sent along to an upstream that had failed, to see whether it is back. */
-  probes = 0;
 }

@@ -1,59 +1,115 @@
 import { UpstreamHealth } from './health.ts';
+import { HealthCheck } from './health-check.ts';
 import type { RandomSource } from './random.ts';
 import type { ResolverTimeouts } from './timeouts.ts';
 import type { UpstreamTransports } from './upstream/transports.ts';
 import type { UpstreamConfig } from './upstream/url.ts';
 
-/** What is shown of an upstream. */
+/** An upstream's state, for metrics and readiness. */
 export interface UpstreamStatus {
-  /** Its place in the configuration and its scheme, `0-udp`: fit for a metric's label. */
+  /** Its index in the configuration and its scheme, `0-udp`: fit for a metric's label. */
   readonly name: string;
   /** As configured. */
   readonly url: string;
   readonly healthy: boolean;
-  /** Latency of the last replies in milliseconds; null before the first. */
+  /** Latency of the last replies in ms; null before the first. */
   readonly p50Ms: number | null;
   readonly p95Ms: number | null;
-  /** Tries that got no usable reply, since the start. */
+  /** Tries without a usable reply since the start. */
   readonly failures: number;
 }
 
-/** One configured upstream with what was learnt about it. */
+export interface EndpointOptions {
+  readonly index: number;
+  readonly config: UpstreamConfig;
+  readonly transports: UpstreamTransports;
+  readonly timeouts: ResolverTimeouts;
+  readonly random: RandomSource;
+  readonly now: () => number;
+  /** Called once when the upstream turns out to fold the case of names without answering over TCP. */
+  readonly onFoldsCase: (url: string) => void;
+}
+
+/** One configured upstream with everything learned about it. */
 export class Endpoint {
   readonly config: UpstreamConfig;
   readonly transports: UpstreamTransports;
   readonly health: UpstreamHealth;
-  private readonly name: string;
-  private readonly quirkMs: number;
+  private readonly options: EndpointOptions;
+  private readonly check: HealthCheck;
+  private checkTimer: NodeJS.Timeout | undefined;
+  private isClosed = false;
   private withoutEdnsUntilMs = 0;
+  private withoutStreamUntilMs = 0;
   private foldsCaseUntilMs = 0;
+  private hasToldFoldsCase = false;
 
-  constructor(
-    index: number,
-    config: UpstreamConfig,
-    transports: UpstreamTransports,
-    timeouts: ResolverTimeouts,
-    random: RandomSource,
-  ) {
-    this.name = `${index}-${config.scheme}`;
+  constructor(options: EndpointOptions) {
+    const { config, transports, timeouts, random, now } = options;
+    this.options = options;
     this.config = config;
     this.transports = transports;
     this.health = new UpstreamHealth(timeouts, random);
-    this.quirkMs = timeouts.quirkMs;
+    this.check = new HealthCheck(transports.first, random, (isAlive) => {
+      if (this.isClosed) return;
+      if (isAlive) this.health.isAlive(now());
+      else this.fail(now());
+    });
+  }
+
+  /**
+   * The network says that nobody is there.
+   * @param sentMs time of the first query of the failed attempt; a reply since then proves that the upstream lives
+   */
+  unreachable(nowMs: number, sentMs: number): void {
+    this.health.failures++;
+    if (!this.health.hasRepliedSince(sentMs)) this.fail(nowMs);
+  }
+
+  /**
+   * A question got no usable reply, which may be due to its name or type. While the upstream counts as healthy a check
+   * decides; after that silence counts.
+   */
+  silent(nowMs: number, sentMs: number): void {
+    const { health } = this;
+    health.failures++;
+    if (health.hasRepliedSince(sentMs)) return;
+    if (!health.healthy) this.fail(nowMs);
+    else {
+      health.suspect();
+      this.startCheck();
+    }
   }
 
   /** It answered FORMERR or NOTIMP with OPT, and had an answer without. */
   rememberNoEdns(nowMs: number): void {
-    this.withoutEdnsUntilMs = nowMs + this.quirkMs;
+    this.withoutEdnsUntilMs = nowMs + this.options.timeouts.quirkMs;
   }
 
-  /** It echoed the name in another case over a stream, where nobody can have forged it. */
+  /** It changed the case of the name over a stream, where no one can have forged the reply. */
   rememberFoldsCase(nowMs: number): void {
-    this.foldsCaseUntilMs = nowMs + this.quirkMs;
+    this.foldsCaseUntilMs = nowMs + this.options.timeouts.quirkMs;
+  }
+
+  /** It changed the case, has no TCP, and gave agreeing replies in lower case. */
+  confirmFoldsCase(nowMs: number): void {
+    this.rememberFoldsCase(nowMs);
+    if (this.hasToldFoldsCase) return;
+    this.hasToldFoldsCase = true;
+    this.options.onFoldsCase(this.config.url);
+  }
+
+  /** Its TCP gave no answer. */
+  rememberNoStream(nowMs: number): void {
+    this.withoutStreamUntilMs = nowMs + this.options.timeouts.quirkMs;
   }
 
   knowsEdns(nowMs: number): boolean {
     return nowMs >= this.withoutEdnsUntilMs;
+  }
+
+  lacksStream(nowMs: number): boolean {
+    return nowMs < this.withoutStreamUntilMs;
   }
 
   keepsCase(nowMs: number): boolean {
@@ -61,23 +117,48 @@ export class Endpoint {
   }
 
   status(): UpstreamStatus {
+    const { config, health } = this;
     return {
-      name: this.name,
-      url: this.config.url,
-      healthy: this.health.healthy,
-      p50Ms: this.health.percentileMs(0.5),
-      p95Ms: this.health.percentileMs(0.95),
-      failures: this.health.failures,
+      name: `${this.options.index}-${config.scheme}`,
+      url: config.url,
+      healthy: health.healthy,
+      p50Ms: health.percentileMs(0.5),
+      p95Ms: health.percentileMs(0.95),
+      failures: health.failures,
     };
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.checkTimer);
+    this.check.cancel();
     const { first, stream } = this.transports;
     await Promise.all(first === stream ? [stream.close()] : [first.close(), stream.close()]);
   }
+
+  /** Counts a failure and checks again, with backoff, until the upstream replies. */
+  private fail(nowMs: number): void {
+    const waitMs = this.health.failed(nowMs);
+    if (waitMs === null || this.isClosed) return;
+    this.checkAfter(waitMs);
+  }
+
+  private checkAfter(waitMs: number): void {
+    clearTimeout(this.checkTimer);
+    this.checkTimer = setTimeout(() => {
+      if (!this.health.healthy) this.startCheck();
+    }, waitMs + 1).unref();
+  }
+
+  private startCheck(): void {
+    if (this.check.isRunning) return;
+    const { tryMs, asideMinMs } = this.options.timeouts;
+    // Without room to send, nothing is learned about the upstream.
+    if (!this.check.start(tryMs)) this.checkAfter(asideMinMs);
+  }
 }
 
-/** The order in which upstreams are asked: the best first; equals as configured. */
+/** The order in which upstreams are asked: the best first, equals as configured. */
 export function orderEndpoints(endpoints: readonly Endpoint[], nowMs: number): readonly Endpoint[] {
   if (endpoints.length === 1) return endpoints;
   return endpoints

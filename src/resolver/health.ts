@@ -34,6 +34,7 @@ export class UpstreamHealth {
   private asideTimes = 0;
   private asideUntilMs = 0;
   private lastReplyMs = Number.NEGATIVE_INFINITY;
+  private isSuspect = false;
   /** Tries that got no usable reply, since the start. */
   failures = 0;
 
@@ -61,9 +62,7 @@ export class UpstreamHealth {
     }
     this.sample(latencyMs);
     this.lastReplyMs = nowMs;
-    this.failuresInARow = 0;
-    this.asideTimes = 0;
-    this.asideUntilMs = 0;
+    this.recover();
   }
 
   /** Whether its answers are of use: false where it said SERVFAIL or REFUSED and another upstream had an answer. */
@@ -71,30 +70,36 @@ export class UpstreamHealth {
     this.lameness += MEAN_WEIGHT * ((useful ? 0 : 1) - this.lameness);
   }
 
+  /** True if a reply came since `sentMs`: what happened meanwhile was a lost packet or a slow name. */
+  hasRepliedSince(sentMs: number): boolean {
+    return this.lastReplyMs >= sentMs;
+  }
+
+  /** A question got no reply, and a health check is under way: others are asked first until it ends. */
+  suspect(): void {
+    this.isSuspect = true;
+  }
+
+  /** A health check got a reply. Its latency says little about that of questions. */
+  isAlive(nowMs: number): void {
+    this.lastReplyMs = nowMs;
+    this.recover();
+  }
+
   /**
-   * A try that began at sentMs got no reply. If others did since then, it was a lost packet or a slow name,
-   * which says nothing about the upstream.
+   * The upstream did not reply to anything since the failed query was sent.
+   * @returns ms until the next health check, with backoff; null if one is scheduled already: of a hundred tries that
+   *   fail at once, one lengthens the wait
    */
-  failed(nowMs: number, sentMs: number): void {
-    this.failures++;
-    if (this.lastReplyMs >= sentMs) return;
+  failed(nowMs: number): number | null {
     this.failuresInARow++;
-    // Of a hundred tries that fail at once, one makes it wait longer.
-    if (nowMs < this.asideUntilMs) return;
+    this.isSuspect = false;
+    if (nowMs < this.asideUntilMs) return null;
     const { asideMinMs, asideMaxMs } = this.timeouts;
-    const waitMs = Math.min(asideMaxMs, asideMinMs * 2 ** Math.min(this.asideTimes, 30));
+    const waitMs = this.random.jitter(Math.min(asideMaxMs, asideMinMs * 2 ** Math.min(this.asideTimes, 30)));
     this.asideTimes++;
-    this.asideUntilMs = nowMs + this.random.jitter(waitMs);
-  }
-
-  /** Whether it is time for a probe. */
-  probeDue(nowMs: number): boolean {
-    return !this.healthy && nowMs >= this.asideUntilMs;
-  }
-
-  /** A probe is on its way: no other until its result is known. */
-  probing(nowMs: number): void {
-    this.asideUntilMs = nowMs + this.timeouts.tryMs;
+    this.asideUntilMs = nowMs + waitMs;
+    return waitMs;
   }
 
   /**
@@ -122,7 +127,7 @@ export class UpstreamHealth {
 
   /** Less is better: those that answer by what they take, then those put aside by when they may be tried. */
   cost(nowMs: number): number {
-    if (!this.healthy) return 1e6 + Math.max(0, this.asideUntilMs - nowMs);
+    if (!this.healthy || this.isSuspect) return 1e6 + Math.max(0, this.asideUntilMs - nowMs);
     const idleMs = Math.max(0, nowMs - this.lastReplyMs);
     const forgiven = this.sampleCount === 0 ? 0 : 2 ** -(idleMs / FORGIVENESS_MS);
     return (this.meanMs + LAMENESS_MS * this.lameness) * forgiven;
@@ -135,6 +140,13 @@ export class UpstreamHealth {
     this.sorted.set(this.samples);
     const sorted = this.sorted.subarray(0, count).sort();
     return sorted[Math.min(count - 1, Math.floor(handle * count))];
+  }
+
+  private recover(): void {
+    this.isSuspect = false;
+    this.failuresInARow = 0;
+    this.asideTimes = 0;
+    this.asideUntilMs = 0;
   }
 
   private sample(latencyMs: number): void {

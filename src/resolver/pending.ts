@@ -1,8 +1,8 @@
-/** Whoever waits for a result. Told once, by one of these. */
+/** Waits for a result. Exactly one of these is called, once. */
 export interface Waiter<T> {
   resolved(result: T): void;
-  /** A fault of this program kept the result from being made. */
-  failed(fault: unknown): void;
+  /** An error of this program kept the result from being made. */
+  failed(error: unknown): void;
 }
 
 /** Bounds on what waits. */
@@ -11,21 +11,24 @@ export interface PendingLimits {
   readonly waitersPerQuestion: number;
 }
 
-/** What join found: nobody asks the question, or the caller waits now, or too many do. */
+/** Result of join. NO: the question is not under way. YES: the caller waits now. FULL: too many wait. */
 export const Joined = { NO: 0, YES: 1, FULL: 2 } as const;
 export type Joined = (typeof Joined)[keyof typeof Joined];
 
 /**
- * The questions that are being asked: whoever asks one of them again waits for the same result, so that an
- * upstream hears each once (RFC 5452 5: several equal queries in flight make forging a reply cheap).
+ * Coalesces questions: asking one that is under way waits for the same result, so that an upstream hears each once
+ * (RFC 5452 5: several equal queries in flight make a forged reply cheap).
  */
-export class Pending<T> {
-  /** Most questions have one waiter: an array for it would be one more thing to collect. */
-  private readonly groups = new Map<string, Waiter<T> | Waiter<T>[]>();
+export class Pending<T, W extends Waiter<T> = Waiter<T>> {
+  /** Most questions have one waiter, which needs no array. */
+  private readonly groups = new Map<string, W | W[]>();
   private readonly limits: PendingLimits;
+  private readonly onLeave: (waiter: W) => void;
 
-  constructor(limits: PendingLimits) {
+  /** @param onLeave called for each waiter before it gets its result */
+  constructor(limits: PendingLimits, onLeave: (waiter: W) => void = () => {}) {
     this.limits = limits;
+    this.onLeave = onLeave;
   }
 
   /** Questions under way. */
@@ -33,8 +36,12 @@ export class Pending<T> {
     return this.groups.size;
   }
 
-  /** Joins the question `key` where it is being asked. */
-  join(key: string, waiter: Waiter<T>): Joined {
+  has(key: string): boolean {
+    return this.groups.has(key);
+  }
+
+  /** Waits for the question `key` if it is under way. */
+  join(key: string, waiter: W): Joined {
     const group = this.groups.get(key);
     if (group === undefined) return Joined.NO;
     if (!Array.isArray(group)) {
@@ -47,28 +54,35 @@ export class Pending<T> {
     return Joined.YES;
   }
 
-  /** Begins the question `key`, which nobody asks yet. @returns false if too many questions are under way. */
-  begin(key: string, waiter: Waiter<T>): boolean {
+  /** Begins the question `key`, which must not be under way. @returns false if too many are */
+  begin(key: string, waiter: W): boolean {
     if (this.groups.size >= this.limits.questions) return false;
     this.groups.set(key, waiter);
     return true;
   }
 
-  /** Ends the question `key`: who waits for it is told, and it may begin again. */
+  /** Ends the question `key` with a result for everyone who waits; it may begin again. */
   settle(key: string, result: T): void {
     const group = this.take(key);
-    if (!Array.isArray(group)) group?.resolved(result);
-    else for (const waiter of group) waiter.resolved(result);
+    if (Array.isArray(group)) for (const waiter of group) this.tell(waiter, result);
+    else if (group !== undefined) this.tell(group, result);
   }
 
   /** Ends the question `key` without a result. */
-  fail(key: string, fault: unknown): void {
-    const group = this.take(key);
-    if (!Array.isArray(group)) group?.failed(fault);
-    else for (const waiter of group) waiter.failed(fault);
+  fail(key: string, error: unknown): void {
+    const group = this.take(key) ?? [];
+    for (const waiter of Array.isArray(group) ? group : [group]) {
+      this.onLeave(waiter);
+      waiter.failed(error);
+    }
   }
 
-  private take(key: string): Waiter<T> | Waiter<T>[] | undefined {
+  private tell(waiter: W, result: T): void {
+    this.onLeave(waiter);
+    waiter.resolved(result);
+  }
+
+  private take(key: string): W | W[] | undefined {
     const group = this.groups.get(key);
     this.groups.delete(key);
     return group;

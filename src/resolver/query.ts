@@ -19,6 +19,8 @@ export interface UpstreamQuery {
   /** Offset behind the question. */
   readonly questionEnd: number;
   readonly hasEdns: boolean;
+  /** True if the case of the name is random, so that a reply must repeat it. */
+  readonly hasMixedCase: boolean;
 }
 
 const buffer = new Uint8Array(MAX_QUERY_BYTES + QUERY_BLOCK_BYTES);
@@ -54,7 +56,7 @@ export function buildQuery(
   const questionEnd = nameEnd + 4;
   const length =
     padded && withEdns ? padMessage(buffer, questionEnd, end, QUERY_BLOCK_BYTES, buffer.length) : end;
-  return { bytes: copyBytes(buffer, 0, length), questionEnd, hasEdns: withEdns };
+  return { bytes: copyBytes(buffer, 0, length), questionEnd, hasEdns: withEdns, hasMixedCase: mixCase };
 }
 
 /** Length bytes are below 64 and so are never taken for letters. */

@@ -68,7 +68,7 @@ export class ReplySurvey {
   /** All twelve bits of it (RFC 6891 6.1.3). */
   rcode = 0;
   /** A referral instead of an answer: the server does not recurse for us. */
-  lame = false;
+  isLame = false;
 
   /** @returns false where a record is malformed. `offset` is the end of the question. */
   read(m: Uint8Array, length: number, offset: number): boolean {
@@ -87,7 +87,7 @@ export class ReplySurvey {
       this.hasOpt = true;
       this.rcode |= m[cursor.ttlOffset] << 4;
     }
-    this.lame =
+    this.isLame =
       this.rcode === Rcode.NOERROR &&
       answerCount(m) === 0 &&
       !hasSoa &&

@@ -1,4 +1,5 @@
 import { copyBytes } from '../wire/index.ts';
+import { Tried } from './forward/index.ts';
 import type { Waiter } from './pending.ts';
 
 /** A question to resolve, as the listeners hand it over. */
@@ -11,6 +12,8 @@ export interface ResolveRequest {
   /** DO (RFC 3225) and CD (RFC 4035 3.2.2) as asked: answers to them are not the same. */
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
+  /** What a UDP thread has already done about the question. Default: nothing. */
+  readonly tried?: Tried;
 }
 
 /** An answer, as bytes of the cache's entry format. */
@@ -31,8 +34,11 @@ export interface ResolveFailure {
 
 export type Resolved = ResolvedEntry | ResolveFailure;
 
-/** Who waits for a question. Told once. */
-export type ResolveWaiter = Waiter<Resolved>;
+/** Waits for the result of a question. */
+export interface ResolveWaiter extends Waiter<Resolved> {
+  /** Hash of the source's prefix, which shares are counted by; undefined: this process asks for itself. */
+  readonly source?: number;
+}
 
 /** A request that stays as it is when the caller's buffer is used again. */
 export function keepRequest(request: ResolveRequest): ResolveRequest {
@@ -43,6 +49,7 @@ export function keepRequest(request: ResolveRequest): ResolveRequest {
     qclass: request.qclass,
     dnssecOk: request.dnssecOk,
     checkingDisabled: request.checkingDisabled,
+    tried: request.tried ?? Tried.NOTHING,
   };
 }
 

@@ -1,13 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { ExtendedError, hashSuffixes, Question, Rcode, readName } from '../wire/index.ts';
-import type { Answer } from './answer.ts';
-import { buildEntry, type EntryRequest, type TtlLimits } from './cache/entry.ts';
+import { type BuiltEntry, buildEntry, type TtlLimits } from './cache/entry.ts';
 import { ResolverCounters } from './counters.ts';
-import type { UpstreamStatus } from './endpoint.ts';
+import { Endpoint, type UpstreamStatus } from './endpoint.ts';
 import { FailureCache } from './failures.ts';
-import { Forwarder } from './forwarder.ts';
+import { HedgeBudget } from './hedge-budget.ts';
+import { Inquiry, type InquiryContext, type InquiryResult } from './inquiry.ts';
 import { Joined, Pending } from './pending.ts';
-import type { Outcome, RaceClient } from './race.ts';
 import { type FillRandom, RandomSource } from './random.ts';
 import {
   keepRequest,
@@ -17,21 +16,29 @@ import {
   type ResolveWaiter,
   requestKey,
 } from './request.ts';
+import { Shares } from './shares.ts';
 import { DEFAULT_TIMEOUTS, type ResolverTimeouts } from './timeouts.ts';
 import type { DatagramPools } from './upstream/datagram-pool.ts';
 import { NODE_DATAGRAMS } from './upstream/node-datagram-pool.ts';
 import type { UpstreamTrust } from './upstream/tls.ts';
+import { createTransports } from './upstream/transports.ts';
 import type { UpstreamConfig } from './upstream/url.ts';
+import { zoneKey } from './zone.ts';
 
-/** Where answers are kept for those who ask next. */
+/** Keeps answers for those who ask next. */
 export interface AnswerStore {
   store(entry: Uint8Array): void;
 }
 
+/** Bounds; a question beyond one is answered SERVFAIL at once, which is not remembered. */
 export interface ResolverLimits {
-  /** Different questions under way; what comes beyond is answered SERVFAIL at once. */
+  /** Different questions under way. */
   readonly questions: number;
   readonly waitersPerQuestion: number;
+  /** Questions that one source prefix may have under way. Default: an eighth of `questions`. */
+  readonly questionsPerSource: number;
+  /** Questions under way below one zone (see zoneKey). Default: a sixteenth of `questions`. */
+  readonly questionsPerZone: number;
   /** Failures remembered. */
   readonly failures: number;
 }
@@ -40,38 +47,40 @@ export interface ResolverOptions {
   /** At least one. */
   readonly upstreams: readonly UpstreamConfig[];
   readonly cache: AnswerStore;
-  /** Milliseconds; the clock that the cache's entries are aged by. */
+  /** The clock that ages the cache's entries, in ms. */
   readonly now: () => number;
   readonly fillRandom: FillRandom;
-  /** What names are hashed with; the same as the cache's readers use. */
+  /** Name-hash seed; must match the one of the cache's readers. */
   readonly nameSeed: number;
   readonly ttlLimits?: TtlLimits;
   readonly timeouts?: Partial<ResolverTimeouts>;
   readonly limits?: Partial<ResolverLimits>;
   readonly counters?: ResolverCounters;
-  /** Whose certificates tls and https upstreams may have; by default those of the runtime's authorities. */
+  /** Certificate authorities for tls and https upstreams; default: the runtime's. */
   readonly trust?: UpstreamTrust;
-  /** The sockets to ask over UDP with, closed with the resolver; those of node:dgram by default. */
+  /** Sockets to ask over UDP, closed with the resolver; default: node:dgram's. */
   readonly datagrams?: DatagramPools;
+  /** Called once for an upstream that folds the case of names and has no TCP: it is asked without 0x20 from then on. */
+  readonly onFoldsCase?: (url: string) => void;
 }
 
-const DEFAULT_LIMITS: ResolverLimits = Object.freeze({
-  questions: 16_384,
-  waitersPerQuestion: 4096,
-  failures: 10_000,
-});
+const QUESTIONS = 16_384;
+const WAITERS_PER_QUESTION = 4096;
+const FAILURES = 10_000;
+const SOURCE_SHARE = 1 / 8;
+const ZONE_SHARE = 1 / 16;
 
-/** A listener may have looked into the cache this long before its question arrives here. */
-const JUST_ANSWERED_MS = 1000;
-const JUST_ANSWERED_ENTRIES = 1024;
-const JUST_ANSWERED_ENTRY_BYTES = 4096;
+/** A listener may have missed the cache this long before its question arrives here. */
+const RECENT_ANSWER_MS = 1000;
+const RECENT_ANSWERS = 1024;
+const RECENT_ANSWER_BYTES = 4096;
 
-/** Above this part of the questions that may be under way, nothing is asked that nobody waits for. */
+/** Above this part of `questions`, nothing is asked that nobody waits for. */
 const REFRESH_SHARE = 1 / 8;
 
 const NOBODY: ResolveWaiter = { resolved() {}, failed() {} };
 
-interface JustAnswered {
+interface RecentAnswer {
   readonly entry: Uint8Array;
   readonly untilMs: number;
 }
@@ -83,8 +92,8 @@ const OVERLOADED: ResolveFailure = Object.freeze({
 });
 
 /**
- * Resolves questions by asking upstreams: each once, however many ask, with failures remembered (RFC 9520)
- * and answers stored. Looking into the cache first is the caller's part.
+ * Resolves questions by asking upstreams: each once, however many ask, with failures remembered (RFC 9520) and answers
+ * stored. Callers look into the cache first.
  */
 export class Resolver {
   readonly counters: ResolverCounters;
@@ -93,29 +102,33 @@ export class Resolver {
   private readonly nameSeed: number;
   private readonly ttlLimits: TtlLimits | undefined;
   private readonly question = new Question();
-  private readonly pending: Pending<Resolved>;
+  private readonly pending: Pending<Resolved, ResolveWaiter>;
+  private readonly sources: Shares<number>;
+  private readonly zones: Shares<string>;
   private readonly failures: FailureCache;
   private readonly refreshLimit: number;
-  private readonly forwarder: Forwarder;
+  private readonly context: InquiryContext;
+  private readonly inquiries = new Set<Inquiry>();
   private readonly datagrams: DatagramPools;
-  private readonly justAnswered = new LRUCache<string, JustAnswered>({ max: JUST_ANSWERED_ENTRIES });
+  private readonly recentAnswers = new LRUCache<string, RecentAnswer>({ max: RECENT_ANSWERS });
+  private isClosed = false;
 
   constructor(options: ResolverOptions) {
     if (options.upstreams.length === 0) throw new RangeError('a resolver needs an upstream');
     const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const limits = withDefaults(options.limits);
     const random = new RandomSource(options.fillRandom);
+    const counters = options.counters ?? new ResolverCounters();
     const { now, cache } = options;
     this.now = now;
     this.cache = cache;
     this.nameSeed = options.nameSeed;
     this.ttlLimits = options.ttlLimits;
-    this.counters = options.counters ?? new ResolverCounters();
+    this.counters = counters;
     this.refreshLimit = limits.questions * REFRESH_SHARE;
-    this.pending = new Pending({
-      questions: limits.questions,
-      waitersPerQuestion: limits.waitersPerQuestion,
-    });
+    this.sources = new Shares(limits.questionsPerSource);
+    this.zones = new Shares(limits.questionsPerZone);
+    this.pending = new Pending(limits, (waiter) => this.releaseSource(waiter));
     this.failures = new FailureCache({
       now,
       minMs: timeouts.failureMinMs,
@@ -123,15 +136,16 @@ export class Resolver {
       capacity: limits.failures,
     });
     this.datagrams = options.datagrams ?? NODE_DATAGRAMS;
-    this.forwarder = new Forwarder({
-      upstreams: options.upstreams,
+    this.context = {
       now,
       random,
+      counters,
       timeouts,
-      counters: this.counters,
-      trust: options.trust ?? {},
-      createDatagramPool: (remote) => this.datagrams.createPool(remote, random, now),
-    });
+      endpoints: this.openEndpoints(options, timeouts, random),
+      hedges: new HedgeBudget(),
+      read: (request, message, length) => this.readAnswer(request, message, length),
+      settled: (inquiry, result) => this.settle(inquiry, result),
+    };
   }
 
   /** Questions under way. */
@@ -139,51 +153,87 @@ export class Resolver {
     return this.pending.size;
   }
 
-  /** Resolves to an entry or a failure within timeouts.overallMs; rejects for a fault of this program alone. */
+  /** Resolves to an entry or a failure within timeouts.overallMs; rejects only for an error of this program. */
   resolve(request: ResolveRequest): Promise<Resolved> {
     return new Promise((resolved, failed) => this.ask(request, { resolved, failed }));
   }
 
-  /** The same without a promise, for those who ask often: `waiter` is told within that time, perhaps during this call. */
+  /** The same without a promise, for frequent callers. The waiter may be called during this call. */
   ask(request: ResolveRequest, waiter: ResolveWaiter): void {
     this.counters.questions++;
     const key = requestKey(request);
-    const joined = this.pending.join(key, waiter);
-    if (joined === Joined.YES) {
-      this.counters.coalesced++;
-      return;
-    }
-    if (joined === Joined.FULL) {
-      this.turnAway(waiter);
-      return;
-    }
-    const known = this.recall(key);
+    const known = this.pending.has(key) ? undefined : this.recall(key);
     if (known !== undefined) waiter.resolved(known);
-    else if (this.pending.begin(key, waiter)) {
-      const kept = keepRequest(request);
-      this.forwarder.forward(kept, new Inquiry(this, key, kept));
-    } else this.turnAway(waiter);
+    else if (!this.takeSource(waiter)) this.turnAway(waiter);
+    else if (!this.join(key, request, waiter)) {
+      this.releaseSource(waiter);
+      this.turnAway(waiter);
+    }
   }
 
-  /** Asks for an answer that the cache still has, so that it has it anew before it expires: if there is room to spare. */
+  /** Asks again for an answer that the cache still has, before it expires, if there is room to spare. */
   refresh(request: ResolveRequest): void {
     if (this.pending.size >= this.refreshLimit) return;
     const key = requestKey(request);
-    if (this.pending.join(key, NOBODY) !== Joined.NO || this.failures.find(key) !== undefined) return;
-    this.counters.prefetches++;
-    const kept = keepRequest(request);
-    if (this.pending.begin(key, NOBODY)) this.forwarder.forward(kept, new Inquiry(this, key, kept));
+    if (this.pending.has(key) || this.failures.find(key) !== undefined) return;
+    if (this.begin(key, request, NOBODY)) this.counters.prefetches++;
   }
 
   /** The upstreams as configured, with what was measured. */
   upstreams(): UpstreamStatus[] {
-    return this.forwarder.upstreams();
+    return this.context.endpoints.map((endpoint) => endpoint.status());
   }
 
   /** Ends all questions as failures and closes all sockets. */
   async close(): Promise<void> {
-    await this.forwarder.close();
+    this.isClosed = true;
+    for (const inquiry of [...this.inquiries]) inquiry.abort();
+    await Promise.all(this.context.endpoints.map((endpoint) => endpoint.close()));
     await this.datagrams.close();
+  }
+
+  private openEndpoints(
+    { upstreams, now, trust = {}, onFoldsCase = () => {} }: ResolverOptions,
+    timeouts: ResolverTimeouts,
+    random: RandomSource,
+  ): Endpoint[] {
+    const { counters } = this;
+    const onIgnored = (): void => {
+      counters.ignored++;
+    };
+    const createDatagramPool = (remote: UpstreamConfig) => this.datagrams.createPool(remote, random, now);
+    const parts = { random, now, timeouts, createDatagramPool, trust, onIgnored };
+    return upstreams.map((config, index) => {
+      const transports = createTransports(config, parts);
+      return new Endpoint({ index, config, transports, timeouts, random, now, onFoldsCase });
+    });
+  }
+
+  private join(key: string, request: ResolveRequest, waiter: ResolveWaiter): boolean {
+    const joined = this.pending.join(key, waiter);
+    if (joined === Joined.YES) this.counters.coalesced++;
+    return joined === Joined.NO ? this.begin(key, request, waiter) : joined === Joined.YES;
+  }
+
+  private begin(key: string, request: ResolveRequest, waiter: ResolveWaiter): boolean {
+    const zone = zoneKey(request.name, request.nameLength);
+    if (this.isClosed || !this.zones.take(zone)) return false;
+    if (!this.pending.begin(key, waiter)) {
+      this.zones.release(zone);
+      return false;
+    }
+    const inquiry = new Inquiry(this.context, key, keepRequest(request));
+    this.inquiries.add(inquiry);
+    inquiry.start();
+    return true;
+  }
+
+  private takeSource({ source }: ResolveWaiter): boolean {
+    return source === undefined || this.sources.take(source);
+  }
+
+  private releaseSource({ source }: ResolveWaiter): void {
+    if (source !== undefined) this.sources.release(source);
   }
 
   private recall(key: string): Resolved | undefined {
@@ -192,22 +242,30 @@ export class Resolver {
       this.counters.rememberedFailures++;
       return failure;
     }
-    const answered = this.justAnswered.get(key);
-    if (answered === undefined || this.now() >= answered.untilMs) return undefined;
-    this.counters.justAnswered++;
-    return { entry: answered.entry, cached: true };
+    const recent = this.recentAnswers.get(key);
+    if (recent === undefined || this.now() >= recent.untilMs) return undefined;
+    this.counters.recentAnswers++;
+    return { entry: recent.entry, cached: true };
   }
 
-  /** Makes an answer of a reply to `request`. For its Inquiry. */
-  readAnswer(request: ResolveRequest, message: Uint8Array, length: number): Answer | null {
-    return buildEntry(this.asked(request), message, length, this.now(), this.ttlLimits);
+  private readAnswer(request: ResolveRequest, message: Uint8Array, length: number): BuiltEntry | null {
+    const { question } = this;
+    const { dnssecOk, checkingDisabled } = request;
+    readName(request.name, request.nameLength, 0, question.name);
+    question.type = request.type;
+    question.qclass = request.qclass;
+    hashSuffixes(question.name, this.nameSeed, question.hashes);
+    const asked = { question, dnssecOk, checkingDisabled };
+    return buildEntry(asked, message, length, this.now(), this.ttlLimits);
   }
 
-  /** Tells those who wait what became of a question. For its Inquiry. */
-  settle(key: string, outcome: Outcome): void {
+  private settle(inquiry: Inquiry, result: InquiryResult): void {
+    const { key, request } = inquiry;
+    this.inquiries.delete(inquiry);
+    this.zones.release(zoneKey(request.name, request.nameLength));
     let resolved: Resolved;
     try {
-      resolved = this.conclude(key, outcome);
+      resolved = this.conclude(key, result);
     } catch (error) {
       this.pending.fail(key, error);
       return;
@@ -215,36 +273,25 @@ export class Resolver {
     this.pending.settle(key, resolved);
   }
 
-  private conclude(key: string, outcome: Outcome): Resolved {
-    if (outcome.kind === 'answered') return this.keep(key, outcome.answer);
+  private conclude(key: string, result: InquiryResult): Resolved {
+    if (result.kind === 'answered') return this.keep(key, result.answer);
     this.counters.failures++;
-    if (outcome.kind === 'busy') {
+    if (result.kind === 'busy') {
       this.counters.overloaded++;
       return OVERLOADED;
     }
-    const failure = failureOf(outcome);
+    const failure = failureOf(result);
     this.failures.record(key, failure);
     return failure;
   }
 
-  /** The request as the cache has it; valid until the next call. */
-  private asked(request: ResolveRequest): EntryRequest {
-    const { question } = this;
-    const { dnssecOk, checkingDisabled } = request;
-    readName(request.name, request.nameLength, 0, question.name);
-    question.type = request.type;
-    question.qclass = request.qclass;
-    hashSuffixes(question.name, this.nameSeed, question.hashes);
-    return { question, dnssecOk, checkingDisabled };
-  }
-
-  private keep(key: string, { entry, ttlSeconds, cacheable }: Answer): Resolved {
+  private keep(key: string, { entry, ttlSeconds, cacheable }: BuiltEntry): Resolved {
     this.failures.forget(key);
     if (cacheable) {
       this.cache.store(entry);
-      if (entry.length <= JUST_ANSWERED_ENTRY_BYTES) {
-        const untilMs = this.now() + Math.min(JUST_ANSWERED_MS, ttlSeconds * 1000);
-        this.justAnswered.set(key, { entry, untilMs });
+      if (entry.length <= RECENT_ANSWER_BYTES) {
+        const untilMs = this.now() + Math.min(RECENT_ANSWER_MS, ttlSeconds * 1000);
+        this.recentAnswers.set(key, { entry, untilMs });
       }
     }
     return { entry, cached: false };
@@ -256,36 +303,27 @@ export class Resolver {
   }
 }
 
-/** A question that upstreams are asked. */
-class Inquiry implements RaceClient {
-  private readonly resolver: Resolver;
-  private readonly key: string;
-  private readonly request: ResolveRequest;
-
-  constructor(resolver: Resolver, key: string, request: ResolveRequest) {
-    this.resolver = resolver;
-    this.key = key;
-    this.request = request;
-  }
-
-  read(message: Uint8Array, length: number): Answer | null {
-    return this.resolver.readAnswer(this.request, message, length);
-  }
-
-  settled(outcome: Outcome): void {
-    this.resolver.settle(this.key, outcome);
-  }
+function withDefaults(limits: Partial<ResolverLimits> = {}): ResolverLimits {
+  const { questions = QUESTIONS } = limits;
+  return {
+    questions,
+    waitersPerQuestion: WAITERS_PER_QUESTION,
+    questionsPerSource: Math.ceil(questions * SOURCE_SHARE),
+    questionsPerZone: Math.ceil(questions * ZONE_SHARE),
+    failures: FAILURES,
+    ...limits,
+  };
 }
 
-function failureOf(outcome: Extract<Outcome, { kind: 'declined' | 'failed' }>): ResolveFailure {
+function failureOf(result: Extract<InquiryResult, { kind: 'declined' | 'failed' }>): ResolveFailure {
   const { NETWORK_ERROR, NO_REACHABLE_AUTHORITY } = ExtendedError;
-  if (outcome.kind === 'declined') {
-    // A device would read REFUSED as our word that its address is not registered; 22 is for those that refuse, too.
-    if (outcome.rcode === Rcode.REFUSED) {
+  if (result.kind === 'declined') {
+    // A device would take REFUSED as ours: its address is not registered. EDE 22 covers upstreams that refuse.
+    if (result.rcode === Rcode.REFUSED) {
       return { entry: null, rcode: Rcode.SERVFAIL, extendedError: NO_REACHABLE_AUTHORITY };
     }
-    return { entry: null, rcode: outcome.rcode, extendedError: ExtendedError.NONE };
+    return { entry: null, rcode: result.rcode, extendedError: ExtendedError.NONE };
   }
-  const extendedError = outcome.unreachable ? NETWORK_ERROR : NO_REACHABLE_AUTHORITY;
+  const extendedError = result.unreachable ? NETWORK_ERROR : NO_REACHABLE_AUTHORITY;
   return { entry: null, rcode: Rcode.SERVFAIL, extendedError };
 }

@@ -63,57 +63,50 @@ describe('when another upstream is asked too', () => {
   });
 });
 
-describe('put aside', () => {
-  test('after a failure, for a time that doubles from a second to a minute', () => {
+describe('put aside after a failure', () => {
+  test('checks again after a wait that doubles from a second to a minute', () => {
     const health = create();
     let nowMs = 0;
-    const waits: number[] = [];
-    for (let i = 0; i < 9; i++) {
-      health.failed(nowMs, nowMs - 100);
-      const failedMs = nowMs;
-      while (!health.probeDue(nowMs)) nowMs += 50;
-      waits.push((nowMs - failedMs) / 1000);
-    }
-    for (const [index, seconds] of waits.entries()) {
-      const expected = Math.min(60, 2 ** index);
-      expect(seconds).toBeGreaterThan(expected * 0.89);
-      expect(seconds).toBeLessThan(expected * 1.1 + 0.06);
+    for (let index = 0; index < 9; index++) {
+      const waitMs = health.failed(nowMs);
+      const expected = Math.min(60_000, 1000 * 2 ** index);
+      expect(waitMs).toBeGreaterThan(expected * 0.89);
+      expect(waitMs).toBeLessThan(expected * 1.11);
+      nowMs += waitMs!;
     }
   });
-  test('once for many tries that fail together', () => {
+  test('schedules one check for many tries that fail together', () => {
     const health = create();
-    for (let i = 0; i < 100; i++) health.failed(1000, 0);
-    expect(health.probeDue(2200)).toBe(true);
-    expect(health.failures).toBe(100);
+    const waits = Array.from({ length: 100 }, () => health.failed(1000));
+    expect(waits.filter((waitMs) => waitMs !== null)).toHaveLength(1);
   });
-  test('not for a lost packet: others were answered since it was sent', () => {
+  test('is dead after three failures, and healthy again with any reply', () => {
+    const health = create();
+    for (let index = 0; index < 3; index++) health.failed(10_000 * index);
+    expect(health.dead).toBe(true);
+    health.isAlive(30_000);
+    expect([health.healthy, health.dead]).toEqual([true, false]);
+  });
+  test('knows whether a reply has come since a query was sent', () => {
     const health = measured(10);
     health.replied(500, 10);
-    health.failed(1000, 400);
-    expect(health.healthy).toBe(true);
-    expect(health.failures).toBe(1);
-  });
-  test('until it replies', () => {
-    const health = create();
-    for (let i = 0; i < 3; i++) health.failed(10_000 * i, 10_000 * i - 100);
-    expect(health.dead).toBe(true);
-    health.replied(30_000, 10);
-    expect([health.healthy, health.dead, health.probeDue(99_999)]).toEqual([true, false, false]);
-  });
-  test('one probe at a time', () => {
-    const health = create();
-    health.failed(0, -100);
-    health.probing(5000);
-    expect([health.probeDue(5100), health.probeDue(6600)]).toEqual([false, true]);
+    expect([health.hasRepliedSince(400), health.hasRepliedSince(501)]).toEqual([true, false]);
   });
 });
 
 describe('the order of upstreams', () => {
   test('the quicker before the slower, both before one that is put aside', () => {
     const failed = create();
-    failed.failed(0, -100);
+    failed.failed(0);
     const costs = [measured(10), measured(20), failed].map((health) => health.cost(0));
     expect(costs).toEqual([...costs].sort((a, b) => a - b));
+  });
+  test('a suspect goes behind until its check has ended', () => {
+    const suspect = measured(1);
+    suspect.suspect();
+    expect(suspect.cost(0)).toBeGreaterThan(measured(300).cost(0));
+    suspect.isAlive(0);
+    expect(suspect.cost(0)).toBeLessThan(measured(300).cost(0));
   });
   test('one whose answers are of no use goes behind', () => {
     const lame = measured(1);

@@ -289,8 +289,10 @@ export interface FakeUpstreamOptions {
 export class FakeUpstream {
   readonly address: string;
   readonly port: number;
-  /** All queries, in the order of their arrival. */
+  /** All queries in the order of their arrival, except health checks. */
   readonly queries: ReceivedQuery[] = [];
+  /** Health checks (`. NS`); they are answered like other queries. */
+  readonly checks: ReceivedQuery[] = [];
   udp: Behaviour;
   tcp: Behaviour;
   /** TCP connections since the start. */
@@ -353,13 +355,26 @@ export class FakeUpstream {
     return this.connections.size;
   }
 
+  /** Behaves so from now on. */
+  serve({ udp = this.udp, tcp = this.tcp }: { udp?: Behaviour; tcp?: Behaviour }): void {
+    this.udp = udp;
+    this.tcp = tcp;
+  }
+
+  /** Refuses TCP connections from now on. */
+  closeTcp(): void {
+    this.server.close();
+    this.dropConnections();
+  }
+
   /** Ends all TCP connections, as a server that restarts does. */
   dropConnections(): void {
     for (const connection of this.connections) connection.destroy();
   }
 
   async stop(): Promise<void> {
-    const closed = Promise.all([once(this.server, 'close'), once(this.socket, 'close')]);
+    const tcpClosed = this.server.listening ? once(this.server, 'close') : null;
+    const closed = Promise.all([tcpClosed, once(this.socket, 'close')]);
     this.server.close();
     this.dropConnections();
     this.socket.close();
@@ -437,7 +452,8 @@ export class FakeUpstream {
             },
       bytes,
     };
-    this.queries.push(query);
+    const isCheck = query.type === 'NS' && (query.name === '.' || query.name === '');
+    (isCheck ? this.checks : this.queries).push(query);
     return query;
   }
 }

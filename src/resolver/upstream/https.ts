@@ -3,7 +3,7 @@ import type { Client, Dispatcher } from 'undici';
 import { HEADER_BYTES, id } from '../../wire/index.ts';
 import type { UpstreamQuery } from '../query.ts';
 import type { UpstreamTrust } from './tls.ts';
-import type { Exchange, ReplyListener, Upstream, UpstreamFault } from './upstream.ts';
+import type { Exchange, ReplyListener, Upstream, UpstreamError } from './upstream.ts';
 import type { UpstreamConfig } from './url.ts';
 
 const MEDIA_TYPE = 'application/dns-message';
@@ -114,7 +114,7 @@ async function readBody({ body }: Dispatcher.ResponseData): Promise<Uint8Array |
   return Buffer.concat(chunks, length);
 }
 
-function faultOf(error: unknown): UpstreamFault {
+function faultOf(error: unknown): UpstreamError {
   if (error instanceof UnusableResponseError) return 'malformed';
   const { code } = error as NodeJS.ErrnoException;
   return code === 'UND_ERR_SOCKET' || code === 'UND_ERR_CLOSED' ? 'closed' : 'unreachable';

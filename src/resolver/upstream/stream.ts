@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { HEADER_BYTES, id, LENGTH_BYTES, StreamFramer, setId, writeU16 } from '../../wire/index.ts';
 import type { UpstreamQuery } from '../query.ts';
 import type { RandomSource } from '../random.ts';
-import type { Exchange, ReplyListener, Upstream, UpstreamFault } from './upstream.ts';
+import type { Exchange, ReplyListener, Upstream, UpstreamError } from './upstream.ts';
 
 /** A socket as the pool needs it: of node:net, or of node:tls. */
 export interface StreamSocket extends Duplex {
@@ -97,7 +97,7 @@ export class StreamUpstream implements Upstream {
   }
 
   /** @param progressed whether the connection brought replies: some servers close after each. */
-  private recover(exchange: StreamExchange, progressed: boolean, fault: UpstreamFault): void {
+  private recover(exchange: StreamExchange, progressed: boolean, fault: UpstreamError): void {
     if (!this.closed && (progressed || exchange.mayMove)) {
       exchange.mayMove = progressed;
       if (this.place(exchange)) return;
@@ -140,7 +140,7 @@ class StreamConnection {
   private ignored = 0;
   private refused = false;
 
-  constructor(options: StreamUpstreamOptions, onEnd: (lost: StreamExchange[], fault: UpstreamFault) => void) {
+  constructor(options: StreamUpstreamOptions, onEnd: (lost: StreamExchange[], fault: UpstreamError) => void) {
     this.options = options;
     const socket = options.connect();
     this.socket = socket;

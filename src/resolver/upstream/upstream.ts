@@ -1,7 +1,7 @@
 import type { UpstreamQuery } from '../query.ts';
 
 /** Why an exchange ended without a reply that was taken. */
-export type UpstreamFault =
+export type UpstreamError =
   /** The network said that nobody is there: ICMP, a refused or broken connection. */
   | 'unreachable'
   /** The connection ended, on a fresh one too. */
@@ -19,7 +19,7 @@ export interface ReplyListener {
    */
   reply(message: Uint8Array, length: number): boolean;
   /** The exchange ended without a reply. Never called from within `ask`. */
-  failed(fault: UpstreamFault): void;
+  failed(fault: UpstreamError): void;
 }
 
 /** One query that waits for its reply. */
