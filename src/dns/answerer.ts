@@ -13,6 +13,7 @@ import { checkingDisabled, ExtendedError, Rcode } from '../wire/index.ts';
 import type { QueryState, TransportTraits } from './answer/query-state.ts';
 import { replyFromResolved } from './answer/reply.ts';
 import { decide } from './query.ts';
+import { homeHash } from './rate-limit.ts';
 import { DEFERRED, QueryVerdict } from './verdict.ts';
 
 /** RFC 8767 5: the client response timer. Clients wait 2 seconds at the least before they ask again or elsewhere. */
@@ -170,7 +171,7 @@ export class Answerer {
   private resolve(fields: DeferredFields): void {
     const request = this.request(fields.query);
     this.waiting++;
-    const deferred = new DeferredQuery(this, fields);
+    const deferred = new DeferredQuery(this, fields, homeHash(fields.source, this.state.seed));
     if (this.holdsStale(request)) deferred.answerStaleAfter(STALE_AFTER_MS);
     this.resolver.ask(request, deferred);
     deferred.isAsking = false;
@@ -254,10 +255,13 @@ class DeferredQuery implements ResolveWaiter {
   isAsking = true;
   private isAnswered = false;
   private late: NodeJS.Timeout | undefined;
+  /** The resolver bounds the questions of one home. */
+  readonly source: number;
 
-  constructor(answerer: Answerer, fields: DeferredFields) {
+  constructor(answerer: Answerer, fields: DeferredFields, source: number) {
     this.answerer = answerer;
     this.fields = fields;
+    this.source = source;
   }
 
   answerStaleAfter(waitMs: number): void {

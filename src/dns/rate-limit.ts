@@ -1,3 +1,5 @@
+import type { Source } from '../net/index.ts';
+
 const BUCKETS = 65536;
 /** Behind the buckets stand the cells of open-budget.ts. */
 export const OPEN_CELLS_START = BUCKETS;
@@ -49,6 +51,15 @@ export function prefixHash(family: number, source: Int32Array, seed: number): nu
   return family === 4
     ? hash(source[0] >>> 8, 0x34, seed)
     : hash(hash(source[0], 0x36, seed) ^ (source[1] & IPV6_SECOND_WORD_MASK), 0x36, seed);
+}
+
+/**
+ * Hash of a registered source, by which fair shares are counted: an IPv4 address or an IPv6 /64, as registrations are.
+ * Neighbors in a /24 are different homes.
+ */
+export function homeHash({ family, words }: Source, seed: number): number {
+  const first = hash(words[0], 0x34 + family, seed);
+  return family === 4 ? first : hash(first ^ words[1], 0x36, seed);
 }
 
 function hash(value: number, salt: number, seed: number): number {

@@ -36,7 +36,7 @@ export type Resolved = ResolvedEntry | ResolveFailure;
 
 /** Waits for the result of a question. */
 export interface ResolveWaiter extends Waiter<Resolved> {
-  /** Hash of the source's prefix, which shares are counted by; undefined: this process asks for itself. */
+  /** Hash of the home that asks, by which shares are counted; undefined: this process asks for itself. */
   readonly source?: number;
 }
 

@@ -35,7 +35,7 @@ export interface ResolverLimits {
   /** Different questions under way. */
   readonly questions: number;
   readonly waitersPerQuestion: number;
-  /** Questions that one source prefix may have under way. Default: an eighth of `questions`. */
+  /** Questions that one home may have under way. Default: an eighth of `questions`. */
   readonly questionsPerSource: number;
   /** Questions under way below one zone (see zoneKey). Default: a sixteenth of `questions`. */
   readonly questionsPerZone: number;

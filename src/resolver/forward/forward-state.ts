@@ -67,7 +67,7 @@ export interface ForwardPolicy {
   readonly waitMs: number;
   readonly knowsEdns: boolean;
   readonly keepsCase: boolean;
-  /** Questions that one source prefix (IPv4 /24, IPv6 /56) may have under way in one thread. */
+  /** Questions that one home (IPv4 address, IPv6 /64: dns/rate-limit.ts homeHash) may have under way in one thread. */
   readonly questionsPerSource: number;
 }
 

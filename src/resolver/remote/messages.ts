@@ -2,14 +2,16 @@ import type { Resolved, ResolveRequest } from '../request.ts';
 
 export const REFRESH_ID = -1;
 
-/** What a thread asks of the resolver's thread. */
+/** From a thread to the resolver's thread. */
 export interface QuestionMessage {
   /** REFRESH_ID: nobody waits for the answer. */
   readonly id: number;
   readonly request: ResolveRequest;
+  /** See ResolveWaiter. */
+  readonly source: number | undefined;
 }
 
-/** What it hears. */
+/** The reply to it. */
 export interface AnswerMessage {
   readonly id: number;
   readonly resolved: Resolved;

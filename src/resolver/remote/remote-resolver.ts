@@ -1,14 +1,14 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ResolveRequest, ResolveWaiter } from '../request.ts';
+import type { Resolved, ResolveRequest, ResolveWaiter } from '../request.ts';
 import { type AnswerMessage, type QuestionMessage, REFRESH_ID } from './messages.ts';
 
-/** The resolver as other threads have it: questions go to its thread by a port, and so each is still asked once. */
+/** The resolver of another thread. All threads ask the same one, so that each question is asked once. */
 export class RemoteResolver {
   private readonly port: MessagePort;
   private readonly waiting = new Map<number, ResolveWaiter>();
   private nextId = 0;
 
-  /** @param port the other end of the one that serveResolver has */
+  /** @param port the other end of serveResolver's */
   constructor(port: MessagePort) {
     this.port = port;
     port.on('message', ({ id, resolved }: AnswerMessage) => {
@@ -22,17 +22,21 @@ export class RemoteResolver {
     const id = this.nextId;
     this.nextId = (id + 1) & 0x3fffffff;
     this.waiting.set(id, waiter);
-    this.post(id, request);
+    this.post(id, request, waiter.source);
+  }
+
+  resolve(request: ResolveRequest): Promise<Resolved> {
+    return new Promise((resolved, failed) => this.ask(request, { resolved, failed }));
   }
 
   refresh(request: ResolveRequest): void {
-    this.post(REFRESH_ID, request);
+    this.post(REFRESH_ID, request, undefined);
   }
 
-  private post(id: number, request: ResolveRequest): void {
-    // In memory of its own: with a view the whole of its memory is posted.
+  private post(id: number, request: ResolveRequest, source: number | undefined): void {
+    // A copy of its own: posting a view posts the whole buffer behind it.
     const name = request.name.slice(0, request.nameLength);
-    const question: QuestionMessage = { id, request: { ...request, name } };
+    const question: QuestionMessage = { id, request: { ...request, name }, source };
     this.port.postMessage(question);
   }
 }

@@ -1,40 +1,39 @@
 import type { MessagePort } from 'node:worker_threads';
 import { ExtendedError, Rcode } from '../../wire/index.ts';
-import type { Resolved, ResolveRequest, ResolveWaiter } from '../request.ts';
+import type { Resolved } from '../request.ts';
+import type { Resolver } from '../resolver.ts';
 import { type AnswerMessage, type QuestionMessage, REFRESH_ID } from './messages.ts';
 
-const NOTHING: Resolved = { entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NONE };
+const SERVFAIL: Resolved = { entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NONE };
 
-/** Answers what a RemoteResolver asks by `port`, until that is closed. Keeps no event loop alive by itself. */
+/** Answers a RemoteResolver's questions until the port is closed. The port alone keeps no event loop alive. */
 export function serveResolver(
   port: MessagePort,
-  resolver: {
-    ask(request: ResolveRequest, waiter: ResolveWaiter): void;
-    refresh(request: ResolveRequest): void;
-  },
-  onFault: (fault: unknown) => void,
+  resolver: Pick<Resolver, 'ask' | 'refresh'>,
+  onError: (error: unknown) => void,
 ): void {
-  port.on('message', ({ id, request }: QuestionMessage) => {
+  port.on('message', ({ id, request, source }: QuestionMessage) => {
+    const post = (resolved: Resolved): void => {
+      const answer: AnswerMessage = { id, resolved };
+      port.postMessage(answer);
+    };
     if (id === REFRESH_ID) {
       resolver.refresh(request);
       return;
     }
     resolver.ask(request, {
-      resolved(resolved) {
-        const answer: AnswerMessage = { id, resolved: apart(resolved) };
-        port.postMessage(answer);
-      },
-      failed(fault) {
-        onFault(fault);
-        const answer: AnswerMessage = { id, resolved: NOTHING };
-        port.postMessage(answer);
+      ...(source !== undefined && { source }),
+      resolved: (resolved) => post(withOwnBuffer(resolved)),
+      failed(error) {
+        onError(error);
+        post(SERVFAIL);
       },
     });
   });
   port.unref();
 }
 
-/** The entry in memory of its own: with a view the whole of its memory is posted. */
-function apart(resolved: Resolved): Resolved {
+/** Copies the entry: posting a view posts the whole buffer behind it. */
+function withOwnBuffer(resolved: Resolved): Resolved {
   return resolved.entry === null ? resolved : { ...resolved, entry: new Uint8Array(resolved.entry) };
 }

@@ -52,6 +52,11 @@ export function openResolver({
     nameSeed,
     fillRandom: (bytes) => void randomFillSync(bytes),
     ttlLimits: { minTtlSeconds, maxTtlSeconds },
+    onFoldsCase: (upstream) =>
+      log.warn(
+        { upstream },
+        'this upstream changes the case of names and has no TCP: asking it without 0x20',
+      ),
   });
 }
 
