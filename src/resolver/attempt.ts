@@ -1,8 +1,10 @@
 import { isTruncated, Rcode, rcode } from '../wire/index.ts';
+import type { BuiltEntry } from './cache/entry.ts';
 import { contentDigest } from './content-digest.ts';
+import type { ResolverCounters } from './counters.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { Inquiry, InquiryContext } from './inquiry.ts';
 import { buildQuery, type UpstreamQuery } from './query.ts';
+import type { RandomSource } from './random.ts';
 import { Match, matchReply, ReplySurvey } from './reply.ts';
 import type { ResolveRequest } from './request.ts';
 import type { Exchange, ReplyListener, Upstream, UpstreamError } from './upstream/upstream.ts';
@@ -28,6 +30,21 @@ type Way = (typeof Way)[keyof typeof Way];
 /** Why an attempt ended without a reply; `busy`: there was no room to send. */
 export type AttemptError = UpstreamError | 'busy';
 
+/** What became of an attempt; RESENT: it goes on in another way, which takes its own time. */
+export const AttemptEvent = { ANSWERED: 0, DECLINED: 1, FAILED: 2, RESENT: 3 } as const;
+export type AttemptEvent = (typeof AttemptEvent)[keyof typeof AttemptEvent];
+
+export interface AttemptContext {
+  readonly now: () => number;
+  readonly random: RandomSource;
+  readonly counters: ResolverCounters;
+  /**
+   * Makes an answer of a reply whose header and question match the request; null if it is malformed. The message is
+   * valid during the call only.
+   */
+  readonly read: (request: ResolveRequest, message: Uint8Array, length: number) => BuiltEntry | null;
+}
+
 const survey = new ReplySurvey();
 
 /**
@@ -43,9 +60,15 @@ export class Attempt implements ReplyListener {
   isOver = false;
   /** True once another upstream was asked beside this one. */
   isHedged = false;
-  private readonly inquiry: Inquiry;
-  private readonly context: InquiryContext;
+  /** After ANSWERED. */
+  answer: BuiltEntry | null = null;
+  /** After DECLINED: the upstream's rcode. */
+  rcode = 0;
+  /** After FAILED. */
+  error: AttemptError | null = null;
+  private readonly context: AttemptContext;
   private readonly request: ResolveRequest;
+  private readonly report: (attempt: Attempt, event: AttemptEvent) => void;
   private way: Way = Way.FIRST;
   private hasEdns: boolean;
   private query!: UpstreamQuery;
@@ -57,11 +80,17 @@ export class Attempt implements ReplyListener {
   private confirmations = 0;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(endpoint: Endpoint, inquiry: Inquiry, context: InquiryContext) {
+  /** @param report never called from within `start`, but for FAILED with the error `busy` */
+  constructor(
+    endpoint: Endpoint,
+    request: ResolveRequest,
+    context: AttemptContext,
+    report: (attempt: Attempt, event: AttemptEvent) => void,
+  ) {
     this.endpoint = endpoint;
-    this.inquiry = inquiry;
+    this.request = request;
     this.context = context;
-    this.request = inquiry.request;
+    this.report = report;
     this.startedMs = context.now();
     this.sentMs = this.startedMs;
     this.hasEdns = endpoint.knowsEdns(this.startedMs);
@@ -110,7 +139,8 @@ export class Attempt implements ReplyListener {
     const nowMs = this.context.now();
     if (error === 'unreachable' && isOwnTransport) this.endpoint.unreachable(nowMs, this.startedMs);
     else this.endpoint.silent(nowMs, this.startedMs);
-    this.inquiry.failed(this, error);
+    this.error = error;
+    this.report(this, AttemptEvent.FAILED);
   }
 
   private get upstream(): Upstream {
@@ -134,7 +164,8 @@ export class Attempt implements ReplyListener {
     if (match === Match.CASE_DIFFERS && this.way === Way.STREAM) this.endpoint.rememberFoldsCase(nowMs);
     this.replied();
     this.end();
-    this.inquiry.answered(this, answer);
+    this.answer = answer;
+    this.report(this, AttemptEvent.ANSWERED);
     return true;
   }
 
@@ -215,7 +246,7 @@ export class Attempt implements ReplyListener {
       const waitMs = this.endpoint.health.patienceMs(0);
       this.timer = setTimeout(() => this.fallsBackFromStream(), waitMs);
     }
-    this.inquiry.resent(this);
+    this.report(this, AttemptEvent.RESENT);
   }
 
   private send(): void {
@@ -228,7 +259,8 @@ export class Attempt implements ReplyListener {
     this.exchange = upstream.ask(this.query, this);
     if (this.exchange === null) {
       this.end();
-      this.inquiry.failed(this, 'busy');
+      this.error = 'busy';
+      this.report(this, AttemptEvent.FAILED);
       return;
     }
     context.counters.upstreamQueries++;
@@ -237,7 +269,8 @@ export class Attempt implements ReplyListener {
   private decline(code: number): true {
     this.replied();
     this.end();
-    this.inquiry.declined(this, code);
+    this.rcode = code;
+    this.report(this, AttemptEvent.DECLINED);
     return true;
   }
 

@@ -1,10 +1,8 @@
-import { Attempt, type AttemptError } from './attempt.ts';
+import { Attempt, type AttemptContext, AttemptEvent } from './attempt.ts';
 import type { BuiltEntry } from './cache/entry.ts';
-import type { ResolverCounters } from './counters.ts';
 import { type Endpoint, orderEndpoints } from './endpoint.ts';
 import { Tried } from './forward/index.ts';
 import type { HedgeBudget } from './hedge-budget.ts';
-import type { RandomSource } from './random.ts';
 import type { ResolveRequest } from './request.ts';
 import type { ResolverTimeouts } from './timeouts.ts';
 
@@ -56,18 +54,10 @@ export type InquiryResult =
   | { readonly kind: 'busy' };
 
 /** What all inquiries of a resolver share. */
-export interface InquiryContext {
-  readonly now: () => number;
-  readonly random: RandomSource;
-  readonly counters: ResolverCounters;
+export interface InquiryContext extends AttemptContext {
   readonly timeouts: ResolverTimeouts;
   readonly endpoints: readonly Endpoint[];
   readonly hedges: HedgeBudget;
-  /**
-   * Makes an answer of a reply whose header and question match the request; null if it is malformed. The message is
-   * valid during the call only.
-   */
-  readonly read: (request: ResolveRequest, message: Uint8Array, length: number) => BuiltEntry | null;
   readonly settled: (inquiry: Inquiry, result: InquiryResult) => void;
 }
 
@@ -129,29 +119,29 @@ export class Inquiry {
     this.settle({ kind: 'busy' }, null);
   }
 
-  /** For Attempt, like the next three: never called from within its `start`, but for `failed` with `busy`. */
-  answered(attempt: Attempt, answer: BuiltEntry): void {
-    attempt.endpoint.health.useful(true);
-    if (this.actionFor(Event.ANSWER) === SETTLE) this.settle({ kind: 'answered', answer }, attempt.endpoint);
+  private readonly onAttempt = (attempt: Attempt, event: AttemptEvent): void => {
+    if (event === AttemptEvent.RESENT) {
+      if (attempt === this.attempts.at(-1)) this.startTryTimer(attempt.endpoint);
+    } else if (event === AttemptEvent.ANSWERED) this.settleWith(attempt);
+    else {
+      if (event === AttemptEvent.DECLINED) this.noteDecline(attempt);
+      else if (attempt.error !== 'busy') this.hasFailed = true;
+      if (attempt.error === 'unreachable') this.isUnreachable = true;
+      this.act(Event.NO_ANSWER);
+    }
+  };
+
+  private settleWith({ endpoint, answer }: Attempt): void {
+    endpoint.health.useful(true);
+    if (this.actionFor(Event.ANSWER) !== SETTLE) return;
+    this.settle({ kind: 'answered', answer: answer! }, endpoint);
   }
 
-  declined(attempt: Attempt, rcode: number): void {
+  private noteDecline({ endpoint, rcode }: Attempt): void {
     this.lastRcode = rcode;
-    this.triesLeft[this.order.indexOf(attempt.endpoint)] = 0;
+    this.triesLeft[this.order.indexOf(endpoint)] = 0;
     this.decliners ??= [];
-    this.decliners.push(attempt.endpoint);
-    this.act(Event.NO_ANSWER);
-  }
-
-  failed(_attempt: Attempt, error: AttemptError): void {
-    if (error !== 'busy') this.hasFailed = true;
-    if (error === 'unreachable') this.isUnreachable = true;
-    this.act(Event.NO_ANSWER);
-  }
-
-  /** The question was sent again in another way, which takes its own time. */
-  resent(attempt: Attempt): void {
-    if (attempt === this.attempts.at(-1)) this.startTryTimer(attempt.endpoint);
+    this.decliners.push(endpoint);
   }
 
   /**
@@ -216,7 +206,7 @@ export class Inquiry {
     const endpoint = this.order[index];
     this.triesLeft[index]--;
     if (this.attempts.length > 0) this.context.counters.retries++;
-    const attempt = new Attempt(endpoint, this, this.context);
+    const attempt = new Attempt(endpoint, this.request, this.context, this.onAttempt);
     this.attempts.push(attempt);
     // Before it starts: it may fail at once and lead on to the next.
     this.startTryTimer(endpoint);
