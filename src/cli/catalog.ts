@@ -9,14 +9,14 @@ import {
 } from '../catalog/index.ts';
 import type { LoadedConfig } from '../config/index.ts';
 
-/** The catalog that a configuration names has faults; the message holds each as a line. */
+/** A catalog with errors; the message has one line for each. */
 export class CatalogError extends Error {
-  readonly code = 'CATALOGUE';
-  readonly faults: readonly string[];
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'));
-    this.name = 'ConfigError';
-    this.faults = faults;
+  readonly code = 'invalid_catalog';
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'CatalogError';
+    this.problems = problems;
   }
 }
 
@@ -27,8 +27,8 @@ export interface LoadedCatalog {
 
 /**
  * Reads the service files of a configuration and builds the catalog's tables.
- * @param seed of the hashes of names; of no matter where nothing is looked up
- * @throws CatalogError with every fault
+ * @param seed name-hash seed; any will do if nothing is looked up
+ * @throws CatalogError with every error
  */
 export async function loadCatalog(loaded: LoadedConfig, seed: number): Promise<LoadedCatalog> {
   const { config, directory, file } = loaded;

@@ -1,23 +1,20 @@
 import type { Config } from '../config/index.ts';
 import { readTlsCertificate, type TlsCertificate } from '../net/index.ts';
 
-/**
- * The certificate of a configuration's DNS listeners; null where none of them needs one.
- * @throws TlsCertificateError
- */
+/** Reads the certificate of the DNS listeners; null if none of them needs one. @throws TlsCertificateError */
 export function readCertificate({ roles, dns, tls }: Config): TlsCertificate | null {
   const isNeeded = roles.includes('edge') && dns.tls.length + dns.https.length > 0;
-  // The configuration has been checked: both files are named.
+  // The configuration is valid, so both files are named.
   return isNeeded ? readTlsCertificate(tls.certFile!, tls.keyFile!) : null;
 }
 
 const DAY_MS = 86_400_000;
 const SOON_DAYS = 14;
 
-/** What is to be said of when a certificate ends; null while that is far off. */
+/** Returns a warning if the certificate has expired or expires within two weeks, else null. */
 export function certificateWarning({ validToMs }: TlsCertificate, nowMs: number): string | null {
   const days = Math.floor((validToMs - nowMs) / DAY_MS);
   if (days >= SOON_DAYS) return null;
   const end = new Date(validToMs).toISOString();
-  return `tls.certFile: the certificate ${validToMs <= nowMs ? 'ended' : 'ends'} at ${end}`;
+  return `tls.certFile: the certificate ${validToMs <= nowMs ? 'expired' : 'expires'} at ${end}`;
 }

@@ -13,15 +13,15 @@ import { parseOptions } from './options.ts';
 
 const USAGE = `Usage: mediastreamer check-config [--config FILE]
 
-Checks a configuration and the catalog files that it names, and sums up what they give. Nothing is opened
-and nothing is written. Faults are one line each: file, line, path of the key, what was found, what was expected.
+Checks a configuration with its catalog and certificate, and prints a summary. Opens no listener and writes nothing.
+Each error is one line: file, line, path of the key, what was found, what was expected.
 
-  --config FILE  the configuration; else MEDIASTREAMER_CONFIG, else config/default.yaml
+  --config FILE  configuration; default: MEDIASTREAMER_CONFIG, else config/default.yaml
 
-Exit codes: 0 no faults (there may be warnings), 1 faults, 2 bad usage.
+Exit codes: 0 no errors (maybe warnings), 1 errors, 2 bad usage.
 `;
 
-/** Hashes the names of a catalog in which nothing is looked up. */
+/** Name-hash seed; any will do, as nothing is looked up. */
 const ANY_SEED = 0;
 
 async function run(args: string[], io: Io): Promise<number> {
@@ -32,8 +32,8 @@ async function run(args: string[], io: Io): Promise<number> {
   for (const line of summary(loaded, catalog)) io.out(line);
   for (const warning of loaded.warnings) io.out(`${loaded.file}: warning: ${warning}`);
   for (const warning of catalog.warnings) io.out(warning);
-  const ends = certificate === null ? null : certificateWarning(certificate, Date.now());
-  if (ends !== null) io.out(`${loaded.file}: warning: ${ends}`);
+  const expiry = certificate === null ? null : certificateWarning(certificate, Date.now());
+  if (expiry !== null) io.out(`${loaded.file}: warning: ${expiry}`);
   return 0;
 }
 
@@ -58,17 +58,17 @@ function summary({ config, file }: LoadedConfig, { tables }: LoadedCatalog): str
     ['private addresses', config.registration.allowPrivate ? 'may register' : 'may not register'],
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
-  return [`${file}: no faults`, ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`)];
+  return [`${file}: no errors`, ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`)];
 }
 
-/** Who finds out whether relays answer. */
+/** Describes the health probes of relays. */
 function probesOf({ roles, health }: LoadedConfig['config']): string {
-  if (!roles.includes('edge')) return 'none, as roles has no edge';
+  if (!roles.includes('edge')) return 'none (roles has no edge)';
   if (health.names.length === 0) return 'none (health.names)';
-  return `of each relay every ${health.intervalSeconds} s, by ${health.names.join(', ')}`;
+  return `each relay every ${health.intervalSeconds} s, by ${health.names.join(', ')}`;
 }
 
-/** One row a key that has listeners. */
+/** Returns one row for each key with listeners. */
 function listenerRows(listeners: readonly Listener[]): [string, string][] {
   const rows = new Map<string, string[]>();
   for (const { key, text } of listeners) {
@@ -84,7 +84,7 @@ function count(number: number, noun: string): string {
 
 export const command: Command = {
   name: 'check-config',
-  summary: 'check a configuration and its catalog, and sum them up',
+  summary: 'check a configuration and print a summary',
   usage: USAGE,
   run,
 };

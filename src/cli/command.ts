@@ -1,32 +1,29 @@
-/** What a command may touch of the world: its two outputs, its directory, its environment. */
+/** Everything a command may touch of its process: outputs, directory, environment. */
 export interface Io {
-  /** Writes text to standard output; a newline is added where the text does not end with one. */
+  /** Writes text to standard output and adds a newline if it does not end with one. */
   out(text: string): void;
-  /** Writes text to standard error; a newline is added where the text does not end with one. */
+  /** Writes text to standard error and adds a newline if it does not end with one. */
   err(text: string): void;
-  /** The directory that relative paths among the arguments start from. */
+  /** Base of relative paths in the arguments. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/**
- * One command of the command line. A command's file exports it as `command`, and table.ts names the file, so
- * that it is loaded only when it is asked for.
- */
+/** One command. Its file exports it as `command`; table.ts imports the file lazily. */
 export interface Command {
   readonly name: string;
-  /** One line, for the list that `--help` prints. */
+  /** One line for the list of `--help`. */
   readonly summary: string;
-  /** What `mediastreamer NAME --help` prints, from `Usage: mediastreamer NAME ...` on. */
+  /** Text of `mediastreamer NAME --help`, beginning with `Usage: mediastreamer NAME`. */
   readonly usage: string;
   /**
-   * Runs the command with the arguments that follow its name (never `--help`, which is answered before).
-   * Resolves to the exit code: 0 done, 1 failed (what it was given is at fault), 2 bad usage (throw UsageError).
+   * Runs the command with the arguments after its name; `--help` never gets here. Resolves to the exit code:
+   * 0 done, 1 failed because of its input. Throws UsageError for exit code 2.
    */
   run(args: string[], io: Io): Promise<number>;
 }
 
-/** Arguments that a command does not understand: one line and a hint on standard error, exit 2. */
+/** Invalid arguments: prints one line and a hint to standard error, exit code 2. */
 export class UsageError extends Error {
-  readonly code = 'USAGE';
+  readonly code = 'usage';
 }

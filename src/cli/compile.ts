@@ -10,12 +10,12 @@ import { Service } from './serve/service.ts';
 
 const USAGE = `Usage: mediastreamer compile
 
-Fills the cache of compiled code, so that no start has to load Node's type stripper, which costs 10 MB a
-thread. It starts the service once, on free ports of loopback and an empty directory, and stops it again.
-npm start does so after an installation, and the image's build.
+Fills the cache of compiled code, so that later starts need not load Node's type stripper, which takes 10 MB a thread.
+Starts the service once, on free loopback ports with an empty directory, and stops it. npm start does this after an
+installation, and so does the build of the image.
 `;
 
-/** Says that the cache has been filled; npm start looks for it. */
+/** Marks a filled cache; npm start looks for it. */
 const MARK = '.compiled';
 
 async function run(args: string[], io: Io): Promise<number> {
@@ -40,12 +40,12 @@ async function run(args: string[], io: Io): Promise<number> {
     mkdirSync(COMPILE_CACHE_DIRECTORY, { recursive: true });
     writeFileSync(join(COMPILE_CACHE_DIRECTORY, MARK), '');
   } catch (error) {
-    io.err(`the cache of compiled code is not kept: ${(error as NodeJS.ErrnoException).code}`);
+    io.err(`cannot write the cache of compiled code: ${(error as NodeJS.ErrnoException).code}`);
   }
   return 0;
 }
 
-/** The shipped services, so that reading them is compiled too, and nothing that could be in anyone's way. */
+/** Uses the shipped catalog, so that its reader is compiled too, and free ports only. */
 function trialConfig(directory: string): string {
   const file = join(directory, 'config.yaml');
   const services = join(DEFAULT_CONFIG_FILE, '..', 'services', '*.yaml');

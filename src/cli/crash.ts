@@ -1,23 +1,23 @@
 import { writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** EX_SOFTWARE of sysexits(3): an error of the program itself. */
+/** EX_SOFTWARE of sysexits(3): a bug in the program. */
 export const EXIT_CRASH = 70;
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const MOST_FRAMES = 20;
+const MAX_FRAMES = 20;
 
-/** What is told of a crash. Never the message: it may hold what a client sent. */
+/** Log line of a crash. It leaves the message out, which may hold what a client sent. */
 export interface CrashReport {
   readonly level: 'fatal';
   readonly msg: 'crash';
   readonly name: string;
   readonly code: string | null;
-  /** `src/dns/query.ts:10:5`, the innermost first: places in the program, no names. */
+  /** Code locations such as `src/dns/query.ts:10:5`, innermost first, without function names. */
   readonly frames: readonly string[];
 }
 
-/** Describes anything thrown; throws nothing itself, whatever getters or proxies it is given. */
+/** Describes any thrown value. Never throws, even for hostile getters and proxies. */
 export function crashReport(thrown: unknown): CrashReport {
   return {
     level: 'fatal',
@@ -33,19 +33,19 @@ export interface CrashOutput {
   readonly exit: (code: number) => void;
 }
 
-/** A crash is a log line like others: standard output, written before the process goes. */
+/** Writes to standard output, where the log goes, before the process exits. */
 const PROCESS_OUTPUT: CrashOutput = {
   write: (line) => void writeSync(1, line),
   exit: (code) => process.exit(code),
 };
 
-/** Tells of a crash in one JSON line and ends the process with EXIT_CRASH. */
+/** Logs a crash as one JSON line and exits with EXIT_CRASH. */
 export function crash(thrown: unknown, output: CrashOutput = PROCESS_OUTPUT): void {
   attempt(() => output.write(`${JSON.stringify(crashReport(thrown))}\n`), undefined);
   output.exit(EXIT_CRASH);
 }
 
-/** Takes over what nothing caught, where Node would print the message. */
+/** Handles uncaught errors, whose message Node would print. */
 export function installCrashHandlers(): void {
   process.on('uncaughtException', (error) => crash(error));
   process.on('unhandledRejection', (reason) => crash(reason));
@@ -53,19 +53,19 @@ export function installCrashHandlers(): void {
 
 function nameOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return typeof thrown;
-  // The class, not `name`, which anyone may set.
+  // The class name: `name` can be set to anything.
   const name = thrown.constructor.name;
   return /^[A-Za-z][A-Za-z0-9]{0,63}$/.test(name) ? name : 'Error';
 }
 
 function codeOf(thrown: unknown): string | null {
   const code = thrown instanceof Error ? (thrown as NodeJS.ErrnoException).code : undefined;
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : null;
+  return typeof code === 'string' && /^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(code) ? code : null;
 }
 
 /**
- * The stack begins with the message, which may hold lines that look like frames: the frames are what follows
- * it, and where it cannot be found there are none. Function names are left out, as computed ones hold data.
+ * Reads the frames after the message, which may itself hold lines that look like frames; without a message to skip,
+ * there are no frames. Function names are left out: computed ones may hold data.
  */
 function framesOf(thrown: unknown): string[] {
   if (!(thrown instanceof Error) || typeof thrown.stack !== 'string') return [];
@@ -74,7 +74,7 @@ function framesOf(thrown: unknown): string[] {
   const frames: string[] = [];
   for (const line of thrown.stack.slice(start + thrown.message.length).split('\n')) {
     const match = /^\s+at (?:.* \()?([^()]*):(\d+):(\d+)\)?$/.exec(line);
-    if (match && frames.length < MOST_FRAMES) frames.push(`${placeOf(match[1]!)}:${match[2]}:${match[3]}`);
+    if (match && frames.length < MAX_FRAMES) frames.push(`${placeOf(match[1]!)}:${match[2]}:${match[3]}`);
   }
   return frames;
 }

@@ -14,19 +14,19 @@ import { NOTHING_KNOWN } from './serve/tables/relay-status.ts';
 
 const USAGE = `Usage: mediastreamer explain NAME [TYPE] --from ADDRESS [--config FILE]
 
-Says what the edge would answer to a question for NAME from ADDRESS, and why, step by step. It asks the edge that
-runs with this configuration, as its user; where none runs, it tells by the configuration alone what a registered
-address would get, in the default region and by both families. Nothing is asked of upstreams, logged or counted.
+Shows step by step what the edge answers to a query for NAME from ADDRESS, and why. Asks the edge that runs with this
+configuration; run it as the edge's user. If none runs, it shows what the configuration gives a registered address in
+the default region with both families. Sends nothing to upstreams, logs nothing and counts nothing.
 
-  TYPE            A by default: A, AAAA, HTTPS, MX ... or TYPE and its number
-  --from ADDRESS  the address that asks
-  --config FILE   the configuration; else MEDIASTREAMER_CONFIG, else config/default.yaml
+  TYPE            query type: A (the default), AAAA, HTTPS, MX ..., or TYPE with a number
+  --from ADDRESS  source address of the query
+  --config FILE   configuration; default: MEDIASTREAMER_CONFIG, else config/default.yaml
 
-Exit codes: 0 told, 1 not, 2 bad usage.
+Exit codes: 0 done, 1 failed, 2 bad usage.
 `;
 
 const SEED = 1;
-/** A table of one address, a cache of nothing. */
+/** Smallest useful cache: it stays empty. */
 const CACHE_BYTES = 65_536;
 
 async function run(args: string[], io: Io): Promise<number> {
@@ -43,7 +43,7 @@ async function run(args: string[], io: Io): Promise<number> {
     return 1;
   }
   const origin =
-    running === null ? 'no edge runs here: by the configuration, as if registered' : 'by the running edge';
+    running === null ? 'by the configuration, as if registered (no edge runs here)' : 'by the running edge';
   io.out(`${positionals[0]} ${positionals[1] ?? 'A'} from ${request.from}, ${origin}`);
   for (const { step, finding } of reply.steps) io.out(`  ${step.padEnd(7)} ${finding}`);
   return 0;
@@ -53,8 +53,8 @@ function readRequest(
   [name, type = 'A', ...more]: readonly string[],
   from: string | undefined,
 ): ExplainRequest {
-  if (name === undefined || more.length > 0) throw new UsageError('expected a name, and a type at the most');
-  if (nameFromText(name) === null) throw new UsageError('expected a domain name');
+  if (name === undefined || more.length > 0) throw new UsageError('expected a name and at most a type');
+  if (nameFromText(name) === null || /\s/.test(name)) throw new UsageError('expected a domain name');
   if (from === undefined || parseAddress(from) === null)
     throw new UsageError('expected --from with an address');
   const known = (RecordType as Readonly<Record<string, number>>)[type.toUpperCase()];
@@ -84,7 +84,7 @@ async function explainFromConfig(loaded: LoadedConfig, request: ExplainRequest):
 
 export const command: Command = {
   name: 'explain',
-  summary: 'say what a question from an address would be answered, and why',
+  summary: 'show what an address is answered, and why',
   usage: USAGE,
   run,
 };

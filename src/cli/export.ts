@@ -3,14 +3,14 @@ import { runTransfer } from './transfer.ts';
 
 const USAGE = `Usage: mediastreamer export [--config FILE] --file FILE
 
-Writes all accounts with all that belongs to them to FILE (JSON lines, mode 0600), which must not be there yet. Of
-secrets it has the SHA-256 alone; it has addresses, so keep it as you keep the store. A service that runs on an embedded
-store is to be stopped first. With a store on Redis it may go on; stop the controls for a copy of one moment.
+Writes all accounts with everything they have to FILE (JSON lines, mode 0600). FILE must not exist. It holds secrets
+as SHA-256 only, but it holds addresses: protect it like the store. With an embedded store stop the service first. With
+Redis the service may go on; stop the controls to copy a single moment.
 
-  --config FILE   the configuration; else MEDIASTREAMER_CONFIG, else config/default.yaml
-  --file FILE     what is written
+  --config FILE   configuration; default: MEDIASTREAMER_CONFIG, else config/default.yaml
+  --file FILE     file to write
 
-Exit codes: 0 done; 1 not done, and nothing was changed; 2 bad usage.
+Exit codes: 0 done; 1 failed, nothing changed; 2 bad usage.
 `;
 
 function run(args: string[], io: Io): Promise<number> {
@@ -22,7 +22,7 @@ function run(args: string[], io: Io): Promise<number> {
 
 export const command: Command = {
   name: 'export',
-  summary: 'write all accounts and registrations of the store to a file',
+  summary: 'write all accounts of the store to a file',
   usage: USAGE,
   run,
 };

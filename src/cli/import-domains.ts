@@ -14,22 +14,22 @@ import { type Command, type Io, UsageError } from './command.ts';
 
 const USAGE = `Usage: mediastreamer import-domains [options] FILE
 
-Turns a domain list (v2fly domain-list-community format) into a catalog file. Lists that FILE includes are
-read from its directory. Every line that cannot be expressed is reported as file:line: text: why.
+Converts a domain list (v2fly domain-list-community format) to a catalog file. Lists that FILE includes are read from
+its directory. Each line that a catalog cannot express is reported as file:line: text: reason.
 
-  --service ID        the service's id (default: the list's name)
-  --title TEXT        its title
-  --regions A,B       where it may be taken from, the most usual first
-  --out FILE          where to write (default: standard output)
-  --force             overwrite FILE; title, regions and source that are not given are kept from it
-  --source TEXT       where the list comes from (default: its name)
-  --without A,B       leave out these names and all below them; include:LIST leaves out an included list
-  --with-ads          take lines marked @ads too
+  --service ID        service id (default: the list's name)
+  --title TEXT        title
+  --regions A,B       regions where the service is available, the most usual first
+  --out FILE          file to write (default: standard output)
+  --force             overwrite FILE; keeps its title, regions and source unless given here
+  --source TEXT       origin of the list (default: its name)
+  --without A,B       leave out these names and everything below them; include:LIST leaves out an included list
+  --with-ads          include lines marked @ads
 
-Exit codes: 0 all expressed, 1 faults (nothing is written), 2 bad usage, 3 written, some lines not expressed.
+Exit codes: 0 done, 1 errors (nothing written), 2 bad usage, 3 written, some lines not expressible.
 `;
 
-const EXIT = { expressed: 0, faults: 1, unexpressed: 3 } as const;
+const EXIT = { done: 0, failed: 1, unexpressed: 3 } as const;
 
 interface Request {
   readonly file: string;
@@ -55,9 +55,9 @@ const OPTIONS = {
   'with-ads': { type: 'boolean', default: false },
 } as const;
 
-/** A failure that ends the command with one line and exit 1. */
+/** Ends the command with one line and exit code 1. */
 class ImportError extends Error {
-  readonly code = 'IMPORT';
+  readonly code = 'import_failed';
 }
 
 function splitList(text: string): string[] {
@@ -77,7 +77,7 @@ function parse(args: string[]) {
 
 function readRequest(args: string[], cwd: string): Request {
   const { values, positionals } = parse(args);
-  if (positionals.length !== 1) throw new UsageError('one FILE is expected');
+  if (positionals.length !== 1) throw new UsageError('expected one FILE');
   const file = resolve(cwd, positionals[0] as string);
   const list = basename(file).toLowerCase();
   return {
@@ -94,18 +94,18 @@ function readRequest(args: string[], cwd: string): Request {
   };
 }
 
-/** The text of a file, or null where there is none. */
+/** Reads a file; null if it does not exist. */
 function readText(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT') return null;
-    throw new ImportError(`${path}: ${code ?? 'cannot be read'}`);
+    throw new ImportError(`${path}: ${code ?? 'not readable'}`);
   }
 }
 
-/** The service that `out` holds already, to keep what was not given; null where there is none. */
+/** Reads the service in `out`, whose fields fill in for missing options; null if there is none. */
 function readExisting(request: Request): Service | null {
   if (request.out === null) return null;
   const text = readText(request.out);
@@ -125,12 +125,12 @@ function report(io: Io, notes: readonly ImportNote[], directory: string): void {
     io.err(`${resolve(directory, list)}:${line}: ${text}: ${why}`);
 }
 
-/** The file's text, checked as the catalog will check it; throws UsageError where an option is missing. */
+/** Builds the file's text and checks it as the catalog will. @throws UsageError if an option is missing */
 function compose(request: Request, result: ImportResult, existing: Service | null, io: Io): string {
   const title = request.title ?? existing?.title;
   const regions = request.regions ?? existing?.regions;
-  if (title === undefined) throw new UsageError('--title is expected');
-  if (regions === undefined) throw new UsageError('--regions is expected');
+  if (title === undefined) throw new UsageError('expected --title');
+  if (regions === undefined) throw new UsageError('expected --regions');
   const text = formatServiceFile({
     comment: [`Imported by import-domains from the domain list "${request.list}".`],
     service: request.service,
@@ -147,7 +147,7 @@ function compose(request: Request, result: ImportResult, existing: Service | nul
   return text;
 }
 
-/** Writes by a temporary file and a rename, so that a reload never reads half a file. */
+/** Writes by rename, so that a reload never reads half a file. */
 async function writeOut(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
@@ -155,7 +155,7 @@ async function writeOut(path: string, text: string): Promise<void> {
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw new ImportError(`${path}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be written'}`);
+    throw new ImportError(`${path}: ${(error as NodeJS.ErrnoException).code ?? 'not writable'}`);
   }
 }
 
@@ -166,16 +166,16 @@ async function importFile(request: Request, io: Io): Promise<number> {
     if (list === request.list) return readText(request.file);
     return /^[a-z0-9!_-]+$/.test(list) ? readText(resolve(directory, list)) : null;
   };
-  if (read(request.list) === null) throw new ImportError(`${request.file}: there is no such file`);
+  if (read(request.list) === null) throw new ImportError(`${request.file}: no such file`);
   const result = importDomains({ ...request, read });
   report(io, result.errors, directory);
-  for (const item of result.unmatched) io.err(`--without ${item}: nothing in the list is meant by it`);
-  if (result.errors.length + result.unmatched.length > 0) return EXIT.faults;
+  for (const item of result.unmatched) io.err(`--without ${item}: matches nothing in the list`);
+  if (result.errors.length + result.unmatched.length > 0) return EXIT.failed;
   const text = compose(request, result, existing, io);
   report(io, result.unexpressed, directory);
   if (request.out === null) io.out(text);
   else await writeOut(request.out, text);
-  return result.unexpressed.length === 0 ? EXIT.expressed : EXIT.unexpressed;
+  return result.unexpressed.length === 0 ? EXIT.done : EXIT.unexpressed;
 }
 
 async function run(args: string[], io: Io): Promise<number> {
@@ -185,7 +185,7 @@ async function run(args: string[], io: Io): Promise<number> {
   } catch (error) {
     if (!(error instanceof ImportError)) throw error;
     io.err(error.message);
-    return EXIT.faults;
+    return EXIT.failed;
   }
 }
 

@@ -3,13 +3,13 @@ import { runTransfer } from './transfer.ts';
 
 const USAGE = `Usage: mediastreamer import [--config FILE] --file FILE
 
-Takes what the command export wrote into the store of the configuration, which must have no accounts: all of it or
-nothing. A service that runs on an embedded store is to be stopped first; controls on Redis answer 503 meanwhile.
+Reads a file that the command export wrote into the configured store, all of it or nothing. The store must have no
+accounts. With an embedded store stop the service first; controls on Redis answer 503 meanwhile.
 
-  --config FILE   the configuration; else MEDIASTREAMER_CONFIG, else config/default.yaml
-  --file FILE     what is read
+  --config FILE   configuration; default: MEDIASTREAMER_CONFIG, else config/default.yaml
+  --file FILE     file to read
 
-Exit codes: 0 done; 1 not done, and nothing was changed; 2 bad usage.
+Exit codes: 0 done; 1 failed, nothing changed; 2 bad usage.
 `;
 
 function run(args: string[], io: Io): Promise<number> {
@@ -21,7 +21,7 @@ function run(args: string[], io: Io): Promise<number> {
 
 export const command: Command = {
   name: 'import',
-  summary: 'take the accounts and registrations of a file into an empty store',
+  summary: 'read accounts from a file into an empty store',
   usage: USAGE,
   run,
 };

@@ -5,7 +5,7 @@ import { run } from './run.ts';
 
 const EXIT_BROKEN_PIPE = 141;
 
-/** The process's whole run: command line in, exit code out. */
+/** Runs the command line and exits with its code. */
 export async function main(): Promise<void> {
   installCrashHandlers();
   try {
@@ -24,7 +24,7 @@ function processIo(): Io {
   };
 }
 
-/** Written at once, so that nothing is lost when the process exits. A reader that went away ends it quietly. */
+/** Writes synchronously: nothing is lost when the process exits. A closed pipe ends the process quietly. */
 function write(descriptor: number, text: string): void {
   const bytes = Buffer.from(text.endsWith('\n') ? text : `${text}\n`);
   let offset = 0;

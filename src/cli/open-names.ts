@@ -3,8 +3,8 @@ import type { OpenNamesOptions } from '../dns/index.ts';
 import { type Address, parseAddress } from '../net/index.ts';
 
 /**
- * The names that edges answer for everyone: the API's own and those of dns.bootstrapNames, so that a device whose
- * address has changed can report it, and those of the self-test's zone.
+ * Lists the names that edges answer for everyone: the API's own and dns.bootstrapNames, so that a device with a new
+ * address can report it, and the self-test's zone.
  */
 export function openNamesOf({ dns, control }: Config): OpenNamesOptions {
   const { publicUrl, familyUrls } = control;
@@ -23,7 +23,7 @@ export function openNamesOf({ dns, control }: Config): OpenNamesOptions {
   };
 }
 
-/** In lower case, without brackets and a root dot. */
+/** Returns the host in lower case, without brackets and root dot. */
 function hostOf(url: string): string {
   return new URL(url).hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
 }

@@ -3,12 +3,12 @@ import { UsageError } from './command.ts';
 
 type OptionTable = NonNullable<ParseArgsConfig['options']>;
 
-/** The options of a command that takes no other arguments. Throws UsageError for what it does not know. */
+/** Parses the options of a command that takes no other arguments. @throws UsageError */
 export function parseOptions<const T extends OptionTable>(args: readonly string[], options: T) {
   return parse(args, options, false).values;
 }
 
-/** The options of a command, and its other arguments. Throws UsageError for options that it does not know. */
+/** Parses the options and the other arguments of a command. @throws UsageError for unknown options */
 export function parseArguments<const T extends OptionTable>(args: readonly string[], options: T) {
   return parse(args, options, true);
 }
@@ -17,7 +17,7 @@ function parse<const T extends OptionTable>(args: readonly string[], options: T,
   try {
     return parseArgs({ args: [...args], options, allowPositionals, strict: true });
   } catch (error) {
-    // What follows the first sentence is advice for programs that take any argument.
+    // Node's further sentences are advice for programs that accept any argument.
     throw new UsageError((error as Error).message.replace(/\. .*$/s, '').replace(/^(.)/, lower));
   }
 }

@@ -3,7 +3,7 @@ import type { Config } from '../config/index.ts';
 import { COOKIE_SECRET_BYTES, type QueryPolicy } from '../dns/index.ts';
 import { openNamesOf } from './open-names.ts';
 
-/** The rules by which an edge of this configuration decides. @param seed of the hashes of names */
+/** Builds an edge's query policy. @param seed name-hash seed of the catalog */
 export function policyOf(config: Config, seed: number): QueryPolicy {
   const { answerTtlSeconds } = config.catalog;
   const secrets = config.dns.cookieSecrets.map((text) => Buffer.from(text, 'hex'));

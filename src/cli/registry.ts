@@ -4,31 +4,33 @@ import { AllowlistFile } from '../allowlist/index.ts';
 import { type Config, loadConfig, locateConfig } from '../config/index.ts';
 import type { CopyReport, StoreReport } from '../registry/operator/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
+import { errorCode } from './error-code.ts';
 import { parseOptions } from './options.ts';
 
 const USAGE = `Usage: mediastreamer registry verify [--config FILE] [--edge URL]... [--list DIRECTORY]...
        mediastreamer registry adopt --yes [--config FILE] [--replaces EPOCH]...
 
-For a store on Redis, on the host and with the configuration of a control.
+For a store on Redis. Run it on a control's host with its configuration.
 
-verify  reads the whole list from Redis, compares its entries, its snapshot and its log with one another, and
-        with it the edges' lists. Nothing is changed.
-adopt   the operator's word that what Redis has now is the truth, after it has lost data: a new epoch begins, the
-        API answers again, and edges give up what they held. Addresses that Redis lacks are refused from then on
-        until they are registered again. If there is a backup, restore it before.
+verify  compares the entries, the snapshot and the log in Redis with each other, and with the allowlists of edges.
+        Changes nothing.
+adopt   after data loss: declares the data that Redis has now to be correct. A new epoch begins, the API answers
+        again, and edges drop what Redis lacks: those addresses are refused until they are registered again. If there
+        is a backup, restore it first. Look for NOPERM in Redis's log before: data that Redis could not load from its
+        append-only file is lost for good by adopt.
 
-  --config FILE     the configuration; else MEDIASTREAMER_CONFIG, else config/default.yaml
-  --edge URL        an edge's metrics listener, such as http://127.0.0.1:9153: its list is compared
-  --list DIRECTORY  an edge's dataDir: its last known list is compared
-  --replaces EPOCH  a further epoch that ends, where edges hold one that this control never knew
-  --yes             the word itself
+  --config FILE     configuration; default: MEDIASTREAMER_CONFIG, else config/default.yaml
+  --edge URL        compare the allowlist of the edge with this metrics listener, such as http://127.0.0.1:9153
+  --list DIRECTORY  compare the last known allowlist in this edge's dataDir
+  --replaces EPOCH  end this epoch too: one that edges hold and this control never saw
+  --yes             confirm adopt
 
-Exit codes: 0 all agree, or adopted; 1 not; 2 bad usage.
+Exit codes: 0 all agree, or adopted; 1 a difference, or not adopted; 2 bad usage.
 `;
 
 const ATTEMPTS = 10;
-const AGAIN_MS = 200;
-const EDGE_MS = 5_000;
+const RETRY_MS = 200;
+const EDGE_TIMEOUT_MS = 5_000;
 
 async function run(args: string[], io: Io): Promise<number> {
   const [action, ...rest] = args;
@@ -50,7 +52,7 @@ async function adopt(args: string[], io: Io): Promise<number> {
     replaces: { type: 'string', multiple: true },
     yes: { type: 'boolean' },
   });
-  if (options.yes !== true) throw new UsageError('adopt takes --yes: what Redis lacks is lost by it');
+  if (options.yes !== true) throw new UsageError('adopt needs --yes: addresses that Redis lacks are lost');
   const { store: url, dataDir } = redisConfig(options.config, io);
   const { adoptRedis } = await import('../registry/operator/index.ts');
   const makeId = (): string => randomBytes(12).toString('hex');
@@ -61,7 +63,7 @@ async function adopt(args: string[], io: Io): Promise<number> {
     makeId,
   });
   io.out(`adopted: epoch ${epoch} begins at change ${seq} with ${entries} addresses`);
-  for (const ended of replaced) io.out(`  it takes the place of epoch ${ended}`);
+  for (const ended of replaced) io.out(`  it replaces epoch ${ended}`);
   return 0;
 }
 
@@ -75,18 +77,18 @@ async function verify(args: string[], io: Io): Promise<number> {
   const { verifyRedis } = await import('../registry/operator/index.ts');
   const report = await verifyRedis(url);
   if (report === null) {
-    io.out('redis: there is no store in it');
+    io.out('redis: holds no store');
     return 1;
   }
   const { epoch, seq, size, snapshot, isLogWhole, isLost } = report;
-  io.out(`redis: epoch ${epoch}, change ${seq}, ${size} addresses${isLost ? ', and lacks changes' : ''}`);
+  io.out(`redis: epoch ${epoch}, change ${seq}, ${size} addresses${isLost ? '; CHANGES ARE MISSING' : ''}`);
   const findings = [
     !isLost,
-    tell(io, 'entries', report.entries),
-    snapshot === null || tell(io, 'snapshot', snapshot),
+    printPart(io, 'entries', report.entries),
+    snapshot === null || printPart(io, 'snapshot', snapshot),
     isLogWhole,
   ];
-  if (snapshot === null) io.out('snapshot: there is none');
+  if (snapshot === null) io.out('snapshot: none');
   io.out(`log: ${isLogWhole ? 'whole' : 'CHANGES ARE MISSING'}`);
   for (const directory of options.list ?? []) findings.push(await verifyList(directory, report, io));
   for (const edge of options.edge ?? []) findings.push(await verifyEdge(edge, url, io));
@@ -95,8 +97,8 @@ async function verify(args: string[], io: Io): Promise<number> {
   return isSound ? 0 : 1;
 }
 
-function tell(io: Io, name: string, { epoch, seq, entries, agrees }: CopyReport): boolean {
-  const verdict = agrees === null ? 'too old for the log to compare' : agrees ? 'agrees' : 'DIFFERS';
+function printPart(io: Io, name: string, { epoch, seq, entries, agrees }: CopyReport): boolean {
+  const verdict = agrees === null ? 'too old to compare by the log' : agrees ? 'agrees' : 'DIFFERS';
   io.out(`${name}: ${verdict} (${entries} addresses, change ${seq}, epoch ${epoch})`);
   return agrees !== false;
 }
@@ -104,31 +106,31 @@ function tell(io: Io, name: string, { epoch, seq, entries, agrees }: CopyReport)
 async function verifyList(directory: string, report: StoreReport, io: Io): Promise<boolean> {
   const file = new AllowlistFile(directory);
   try {
-    const kept = await file.read();
-    if (kept !== null) return tell(io, `list in ${directory}`, report.compare(kept.snapshot));
-    io.out(`list in ${directory}: there is none`);
+    const lastKnown = await file.read();
+    if (lastKnown !== null) return printPart(io, `list in ${directory}`, report.compare(lastKnown.snapshot));
+    io.out(`list in ${directory}: none`);
   } catch (error) {
-    io.out(`list in ${dirname(file.path)}: NOT READABLE (${(error as { code?: string }).code ?? 'unknown'})`);
+    io.out(`list in ${dirname(file.path)}: NOT READABLE (${errorCode(error)})`);
   }
   return false;
 }
 
-interface EdgeList {
+interface EdgeAllowlist {
   readonly state: string;
   readonly epoch: string | null;
   readonly seq: number;
   readonly entries: number;
-  /** Whether its list is Redis' at `seq`, by the digest that it has compared itself. */
+  /** Result of the edge's own comparison with Redis's digest at `seq`. */
   readonly digest: 'agrees' | 'differs' | 'unchecked';
 }
 
-/** Changes go on meanwhile: both are asked until they stand at the same one, and the edge has compared its list. */
+/** Retries until edge and Redis are at the same change and the edge has compared its digest: changes go on meanwhile. */
 async function verifyEdge(edge: string, store: string, io: Io): Promise<boolean> {
   const { verifyRedis } = await import('../registry/operator/index.ts');
   for (let attempt = 1; ; attempt++) {
-    const found = await edgeList(edge);
+    const found = await readEdgeAllowlist(edge);
     if (found === null) {
-      io.out(`edge ${edge}: DOES NOT ANSWER as an edge does`);
+      io.out(`edge ${edge}: NOT REACHABLE, or not an edge`);
       return false;
     }
     const report = await verifyRedis(store);
@@ -144,14 +146,14 @@ async function verifyEdge(edge: string, store: string, io: Io): Promise<boolean>
       io.out(`edge ${edge}: ${verdict} (${found.state}, change ${found.seq}, epoch ${epoch})`);
       return false;
     }
-    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
 }
 
-async function edgeList(edge: string): Promise<EdgeList | null> {
+async function readEdgeAllowlist(edge: string): Promise<EdgeAllowlist | null> {
   try {
-    const reply = await fetch(new URL('/readyz', edge), { signal: AbortSignal.timeout(EDGE_MS) });
-    const { checks } = (await reply.json()) as { checks: (EdgeList & { name: string })[] };
+    const reply = await fetch(new URL('/readyz', edge), { signal: AbortSignal.timeout(EDGE_TIMEOUT_MS) });
+    const { checks } = (await reply.json()) as { checks: (EdgeAllowlist & { name: string })[] };
     return checks.find(({ name }) => name === 'allowlist') ?? null;
   } catch {
     return null;
@@ -160,7 +162,7 @@ async function edgeList(edge: string): Promise<EdgeList | null> {
 
 export const command: Command = {
   name: 'registry',
-  summary: 'verify a store on Redis and its edges, or adopt one that lost data',
+  summary: 'verify a store on Redis and its edges, or adopt it after data loss',
   usage: USAGE,
   run,
 };

@@ -12,30 +12,29 @@ const USAGE = `Usage: mediastreamer relay status [--json] [--config FILE]
        mediastreamer relay drain [--relay ADDRESS | --region REGION] [--timeout SECONDS | --no-wait] [--config FILE]
        mediastreamer relay undrain [--relay ADDRESS | --region REGION] [--config FILE]
 
-Asks the process that runs with this configuration, as its user.
+Talks to the process that runs with this configuration; run it as that process's user.
 
-status   says how this edge's relays stand, and how many connections this relay carries.
-drain    takes relays out of the answers, and waits for their connections. On the host of a relay: it tells every
-         edge that probes it (relay.probeSources), which leave it out by their next probe; devices that know its
-         address still find it serving. The wait ends when nothing is carried any more, not before the TTL of
-         answers and a probe's interval are over. On the host of an edge, with --relay or --region: that edge
-         leaves them out at once; their connections are counted by the relays themselves.
-undrain  takes it back. So does a new start of the process; weight: 0 in the configuration stays.
+status   shows the state of this edge's relays, and the number of connections this relay carries.
+drain    takes relays out of the answers and waits for their connections to end. On a relay's host, every edge that
+         probes it (relay.probeSources) leaves it out from its next probe on; devices that still know its address
+         are served. The wait ends when the relay carries no connection, but not before the TTL of answers plus a
+         probe interval. On an edge's host, with --relay or --region, only this edge leaves the relays out, at once;
+         their connections are counted on the relays' hosts.
+undrain  puts relays back. A restart does so too; for a lasting drain set weight: 0 in the configuration.
 
-  --relay ADDRESS    a relay of this edge's, or this relay by its address
-  --region REGION    all relays of a region of this edge's; and this relay, if relay.region is that
-  --timeout SECONDS  how long to wait; by default the TTL, a probe's interval and relay.drainSeconds
-  --no-wait          do not
-  --json             one JSON object
-  --config FILE      the configuration; else MEDIASTREAMER_CONFIG, else config/default.yaml
+  --relay ADDRESS    a relay of this edge, or this relay by its address
+  --region REGION    all relays of a region of this edge, and this relay if it is in relay.region
+  --timeout SECONDS  maximum wait; default: TTL + probe interval + relay.drainSeconds
+  --no-wait          do not wait
+  --json             print one JSON object
+  --config FILE      configuration; default: MEDIASTREAMER_CONFIG, else config/default.yaml
 
-Exit codes: 0 done, and nothing is carried any more; 1 nothing was done; 2 bad usage; 3 connections are still
-carried at the end of the time.
+Exit codes: 0 done, no connections left; 1 nothing was done; 2 bad usage; 3 connections left at the timeout.
 `;
 
-const EXIT_STILL_OPEN = 3;
-const LOOK_MS = 500;
-const TELL_MS = 5_000;
+const EXIT_CONNECTIONS_LEFT = 3;
+const POLL_MS = 500;
+const PROGRESS_MS = 5_000;
 
 async function run(args: string[], io: Io): Promise<number> {
   const [action, ...rest] = args;
@@ -69,9 +68,8 @@ async function undrain(args: string[], io: Io): Promise<number> {
   const values = parseOptions(args, SELECTORS);
   const reply = await ask(configOf(values.config, io), 'relay-undrain', values, io);
   if (reply === null) return 1;
-  if (reply.isOwn)
-    io.out('this relay serves: edges that probe it give it again when their probes get through');
-  for (const address of reply.changed) io.out(`${address} is in this edge's answers again, if it is up`);
+  if (reply.isOwn) io.out('this relay is undrained: edges put it back after their next successful probes');
+  for (const address of reply.changed) io.out(`${address} is back in this edge's answers if it is up`);
   return 0;
 }
 
@@ -93,7 +91,7 @@ async function drain(args: string[], io: Io): Promise<number> {
   if (reply === null) return 1;
   for (const address of reply.changed) io.out(`${address} is out of this edge's answers`);
   if (!reply.isOwn) {
-    if (reply.own === null) io.out('no relay runs here: its connections are counted where it runs');
+    if (reply.own === null) io.out('the connections are counted on the host of the relay');
     return 0;
   }
   io.out('this relay drains: edges that probe it leave it out by their next probe');
@@ -103,33 +101,33 @@ async function drain(args: string[], io: Io): Promise<number> {
   return waitForTunnels(config, settleSeconds * 1000, timeoutSeconds * 1000, io);
 }
 
-/** Before settleMs, devices may still be given the relay, or know it from an answer. */
+/** Before settleMs, edges may still answer with the relay, and devices may still have such an answer. */
 async function waitForTunnels(config: Config, settleMs: number, timeoutMs: number, io: Io): Promise<number> {
   const now = monotonicClock();
   const startedAtMs = now();
-  for (let toldAtMs = Number.NEGATIVE_INFINITY; ; ) {
+  for (let printedAtMs = Number.NEGATIVE_INFINITY; ; ) {
     const reply = await ask(config, 'relay-status', {}, io);
     if (reply === null) return 1;
     const { tunnels, isDraining } = reply.own ?? { tunnels: 0, isDraining: false };
     const elapsedMs = now() - startedAtMs;
     const seconds = Math.round(elapsedMs / 1000);
     if (!isDraining) {
-      io.err('it does not drain any more: another command or a new start has ended that');
+      io.err('the relay was undrained meanwhile, or the process restarted');
       return 1;
     }
     if (tunnels === 0 && elapsedMs >= settleMs) {
-      io.out(`${seconds} s: nothing is carried any more`);
+      io.out(`${seconds} s: no connections left`);
       return 0;
     }
     if (elapsedMs >= timeoutMs) {
-      io.out(`${seconds} s: time is over, ${tunnels} connections are carried`);
-      return EXIT_STILL_OPEN;
+      io.out(`${seconds} s: timeout, ${tunnels} connections left`);
+      return EXIT_CONNECTIONS_LEFT;
     }
-    if (elapsedMs - toldAtMs >= TELL_MS) {
-      io.out(`${seconds} s: ${tunnels} connections are carried`);
-      toldAtMs = elapsedMs;
+    if (elapsedMs - printedAtMs >= PROGRESS_MS) {
+      io.out(`${seconds} s: ${tunnels} connections open`);
+      printedAtMs = elapsedMs;
     }
-    await delay(LOOK_MS);
+    await delay(POLL_MS);
   }
 }
 
@@ -137,7 +135,7 @@ function configOf(argument: string | undefined, io: Io): Config {
   return loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd }).config;
 }
 
-/** @returns null where nothing was done, which is then said */
+/** Sends a command. @returns null after printing why nothing was done */
 async function ask(
   { dataDir }: Config,
   command: RelayRequest['command'],
@@ -154,7 +152,8 @@ async function ask(
     region: region ?? null,
     address: address && formatAddress(address),
   });
-  if (answer === null) io.err(`no edge or relay that this user may ask runs with ${dataDir}`);
+  if (answer === null)
+    io.err(`no edge or relay with dataDir ${dataDir} is running, or this user may not talk to it`);
   else if ('error' in answer) io.err(answer.error);
   else return answer;
   return null;
@@ -173,12 +172,12 @@ function statusLine(relay: RelayStatus): string {
 
 function ownLine({ region, isDraining, tunnels }: NonNullable<RelayReply['own']>): string {
   const where = region === null ? '' : `, in ${region}`;
-  return `this relay${where}: ${isDraining ? 'drains' : 'serves'}, ${tunnels} connections are carried`;
+  return `this relay${where}: ${isDraining ? 'draining' : 'serving'}, ${tunnels} connections`;
 }
 
 export const command: Command = {
   name: 'relay',
-  summary: 'say how relays stand, take them out of the answers, and wait for their connections',
+  summary: 'show relays; drain them, or put them back',
   usage: USAGE,
   run,
 };

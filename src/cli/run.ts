@@ -5,7 +5,7 @@ import { COMMANDS, DEFAULT_COMMAND, type TableEntry } from './table.ts';
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
-/** Runs the command line (what follows `main.ts`) and resolves to the exit code. */
+/** Runs the arguments after `main.ts`. Resolves to the exit code. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const { name, args } = split(argv);
   if (name === 'help') return printHelp(args[0], io);
@@ -24,12 +24,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** The command's name and what follows it; a line that begins with an option is for the default command. */
+/** Splits off the command's name. A line that begins with an option is for the default command. */
 function split(argv: readonly string[]): { name: string; args: string[] } {
   const [first, ...rest] = argv;
   if (first === '--help' || first === '-h') return { name: 'help', args: [] };
   if (first === undefined) return { name: DEFAULT_COMMAND, args: [] };
-  if (first === '--version') return { name: first, args: rest };
+  if (first === '--version' || first === '-v' || first === 'version')
+    return { name: '--version', args: rest };
   if (first.startsWith('-')) return { name: DEFAULT_COMMAND, args: [...argv] };
   return { name: first, args: rest };
 }
@@ -45,8 +46,24 @@ function find(name: string): TableEntry | undefined {
 }
 
 function unknownCommand(name: string, io: Io): number {
-  io.err(`mediastreamer: unknown command ${JSON.stringify(name)}; mediastreamer --help lists them`);
+  const close = COMMANDS.find((entry) => entry.name.startsWith(name) || distance(entry.name, name) <= 2);
+  const hint = close === undefined ? 'see mediastreamer --help' : `did you mean ${close.name}?`;
+  io.err(`mediastreamer: unknown command ${JSON.stringify(name)}; ${hint}`);
   return EXIT_USAGE;
+}
+
+/** Levenshtein distance. */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const substituted = row[j - 1] + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(next[j - 1] + 1, row[j] + 1, substituted));
+    }
+    row = next;
+  }
+  return row[other.length];
 }
 
 async function printHelp(name: string | undefined, io: Io): Promise<number> {
@@ -72,11 +89,11 @@ function overview(): string {
     ...lines,
     '',
     'Options:',
-    '  --config FILE  the configuration; else MEDIASTREAMER_CONFIG, else config/default.yaml',
-    '  -h, --help     this help; mediastreamer COMMAND --help tells about a command',
-    '  --version      the version',
+    '  --config FILE  configuration; default: MEDIASTREAMER_CONFIG, else config/default.yaml',
+    '  -h, --help     this help; mediastreamer COMMAND --help explains a command',
+    '  -v, --version  the version',
     '',
-    'Exit codes: 0 done, 1 a fault in what was given, 2 bad usage, 70 a crash.',
+    'Exit codes: 0 done, 1 failed because of its input, 2 bad usage, 70 crash.',
   ].join('\n');
 }
 
@@ -85,20 +102,20 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
-/** One line for a failure that has a code of its own; anything else is a crash, and is thrown on. */
+/** Prints one line for an expected error; rethrows anything else, which is a crash. */
 function report(error: unknown, name: string, io: Io): number {
   if (error instanceof UsageError) {
-    io.err(`mediastreamer ${name}: ${error.message}; mediastreamer ${name} --help tells how`);
+    io.err(`mediastreamer ${name}: ${error.message}; see mediastreamer ${name} --help`);
     return EXIT_USAGE;
   }
   if (!isExpected(error)) throw error;
-  // Faults of files name their place themselves, a line each.
-  if ('faults' in error) io.err(error.message);
+  // Errors in files name their own place, a line each.
+  if ('problems' in error) io.err(error.message);
   else io.err(`mediastreamer ${name}: ${firstLine(error.message)}`);
   return EXIT_FAILED;
 }
 
-/** Errors of ours and of the system carry a code; Node's `ERR_` ones tell of a mistake in the program. */
+/** Our errors and the system's have a code; Node's `ERR_` codes are bugs. */
 function isExpected(error: unknown): error is Error {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   return typeof code === 'string' && !code.startsWith('ERR_');

@@ -7,18 +7,18 @@ import { parseOptions } from './options.ts';
 import { createLog } from './serve/log.ts';
 import { Service } from './serve/service.ts';
 
-/** When the start is over: compiled code is kept, what it took is not. */
+/** After the start: gives the memory that compiling took back to the system. */
 const SETTLE_MS = 1500;
 
 const USAGE = `Usage: mediastreamer serve [--config FILE]
 
-Runs the roles of the configuration until SIGTERM or SIGINT: then it stops accepting, finishes what is in
-flight (10 s at most) and exits 0. SIGHUP reads configuration and catalog again; a fault in them keeps the
-old ones. The log is one JSON object a line on standard output, or readable where that is a terminal.
+Runs the roles of the configuration. SIGTERM and SIGINT stop it: it accepts nothing new, finishes work in flight
+within 10 s and exits 0. SIGHUP reads configuration, catalog and certificate again; after an error the old ones stay.
+The log is one JSON object a line on standard output, or readable text on a terminal.
 
-  --config FILE  the configuration; else MEDIASTREAMER_CONFIG, else config/default.yaml
+  --config FILE  configuration; default: MEDIASTREAMER_CONFIG, else config/default.yaml
 
-Exit codes: 0 stopped, 1 it could not start, 2 bad usage, 70 a crash.
+Exit codes: 0 stopped, 1 could not start, 2 bad usage, 70 crash.
 `;
 
 async function run(args: string[], io: Io): Promise<number> {

@@ -1,13 +1,13 @@
 import type { Command } from './command.ts';
 
-/** A command as the list shows it; its file is loaded when it is asked for. */
+/** A command's name and summary; its file is imported lazily. */
 export interface TableEntry {
   readonly name: string;
   readonly summary: string;
   readonly load: () => Promise<Command>;
 }
 
-/** What runs where the first argument names no command. */
+/** Command that runs if the first argument is an option or missing. */
 export const DEFAULT_COMMAND = 'serve';
 
 export const COMMANDS: readonly TableEntry[] = [
@@ -18,42 +18,42 @@ export const COMMANDS: readonly TableEntry[] = [
   },
   {
     name: 'check-config',
-    summary: 'check a configuration and its catalog, and sum them up',
+    summary: 'check a configuration and print a summary',
     load: async () => (await import('./check-config.ts')).command,
   },
   {
     name: 'explain',
-    summary: 'say what a question from an address would be answered, and why',
+    summary: 'show what an address is answered, and why',
     load: async () => (await import('./explain.ts')).command,
   },
   {
     name: 'relay',
-    summary: 'say how relays stand, take them out of the answers, and wait for their connections',
+    summary: 'show relays; drain them, or put them back',
     load: async () => (await import('./relay.ts')).command,
   },
   {
     name: 'check-service',
-    summary: "try a service's names through a relay, and say which answer",
+    summary: 'try the names of a service through a relay',
     load: async () => (await import('./check-service.ts')).command,
   },
   {
     name: 'registry',
-    summary: 'verify a store on Redis and its edges, or adopt one that lost data',
+    summary: 'verify a store on Redis and its edges, or adopt it after data loss',
     load: async () => (await import('./registry.ts')).command,
   },
   {
     name: 'export',
-    summary: 'write all accounts and registrations of the store to a file',
+    summary: 'write all accounts of the store to a file',
     load: async () => (await import('./export.ts')).command,
   },
   {
     name: 'import',
-    summary: 'take the accounts and registrations of a file into an empty store',
+    summary: 'read accounts from a file into an empty store',
     load: async () => (await import('./import.ts')).command,
   },
   {
     name: 'load',
-    summary: 'ask a DNS server at an even rate and measure its answers',
+    summary: 'query a DNS server at a constant rate and measure its answers',
     load: async () => (await import('./load.ts')).command,
   },
   {

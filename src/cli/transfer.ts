@@ -6,9 +6,8 @@ import { type Io, UsageError } from './command.ts';
 import { parseOptions } from './options.ts';
 
 /**
- * What the commands export and import have in common: opens the configured store, has `move` carry accounts
- * between it and the file that --file names, and says how many.
- * @param done what was done with them, such as `exported`
+ * Runs export or import: opens the configured store, moves accounts between it and --file, and prints their number.
+ * @param done past participle to print, such as `exported`
  */
 export async function runTransfer(
   args: string[],

@@ -1,7 +1,7 @@
 import { FORMATS, formatSize } from './formats.ts';
 import type { SchemaNode } from './schema.ts';
 
-/** What a fault says was expected of a node's value. */
+/** Describes the values that a node accepts, for `expected ...` in an error. */
 export function describe(node: SchemaNode): string {
   if (node.anyOf) return node.anyOf.map(describeOption).join(' or ');
   if (node.const !== undefined) return node.const;
@@ -22,7 +22,7 @@ export function describe(node: SchemaNode): string {
   }
 }
 
-/** One of several kinds: a mapping is known by its keys. */
+/** Names a mapping's keys, to tell it from the other options. */
 function describeOption(node: SchemaNode): string {
   if (node.type !== 'object') return describe(node);
   return `a mapping with ${Object.keys(node.properties!).join(', ')}`;

@@ -12,11 +12,11 @@ import {
   scopeOf,
 } from '../net/index.ts';
 
-/** A kind of text that a key may hold. */
+/** Format of a text value. */
 export interface TextFormat {
-  /** What a fault says was expected. */
+  /** Completes `expected ...` in an error. */
   readonly expected: string;
-  /** The text in its canonical form; null for what is not of this kind. */
+  /** Returns the canonical form; null if the text does not have this format. */
   readonly parse: (text: string) => string | null;
 }
 
@@ -28,7 +28,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   GiB: 2 ** 30,
 };
 
-/** Bytes of `64MiB`, `1GiB`, `512KiB` or a plain number of bytes; null for anything else. */
+/** Parses `64MiB`, `1GiB`, `512KiB` or a plain number to bytes; null for anything else. */
 export function parseSize(text: string): number | null {
   const match = /^(\d{1,15})(B|KiB|MiB|GiB)?$/.exec(text);
   if (!match) return null;
@@ -43,7 +43,7 @@ export function formatSize(bytes: number): string {
   return String(bytes);
 }
 
-/** What a region, a group of relays and a service id are made of; also what YAML keeps as text without quotes. */
+/** Ids of regions, groups and services. YAML keeps such text as a string without quotes. */
 export const REGION_PATTERN = '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$';
 
 const region = new RegExp(REGION_PATTERN);
@@ -126,7 +126,7 @@ export type FormatName = keyof typeof FORMATS;
 const UPSTREAM_PORTS: Readonly<Record<string, number>> = { udp: 53, tcp: 53, tls: 853, https: 443 };
 const UPSTREAM = /^(udp|tcp|tls|https):\/\/([^/#?\s]+)(\/[\w./~-]*)?(#[a-z0-9.-]{1,253})?$/i;
 
-/** `udp://9.9.9.9` -> `udp://9.9.9.9:53`. A name would need a resolver to find the resolver. */
+/** `udp://9.9.9.9` -> `udp://9.9.9.9:53`. Host names are rejected: finding a resolver would need a resolver. */
 function plainUpstream(text: string): string | null {
   const match = UPSTREAM.exec(text);
   if (!match) return null;
@@ -171,7 +171,7 @@ function isHostName(text: string): boolean {
 }
 
 function isPlain(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is rejected
   return !/[\u0000-\u001f\u007f]/.test(text);
 }
 

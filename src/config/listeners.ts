@@ -2,7 +2,7 @@ import { parseSocketAddress, type SocketAddress } from '../net/index.ts';
 import type { FileConfig, Role } from './schema.ts';
 
 export interface Listener {
-  /** The key that opens it, such as `dns.udp[0]`. */
+  /** Path of its key, such as `dns.udp[0]`. */
   readonly key: string;
   readonly protocol: 'udp' | 'tcp';
   readonly text: string;
@@ -12,7 +12,7 @@ export interface Listener {
 interface ListenerKey {
   readonly key: string;
   readonly protocol: 'udp' | 'tcp';
-  /** The role that opens it; null: every process does. */
+  /** Role that opens it; null: every process. */
   readonly role: Role | null;
   readonly addresses: (config: FileConfig) => readonly string[];
 }
@@ -29,7 +29,7 @@ const LISTENER_KEYS: readonly ListenerKey[] = [
   { key: 'metrics.listen', protocol: 'tcp', role: null, addresses: (config) => config.metrics.listen },
 ];
 
-/** Every listener that the process opens in its roles, in the order of the schema. */
+/** Lists the listeners that the process opens in its roles, in the order of the schema. */
 export function listenersOf(config: FileConfig): Listener[] {
   return LISTENER_KEYS.filter(({ role }) => role === null || config.roles.includes(role)).flatMap(
     ({ key, protocol, addresses }) =>
@@ -40,8 +40,8 @@ export function listenersOf(config: FileConfig): Listener[] {
 }
 
 /**
- * Whether two listeners cannot both be opened. A wildcard takes the port on every address of its own family
- * (IPv6 listeners are opened with IPV6_V6ONLY, so `[::]` leaves IPv4 alone); port 0 is a free one each time.
+ * True if two listeners cannot both be open. A wildcard takes the port on every address of its family only
+ * (IPv6 listeners set IPV6_V6ONLY). Port 0 is a free port each time.
  */
 export function collide(a: Listener, b: Listener): boolean {
   if (a.protocol !== b.protocol || a.socketAddress.port !== b.socketAddress.port) return false;

@@ -2,51 +2,51 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { checkConfig } from './checks.ts';
-import { ConfigError } from './fault.ts';
+import { ConfigError } from './problem.ts';
 import { Reader } from './read.ts';
 import { CONFIG_SCHEMA, type Config, type FileConfig } from './schema.ts';
 import { type Environment, Substitutions } from './substitute.ts';
 import { warningsOf } from './warnings.ts';
 
 export interface LoadOptions {
-  /** The configuration's file, absolute or relative to `cwd`; faults name it as it is given here. */
+  /** Configuration file, absolute or relative to `cwd`; errors name it as given here. */
   readonly file: string;
   readonly env: Environment;
   readonly cwd: string;
 }
 
 export interface LoadedConfig {
-  /** Frozen throughout. */
+  /** Deeply frozen. */
   readonly config: Config;
   readonly file: string;
-  /** Where the file is: what `catalog.services` is relative to. */
+  /** Directory of the file; `catalog.services` is relative to it. */
   readonly directory: string;
-  /** Allowed and seldom meant: one line each. */
+  /** Settings that are allowed but rarely intended, one line each. */
   readonly warnings: readonly string[];
 }
 
-const LARGEST_FILE_BYTES = 2 ** 20;
-/** What comes after the first few is their consequence. */
-const MOST_YAML_FAULTS = 5;
+const MAX_FILE_BYTES = 2 ** 20;
+/** Later YAML errors are usually consequences of the first. */
+const MAX_YAML_PROBLEMS = 5;
 
 /**
  * Reads, checks and freezes a configuration.
  *
- * @throws ConfigError with every fault that was found, each as one line.
+ * @throws ConfigError with a line for each error
  */
 export function loadConfig({ file, env, cwd }: LoadOptions): LoadedConfig {
   const path = resolve(cwd, file);
   const substitutions = new Substitutions(env);
   const lines = new LineCounter();
-  const document = parse(file, substitutions.tokenise(readText(file, path)), lines);
+  const document = parse(file, substitutions.tokenize(readText(file, path)), lines);
   const reader = new Reader(file, document, lines, substitutions);
   if (document.contents === null) throw fileError(file, 'nothing in it', 'a mapping');
   const read = reader.read(document.contents, CONFIG_SCHEMA, '') as FileConfig;
   checkConfig(read, reader);
-  if (reader.faults.length > 0) throw new ConfigError(reader.faults);
+  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   const defaultRegion = read.defaultRegion ?? Object.keys(read.regions)[0] ?? '';
-  const beside = (name: string | null) => (name === null ? null : resolve(dirname(path), name));
-  const tls = { certFile: beside(read.tls.certFile), keyFile: beside(read.tls.keyFile) };
+  const resolveHere = (name: string | null) => (name === null ? null : resolve(dirname(path), name));
+  const tls = { certFile: resolveHere(read.tls.certFile), keyFile: resolveHere(read.tls.keyFile) };
   const config = freeze({ ...read, dataDir: resolve(cwd, read.dataDir), tls, defaultRegion });
   return Object.freeze({
     config,
@@ -59,8 +59,8 @@ export function loadConfig({ file, env, cwd }: LoadOptions): LoadedConfig {
 function readText(file: string, path: string): string {
   try {
     const bytes = readFileSync(path);
-    if (bytes.length > LARGEST_FILE_BYTES) {
-      throw fileError(file, `${bytes.length} bytes`, `at most ${LARGEST_FILE_BYTES}`);
+    if (bytes.length > MAX_FILE_BYTES) {
+      throw fileError(file, `${bytes.length} bytes`, `at most ${MAX_FILE_BYTES}`);
     }
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
@@ -68,18 +68,18 @@ function readText(file: string, path: string): string {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') throw fileError(file, 'no such file', 'a configuration');
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw fileError(file, 'other bytes', 'UTF-8 text');
-    throw fileError(file, `a file that cannot be read (${code ?? 'unknown'})`, 'a configuration');
+    throw fileError(file, `an unreadable file (${code ?? 'unknown'})`, 'a configuration');
   }
 }
 
-/** Messages of the YAML library may quote the file, and so a secret: faults are told in words of our own. */
-const YAML_FAULTS: Readonly<Record<string, readonly [found: string, expected: string]>> = {
+/** Our own wording: the YAML library's messages may quote the file, and with it a secret. */
+const YAML_PROBLEMS: Readonly<Record<string, readonly [found: string, expected: string]>> = {
   DUPLICATE_KEY: ['a key a second time', 'each key once'],
   MULTIPLE_DOCS: ['a second document', 'one document'],
   TAG_RESOLVE_FAILED: ['an unknown tag', 'plain YAML'],
-  BAD_INDENT: ['a line whose indentation does not fit', 'YAML'],
+  BAD_INDENT: ['a wrongly indented line', 'YAML'],
   TAB_AS_INDENT: ['a tab as indentation', 'spaces'],
-  MISSING_CHAR: ['a bracket, quote or colon that is missing', 'YAML'],
+  MISSING_CHAR: ['a missing bracket, quote or colon', 'YAML'],
   BAD_ALIAS: ['an alias without its anchor', 'YAML'],
 };
 
@@ -88,15 +88,17 @@ function parse(file: string, text: string, lineCounter: LineCounter): Document {
   try {
     document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false, version: '1.2' });
   } catch (error) {
-    // Nesting without end overflows the parser's stack.
-    const reason = error instanceof RangeError ? 'nested too deeply' : 'that cannot be read';
+    // Deep nesting overflows the parser's stack.
+    const reason = error instanceof RangeError ? 'nested too deeply' : 'that is not readable';
     throw fileError(file, `YAML ${reason}`, 'a configuration');
   }
-  const problems: YAMLError[] = [...document.errors, ...document.warnings];
-  if (problems.length === 0) return document;
+  const errors: YAMLError[] = [...document.errors, ...document.warnings];
+  if (errors.length === 0) return document;
+  // One tab makes the parser complain about every line after it.
+  const shown = errors[0].code === 'TAB_AS_INDENT' ? 1 : MAX_YAML_PROBLEMS;
   throw new ConfigError(
-    problems.slice(0, MOST_YAML_FAULTS).map(({ code, pos }) => {
-      const [found, expected] = YAML_FAULTS[code] ?? [`what is not YAML (${code})`, 'YAML'];
+    errors.slice(0, shown).map(({ code, pos }) => {
+      const [found, expected] = YAML_PROBLEMS[code] ?? [`what is not YAML (${code})`, 'YAML'];
       return { file, line: lineCounter.linePos(pos[0]).line || undefined, found, expected };
     }),
   );

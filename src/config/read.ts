@@ -9,32 +9,29 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { describe } from './describe.ts';
-import { type Fault, show, showSecret } from './fault.ts';
 import { FORMATS, parseSize } from './formats.ts';
+import { type Problem, show, showSecret } from './problem.ts';
 import type { SchemaNode } from './schema.ts';
 import type { Substitutions } from './substitute.ts';
 
-/** What a node of the file holds, before the schema has judged it. */
+/** Value of a node in the file, before the schema checks it. */
 interface Found {
   readonly value: unknown;
-  /** Whether the text came from the environment: then the schema, not YAML, says what type it is. */
+  /** True if the text came from the environment: then its type follows the schema, not YAML. */
   readonly substituted: boolean;
 }
 
-/** Stands for a value that is at fault; the default takes its place, so that reading can go on. */
-const FAULTY = Symbol('faulty');
+/** Marks an invalid value; the default replaces it so that reading can go on. */
+const INVALID = Symbol('invalid');
 
-/**
- * Reads a parsed file by the schema: every key judged, each fault recorded, defaults filled in. The result is
- * of use only where there are no faults.
- */
+/** Reads a parsed file by the schema and fills in defaults. The result is usable only if `problems` is empty. */
 export class Reader {
-  readonly faults: Fault[] = [];
+  readonly problems: Problem[] = [];
   private readonly file: string;
   private readonly document: Document;
   private readonly lines: LineCounter;
   private readonly substitutions: Substitutions;
-  private readonly ownLineOf = new Map<string, number>();
+  private readonly keyLines = new Map<string, number>();
 
   constructor(file: string, document: Document, lines: LineCounter, substitutions: Substitutions) {
     this.file = file;
@@ -43,26 +40,26 @@ export class Reader {
     this.substitutions = substitutions;
   }
 
-  /** The value of `node` (undefined: not in the file) by `schema`, its default where it is at fault. */
+  /** Returns the value of `node` (undefined: not in the file), or the schema's default if it is invalid. */
   read(node: Node | null | undefined, schema: SchemaNode, path: string): unknown {
     if (node === undefined) return defaultOf(schema);
     const target = this.resolve(node);
     this.note(target, path);
     const value = this.readNode(target, schema, path);
-    return value === FAULTY ? defaultOf(schema) : value;
+    return value === INVALID ? defaultOf(schema) : value;
   }
 
-  /** The line of a key, or of the nearest one above it that the file has. */
+  /** Returns the line of a key, or of its nearest ancestor in the file. */
   lineOf(path: string): number | undefined {
     for (let at = path; ; at = at.replace(/(?:^|\.)[^.[]*$|\[\d+\]$/, '')) {
-      const line = this.ownLineOf.get(at);
+      const line = this.keyLines.get(at);
       if (line !== undefined || at === '') return line;
     }
   }
 
-  /** Records a fault of `path`, which need not be in the file. */
-  fault(path: string, found: string, expected: string): void {
-    this.faults.push({
+  /** Records an error at `path`, which need not be in the file. */
+  reject(path: string, found: string, expected: string): void {
+    this.problems.push({
       file: this.file,
       line: this.lineOf(path),
       key: path === '' ? undefined : path,
@@ -71,13 +68,13 @@ export class Reader {
     });
   }
 
-  /** Whether a key and all that is below and above it are without faults. */
-  isSound(path: string): boolean {
-    return !this.faults.some(({ key = '' }) => key === path || isBelow(key, path) || isBelow(path, key));
+  /** True if a key, its ancestors and its descendants have no errors. */
+  isValid(path: string): boolean {
+    return !this.problems.some(({ key = '' }) => key === path || isBelow(key, path) || isBelow(path, key));
   }
 
   private readNode(node: Node | null, schema: SchemaNode, path: string): unknown {
-    // Of several kinds a mapping or a list is judged by itself, so that a fault is one of its own.
+    // A mapping or list is checked against its own option, so that the error is about what is inside.
     const kind = isMap(node) ? 'object' : isSeq(node) ? 'array' : null;
     const option = schema.anyOf?.find(({ type }) => type === kind);
     if (option !== undefined) return this.readNode(node, option, path);
@@ -98,7 +95,7 @@ export class Reader {
       this.note(keyNode, keyPath);
       const isKnown =
         pattern === undefined ? Object.hasOwn(schema.properties!, name) : new RegExp(pattern).test(name);
-      if (seen.has(name)) this.fault(keyPath, 'the key a second time', 'each key once');
+      if (seen.has(name)) this.reject(keyPath, 'the key a second time', 'each key once');
       else if (isKnown) seen.set(name, value);
       else this.unknownKey(keyPath, name, schema);
     }
@@ -120,22 +117,22 @@ export class Reader {
       const source = target.source ?? String(target.value);
       const substitution = this.substitutions.apply(source);
       if (substitution === null) return source;
-      if (!substitution.fault) return substitution.text;
-      this.fault(path, substitution.fault.found, substitution.fault.expected);
+      if (!substitution.problem) return substitution.text;
+      this.reject(path, substitution.problem.found, substitution.problem.expected);
       return null;
     }
-    this.fault(path, 'a key that is no text', 'a key that is text');
+    this.reject(path, 'a key that is not text', 'a key that is text');
     return null;
   }
 
   private unknownKey(path: string, name: string, schema: SchemaNode): void {
     if (schema.patternProperties) {
-      this.fault(path, `the key ${show(name)}`, FORMATS.id.expected);
+      this.reject(path, `the key ${show(name)}`, FORMATS.id.expected);
       return;
     }
     const known = Object.keys(schema.properties!);
     const close = known.find((key) => isCloseTo(key, name));
-    this.fault(path, 'an unknown key', close === undefined ? `one of ${known.join(', ')}` : `${close}?`);
+    this.reject(path, 'an unknown key', close === undefined ? `one of ${known.join(', ')}` : `${close}?`);
   }
 
   private readList(node: Node | null, schema: SchemaNode, path: string): unknown {
@@ -146,9 +143,9 @@ export class Reader {
       const target = this.resolve(item);
       this.note(target ?? node, itemPath);
       const value = this.readNode(target, schema.items!, itemPath);
-      if (value === FAULTY) continue;
+      if (value === INVALID) continue;
       if (schema.uniqueItems && items.includes(value)) {
-        this.fault(itemPath, `${this.show(target, schema.items!)} a second time`, 'each once');
+        this.reject(itemPath, `${this.show(target, schema.items!)} a second time`, 'each once');
       } else items.push(value);
     }
     return items;
@@ -156,33 +153,33 @@ export class Reader {
 
   private readScalar(node: Node | null, schema: SchemaNode, path: string): unknown {
     const found = this.scalar(node, path);
-    if (found === FAULTY) return FAULTY;
+    if (found === INVALID) return INVALID;
     const value = found === null ? undefined : accept(found as Found, schema);
     return value === undefined ? this.mismatch(node, schema, path) : value;
   }
 
-  private mismatch(node: Node | null, schema: SchemaNode, path: string): typeof FAULTY {
+  private mismatch(node: Node | null, schema: SchemaNode, path: string): typeof INVALID {
     const found = isScalar(node) ? this.scalar(node, path) : null;
-    if (found !== FAULTY) this.fault(path, this.show(node, schema), describe(schema));
-    return FAULTY;
+    if (found !== INVALID) this.reject(path, this.show(node, schema), describe(schema));
+    return INVALID;
   }
 
-  /** A scalar with its variables filled in; null for what is no scalar, FAULTY where a variable is missing. */
-  private scalar(node: Node | null, path: string): Found | null | typeof FAULTY {
+  /** Returns a scalar with its variables filled in; null for other nodes, INVALID if a variable is missing. */
+  private scalar(node: Node | null, path: string): Found | null | typeof INVALID {
     if (node === null) return { value: null, substituted: false };
     if (!isScalar(node)) return null;
     const text = typeof node.value === 'string' ? node.value : null;
     const substitution = text === null ? null : this.substitutions.apply(text);
     if (substitution === null) return { value: node.value, substituted: false };
-    if (!substitution.fault) return { value: substitution.text, substituted: true };
-    const { found, expected } = substitution.fault;
-    if (!this.faults.some((fault) => fault.key === path && fault.found === found)) {
-      this.fault(path, found, expected);
+    if (!substitution.problem) return { value: substitution.text, substituted: true };
+    const { found, expected } = substitution.problem;
+    if (!this.problems.some((problem) => problem.key === path && problem.found === found)) {
+      this.reject(path, found, expected);
     }
-    return FAULTY;
+    return INVALID;
   }
 
-  /** A node as a fault shows it, with the variables that it came from. */
+  /** Formats a node for an error, with the variables it came from. */
   private show(node: Node | null, schema: SchemaNode): string {
     const shown = schema.writeOnly ? showSecret : show;
     if (node === null) return 'nothing';
@@ -199,13 +196,13 @@ export class Reader {
   }
 
   private note(node: Node | null, path: string): void {
-    if (node?.range && !this.ownLineOf.has(path)) {
-      this.ownLineOf.set(path, this.lines.linePos(node.range[0]).line);
+    if (node?.range && !this.keyLines.has(path)) {
+      this.keyLines.set(path, this.lines.linePos(node.range[0]).line);
     }
   }
 }
 
-/** The value that the schema takes this scalar for; undefined where it does not take it. */
+/** Converts a scalar by the schema; undefined if the schema does not accept it. */
 function accept({ value, substituted }: Found, schema: SchemaNode): unknown {
   if (schema.anyOf) {
     for (const option of schema.anyOf) {
@@ -241,14 +238,14 @@ function acceptInteger(value: unknown, substituted: boolean, schema: SchemaNode)
   return number >= schema.minimum! && number <= schema.maximum! ? number : undefined;
 }
 
-/** A schema's default; a section's is made of its keys'. */
+/** Builds the default of a node; a section's is made of its keys'. */
 export function defaultOf(schema: SchemaNode): unknown {
   if (schema.default !== undefined) return structuredClone(schema.default);
   if (schema.properties === undefined) return null;
   return Object.fromEntries(Object.entries(schema.properties).map(([key, node]) => [key, defaultOf(node)]));
 }
 
-/** Sets what could also be called `__proto__`. */
+/** Sets a property that may be named `__proto__`. */
 function define(target: Record<string, unknown>, name: string, value: unknown): void {
   Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
 }
@@ -261,7 +258,7 @@ function isBelow(path: string, above: string): boolean {
   return above === '' || path.startsWith(`${above}.`) || path.startsWith(`${above}[`);
 }
 
-/** One slip of a finger away, or the same but for case, hyphens and underscores. */
+/** At most one edit apart, or equal except for case, hyphens and underscores. */
 function isCloseTo(key: string, name: string): boolean {
   const [a, b] = [key, name].map((text) => text.toLowerCase().replace(/[-_]/g, ''));
   if (a === b) return true;

@@ -2,9 +2,8 @@ import type { XStatic } from 'typebox/schema';
 import { type FormatName, REGION_PATTERN } from './formats.ts';
 
 /**
- * A node of the configuration's schema: JSON Schema's keywords as far as the reader knows them. They are plain
- * objects, and TypeBox gives their static type only: building them by its functions would load 24 MB into
- * an edge that needs nothing else of it.
+ * Node of the configuration's schema: the JSON Schema keywords that the reader knows. Nodes are plain objects, and
+ * TypeBox gives only their static type: its builder functions would load 24 MB into every process.
  */
 export interface SchemaNode {
   readonly type?:
@@ -22,12 +21,12 @@ export interface SchemaNode {
   readonly anyOf?: readonly SchemaNode[];
   readonly const?: string;
   readonly enum?: readonly string[];
-  /** Of text: one of FORMATS. Of an integer: `size`, which may be written `64MiB`. */
+  /** For text: one of FORMATS. For integers: `size`, which allows `64MiB`. */
   readonly format?: FormatName | 'size';
   readonly minimum?: number;
   readonly maximum?: number;
   readonly default?: unknown;
-  /** Never shown in a fault. */
+  /** Never shown in an error. */
   readonly writeOnly?: boolean;
 }
 
@@ -68,7 +67,7 @@ const list = (format: FormatName, byDefault: readonly string[] = []) => ({
   default: byDefault,
 });
 const secret = <const N extends SchemaNode>(node: N) => ({ ...node, writeOnly: true as const });
-/** A list whose items are not shown either. */
+/** List whose items are secret too. */
 const secretList = (format: FormatName) => {
   const { items, ...others } = list(format);
   return secret({ ...others, items: secret(items) });
@@ -98,18 +97,17 @@ const dns = section({
     perSecond: integer(1, 1_000_000, 20),
     burst: integer(1, 1_000_000, 100),
   }),
-  // A packet that is refused or dropped by a thread costs about 4 us of a processor: 20,000 a second are 8 % of one, and
-  // the sample 2 %.
+  // Refusing or dropping a packet in a thread costs about 4 us of a processor: 20,000 packets/s are 8 % of one, the
+  // sample 2 %.
   shield: section({
     mode: choice(['auto', 'on', 'off'], 'auto'),
     engagePerSecond: integer(1, 100_000_000, 20_000),
     samplePerSecond: integer(1, 100_000_000, 5000),
     holdSeconds: integer(1, 3600, 10),
   }),
-  // RFC 9210, section 4.2 asks for each of these limits and for their being configurable. A source is often
-  // a whole home or a carrier's NAT, each device with a connection of its own, so its share is much looser than
-  // what one client is told to keep to (RFC 7766, section 6.2.2). RFC 7766, section 6.2.3: idle for a few seconds.
-  // 4,096 connections hold some tens of MB and fit the usual limit of open files.
+  // RFC 9210, section 4.2 requires configurable limits of each kind. A source is often a whole home or a carrier's NAT
+  // with a connection per device, so its share is much looser than one client's (RFC 7766, section 6.2.2). RFC 7766,
+  // section 6.2.3: idle for a few seconds. 4,096 connections take some tens of MB and fit the usual limit of open files.
   tcpLimits: section({
     connections: integer(1, 1_000_000, 4096),
     connectionsPerSource: integer(1, 1_000_000, 64),
@@ -126,16 +124,16 @@ const control = section({
   listen: list('socket-address', ['127.0.0.1:8080']),
   publicUrl: text('http-url', 'http://127.0.0.1:8080'),
   familyUrls: section({ ipv4: optional('http-url'), ipv6: optional('http-url') }),
-  // Where the self-test's names lead: the edges answer them, and may not look this up on the way of a query.
+  // Addresses for the self-test's names. Edges answer those names without resolving anything.
   addresses: list('address'),
   dnsAddresses: list('address'),
   adminKey: secret(text('admin-key', '')),
   trustedProxies: list('prefix'),
 });
 
-// A home's devices share one address, and a carrier's NAT many homes: the share of a source is loose. A player opens
-// dozens of connections at once. Ten minutes of silence is what proxies commonly allow a tunnel. The end of a QUIC connection
-// is encrypted, so that its silence is all there is to see: RFC 4787, REQ-5 gives a UDP mapping two minutes at the least.
+// A home's devices share one address, and a carrier's NAT many homes, so a source's share is loose; a player opens dozens
+// of connections at once. Proxies commonly allow a tunnel ten minutes of silence. The end of a QUIC connection is
+// encrypted, so only silence shows it: RFC 4787, REQ-5 keeps a UDP mapping for at least two minutes.
 const relayLimits = section({
   connections: integer(1, 1_000_000, 10_000),
   connectionsPerSource: integer(1, 1_000_000, 512),
@@ -189,8 +187,8 @@ const relayRole = section({
   limits: relayLimits,
 });
 
-// Three failures, the second and third 2 s after the one before: a dead relay leaves the answers within half a minute, which
-// is less than the TTL that devices keep it for. A handshake through a relay on another continent takes under a second.
+// Three failures, the second and third 2 s apart, take a dead relay out of the answers within half a minute: less than
+// the TTL of the answers. A handshake through a relay on another continent takes under a second.
 const health = section({
   names: list('host-name'),
   port: integer(1, 65_535, 443),
@@ -202,12 +200,9 @@ const health = section({
   allDown: choice(['last-good', 'plain'], 'last-good'),
 });
 
-/**
- * Every key of the configuration with its default, the strict choice. A section has no default of its own: it
- * is made of its keys' defaults.
- */
+/** Every key of the configuration with its default, the strict choice. A section's default is made of its keys'. */
 export const CONFIG_SCHEMA = section({
-  // A relay needs addresses of its own for ports that others want too, so it is not among the roles one gets unasked.
+  // Not relay: it needs an address of its own for ports that other listeners want too.
   roles: {
     type: 'array',
     items: { enum: ['control', 'edge', 'relay'] },
@@ -254,19 +249,19 @@ export const CONFIG_SCHEMA = section({
   log: section({ level: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'info') }),
 });
 
-/** Everything present (each key has a default) and nothing to be changed (the loader freezes it). */
+/** All keys present, since each has a default, and read-only, since the loader freezes them. */
 type Complete<T> = T extends readonly (infer Item)[]
   ? readonly Complete<Item>[]
   : T extends object
     ? { readonly [K in keyof T]-?: Complete<T[K]> }
     : T;
 
-/** What the file says with defaults filled in: sizes in bytes, addresses, prefixes and URLs in canonical text. */
+/** Contents of the file with defaults filled in: sizes in bytes; addresses, prefixes and URLs in canonical text. */
 export type FileConfig = Complete<XStatic<typeof CONFIG_SCHEMA>>;
 
-/** The configuration as parts get it: `dataDir` and the files of `tls` are absolute. */
+/** Configuration with `dataDir` and the files of `tls` as absolute paths. */
 export interface Config extends FileConfig {
-  /** One of `regions`; empty only where no role needs regions. */
+  /** One of `regions`; empty only if there are none. */
   readonly defaultRegion: string;
 }
 export type RelayConfig = Config['regions'][string]['relays'][number];

@@ -1,13 +1,13 @@
 /**
- * Environment variables in a configuration: `${NAME}` and `${NAME:-default}` (taken where NAME is unset or
- * empty, as in a shell); `$${` stands for a plain `${`.
+ * Environment variables in a configuration: `${NAME}` and `${NAME:-default}` (the default counts if NAME is unset
+ * or empty, as in a shell); `$${` stands for a literal `${`.
  *
- * Each expression is replaced by a token before the YAML is parsed, and the token by its value in the scalars
- * that come out. So a value cannot change the file's structure, `[{ address: ${NAME} }]` needs no quotes,
- * and comments may name variables that are not set.
+ * Each expression becomes a token before the YAML is parsed, and the token becomes its value in the parsed scalars.
+ * So a value cannot change the file's structure, `[{ address: ${NAME} }]` needs no quotes, and comments may name
+ * unset variables.
  */
 
-// Private-use characters (Unicode 15, section 23.5): YAML lets them stand anywhere in a plain scalar.
+// Private-use characters (Unicode 15, section 23.5): YAML allows them anywhere in a plain scalar.
 const OPEN = '\u{f0000}';
 const CLOSE = '\u{f0001}';
 const TOKEN = new RegExp(`${OPEN}(\\d+)${CLOSE}`, 'gu');
@@ -25,14 +25,14 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Substitution {
   readonly text: string;
-  /** The variables that the text came from; empty where nothing was substituted. */
+  /** Names of the substituted variables. */
   readonly variables: readonly string[];
-  readonly fault?: { readonly found: string; readonly expected: string };
+  readonly problem?: { readonly found: string; readonly expected: string };
 }
 
-/** Holds the expressions of one file between its tokenising and the reading of its scalars. */
+/** Expressions of one file, from `tokenize` until its scalars are read. */
 export class Substitutions {
-  /** undefined stands for the escape `$${`, null for what is not an expression. */
+  /** undefined: the escape `$${`; null: malformed. */
   private readonly expressions: (string | null | undefined)[] = [];
   private readonly environment: Environment;
 
@@ -40,8 +40,8 @@ export class Substitutions {
     this.environment = environment;
   }
 
-  /** The file's text with each expression replaced by a token. Lines stay where they are. */
-  tokenise(text: string): string {
+  /** Replaces each expression by a token. Line numbers stay the same. */
+  tokenize(text: string): string {
     const clean = text.replaceAll(OPEN, '\ufffd').replaceAll(CLOSE, '\ufffd');
     return clean.replace(EXPRESSION, (whole, inner: string | undefined) => {
       if (whole === '$${') return this.token(undefined);
@@ -49,17 +49,17 @@ export class Substitutions {
     });
   }
 
-  /** A scalar's text with each token replaced by its value; null where it holds no token. */
+  /** Replaces each token of a scalar by its value; null if it holds none. */
   apply(scalar: string): Substitution | null {
     if (!scalar.includes(OPEN)) return null;
     const variables: string[] = [];
-    let fault: Substitution['fault'];
+    let problem: Substitution['problem'];
     const text = scalar.replace(TOKEN, (_, index: string) => {
       const expression = this.expressions[Number(index)];
       if (expression === undefined) return '${';
       const match = expression ? NAME_AND_DEFAULT.exec(expression) : null;
       if (match === null) {
-        fault ??= MALFORMED;
+        problem ??= MALFORMED;
         return '';
       }
       const name = match[1]!;
@@ -67,12 +67,12 @@ export class Substitutions {
       const value = this.environment[name];
       if (match[2] !== undefined) return value === undefined || value === '' ? match[2] : value;
       if (value === undefined) {
-        fault ??= { found: `\${${name}}, which is not set`, expected: `the environment variable ${name}` };
+        problem ??= { found: `\${${name}}, which is not set`, expected: `the environment variable ${name}` };
         return '';
       }
       return value;
     });
-    return fault ? { text, variables, fault } : { text, variables };
+    return problem ? { text, variables, problem } : { text, variables };
   }
 
   private token(expression: string | null | undefined): string {

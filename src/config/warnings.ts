@@ -2,11 +2,11 @@ import { parseAddress, scopeOf } from '../net/index.ts';
 import { type Listener, listenersOf } from './listeners.ts';
 import type { FileConfig } from './schema.ts';
 
-const LEAST_ADMIN_KEY_CHARACTERS = 20;
-// protocol.md: ddclient and inadyn refresh by force only every 25 and 30 days.
-const LEAST_LEASE_DAYS = 31;
+const MIN_ADMIN_KEY_CHARACTERS = 20;
+// ddclient and inadyn refresh an unchanged address only every 25 and 30 days.
+const MIN_LEASE_DAYS = 31;
 
-/** What is allowed and seldom meant, one line each: `key.path: ...`. For a configuration without faults. */
+/** Lists settings that are allowed but rarely intended, as `key.path: ...`. The configuration must be valid. */
 export function warningsOf(config: FileConfig): string[] {
   const listeners = listenersOf(config);
   const open = listeners.filter(isOpen);
@@ -21,53 +21,52 @@ export function warningsOf(config: FileConfig): string[] {
 
 function exposureWarnings({ registration, control }: FileConfig, open: readonly Listener[]): string[] {
   const warnings: string[] = [];
-  const of = (key: string) => open.find((listener) => listener.key.startsWith(key));
-  const dns = of('dns.');
-  const api = of('control.');
-  const metrics = of('metrics.');
+  const firstOpen = (key: string) => open.find((listener) => listener.key.startsWith(key));
+  const dns = firstOpen('dns.');
+  const api = firstOpen('control.');
+  const metrics = firstOpen('metrics.');
   const shared = dns ?? api;
   if (registration.allowPrivate && shared) {
-    const reason = `${shared.key} is open to more than this machine (${shared.text})`;
+    const reason = `${shared.key} is reachable from other machines (${shared.text})`;
     warnings.push(`registration.allowPrivate: private addresses may register, and ${reason}`);
   }
   if (api && !control.publicUrl.startsWith('https://')) {
-    const reason = `${api.key} is open to more than this machine, and control.publicUrl is not https`;
-    warnings.push(`control.publicUrl: ${reason}: keys and secrets travel in the clear`);
+    const reason = `${api.key} is reachable from other machines, and control.publicUrl is not https`;
+    warnings.push(`control.publicUrl: ${reason}: keys and secrets travel unencrypted`);
   }
   if (dns && isLoopbackUrl(control.publicUrl)) {
-    warnings.push(`control.publicUrl: ${control.publicUrl} leads nowhere but on this machine`);
+    warnings.push(`control.publicUrl: ${control.publicUrl} works on this machine only`);
   }
-  if (metrics)
-    warnings.push(`metrics.listen: ${metrics.text} serves whoever reaches it: keep it off the Internet`);
+  if (metrics) warnings.push(`metrics.listen: ${metrics.text} needs no key: keep it off the Internet`);
   return warnings;
 }
 
 function engineWarnings({ roles, dns }: FileConfig): string[] {
   if (!roles.includes('edge') || dns.xdp.interface === null || dns.engine === 'af-xdp') return [];
-  return [`dns.xdp.interface: ${dns.xdp.interface} is served by sockets, as dns.engine is ${dns.engine}`];
+  return [`dns.xdp.interface: ignored: dns.engine is ${dns.engine}, not af-xdp`];
 }
 
 function transportWarnings({ roles, dns }: FileConfig): string[] {
   if (!roles.includes('edge') || dns.udp.length > 0 === dns.tcp.length > 0) return [];
   return dns.tcp.length === 0
-    ? ['dns.tcp: no listener: answers too large for UDP cannot be had (RFC 7766, section 5, asks for TCP)']
-    : ['dns.udp: no listener: most devices ask over UDP alone'];
+    ? ['dns.tcp: no listener: answers too large for UDP are lost (RFC 7766, section 5, requires TCP)']
+    : ['dns.udp: no listener: most devices use UDP only'];
 }
 
 function regionWarnings({ regions, health }: FileConfig, open: readonly Listener[]): string[] {
   if (!open.some(({ key }) => key.startsWith('dns.'))) return [];
   const warnings: string[] = [];
   if (health.names.length === 0) {
-    warnings.push('health.names: relays are not probed: one that is dead stays in the answers');
+    warnings.push('health.names: relays are not probed: a dead relay stays in the answers');
   } else if (health.names.length === 1) {
-    warnings.push(`health.names: if ${health.names[0]} fails, all relays seem to: name a second one`);
+    warnings.push(`health.names: if ${health.names[0]} fails, every relay looks down: add a second name`);
   }
   for (const [region, { relays }] of Object.entries(regions)) {
     for (const [index, relay] of relays.entries()) {
       for (const address of [relay.address, relay.address6]) {
         const scope = address === null ? 'public' : scopeOf(parseAddress(address)!);
         if (scope === 'public') continue;
-        warnings.push(`regions.${region}.relays[${index}]: ${address} is no public address (${scope})`);
+        warnings.push(`regions.${region}.relays[${index}]: ${address} is not a public address (${scope})`);
       }
     }
   }
@@ -77,16 +76,18 @@ function regionWarnings({ regions, health }: FileConfig, open: readonly Listener
 function accountWarnings({ roles, registration, control }: FileConfig): string[] {
   if (!roles.includes('control')) return [];
   const warnings: string[] = [];
-  if (registration.leaseDays < LEAST_LEASE_DAYS) {
-    const reason = `routers that renew every 25 to 30 days lose their registration`;
-    warnings.push(`registration.leaseDays: with less than ${LEAST_LEASE_DAYS}, ${reason}`);
+  if (registration.leaseDays < MIN_LEASE_DAYS) {
+    warnings.push(
+      `registration.leaseDays: routers renew only every 25 to 30 days: set at least ${MIN_LEASE_DAYS}`,
+    );
   }
-  if (control.adminKey !== '' && control.adminKey.length < LEAST_ADMIN_KEY_CHARACTERS) {
-    warnings.push(`control.adminKey: fewer than ${LEAST_ADMIN_KEY_CHARACTERS} characters can be guessed`);
+  if (control.adminKey !== '' && control.adminKey.length < MIN_ADMIN_KEY_CHARACTERS) {
+    warnings.push(`control.adminKey: fewer than ${MIN_ADMIN_KEY_CHARACTERS} characters can be guessed`);
   }
   return warnings;
 }
 
+/** Reachable from other machines. */
 function isOpen({ socketAddress }: Listener): boolean {
   return scopeOf(socketAddress.address) !== 'loopback';
 }

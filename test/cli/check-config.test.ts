@@ -25,11 +25,11 @@ describe('check-config', () => {
     return { code: await run(['check-config', ...argv], io), out, err };
   }
 
-  it('sums up what a configuration gives', async () => {
+  it('prints a summary', async () => {
     const { code, out, err } = await check({ 'a.yaml': REGIONS, 'services/netflix.yaml': SERVICE });
     expect({ code, err }).toEqual({ code: 0, err: [] });
     expect(out).toEqual([
-      'a.yaml: no faults',
+      'a.yaml: no errors',
       '  roles              control, edge',
       '  dns.udp            127.0.0.1:5300',
       '  dns.tcp            127.0.0.1:5300',
@@ -45,21 +45,21 @@ describe('check-config', () => {
     ]);
   });
 
-  it('prints warnings and is content', async () => {
+  it('prints warnings and exits 0', async () => {
     const yaml = `${REGIONS}registration: { leaseDays: 7 }\n`;
     const { code, out } = await check({ 'a.yaml': yaml, 'services/netflix.yaml': SERVICE });
     expect(code).toBe(0);
     expect(out.at(-1)).toMatch(/^a\.yaml: warning: registration\.leaseDays: /);
   });
 
-  it('prints each fault of the configuration on a line, exit 1', async () => {
+  it('prints each error on a line and exits 1', async () => {
     const { code, out, err } = await check({ 'a.yaml': 'log: { level: loud }\ncolour: red\n' });
     expect({ code, out }).toEqual({ code: 1, out: [] });
     expect(err).toHaveLength(3);
     for (const line of err) expect(line).toMatch(/^a\.yaml(:\d)?: \w[\w.]*: found .*, expected /);
   });
 
-  it('prints the faults of the catalog in the same form, exit 1', async () => {
+  it('prints errors of the catalog in the same form and exits 1', async () => {
     const { code, out, err } = await check({
       'a.yaml': REGIONS,
       'services/x.yaml': `${SERVICE}colour: red\n`,
@@ -68,7 +68,7 @@ describe('check-config', () => {
     expect(err).toEqual([expect.stringMatching(/services\/x\.yaml:6: colour: found .*, expected /)]);
   });
 
-  it('finds a pattern that names no file', async () => {
+  it('reports a pattern that matches no file', async () => {
     const { code, err } = await check({ 'a.yaml': REGIONS });
     expect(code).toBe(1);
     expect(err).toEqual([
@@ -76,12 +76,12 @@ describe('check-config', () => {
     ]);
   });
 
-  it('says which file is not there', async () => {
+  it('names a missing file', async () => {
     const { code, err } = await check({});
     expect({ code, err }).toEqual({ code: 1, err: ['a.yaml: found no such file, expected a configuration'] });
   });
 
-  it('reads MEDIASTREAMER_CONFIG where no file is named', async () => {
+  it('reads MEDIASTREAMER_CONFIG without --config', async () => {
     const { err } = await check({}, [], { MEDIASTREAMER_CONFIG: 'b.yaml' });
     expect(err).toEqual(['b.yaml: found no such file, expected a configuration']);
   });
@@ -93,7 +93,7 @@ describe('check-config', () => {
     expect(out.join('\n')).not.toContain('hunter2');
   });
 
-  it('finds both shipped configurations sound', async () => {
+  it('accepts both shipped configurations', async () => {
     const env = {
       MEDIASTREAMER_PUBLIC_URL: 'https://dns.example.com',
       MEDIASTREAMER_RELAY_US: '8.8.4.4',

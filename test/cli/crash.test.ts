@@ -4,7 +4,7 @@ import { crash, crashReport, EXIT_CRASH } from '../../src/cli/crash.ts';
 const SECRET = 'private.example.com';
 
 describe('a crash', () => {
-  it('is one JSON line with the class, the code and places in the program, then exit 70', () => {
+  it('is one JSON line with class, code and code locations, and exit code 70', () => {
     const lines: string[] = [];
     const codes: number[] = [];
     const error = Object.assign(new TypeError(`cannot resolve ${SECRET}`), { code: 'ERR_BAD' });

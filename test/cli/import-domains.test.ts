@@ -25,7 +25,7 @@ async function run(...args: string[]) {
 const GIVEN = ['--title', 'Plain TV', '--regions', 'us,no'];
 
 describe('import-domains', () => {
-  it('writes to standard output, and exits 0 where all is expressed', async () => {
+  it('writes to standard output, and exits 0 if every line is expressible', async () => {
     const { code, out, err } = await run(...GIVEN, 'plain');
     expect({ code, err }).toEqual({ code: 0, err: [] });
     expect(out).toBe(`# Imported by import-domains from the domain list "plain".
@@ -41,7 +41,7 @@ exact:
 `);
   });
 
-  it('writes, reports and exits 3 where a line is not expressed', async () => {
+  it('writes, reports and exits 3 if a line is not expressible', async () => {
     const { code, out, err } = await run(...GIVEN, '--service', 'other', 'patterns');
     expect(code).toBe(3);
     expect(out).toContain('service: other\n');
@@ -50,13 +50,13 @@ exact:
 
   it.each([
     ['a missing include', ['broken'], /broken:1: include:nowhere: there is no list "nowhere"$/],
-    ['a missing list', ['nowhere'], /nowhere: there is no such file$/],
+    ['a missing list', ['nowhere'], /nowhere: no such file$/],
     ['a directory', ['.'], /EISDIR$/],
     ['an id that is none', ['--service', 'A', 'plain'], /service: found "A", expected an id/],
     [
       '--without that matches nothing',
       ['--without', 'no.example', 'plain'],
-      /--without no\.example: nothing/,
+      /--without no\.example: matches nothing/,
     ],
     [
       'a list of which nothing is left',
@@ -81,7 +81,7 @@ exact:
   });
 });
 
-describe('a file that is there already', () => {
+describe('an existing file', () => {
   it('is not overwritten', async () => {
     await writeFile(join(cwd, 'plain.yaml'), 'mine');
     const { code, err } = await run(...GIVEN, '--out', 'plain.yaml', 'plain');
@@ -99,7 +99,7 @@ describe('a file that is there already', () => {
     expect(text).toContain('names:\n  - renewed.example\n');
   });
 
-  it('is not overwritten by another service', async () => {
+  it('is not overwritten with another service', async () => {
     await run(...GIVEN, '--out', 'plain.yaml', 'plain');
     const { code, err } = await run(...GIVEN, '--out', 'plain.yaml', '--force', 'patterns');
     expect(code).toBe(1);

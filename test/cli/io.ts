@@ -1,6 +1,6 @@
 import type { Io } from '../../src/cli/command.ts';
 
-/** An Io that keeps what is written, a line an entry. */
+/** Records output, one entry per call. */
 export function recorder(env: Record<string, string> = {}, cwd = process.cwd()) {
   const out: string[] = [];
   const err: string[] = [];

@@ -40,7 +40,7 @@ describe('mediastreamer load', () => {
     });
   });
 
-  it('exits 0 within the limits, and 3 where one is exceeded, which it names', async () => {
+  it('exits 0 within the limits, and 3 if one is exceeded, naming it', async () => {
     const limits = ['--max-p99-ms', '60000', '--max-loss-percent', '10', '--timeout-ms', '500'];
     expect((await load('--target', `127.0.0.1:${server.port}`, ...SHORT, ...limits.slice(0, 4))).code).toBe(
       0,
@@ -80,11 +80,11 @@ describe('mediastreamer load', () => {
   });
 
   it.each([
-    [[], '--target is expected'],
+    [[], 'expected --target'],
     [['--target', 'localhost:53'], 'found --target "localhost:53"'],
     [['--target', '127.0.0.1:0', '--rate', '1', '--seconds', '1'], 'found port 0'],
-    [['--target', '127.0.0.1:53', '--seconds', '1'], '--rate is expected'],
-    [['--target', '127.0.0.1:53', '--rate', '1'], '--seconds is expected'],
+    [['--target', '127.0.0.1:53', '--seconds', '1'], 'expected --rate'],
+    [['--target', '127.0.0.1:53', '--rate', '1'], 'expected --seconds'],
     [
       ['--target', '127.0.0.1:53', '--rate', '1', '--seconds', '3601'],
       'found seconds 3601, expected 0.1 to 3600',

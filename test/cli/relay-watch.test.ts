@@ -4,7 +4,13 @@ import { RelayWatch } from '../../src/cli/serve/tables/relay-watch.ts';
 import type { Config } from '../../src/config/index.ts';
 
 const HEALTH: Config['health'] = {
-  ...{ names: [], port: 443, intervalSeconds: 1, timeoutSeconds: 1, fall: 1, rise: 1, concurrency: 1 },
+  names: [],
+  port: 443,
+  intervalSeconds: 1,
+  timeoutSeconds: 1,
+  fall: 1,
+  rise: 1,
+  concurrency: 1,
   allDown: 'last-good',
 };
 const ONE = { address: '192.0.2.1' };
@@ -14,15 +20,23 @@ function catalog(...relays: object[]): CatalogTables {
   return buildCatalog({ services: [], regions: { us: { relays } }, defaultRegion: 'us', seed: 1 }).catalog!;
 }
 
-it('keeps a relay drained through a reload, as long as the configuration has it', async () => {
+it('keeps a relay drained across reloads while the configuration has it', async () => {
   const nothing = (): void => {};
   const log = {
-    ...{ fatal: nothing, error: nothing, warn: nothing, info: nothing, debug: nothing },
+    fatal: nothing,
+    error: nothing,
+    warn: nothing,
+    info: nothing,
+    debug: nothing,
     level: '',
   };
   const changes: Condition[][] = [];
   const watch = new RelayWatch({
-    ...{ health: HEALTH, catalog: catalog(ONE, TWO), log, now: () => 0, random: () => 0 },
+    health: HEALTH,
+    catalog: catalog(ONE, TWO),
+    log,
+    now: () => 0,
+    random: () => 0,
     onChange: (conditions) => changes.push([conditions.of(0, 4), conditions.of(1, 4)]),
   });
   expect(watch.drain({ region: 'gb', addresses: null }, true)).toEqual([]);

@@ -35,11 +35,13 @@ describe('relay', () => {
     expect([code, err]).toEqual([2, [expect.stringContaining(fault)]]);
   });
 
-  it.each(['status', 'drain', 'undrain'])('%s says that nothing runs there', async (action) => {
+  it.each(['status', 'drain', 'undrain'])('%s fails if no process is running', async (action) => {
     const { code, out, err } = await mediastreamer('relay', action);
     const place = join(directory, 'var');
     expect([code, out]).toEqual([1, []]);
-    expect(err).toEqual([`no edge or relay that this user may ask runs with ${place}`]);
+    expect(err).toEqual([
+      `no edge or relay with dataDir ${place} is running, or this user may not talk to it`,
+    ]);
   });
 });
 

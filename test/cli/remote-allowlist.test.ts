@@ -1,4 +1,4 @@
-/** What an edge says of its list, with a store that it follows and clocks that are ours. */
+/** State of an allowlist that follows Redis, with injected clocks. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ async function follow(wallClock: () => number) {
   return { remote, follower, stop };
 }
 
-test('a clock that jumps an hour makes the list neither older nor stale, and leases are not its matter', async () => {
+test('a clock that jumps an hour changes neither the age nor the state of the allowlist', async () => {
   let jumpMs = 0;
   const { remote, follower, stop } = await follow(() => Date.now() + jumpMs);
   await expect.poll(() => remote.state).toBe('following');
@@ -55,7 +55,7 @@ test('a clock that jumps an hour makes the list neither older nor stale, and lea
     expect(remote.ageSeconds).toBeLessThan(60);
     expect(remote.heartbeatAgeSeconds).toBeLessThan(60);
     expect(remote.lagSeconds).toBeLessThan(60);
-    // Redis' own clock may jump, too: a heartbeat is one that changes, whatever time it tells.
+    // Redis's clock may jump too: any change of the heartbeat counts.
     await control.beat({ heartbeat: Date.now() + jump });
     expect(remote.state).toBe('following');
   }
@@ -64,7 +64,7 @@ test('a clock that jumps an hour makes the list neither older nor stale, and lea
   await stop();
 });
 
-test('the age of a list from disk is that of the disk, whatever is read of it, and never below zero', async () => {
+test('an allowlist from disk keeps the age of the file, which is never negative', async () => {
   await server.kill();
   const late = await follow(() => Date.now() + 2 * HOUR_MS);
   expect(late.remote.state).toBe('from-disk');
@@ -77,7 +77,7 @@ test('the age of a list from disk is that of the disk, whatever is read of it, a
   await server.launch();
 });
 
-test('an address that was given up leaves the file when the edge stops, and no line of the log holds one', async () => {
+test('a removed address leaves the file when the edge stops, and the log holds no address', async () => {
   await control.set(77);
   const first = await follow(Date.now);
   await expect.poll(() => first.follower.state.entries).toBe(4);

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, type LoadedConfig, loadConfig } from '../../src/config/index.ts';
 
-/** The least that a configuration must say. */
+/** Smallest valid configuration. */
 export const REGIONS = 'regions: { us: { relays: [{ address: 203.0.113.1 }] } }';
 
 const FILE = 'test.yaml';
 
-/** Loads `text` as a file of its own; faults name it as `test.yaml`. */
+/** Loads `text` as a file named `test.yaml`. */
 export function load(text: string | Uint8Array, env: Record<string, string> = {}): LoadedConfig {
   const directory = mkdtempSync(join(tmpdir(), 'config-'));
   try {
@@ -19,18 +19,18 @@ export function load(text: string | Uint8Array, env: Record<string, string> = {}
   }
 }
 
-/** The faults of `text`, without the file's name and line. */
-export function faultsOf(text: string | Uint8Array, env: Record<string, string> = {}): string[] {
+/** Lists the errors in `text` without file name and line. */
+export function problemsOf(text: string | Uint8Array, env: Record<string, string> = {}): string[] {
   return linesOf(text, env).map((line) => line.replace(/^test\.yaml(?::\d+)?: /, ''));
 }
 
-/** The faults of `text`, as they are printed. */
+/** Lists the errors in `text` as printed. */
 export function linesOf(text: string | Uint8Array, env: Record<string, string> = {}): readonly string[] {
   try {
     load(text, env);
     return [];
   } catch (error) {
-    if (error instanceof ConfigError) return error.faults;
+    if (error instanceof ConfigError) return error.problems;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { faultsOf, load, REGIONS } from './builders.ts';
+import { load, problemsOf, REGIONS } from './builders.ts';
 
 const OWN = 'expected an address and port of its own';
 
@@ -33,8 +33,8 @@ describe('two listeners on one address and port', () => {
       'dns: { udp: ["127.0.0.1:53", "[::ffff:127.0.0.1]:53"] }',
       'dns.udp[1]: found "[::ffff:127.0.0.1]:53" a second time, expected each once',
     ],
-  ])('%s', (yaml, fault) => {
-    expect(faultsOf(`${REGIONS}\n${yaml}\n`)).toEqual([fault]);
+  ])('%s', (yaml, problem) => {
+    expect(problemsOf(`${REGIONS}\n${yaml}\n`)).toEqual([problem]);
   });
 
   it.each([
@@ -47,8 +47,8 @@ describe('two listeners on one address and port', () => {
     ],
     ['of which one belongs to a role that does not run', 'roles: [edge]\ndns: { tcp: ["127.0.0.1:8080"] }'],
     ['on two addresses', 'dns: { tcp: ["127.0.0.2:8080"] }'],
-  ])('but those %s are none', (_, yaml) => {
-    expect(faultsOf(`${REGIONS}\n${yaml}\n`)).toEqual([]);
+  ])('but listeners %s do not collide', (_, yaml) => {
+    expect(problemsOf(`${REGIONS}\n${yaml}\n`)).toEqual([]);
   });
 });
 
@@ -58,47 +58,47 @@ describe('warnings', () => {
     'regions: { us: { relays: [{ address: 8.8.4.4 }] } }\ncontrol: { publicUrl: https://a.example }\n';
   const PROBED = 'health: { names: [a.example, b.example] }\n';
 
-  it('are none for the defaults', () => {
+  it('do not appear for the defaults', () => {
     expect(warningsOf('')).toEqual([]);
   });
 
-  it('tell of private addresses that may register where others reach the listeners', () => {
+  it('name allowPrivate if a listener is reachable from other machines', () => {
     const yaml = 'dns: { udp: ["0.0.0.0:53"] }\nregistration: { allowPrivate: true }';
     expect(load(PUBLIC_RELAY + PROBED + yaml).warnings).toEqual([
-      'registration.allowPrivate: private addresses may register, and dns.udp[0] is open to more than this machine (0.0.0.0:53)',
+      'registration.allowPrivate: private addresses may register, and dns.udp[0] is reachable from other machines (0.0.0.0:53)',
     ]);
   });
 
-  it('tell of keys that travel in the clear', () => {
+  it('name a public API without https', () => {
     expect(warningsOf('control: { listen: ["0.0.0.0:8080"] }')).toEqual([
-      'control.publicUrl: control.listen[0] is open to more than this machine, and control.publicUrl is not https: keys and secrets travel in the clear',
+      'control.publicUrl: control.listen[0] is reachable from other machines, and control.publicUrl is not https: keys and secrets travel unencrypted',
     ]);
   });
 
-  it('tell of relays and URLs that nobody else can reach', () => {
+  it('name relays and URLs that only this machine can reach', () => {
     expect(warningsOf(`${PROBED}dns: { udp: ["0.0.0.0:53"] }`)).toEqual([
-      'control.publicUrl: http://127.0.0.1:8080 leads nowhere but on this machine',
-      'regions.us.relays[0]: 203.0.113.1 is no public address (documentation)',
+      'control.publicUrl: http://127.0.0.1:8080 works on this machine only',
+      'regions.us.relays[0]: 203.0.113.1 is not a public address (documentation)',
     ]);
   });
 
-  it('tell of relays that nobody probes, or by one name alone, where others reach the listeners', () => {
+  it('name relays that are not probed, or probed by a single name', () => {
     const open = `${PUBLIC_RELAY}dns: { udp: ["0.0.0.0:53"] }\n`;
     expect(load(open).warnings).toEqual([
-      'health.names: relays are not probed: one that is dead stays in the answers',
+      'health.names: relays are not probed: a dead relay stays in the answers',
     ]);
     expect(load(`${open}health: { names: [a.example] }`).warnings).toEqual([
-      'health.names: if a.example fails, all relays seem to: name a second one',
+      'health.names: if a.example fails, every relay looks down: add a second name',
     ]);
     expect(load(open + PROBED).warnings).toEqual([]);
   });
 
-  it('tell of metrics in the open, a missing transport, short leases and short keys', () => {
+  it('name public metrics, a missing transport, short leases and short keys', () => {
     expect(warningsOf('metrics: { listen: ["0.0.0.0:9153"] }')).toHaveLength(1);
     expect(warningsOf('dns: { tcp: [] }')[0]).toMatch(/^dns\.tcp: /);
     expect(warningsOf('dns: { udp: [] }')[0]).toMatch(/^dns\.udp: /);
     expect(warningsOf('dns: { xdp: { interface: eth0 } }')).toEqual([
-      'dns.xdp.interface: eth0 is served by sockets, as dns.engine is auto',
+      'dns.xdp.interface: ignored: dns.engine is auto, not af-xdp',
     ]);
     expect(warningsOf('registration: { leaseDays: 30 }')[0]).toMatch(/^registration\.leaseDays: /);
     const [keyWarning] = warningsOf('control: { adminKey: hunter2 }');

@@ -29,7 +29,7 @@ describe('defaults', () => {
     });
   });
 
-  it('fill the rest of a section that is given in part', () => {
+  it('fill in missing keys of a section', () => {
     const { config } = load(`${REGIONS}\ndns: { rateLimit: { burst: 7 } }\n`);
     expect(config.dns.rateLimit).toEqual({ perSecond: 20, burst: 7 });
     expect(config.dns.udp).toEqual(['127.0.0.1:5300']);
@@ -41,7 +41,7 @@ describe('defaults', () => {
 });
 
 describe('values', () => {
-  it('are given in their canonical form', () => {
+  it('are canonical', () => {
     const { config } = load(
       'regions: { us: { relays: [{ address6: "2001:DB8:0::1", group: a-1 }] } }\n' +
         'dns: { udp: ["[0:0::1]:53", "[::ffff:127.0.0.1]:54"] }\n' +
@@ -68,12 +68,12 @@ describe('values', () => {
     expect(config.cache.bytes).toBe(2 ** 30);
   });
 
-  it('may be written once and meant twice, by an anchor', () => {
+  it('may be repeated by an anchor', () => {
     const { config } = load(`${REGIONS}\ndns: { udp: &at ["127.0.0.1:1"], tcp: *at }\n`);
     expect(config.dns.tcp).toEqual(['127.0.0.1:1']);
   });
 
-  it('tell each way out of a relay by what it is', () => {
+  it('accept each form of relay.egress', () => {
     const egressOf = (yaml: string) => load(`${REGIONS}\nrelay: { egress: ${yaml} }\n`).config.relay.egress;
     expect(egressOf('direct')).toBe('direct');
     expect(egressOf('"socks5://u:p%40ss@proxy.example:1080"')).toBe('socks5://u:p%40ss@proxy.example:1080');
@@ -84,7 +84,7 @@ describe('values', () => {
     });
   });
 
-  it('are frozen throughout', () => {
+  it('are deeply frozen', () => {
     const loaded = load(REGIONS);
     const walk = (value: unknown): void => {
       if (typeof value !== 'object' || value === null) return;
@@ -97,14 +97,14 @@ describe('values', () => {
 });
 
 describe('paths', () => {
-  it('of data are relative to the current directory, of services to the file', () => {
+  it('are relative to the current directory for data, to the file for services', () => {
     const { config, directory } = loadConfig({ file: 'config/default.yaml', env: {}, cwd: ROOT });
     expect(config.dataDir).toBe(resolve(ROOT, 'var'));
     expect(directory).toBe(resolve(ROOT, 'config'));
   });
 });
 
-describe('the file that is read', () => {
+describe('the configuration file', () => {
   it('is the argument, else MEDIASTREAMER_CONFIG, else the default beside the program', () => {
     expect(locateConfig('a.yaml', { MEDIASTREAMER_CONFIG: 'b.yaml' })).toBe('a.yaml');
     expect(locateConfig(undefined, { MEDIASTREAMER_CONFIG: 'b.yaml' })).toBe('b.yaml');

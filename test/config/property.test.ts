@@ -44,7 +44,7 @@ const scalar = fc.oneof(
 );
 
 describe('any YAML', () => {
-  it('in the place of any value gives faults of one line, or a configuration', () => {
+  it('as any value gives one-line errors or a configuration', () => {
     fc.assert(
       fc.property(fc.constantFrom(...PATHS), scalar, (path, value) => {
         const yaml = path.reduceRight((inner, key) => `{ ${key}: ${inner} }`, value);
@@ -59,7 +59,7 @@ describe('any YAML', () => {
     );
   });
 
-  it('as the whole file gives faults of one line', () => {
+  it('as the whole file gives one-line errors', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -74,7 +74,7 @@ describe('any YAML', () => {
     );
   });
 
-  it('as bytes gives faults of one line', () => {
+  it('as bytes gives one-line errors', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         for (const line of linesOf(bytes)) expect(line).toMatch(LINE);
@@ -83,7 +83,7 @@ describe('any YAML', () => {
     );
   });
 
-  it('that holds itself ends', () => {
+  it('that contains itself terminates', () => {
     expect(linesOf('&a { regions: *a, dns: *a, roles: &b [*b] }').length).toBeGreaterThan(0);
   });
 });

@@ -8,7 +8,7 @@ import { CONFIG_SCHEMA, type SchemaNode } from '../../src/config/schema.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const load = (file: string, env: Record<string, string> = {}) => loadConfig({ file, env, cwd: ROOT });
 
-/** The paths of all keys that a schema has; regions and relays count once. */
+/** Lists the paths of all keys of a schema; regions and relays count once. */
 function keysOf(schema: SchemaNode, path = ''): string[] {
   const members =
     schema.properties ??
@@ -25,7 +25,7 @@ function keysIn(node: unknown, path = ''): string[] {
   if (!isMap(node) || node.items.length === 0) return [path];
   return node.items.flatMap(({ key, value }) => {
     const name = isScalar(key) ? String(key.value) : '';
-    // A region's id is no key of the schema.
+    // A region's id is not a key of the schema.
     if (path === 'regions')
       return name === 'us' && isMap(value) ? keysIn(value.get('relays'), 'regions.relays') : [];
     return keysIn(value, path === '' ? name : `${path}.${name}`);
@@ -33,7 +33,7 @@ function keysIn(node: unknown, path = ''): string[] {
 }
 
 describe('config/default.yaml', () => {
-  it('serves a trial on this machine alone, without faults and without warnings', () => {
+  it('serves a trial on this machine only, without errors and warnings', () => {
     const { config, warnings } = load('config/default.yaml');
     expect(warnings).toEqual([]);
     expect(config.registration.allowPrivate).toBe(true);
@@ -48,7 +48,7 @@ describe('config/default.yaml', () => {
     }
   });
 
-  it('has every key, and beside each value what it does', () => {
+  it('has every key, each with a comment', () => {
     const text = readFileSync(resolve(ROOT, 'config/default.yaml'), 'utf8');
     expect(keysIn(parseDocument(text).contents).sort()).toEqual(keysOf(CONFIG_SCHEMA).sort());
     const bare = text.split('\n').filter((line) => /^\s*[\w- ]+: \S/.test(line) && !line.includes('#'));
@@ -63,7 +63,7 @@ describe('config/deploy/relay.yaml', () => {
     MEDIASTREAMER_RELAY_GB: '9.9.9.9',
   };
 
-  it('is a relay alone, whose way out may come from the environment', () => {
+  it('is a relay only, with its egress from the environment', () => {
     const { config, warnings } = load('config/deploy/relay.yaml', ENV);
     expect(warnings).toEqual([]);
     expect(config.roles).toEqual(['relay']);
@@ -85,7 +85,7 @@ describe('config/production.yaml', () => {
     MEDIASTREAMER_RELAY_GB: '9.9.9.9',
   };
 
-  it('is strict and has no warnings with the environment that it asks for', () => {
+  it('is strict, and has no warnings with its required variables', () => {
     const { config, warnings } = load('config/production.yaml', ENV);
     expect(warnings).toEqual([]);
     expect(config.registration.allowPrivate).toBe(false);
@@ -93,14 +93,14 @@ describe('config/production.yaml', () => {
     expect(config.regions['us']!.relays[0]!.address6).toBeNull();
   });
 
-  it('names what is missing in the environment', () => {
-    let faults: readonly string[] = [];
+  it('names missing variables', () => {
+    let problems: readonly string[] = [];
     try {
       load('config/production.yaml');
     } catch (error) {
-      faults = (error as ConfigError).faults;
+      problems = (error as ConfigError).problems;
     }
-    expect(faults.map((fault) => /expected the environment variable (\w+)$/.exec(fault)?.[1])).toEqual([
+    expect(problems.map((line) => /expected the environment variable (\w+)$/.exec(line)?.[1])).toEqual([
       'MEDIASTREAMER_RELAY_US',
       'MEDIASTREAMER_RELAY_GB',
       'MEDIASTREAMER_PUBLIC_URL',

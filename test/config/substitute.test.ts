@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are the configuration's, not JavaScript's
 import { describe, expect, it } from 'vitest';
-import { faultsOf, load, REGIONS } from './builders.ts';
+import { load, problemsOf, REGIONS } from './builders.ts';
 
 describe('environment variables', () => {
   const dataDirOf = (yaml: string, env: Record<string, string> = {}) =>
@@ -22,14 +22,14 @@ describe('environment variables', () => {
     expect(dataDirOf(yaml, env as Record<string, string>)).toBe(expected);
   });
 
-  it('need no quotes inside of brackets and braces', () => {
+  it('need no quotes inside brackets and braces', () => {
     const yaml = 'regions: { us: { relays: [{ address: ${US} , weight: ${WEIGHT:-3} }] } }';
     expect(load(yaml, { US: '203.0.113.9' }).config.regions['us']!.relays).toEqual([
       { address: '203.0.113.9', address6: null, weight: 3, group: null },
     ]);
   });
 
-  it('give the type that the key has: numbers, sizes, true and false, nothing', () => {
+  it('take the type of the key: numbers, sizes, booleans, null', () => {
     const { config } = load(
       `${REGIONS}\nregistration: { perAccount: \${N}, allowPrivate: \${B} }\ncache: { bytes: \${S} }\n` +
         'defaultRegion: ${NONE:-}\ncontrol: { adminKey: ${KEY} }\n',
@@ -41,15 +41,15 @@ describe('environment variables', () => {
     expect(config.control.adminKey).toBe('12345');
   });
 
-  it('cannot change what the file is made of', () => {
+  it('cannot change the structure of the file', () => {
     const evil = '[a, b]\nroles: [control]';
-    expect(faultsOf(`${REGIONS}\nlog: { level: \${EVIL} }`, { EVIL: evil })).toEqual([
+    expect(problemsOf(`${REGIONS}\nlog: { level: \${EVIL} }`, { EVIL: evil })).toEqual([
       'log.level: found "[a, b]\\nroles: [control]" from ${EVIL}, expected one of fatal, error, warn, info, debug, trace',
     ]);
   });
 
-  it('are not looked for in comments', () => {
-    expect(faultsOf(`${REGIONS} # \${UNSET} and \${\n`)).toEqual([]);
+  it('are ignored in comments', () => {
+    expect(problemsOf(`${REGIONS} # \${UNSET} and \${\n`)).toEqual([]);
   });
 
   it.each([
@@ -87,6 +87,6 @@ describe('environment variables', () => {
       'control.adminKey: found a string (not shown) from ${KEY}, expected visible ASCII characters without spaces',
     ],
   ])('%s is a fault', (yaml, fault) => {
-    expect(faultsOf(`${REGIONS}\n${yaml}\n`)).toEqual([fault]);
+    expect(problemsOf(`${REGIONS}\n${yaml}\n`)).toEqual([fault]);
   });
 });

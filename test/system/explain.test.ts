@@ -72,7 +72,7 @@ describe('explain, where no edge runs', () => {
   it('tells by the configuration alone, as if registered', async () => {
     const config = writeConfig(temporaryFolder());
     expect((await explain(config, FILMS, '--from', '192.0.2.77')).lines).toEqual([
-      `${FILMS} A from 192.0.2.77, no edge runs here: by the configuration, as if registered`,
+      `${FILMS} A from 192.0.2.77, by the configuration, as if registered (no edge runs here)`,
       '  gate    192.0.2.77 is registered: region us, by IPv4 and IPv6',
       `  name    in the catalog: service films, by ${FILMS}; taken from us`,
       `  relays  ${RELAY.us.address} not probed; ${RELAY.us.address6} not probed`,

@@ -1,4 +1,4 @@
-/** What a person sees at the first start, and whether what it says to do works. */
+/** Output of the first start; the commands that it names are run. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ function shell(command: string): { status: number | null; stdout: string } {
   return { status, stdout };
 }
 
-/** Runs the two commands that a first start names: an account is made, and DNS answers, with a refusal as yet. */
+/** Runs the two commands of a first start: one creates an account, the other queries DNS, which still refuses. */
 function tryCommands([account, dig]: readonly string[]): void {
   const made = shell(account);
   expect(made.status).toBe(0);
@@ -31,7 +31,7 @@ function tryCommands([account, dig]: readonly string[]): void {
 }
 
 describe('the first start', () => {
-  it('tells as a JSON line where everything is, and two commands that work', async () => {
+  it('logs a JSON line with all listeners and two working commands', async () => {
     const service = await RunningService.start();
     const line = await service.logged('first start');
     const keyFile = join(service.dataDir, 'admin.key');
@@ -44,7 +44,7 @@ describe('the first start', () => {
     await service.stop();
   });
 
-  it('gives commands that work where the folder has a name of several words', async () => {
+  it('prints commands that work in a folder with spaces in its name', async () => {
     const folder = join(temporaryFolder(), "Anna's TV $HOME `x`");
     writeConfig(folder);
     const service = await RunningService.start({ folder });
@@ -52,7 +52,7 @@ describe('the first start', () => {
     await service.stop();
   });
 
-  it('makes the key and the data directory for their owner alone, whatever the umask', async () => {
+  it('creates key and data directory for their owner only, with any umask', async () => {
     const service = await RunningService.start({ wrapper: ['sh', '-c', 'umask 0; exec "$@"', 'sh'] });
     expect(modeOf(join(service.dataDir, 'admin.key'))).toBe('600');
     expect(modeOf(service.dataDir)).toBe('700');
@@ -60,7 +60,7 @@ describe('the first start', () => {
     await service.stop();
   });
 
-  it('is told once, and keeps its key', async () => {
+  it('greets once and keeps its key', async () => {
     const first = await RunningService.start();
     const key = first.adminKey;
     await first.stop();
@@ -70,7 +70,7 @@ describe('the first start', () => {
     await second.stop();
   });
 
-  it('makes no key file where the configuration gives a key', async () => {
+  it('creates no key file if the configuration has a key', async () => {
     const key = 'a-key-that-an-operator-chose';
     const service = await RunningService.start({ config: { control: { adminKey: key } } });
     expect(() => readFileSync(join(service.dataDir, 'admin.key'))).toThrow('ENOENT');
@@ -96,7 +96,7 @@ describe('on a terminal', () => {
     return { text: terminal.stdout.replaceAll('\r\n', '\n'), code };
   }
 
-  it('is text for people, whose commands work when they are pasted', async () => {
+  it('prints text whose commands work when pasted', async () => {
     const folder = temporaryFolder();
     writeConfig(folder);
     const { text, code } = await onTerminal(folder);
@@ -110,7 +110,7 @@ describe('on a terminal', () => {
     expect(text).not.toContain('{"');
   });
 
-  it('tells faults in one line', async () => {
+  it('prints errors as one line', async () => {
     const folder = temporaryFolder();
     writeConfig(folder, { dataDir: '/etc/hostname/var' });
     const { code, stderr } = await runProgram(['serve', '--config', join(folder, 'config.yaml')]);

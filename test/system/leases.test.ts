@@ -13,7 +13,7 @@ async function entries(service: RunningService): Promise<number> {
   return checks.find(({ name }) => name === 'allowlist')!.entries;
 }
 
-it('an address whose lease ended while the service was off is not served by its next start', async () => {
+it('an address whose lease ended while the service was off is not served after the next start', async () => {
   const before = await RunningService.start();
   const { secret } = await before.household([]);
   await before.as(secret, HOME).make('/v1/registrations');
@@ -27,7 +27,7 @@ it('an address whose lease ended while the service was off is not served by its 
   await after.stop();
 });
 
-it('with the store on Redis, it goes soon after a control is there again', async () => {
+it('with Redis, it is removed soon after a control runs again', async () => {
   const redis = await RedisServer.start();
   try {
     const config = { store: redis.url };

@@ -1,4 +1,4 @@
-/** Starts that succeed and starts that fail, signals, reloads and crashes of the real program. */
+/** Starts, failing starts, signals, reloads and crashes of the real program. */
 import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -38,8 +38,8 @@ afterAll(() => upstream.stop());
 
 const start = (config = {}) => RunningService.start({ config: { upstreams: [upstream.url], ...config } });
 
-describe('a service that is ready', () => {
-  it('names every listener, and answers at each', async () => {
+describe('a ready service', () => {
+  it('names every listener and answers on each', async () => {
     const service = await start();
     await service.household([HOME, '::1']);
     const [ready] = service.lines.filter(({ msg }) => msg === 'ready');
@@ -63,7 +63,7 @@ describe('a service that is ready', () => {
     await service.stop();
   });
 
-  it.each([[['control']], [['edge']]])('runs the roles %j alone', async (roles) => {
+  it.each([[['control']], [['edge']]])('runs the roles %j only', async (roles) => {
     const service = await start({ roles });
     const [ready] = service.lines.filter(({ msg }) => msg === 'ready');
     const has = (role: string) => (roles.includes(role) ? 2 : 0);
@@ -87,9 +87,9 @@ describe('a service that is ready', () => {
   });
 });
 
-describe.each(['mmsg', 'dgram'])('a service with %s that is told to stop', (engine) => {
-  it.each(['SIGTERM', 'SIGINT'] as const)('by %s answers what is in flight, then exits 0', async (signal) => {
-    // The upstream answers when it is told to, so that the queries are certainly in flight.
+describe.each(['mmsg', 'dgram'])('stopping a service with %s', (engine) => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('by %s answers queries in flight, then exits 0', async (signal) => {
+    // The upstream holds its answers back, so the queries are certainly in flight.
     const held: (() => void)[] = [];
     const late: Behaviour = (query, replier) => void held.push(() => answer()(query, replier));
     upstream.udp = byName({ 'late-udp.example': late, 'late-tcp.example': late });
@@ -108,7 +108,7 @@ describe.each(['mmsg', 'dgram'])('a service with %s that is told to stop', (engi
 
     service.kill(signal);
     expect(await service.logged('stopping')).toMatchObject({ signal });
-    // New connections are not taken any more; one that waits for nothing is closed.
+    // New connections are rejected, and idle ones are closed.
     await until(() => idle.isClosed, 'the idle connection is closed');
     await until(async () => (await connects(service.tcp)) === false, 'no connection is accepted');
     for (const release of held.splice(0)) release();
@@ -122,7 +122,7 @@ describe.each(['mmsg', 'dgram'])('a service with %s that is told to stop', (engi
     udp.close();
   });
 
-  it('waits 10 s at most for what never comes', async () => {
+  it('waits at most 10 s for an answer that never comes', async () => {
     const never = await FakeUpstream.start({ udp: () => {}, tcp: () => {} });
     const service = await start({ dns: { engine }, upstreams: [never.url] });
     await service.household([HOME]);
@@ -137,14 +137,14 @@ describe.each(['mmsg', 'dgram'])('a service with %s that is told to stop', (engi
   });
 });
 
-it('ends a call that never ends after 10 s, and exits 0', async () => {
+it('cuts off an endless API call after 10 s and exits 0', async () => {
   const service = await start();
   const { hostname, port } = new URL(service.controlUrl);
   const socket = net.connect({ host: hostname, port: Number(port) });
   const head = ['POST /v1/accounts HTTP/1.1', 'Host: 127.0.0.1', `Authorization: Bearer ${service.adminKey}`];
   socket.on('error', () => {});
   socket.write([...head, 'Content-Type: application/json', 'Content-Length: 99', '', '{'].join('\r\n'));
-  // What follows on another connection is answered after it: it has been read.
+  // A reply on another connection shows that the first call has been read.
   expect((await service.admin.call('GET', '/v1/accounts')).status).toBe(200);
   const stoppedAt = performance.now();
   expect(await service.stop()).toEqual({ code: 0, signal: null });
@@ -152,7 +152,7 @@ it('ends a call that never ends after 10 s, and exits 0', async () => {
   socket.destroy();
 });
 
-/** What a busy machine may add to a time that is promised. */
+/** Allowance for a busy machine. */
 const SLOW_MACHINE_MS = 10_000;
 
 async function connects({ host, port }: { host: string; port: number }): Promise<boolean> {
@@ -175,7 +175,7 @@ describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
   ];
   const twice = (text: string) => [text, text];
 
-  it('takes a changed catalog from the next query on, and keeps the old one for a faulty one', async () => {
+  it('applies a changed catalog from the next query on, and keeps the old one after an error', async () => {
     const service = await start({ dns: { engine } });
     await service.household([HOME]);
     expect(await both(service, NEW)).toEqual(twice('NOERROR 192.0.2.1'));
@@ -188,9 +188,9 @@ describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
     const file = join(service.folder, 'services/new.yaml');
     writeFileSync(file, 'service: new\ntitle: New\nregions: [us]\nnames: [com]\n');
     service.kill('SIGHUP');
-    const fault = await service.logged('not reloaded: the old configuration and catalog stay');
-    expect(fault).toMatchObject({ level: 'error', code: 'CATALOGUE' });
-    expect(fault['faults']).toEqual([expect.stringMatching(/services\/new\.yaml:4: names\[0\]: /)]);
+    const line = await service.logged('not reloaded: the old configuration and catalog stay');
+    expect(line).toMatchObject({ level: 'error', code: 'invalid_catalog' });
+    expect(line['errors']).toEqual([expect.stringMatching(/services\/new\.yaml:4: names\[0\]: /)]);
     expect(await both(service, NEW)).toEqual(twice(STEERED));
     expect(await both(service, FILMS)).toEqual(twice(STEERED));
 
@@ -201,7 +201,7 @@ describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
     expect(await service.stop()).toEqual({ code: 0, signal: null });
   });
 
-  it('takes other relays, names what it does not take, and keeps all for a faulty configuration', async () => {
+  it('applies changed relays, names keys that need a restart, and keeps everything after an error', async () => {
     const service = await start({ dns: { engine } });
     await service.household([HOME]);
     const file = join(service.folder, 'config.yaml');
@@ -218,20 +218,20 @@ describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
 
     writeFileSync(file, JSON.stringify({ ...changed, regions: {} }));
     service.kill('SIGHUP');
-    const fault = await service.logged('not reloaded: the old configuration and catalog stay');
-    expect(JSON.stringify(fault['faults'])).toContain('regions');
+    const line = await service.logged('not reloaded: the old configuration and catalog stay');
+    expect(JSON.stringify(line['errors'])).toContain('regions');
     expect(await both(service, FILMS)).toEqual(twice('NOERROR 192.0.2.77'));
     await service.stop();
   });
 });
 
-/** The files of a folder, but for the lock, which every start opens. */
+/** Reads all files of a folder except the lock, which every start opens. */
 function contents(folder: string): Record<string, string> {
   const files = readdirSync(folder).filter((name) => name !== 'registry.lock');
   return Object.fromEntries(files.map((name) => [name, readFileSync(join(folder, name)).toString('base64')]));
 }
 
-/** Starts what must not start: it says one line and exits 1. @returns the line */
+/** Expects a start to fail with one line and exit code 1. @returns the line */
 async function refusedStart(folder: string, wrapper: readonly string[] = []): Promise<string> {
   const args = ['serve', '--config', join(folder, 'config.yaml')];
   const { code, stdout, stderr } = await runProgram(args, { wrapper });
@@ -242,7 +242,7 @@ async function refusedStart(folder: string, wrapper: readonly string[] = []): Pr
   return stderr.slice('mediastreamer serve: '.length, -1);
 }
 
-describe('a start that cannot succeed', () => {
+describe('a failing start', () => {
   let tcpServer: net.Server;
   let udpSocket: dgram.Socket;
   let tcpPort: number;
@@ -269,7 +269,7 @@ describe('a start that cannot succeed', () => {
     ['dns.tcp', () => ({ dns: { tcp: [`127.0.0.1:${tcpPort}`] } }), () => tcpPort],
     ['control.listen', () => ({ control: { listen: [`127.0.0.1:${tcpPort}`] } }), () => tcpPort],
     ['metrics', () => ({ metrics: { listen: [`127.0.0.1:${tcpPort}`] } }), () => tcpPort],
-  ])('says which port is in use: %s', async (what, config, port) => {
+  ])('names the port that is in use: %s', async (what, config, port) => {
     const folder = temporaryFolder();
     writeConfig(folder, config());
     const line = await refusedStart(folder);
@@ -278,7 +278,7 @@ describe('a start that cannot succeed', () => {
     expect(line).toMatch(/in use/);
   });
 
-  it('leaves behind what the next start can use', async () => {
+  it('does not prevent the next start', async () => {
     const folder = temporaryFolder();
     writeConfig(folder, { metrics: { listen: [`127.0.0.1:${tcpPort}`] } });
     await refusedStart(folder);
@@ -286,13 +286,13 @@ describe('a start that cannot succeed', () => {
     await (await RunningService.start({ folder })).stop();
   });
 
-  it('says that no interface has the address', async () => {
+  it('names an address that no interface has', async () => {
     const folder = temporaryFolder();
     writeConfig(folder, { dns: { udp: ['192.0.2.99:0'] } });
     expect(await refusedStart(folder)).toContain('192.0.2.99');
   });
 
-  it('says that the data directory cannot be made below a file', async () => {
+  it('names a data directory below a file', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'file'), 'kept');
     writeConfig(folder, { dataDir: join(folder, 'file/var') });
@@ -300,8 +300,8 @@ describe('a start that cannot succeed', () => {
     expect(readFileSync(join(folder, 'file'), 'utf8')).toBe('kept');
   });
 
-  it('says that the data directory may not be written', async () => {
-    // Modes hold for root, too, where it may not pass over them.
+  it('names a data directory that is not writable', async () => {
+    // Without this capability modes apply to root too.
     const wrapper = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override'] : [];
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'var'));
@@ -311,10 +311,10 @@ describe('a start that cannot succeed', () => {
   });
 
   it.each([
-    ['noise in it', (bytes: Buffer) => bytes.fill(0x5a, 4096, 8192)],
-    ['its end gone', (bytes: Buffer) => bytes.subarray(0, bytes.length - 4096)],
-    ['nothing in it', () => Buffer.alloc(0)],
-  ])('leaves a store as it is that has %s', async (_what, damage) => {
+    ['overwritten pages', (bytes: Buffer) => bytes.fill(0x5a, 4096, 8192)],
+    ['its end cut off', (bytes: Buffer) => bytes.subarray(0, bytes.length - 4096)],
+    ['no content', () => Buffer.alloc(0)],
+  ])('does not change a store with %s', async (_what, damage) => {
     const service = await start();
     await service.household([HOME]);
     await service.stop();
@@ -325,7 +325,7 @@ describe('a start that cannot succeed', () => {
     expect(contents(service.dataDir)).toMatchObject(before);
   });
 
-  it('leaves a data directory to the process that has it', async () => {
+  it('rejects a data directory that another process uses', async () => {
     const service = await start();
     const { secret } = await service.household([HOME]);
     expect(await refusedStart(service.folder)).toBe(`${service.dataDir}: another process is using it`);
@@ -334,7 +334,7 @@ describe('a start that cannot succeed', () => {
     await service.stop();
   });
 
-  it('leaves an admin key file as it is that holds no key', async () => {
+  it('does not change an admin key file without a valid key', async () => {
     const folder = temporaryFolder();
     const { dataDir } = JSON.parse(readFileSync(writeConfig(folder), 'utf8'));
     mkdirSync(dataDir, { mode: 0o700 });
@@ -344,14 +344,14 @@ describe('a start that cannot succeed', () => {
   });
 });
 
-describe('a process that was killed', () => {
-  it.each(['mmsg', 'dgram'])('is followed by one that has all that was acknowledged: %s', async (engine) => {
+describe('a killed process', () => {
+  it.each(['mmsg', 'dgram'])('loses no acknowledged change: %s', async (engine) => {
     let service = await start({ dns: { engine } });
     const { secret } = await service.household([HOME]);
     for (let round = 1; round <= 2; round++) {
       const address = `127.0.3.${100 + round}`;
       expect((await service.as(secret, address).call('POST', '/v1/registrations', {})).status).toBe(201);
-      // In the middle of further calls.
+      // Kill it while further calls are in flight.
       const more = Promise.allSettled(
         Array.from({ length: 5 }, (_, index) =>
           service.as(secret, `127.0.4.${round * 10 + index}`).call('POST', '/v1/registrations', {}),
@@ -370,8 +370,8 @@ describe('a process that was killed', () => {
   });
 });
 
-describe('files of a process', () => {
-  it('are for its owner alone, and none is a core dump', async () => {
+describe('the files of a process', () => {
+  it('are readable by its owner only, and no core dump is written', async () => {
     const service = await start();
     await service.household([HOME]);
     const modes = execFileSync('find', [service.dataDir, '-printf', '%m %y %f\n'], { encoding: 'utf8' });

@@ -13,7 +13,7 @@ function node(...args: string[]) {
 }
 
 describe('the process', () => {
-  it('prints its help and exits 0, wherever it is started', () => {
+  it('prints its help and exits 0 from any directory', () => {
     const { status, stdout, stderr } = node(join(ROOT, 'src/main.ts'), '--help');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^Usage: mediastreamer /);
@@ -35,9 +35,9 @@ describe('the process', () => {
   });
 
   it.each([
-    ['an error that nothing caught', "setTimeout(() => { throw new RangeError('private.example.com'); });"],
-    ['a promise that nothing caught', "Promise.reject(new RangeError('private.example.com'));"],
-  ])('tells of %s in one line without its message, exit 70', (_, code) => {
+    ['an uncaught error', "setTimeout(() => { throw new RangeError('private.example.com'); });"],
+    ['an unhandled rejection', "Promise.reject(new RangeError('private.example.com'));"],
+  ])('logs %s as one line without its message and exits 70', (_, code) => {
     const directory = mkdtempSync(join(tmpdir(), 'crash-'));
     try {
       const script = join(directory, 'crash.ts');

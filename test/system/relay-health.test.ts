@@ -31,7 +31,7 @@ let origin: Server;
 let env: Record<string, string>;
 let port: number;
 let relays: Map<string, RunningService>;
-/** Edges by what they do when no relay is up. */
+/** Edges by health.allDown. */
 let edges: Record<'last-good' | 'plain', RunningService>;
 
 beforeAll(async () => {
@@ -45,7 +45,7 @@ beforeAll(async () => {
   await once(origin, 'listening');
   upstream = await FakeUpstream.start();
   upstream.udp = (query, replier) => {
-    // Relays ask from their own processes, and so does the edge for plain answers: names tell them apart.
+    // Relays and edges share this upstream; the name tells their queries apart.
     const name = query.name.toLowerCase();
     const data = name === `plain.${FILMS}` ? DIRECT : '127.0.0.1';
     const has = query.type === 'A' && !name.startsWith('nowhere.');
@@ -119,7 +119,7 @@ async function mediastreamer(service: RunningService, ...args: string[]) {
   return { code, lines: stdout.trimEnd().split('\n'), stderr: stderr.trim() };
 }
 
-/** A connection that is carried by a relay. */
+/** Opens a connection through a relay. */
 async function tunnel(address: string): Promise<TLSSocket> {
   const socket = connect({ host: address, port, servername: FILMS, rejectUnauthorized: false });
   socket.on('error', () => {});
@@ -127,7 +127,7 @@ async function tunnel(address: string): Promise<TLSSocket> {
   return socket;
 }
 
-it('gives relays that probes get through, and says so', async () => {
+it('answers with relays that pass their probes, and logs so', async () => {
   const edge = edges['last-good'];
   const isUp = (address: string) => `mediastreamer_relay_up{region="us",relay="${address}"} 1`;
   await until(async () => {
@@ -154,7 +154,7 @@ describe('check-service', () => {
     });
   });
 
-  it('tells that a service answers through a relay', async () => {
+  it('reports a service that answers through a relay', async () => {
     const { code, lines } = await mediastreamer(
       edges['last-good'],
       'check-service',
@@ -170,7 +170,7 @@ describe('check-service', () => {
     expect(code).toBe(0);
   });
 
-  it('tells apart what a relay does not list, what has no address, and what has no valid certificate', async () => {
+  it('distinguishes unlisted names, names without address, and invalid certificates', async () => {
     const edge = edges['last-good'];
     const outcome = async (name: string, ...more: string[]) => {
       const { code, lines } = await mediastreamer(
@@ -190,7 +190,7 @@ describe('check-service', () => {
     expect(await outcome(`a.b.${FILMS}`)).toEqual([1, 'names-fail', 'certificate']);
   });
 
-  it('is bad usage for what is in no catalog', async () => {
+  it('treats a name outside the catalog as bad usage', async () => {
     const { code, stderr } = await mediastreamer(edges['last-good'], 'check-service', 'nothing');
     expect([code, stderr]).toEqual([
       2,
@@ -199,26 +199,26 @@ describe('check-service', () => {
   });
 });
 
-describe('a relay that is drained', () => {
-  it('leaves the answers of all edges by their next probe, serves on, and is waited for', async () => {
+describe('a drained relay', () => {
+  it("leaves all edges' answers by their next probe and serves on until its connections end", async () => {
     const relay = relays.get(TWO)!;
     const open = await tunnel(TWO);
     const hurried = await mediastreamer(relay, 'relay', 'drain', '--timeout', '0');
-    expect([hurried.code, hurried.lines.at(-1)]).toEqual([3, '0 s: time is over, 1 connections are carried']);
+    expect([hurried.code, hurried.lines.at(-1)]).toEqual([3, '0 s: timeout, 1 connections left']);
     const draining = mediastreamer(relay, 'relay', 'drain', '--timeout', '30');
     for (const edge of Object.values(edges)) await gives(edge, ONE);
     expect(await edges.plain.metrics()).toMatch(/relay_drained{region="us",relay="127\.0\.7\.2"} 1/);
     const { lines: status } = await mediastreamer(relay, 'relay', 'status');
-    expect(status).toEqual(['this relay, in us: drains, 1 connections are carried']);
+    expect(status).toEqual(['this relay, in us: draining, 1 connections']);
     expect(open.destroyed).toBe(false);
     open.destroy();
     const { code, lines } = await draining;
     expect(code).toBe(0);
     expect(lines[0]).toBe('this relay drains: edges that probe it leave it out by their next probe');
-    expect(lines.at(-1)).toMatch(/^\d+ s: nothing is carried any more$/);
+    expect(lines.at(-1)).toMatch(/^\d+ s: no connections left$/);
   });
 
-  it('is told by check-service, which gets no connection through it', async () => {
+  it('is reported by check-service', async () => {
     const open = await tunnel(TWO).catch(() => null);
     expect(open).toBeNull();
     const { code, lines } = await mediastreamer(edges.plain, 'check-service', 'films', '--relay', TWO);
@@ -231,7 +231,7 @@ describe('a relay that is drained', () => {
     for (const edge of Object.values(edges)) await gives(edge, `${ONE} ${TWO}`);
   });
 
-  it('may be drained at one edge, or a whole region, whose names then resolve as usual', async () => {
+  it('can be drained at one edge; a fully drained region resolves as usual', async () => {
     const { 'last-good': edge, plain } = edges;
     expect(await mediastreamer(edge, 'relay', 'drain', '--relay', ONE)).toEqual({
       code: 0,
@@ -253,8 +253,8 @@ describe('a relay that is drained', () => {
   });
 });
 
-describe('a relay that dies', () => {
-  it('leaves the answers, and is told by log, metrics, explain and check-service', async () => {
+describe('a dead relay', () => {
+  it('leaves the answers and shows in log, metrics, explain and check-service', async () => {
     relays.get(ONE)!.kill('SIGKILL');
     for (const edge of Object.values(edges)) await gives(edge, TWO);
     const edge = edges['last-good'];
@@ -278,14 +278,14 @@ describe('a relay that dies', () => {
     ]);
   });
 
-  it('comes back when it is back', async () => {
+  it('comes back after its restart', async () => {
     relays.set(ONE, await startRelay(ONE, port));
     for (const edge of Object.values(edges)) await gives(edge, `${ONE} ${TWO}`);
     await edges.plain.logged('a relay is up: in the answers');
   });
 });
 
-it('keeps those that were good until the last when all die, or resolves as usual, as the operator chose', async () => {
+it('follows health.allDown when all relays die: the last good ones, or plain answers', async () => {
   for (const relay of relays.values()) relay.kill('SIGKILL');
   await gives(edges.plain, DIRECT);
   const edge = edges['last-good'];

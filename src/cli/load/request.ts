@@ -20,18 +20,26 @@ import { nameFromText } from '../../wire/index.ts';
 import { UsageError } from '../command.ts';
 import { parseOptions } from '../options.ts';
 
-/** What the command line of a load says. */
+/** Parsed command line of `load`. */
 export interface LoadRequest {
   readonly plan: LoadPlan;
   readonly thresholds: Thresholds;
-  /** Absolute, or null. */
+  /** Absolute path, or null. */
   readonly prometheus: string | null;
   readonly json: boolean;
 }
 
-const CATALOGUE = [
-  ...['netflix.com', 'www.netflix.com', 'api-global.netflix.com', 'disneyplus.com', 'www.disneyplus.com'],
-  ...['hulu.com', 'www.hulu.com', 'www.bbc.co.uk', 'max.com', 'www.max.com'],
+const WELL_KNOWN_NAMES = [
+  'netflix.com',
+  'www.netflix.com',
+  'api-global.netflix.com',
+  'disneyplus.com',
+  'www.disneyplus.com',
+  'hulu.com',
+  'www.hulu.com',
+  'www.bbc.co.uk',
+  'max.com',
+  'www.max.com',
 ];
 const HITS = 200;
 
@@ -65,10 +73,7 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parseOptions<typeof OPTIONS>>;
 
-/**
- * @throws UsageError, LoadPlanError for what cannot be a load; TargetRefusedError; errors of the system for files
- * that cannot be read
- */
+/** @throws UsageError; LoadPlanError for an impossible plan; TargetRefusedError; system errors of unreadable files */
 export function readLoadRequest(args: readonly string[], cwd: string): LoadRequest {
   const values = parseOptions(args, OPTIONS);
   const read = (file: string): string => readFileSync(resolve(cwd, file), 'utf8');
@@ -110,7 +115,7 @@ export function readLoadRequest(args: readonly string[], cwd: string): LoadReque
 
 function targetOf(values: Values, read: (file: string) => string): SocketAddress {
   const { target: text, allow } = values;
-  if (text === undefined) throw new UsageError('--target is expected');
+  if (text === undefined) throw new UsageError('expected --target');
   const target = parseSocketAddress(text);
   if (target === null) {
     throw new UsageError(`found --target ${JSON.stringify(text)}, expected an address and port`);
@@ -123,7 +128,10 @@ function namesOf(values: Values, read: (file: string) => string): LoadPlan['name
   const missBase = wireName(values.base, '--base');
   const hits = Array.from({ length: HITS }, (_, i) => `hit-${i}.${values.base}`);
   return {
-    catalog: wireNames(values.names === undefined ? CATALOGUE : linesOf(read(values.names)), '--names'),
+    catalog: wireNames(
+      values.names === undefined ? WELL_KNOWN_NAMES : linesOf(read(values.names)),
+      '--names',
+    ),
     hits: wireNames(values.hits === undefined ? hits : linesOf(read(values.hits)), '--hits'),
     missBase,
   };
@@ -166,7 +174,7 @@ function oneOf<T extends string>(text: string, known: readonly T[], option: stri
 }
 
 function requiredNumber(text: string | undefined, option: string): number {
-  if (text === undefined) throw new UsageError(`${option} is expected`);
+  if (text === undefined) throw new UsageError(`expected ${option}`);
   return numberOf(text, option);
 }
 

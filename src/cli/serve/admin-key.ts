@@ -13,15 +13,15 @@ import { join } from 'node:path';
 
 export interface AdminKey {
   readonly key: string;
-  /** The file that holds it, or null where the configuration gives it. */
+  /** File that holds the key; null if the configuration does. */
   readonly file: string | null;
-  /** Whether it was made just now. */
-  readonly made: boolean;
+  /** True if this start generated it. */
+  readonly isNew: boolean;
 }
 
-/** The admin key's file cannot be read or made, or holds no key. */
+/** The file of the admin key is not readable, cannot be created, or holds no key. */
 export class AdminKeyError extends Error {
-  readonly code = 'ADMIN_KEY';
+  readonly code = 'admin_key_unusable';
   constructor(file: string, problem: string) {
     super(`${file}: ${problem}`);
     this.name = 'AdminKeyError';
@@ -29,31 +29,31 @@ export class AdminKeyError extends Error {
 }
 
 const KEY_BYTES = 24;
-const LEAST_LENGTH = 16;
+const MIN_LENGTH = 16;
 
 /**
- * The admin key: the configured one, else the one in dataDir/admin.key, which is made (mode 0600, 192 random
- * bits) where it is missing. An existing file is never written over.
+ * Returns the configured admin key, else the one in dataDir/admin.key. Creates the file (mode 0600, 192 random bits) if
+ * it is missing; never overwrites it.
  * @throws AdminKeyError
  */
 export function readAdminKey(configured: string, dataDir: string): AdminKey {
-  if (configured !== '') return { key: configured, file: null, made: false };
+  if (configured !== '') return { key: configured, file: null, isNew: false };
   const file = join(dataDir, 'admin.key');
   try {
-    const made = makeKey(file, dataDir);
+    const isNew = createKey(file, dataDir);
     const key = readFileSync(file, 'utf8').trim();
-    if (key.length < LEAST_LENGTH || /\s/.test(key)) {
-      throw new AdminKeyError(file, `found no key in it, expected one of ${LEAST_LENGTH} or more characters`);
+    if (key.length < MIN_LENGTH || /\s/.test(key)) {
+      throw new AdminKeyError(file, `found no key in it, expected one of ${MIN_LENGTH} or more characters`);
     }
-    return { key, file, made };
+    return { key, file, isNew };
   } catch (error) {
     if (error instanceof AdminKeyError) throw error;
-    throw new AdminKeyError(file, `cannot be read or made: ${(error as NodeJS.ErrnoException).code}`);
+    throw new AdminKeyError(file, `cannot be read or created: ${(error as NodeJS.ErrnoException).code}`);
   }
 }
 
-/** Written aside and linked into place, so that the file is whole or not there. @returns false where it was. */
-function makeKey(file: string, dataDir: string): boolean {
+/** Writes aside and links into place, so that the file is never partial. @returns false if it existed */
+function createKey(file: string, dataDir: string): boolean {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const temporary = `${file}.${process.pid}`;
   const descriptor = openSync(temporary, 'wx', 0o600);

@@ -224,7 +224,7 @@ export class Service {
       const { code, message } = error as { code?: string; message: string };
       if (code === undefined) throw error;
       const errors = message.split('\n');
-      log.error({ code, faults: errors }, 'not reloaded: the old configuration and catalog stay');
+      log.error({ code, errors }, 'not reloaded: the old configuration and catalog stay');
     }
   }
 }

@@ -31,7 +31,7 @@ export function announce({
   write,
 }: AnnouncementOptions): void {
   const ready = Object.assign({}, NO_LISTENERS, ...roles.map((role) => role.ready));
-  if (adminKey?.made) {
+  if (adminKey?.isNew) {
     const { control: api, udp: dns } = ready as { control: string[]; udp: string[] };
     const { file } = adminKey;
     const greeting: Greeting = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/index.ts';
-import { faultsOf, linesOf, REGIONS } from './builders.ts';
+import { linesOf, problemsOf, REGIONS } from './builders.ts';
 
 const SOCKET = 'an address and port, such as 127.0.0.1:5300 or [::1]:5300';
 const WHOLE = (from: number, to: number) => `a whole number from ${from} to ${to}`;
@@ -15,9 +15,9 @@ const PROXY = 'socks5:// or http:// and [USER:PASSWORD@]HOST:PORT';
 const EGRESS = `direct, or ${PROXY} or a list, each ${PROXY} or a mapping with localAddress`;
 const LOCAL = 'an IPv4 address, an IPv6 address, or one of each';
 
-/** YAML beside the regions, and the one fault that it has. */
-const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
-  // What no key at all may be
+/** YAML to add to the regions, and its only error. */
+const PROBLEMS: readonly (readonly [yaml: string, problem: string])[] = [
+  // unknown and malformed keys
   [
     'colour: red',
     'colour: found an unknown key, expected one of roles, dataDir, store, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, control, relay, metrics, log',
@@ -31,7 +31,7 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ['dns: { rate_limit: {} }', 'dns.rate_limit: found an unknown key, expected rateLimit?'],
   ['dns:', 'dns: found nothing, expected a mapping'],
   ['dns: []', 'dns: found an empty list, expected a mapping'],
-  ['? [a]\n: 1', 'found a key that is no text, expected a key that is text'],
+  ['? [a]\n: 1', 'found a key that is not text, expected a key that is text'],
   [
     '"a\\nb": 1',
     '"a\\nb": found an unknown key, expected one of roles, dataDir, store, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, control, relay, metrics, log',
@@ -212,7 +212,7 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ['metrics: { listen: [x] }', `metrics.listen[0]: found "x", expected ${SOCKET}`],
   ['log: { level: loud }', 'log.level: found "loud", expected one of fatal, error, warn, info, debug, trace'],
 
-  // What is not built
+  // rules between keys
   ['dns: { bootstrapNames: ["a b"] }', 'dns.bootstrapNames[0]: found "a b", expected a host name'],
   [
     'dns: { testZone: t.example }\ncontrol: { publicUrl: "https://dns.example" }',
@@ -233,11 +233,11 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ],
   [
     'roles: [relay]\nrelay: { quic: ["127.0.0.1:443"], egress: "socks5://p:1" }',
-    'relay.quicMode: found "carry", expected refuse, as the proxies of relay.egress carry TCP alone',
+    'relay.quicMode: found "carry", expected refuse, as the proxies of relay.egress carry TCP only',
   ],
   ['relay: { quicMode: drop }', 'relay.quicMode: found "drop", expected one of carry, refuse'],
 
-  // relay.egress: whatever may hold a password is not shown
+  // relay.egress: values that may hold a password are not shown
   [
     'relay: { egress: "socks5://u:hunter2@h" }',
     `relay.egress: found a string (not shown), expected ${EGRESS}`,
@@ -259,7 +259,7 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ],
   [
     'roles: [relay]\nrelay: { quic: ["127.0.0.1:443"], egress: "http://p:1" }',
-    'relay.quicMode: found "carry", expected refuse, as the proxies of relay.egress carry TCP alone',
+    'relay.quicMode: found "carry", expected refuse, as the proxies of relay.egress carry TCP only',
   ],
   ['relay: { egress: [] }', 'relay.egress: found an empty list, expected one proxy at least'],
   [
@@ -282,7 +282,7 @@ const FAULTS: readonly (readonly [yaml: string, fault: string])[] = [
   ['relay: { proxyProtocolVersion: 2 }', 'relay.proxyProtocolVersion: found 2, expected one of v1, v2'],
 ];
 
-const RELAY_FAULTS: readonly (readonly [regions: string, fault: string])[] = [
+const RELAY_PROBLEMS: readonly (readonly [regions: string, fault: string])[] = [
   ['regions: []', 'regions: found an empty list, expected a mapping'],
   ['regions: {}', 'regions: found no region, expected at least one, with its relays'],
   ['{}', 'regions: found no region, expected at least one, with its relays'],
@@ -343,18 +343,18 @@ const RELAY_FAULTS: readonly (readonly [regions: string, fault: string])[] = [
   ],
 ];
 
-describe('a fault of one key', () => {
-  it.each(FAULTS)('%s', (yaml, fault) => {
-    expect(faultsOf(`${REGIONS}\n${yaml}\n`)).toEqual([fault]);
+describe('an error in one key', () => {
+  it.each(PROBLEMS)('%s', (yaml, problem) => {
+    expect(problemsOf(`${REGIONS}\n${yaml}\n`)).toEqual([problem]);
   });
 
-  it.each(RELAY_FAULTS)('%s', (yaml, fault) => {
-    expect(faultsOf(yaml)).toEqual([fault]);
+  it.each(RELAY_PROBLEMS)('%s', (yaml, problem) => {
+    expect(problemsOf(yaml)).toEqual([problem]);
   });
 });
 
-describe('faults', () => {
-  it('come all at once, in the order of the lines, each with its line', () => {
+describe('errors', () => {
+  it('are reported together, in the order of the file, each with its line', () => {
     const text = [
       'log: { level: loud }',
       'dns:',
@@ -373,12 +373,12 @@ describe('faults', () => {
     ]);
   });
 
-  it('name a key that is given twice', () => {
+  it('name a duplicate key', () => {
     const text = `${REGIONS}\nlog: { level: warn }\nlog: { level: info }\n`;
     expect(linesOf(text)).toEqual(['test.yaml:2: log: found the key a second time, expected each key once']);
   });
 
-  it('say what a file is, where it is no configuration', () => {
+  it('say what a file is that is not a configuration', () => {
     expect(linesOf('')).toEqual(['test.yaml: found nothing in it, expected a mapping']);
     expect(linesOf('# nothing\n')).toEqual(['test.yaml: found nothing in it, expected a mapping']);
     expect(linesOf('just text')).toEqual(['test.yaml:1: found "just text", expected a mapping']);
@@ -393,7 +393,7 @@ describe('faults', () => {
     ]);
   });
 
-  it('never quote the file where it is not YAML: a secret may stand there', () => {
+  it('never quote a file that is not YAML: it may hold a secret', () => {
     for (const text of [
       'control: { adminKey: "hunter2" hunter2 }',
       'control:\n  adminKey: "hunter2',
@@ -405,13 +405,11 @@ describe('faults', () => {
     }
   });
 
-  it('of a file that cannot be read are one line', () => {
+  it('of an unreadable file are one line', () => {
     const read = (file: string) => () => loadConfig({ file, env: {}, cwd: '/' });
     expect(read('none/here.yaml')).toThrow(
       /^none\/here\.yaml: found no such file, expected a configuration$/,
     );
-    expect(read('tmp')).toThrow(
-      /^tmp: found a file that cannot be read \(EISDIR\), expected a configuration$/,
-    );
+    expect(read('tmp')).toThrow(/^tmp: found an unreadable file \(EISDIR\), expected a configuration$/);
   });
 });
