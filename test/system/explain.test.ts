@@ -86,7 +86,7 @@ describe('explain, where no edge runs', () => {
   it.each([
     [[FILMS], 'expected --from with an address'],
     [[FILMS, '--from', 'home'], 'expected --from with an address'],
-    [['--from', HOME], 'expected a name, and a type at the most'],
+    [['--from', HOME], 'expected a name and at most a type'],
     [[FILMS, 'NOTYPE', '--from', HOME], 'expected a type such as A, AAAA or TYPE65'],
   ])('%j is bad usage', async (args, fault) => {
     const { code, stderr } = await runProgram(['explain', ...args]);
