@@ -132,13 +132,19 @@ const keys = new WeakMap<Profile, string>();
 function keyOf(profile: Profile): string {
   const known = keys.get(profile);
   if (known !== undefined) return known;
-  const { region, services, ipv4, ipv6 } = profile;
+  const { region, services, ipv4, ipv6, told = false } = profile;
   const choices = Object.entries(services).sort(([a], [b]) => (a < b ? -1 : 1));
-  const key = JSON.stringify([region, ipv4, ipv6, choices]);
+  const key = JSON.stringify([region, ipv4, ipv6, told, choices]);
   keys.set(profile, key);
   return key;
 }
 
-function frozenCopy({ region, services, ipv4, ipv6 }: Profile): Profile {
-  return Object.freeze({ region, services: Object.freeze({ ...services }), ipv4, ipv6 });
+function frozenCopy({ region, services, ipv4, ipv6, told }: Profile): Profile {
+  return Object.freeze({
+    region,
+    services: Object.freeze({ ...services }),
+    ipv4,
+    ipv6,
+    ...(told && { told }),
+  });
 }

@@ -10,6 +10,8 @@ export interface SteeringProfile {
   readonly services: Readonly<Record<string, string>>;
   readonly ipv4: boolean;
   readonly ipv6: boolean;
+  /** True if nobody has shown that the address is theirs. */
+  readonly told?: boolean;
 }
 
 /** Everything that a reader attaches to; plain data to post to threads. */
@@ -35,6 +37,8 @@ export interface CatalogHandle {
 export const PROFILES = 0x1_0000;
 export const FAMILY_IPV4 = 1;
 export const FAMILY_IPV6 = 2;
+/** In the byte of families: the address was told, not seen. */
+export const ADDRESS_TOLD = 4;
 /** In a row: resolve as usual. */
 const AS_USUAL = 0;
 
@@ -74,7 +78,8 @@ class Generation {
         : null;
       this.rows[base + 1 + index] = this.choose(service.regions, chosen, profile.region);
     }
-    this.rows[base] = (profile.ipv4 ? FAMILY_IPV4 : 0) | (profile.ipv6 ? FAMILY_IPV6 : 0);
+    this.rows[base] =
+      (profile.ipv4 ? FAMILY_IPV4 : 0) | (profile.ipv6 ? FAMILY_IPV6 : 0) | (profile.told ? ADDRESS_TOLD : 0);
   }
 
   /**

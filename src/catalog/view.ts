@@ -3,7 +3,7 @@ import { NameTable } from './name-table.ts';
 import { orderBase } from './relay-order.ts';
 import { listSlot, NO_LIST } from './relay-routes.ts';
 import type { CatalogHandle } from './steer.ts';
-import { FAMILY_IPV4, FAMILY_IPV6 } from './steer.ts';
+import { ADDRESS_TOLD, FAMILY_IPV4, FAMILY_IPV6 } from './steer.ts';
 
 /** No region to steer to: resolve as usual. */
 export const NO_REGION = -1;
@@ -58,7 +58,8 @@ export class CatalogView {
     const row = profile * this.stride;
     const region = this.rows[row + 1 + service] - 1;
     if (region < 0) return NO_LIST;
-    return this.lists[listSlot(region, this.names.matchedGroup, this.groupCount, this.rows[row])];
+    const families = this.rows[row] & (FAMILY_IPV4 | FAMILY_IPV6);
+    return this.lists[listSlot(region, this.names.matchedGroup, this.groupCount, families)];
   }
 
   /** Index of the region for the profile and service, or NO_REGION (-1): resolve as usual. */
@@ -72,6 +73,11 @@ export class CatalogView {
 
   allowsIPv6(profile: number): boolean {
     return (this.rows[profile * this.stride] & FAMILY_IPV6) !== 0;
+  }
+
+  /** True if nobody has shown that an address with this profile is theirs: UDP answers to it are limited. */
+  isTold(profile: number): boolean {
+    return (this.rows[profile * this.stride] & ADDRESS_TOLD) !== 0;
   }
 
   /**

@@ -1,6 +1,6 @@
 /**
- * A block of addresses, as net/ has it (leaves do not import each other): `bytes` in network order, 4 or
- * 16 of them, zero past the first `length` bits.
+ * A block of addresses, declared again because leaves do not import each other (see net/). `bytes` are 4 or 16 bytes in
+ * network order, zero past the first `length` bits.
  */
 export interface Prefix {
   readonly family: 4 | 6;
@@ -8,15 +8,19 @@ export interface Prefix {
   readonly length: number;
 }
 
-/**
- * What an account chose and has: its region, the services that it takes from another region or not at all
- * ('off'), and the families that it has live registrations of. Names, not indexes: edges may be configured differently.
- */
+/** What an address gets. Regions and services are names, because edges may be configured differently. */
 export interface Profile {
   readonly region: string;
+  /** Service -> the region it is watched from, or 'off'. */
   readonly services: Readonly<Record<string, string>>;
+  /** True if the account has live registrations of the family. */
   readonly ipv4: boolean;
   readonly ipv6: boolean;
+  /**
+   * True if nobody has shown that the address is theirs: a followed host name moved there, or the operator said so.
+   * An edge limits UDP answers to the address until something arrives from it that cannot be forged.
+   */
+  readonly told?: boolean;
 }
 
 export interface SetChange {
@@ -32,5 +36,5 @@ export interface RemoveChange {
   readonly prefix: Prefix;
 }
 
-/** One step of the log. Sequence numbers are consecutive integers from 1, within an epoch. */
+/** One edit of the allowlist. Sequence numbers are consecutive integers from 1, within an epoch. */
 export type Change = SetChange | RemoveChange;

@@ -32,7 +32,7 @@ const IS_LITTLE_ENDIAN = endianness() === 'LE';
 /**
  * Packs a snapshot into bytes for a disk or a wire.
  *
- * @throws RangeError if the snapshot contradicts itself (a programmer's mistake).
+ * @throws RangeError if the snapshot contradicts itself: a bug
  */
 export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
   const epoch = Buffer.from(snapshot.epoch, 'utf8');
@@ -59,10 +59,9 @@ export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
 }
 
 /**
- * Reads a packed snapshot. Its keys are views of `bytes`, which must not change while it is in use.
+ * Reads a packed snapshot. Its keys are views of `bytes`, which must not change while the snapshot is in use.
  *
- * @throws SnapshotVersionUnknown if another version wrote it.
- * @throws SnapshotCorrupt for anything that is not a whole, sound snapshot.
+ * @throws SnapshotVersionUnknownError, SnapshotCorruptError
  */
 export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const reader = new Reader(bytes);
@@ -83,9 +82,9 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot {
 }
 
 /**
- * What a packed snapshot says of itself, from its first bytes. Nothing is verified: the snapshot may be damaged.
+ * Reads the position of a packed snapshot from its first bytes, without verifying the rest.
  *
- * @throws SnapshotVersionUnknown, SnapshotCorrupt.
+ * @throws SnapshotVersionUnknownError, SnapshotCorruptError
  */
 export function readSnapshotPosition(bytes: Uint8Array): { epoch: string; seq: number } {
   const reader = new Reader(bytes);
@@ -95,16 +94,16 @@ export function readSnapshotPosition(bytes: Uint8Array): { epoch: string; seq: n
 
 class Reader {
   offset = 0;
-  private readonly ownBytes: Buffer;
+  private readonly buffer: Buffer;
 
   constructor(bytes: Uint8Array) {
-    this.ownBytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   bytes(count: number): Buffer {
-    if (count > this.ownBytes.length - this.offset) throw new SnapshotCorruptError('it ends too early');
+    if (count > this.buffer.length - this.offset) throw new SnapshotCorruptError('it ends too early');
     this.offset += count;
-    return this.ownBytes.subarray(this.offset - count, this.offset);
+    return this.buffer.subarray(this.offset - count, this.offset);
   }
 
   number(width: 1 | 2 | 4): number {
@@ -199,8 +198,9 @@ function checksumOf(bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(bytes).digest();
 }
 
-function plainProfile({ region, services, ipv4, ipv6 }: Profile): Profile {
-  return { region, services, ipv4, ipv6 };
+/** `told` is written only where it is true: releases without it read the other profiles. */
+function plainProfile({ region, services, ipv4, ipv6, told }: Profile): Profile {
+  return { region, services, ipv4, ipv6, ...(told && { told }) };
 }
 
 function parseProfiles(text: string): Profile[] {
@@ -208,21 +208,22 @@ function parseProfiles(text: string): Profile[] {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new SnapshotCorruptError('its profiles are no JSON');
+    throw new SnapshotCorruptError('its profiles are not JSON');
   }
   if (!Array.isArray(value) || !value.every(isProfile)) {
-    throw new SnapshotCorruptError('its profiles have not the shape of profiles');
+    throw new SnapshotCorruptError('its profiles have another shape');
   }
   return value.map(plainProfile);
 }
 
 function isProfile(value: unknown): value is Profile {
   if (typeof value !== 'object' || value === null) return false;
-  const { region, services, ipv4, ipv6 } = value as Partial<Record<keyof Profile, unknown>>;
+  const { region, services, ipv4, ipv6, told } = value as Partial<Record<keyof Profile, unknown>>;
   return (
     typeof region === 'string' &&
     typeof ipv4 === 'boolean' &&
     typeof ipv6 === 'boolean' &&
+    (told === undefined || typeof told === 'boolean') &&
     typeof services === 'object' &&
     services !== null &&
     !Array.isArray(services) &&

@@ -3,38 +3,38 @@ import type { Prefix, Profile } from './change.ts';
 import { profileText } from './profile-text.ts';
 import { type Snapshot, snapshotKeyBytes } from './snapshot.ts';
 
-/** The hash of a profile: two words of 32 bits, from which those of its entries begin. */
+/** The hash of a profile: two 32-bit words, which seed the hashes of its entries. */
 export interface ProfileHash {
   readonly a: number;
   readonly b: number;
 }
 
-/** The first 64 bits of the SHA-1 of the profile's text. */
+/** Hashes a profile: the first 64 bits of the SHA-1 of its text. */
 export function hashProfile(profile: Profile): ProfileHash {
   const bytes = createHash('sha1').update(profileText(profile)).digest();
   return { a: bytes.readUInt32BE(0), b: bytes.readUInt32BE(4) };
 }
 
 /**
- * A digest of a list of entries, whatever their order: two sums, modulo 2^32, of a hash of each. A change costs one
- * subtraction and one addition, so that a store keeps it beside its sequence number and a reader of the log can
- * tell that it has the same list. It finds mistakes, not forgeries.
+ * A digest of the allowlist, independent of order: two sums, modulo 2^32, of a hash of each entry. A change costs one
+ * subtraction and one addition, so a store keeps the digest beside its seq and followers compare theirs. It finds
+ * mistakes, not forgeries.
  *
- * The hash of an entry, in each of the two words: h = the profile's word; then for each word w (family * 256 +
- * length; the key's bytes, four at a time, in network order) h = mix((h xor w) + 0x9e3779b9 mod 2^32), with mix the
+ * The hash of an entry, for each of the two words: h = the profile's word; then for each word w (family * 256 + length;
+ * the key's bytes, four at a time, in network order) h = mix((h xor w) + 0x9e3779b9 mod 2^32), where mix is the
  * finalizer of MurmurHash3 (32 bits).
  */
 export class ListDigest {
   private a = 0;
   private b = 0;
 
-  /** @param key bytes at `offset` hold it, as a snapshot's group does. */
+  /** Adds an entry. @param key holds the entry's key at `offset`, as in a snapshot's group */
   add(family: 4 | 6, length: number, key: Uint8Array, offset: number, profile: ProfileHash): void {
     this.a = (this.a + hashEntry(family, length, key, offset, profile.a)) | 0;
     this.b = (this.b + hashEntry(family, length, key, offset, profile.b)) | 0;
   }
 
-  /** Takes away an entry as it was added. */
+  /** Takes an entry away; the arguments are those of `add`. */
   subtract(family: 4 | 6, length: number, key: Uint8Array, offset: number, profile: ProfileHash): void {
     this.a = (this.a - hashEntry(family, length, key, offset, profile.a)) | 0;
     this.b = (this.b - hashEntry(family, length, key, offset, profile.b)) | 0;
@@ -48,7 +48,7 @@ export class ListDigest {
     this.subtract(family, length, bytes, 0, profile);
   }
 
-  /** 'a.b', both unsigned and decimal. */
+  /** Returns 'a.b', both unsigned decimals. */
   toString(): string {
     return digestText(this.a, this.b);
   }

@@ -1,23 +1,23 @@
-/** The bytes are no packed snapshot, or not a whole one. Stale is served, corrupt never. */
+/** The bytes are not a complete packed snapshot. A stale allowlist is served, a corrupt one never. */
 export class SnapshotCorruptError extends Error {
   readonly code = 'snapshot_corrupt';
 
-  /** `fault` says what was wrong and never quotes the content. */
-  constructor(fault: string) {
-    super(`The packed snapshot is corrupt: ${fault}`);
-    this.name = 'SnapshotCorrupt';
+  /** @param reason never quotes the content */
+  constructor(reason: string) {
+    super(`the packed snapshot is corrupt: ${reason}`);
+    this.name = 'SnapshotCorruptError';
   }
 }
 
-/** A packed snapshot of a version that this release does not read. */
+/** The packed snapshot has a version that this release does not read. */
 export class SnapshotVersionUnknownError extends Error {
   readonly code = 'snapshot_version_unknown';
   readonly found: number;
   readonly expected: number;
 
   constructor(found: number, expected: number) {
-    super(`The packed snapshot has format version ${found}; this release reads version ${expected}`);
-    this.name = 'SnapshotVersionUnknown';
+    super(`the packed snapshot has format version ${found}; this release reads version ${expected}`);
+    this.name = 'SnapshotVersionUnknownError';
     this.found = found;
     this.expected = expected;
   }

@@ -2,15 +2,15 @@ import type { Change } from './change.ts';
 import { profileOfText, profileText } from './profile-text.ts';
 import { type Snapshot, type SnapshotGroup, snapshotKeyBytes } from './snapshot.ts';
 
-/** What became of a prefix: its profile's text, or null if it went. */
+/** A prefix's new profile as text; null: removed. */
 type Fate = string | null;
 type Key = number | string;
 
 /**
- * The list after changes that follow it, as a new snapshot. One pass over the keys, whatever the changes: a million
- * entries take some tens of milliseconds.
+ * Applies changes to a snapshot and returns a new one. One pass over the keys: a million entries take some tens of
+ * milliseconds.
  *
- * @param changes from `snapshot.seq` + 1 on, without a gap.
+ * @param changes from `snapshot.seq` + 1 on, without a gap
  */
 export function mergeSnapshot(snapshot: Snapshot, changes: readonly Change[]): Snapshot {
   if (changes.length === 0) return snapshot;
@@ -44,7 +44,7 @@ export function mergeSnapshot(snapshot: Snapshot, changes: readonly Change[]): S
   };
 }
 
-/** Profiles that an entry has, numbered as they come. */
+/** Numbers profiles in the order in which entries use them. */
 class ProfileNumbers {
   readonly texts: string[] = [];
   private readonly numbers = new Map<string, number>();
@@ -73,7 +73,7 @@ function fatesByGroup(changes: readonly Change[]): Map<number, Map<Key, Fate>> {
       groups.set(id, fates);
     }
     const key = keyAt(bytes, 0, snapshotKeyBytes(family, length));
-    // The latest one stands at its own place, so that new entries follow in the order of the log.
+    // Moves the key to the end, so that new entries follow in the order of the log.
     fates.delete(key);
     fates.set(key, change.kind === 'set' ? profileText(change.profile) : null);
   }
@@ -119,7 +119,7 @@ function mergeGroup(
   return { family, length, count: end, keys: keys.slice(0, end * width), profiles: profiles.slice(0, end) };
 }
 
-/** Four bytes as a number, which costs nothing to make; more as text. */
+/** Returns a key of four bytes as a number, which needs no allocation, and longer ones as text. */
 function keyAt(bytes: Uint8Array, offset: number, width: number): Key {
   if (width === 4) {
     return (bytes[offset] << 24) | (bytes[offset + 1] << 16) | (bytes[offset + 2] << 8) | bytes[offset + 3];

@@ -37,6 +37,7 @@ describe('Profiles', () => {
       { ...US, region: 'gb' },
       { ...US, ipv4: false },
       { ...US, ipv6: true },
+      { ...US, told: true },
       { ...US, services: { a: 'b' } },
       { ...US, services: { b: 'a' } },
       { ...US, services: { a: 'off' } },

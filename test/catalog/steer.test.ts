@@ -52,6 +52,17 @@ describe('the region that a profile gets for a service', () => {
     expect(new CatalogView(steering.handle()).region(7, asked)).toBe(expected);
   });
 
+  it('is the same for an address that was told, and the view says that it was', () => {
+    const steering = new Steering(build());
+    steering.setProfile(1, profile({ ipv6: true }));
+    steering.setProfile(2, profile({ ipv6: true, told: true }));
+    const view = new CatalogView(steering.handle());
+    expect([1, 2].map((id) => view.isTold(id))).toEqual([false, true]);
+    expect(view.match(question('netflix.com', SEED))).toBe(0);
+    expect(view.list(2, 0)).toBe(view.list(1, 0));
+    expect([view.allowsIPv4(2), view.allowsIPv6(2)]).toEqual([true, true]);
+  });
+
   it('ignores properties that every object inherits', () => {
     const steering = new Steering(build([service('constructor', { names: ['a.example'] })]));
     steering.setProfile(1, profile());

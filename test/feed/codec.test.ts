@@ -20,8 +20,9 @@ const profile: fc.Arbitrary<Profile> = fc.record(
     services: fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true }),
     ipv4: fc.boolean(),
     ipv6: fc.boolean(),
+    told: fc.constant(true),
   },
-  { noNullPrototype: true },
+  { requiredKeys: ['region', 'services', 'ipv4', 'ipv6'], noNullPrototype: true },
 );
 
 const kind = fc.constantFrom<[4 | 6, number][]>([4, 32], [4, 8], [6, 16], [6, 64], [6, 65], [6, 128]);

@@ -10,18 +10,23 @@ import {
   mergeSnapshot,
   type Prefix,
   type Profile,
+  profileOfText,
   profileText,
   type Snapshot,
 } from '../../src/feed/index.ts';
 
 const EMPTY: Snapshot = { version: 1, epoch: 'e', seq: 0, profiles: [], groups: [] };
 
-const profile: fc.Arbitrary<Profile> = fc.record({
-  region: fc.constantFrom('us', 'gb'),
-  services: fc.constantFrom({}, { hulu: 'off' }, { netflix: 'gb', hulu: 'us' }),
-  ipv4: fc.boolean(),
-  ipv6: fc.boolean(),
-});
+const profile: fc.Arbitrary<Profile> = fc.record(
+  {
+    region: fc.constantFrom('us', 'gb'),
+    services: fc.constantFrom({}, { hulu: 'off' }, { netflix: 'gb', hulu: 'us' }),
+    ipv4: fc.boolean(),
+    ipv6: fc.boolean(),
+    told: fc.constant(true),
+  },
+  { requiredKeys: ['region', 'services', 'ipv4', 'ipv6'] },
+);
 
 /** Few enough that changes meet. */
 const prefix: fc.Arbitrary<Prefix> = fc.oneof(
@@ -130,4 +135,11 @@ describe('a digest', () => {
     });
     expect(new Set(digests).size).toBe(digests.length);
   });
+});
+
+it('writes profiles that were seen as releases without `told` do', () => {
+  const seen: Profile = { region: 'us', services: {}, ipv4: true, ipv6: false };
+  expect(profileText(seen)).toBe('["us",[],1,0]');
+  expect(profileText({ ...seen, told: true })).toBe('["us",[],1,0,1]');
+  expect(profileOfText('["us",[],1,0,1]')).toEqual({ ...seen, told: true });
 });
