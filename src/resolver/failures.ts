@@ -40,7 +40,8 @@ export class FailureCache {
     return entry !== undefined && this.options.now() < entry.untilMs ? entry.failure : undefined;
   }
 
-  record(key: string, failure: ResolveFailure): void {
+  /** @returns until when it is remembered, in ms of the clock */
+  record(key: string, failure: ResolveFailure): number {
     const { minMs, maxMs } = this.options;
     const nowMs = this.options.now();
     const before = this.entries.peek(key);
@@ -48,7 +49,9 @@ export class FailureCache {
     const inARow = before !== undefined && nowMs < before.untilMs + Math.max(before.forMs, minMs * 10);
     const times = inARow ? before.times + 1 : 1;
     const forMs = Math.min(maxMs, minMs * 2 ** Math.min(times - 1, 30));
-    this.entries.set(key, { failure, times, forMs, untilMs: nowMs + forMs });
+    const untilMs = nowMs + forMs;
+    this.entries.set(key, { failure, times, forMs, untilMs });
+    return untilMs;
   }
 
   forget(key: string): void {

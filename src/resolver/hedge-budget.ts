@@ -7,9 +7,13 @@ const BURST = 16;
 export class HedgeBudget {
   private tokens = BURST;
 
-  /** A question begins. */
-  earn(): void {
-    this.tokens = Math.min(BURST, this.tokens + SHARE);
+  /** Questions begin. */
+  earn(questions = 1): void {
+    this.tokens = Math.min(BURST, this.tokens + SHARE * questions);
+  }
+
+  get canSpend(): boolean {
+    return this.tokens >= 1;
   }
 
   /** @returns whether the question that is late may be asked elsewhere already */

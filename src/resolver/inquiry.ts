@@ -1,7 +1,7 @@
 import { Attempt, type AttemptContext, AttemptEvent } from './attempt.ts';
 import type { BuiltEntry } from './cache/entry.ts';
 import { type Endpoint, orderEndpoints } from './endpoint.ts';
-import { Tried } from './forward/index.ts';
+import { Tried } from './forward/tried.ts';
 import type { HedgeBudget } from './hedge-budget.ts';
 import type { ResolveRequest } from './request.ts';
 import type { ResolverTimeouts } from './timeouts.ts';

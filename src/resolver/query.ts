@@ -52,25 +52,9 @@ export function buildQuery(
   });
   setAuthenticData(buffer);
   const nameEnd = HEADER_BYTES + request.nameLength;
-  if (mixCase) mixLetters(buffer, HEADER_BYTES, nameEnd, random);
+  if (mixCase) random.mixCase(buffer, HEADER_BYTES, nameEnd);
   const questionEnd = nameEnd + 4;
   const length =
     padded && withEdns ? padMessage(buffer, questionEnd, end, QUERY_BLOCK_BYTES, buffer.length) : end;
   return { bytes: copyBytes(buffer, 0, length), questionEnd, hasEdns: withEdns, hasMixedCase: mixCase };
-}
-
-/** Length bytes are below 64 and so are never taken for letters. */
-function mixLetters(bytes: Uint8Array, from: number, to: number, random: RandomSource): void {
-  let bits = 0;
-  let left = 0;
-  for (let at = from; at < to; at++) {
-    if (bytes[at] < 0x61 || bytes[at] > 0x7a) continue;
-    if (left === 0) {
-      bits = random.byte();
-      left = 8;
-    }
-    if (bits & 1) bytes[at] &= 0xdf;
-    bits >>>= 1;
-    left--;
-  }
 }

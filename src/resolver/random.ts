@@ -37,6 +37,22 @@ export class RandomSource {
     return Math.floor((((this.u16() << 8) | this.byte()) / 0x1000000) * count);
   }
 
+  /** Gives the lower-case letters of bytes[from, to) a random case (0x20). Length bytes are below 64, so never letters. */
+  mixCase(bytes: Uint8Array, from: number, to: number): void {
+    let bits = 0;
+    let left = 0;
+    for (let at = from; at < to; at++) {
+      if (bytes[at] < 0x61 || bytes[at] > 0x7a) continue;
+      if (left === 0) {
+        bits = this.byte();
+        left = 8;
+      }
+      if (bits & 1) bytes[at] &= 0xdf;
+      bits >>>= 1;
+      left--;
+    }
+  }
+
   /** `value` made up to a tenth longer or shorter, so that timers of many questions do not meet. */
   jitter(value: number): number {
     return value * (0.9 + (this.u16() / 0xffff) * 0.2);

@@ -1,5 +1,5 @@
 import { copyBytes } from '../wire/index.ts';
-import { Tried } from './forward/index.ts';
+import { Tried } from './forward/tried.ts';
 import type { Waiter } from './pending.ts';
 
 /** A question to resolve, as the listeners hand it over. */

@@ -1,9 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { ExtendedError, hashSuffixes, Question, Rcode, readName } from '../wire/index.ts';
-import { type BuiltEntry, buildEntry, type TtlLimits } from './cache/entry.ts';
+import { type BuiltEntry, buildEntry, type EntryRequest, type TtlLimits } from './cache/entry.ts';
+import { keyFlags, keyHash } from './cache/key.ts';
 import { ResolverCounters } from './counters.ts';
 import { Endpoint, type UpstreamStatus } from './endpoint.ts';
 import { FailureCache } from './failures.ts';
+import { ForwardPublisher } from './forward/forward-publisher.ts';
+import type { ForwardHandle } from './forward/forward-state.ts';
 import { HedgeBudget } from './hedge-budget.ts';
 import { Inquiry, type InquiryContext, type InquiryResult } from './inquiry.ts';
 import { Joined, Pending } from './pending.ts';
@@ -58,6 +61,8 @@ export interface ResolverOptions {
   readonly counters?: ResolverCounters;
   /** Certificate authorities for tls and https upstreams; default: the runtime's. */
   readonly trust?: UpstreamTrust;
+  /** Shared with the UDP threads that ask upstreams by themselves. */
+  readonly forward?: ForwardHandle;
   /** Sockets to ask over UDP, closed with the resolver; default: node:dgram's. */
   readonly datagrams?: DatagramPools;
   /** Called once for an upstream that folds the case of names and has no TCP: it is asked without 0x20 from then on. */
@@ -108,6 +113,9 @@ export class Resolver {
   private readonly failures: FailureCache;
   private readonly refreshLimit: number;
   private readonly context: InquiryContext;
+  /** Null: UDP threads hand all misses to this resolver. */
+  readonly forward: ForwardHandle | null;
+  private readonly publisher: ForwardPublisher | null;
   private readonly inquiries = new Set<Inquiry>();
   private readonly datagrams: DatagramPools;
   private readonly recentAnswers = new LRUCache<string, RecentAnswer>({ max: RECENT_ANSWERS });
@@ -146,6 +154,8 @@ export class Resolver {
       read: (request, message, length) => this.readAnswer(request, message, length),
       settled: (inquiry, result) => this.settle(inquiry, result),
     };
+    this.forward = options.forward ?? null;
+    this.publisher = this.forward && new ForwardPublisher({ handle: this.forward, ...this.context });
   }
 
   /** Questions under way. */
@@ -187,6 +197,7 @@ export class Resolver {
   /** Ends all questions as failures and closes all sockets. */
   async close(): Promise<void> {
     this.isClosed = true;
+    this.publisher?.close();
     for (const inquiry of [...this.inquiries]) inquiry.abort();
     await Promise.all(this.context.endpoints.map((endpoint) => endpoint.close()));
     await this.datagrams.close();
@@ -249,14 +260,30 @@ export class Resolver {
   }
 
   private readAnswer(request: ResolveRequest, message: Uint8Array, length: number): BuiltEntry | null {
+    return buildEntry(this.parse(request), message, length, this.now(), this.ttlLimits);
+  }
+
+  /** The request as the cache takes it; valid until the next call. */
+  private parse({
+    name,
+    nameLength,
+    type,
+    qclass,
+    dnssecOk,
+    checkingDisabled,
+  }: ResolveRequest): EntryRequest {
     const { question } = this;
-    const { dnssecOk, checkingDisabled } = request;
-    readName(request.name, request.nameLength, 0, question.name);
-    question.type = request.type;
-    question.qclass = request.qclass;
+    readName(name, nameLength, 0, question.name);
+    question.type = type;
+    question.qclass = qclass;
     hashSuffixes(question.name, this.nameSeed, question.hashes);
-    const asked = { question, dnssecOk, checkingDisabled };
-    return buildEntry(asked, message, length, this.now(), this.ttlLimits);
+    return { question, dnssecOk, checkingDisabled };
+  }
+
+  private cacheKey(request: ResolveRequest): number {
+    const { question, dnssecOk, checkingDisabled } = this.parse(request);
+    const flags = keyFlags(dnssecOk, checkingDisabled);
+    return keyHash(question.hashes[0], question.type, question.qclass, flags);
   }
 
   private settle(inquiry: Inquiry, result: InquiryResult): void {
@@ -265,7 +292,7 @@ export class Resolver {
     this.zones.release(zoneKey(request.name, request.nameLength));
     let resolved: Resolved;
     try {
-      resolved = this.conclude(key, result);
+      resolved = this.conclude(inquiry, result);
     } catch (error) {
       this.pending.fail(key, error);
       return;
@@ -273,7 +300,7 @@ export class Resolver {
     this.pending.settle(key, resolved);
   }
 
-  private conclude(key: string, result: InquiryResult): Resolved {
+  private conclude({ key, request }: Inquiry, result: InquiryResult): Resolved {
     if (result.kind === 'answered') return this.keep(key, result.answer);
     this.counters.failures++;
     if (result.kind === 'busy') {
@@ -281,7 +308,8 @@ export class Resolver {
       return OVERLOADED;
     }
     const failure = failureOf(result);
-    this.failures.record(key, failure);
+    const untilMs = this.failures.record(key, failure);
+    this.publisher?.markSlow(this.cacheKey(request), untilMs);
     return failure;
   }
 

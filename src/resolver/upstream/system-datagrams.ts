@@ -1,9 +1,9 @@
-import { constants, networkInterfaces } from 'node:os';
-import { parseAddress } from '../../net/index.ts';
-import { closeSocket, libc, peerName, SocketWatch, SystemCallError, UdpClients } from '../../sys/index.ts';
+import { constants } from 'node:os';
+import { closeSocket, libc, SocketWatch, SystemCallError, UdpClients } from '../../sys/index.ts';
 import type { RandomSource } from '../random.ts';
 import type { DatagramPool, DatagramPools, DatagramRemote } from './datagram-pool.ts';
 import type { DatagramSocket, DatagramSocketOwner } from './datagram-socket.ts';
+import { upstreamPeerName } from './peer-name.ts';
 import { type DatagramPoolLimits, RandomPortPool } from './random-port-pool.ts';
 
 /** Opening and closing one of these costs about 8 us. */
@@ -43,7 +43,7 @@ export class SystemDatagrams implements DatagramPools {
   }
 
   createPool(remote: DatagramRemote, random: RandomSource, now: () => number): DatagramPool {
-    const name = nameOf(remote);
+    const name = upstreamPeerName(remote);
     return new RandomPortPool({
       random,
       now,
@@ -74,22 +74,6 @@ export class SystemDatagrams implements DatagramPools {
     sockets.set(number, socket);
     return socket;
   }
-}
-
-/** The remote's socket address; null where its zone is no interface of this machine. */
-function nameOf({ address: text, family, port }: DatagramRemote): Uint8Array | null {
-  const [literal, zone] = text.split('%');
-  const address = parseAddress(literal);
-  const scopeId = zone === undefined ? 0 : scopeOfZone(zone);
-  return address === null || scopeId === null
-    ? null
-    : peerName({ family, address: address.bytes, port, scopeId });
-}
-
-function scopeOfZone(zone: string): number | null {
-  if (/^\d{1,9}$/.test(zone)) return Number(zone);
-  const found = networkInterfaces()[zone]?.find(({ family }) => family === 'IPv6');
-  return found?.family === 'IPv6' ? found.scopeid : null;
 }
 
 class SystemDatagramSocket implements DatagramSocket {
