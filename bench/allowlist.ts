@@ -2,8 +2,6 @@
  * The allowlist's claims: at most 12 bytes an IPv4 entry, 10 million built in 3 s, a lookup under 150 ns at the
  * median, 1 million addresses in at most 20 MB of RSS.
  *
- *   node bench/allowlist.ts [--entries 10000000]
- *
  * Exits 1 if a claim is missed. Lookups are random ones, timed twice: in a plain loop, where the processor overlaps
  * the waits for memory of several, and each waiting for the one before it. The claim is about the loop. The other
  * cannot be better than the memory: its own figure stands beside it, one random read of as many bytes.
@@ -13,7 +11,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
 import {
   AllowlistFollower,
   AllowlistReader,
@@ -22,6 +19,7 @@ import {
   Profiles,
 } from '../src/allowlist/index.ts';
 import type { Change, Feed, FeedListener, Profile, Snapshot, SnapshotGroup } from '../src/feed/index.ts';
+import { benchOptions } from './support/options.ts';
 
 /** Where the loops leave their sums, so that the compiler cannot leave out the loops. */
 const kept = new Float64Array(1);
@@ -259,8 +257,9 @@ async function benchRss(way: string): Promise<void> {
   claim(`table of 1 million by ${way}`, tableMb, CLAIMS.tableMb, 'MB');
 }
 
-const { values } = parseArgs({
-  options: { entries: { type: 'string', default: '10000000' }, rss: { type: 'string' } },
+const values = benchOptions(import.meta.url, {
+  entries: ['10000000', 'addresses in the large table'],
+  rss: [null, 'used by the bench itself'],
 });
 if (values.rss) {
   const report = await measureRss(values.rss);

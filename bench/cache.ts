@@ -2,9 +2,6 @@
  * Answers of the cache over UDP, with an allowlist of a million addresses: CPU an answer no more than that of dnsdist with
  * batches, packet cache and the same list; and at most 250 bytes of overhead for each of a million answers held.
  *
- *   npm run bench -- cache [--addresses 1000000] [--names 1000] [--pairs 5] [--seconds 4] [--rate 50000]
- *                          [--answers 1000000] [--out bench/results]
- *
  * Servers on processor 0 before the same upstream, asked in turns from processor 1: saturated by dnsperf, at the fixed rate by
  * `mediastreamer load`. The overhead is the memory that the cache grew by, less the bytes of the answers' names and records.
  * Loopback. Exits 1 if a claim is missed.
@@ -12,13 +9,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { dnsperf } from './support/dnsperf.ts';
 import { FIRST_ADDRESS } from './support/feed-source.ts';
 import { fillCache } from './support/filled-cache.ts';
 import { forwarders, startDelayedUpstream } from './support/forwarders.ts';
 import { startListedEdge } from './support/listed-edge.ts';
 import { runLoadTool } from './support/load-tool.ts';
+import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { type Peer, type PeerJob, startPeer } from './support/peers.ts';
 import { requirePrograms } from './support/programs.ts';
@@ -35,16 +32,14 @@ const SERVER_PROCESSOR = 0;
 const CLIENT_PROCESSOR = 1;
 const OURS = 'mediastreamer';
 
-const { values } = parseArgs({
-  options: {
-    addresses: { type: 'string', default: '1000000' },
-    names: { type: 'string', default: '1000' },
-    pairs: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
-    rate: { type: 'string', default: '50000' },
-    answers: { type: 'string', default: '1000000' },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  addresses: ['1000000', 'registered addresses'],
+  names: ['1000', 'names asked for'],
+  pairs: ['5', 'rounds, each server once a round'],
+  seconds: ['4', 'length of a round'],
+  rate: ['50000', 'queries a second of the open loop'],
+  answers: ['1000000', 'answers held for the overhead'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 const [addresses, pairs, seconds, answers] = [
   values.addresses,

@@ -2,8 +2,6 @@
  * Taking in 1 million registered addresses, and one more: a change is effective in under 5 ms, from the 2xx of its
  * registration (which is on disk then) to the first steered answer; beside it dnsdist with an ACL of as many.
  *
- *   npm run bench -- change [--addresses 1000000] [--changes 20] [--out bench/results]
- *
  * Ours with its embedded store, filled by `mediastreamer import`; dnsdist with setACLFromFile, and then, in turns with ours,
  * addACL for one address more, and setACLFromFile once more, as after a change of the file; both by its console, of
  * which a command that does nothing is measured beside. Server on processor 0, this bench on any. Loopback. Exits 1 if the
@@ -16,11 +14,11 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type AccountTransfer, writeTransfer } from '../src/registry/transfer/index.ts';
 import { answers } from './support/answers.ts';
 import { ADMIN_KEY, freePort } from './support/edge.ts';
 import { FIRST_ADDRESS } from './support/feed-source.ts';
+import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { queryFor } from './support/prober.ts';
 import { type Server, startServer, startUntil } from './support/process.ts';
@@ -37,12 +35,10 @@ const DAY_MS = 86_400_000;
 const AGAIN_MS = 1;
 const LATE_MS = 30_000;
 
-const { values } = parseArgs({
-  options: {
-    addresses: { type: 'string', default: '1000000' },
-    changes: { type: 'string', default: '20' },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  addresses: ['1000000', 'registered addresses'],
+  changes: ['20', 'registrations measured'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 const [count, changes] = [values.addresses, values.changes].map(Number) as [number, number];
 requirePrograms(['taskset', 'dnsdist']);

@@ -1,8 +1,6 @@
 /**
  * The control API under load, with the store on disk: how many calls a second, and how long they take.
  *
- *   node bench/control.ts [--store embedded|redis] [--dir DIRECTORY] [--seconds 5] [--connections 16]
- *
  * The server is a process of its own, with the registry as it is shipped (a change is synced before its reply).
  * With --store redis it is on a redis-server that the bench starts, appendfsync always; a redis:// URL is one that runs.
  * Registrations are bounded by the disk's syncs, so give a directory on the disk that is meant: /tmp may be memory.
@@ -14,10 +12,10 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
 import { createControl } from '../src/control/index.ts';
 import { openRegistry } from '../src/registry/index.ts';
+import { benchOptions } from './support/options.ts';
 import { startRedis } from './support/redis.ts';
 
 const ADMIN_KEY = 'admin-key-of-the-bench';
@@ -181,14 +179,12 @@ async function startServer(dataDir: string, store: string): Promise<{ child: Chi
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      dir: { type: 'string', default: tmpdir() },
-      seconds: { type: 'string', default: '5' },
-      connections: { type: 'string', default: '16' },
-      store: { type: 'string', default: 'embedded' },
-      serve: { type: 'string' },
-    },
+  const values = benchOptions(import.meta.url, {
+    dir: [tmpdir(), 'directory of the store; choose the disk that is meant'],
+    seconds: ['5', 'length of a round'],
+    connections: ['16', 'connections of the load'],
+    store: ['embedded', 'embedded, redis, or a redis:// URL'],
+    serve: [null, 'used by the bench itself'],
   });
   if (values.serve !== undefined) return serve(values.serve, values.store);
   const dataDir = await mkdtemp(join(values.dir, 'bench-control-'));

@@ -2,14 +2,11 @@
  * `decide` on a registered source's catalog query takes under 1 us, and a UDP thread collects no garbage over
  * 10 million mixed queries: steered, cached, local, refused, malformed.
  *
- *   node bench/decide.ts [--queries 10000000] [--out bench/results]
- *
  * The first figure is taken in this process; the second from the whole service under dnsperf, run with
  * --trace-gc. Exits 1 if a claim is missed.
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { parseArgs } from 'node:util';
 import { AllowlistReader, AllowlistTable, Profiles } from '../src/allowlist/index.ts';
 import { buildCatalog, CatalogView, loadServices, readServiceFiles, Steering } from '../src/catalog/index.ts';
 import { decide, QueryState, RateLimiter, UDP_TRAITS } from '../src/dns/index.ts';
@@ -19,6 +16,7 @@ import { AnswerCache, CacheReader } from '../src/resolver/cache/index.ts';
 import { nameFromText, RecordType, writeQuery } from '../src/wire/index.ts';
 import { dnsperf } from './support/dnsperf.ts';
 import { startEdge } from './support/edge.ts';
+import { benchOptions } from './support/options.ts';
 import { median, table } from './support/pairs.ts';
 import { RESULTS_DIRECTORY, writeResult } from './support/results.ts';
 
@@ -27,11 +25,9 @@ const ROUNDS = 9;
 const CALLS = 1_000_000;
 const SEED = 0x5eed;
 
-const { values } = parseArgs({
-  options: {
-    queries: { type: 'string', default: '10000000' },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  queries: ['10000000', 'queries to the UDP thread'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 
 async function state(): Promise<QueryState> {

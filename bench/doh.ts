@@ -1,11 +1,9 @@
 /**
- * Steered answers over DNS over HTTPS, 100 connections with one request in flight each, on one processor: answers a second
- * over HTTP/2 and HTTP/1.1, beside Debian's dnsdist, which spoofs them.
+ * Steered answers over DNS over HTTPS on one processor, 100 connections with one request in flight each, over HTTP/2 and
+ * HTTP/1.1, beside Debian's dnsdist, which spoofs the same names.
  *
- *   node bench/doh.ts [--pairs 5] [--seconds 3] [--idle 1000]
- *
- * Loopback; h2load (HTTP/2) and autocannon (HTTP/1.1) on the other processor; CPU by schedstat over all threads. At the
- * end the resident memory that each idle connection over HTTP/2 adds.
+ * Loopback; h2load (HTTP/2) and autocannon (HTTP/1.1) on the other processor; CPU by schedstat over all threads. Then the
+ * resident memory of an idle HTTP/2 connection.
  */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,32 +11,32 @@ import { writeFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import * as dnsPacket from 'dns-packet';
 import {
   CONNECTIONS,
+  comparePair,
   type EncryptedServer,
   HEADINGS,
+  type Load,
   measure,
   type Round,
-  ratios,
   row,
   STEERED,
   saveRounds,
   startEncryptedPair,
 } from './support/encrypted.ts';
-import { median, medianAndRange, table } from './support/pairs.ts';
+import { benchOptions } from './support/options.ts';
+import { median, table } from './support/pairs.ts';
 import { requirePrograms } from './support/programs.ts';
 
 const run = promisify(execFile);
 const CLAIM_PER_SECOND = 20_000;
 const AUTOCANNON = join(import.meta.dirname, '../node_modules/autocannon/autocannon.js');
-const { values } = parseArgs({
-  options: {
-    pairs: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '3' },
-    idle: { type: 'string', default: '1000' },
-  },
+const values = benchOptions(import.meta.url, {
+  pairs: ['5', 'rounds, each server once a round'],
+  seconds: ['3', 'length of a round'],
+  idle: ['1000', 'idle connections'],
 });
 requirePrograms(['dnsdist', 'h2load', 'openssl', 'taskset']);
 
@@ -48,8 +46,6 @@ const PATHS = STEERED.map((name) => {
   return `/dns-query?dns=${message.toString('base64url')}`;
 });
 const url = (server: EncryptedServer, path: string): string => `https://127.0.0.1:${server.https}${path}`;
-
-type Load = (server: EncryptedServer, seconds: string) => Promise<Round>;
 
 const http2: Load = (server, seconds) =>
   measure(server, async () => {
@@ -64,23 +60,23 @@ const http2: Load = (server, seconds) =>
     return { answers: Number(good), answersPerSecond: Number(rate), lost: Number(failed) };
   });
 
-/** autocannon takes one path a run from its command line; the answers differ in nothing that costs. */
+/** autocannon takes one path a run; all answers cost the same. */
 const http1: Load = (server, seconds) =>
   measure(server, async () => {
     const { stdout } = await run('taskset', [
       ...['-c', '1', process.execPath, AUTOCANNON, '--json', '-c', String(CONNECTIONS), '-d', seconds],
       url(server, PATHS[0]!),
     ]);
-    const told = JSON.parse(stdout) as Record<string, number> & { requests: { total: number } };
-    const answers = told['2xx']!;
+    const report = JSON.parse(stdout) as Record<string, number> & { requests: { total: number } };
+    const answers = report['2xx']!;
     return {
       answers,
-      answersPerSecond: answers / told['duration']!,
-      lost: told['errors']! + told['non2xx']!,
+      answersPerSecond: answers / report['duration']!,
+      lost: report['errors']! + report['non2xx']!,
     };
   });
 
-/** What each of many connections that have asked once adds to a server's memory, in bytes. */
+/** Memory that each of `count` connections adds once it has asked, in bytes. */
 async function idleBytes(server: EncryptedServer, count: number): Promise<number> {
   const before = server.rssBytes();
   const sessions: ClientHttp2Session[] = [];
@@ -106,18 +102,9 @@ try {
     ['HTTP/2', http2],
     ['HTTP/1.1', http1],
   ] as const) {
-    const ours: Round[] = [];
-    const theirs: Round[] = [];
-    await load(pair.ours, '1');
-    await load(pair.theirs, '1');
-    for (let i = 0; i < Number(values.pairs); i++) {
-      ours.push(await load(pair.ours, values.seconds));
-      theirs.push(await load(pair.theirs, values.seconds));
-    }
+    const { ours, theirs } = await comparePair(pair, name, load, values);
     rounds[`mediastreamer, ${name}`] = ours;
     rounds[`dnsdist, ${name}`] = theirs;
-    const costs = ratios(ours, theirs, 'microseconds');
-    process.stdout.write(`${name}: CPU an answer, times dnsdist: ${medianAndRange(costs)}\n`);
     const rate = median(ours.map(({ answersPerSecond }) => answersPerSecond));
     if (rate < CLAIM_PER_SECOND) process.exitCode = 1;
   }

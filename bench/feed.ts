@@ -6,16 +6,14 @@
  * this bench share processor 0. So that its DNS is compared with itself and not with a less busy machine, the
  * writer writes as fast while the first p99 is taken, to another database of Redis, which nobody follows. Redis does
  * not sync to disk here: what is measured is the edge.
- *
- *   npm run bench -- feed [--addresses 1000000] [--rate 10000] [--seconds 60] [--starts 3] [--out DIRECTORY]
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { makeList, putList, startRedis } from './support/feed-source.ts';
+import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { probe } from './support/prober.ts';
 import { type Server, startServer } from './support/process.ts';
@@ -33,14 +31,12 @@ const PARTS = 6;
 const READY_FROM_REDIS_SECONDS = 2;
 const READY_FROM_DISK_SECONDS = 1;
 
-const { values } = parseArgs({
-  options: {
-    addresses: { type: 'string', default: '1000000' },
-    rate: { type: 'string', default: '10000' },
-    seconds: { type: 'string', default: '60' },
-    starts: { type: 'string', default: '3' },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  addresses: ['1000000', 'registered addresses'],
+  rate: ['10000', 'changes a second'],
+  seconds: ['60', 'seconds of changes'],
+  starts: ['3', 'starts measured'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 const addresses = Number(values.addresses);
 const seconds = Number(values.seconds);

@@ -3,8 +3,6 @@
  * shield these lose under 0.1 % and their p99 is under twice the quiet one; without it a packet that the rate limit
  * drops costs at most half of a steered answer.
  *
- *   npm run bench -- flood [--addresses 1000000] [--rounds 5] [--seconds 4] [--rate 20000] [--first] [--out bench/results]
- *
  * Two edges on processor 0 with one list, one with the shield and one without, in turns: quiet, then in a flood. Flood and
  * clients are one thread in C on processor 1, so that the flood takes nothing from the clock that measures. On loopback
  * the sender's processor does the receiver's part of the network, filter included: the shield's own cost is the
@@ -12,9 +10,9 @@
  * meanwhile. Exits 1 if a claim is missed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { Flooder, type FloodResult, type Stream } from './support/flooder.ts';
 import { type ListedEdge, startListedEdge } from './support/listed-edge.ts';
+import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { requirePrograms } from './support/programs.ts';
 import { RESULTS_DIRECTORY, type Series, writeResult } from './support/results.ts';
@@ -32,15 +30,13 @@ const ENGAGING_SECONDS = 2;
 const COST_RATE = 50_000;
 const COST_SECONDS = 1.5;
 
-const { values } = parseArgs({
-  options: {
-    addresses: { type: 'string', default: '1000000' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
-    rate: { type: 'string', default: '20000' },
-    first: { type: 'boolean', default: false },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  addresses: ['1000000', 'registered addresses'],
+  rounds: ['5', 'rounds'],
+  seconds: ['4', 'length of a round'],
+  rate: ['20000', 'queries a second of the registered clients'],
+  first: [false, 'run server and generator at nice -20'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 const [addresses, rounds, seconds, rate] = [values.addresses, values.rounds, values.seconds, values.rate].map(
   Number,

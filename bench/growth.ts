@@ -2,8 +2,6 @@
  * What a query costs as the work grows: 1,000 to 10 million addresses, 100 to 100,000 names in the catalog, 1 and 2
  * threads; an answer over UDP never costs a fifth more than with the least of each.
  *
- *   npm run bench -- growth [--only decide,udp] [--rounds 5] [--out bench/results]
- *
  * decide is timed in this process, its sources and names drawn at random from all that there are, so that most look-ups
  * wait for memory; the sources of 64 queries are fetched together, as a UDP thread does with a batch. Over UDP the services
  * run side by side on processor 0 and are asked in turns from processor 1 (flood.c): as the list grows at 100,000 a second
@@ -13,7 +11,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { AllowlistReader, AllowlistTable, Profiles } from '../src/allowlist/index.ts';
 import { buildCatalog, CatalogView, loadServices, readServiceFiles, Steering } from '../src/catalog/index.ts';
 import { decide, QueryState, RateLimiter, UDP_TRAITS } from '../src/dns/index.ts';
@@ -22,6 +19,7 @@ import { AnswerCache, CacheReader } from '../src/resolver/cache/index.ts';
 import { nameFromText, RecordType, writeQuery } from '../src/wire/index.ts';
 import { Flooder, type FloodPlan } from './support/flooder.ts';
 import { type ListedEdge, startListedEdge } from './support/listed-edge.ts';
+import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { requirePrograms } from './support/programs.ts';
 import { type Curve, RESULTS_DIRECTORY, writeResult } from './support/results.ts';
@@ -47,12 +45,10 @@ const LISTED_RATE = 100_000;
 const SECONDS = 1;
 const [SERVER_PROCESSOR, CLIENT_PROCESSOR] = [0, 1];
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', default: 'decide,udp' },
-    rounds: { type: 'string', default: '5' },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  only: ['decide,udp', 'parts or servers to run, by comma'],
+  rounds: ['5', 'rounds'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 const rounds = Number(values.rounds);
 const parts = values.only.split(',');

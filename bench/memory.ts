@@ -1,8 +1,6 @@
 /**
  * The idle service, all roles that `npm start` runs, on the default configuration: under 150 MB of resident memory.
  *
- *   node bench/memory.ts [--runs 3] [--out bench/results]
- *
  * Each run is a start of `npm start` in an empty directory; the memory is read 5 s after it is ready. What a
  * million addresses add is bench/allowlist.ts's to show. Exits 1 if the claim is missed.
  */
@@ -13,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { benchOptions } from './support/options.ts';
 import { median, table } from './support/pairs.ts';
 import { rssBytes } from './support/process.ts';
 import { RESULTS_DIRECTORY, writeResult } from './support/results.ts';
@@ -21,8 +19,9 @@ import { RESULTS_DIRECTORY, writeResult } from './support/results.ts';
 const CLAIM_MB = 150;
 const SETTLE_MS = 5000;
 const ROOT = join(import.meta.dirname, '..');
-const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '3' }, out: { type: 'string', default: RESULTS_DIRECTORY } },
+const values = benchOptions(import.meta.url, {
+  runs: ['3', 'starts measured'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 
 /** The default configuration on free ports, with a directory of its own. */

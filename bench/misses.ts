@@ -2,17 +2,14 @@
  * Names that nobody has asked for, from an upstream that takes 10 ms: 20,000 a second with p99 under 15 ms and memory that
  * stays within bounds; beside Unbound and dnsdist before the same upstream.
  *
- *   npm run bench -- misses [--rates 5000,20000] [--rounds 3] [--seconds 5] [--delay 10]
- *                           [--peers unbound,dnsdist] [--processors 0] [--out bench/results]
- *
  * Servers on processor 0, asked in turns; the upstream (support/upstream.c) and the open loop of `mediastreamer load`
  * share processor 1, so that some of the latency is theirs: the row "upstream itself" is what they have between them.
  * Loopback. Exits 1 if the edge missed the claim at the last rate.
  */
-import { parseArgs } from 'node:util';
 import { startEdge } from './support/edge.ts';
 import { forwarders, startDelayedUpstream } from './support/forwarders.ts';
 import { runLoadTool } from './support/load-tool.ts';
+import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { type Peer, type PeerJob, startPeer } from './support/peers.ts';
 import { requirePrograms } from './support/programs.ts';
@@ -25,17 +22,15 @@ const MAX_RSS_MB = 400;
 const CLIENT_PROCESSOR = 1;
 const JOB: PeerJob = { names: ['ready.example'], relay: '192.0.2.10', ttlSeconds: 60, allowed: [] };
 
-const { values } = parseArgs({
-  options: {
-    rates: { type: 'string', default: '5000,20000' },
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '5' },
-    delay: { type: 'string', default: '10' },
-    peers: { type: 'string', default: 'unbound,dnsdist' },
-    processors: { type: 'string', default: '0' },
-    'node-options': { type: 'string', default: '' },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  rates: ['5000,20000', 'queries a second, by comma'],
+  rounds: ['3', 'rounds, each server once a round'],
+  seconds: ['5', 'length of a round'],
+  delay: ['10', 'ms that the upstream takes'],
+  peers: ['unbound,dnsdist', 'peers beside the edge, by comma'],
+  processors: ['0', "the servers' processors"],
+  'node-options': ['', 'options of Node for the edge'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 const rates = values.rates.split(',').map(Number);
 const peers = values.peers.split(',').filter(Boolean);

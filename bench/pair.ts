@@ -2,19 +2,17 @@
  * A device's visit (the name's address by DNS, then what it fetches through the relay) costs no more CPU and memory than
  * with the pair that people run today: tuned dnsdist, and nginx's ssl_preread behind it; same list, same names.
  *
- *   npm run bench -- pair [--addresses 1000000] [--rounds 5] [--visits 3000] [--kilobytes 100] [--out bench/results]
- *
  * Servers share processor 0, and clients, origin and Redis processor 1; loopback. Where a home has a new address, dnsdist
  * and nginx take their lists in anew, which is the time until they serve.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { loadServices, readServiceFiles } from '../src/catalog/index.ts';
 import { freePort } from './support/edge.ts';
 import { FIRST_ADDRESS } from './support/feed-source.ts';
 import { startListedEdge } from './support/listed-edge.ts';
+import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { PEERS, startPeer } from './support/peers.ts';
 import { requirePrograms } from './support/programs.ts';
@@ -31,14 +29,12 @@ const RELAY = '192.0.2.10';
 const TTL_SECONDS = 60;
 const MIB = 2 ** 20;
 
-const { values } = parseArgs({
-  options: {
-    addresses: { type: 'string', default: '1000000' },
-    rounds: { type: 'string', default: '5' },
-    visits: { type: 'string', default: '3000' },
-    kilobytes: { type: 'string', default: '100' },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  addresses: ['1000000', 'registered addresses'],
+  rounds: ['5', 'rounds'],
+  visits: ['3000', 'visits a round'],
+  kilobytes: ['100', 'kB that a visit fetches'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 requirePrograms(['taskset', 'dnsdist', 'nginx', 'redis-server']);
 

@@ -3,9 +3,6 @@
  * saturated and at 50,000 q/s, and p99 at 50,000 q/s no worse; beside them dnsdist as it comes, unbound, gdnsd, and
  * the limit of sockets, which is a program in C with a fixed answer.
  *
- *   npm run bench -- peers [--addresses 1000000] [--pairs 5] [--seconds 4] [--rate 50000]
- *                          [--peers dnsdist-tuned,dnsdist,unbound,gdnsd,limit] [--out bench/results]
- *
  * All have the same names and the same list (gdnsd and the C program have none) on processor 0, and are asked in turns from processor 1:
  * saturated by dnsperf, at the fixed rate by `mediastreamer load`, whose loop is open. Loopback. Exits 1 if the claim
  * is missed or a server lost more than 0.1 % at the fixed rate.
@@ -13,12 +10,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { loadServices, readServiceFiles } from '../src/catalog/index.ts';
 import { dnsperf } from './support/dnsperf.ts';
 import { FIRST_ADDRESS } from './support/feed-source.ts';
 import { startListedEdge } from './support/listed-edge.ts';
 import { runLoadTool } from './support/load-tool.ts';
+import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { PEERS, type Peer, type PeerJob, startPeer } from './support/peers.ts';
 import { requirePrograms } from './support/programs.ts';
@@ -33,15 +30,13 @@ const TTL_SECONDS = 60;
 const ASKED = ['netflix.com', 'www.netflix.com', 'api.hulu.com', 'www.bbc.co.uk', 'disneyplus.com'];
 const OURS = 'mediastreamer';
 
-const { values } = parseArgs({
-  options: {
-    addresses: { type: 'string', default: '1000000' },
-    pairs: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
-    rate: { type: 'string', default: '50000' },
-    peers: { type: 'string', default: Object.keys(PEERS).join(',') },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  addresses: ['1000000', 'registered addresses'],
+  pairs: ['5', 'rounds, each server once a round'],
+  seconds: ['4', 'length of a round'],
+  rate: ['50000', 'queries a second of the open loop'],
+  peers: [Object.keys(PEERS).join(','), 'peers beside the edge, by comma'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 const [addresses, rounds, seconds] = [values.addresses, values.pairs, values.seconds].map(Number) as [
   number,

@@ -5,18 +5,16 @@
  * A control with Redis (appendfsync always), ten edges with one UDP thread each, and this bench, which registers an
  * address, and from its 2xx on asks each edge from that address until it gives the relay. All of them share the
  * machine's processors. The first seconds are warm-up: eleven processes then compile their code.
- *
- *   npm run bench -- propagation [--edges 10] [--rate 100] [--seconds 20] [--warm-up 5] [--out DIRECTORY]
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
 import { formatAddress } from '../src/net/index.ts';
 import { ADMIN_KEY } from './support/edge.ts';
 import { startRedis } from './support/feed-source.ts';
 import { addressOf, FirstRelay } from './support/first-relay.ts';
+import { benchOptions } from './support/options.ts';
 import { table } from './support/pairs.ts';
 import { type Server, startServer } from './support/process.ts';
 import { RESULTS_DIRECTORY, writeResult } from './support/results.ts';
@@ -29,14 +27,12 @@ const PER_ACCOUNT = 10_000;
 const IDLE_MS = 5_000;
 const P99_MS = 50;
 
-const { values } = parseArgs({
-  options: {
-    edges: { type: 'string', default: '10' },
-    rate: { type: 'string', default: '100' },
-    seconds: { type: 'string', default: '20' },
-    'warm-up': { type: 'string', default: '5' },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  edges: ['10', 'edges'],
+  rate: ['100', 'registrations a second'],
+  seconds: ['20', 'seconds measured'],
+  'warm-up': ['5', 'seconds before measuring'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 const rate = Number(values.rate);
 const warmUp = rate * Number(values['warm-up']);

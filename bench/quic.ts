@@ -1,97 +1,60 @@
 /**
- * What the relay spends on QUIC: CPU a GB and a new connection, and memory a connection that is idle.
+ * CPU of the relay a GB of QUIC and a new connection, and memory an idle connection.
  *
- * Beside nginx as a plain UDP proxy, which reads no name and asks no list. The servers have a processor of their own;
- * clients and origin, this process, have another. Options: --gigabytes 1 --rounds 3 --connections 1000
+ * Beside nginx as a plain UDP proxy, which reads no name and checks no list. Servers run on processor 0, clients and origin
+ * (this process) on processor 1. Loopback.
  */
 import { execFileSync } from 'node:child_process';
-import { parseArgs } from 'node:util';
+import { benchOptions } from './support/options.ts';
 import { medianAndRange, table } from './support/pairs.ts';
 import { DATAGRAM_BYTES, QuicLoad } from './support/quic-load.ts';
-import { type RelayServer, startOther, startOurs } from './support/relays.ts';
+import { LOAD_PROCESSOR, ORIGIN_PORT, relayRounds } from './support/relay-rounds.ts';
 
-const SERVER_PROCESSOR = 0;
-const LOAD_PROCESSOR = 1;
-const ORIGIN_PORT = 18_600;
 const STREAMS = 4;
 const GB = 1e9;
-const WARM_UP = 20_000;
+const WARM_UP_DATAGRAMS = 20_000;
 
-const { values } = parseArgs({
-  options: {
-    gigabytes: { type: 'string', default: '1' },
-    rounds: { type: 'string', default: '3' },
-    connections: { type: 'string', default: '1000' },
-    only: { type: 'string', default: 'ours,streams,nginx' },
-  },
+const values = benchOptions(import.meta.url, {
+  gigabytes: ['1', 'GB carried a round'],
+  rounds: ['3', 'rounds, each relay once a round'],
+  connections: ['1000', 'new connections a round'],
+  only: ['ours,streams,nginx-udp', 'relays to run, by comma'],
 });
-
-interface Figures {
-  readonly perGb: number[];
-  readonly gigabits: number[];
-  readonly lost: number[];
-  readonly perConnection: number[];
-  readonly idle: number[];
-}
-
-function start(kind: string): Promise<RelayServer> {
-  if (kind === 'ours') return startOurs(SERVER_PROCESSOR, ORIGIN_PORT, 'epoll');
-  if (kind === 'streams') return startOurs(SERVER_PROCESSOR, ORIGIN_PORT, 'streams');
-  const port = ORIGIN_PORT + 1 + Math.floor(Math.random() * 300);
-  return startOther('nginx-udp', SERVER_PROCESSOR, ORIGIN_PORT, port);
-}
-
-async function measure(load: QuicLoad, { quicPort, server }: RelayServer, figures: Figures): Promise<void> {
-  const datagrams = Math.round((Number(values.gigabytes) * GB) / DATAGRAM_BYTES);
-  await load.open(quicPort, STREAMS);
-  load.carry(WARM_UP);
-  let before = server.cpuSeconds();
-  const startedAt = performance.now();
-  const came = load.carry(datagrams);
-  const seconds = (performance.now() - startedAt) / 1000;
-  const bytes = came * DATAGRAM_BYTES;
-  figures.perGb.push(((server.cpuSeconds() - before) / bytes) * GB);
-  figures.gigabits.push((bytes * 8) / seconds / 1e9);
-  figures.lost.push((1 - came / datagrams) * 100);
-  const connections = Number(values.connections);
-  const rss = server.rssBytes();
-  before = server.cpuSeconds();
-  await load.open(quicPort, connections);
-  figures.perConnection.push(((server.cpuSeconds() - before) / connections) * 1e6);
-  figures.idle.push((server.rssBytes() - rss) / connections / 1000);
-  load.close();
-}
+const kinds = values.only.split(',');
+const connections = Number(values.connections);
+const datagrams = Math.round((Number(values.gigabytes) * GB) / DATAGRAM_BYTES);
 
 execFileSync('taskset', ['-p', '-c', String(LOAD_PROCESSOR), String(process.pid)], { stdio: 'ignore' });
-const kinds = values.only.split(',');
-const figures = new Map<string, Figures>(
-  kinds.map((kind) => [kind, { perGb: [], gigabits: [], lost: [], perConnection: [], idle: [] }]),
-);
 const load = new QuicLoad(ORIGIN_PORT);
 try {
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const kind of kinds) {
-      const relay = await start(kind);
-      try {
-        await measure(load, relay, figures.get(kind)!);
-      } finally {
-        await relay.stop();
-      }
-    }
-  }
-} finally {
-  load.stop();
-}
-table([
-  ['relay', 'CPU-s/GB', 'Gbit/s', 'lost %', 'us CPU/connection', 'kB/idle connection'],
-  ...kinds.map((kind) => {
-    const { perGb, gigabits, lost, perConnection, idle } = figures.get(kind)!;
-    return [
+  const figures = await relayRounds(kinds, Number(values.rounds), async ({ quicPort, server }) => {
+    await load.open(quicPort, STREAMS);
+    load.carry(WARM_UP_DATAGRAMS);
+    let before = server.cpuSeconds();
+    const startedAt = performance.now();
+    const arrived = load.carry(datagrams);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const bytes = arrived * DATAGRAM_BYTES;
+    const perGb = ((server.cpuSeconds() - before) / bytes) * GB;
+    const rss = server.rssBytes();
+    before = server.cpuSeconds();
+    await load.open(quicPort, connections);
+    const perConnection = ((server.cpuSeconds() - before) / connections) * 1e6;
+    const idle = (server.rssBytes() - rss) / connections / 1000;
+    load.close();
+    const [gigabits, lost] = [(bytes * 8) / seconds / 1e9, (1 - arrived / datagrams) * 100];
+    return { perGb, gigabits, lost, perConnection, idle };
+  });
+  table([
+    ['relay', 'CPU-s/GB', 'Gbit/s', 'lost %', 'us CPU/connection', 'kB/idle connection'],
+    ...[...figures].map(([kind, { perGb, gigabits, lost, perConnection, idle }]) => [
       kind,
       medianAndRange(perGb),
       ...[gigabits, lost].map((list) => medianAndRange(list, 1)),
       medianAndRange(perConnection, 0),
       medianAndRange(idle, 1),
-    ];
-  }),
-]);
+    ]),
+  ]);
+} finally {
+  load.stop();
+}

@@ -2,15 +2,13 @@
  * Steered answers over UDP, the full path (gate, catalog, answer) of the whole service on one processor:
  * at least 2.5 times the answers a CPU-second of a node:dgram server with a fixed reply.
  *
- *   node bench/udp.ts [--pairs 5] [--seconds 4] [--out bench/results]
- *
  * Loopback; dnsperf on the other processor; A B A B in one run, CPU by schedstat over all threads. Exits 1 if
  * the claim is missed or an answer was lost.
  */
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { dnsperf } from './support/dnsperf.ts';
 import { freePort, startEdge } from './support/edge.ts';
+import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { type Server, startServer } from './support/process.ts';
 import { RESULTS_DIRECTORY, writeResult } from './support/results.ts';
@@ -41,12 +39,10 @@ async function measure(server: Server, port: number, seconds: number): Promise<M
   return { answersPerCpuSecond: answers / (server.cpuSeconds() - before), answersPerSecond, lost };
 }
 
-const { values } = parseArgs({
-  options: {
-    pairs: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  pairs: ['5', 'rounds, each server once a round'],
+  seconds: ['4', 'length of a round'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 const seconds = Number(values.seconds);
 const edge = await startEdge({ processor: SERVER_PROCESSOR });

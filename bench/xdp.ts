@@ -3,9 +3,6 @@
  * tuned dnsdist's, saturated and at 50,000 q/s; beside them the same edge by sockets, and the limit of sockets, which
  * is a program in C with a fixed answer.
  *
- *   npm run bench -- xdp [--addresses 1000000] [--pairs 5] [--seconds 4] [--rate 50000]
- *                        [--servers generic,driver,mmsg,dnsdist-tuned,limit] [--out bench/results]
- *
  * The servers are on processor 0; from processor 1 a network namespace asks them in turns: saturated by dnsperf, at the
  * fixed rate by `mediastreamer load`, whose loop is open. A program on an interface costs every packet there, so each
  * way of AF_XDP has a pair of its own, and the others share one without. It takes root. Exits 1 if the claim is missed
@@ -14,7 +11,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { loadServices, readServiceFiles } from '../src/catalog/index.ts';
 import { parseAddress, readWord } from '../src/net/index.ts';
 import { dnsperf } from './support/dnsperf.ts';
@@ -22,6 +18,7 @@ import { FIRST_ADDRESS } from './support/feed-source.ts';
 import { startListedEdge } from './support/listed-edge.ts';
 import { runLoadTool } from './support/load-tool.ts';
 import { workSeconds } from './support/machine-time.ts';
+import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { PEERS, type Peer, startPeer } from './support/peers.ts';
 import { requirePrograms } from './support/programs.ts';
@@ -39,15 +36,13 @@ const EDGES = { generic: 'edge, af-xdp generic', driver: 'edge, af-xdp driver', 
 type EdgeKind = keyof typeof EDGES;
 const KINDS = [...Object.keys(EDGES), TUNED, 'limit'];
 
-const { values } = parseArgs({
-  options: {
-    addresses: { type: 'string', default: '1000000' },
-    pairs: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
-    rate: { type: 'string', default: '50000' },
-    servers: { type: 'string', default: KINDS.join(',') },
-    out: { type: 'string', default: RESULTS_DIRECTORY },
-  },
+const values = benchOptions(import.meta.url, {
+  addresses: ['1000000', 'registered addresses'],
+  pairs: ['5', 'rounds, each server once a round'],
+  seconds: ['4', 'length of a round'],
+  rate: ['50000', 'queries a second of the open loop'],
+  servers: [KINDS.join(','), 'servers to run, by comma'],
+  out: [RESULTS_DIRECTORY, 'directory of the raw results'],
 });
 const addresses = Number(values.addresses);
 const kinds = values.servers.split(',').filter(Boolean);

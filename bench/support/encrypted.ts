@@ -11,11 +11,11 @@ import { RESULTS_DIRECTORY, writeResult } from './results.ts';
 
 const run = promisify(execFile);
 
-/** Names that both servers answer with an address of their own. */
+/** Names that both servers steer. */
 export const STEERED = ['netflix.com', 'www.netflix.com', 'api.hulu.com', 'www.bbc.co.uk'] as const;
 export const CONNECTIONS = 100;
 
-/** A server of encrypted DNS on one processor. */
+/** A DoT and DoH server on one processor. */
 export interface EncryptedServer extends Server {
   readonly tls: number;
   readonly https: number;
@@ -82,14 +82,14 @@ async function connects(port: number): Promise<boolean> {
   });
 }
 
-/** What one round came to. */
+/** Figures of one round. */
 export interface Round {
   readonly answersPerSecond: number;
   readonly microseconds: number;
   readonly lost: number;
 }
 
-/** Measures by `load`, which tells its answers and those that were lost. */
+/** Measures a server's CPU under `load`, which returns its answers and losses. */
 export async function measure(
   server: Server,
   load: () => Promise<{ answers: number; answersPerSecond: number; lost: number }>,
@@ -99,7 +99,29 @@ export async function measure(
   return { answersPerSecond, microseconds: ((server.cpuSeconds() - before) * 1e6) / answers, lost };
 }
 
-/** A row of the table: the server, its rate, its cost, what was lost. */
+/** Applies one load to a server for some seconds. */
+export type Load = (server: EncryptedServer, seconds: string) => Promise<Round>;
+
+/** Rounds of both servers in turns, after a second of warm-up each; prints the ratio of their CPU. */
+export async function comparePair(
+  pair: EncryptedPair,
+  transport: string,
+  load: Load,
+  options: { readonly pairs: string; readonly seconds: string },
+): Promise<{ ours: Round[]; theirs: Round[] }> {
+  const [ours, theirs]: [Round[], Round[]] = [[], []];
+  await load(pair.ours, '1');
+  await load(pair.theirs, '1');
+  for (let i = 0; i < Number(options.pairs); i++) {
+    ours.push(await load(pair.ours, options.seconds));
+    theirs.push(await load(pair.theirs, options.seconds));
+  }
+  const costs = ratios(ours, theirs, 'microseconds');
+  process.stdout.write(`${transport}: CPU an answer, times dnsdist: ${medianAndRange(costs)}\n`);
+  return { ours, theirs };
+}
+
+/** Table row of a server: rate, cost, losses. */
 export const row = (name: string, rounds: readonly Round[]): string[] => [
   name,
   String(Math.round(median(rounds.map(({ answersPerSecond }) => answersPerSecond)))),
@@ -108,7 +130,7 @@ export const row = (name: string, rounds: readonly Round[]): string[] => [
 ];
 export const HEADINGS = ['', 'answers/s', 'CPU us an answer', 'lost'] as const;
 
-/** The ratios in pairs of one figure. */
+/** Ratios of one figure, pair by pair. */
 export const ratios = (
   ours: readonly Round[],
   theirs: readonly Round[],

@@ -1,24 +1,22 @@
 /**
- * Where a UDP thread's time goes: a flame graph of steered answers, as fast as they can be given.
+ * Where a UDP thread's time goes: steered answers at saturation, by innermost function.
  *
- *   npm run bench -- flame [--seconds 5] [--out bench/plots]
- *
- * perf samples the thread's stacks on processor 0 while processor 1 asks (flood.c); V8 tells the names of compiled code.
- * Needs perf, and the right to use it. The SVG has names of functions and of this repository's files alone.
+ * perf samples the thread on processor 0 while processor 1 asks (flood.c); V8 provides the names of compiled code. Needs
+ * perf and the right to use it.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
-import { flameGraph, innermost, stacksOf } from './support/flame.ts';
+import { promisify } from 'node:util';
 import { Flooder } from './support/flooder.ts';
 import { startListedEdge } from './support/listed-edge.ts';
+import { benchOptions } from './support/options.ts';
 import { table } from './support/pairs.ts';
 import { requirePrograms } from './support/programs.ts';
+import { innermost, stacksOf } from './support/stacks.ts';
 
 const run = promisify(execFile);
-const ROOT = join(import.meta.dirname, '..');
 const [SERVER_PROCESSOR, CLIENT_PROCESSOR] = [0, 1];
 const CLIENT = '127.0.1.0';
 const CLIENTS = Array.from({ length: 256 }, (_, i) => 0x7f00_0100 + i);
@@ -26,16 +24,13 @@ const HERTZ = 997;
 const WARM_UP_SECONDS = 2;
 const SHOWN = 15;
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '5' },
-    out: { type: 'string', default: join(import.meta.dirname, 'plots') },
-  },
+const values = benchOptions(import.meta.url, {
+  seconds: ['5', 'seconds sampled'],
 });
 const seconds = Number(values.seconds);
 requirePrograms(['taskset', 'redis-server', 'cc', 'perf']);
 
-/** `decide query.ts` of `JS:*decide file:///…/src/dns/query.ts:45:23`; of native code the function alone. */
+/** Shortens `JS:*decide file:///…/src/dns/query.ts:45:23` to `decide query.ts`, and native names to the function. */
 function nameOf(symbol: string, object: string): string | null {
   const script = /^(?:JS|LazyCompile|Function):[*~^+']*(\S*) (\S+)$/.exec(symbol);
   if (script !== null) {
@@ -51,20 +46,20 @@ function nameOf(symbol: string, object: string): string | null {
     .slice(0, 80);
 }
 
-/** How long each thread of a process has run, in ns. */
+/** Run time of each thread of a process, in ns. */
 function runTimes(pid: number): Map<string, number> {
   const ran = (task: string): number =>
     Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ', 1)[0]);
   return new Map(readdirSync(`/proc/${pid}/task`).map((task) => [task, ran(task)]));
 }
 
-/** The thread that ran the most since. */
+/** The thread with the most run time since `before`. */
 function busiest(pid: number, before: ReadonlyMap<string, number>): string {
   const since = [...runTimes(pid)].map(([task, ran]) => [task, ran - (before.get(task) ?? 0)] as const);
   return since.sort(([, a], [, b]) => b - a)[0]![0];
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'bench-flame-'));
+const directory = mkdtempSync(join(tmpdir(), 'bench-profile-'));
 const flooder = new Flooder(CLIENT_PROCESSOR);
 const edge = await startListedEdge({
   ...{ processor: SERVER_PROCESSOR, otherProcessor: CLIENT_PROCESSOR, addresses: 1_000_000, own: CLIENTS },
@@ -97,21 +92,15 @@ try {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const stacks = stacksOf(script, nameOf);
-  if (stacks.length === 0) throw new Error('perf saw nothing of the thread');
-  mkdirSync(values.out, { recursive: true });
-  const file = join(values.out, 'flame-udp.svg');
-  const note = `${stacks.length} samples of ${seconds} s, 1 million addresses, loopback; green: ours, grey: native, yellow: the kernel`;
-  writeFileSync(file, flameGraph('A UDP thread that gives steered answers', note, stacks));
+  if (stacks.length === 0) throw new Error('perf sampled nothing of the thread');
   const shares = innermost(stacks);
   const inKernel = shares.reduce((sum, [name, share]) => (name.endsWith('_[k]') ? sum + share : sum), 0);
   const own = shares.filter(([name]) => !name.endsWith('_[k]'));
   table([
-    ['innermost, the kernel left out', '% of all'],
+    ['innermost, without the kernel', '% of all'],
     ...own.slice(0, SHOWN).map(([name, share]) => [name, (100 * share).toFixed(1)]),
   ]);
-  process.stdout.write(
-    `\nin the kernel: ${(100 * inKernel).toFixed(0)} %; ${file.replace(`${ROOT}/`, '')}\n`,
-  );
+  process.stdout.write(`\nin the kernel: ${(100 * inKernel).toFixed(0)} %, of ${stacks.length} samples\n`);
 } finally {
   await edge.stop();
   flooder.close();
