@@ -66,6 +66,15 @@ export interface UpdateLimits {
 /** Routers update every few minutes, some of them once for each name and family. */
 export const DEFAULT_UPDATE_LIMITS: UpdateLimits = { updates: 60, windowSeconds: 600, accounts: 10_000 };
 
+export interface ConnectionLimits {
+  /** Connections of all listeners together. */
+  connections: number;
+  /** Connections of a peer (IPv4 address or IPv6 /64) that is not a trusted proxy. */
+  connectionsPerSource: number;
+}
+
+export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = { connections: 4096, connectionsPerSource: 64 };
+
 export interface ControlOptions {
   registry: ControlRegistry;
   /** Must not be empty. */
@@ -92,4 +101,5 @@ export interface ControlOptions {
   counters?: ControlCounters;
   authentication?: Partial<AuthenticationLimits>;
   updates?: Partial<UpdateLimits>;
+  connections?: Partial<ConnectionLimits>;
 }

@@ -7,24 +7,23 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { ListenError, parseAddress } from '../net/index.ts';
+import { contains, HttpLimits, ListenError, parseAddress } from '../net/index.ts';
 import { buildApp } from './app.ts';
 import type { App } from './context.ts';
 import { ErrorLog } from './error-log.ts';
 import { securityHeaders } from './headers.ts';
-import type { ControlOptions } from './options.ts';
+import { type ControlOptions, DEFAULT_CONNECTION_LIMITS } from './options.ts';
 import { PROBLEM_TYPE, type ProblemCode, ProblemError } from './problem.ts';
 
 /** Limits for slow and silent clients. */
 const HTTP_OPTIONS: ServerOptions = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
-  // Proxies keep connections for 60 s: stay open longer, so that they never write to a closing one.
-  keepAliveTimeout: 65_000,
+  // HttpLimits gives trusted proxies longer.
+  keepAliveTimeout: 5000,
   connectionsCheckingInterval: 5000,
   maxHeaderSize: 16_384,
 };
-const MAX_CONNECTIONS = 4096;
 const DEFAULT_GRACE_MS = 10_000;
 
 export interface ListenAddress {
@@ -41,6 +40,7 @@ export class ControlServer {
   private readonly servers: Server[] = [];
   private readonly headers: Record<string, string>;
   private readonly errorLog: ErrorLog;
+  private readonly limits: HttpLimits;
   private inFlight = 0;
   private onIdle: (() => void) | null = null;
 
@@ -49,6 +49,12 @@ export class ControlServer {
     this.app = app;
     this.headers = securityHeaders(options.publicUrl);
     this.errorLog = new ErrorLog(options.logger, options.now);
+    const { trustedProxies, connections } = options;
+    this.limits = new HttpLimits({
+      ...DEFAULT_CONNECTION_LIMITS,
+      ...connections,
+      isProxy: (peer) => trustedProxies.some((prefix) => contains(prefix, peer)),
+    });
   }
 
   /**
@@ -83,8 +89,8 @@ export class ControlServer {
   }
 
   private open(address: ListenAddress, ipv6Only: boolean): Promise<ListenAddress> {
-    const server = createServer(HTTP_OPTIONS, (request, response) => this.serve(request, response));
-    server.maxConnections = MAX_CONNECTIONS;
+    const server = createServer(HTTP_OPTIONS);
+    this.limits.attach(server, (request, response) => this.serve(request, response));
     server.on('clientError', (error, socket) => this.refuse(error, socket));
     return new Promise((resolve, reject) => {
       const onError = (error: NodeJS.ErrnoException) =>

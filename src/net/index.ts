@@ -9,6 +9,7 @@ export {
   readWord,
   sameAddress,
 } from './address.ts';
+export { HttpLimits, type HttpLimitsOptions } from './http-limits.ts';
 export { ListenError } from './listen-error.ts';
 export { contains, formatPrefix, type Prefix, parsePrefix, prefixOf, registrationPrefix } from './prefix.ts';
 export { ProbeNotice, readProbeNotice, writeProbeNotice } from './probe-notice.ts';

@@ -89,6 +89,16 @@ describe('malformed HTTP', () => {
   });
 });
 
+describe('keep-alive', () => {
+  test('is 5 s for clients that are not trusted proxies', async () => {
+    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as unknown as [
+      { port: number },
+    ];
+    const reply = await fetch(`http://127.0.0.1:${port}/v1/ip`);
+    expect(reply.headers.get('keep-alive')).toBe('timeout=5');
+  });
+});
+
 describe('close', () => {
   test('lets a call in flight finish and closes idle connections at once', async () => {
     let release = () => {};

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { Exposition } from '../../src/metrics/scrape/exposition.ts';
 import { MetricsServer } from '../../src/metrics/scrape/index.ts';
+import { HttpLimits } from '../../src/net/index.ts';
 import { type Instruction, parseDockerfile } from '../support/dockerfile.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -179,6 +180,7 @@ describe('the steps of the image', () => {
     const [command, ...args] = JSON.parse(valuesOf('HEALTHCHECK')[0].replace(/^CMD /, ''));
     const exposition = new Exposition({ processMetrics: false });
     const server = await MetricsServer.open({
+      limits: new HttpLimits({ connections: 64, connectionsPerSource: 16, isProxy: () => false }),
       listen: [{ address: '127.0.0.1', port: 0 }],
       exposition,
       checks: [],

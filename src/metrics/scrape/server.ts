@@ -23,6 +23,10 @@ export interface MetricsServerOptions {
   readonly listen: readonly ListenAddress[];
   readonly exposition: { readonly contentType: string; text(): Promise<string> };
   readonly checks: readonly ReadinessCheck[];
+  /** Shares the connections among clients. */
+  readonly limits: {
+    attach(server: Server, serve: (request: IncomingMessage, response: ServerResponse) => void): void;
+  };
 }
 
 /** The metrics listener could not be opened. */
@@ -49,14 +53,13 @@ const FAILED: Reply = { status: 500, type: TEXT, body: 'failed\n' };
 const ALIVE: Reply = { status: 200, type: TEXT, body: 'ok' };
 
 /** Limits for a few scrapers and probes with short requests. */
-const LIMITS = {
+const HTTP_OPTIONS = {
   maxHeaderSize: 8192,
   headersTimeout: 5000,
   requestTimeout: 5000,
   keepAliveTimeout: 5000,
   connectionsCheckingInterval: 1000,
 };
-const MAX_CONNECTIONS = 64;
 const IDLE_TIMEOUT_MS = 10_000;
 
 /** Serves `/metrics`, `/healthz` and `/readyz` on its own listeners. Requests are not logged. */
@@ -64,10 +67,12 @@ export class MetricsServer {
   private readonly servers: Server[] = [];
   private readonly exposition: MetricsServerOptions['exposition'];
   private readonly checks: readonly ReadinessCheck[];
+  private readonly limits: MetricsServerOptions['limits'];
 
   private constructor(options: MetricsServerOptions) {
     this.exposition = options.exposition;
     this.checks = options.checks;
+    this.limits = options.limits;
   }
 
   /** Opens all listeners, or none and throws MetricsListenError. */
@@ -98,8 +103,8 @@ export class MetricsServer {
   }
 
   private listen(at: ListenAddress): Promise<Server> {
-    const server = createServer(LIMITS, (request, response) => void this.answer(request, response));
-    server.maxConnections = MAX_CONNECTIONS;
+    const server = createServer(HTTP_OPTIONS);
+    this.limits.attach(server, (request, response) => void this.answer(request, response));
     server.setTimeout(IDLE_TIMEOUT_MS);
     return new Promise((resolve, reject) => {
       server.on('error', (cause) => reject(new MetricsListenError(at, cause)));

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { type IncomingHttpHeaders, request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   type ListenAddress,
@@ -7,10 +8,12 @@ import {
   MetricsServer,
   type ReadinessCheck,
 } from '../../../src/metrics/scrape/index.ts';
+import { HttpLimits } from '../../../src/net/index.ts';
 
 const exposition = { contentType: 'text/plain; version=0.0.4', text: async () => 'metric_total 1\n' };
 const LOOPBACK = { address: '127.0.0.1', port: 0 };
 
+const limits = () => new HttpLimits({ connections: 64, connectionsPerSource: 16, isProxy: () => false });
 let open: MetricsServer | null = null;
 afterEach(async () => {
   await open?.close();
@@ -20,7 +23,13 @@ afterEach(async () => {
 async function start(
   options: Partial<Parameters<typeof MetricsServer.open>[0]> = {},
 ): Promise<ListenAddress> {
-  open = await MetricsServer.open({ listen: [LOOPBACK], exposition, checks: [], ...options });
+  open = await MetricsServer.open({
+    listen: [LOOPBACK],
+    exposition,
+    checks: [],
+    limits: limits(),
+    ...options,
+  });
   return open.addresses[0];
 }
 
@@ -138,13 +147,30 @@ describe('MetricsServer', () => {
   it('opens all listeners or none, and names the one that failed', async () => {
     const taken = await start();
     const free = { address: '127.0.0.2', port: taken.port };
-    const failed = MetricsServer.open({ listen: [free, taken], exposition, checks: [] });
+    const failed = MetricsServer.open({ listen: [free, taken], exposition, checks: [], limits: limits() });
     await expect(failed).rejects.toThrow(MetricsListenError);
     await expect(failed).rejects.toMatchObject({
       code: 'listen_failed',
       message: expect.stringContaining('EADDRINUSE'),
     });
     await expect(call(free, '/healthz')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('serves a scraper while another client keeps connections', async () => {
+    const address = await start();
+    const kept: Socket[] = [];
+    for (let index = 0; index < 100; index += 1) {
+      const socket = connect({
+        port: address.port,
+        host: '127.0.0.1',
+        localAddress: `127.0.5.${index % 40}`,
+      });
+      socket.on('error', () => {}).resume();
+      await once(socket, 'connect');
+      kept.push(socket);
+    }
+    expect((await call(address, '/healthz')).status).toBe(200);
+    for (const socket of kept) socket.destroy();
   });
 
   it('closes at once, open connections too', async () => {

@@ -6,7 +6,7 @@ import {
   type ReadinessCheck,
   type Sources,
 } from '../../../metrics/scrape/index.ts';
-import { formatAddress } from '../../../net/index.ts';
+import { formatAddress, HttpLimits } from '../../../net/index.ts';
 import type { Registry } from '../../../registry/index.ts';
 import { socketAddresses } from '../../addresses.ts';
 import type { Role } from '../roles/role.ts';
@@ -14,6 +14,9 @@ import { ALLOWLIST_STATES } from '../tables/remote-allowlist.ts';
 import { copyResolverCounters } from '../tables/resolver.ts';
 import type { Tables } from '../tables/tables.ts';
 import { allowlistReadiness, storeReadiness } from './readiness.ts';
+
+/** A few scrapers and probes. */
+const METRICS_LIMITS = { connections: 64, connectionsPerSource: 16, isProxy: () => false };
 
 export interface MetricsOptions {
   readonly config: Config;
@@ -41,6 +44,7 @@ export class Metrics {
     const { config, tables, counters, blocks } = options;
     const exposition = new LaterExposition({ blocks, sources: sourcesOf(options) });
     const server = await MetricsServer.open({
+      limits: new HttpLimits(METRICS_LIMITS),
       listen: socketAddresses(config.metrics.listen).map(({ address, port }) => {
         return { address: formatAddress(address), port };
       }),
