@@ -22,6 +22,8 @@ export type CacheResult = (typeof CacheResult)[keyof typeof CacheResult];
 /** An answer that was found before is asked for again in the last tenth of its time, if that is not too short to tell. */
 const REFRESH_SHARE = 10;
 const REFRESH_MIN_TTL_SECONDS = 10;
+/** An unsigned denial covers names below it no longer than this (src/decisions/nxdomain-cuts.md). */
+const UNSIGNED_CUT_SECONDS = 30;
 
 /**
  * Finds answers in a cache that another thread, or this one, fills: without locks and without allocation.
@@ -60,11 +62,17 @@ export class CacheReader extends EntryView {
     const { labelCount, labelOffsets } = question.name;
     for (let label = 0; label < labelCount; label++) {
       if (this.findAt(question, label, DENIAL_TYPE, flags, nowSeconds) !== CacheResult.FRESH) continue;
+      if (label > 0 && !this.cuts(nowSeconds)) continue;
       this.deniedOffset = labelOffsets[label];
       return CacheResult.FRESH;
     }
     const type = exact === CacheResult.STALE ? question.type : DENIAL_TYPE;
     return this.findAt(question, 0, type, flags, nowSeconds);
+  }
+
+  /** True if the opened denial covers names below it, too. */
+  private cuts(nowSeconds: number): boolean {
+    return this.authenticData || nowSeconds - this.storedSeconds < UNSIGNED_CUT_SECONDS;
   }
 
   private findAt(

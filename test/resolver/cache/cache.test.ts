@@ -141,6 +141,35 @@ describe('the cache', () => {
     expect(cache.stats).toMatchObject({ entries: 1, stored: 2, replaced: 1 });
   });
 
+  describe('a denial (RFC 8020)', () => {
+    const denial = (flags: number) =>
+      build(reply({ name: WWW, rcode: 3, flags, authorities: [soa('example.com', 600, 600)] }), {
+        nowSeconds: 100,
+      })!.entry;
+    const found = (flags: number, name: string, nowSeconds: number): CacheResult => {
+      const cache = new AnswerCache({ bytes: SMALLEST });
+      cache.store(denial(flags));
+      return new CacheReader(cache.handle()).find(questionFor(name, 'TXT'), false, false, nowSeconds);
+    };
+    const AD = 1 << 5;
+
+    it.each([
+      ['unsigned', 0, 30],
+      ['signed', AD, 600],
+    ])('that is %s: covers names below it for a bounded time', (_kind, flags, seconds) => {
+      expect(found(flags, `a.b.${WWW}`, 100 + seconds - 1)).toBe(CacheResult.FRESH);
+      expect(found(flags, `a.b.${WWW}`, 100 + seconds)).toBe(CacheResult.MISS);
+    });
+
+    it('covers its own name, of any type, for its whole time', () => {
+      expect(found(0, WWW, 699)).toBe(CacheResult.FRESH);
+    });
+
+    it('covers no sibling and no name above', () => {
+      expect([found(AD, `x${WWW}`, 101), found(AD, 'example.com', 101)]).toEqual([0, 0]);
+    });
+  });
+
   it('keeps rcode, AD and counts of negative answers', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
     const reader = new CacheReader(cache.handle());
