@@ -16,7 +16,7 @@ const UNUSABLE_GRACE_MS = 200;
 /** Replies in lower case that must agree before an upstream counts as folding case: as unbound's caps-for-id fallback. */
 const CONFIRMATIONS = 3;
 
-/** How an attempt sends its question, in the order of the fallbacks. */
+/** Ways of sending the question, in the order of the fallbacks. */
 const Way = {
   /** The upstream's own transport. */
   FIRST: 0,
@@ -30,7 +30,7 @@ type Way = (typeof Way)[keyof typeof Way];
 /** Why an attempt ended without a reply; `busy`: there was no room to send. */
 export type AttemptError = UpstreamError | 'busy';
 
-/** What became of an attempt; RESENT: it goes on in another way, which takes its own time. */
+/** Reports of an attempt; RESENT: it goes on in another way, which takes its own time. */
 export const AttemptEvent = { ANSWERED: 0, DECLINED: 1, FAILED: 2, RESENT: 3 } as const;
 export type AttemptEvent = (typeof AttemptEvent)[keyof typeof AttemptEvent];
 
@@ -143,6 +143,11 @@ export class Attempt implements ReplyListener {
     this.report(this, AttemptEvent.FAILED);
   }
 
+  /** True while TCP is tried after a reply in another case: if TCP fails, the attempt goes on. */
+  get hasFallback(): boolean {
+    return this.way === Way.STREAM && this.caseDiffered;
+  }
+
   private get upstream(): Upstream {
     const { transports } = this.endpoint;
     return this.way === Way.STREAM ? transports.stream : transports.first;
@@ -181,7 +186,7 @@ export class Attempt implements ReplyListener {
 
   /** TCP failed, in whatever way, after a reply in another case. @returns true if the attempt goes on */
   private fallsBackFromStream(): boolean {
-    if (this.way !== Way.STREAM || !this.caseDiffered) return false;
+    if (!this.hasFallback) return false;
     this.endpoint.rememberNoStream(this.context.now());
     this.resend(Way.CONFIRM, this.hasEdns);
     return true;
@@ -241,9 +246,9 @@ export class Attempt implements ReplyListener {
     this.hasEdns = hasEdns;
     this.send();
     if (this.isOver) return;
-    // A blackholed connection must leave time for the fallback.
-    if (way === Way.STREAM && this.caseDiffered) {
-      const waitMs = this.endpoint.health.patienceMs(0);
+    // A blackholed connection must leave time for the fallback, and a slow one time for its handshake.
+    if (this.hasFallback) {
+      const waitMs = this.endpoint.health.patienceMs(1);
       this.timer = setTimeout(() => this.fallsBackFromStream(), waitMs);
     }
     this.report(this, AttemptEvent.RESENT);
@@ -253,7 +258,7 @@ export class Attempt implements ReplyListener {
     const { context, endpoint, upstream, way } = this;
     const nowMs = context.now();
     this.sentMs = nowMs;
-    // Over plain TCP, too: only there can it be seen that an upstream folds case.
+    // Over plain TCP, too: only there a folded case cannot be a forger's.
     const mixesCase = !upstream.isEncrypted && way !== Way.CONFIRM && endpoint.keepsCase(nowMs);
     this.query = buildQuery(this.request, this.hasEdns, upstream.isEncrypted, mixesCase, context.random);
     this.exchange = upstream.ask(this.query, this);

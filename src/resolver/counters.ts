@@ -1,14 +1,14 @@
-/** What the resolver counts: plain numbers that only grow, read when metrics are. Single writer. */
+/** Counts of the resolver: numbers that only grow. The resolver's thread writes them, metrics read them. */
 export class ResolverCounters {
-  /** Questions that came in, whatever became of them. */
+  /** Questions asked, whatever became of them. */
   questions = 0;
-  /** Questions that joined one already under way. */
+  /** Questions that joined one under way. */
   coalesced = 0;
-  /** Questions that had just been answered: asked before the listener could see the answer in the cache. */
+  /** Questions answered a moment ago: their listener missed the cache before the answer arrived there. */
   recentAnswers = 0;
-  /** Questions answered by a failure that is remembered (RFC 9520). */
+  /** Questions answered with a remembered failure (RFC 9520). */
   rememberedFailures = 0;
-  /** Questions turned away because too many were under way. */
+  /** Questions turned away: too many under way in all, of one home or below one zone. */
   overloaded = 0;
   /** Questions that ended without an answer. */
   failures = 0;
@@ -16,17 +16,17 @@ export class ResolverCounters {
   upstreamQueries = 0;
   /** Tries after the first of a question. */
   retries = 0;
-  /** Of these, made because an upstream was slower than it uses to be, before its time was over. */
+  /** Retries made before the time of a slow try was over. */
   hedges = 0;
-  /** Answers asked for again before they expired. */
+  /** Answers refreshed before they expired. */
   prefetches = 0;
   /** Replies with TC=1, asked again over TCP. */
   truncated = 0;
-  /** Replies in another case than the question, asked again over TCP. */
+  /** Replies in another case than the question. */
   caseMismatches = 0;
-  /** Questions moved to TCP because too many false replies came. */
+  /** Questions moved to TCP after too many false replies. */
   floods = 0;
-  /** Messages from an upstream that were not replies to what was asked, and were ignored. */
+  /** Messages from an upstream that answered no question and were ignored. */
   ignored = 0;
   /** Questions asked again without EDNS. */
   ednsFallbacks = 0;

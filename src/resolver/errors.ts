@@ -1,4 +1,4 @@
-/** An upstream that the configuration names in a way that cannot be used. Its value may be shown: it is the operator's. */
+/** A malformed upstream URL in the configuration. It may be shown, because the operator wrote it. */
 export class UpstreamUrlError extends Error {
   readonly code = 'upstream_url';
   readonly found: string;
@@ -11,11 +11,11 @@ export class UpstreamUrlError extends Error {
   }
 }
 
-/** `system` was asked for, and the host's resolver configuration has no server that could be used. */
+/** Upstream `system` is configured, but the host's resolver configuration names no usable server. */
 export class NoSystemUpstreamError extends Error {
   readonly code = 'no_system_upstream';
   readonly path: string;
-  /** What stands in the file, as a fault shows it. */
+  /** Content of the file, for the message. */
   readonly found: string;
   readonly expected = 'the address of a resolver; set upstreams to one, such as ["udp://192.0.2.53:53"]';
   constructor(path: string, found: string) {

@@ -3,7 +3,7 @@ import type { ResolveFailure } from './request.ts';
 
 interface RememberedFailure {
   readonly failure: ResolveFailure;
-  /** How often in a row. */
+  /** Failures in a row. */
   readonly times: number;
   readonly untilMs: number;
   readonly forMs: number;
@@ -13,13 +13,13 @@ export interface FailureOptions {
   readonly now: () => number;
   readonly minMs: number;
   readonly maxMs: number;
-  /** The most questions remembered; the least recently asked is forgotten first. */
+  /** Questions remembered at most; the least recently asked is forgotten first. */
   readonly capacity: number;
 }
 
 /**
- * Questions that could not be resolved, and until when they are not tried again (RFC 9520 3.2): first
- * minMs, then twice as long for each failure that follows, up to maxMs.
+ * Remembers failed questions so that they are not tried again at once (RFC 9520 3.2): for minMs first, then
+ * twice as long for each further failure, up to maxMs.
  */
 export class FailureCache {
   private readonly entries: LRUCache<string, RememberedFailure>;
@@ -34,7 +34,7 @@ export class FailureCache {
     return this.entries.size;
   }
 
-  /** The failure to answer with, or undefined if the question may be tried. */
+  /** The failure to answer with; undefined if the question may be tried. */
   find(key: string): ResolveFailure | undefined {
     const entry = this.entries.get(key);
     return entry !== undefined && this.options.now() < entry.untilMs ? entry.failure : undefined;

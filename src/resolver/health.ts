@@ -1,23 +1,25 @@
 import type { RandomSource } from './random.ts';
 import type { ResolverTimeouts } from './timeouts.ts';
 
-/** Weights of RFC 6298 2: how fast the mean and the deviation follow. */
+/** Weights of RFC 6298 2 for mean and deviation. */
 const MEAN_WEIGHT = 1 / 8;
 const DEVIATION_WEIGHT = 1 / 4;
-/** What an upstream that always says SERVFAIL or REFUSED where another answers counts as, beyond its latency. */
+/** Penalty of an upstream that always says SERVFAIL or REFUSED where another one answers. */
 const LAMENESS_MS = 1000;
-/** An upstream that is not asked is forgiven half of its latency in this time, and so is measured again. */
+/** Time in which an upstream that is not asked loses half of its cost, so that it is measured again. */
 const FORGIVENESS_MS = 60_000;
-/** Failures in a row after which an upstream is taken for dead. */
+/** Failures in a row after which an upstream counts as dead. */
 const DEAD_AFTER = 3;
 const SAMPLES = 128;
-/** The handle of replies that are waited for before another upstream is asked, and after how many it is worked out anew. */
+/**
+ * Share of the replies that arrive before the hedging delay, and replies after which that delay is computed
+ * anew.
+ */
 const HEDGE_SHARE = 0.95;
 const HEDGE_EVERY = 16;
 
 /**
- * What is known of one upstream: how long it takes, and whether it answers at all. One that failed is put
- * aside for a time that doubles, then tried by a copy of a real question.
+ * Measured latency and liveness of one upstream. After a failure it is put aside and checked with backoff.
  */
 export class UpstreamHealth {
   private readonly timeouts: ResolverTimeouts;
@@ -25,7 +27,7 @@ export class UpstreamHealth {
   private readonly samples = new Float64Array(SAMPLES);
   private readonly sorted = new Float64Array(SAMPLES);
   private sampleCount = 0;
-  /** The latency that HEDGE_SHARE of the last replies stayed below; 0: too few are known. */
+  /** Latency that HEDGE_SHARE of the last replies stayed below; 0: unknown. */
   private slowMs = 0;
   private meanMs = 0;
   private deviationMs = 0;
@@ -35,7 +37,7 @@ export class UpstreamHealth {
   private asideUntilMs = 0;
   private lastReplyMs = Number.NEGATIVE_INFINITY;
   private isSuspect = false;
-  /** Tries that got no usable reply, since the start. */
+  /** Tries without a usable reply since the start. */
   failures = 0;
 
   constructor(timeouts: ResolverTimeouts, random: RandomSource) {
@@ -51,7 +53,7 @@ export class UpstreamHealth {
     return this.failuresInARow >= DEAD_AFTER;
   }
 
-  /** A reply came, whatever it said. */
+  /** Records a reply, whatever it says. */
   replied(nowMs: number, latencyMs: number): void {
     if (this.sampleCount === 0) {
       this.meanMs = latencyMs;
@@ -65,31 +67,34 @@ export class UpstreamHealth {
     this.recover();
   }
 
-  /** Whether its answers are of use: false where it said SERVFAIL or REFUSED and another upstream had an answer. */
+  /**
+   * Records whether its reply was of use; it was not if it said SERVFAIL or REFUSED and another upstream
+   * answered.
+   */
   useful(useful: boolean): void {
     this.lameness += MEAN_WEIGHT * ((useful ? 0 : 1) - this.lameness);
   }
 
-  /** True if a reply came since `sentMs`: what happened meanwhile was a lost packet or a slow name. */
+  /** True if a reply came since `sentMs`: then a packet was lost, or a name is slow. */
   hasRepliedSince(sentMs: number): boolean {
     return this.lastReplyMs >= sentMs;
   }
 
-  /** A question got no reply, and a health check is under way: others are asked first until it ends. */
+  /** Marks it while a health check runs after a question without reply: other upstreams are asked first. */
   suspect(): void {
     this.isSuspect = true;
   }
 
-  /** A health check got a reply. Its latency says little about that of questions. */
+  /** Records the reply to a health check. Its latency says little about that of questions. */
   isAlive(nowMs: number): void {
     this.lastReplyMs = nowMs;
     this.recover();
   }
 
   /**
-   * The upstream did not reply to anything since the failed query was sent.
-   * @returns ms until the next health check, with backoff; null if one is scheduled already: of a hundred tries that
-   *   fail at once, one lengthens the wait
+   * Records that there was no reply to anything since the failed query was sent.
+   * @returns ms until the next health check, with backoff; null if one is scheduled already, so that a
+   *   hundred tries that fail together lengthen the wait once
    */
   failed(nowMs: number): number | null {
     this.failuresInARow++;
@@ -103,21 +108,21 @@ export class UpstreamHealth {
   }
 
   /**
-   * Another upstream answered first, after this one had been silent for so long. That counts among its latencies: without
-   * the slow ones their percentile would sink until all was asked twice.
+   * Records that another upstream answered first, after this one had been silent for `silentMs`. This counts
+   * as a latency: without slow ones the percentile would sink until every question was asked twice.
    */
   outrun(silentMs: number): void {
     this.sample(silentMs);
   }
 
-  /** The wait before another upstream is asked too, in milliseconds; null while too little is known of this one. */
+  /** Hedging delay in ms; null while too little is known. */
   hedgeMs(): number | null {
     if (this.slowMs === 0) return null;
     const { minHedgeMs, tryMs } = this.timeouts;
     return Math.min(tryMs / 2, Math.max(minHedgeMs, this.slowMs));
   }
 
-  /** The wait before the next try is made, in milliseconds, for the `round`th time in a question (from 0). */
+  /** Wait for a reply before the next try, in ms, for round `round` of a question (from 0). */
   patienceMs(round: number): number {
     const { tryMs, minTryMs } = this.timeouts;
     const measured = this.meanMs + 4 * this.deviationMs;
@@ -125,7 +130,10 @@ export class UpstreamHealth {
     return Math.min(tryMs, this.random.jitter(base * 2 ** round));
   }
 
-  /** Less is better: those that answer by what they take, then those put aside by when they may be tried. */
+  /**
+   * Sort key, the lowest first: those that answer by latency, then those put aside by the time of their next
+   * check.
+   */
   cost(nowMs: number): number {
     if (!this.healthy || this.isSuspect) return 1e6 + Math.max(0, this.asideUntilMs - nowMs);
     const idleMs = Math.max(0, nowMs - this.lastReplyMs);
@@ -133,13 +141,15 @@ export class UpstreamHealth {
     return (this.meanMs + LAMENESS_MS * this.lameness) * forgiven;
   }
 
-  /** The latency that `handle` (0 to 1) of the last replies stayed below, in milliseconds; null before the first. */
-  percentileMs(handle: number): number | null {
+  /**
+   * The latency that a share (0 to 1) of the last replies stayed below, in ms; null before the first reply.
+   */
+  percentileMs(share: number): number | null {
     const count = Math.min(this.sampleCount, SAMPLES);
     if (count === 0) return null;
     this.sorted.set(this.samples);
     const sorted = this.sorted.subarray(0, count).sort();
-    return sorted[Math.min(count - 1, Math.floor(handle * count))];
+    return sorted[Math.min(count - 1, Math.floor(share * count))];
   }
 
   private recover(): void {

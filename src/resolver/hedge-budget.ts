@@ -1,13 +1,15 @@
-/** So many of a hundred questions may be asked twice before their time: when all upstreams slow down, that must not double their load. */
+/**
+ * Share of questions that may be hedged: when all upstreams slow down, hedging must not double their load.
+ */
 const SHARE = 0.1;
-/** The most that quiet times save up. */
+/** Hedges saved up in quiet times at most. */
 const BURST = 16;
 
-/** How many questions may still be sent to a second upstream because the first is slower than it uses to be. */
+/** Token bucket of hedges: questions sent to a second upstream because the first is slow. */
 export class HedgeBudget {
   private tokens = BURST;
 
-  /** Questions begin. */
+  /** Adds the tokens of new questions. */
   earn(questions = 1): void {
     this.tokens = Math.min(BURST, this.tokens + SHARE * questions);
   }
@@ -16,7 +18,7 @@ export class HedgeBudget {
     return this.tokens >= 1;
   }
 
-  /** @returns whether the question that is late may be asked elsewhere already */
+  /** @returns true if a question may be hedged now */
   spend(): boolean {
     if (this.tokens < 1) return false;
     this.tokens--;

@@ -14,22 +14,22 @@ import {
 import { EntryReader } from './cache/index.ts';
 import type { Resolver } from './resolver.ts';
 
-/** What a host name stands for. */
+/** Addresses of a host name. */
 export interface HostAddresses {
   addresses: Address[];
-  /** The families that are known about: the other one's servers failed. */
+  /** Families that were resolved; the upstreams failed for the others. */
   families: (4 | 6)[];
-  /** The least TTL of what was read; 0 where nothing was. */
+  /** The least TTL of the records; 0 if nothing was resolved. */
   ttlSeconds: number;
 }
 
-/** Aliases that are followed, one after the other. */
+/** Aliases followed in a row. */
 const MAX_ALIASES = 8;
 const MAX_MESSAGE_BYTES = 65_535;
 
 /**
- * Looks a host's addresses up at the upstreams, whatever the cache holds: all A and AAAA records, behind aliases too
- * (RFC 1034, section 3.6.2), of which an upstream may give the first alone.
+ * Asks the upstreams for all A and AAAA records of a host, whatever the cache holds. Follows aliases (RFC
+ * 1034 3.6.2), because an upstream may reply with the first alone.
  *
  * @param name presentation form, without a root dot
  */
@@ -141,7 +141,7 @@ function nameAt(m: Uint8Array, length: number, offset: number): string {
   return textFromName(scratch.bytes.slice(0, scratch.length)).replace(/\.$/, '');
 }
 
-/** As net/ has it: an IPv4-mapped IPv6 address is the IPv4 one. */
+/** An IPv4-mapped IPv6 address becomes IPv4, as in net/. */
 function addressOf(data: Uint8Array): Address | null {
   if (data.length === 4) return parseAddress(data.join('.'));
   if (data.length !== 16) return null;

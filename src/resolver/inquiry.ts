@@ -8,7 +8,7 @@ import type { ResolverTimeouts } from './timeouts.ts';
 
 /*
  * One question on its way through the upstreams. The best upstream is asked first; when it declines, fails or is slower
- * than usual, the next one is asked beside it. Whoever answers first ends the inquiry; all are listened to until then.
+ * than usual, the next one is asked beside it. The first answer ends the inquiry; until then every upstream that was asked may give it.
  *
  *     state     timer runs for            answer    no answer   timer       out of time
  *     HEDGING   the hedging delay         SETTLE    ADVANCE     HEDGE       GIVE_UP
@@ -53,7 +53,7 @@ export type InquiryResult =
   /** There was no room to ask, or the resolver closes: says nothing about the question. */
   | { readonly kind: 'busy' };
 
-/** What all inquiries of a resolver share. */
+/** Shared by all inquiries of a resolver. */
 export interface InquiryContext extends AttemptContext {
   readonly timeouts: ResolverTimeouts;
   readonly endpoints: readonly Endpoint[];
@@ -121,7 +121,9 @@ export class Inquiry {
 
   private readonly onAttempt = (attempt: Attempt, event: AttemptEvent): void => {
     if (event === AttemptEvent.RESENT) {
-      if (attempt === this.attempts.at(-1)) this.startTryTimer(attempt.endpoint);
+      // Longer than the attempt waits for its own fallback.
+      const extraRounds = attempt.hasFallback ? 2 : 0;
+      if (attempt === this.attempts.at(-1)) this.startTryTimer(attempt.endpoint, extraRounds);
     } else if (event === AttemptEvent.ANSWERED) this.settleWith(attempt);
     else {
       if (event === AttemptEvent.DECLINED) this.noteDecline(attempt);
@@ -213,8 +215,8 @@ export class Inquiry {
     attempt.start(overStream);
   }
 
-  private startTryTimer({ health }: Endpoint): void {
-    const round = Math.floor((this.attempts.length - 1) / this.order.length);
+  private startTryTimer({ health }: Endpoint, extraRounds = 0): void {
+    const round = Math.floor((this.attempts.length - 1) / this.order.length) + extraRounds;
     const hedgeMs = this.hasUntried() ? health.hedgeMs() : null;
     const patienceMs = health.patienceMs(round);
     if (hedgeMs !== null && hedgeMs < patienceMs) {

@@ -10,28 +10,28 @@ import {
 import type { RandomSource } from './random.ts';
 import type { ResolveRequest } from './request.ts';
 
-/** What we announce to upstreams: fits an IPv6 link's least MTU with headers to spare. */
+/** Announced to upstreams: fits the minimum MTU of IPv6 with room for headers. */
 export const UPSTREAM_UDP_SIZE = 1232;
 
-/** A query as sent to an upstream, but for its ID, which belongs to the socket that it leaves by. */
+/** A query to an upstream; its ID is set by the socket that sends it. */
 export interface UpstreamQuery {
   readonly bytes: Uint8Array;
   /** Offset behind the question. */
   readonly questionEnd: number;
   readonly hasEdns: boolean;
-  /** True if the case of the name is random, so that a reply must repeat it. */
+  /** True if the name's case is random, so that a reply must repeat it. */
   readonly hasMixedCase: boolean;
 }
 
 const buffer = new Uint8Array(MAX_QUERY_BYTES + QUERY_BLOCK_BYTES);
 
 /**
- * Writes a query afresh, so that nothing of the client's goes with it, ECS and cookies least of all: RD=1,
- * CD and DO as asked, and AD=1, which asks for the AD bit in the reply without asking for signatures
- * (RFC 6840 5.7); who answers the client leaves AD out again if it asked for neither AD nor DO (5.8).
+ * Writes a new query, so that nothing of the client's is passed on (ECS, cookies): RD=1, CD and DO as asked,
+ * and AD=1, which asks for the AD bit without signatures (RFC 6840 5.7). The reply to the client drops AD if
+ * the client asked for neither AD nor DO (5.8).
  *
- * @param padded whether it goes where its length is all that can be seen of it (RFC 8467 4.1).
- * @param mixCase whether the name's letters get a random case (draft-vixie-dnsext-dns0x20).
+ * @param padded pads an encrypted query (RFC 8467 4.1)
+ * @param mixCase gives the name's letters a random case (draft-vixie-dnsext-dns0x20)
  */
 export function buildQuery(
   request: ResolveRequest,

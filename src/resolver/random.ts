@@ -1,11 +1,11 @@
-/** Fills all of `bytes` with unpredictable bytes, as crypto.randomFillSync does. */
+/** Fills `bytes` with unpredictable bytes, as crypto.randomFillSync does. */
 export type FillRandom = (bytes: Uint8Array) => void;
 
 const BLOCK_BYTES = 4096;
 
 /**
- * Unpredictable numbers, drawn from the system by the block: one call into it for each ID, port and letter
- * would cost more than the query.
+ * Unpredictable numbers, fetched from the system in blocks: a call for each ID, port and letter would cost
+ * more than the query.
  */
 export class RandomSource {
   private readonly block = new Uint8Array(BLOCK_BYTES);
@@ -22,7 +22,7 @@ export class RandomSource {
       this.used = 0;
     }
     const value = this.block[this.used];
-    // What was given out is not left in memory for a later reader.
+    // Used bytes must not stay in memory.
     this.block[this.used++] = 0;
     return value;
   }
@@ -32,12 +32,14 @@ export class RandomSource {
     return (this.byte() << 8) | this.byte();
   }
 
-  /** An index below `count`, which is at most 65,536; the bias is below count / 2^24. */
+  /** An index below `count`, which is at most 65,536. The bias is below count / 2^24. */
   below(count: number): number {
     return Math.floor((((this.u16() << 8) | this.byte()) / 0x1000000) * count);
   }
 
-  /** Gives the lower-case letters of bytes[from, to) a random case (0x20). Length bytes are below 64, so never letters. */
+  /**
+   * Gives the lower-case letters of bytes[from, to) a random case (0x20). Length bytes are below 64, never letters.
+   */
   mixCase(bytes: Uint8Array, from: number, to: number): void {
     let bits = 0;
     let left = 0;
@@ -53,7 +55,7 @@ export class RandomSource {
     }
   }
 
-  /** `value` made up to a tenth longer or shorter, so that timers of many questions do not meet. */
+  /** Varies `value` by up to a tenth, so that timers of many questions spread. */
   jitter(value: number): number {
     return value * (0.9 + (this.u16() / 0xffff) * 0.2);
   }

@@ -16,18 +16,18 @@ import {
 } from '../wire/index.ts';
 import type { UpstreamQuery } from './query.ts';
 
-/** How a message stands to the query that it has the ID of. */
+/** Relation of a message to the query with its ID. */
 export const Match = {
   /** Not a reply to this question. */
   NONE: 0,
   EXACT: 1,
-  /** The question, but in another case than it was asked in (0x20). */
+  /** The question in another case than it was asked in (0x20). */
   CASE_DIFFERS: 2,
-  /** FORMERR or NOTIMP with a header alone, as servers send that could not read the query. */
+  /** FORMERR or NOTIMP with a header alone, from a server that could not read the query. */
   HEADER_ONLY: 3,
 } as const;
 
-/** Compares the question that a reply echoes with the one that was asked: name, type and class (RFC 5452 9.1). */
+/** Compares the echoed question with the one that was asked: name, type and class (RFC 5452 9.1). */
 export function matchReply(m: Uint8Array, length: number, query: UpstreamQuery): number {
   if (length < HEADER_BYTES || !isResponse(m) || opcode(m) !== 0) return Match.NONE;
   if (questionCount(m) === 0) {
@@ -39,7 +39,10 @@ export function matchReply(m: Uint8Array, length: number, query: UpstreamQuery):
   return compareQuestion(m, length, query);
 }
 
-/** Whether the message is about the question of `query`, whatever its ID: what a forger sends who guesses IDs. */
+/**
+ * True if the message is about the question of `query`, whatever its ID, as forged replies with guessed IDs
+ * are.
+ */
 export function concernsQuestion(m: Uint8Array, length: number, query: UpstreamQuery): boolean {
   return compareQuestion(m, length, query) !== Match.NONE;
 }
@@ -61,16 +64,19 @@ function compareQuestion(m: Uint8Array, length: number, query: UpstreamQuery): n
   return match;
 }
 
-/** Walks the records of a reply and says what they amount to. Made once and filled again. */
+/** Walks through the records of a reply and summarizes them. Reusable. */
 export class ReplySurvey {
   private readonly cursor = new RecordCursor();
   hasOpt = false;
-  /** All twelve bits of it (RFC 6891 6.1.3). */
+  /** All twelve bits (RFC 6891 6.1.3). */
   rcode = 0;
-  /** A referral instead of an answer: the server does not recurse for us. */
+  /** True for a referral instead of an answer: the server does not recurse for us. */
   isLame = false;
 
-  /** @returns false where a record is malformed. `offset` is the end of the question. */
+  /**
+   * @param offset end of the question
+   * @returns false if a record is malformed
+   */
   read(m: Uint8Array, length: number, offset: number): boolean {
     this.hasOpt = false;
     this.rcode = rcode(m);

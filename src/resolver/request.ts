@@ -2,33 +2,33 @@ import { copyBytes } from '../wire/index.ts';
 import { Tried } from './forward/tried.ts';
 import type { Waiter } from './pending.ts';
 
-/** A question to resolve, as the listeners hand it over. */
+/** A question to resolve, as listeners pass it. */
 export interface ResolveRequest {
-  /** Lower-cased wire form in [0, nameLength), the root's byte included. Copied when it is kept. */
+  /** Lower-cased wire form in [0, nameLength), including the root's byte. Copied if it is kept. */
   readonly name: Uint8Array;
   readonly nameLength: number;
   readonly type: number;
   readonly qclass: number;
-  /** DO (RFC 3225) and CD (RFC 4035 3.2.2) as asked: answers to them are not the same. */
+  /** DO (RFC 3225) and CD (RFC 4035 3.2.2) as asked; each combination has answers of its own. */
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
-  /** What a UDP thread has already done about the question. Default: nothing. */
+  /** Work that a UDP thread has already done on the question. Default: none. */
   readonly tried?: Tried;
 }
 
-/** An answer, as bytes of the cache's entry format. */
+/** An answer in the cache's entry format. */
 export interface ResolvedEntry {
   readonly entry: Uint8Array;
-  /** Whether it was known already; else an upstream was asked for it. */
+  /** False if an upstream was asked for it. */
   readonly cached: boolean;
 }
 
 /** No answer. */
 export interface ResolveFailure {
   readonly entry: null;
-  /** SERVFAIL where nothing was heard, or nothing but refusals; else what the last upstream said. */
+  /** SERVFAIL if no upstream replied or all refused, else the last upstream's rcode. */
   readonly rcode: number;
-  /** RFC 8914: 22 where no upstream answered or all refused, 23 where the network refused; ExtendedError.NONE else. */
+  /** RFC 8914: 22 if no upstream answered or all refused, 23 for a network error, else ExtendedError.NONE. */
   readonly extendedError: number;
 }
 
@@ -40,7 +40,7 @@ export interface ResolveWaiter extends Waiter<Resolved> {
   readonly source?: number;
 }
 
-/** A request that stays as it is when the caller's buffer is used again. */
+/** Copies a request, so that the caller may reuse its buffer. */
 export function keepRequest(request: ResolveRequest): ResolveRequest {
   return {
     name: copyBytes(request.name, 0, request.nameLength),
@@ -53,7 +53,7 @@ export function keepRequest(request: ResolveRequest): ResolveRequest {
   };
 }
 
-/** The same string for the same question and flags, another for any other. */
+/** Key of a question with its flags. */
 export function requestKey(request: ResolveRequest): string {
   const { name, nameLength } = request;
   const text = Buffer.from(name.buffer, name.byteOffset, nameLength).toString('latin1');

@@ -2,41 +2,41 @@ import { NoSystemUpstreamError } from './errors.ts';
 import { parseLiteral, parseUpstream, type UpstreamConfig } from './upstream/url.ts';
 
 const DNS_PORT = 53;
-/** More than the C library's three, and bounded. */
+/** More than the C library's three, but bounded. */
 const MAX_NAMESERVERS = 8;
 
-/** An address and port, as listeners have it. */
+/** Address and port of a listener. */
 export interface LocalListener {
-  /** An IP literal; 0.0.0.0 or :: for all of this host's. */
+  /** An IP literal; 0.0.0.0 or :: for all addresses of this host. */
   readonly address: string;
   readonly port: number;
 }
 
 export interface SystemOptions {
-  /** /etc/resolv.conf, or where else the host's resolvers are named. */
+  /** Usually /etc/resolv.conf. */
   readonly path: string;
   readonly readFile: (path: string) => string;
-  /** Our own DNS listeners: a host that resolves through us must not make us ask ourselves. */
+  /** Our own DNS listeners. A host that resolves through us must not make us ask ourselves. */
   readonly listeners: readonly LocalListener[];
-  /** The addresses of this host's interfaces, which a listener on all of them answers on. */
+  /** Addresses of this host's interfaces, on which wildcard listeners answer. */
   readonly localAddresses: readonly string[];
 }
 
 export interface SystemUpstreams {
   /** At least one, in the file's order. */
   readonly upstreams: readonly UpstreamConfig[];
-  /** Addresses left out as they are our own. */
+  /** Addresses left out because they are our own. */
   readonly own: readonly string[];
-  /** Lines with a nameserver that is no IP address. */
+  /** Lines whose nameserver is not an IP address. */
   readonly unreadableLines: readonly number[];
 }
 
 /**
- * The resolvers that the host uses, for upstreams of `system` (resolv.conf(5)).
- * @throws NoSystemUpstreamError if the file cannot be read or names none but ourselves.
+ * Reads the host's resolvers, for the upstream `system` (resolv.conf(5)).
+ * @throws NoSystemUpstreamError if the file is unreadable or names only ourselves
  */
 export function readSystemUpstreams(options: SystemOptions): SystemUpstreams {
-  const { addresses, unreadableLines } = parseNameservers(readOrFault(options));
+  const { addresses, unreadableLines } = parseNameservers(readOrThrow(options));
   const isOwn = ownAddressTest(options);
   const own = addresses.filter(isOwn);
   const upstreams = addresses
@@ -49,7 +49,7 @@ export function readSystemUpstreams(options: SystemOptions): SystemUpstreams {
   throw new NoSystemUpstreamError(options.path, found);
 }
 
-function readOrFault({ path, readFile }: SystemOptions): string {
+function readOrThrow({ path, readFile }: SystemOptions): string {
   try {
     return readFile(path);
   } catch (error) {
@@ -62,7 +62,7 @@ function parseNameservers(text: string): { addresses: string[]; unreadableLines:
   const addresses = new Set<string>();
   const unreadableLines: number[] = [];
   for (const [index, line] of text.split('\n').entries()) {
-    // A comment is one by its first character; the keyword, too, stands at the start of its line.
+    // Comments and keywords start at the first character of a line.
     const match = /^nameserver[ \t]+(\S+)/.exec(line);
     if (match === null) continue;
     const literal = parseLiteral(match[1]);
@@ -78,7 +78,7 @@ function toConfig(address: string): UpstreamConfig {
   return parseUpstream(url);
 }
 
-/** Whether an address, at port 53, is one of our listeners'. */
+/** Makes a test for addresses on which we listen at port 53. */
 function ownAddressTest({ listeners, localAddresses }: SystemOptions): (address: string) => boolean {
   const canonical = (text: string): string => parseLiteral(text)?.address ?? text;
   const withoutZone = (text: string): string => text.replace(/%.*$/, '');
@@ -89,9 +89,9 @@ function ownAddressTest({ listeners, localAddresses }: SystemOptions): (address:
   const local = new Set(localAddresses.map((address) => withoutZone(canonical(address))));
   return (address) => {
     const isIPv6 = address.includes(':');
-    // A socket on :: takes IPv4 as well, unless it was told not to.
+    // A socket on :: usually takes IPv4, too.
     const onAll = listening.has('::') || (!isIPv6 && listening.has('0.0.0.0'));
-    // To ask 0.0.0.0 or :: is to ask this host.
+    // Asking 0.0.0.0 or :: means asking this host.
     if (address === '0.0.0.0' || address === '::') return listening.size > 0;
     if (onAll && isLocal(address, local)) return true;
     return listening.has(address) || listening.has(withoutZone(address));

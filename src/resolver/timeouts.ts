@@ -1,22 +1,22 @@
-/** How long the resolver waits, all in milliseconds. */
+/** Timeouts of the resolver, in ms. */
 export interface ResolverTimeouts {
-  /** The longest wait for one try before the next is made; half of it while nothing is measured. */
+  /** Longest wait for one try before the next; half of it while nothing is measured. */
   readonly tryMs: number;
-  /** The shortest such wait, however fast the upstream is. */
+  /** Shortest wait for one try, however fast the upstream is. */
   readonly minTryMs: number;
-  /** The shortest wait for one upstream before another is asked too, however soon 95 of 100 replies come. */
+  /** Shortest hedging delay. */
   readonly minHedgeMs: number;
-  /** From the question to SERVFAIL, all tries together. */
+  /** From the question to SERVFAIL, including all tries. */
   readonly overallMs: number;
-  /** The first and the longest time for which a failure is remembered (RFC 9520 3.2: 1 s to 5 min). */
+  /** Shortest and longest time for which a failure is remembered (RFC 9520 3.2: 1 s to 5 min). */
   readonly failureMinMs: number;
   readonly failureMaxMs: number;
-  /** The first and the longest time for which an upstream that failed is put aside. */
+  /** Shortest and longest time for which a failed upstream is put aside. */
   readonly asideMinMs: number;
   readonly asideMaxMs: number;
-  /** How long it is remembered that an upstream does not know EDNS, or folds the case of names. */
+  /** Time for which an upstream's quirk is remembered: no EDNS, folded case, no TCP. */
   readonly quirkMs: number;
-  /** How long a connection to an upstream is kept open without use (RFC 7766 6.2.3). */
+  /** Idle time after which a connection to an upstream is closed (RFC 7766 6.2.3). */
   readonly streamIdleMs: number;
 }
 

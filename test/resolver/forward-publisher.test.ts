@@ -31,7 +31,7 @@ describe('UDP threads are told', () => {
     expect(state.questionsPerSource).toBeGreaterThan(0);
   });
 
-  test('to hand everything over if the upstream is no UDP one', async () => {
+  test('to hand everything over if the upstream is not reached over UDP', async () => {
     await resolver.close();
     open([upstream.urlFor('tcp')]);
     expect(state.upstream).toBe(NO_UPSTREAM);
@@ -47,7 +47,7 @@ describe('UDP threads are told', () => {
   });
 });
 
-test('reported replies count as the upstream’s latency and health', async () => {
+test("reported replies count as the upstream's latency and health", async () => {
   for (let reply = 0; reply < 16; reply++) state.reportReply(0, 30_000);
   await until(() => resolver.upstreams()[0].p50Ms !== null);
   expect(resolver.upstreams()[0]).toMatchObject({ p50Ms: 30, healthy: true });
@@ -71,7 +71,7 @@ describe('a question that a thread has tried', () => {
     expect(upstream.queries.map(({ transport }) => transport)).toEqual(['tcp']);
   });
 
-  test('in vain is asked at the next upstream first', async () => {
+  test('without a reply is asked at the next upstream first', async () => {
     const second = await FakeUpstream.start({ address: '127.0.0.6' });
     await resolver.close();
     open([upstream.url, second.url]);
@@ -80,7 +80,7 @@ describe('a question that a thread has tried', () => {
     await second.stop();
   });
 
-  test('in vain is asked twice more at a lone upstream', async () => {
+  test('without a reply is asked twice more at a lone upstream', async () => {
     upstream.udp = drop();
     await resolver.resolve(tried(1));
     expect(upstream.queries).toHaveLength(2);

@@ -21,7 +21,7 @@ const GOOD = '192.0.2.1';
 
 const a = (name: string, data: string): dnsPacket.Answer => ({ type: 'A', name, ttl: 300, data });
 
-/** What is wrong with a reply. Offsets and numbers are taken modulo what there is. */
+/** Damage to a reply. Offsets and numbers are taken modulo what exists. */
 type Damage =
   | { kind: 'cut'; at: number }
   | { kind: 'flip'; bits: number[] }
@@ -42,7 +42,7 @@ const damage: fc.Arbitrary<Damage> = fc.oneof(
 );
 const damages = fc.array(damage, { maxLength: 3 });
 
-/** What a reply says besides the answer: sections and owners as a poisoner would have them. */
+/** Additions to a reply: sections and owners as a poisoner would choose them. */
 const extras = fc.record({
   chain: fc.boolean(),
   strayAnswer: fc.boolean(),
@@ -71,7 +71,7 @@ function records({ chain, strayAnswer, authority, additional, denies }: Extras) 
   };
 }
 
-/** @param from the first byte that may be changed: an ID or a question that is another's is another test's matter */
+/** @param from the first byte that may be changed; IDs and questions are tested elsewhere */
 function damaged(message: Uint8Array, all: readonly Damage[], from: number): Buffer {
   let bytes = Buffer.from(message);
   for (const one of all) {
@@ -98,7 +98,7 @@ function damaged(message: Uint8Array, all: readonly Damage[], from: number): Buf
         }
         break;
       case 'fill':
-        for (const [i, octet] of one.bytes.entries()) write(from + (one.at % room) + i, octet);
+        for (const [i, byte] of one.bytes.entries()) write(from + (one.at % room) + i, byte);
         break;
       case 'grow':
         bytes = Buffer.concat([bytes, Buffer.from(one.bytes)]);
@@ -110,11 +110,11 @@ function damaged(message: Uint8Array, all: readonly Damage[], from: number): Buf
 const QUESTION_END = 12 + NAME.length + 2 + 4;
 const asked = { name: NAME, type: 'A', id: 1, edns: null, recursionDesired: true, checkingDisabled: false };
 
-/** Whether `name` is `ancestor` or below it. */
+/** True if `name` is `ancestor` or below it. */
 const isWithin = (name: string, ancestor: string): boolean =>
   ancestor === '' || name === ancestor || name.endsWith(`.${ancestor}`);
 
-/** Renders an entry and follows its chain from the question; an owner that is not on it fails the test. */
+/** Renders an entry and follows its chain from the question; fails for an owner that is not on it. */
 function expectOwnChain(entry: Uint8Array): Buffer {
   const view = new EntryReader(entry, 100);
   const message = Buffer.alloc(0x11000);
@@ -143,7 +143,7 @@ function nameAt(message: Uint8Array, length: number, offset: number): string {
 
 const poison = Buffer.from(POISON.split('.').map(Number));
 
-test('through the parser: an entry has what the chain from the question leads to, and nothing else', () => {
+test('the parser keeps only what the chain from the question leads to', () => {
   let entries = 0;
   fc.assert(
     fc.property(extras, damages, (parts, all) => {
@@ -159,7 +159,7 @@ test('through the parser: an entry has what the chain from the question leads to
   expect(entries).toBeGreaterThan(500);
 });
 
-test('through the parser: bytes of any kind are an entry of the question, or none', () => {
+test('the parser turns any bytes into an entry of the question, or null', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), fc.boolean(), (tail, isReply) => {
       const head = buildReply(asked as never, { answers: [] }).subarray(0, QUESTION_END);
@@ -206,7 +206,8 @@ test.each(['udp', 'tcp'] as const)(
         additionals: one.parts.additional ? [a(OTHER, POISON)] : [],
       });
       count++;
-      // Without the header's bits and the question, which are other tests' matter; then a good one, which must win or come late.
+      // Leaves the header and the question alone, which are tested elsewhere; a good reply follows, which
+      // must win or be late.
       replier.send(damaged(poisoned, one.all, 12 + query.name.length + 2 + 4));
       if (query.transport === 'udp') replier.send(good);
     };
@@ -217,7 +218,7 @@ test.each(['udp', 'tcp'] as const)(
     expect(count).toBeGreaterThanOrEqual(hostile.length);
     expect(results).toHaveLength(hostile.length);
     for (const [i, resolved] of results.entries()) {
-      // Nothing that came is of another name.
+      // Every answer is about the name that was asked.
       if (resolved.entry !== null) expect(ownName(resolved.entry)).toBe(`f${i}.example`);
     }
     for (const entry of store.entries) expect(ownName(entry)).toMatch(/^f\d+\.example$/);
@@ -228,7 +229,7 @@ test.each(['udp', 'tcp'] as const)(
   },
 );
 
-/** The name of the question that an entry answers. */
+/** Name of the question that an entry answers. */
 function ownName(entry: Uint8Array): string {
   const halves = new Uint16Array(Uint8Array.from(entry).buffer);
   const start = 32 + 2 * (halves[12]! + halves[13]! + halves[14]!);

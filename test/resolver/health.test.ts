@@ -12,13 +12,13 @@ function measured(...latenciesMs: number[]): UpstreamHealth {
   return health;
 }
 
-describe('how long a try is waited for', () => {
+describe('the wait for a try', () => {
   const between = (value: number, low: number, high: number): void => {
     expect(value).toBeGreaterThanOrEqual(low);
     expect(value).toBeLessThanOrEqual(high);
   };
 
-  test('half of the longest while nothing is measured, with jitter', () => {
+  test('is half of the longest while nothing is measured, with jitter', () => {
     for (let i = 0; i < 100; i++) between(create().patienceMs(0), 675, 825);
   });
   test('follows the latency, within bounds', () => {
@@ -33,11 +33,11 @@ describe('how long a try is waited for', () => {
   });
 });
 
-describe('when another upstream is asked too', () => {
-  test('not before enough is known of this one', () => {
+describe('the hedging delay', () => {
+  test('is unknown while too little is measured', () => {
     expect(measured(...Array(15).fill(10)).hedgeMs()).toBeNull();
   });
-  test('after the time in which 95 of 100 replies came, within bounds', () => {
+  test('is the time in which 95 of 100 replies came, within bounds', () => {
     const mixed = Array.from({ length: 128 }, (_, index) => (index % 16 === 0 ? 300 : 60));
     expect(measured(...mixed).hedgeMs()).toBe(300);
     const rare = Array.from({ length: 128 }, (_, index) => (index % 64 === 0 ? 300 : 60));
@@ -45,7 +45,7 @@ describe('when another upstream is asked too', () => {
     expect(measured(...Array(128).fill(1)).hedgeMs()).toBe(20);
     expect(measured(...Array(128).fill(1400)).hedgeMs()).toBe(750);
   });
-  test('it follows an upstream that becomes slower, though its slow replies are not waited for', () => {
+  test('follows an upstream that becomes slower, although its slow replies are not awaited', () => {
     const health = measured(...Array(128).fill(10));
     let asked = 0;
     let hedged = 0;
@@ -63,8 +63,8 @@ describe('when another upstream is asked too', () => {
   });
 });
 
-describe('put aside after a failure', () => {
-  test('checks again after a wait that doubles from a second to a minute', () => {
+describe('an upstream put aside after a failure', () => {
+  test('is checked after a wait that doubles from a second to a minute', () => {
     const health = create();
     let nowMs = 0;
     for (let index = 0; index < 9; index++) {
@@ -75,7 +75,7 @@ describe('put aside after a failure', () => {
       nowMs += waitMs!;
     }
   });
-  test('schedules one check for many tries that fail together', () => {
+  test('is checked once for many tries that fail together', () => {
     const health = create();
     const waits = Array.from({ length: 100 }, () => health.failed(1000));
     expect(waits.filter((waitMs) => waitMs !== null)).toHaveLength(1);
@@ -95,30 +95,30 @@ describe('put aside after a failure', () => {
 });
 
 describe('the order of upstreams', () => {
-  test('the quicker before the slower, both before one that is put aside', () => {
+  test('puts the quicker before the slower, both before one that is put aside', () => {
     const failed = create();
     failed.failed(0);
     const costs = [measured(10), measured(20), failed].map((health) => health.cost(0));
     expect(costs).toEqual([...costs].sort((a, b) => a - b));
   });
-  test('a suspect goes behind until its check has ended', () => {
+  test('puts a suspect behind until its check has ended', () => {
     const suspect = measured(1);
     suspect.suspect();
     expect(suspect.cost(0)).toBeGreaterThan(measured(300).cost(0));
     suspect.isAlive(0);
     expect(suspect.cost(0)).toBeLessThan(measured(300).cost(0));
   });
-  test('one whose answers are of no use goes behind', () => {
+  test('puts one whose answers are of no use behind', () => {
     const lame = measured(1);
     for (let i = 0; i < 10; i++) lame.useful(false);
     expect(lame.cost(0)).toBeGreaterThan(measured(300).cost(0));
   });
-  test('one that was not asked for long is tried again', () => {
+  test('tries one again that was not asked for long', () => {
     expect(measured(100).cost(300_000)).toBeLessThan(measured(10).cost(0));
   });
 });
 
-test('percentiles are of the last 128 replies', () => {
+test('percentiles cover the last 128 replies', () => {
   const health = measured(...Array(500).fill(900), ...Array.from({ length: 128 }, (_, index) => index));
   expect([health.percentileMs(0.5), health.percentileMs(0.95)]).toEqual([64, 121]);
   expect(create().percentileMs(0.5)).toBeNull();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { HedgeBudget } from '../../src/resolver/hedge-budget.ts';
 
-test('when all is slow, one question in ten is asked twice', () => {
+test('one question in ten is hedged when everything is slow', () => {
   const budget = new HedgeBudget();
   let hedged = 0;
   for (let i = 0; i < 10_000; i++) {
@@ -12,7 +12,7 @@ test('when all is slow, one question in ten is asked twice', () => {
   expect(hedged).toBeLessThan(1030);
 });
 
-test('quiet times save up a few, not a flood of them', () => {
+test('quiet times save up a few hedges, not a flood', () => {
   const budget = new HedgeBudget();
   for (let i = 0; i < 10_000; i++) budget.earn();
   let hedged = 0;

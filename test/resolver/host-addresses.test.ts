@@ -56,7 +56,7 @@ async function look(zone: Zone, name = 'home.example') {
 }
 
 describe('the addresses of a host', () => {
-  it('are all its A and AAAA records, for the least of their TTLs', async () => {
+  it('are all its A and AAAA records, with the least of their TTLs', async () => {
     const zone = new Zone({
       'home.example A': [a('home.example', '198.51.100.1'), a('home.example', '198.51.100.2')],
       'home.example AAAA': [aaaa('home.example', '2001:db8::1', 60)],
@@ -68,7 +68,7 @@ describe('the addresses of a host', () => {
     });
   });
 
-  it('stand behind aliases, whether the upstream gives them along or not', async () => {
+  it('are found behind aliases, whether the upstream includes them or not', async () => {
     const zone = new Zone({
       'home.example A': [
         cname('home.example', 'a.example', 20),
@@ -91,7 +91,7 @@ describe('the addresses of a host', () => {
     ]);
   });
 
-  it('are not known of a family whose servers fail', async () => {
+  it('are unknown in a family whose servers fail', async () => {
     const zone = new Zone({
       'home.example A': [a('home.example', '198.51.100.1')],
       'home.example AAAA': null,
@@ -104,13 +104,13 @@ describe('the addresses of a host', () => {
     });
   });
 
-  it('are none where the name does not exist, or has no record', async () => {
+  it('are none if the name does not exist, or has no record', async () => {
     expect(await look(new Zone({}))).toMatchObject({ addresses: [], families: [4, 6] });
     const empty = new Zone({ 'home.example A': [], 'home.example AAAA': [] });
     expect(await look(empty)).toMatchObject({ addresses: [], families: [4, 6] });
   });
 
-  it('are not looked for without end', async () => {
+  it('are not chased endlessly', async () => {
     const circle = new Zone({
       'home.example A': [cname('home.example', 'away.example')],
       'away.example A': [cname('away.example', 'home.example')],

@@ -11,7 +11,7 @@ class Recorder implements Waiter<number> {
   }
 }
 
-test('whoever joins gets the result of who began, and afterwards it may begin again', () => {
+test("callers that join get the first one's result, and afterwards the question may begin again", () => {
   const pending = new Pending<number>({ questions: 2, waitersPerQuestion: 3 });
   const waiters = [new Recorder(), new Recorder(), new Recorder()];
   expect(pending.join('a', waiters[0]!)).toBe(Joined.NO);
@@ -22,7 +22,7 @@ test('whoever joins gets the result of who began, and afterwards it may begin ag
   expect([pending.size, pending.join('a', new Recorder())]).toEqual([0, Joined.NO]);
 });
 
-test('who is told may ask the same again', () => {
+test('a waiter may ask the same again from its callback', () => {
   const pending = new Pending<number>({ questions: 1, waitersPerQuestion: 1 });
   let began = false;
   pending.begin('a', {
@@ -44,11 +44,11 @@ test('questions and waiters are bounded', () => {
   expect(pending.join('a', new Recorder())).toBe(Joined.FULL);
 });
 
-test('all who wait hear of a fault', () => {
+test('all waiters get an error', () => {
   const pending = new Pending<number>({ questions: 1, waitersPerQuestion: 2 });
   const waiters = [new Recorder(), new Recorder()];
   pending.begin('a', waiters[0]!);
   pending.join('a', waiters[1]!);
-  pending.fail('a', new Error('a fault'));
+  pending.fail('a', new Error('an error'));
   expect([waiters.map(({ results }) => results), pending.size]).toEqual([[[-1], [-1]], 0]);
 });

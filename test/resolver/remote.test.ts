@@ -8,7 +8,7 @@ import { request } from './support.ts';
 
 const nameOf = ({ name, nameLength }: ResolveRequest): string => textFromName(name.slice(0, nameLength));
 
-/** A resolver behind a port: what it was asked, and who waits. */
+/** A resolver behind a port: records questions and waiters. */
 class Far {
   readonly asked: ResolveRequest[] = [];
   readonly waiters: ResolveWaiter[] = [];
@@ -31,20 +31,20 @@ function connect() {
   const { port1, port2 } = new MessageChannel();
   ports.push(port1, port2);
   const far = new Far();
-  const faults: unknown[] = [];
-  serveResolver(port1, far, (fault) => faults.push(fault));
-  return { near: new RemoteResolver(port2), far, faults };
+  const errors: unknown[] = [];
+  serveResolver(port1, far, (error) => errors.push(error));
+  return { near: new RemoteResolver(port2), far, errors };
 }
 
 function waiting(): { waiter: ResolveWaiter; results: Resolved[] } {
   const results: Resolved[] = [];
-  const failed = (fault: unknown): void => {
-    throw fault;
+  const failed = (error: unknown): void => {
+    throw error;
   };
   return { results, waiter: { resolved: (result) => void results.push(result), failed } };
 }
 
-test('answers come to who asked, in whatever order, in memory of their own', async () => {
+test('answers reach their askers in any order, in memory of their own', async () => {
   const { near, far } = connect();
   const [one, two] = [waiting(), waiting()];
   near.ask(request('one.example'), one.waiter);
@@ -63,20 +63,20 @@ test('answers come to who asked, in whatever order, in memory of their own', asy
   expect([[...got], got.buffer.byteLength]).toEqual([[1, 2, 3, 4, 5, 6, 7, 8], 8]);
 });
 
-test('what is asked for again reaches the resolver, and nobody waits for it', async () => {
+test('a refresh reaches the resolver, and nobody waits for it', async () => {
   const { near, far } = connect();
   near.refresh(request('again.example'));
   await until(() => far.refreshed.length === 1, 'it was asked for again');
   expect([far.refreshed, far.asked]).toEqual([['again.example'], []]);
 });
 
-test('a fault over there is told there, and is SERVFAIL here', async () => {
-  const { near, far, faults } = connect();
+test('an error over there is reported there, and is SERVFAIL here', async () => {
+  const { near, far, errors } = connect();
   const one = waiting();
   near.ask(request('one.example'), one.waiter);
   await until(() => far.waiters.length === 1, 'it was asked');
-  far.waiters[0]!.failed(new Error('a fault'));
+  far.waiters[0]!.failed(new Error('an error'));
   await until(() => one.results.length === 1, 'it was answered');
   expect(one.results[0]).toMatchObject({ entry: null, rcode: Rcode.SERVFAIL });
-  expect(faults).toEqual([new Error('a fault')]);
+  expect(errors).toEqual([new Error('an error')]);
 });

@@ -20,10 +20,10 @@ function reply(change: (message: Uint8Array) => void = () => {}): Uint8Array {
 const match = (message: Uint8Array): number => matchReply(message, message.length, query);
 
 describe('matchReply', () => {
-  test('takes the question as it was asked', () => {
+  test('matches the question as it was asked', () => {
     expect(match(reply())).toBe(Match.EXACT);
   });
-  test('sees another case', () => {
+  test('notices another case', () => {
     const changed = reply((message) => {
       message[13] ^= 0x20;
     });
@@ -41,7 +41,7 @@ describe('matchReply', () => {
   ])('does not take %s', (_what, change) => {
     expect(match(reply(change))).toBe(Match.NONE);
   });
-  test('takes a header alone only for FORMERR and NOTIMP', () => {
+  test('accepts a header alone only for FORMERR and NOTIMP', () => {
     const headerOnly = (rcode: number): Uint8Array =>
       reply((message) => {
         message[3] = rcode;
@@ -50,12 +50,12 @@ describe('matchReply', () => {
     const taken = [0, 1, 2, 3, 4, 5].filter((rcode) => match(headerOnly(rcode)) === Match.HEADER_ONLY);
     expect(taken).toEqual([1, 4]);
   });
-  test('and the survey bear any bytes', () => {
+  test('survives any bytes, and so does the survey', () => {
     const survey = new ReplySurvey();
     const tail = fc.uint8Array({ maxLength: 80 });
     fc.assert(
-      fc.property(tail, fc.uint8Array({ minLength: 8, maxLength: 8 }), fc.nat(120), (octets, header, cut) => {
-        const message = new Uint8Array([...reply(), ...octets]);
+      fc.property(tail, fc.uint8Array({ minLength: 8, maxLength: 8 }), fc.nat(120), (bytes, header, cut) => {
+        const message = new Uint8Array([...reply(), ...bytes]);
         message.set(header, 4);
         const length = Math.min(cut, message.length);
         matchReply(message, length, query);
@@ -67,7 +67,7 @@ describe('matchReply', () => {
 });
 
 describe('buildQuery', () => {
-  test('mixes the case of letters, and of nothing else', () => {
+  test('mixes the case of letters only', () => {
     const asked = request('ab-01_z.\\193x.example');
     const bytes = buildQuery(asked, false, false, true, random).bytes;
     for (let at = 0; at < asked.nameLength; at++) {
@@ -75,12 +75,12 @@ describe('buildQuery', () => {
       expect(bytes[12 + at] | (isLetter ? 0x20 : 0)).toBe(asked.name[at]);
     }
   });
-  test('uses both cases about as often', () => {
+  test('uses both cases about equally', () => {
     const name = 'abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz.example';
     let upper = 0;
     for (let i = 0; i < 20; i++) {
       const { bytes } = buildQuery(request(name), false, false, true, random);
-      upper += bytes.filter((octet) => octet >= 0x41 && octet <= 0x5a).length;
+      upper += bytes.filter((byte) => byte >= 0x41 && byte <= 0x5a).length;
     }
     const handle = upper / (20 * 59);
     expect(handle).toBeGreaterThan(0.4);

@@ -47,7 +47,7 @@ let second: FakeUpstream;
 let resolver: Resolver | undefined;
 
 beforeAll(async () => {
-  // The first query waits for the start of the thread that reads replies.
+  // The first query waits for the thread that reads replies to start.
   const warm = await FakeUpstream.start();
   const first = resolverFor([warm.url], { timeouts: {} });
   await first.resolve(WWW);
@@ -67,7 +67,7 @@ afterEach(async () => {
   await second.stop();
 });
 
-/** Keeps its answer until it is asked once more. */
+/** Holds its answer back until it is asked again. */
 function whenAskedAgain(): Behaviour {
   let first: (() => void) | undefined;
   return (query, replier) => {
@@ -91,7 +91,7 @@ function withTwo(options: Partial<ResolverOptions> = {}): Resolver {
   return resolver;
 }
 
-describe('one upstream: what it does, what comes of it, and what it was asked', () => {
+describe('one upstream: its behavior, the answer, and what it was asked', () => {
   interface Case {
     readonly title: string;
     readonly udp: Behaviour;
@@ -177,7 +177,7 @@ describe('one upstream: what it does, what comes of it, and what it was asked', 
     },
     { title: 'sends garbage over TCP', udp: truncate(), tcp: garbage(), shown: 'rcode 2', asked: [3, 3] },
   ];
-  /** Behaviours keep count, so that each kind of sockets needs cases of its own. */
+  /** Behaviors keep count, so each kind of sockets needs its own cases. */
   describe.each([
     ['system calls', SYSTEM_DATAGRAMS],
     ['node:dgram', NODE_DATAGRAMS],
@@ -193,7 +193,7 @@ describe('one upstream: what it does, what comes of it, and what it was asked', 
 });
 
 describe('the query that an upstream sees', () => {
-  test('is made afresh: RD and AD set, CD and DO as asked, OPT without options', async () => {
+  test('is new: RD and AD set, CD and DO as asked, OPT without options', async () => {
     const resolver = withOne();
     await resolver.resolve(request('plain.example'));
     await resolver.resolve(request('flags.example', { dnssecOk: true, checkingDisabled: true }));
@@ -209,7 +209,7 @@ describe('the query that an upstream sees', () => {
     });
   });
 
-  test('RFC 5452 9.2: has an ID and a port that follow no pattern', async () => {
+  test('RFC 5452 9.2: has an unpredictable ID and port', async () => {
     const resolver = withOne({ timeouts: {} });
     await Promise.all(requests('random', 200).map((asked) => resolver.resolve(asked)));
     expect(upstream.queries).toHaveLength(200);
@@ -231,7 +231,7 @@ describe('the query that an upstream sees', () => {
     }
   });
 
-  test('has letters in a case that differs from query to query, and the answer does not show it', async () => {
+  test('has a case that differs from query to query and does not show in the answer', async () => {
     const store = new RecordingStore();
     const name = 'abcdefghijklmnopqrstuvwxyz.example';
     const resolver = withOne({ cache: store });
@@ -255,7 +255,7 @@ describe('the query that an upstream sees', () => {
     expect(upstream.queries.map(({ edns }) => edns !== null)).toEqual([true, false, false, true, false]);
   });
 
-  test('keeps its case to lower letters for an upstream that was seen to fold them over TCP', async () => {
+  test('is in lower case for an upstream that folded the case over TCP', async () => {
     upstream.udp = caseChanged();
     upstream.tcp = caseChanged();
     const resolver = withOne();
@@ -268,8 +268,8 @@ describe('the query that an upstream sees', () => {
   });
 });
 
-describe('one query a question, however many ask', () => {
-  test('those who ask while it is under way wait for the same reply', async () => {
+describe('one query for each question', () => {
+  test('is shared by all who ask meanwhile', async () => {
     upstream.udp = delay(20);
     const resolver = withOne();
     const all = await Promise.all(Array.from({ length: 500 }, () => resolver.resolve(WWW)));
@@ -278,7 +278,7 @@ describe('one query a question, however many ask', () => {
     expect(resolver.counters.coalesced).toBe(499);
   });
 
-  test('who asks right after it, having missed it in the cache before, gets what was just answered', async () => {
+  test('is shared by those who missed the cache just before the answer', async () => {
     const resolver = withOne();
     const first = await resolver.resolve(WWW);
     const late = await resolver.resolve(WWW);
@@ -286,7 +286,7 @@ describe('one query a question, however many ask', () => {
     expect(upstream.queries).toHaveLength(1);
   });
 
-  test('an answer with TTL 0 is given to those who waited and to nobody else', async () => {
+  test('with TTL 0 is shared by those who waited only', async () => {
     const store = new RecordingStore();
     upstream.udp = answer({ ttlSeconds: 0 });
     const resolver = withOne({ cache: store });
@@ -306,7 +306,7 @@ describe('one query a question, however many ask', () => {
     expect(upstream.queries).toHaveLength(2);
   });
 
-  test('the caller may use its buffer again at once', async () => {
+  test("copies the caller's buffer", async () => {
     upstream.udp = delay(5);
     const asked = { ...WWW, name: WWW.name.slice() };
     const resolving = withOne().resolve(asked);
@@ -316,7 +316,7 @@ describe('one query a question, however many ask', () => {
 });
 
 describe('bounds', () => {
-  test('too many questions under way: the next fails at once, is counted and not remembered', async () => {
+  test('beyond the number of questions: fails at once, is counted and not remembered', async () => {
     upstream.udp = delay(20);
     const resolver = withOne({ limits: { questions: 2 } });
     const [a, b, c] = requests('many', 3);
@@ -328,7 +328,7 @@ describe('bounds', () => {
     expect(shown(await resolver.resolve(c), c)).toEqual([ADDRESS]);
   });
 
-  test('too many wait for one question: the next fails at once', async () => {
+  test('beyond the waiters for one question: fails at once', async () => {
     upstream.udp = delay(20);
     const resolver = withOne({ limits: { waitersPerQuestion: 3 } });
     const all = await Promise.all(Array.from({ length: 5 }, () => resolver.resolve(WWW)));
@@ -348,7 +348,7 @@ describe('RFC 9520: failures are remembered', () => {
     };
   };
 
-  test('100 like queries to a dead upstream cost three', async () => {
+  test('100 equal queries to a dead upstream cost three', async () => {
     upstream.udp = drop();
     const resolver = withOne({ timeouts: QUICK });
     const all: Resolved[] = [];
@@ -360,7 +360,7 @@ describe('RFC 9520: failures are remembered', () => {
     expect(all).toEqual(Array(100).fill(dead));
   });
 
-  test('for a second, then for twice as long each time, until there is an answer', async () => {
+  test('for a second, then twice as long each time, until there is an answer', async () => {
     const clock = fake();
     upstream.udp = refuse(2);
     const resolver = withOne({ now: clock.now });
@@ -382,7 +382,7 @@ describe('RFC 9520: failures are remembered', () => {
     expect(await askedAfter(400)).toBe(true);
   });
 
-  test('an upstream that nobody runs any more is found out by ICMP, and told as a network error', async () => {
+  test('a closed port is noticed by ICMP and reported as a network error', async () => {
     await upstream.stop();
     const resolved = await withOne().resolve(WWW);
     expect(resolved).toEqual({ entry: null, rcode: 2, extendedError: ExtendedError.NETWORK_ERROR });
@@ -390,8 +390,8 @@ describe('RFC 9520: failures are remembered', () => {
   });
 });
 
-describe('an answer that is asked for again', () => {
-  test('comes into the cache; who asks meanwhile waits for the same query', async () => {
+describe('a refresh', () => {
+  test('stores its answer, and those who ask meanwhile share its query', async () => {
     const cache = new RecordingStore();
     const resolver = withOne({ cache });
     for (let i = 0; i < 3; i++) resolver.refresh(WWW);
@@ -400,7 +400,7 @@ describe('an answer that is asked for again', () => {
     expect(resolver.counters.prefetches).toBe(1);
   });
 
-  test('waits where many others are under way', async () => {
+  test('is dropped while many questions are under way', async () => {
     upstream.udp = drop();
     const resolver = withOne({ limits: { questions: 16 } });
     const others = requests('other', 2).map((asked) => resolver.resolve(asked));
@@ -422,7 +422,7 @@ describe('several upstreams', () => {
     expect(shown(await withTwo().resolve(WWW), WWW)).toEqual(['192.0.2.2']);
   });
 
-  test('all decline: the last one is believed', async () => {
+  test("all decline: the last one's word counts", async () => {
     upstream.udp = refuse(2);
     second.udp = refuse(4);
     expect(await withTwo().resolve(WWW)).toMatchObject({ entry: null, rcode: Rcode.NOTIMP });
@@ -447,7 +447,7 @@ describe('several upstreams', () => {
   });
 
   test('the first is slower than usual: the second is asked long before the first has failed', async () => {
-    // Nothing is sent again before 60 s are over: what ends this is the hedge.
+    // No retry within 60 s: only a hedge can end this.
     const resolver = withTwo({
       timeouts: { ...STEADY, tryMs: 240_000, minTryMs: 60_000, overallMs: 240_000 },
     });
@@ -504,7 +504,7 @@ describe('several upstreams', () => {
 });
 
 describe('tcp:// upstreams', () => {
-  test('are asked over one connection, and answers may come in any order', async () => {
+  test('share one connection, and answers may come in any order', async () => {
     let seen = 0;
     upstream.tcp = (query, replier) => delay(seen++ === 0 ? 30 : 0)(query, replier);
     resolver = resolverFor([upstream.urlFor('tcp')]);
@@ -520,7 +520,7 @@ describe('tcp:// upstreams', () => {
     expect(upstream.over('udp')).toHaveLength(0);
   });
 
-  test('that close a connection after each answer are asked on a fresh one', async () => {
+  test('that close the connection after each answer are asked on a fresh one', async () => {
     upstream.tcp = andHangUp();
     resolver = resolverFor([upstream.urlFor('tcp')]);
     for (const asked of requests('closing', 5)) {
@@ -528,7 +528,7 @@ describe('tcp:// upstreams', () => {
     }
   });
 
-  test('that close a connection after each answer get all of many questions that come at once', async () => {
+  test('that close the connection after each answer still answer a burst', async () => {
     upstream.tcp = andHangUp();
     resolver = resolverFor([upstream.urlFor('tcp')], { timeouts: {} });
     const asked = requests('burst', 10);
@@ -536,7 +536,7 @@ describe('tcp:// upstreams', () => {
     expect(all.map((resolved, index) => shown(resolved, asked[index])[0])).toEqual(Array(10).fill(ADDRESS));
   });
 
-  test('whose connection died in silence are asked on another one', async () => {
+  test('are asked on another connection when one died silently', async () => {
     let deadPort = 0;
     upstream.tcp = (query, replier) => {
       if (deadPort === 0) deadPort = query.sourcePort;
@@ -547,7 +547,7 @@ describe('tcp:// upstreams', () => {
     expect(upstream.connectionCount).toBe(2);
   });
 
-  test('that closed an idle connection unnoticed: the question is sent once more, without a failure', async () => {
+  test('may close an idle connection: the question is sent once more, without a failure', async () => {
     resolver = resolverFor([upstream.urlFor('tcp')]);
     const [first, next] = requests('idle', 2);
     await resolver.resolve(first);
@@ -568,7 +568,7 @@ test('upstreams are asked over IPv6', async () => {
   await ipv6.stop();
 });
 
-test('replies that waited while the thread was held up are read before anything is asked again', async () => {
+test('replies that waited while the thread was busy are read before anything is asked again', async () => {
   const resolver = withOne();
   const all = requests('held', 20).map((asked) => resolver.resolve(asked));
   await until(() => upstream.queries.length >= 20);
@@ -578,7 +578,7 @@ test('replies that waited while the thread was held up are read before anything 
   expect(upstream.queries).toHaveLength(20);
 });
 
-test('replies of random and mutated bytes are survived, and the next good one is taken', async () => {
+test('random and mutated replies are survived, and the next good one is taken', async () => {
   const mutate: Behaviour = (query, replier) => {
     const message = buildReply(query, query.index % 2 ? { answers: [] } : {});
     const changes = randomBytes(8);
@@ -596,8 +596,8 @@ test('replies of random and mutated bytes are survived, and the next good one is
     .toEqual([ADDRESS]);
 });
 
-describe('status and end', () => {
-  test('upstreams() names each by its place and scheme, with what was measured', async () => {
+describe('status and close', () => {
+  test('upstreams() names each by its index and scheme, with measurements', async () => {
     const resolver = withTwo();
     expect(resolver.upstreams()[0]).toEqual({
       name: '0-udp',
@@ -613,7 +613,7 @@ describe('status and end', () => {
     expect(first.p95Ms).toBeGreaterThanOrEqual(first.p50Ms ?? 0);
   });
 
-  test('close() ends questions under way as failures, closes every socket, and later questions fail', async () => {
+  test('close() fails open questions, closes every socket, and fails later questions', async () => {
     upstream.udp = inTurn(truncate(), drop());
     upstream.tcp = drop();
     const closing = withOne({ fillRandom: randomFillSync });
@@ -627,14 +627,14 @@ describe('status and end', () => {
     expect(sockets()).toBeLessThanOrEqual(before);
   });
 
-  test('no socket is left when all is answered', async () => {
+  test('no socket is left when everything is answered', async () => {
     const before = sockets();
     const resolver = withOne();
     await Promise.all(requests('left', 100).map((asked) => resolver.resolve(asked)));
     await until(() => sockets() <= before);
   });
 
-  test('close() waits for no health check', async () => {
+  test('close() does not wait for a health check', async () => {
     upstream.udp = drop();
     const resolver = withTwo();
     await resolver.resolve(WWW);

@@ -17,7 +17,7 @@ import { HEADER_BYTES, nameFromText, RecordType } from '../../src/wire/index.ts'
 let system: SystemDatagrams | undefined;
 afterAll(() => system?.close());
 
-/** Sockets as the service has them, with one thread for all resolvers of a test file. */
+/** Sockets as the service uses them, with one thread for all resolvers of a test file. */
 export const SYSTEM_DATAGRAMS: DatagramPools = {
   createPool(remote, random, now) {
     system ??= new SystemDatagrams((error) => {
@@ -28,7 +28,7 @@ export const SYSTEM_DATAGRAMS: DatagramPools = {
   close: async () => {},
 };
 
-/** A try that gets no reply costs 200 ms: long enough for a busy machine, short enough for a test. */
+/** A try without reply costs 200 ms: long enough for a busy machine, short enough for a test. */
 export const STEADY = { tryMs: 400, minTryMs: 150, overallMs: 1200, asideMinMs: 50, asideMaxMs: 400 };
 /** For tests in which nothing answers. */
 export const QUICK = { ...STEADY, tryMs: 60, minTryMs: 40, overallMs: 180 };
@@ -47,7 +47,7 @@ export function request(name: string, fields: Partial<ResolveRequest> = {}): Res
   };
 }
 
-/** Keeps what is stored, in order. */
+/** Records what is stored, in order. */
 export class RecordingStore {
   readonly entries: Uint8Array[] = [];
   store(entry: Uint8Array): void {
@@ -68,7 +68,7 @@ export function resolverFor(urls: readonly string[], options: Partial<ResolverOp
   });
 }
 
-/** The data of the answer's records, or `rcode N` for an answer without any and for failures. */
+/** Data of the answer's records; `rcode N` for failures and answers without records. */
 export function shown(resolved: Resolved, asked: ResolveRequest): string[] {
   if (resolved.entry === null) return [`rcode ${resolved.rcode}`];
   const reply = decodeEntry(resolved.entry, asked);
@@ -76,7 +76,7 @@ export function shown(resolved: Resolved, asked: ResolveRequest): string[] {
   return data.length > 0 ? data : [`rcode ${(reply as unknown as { flags: number }).flags & 0xf}`];
 }
 
-/** An entry as the reply to `asked` that a client would get. */
+/** Decodes an entry as the reply that a client would get. */
 function decodeEntry(entry: Uint8Array, asked: ResolveRequest): dnsPacket.DecodedPacket {
   const reader = new EntryReader(entry, 0);
   const message = Buffer.alloc(65_535);
@@ -93,7 +93,7 @@ function decodeEntry(entry: Uint8Array, asked: ResolveRequest): dnsPacket.Decode
   return dnsPacket.decode(message.subarray(0, length));
 }
 
-/** Waits until `done` holds; a test's own time limit ends it if it never does. */
+/** Waits until `done` is true; the test's time limit ends it otherwise. */
 export async function until(done: () => boolean): Promise<void> {
   while (!done()) await new Promise((resolve) => setTimeout(resolve, 1));
 }

@@ -9,7 +9,7 @@ function read(text: string, listeners: LocalListener[] = [], localAddresses: str
 const urls = (found: SystemUpstreams): string[] => found.upstreams.map(({ url }) => url);
 
 describe('the nameservers of resolv.conf', () => {
-  test('are taken in their order, IPv6 with its zone, each once', () => {
+  test('are read in order, IPv6 with its zone, each once', () => {
     const text = [
       '# comment',
       ';nameserver 192.0.2.9',
@@ -27,7 +27,7 @@ describe('the nameservers of resolv.conf', () => {
     ]);
   });
 
-  test('that are no addresses are passed over, and their lines told', () => {
+  test('that are not addresses are skipped and reported by line', () => {
     const found = read('nameserver dns.example\r\nnameserver 192.0.2.1\r\nnameserver 300.1.1.1\r\n');
     expect(urls(found)).toEqual(['udp://192.0.2.1:53']);
     expect(found.unreadableLines).toEqual([1, 3]);
@@ -39,7 +39,7 @@ describe('the nameservers of resolv.conf', () => {
   });
 });
 
-describe('ourselves are left out', () => {
+describe('exclude our own listeners', () => {
   const NAMESERVERS = 'nameserver 127.0.0.1\nnameserver 192.0.2.7\nnameserver ::1\nnameserver 198.51.100.1';
   const own = (listeners: LocalListener[]): readonly string[] =>
     read(NAMESERVERS, listeners, ['192.0.2.7']).own;
@@ -56,7 +56,7 @@ describe('ourselves are left out', () => {
     expect(own(listeners)).toEqual(expected);
   });
 
-  test('none but ourselves: a fault that names the file and the way out', () => {
+  test('naming only ourselves is an error that says which file and what to do', () => {
     const listeners = [{ address: '127.0.0.1', port: 53 }];
     const reading = (): SystemUpstreams => read('nameserver 127.0.0.1\n', listeners);
     expect(reading).toThrow(NoSystemUpstreamError);
@@ -75,7 +75,7 @@ test.each([
     },
     /cannot be read \(ENOENT\)/,
   ],
-])('a file that %s is a fault', (_what, readFile, message) => {
+])('a file that %s is an error', (_what, readFile, message) => {
   const options = { path: '/etc/resolv.conf', readFile, listeners: [], localAddresses: [] };
   expect(() => readSystemUpstreams(options)).toThrow(message);
 });

@@ -43,7 +43,7 @@ function onlyFor(matches: (query: ReceivedQuery) => boolean, special: Behaviour)
 const isOdd = ({ name }: ReceivedQuery): boolean => name.toLowerCase().startsWith('odd');
 const isHttps = ({ type }: ReceivedQuery): boolean => type === 'HTTPS';
 
-describe('what an upstream does with one name or type says nothing about its health:', () => {
+describe('an upstream stays healthy, whatever it does with one name or type:', () => {
   test.each<[string, (query: ReceivedQuery) => boolean, Behaviour]>([
     ['REFUSED for a name', isOdd, refuse(5)],
     ['NOTIMP for a name', isOdd, refuse(4)],
@@ -73,7 +73,7 @@ describe('what an upstream does with one name or type says nothing about its hea
     expect(shown(await resolver.resolve(other), other)).toEqual([ADDRESS]);
   });
 
-  test('nor does a slow name, and slow names are still answered', async () => {
+  test('so does a slow name, and slow names are still answered', async () => {
     const slow = request('odd0.example');
     upstream.udp = onlyFor(isOdd, drop());
     await resolver.resolve(slow);
@@ -118,7 +118,7 @@ describe('an upstream that folds case', () => {
     expect(isHealthy()).toBe(true);
   });
 
-  test('to capitals is believed in the same way', async () => {
+  test('to upper case is believed in the same way', async () => {
     upstream.udp = shouts;
     upstream.tcp = hangUp();
     for (const asked of requests('shouting', 3)) {
@@ -127,7 +127,7 @@ describe('an upstream that folds case', () => {
     expect(upstream.over('udp')).toHaveLength(6);
   });
 
-  test('and gives replies that differ is not believed', async () => {
+  test('is not believed if its replies differ', async () => {
     upstream.tcp = hangUp();
     let count = 0;
     const varied: Behaviour = (query, replier) => {
@@ -140,7 +140,7 @@ describe('an upstream that folds case', () => {
     expect(told).toEqual([]);
   });
 
-  test('with TCP is not told: a stream cannot be forged', async () => {
+  test('is not reported if TCP works: a stream cannot be forged', async () => {
     upstream.udp = folds;
     const asked = request('folding.example');
     expect(shown(await resolver.resolve(asked), asked)).toEqual([ADDRESS]);

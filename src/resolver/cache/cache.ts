@@ -1,7 +1,7 @@
 import { EntryView } from './entry-view.ts';
 import {
   type CacheHandle,
-  createShare,
+  createHandle,
   type Geometry,
   geometryOf,
   placeOf,
@@ -15,38 +15,38 @@ import { NO_SLOT, SlotIndex } from './slot-index.ts';
 export const DEFAULT_CACHE_BYTES = 64 * 1024 ** 2;
 export const DEFAULT_STALE_SECONDS = 86_400;
 
-/** Set in the first word of the gap before the arena's end, in which the next entry had no room. */
+/** Set in the first word of the gap before the arena's end, where the next entry had no room. */
 const GAP_BIT = 0x80000000;
-/** An entry may fill this part of the arena; a larger one is not stored. */
+/** Largest part of the arena that an entry may fill; a larger one is not stored. */
 const MAX_ENTRY_SHARE = 1 / 4;
-/** What a store may carry on from the tail to the head: the bound of the work for the second chance. */
+/** Most bytes that a store carries from the tail to the head, which bounds the work of the second chance. */
 const CARRY_BYTES = 8192;
 const MAX_CARRIED_ENTRY_BYTES = 2048;
 
 export interface AnswerCacheOptions {
-  /** Memory in all, index included. Default 64 MiB; the system gives it as it is written. */
+  /** Total memory, index included. Default 64 MiB; the system provides it as it is written. */
   bytes?: number;
-  /** How long after its expiry an answer is still found, as Stale. Default a day. */
+  /** Time after its expiry for which an answer is still found, as STALE. Default a day. */
   staleSeconds?: number;
-  /** The position of the first entry. A test starts shortly before positions start over. */
+  /** Position of the first entry. Tests start shortly before positions wrap around. */
   firstPosition?: number;
 }
 
 export interface CacheStats {
-  /** Memory in all, in bytes. */
+  /** Total memory in bytes. */
   bytes: number;
-  /** Entries that the index leads to, expired ones included. */
+  /** Entries in the index, including expired ones. */
   entries: number;
   stored: number;
-  /** Stored over an entry of the same key. */
+  /** Entries stored over one of the same key. */
   replaced: number;
-  /** Taken by the tail: unused since they were written, expired, or past what a store may carry. */
+  /** Entries taken by the tail: unused since they were written, expired, or more than a store may carry. */
   evicted: number;
-  /** Taken out of the index to make room there. */
+  /** Entries removed from the index to make room there. */
   displaced: number;
-  /** Used entries that the tail met and that were written again at the head. */
+  /** Used entries that the tail reached and that were written again at the head. */
   carried: number;
-  /** Too large for the arena. */
+  /** Entries too large for the arena. */
   refused: number;
 }
 
@@ -147,7 +147,7 @@ export class CacheWriter {
     this.control[word] += by;
   }
 
-  /** Writes the entry at the head, then lets the index lead to it. */
+  /** Writes the entry at the head, then points the index to it. */
   private append(entry: Uint8Array, from: number, length: number, newestHash: number): void {
     const { geometry, words } = this;
     const units = length / UNIT_BYTES;
@@ -189,13 +189,16 @@ export class CacheWriter {
     this.usedUnits -= units;
   }
 
-  /** Takes the tail's entry out of the index, unless that leads to a newer one, and carries it if it is in use. */
+  /**
+   * Removes the tail's entry from the index, unless the index points to a newer one, and carries it if it is
+   * in use.
+   */
   private unlink(place: number, length: number, newestHash: number): void {
     const { words, bytes } = this;
     const hash = words[(place >>> 2) + HASH_WORD];
     const slot = this.index.slotAt(hash, this.tail);
     if (slot === NO_SLOT) return;
-    // What is being stored may be the newer answer to the same question.
+    // The entry being stored may be the newer answer to the same question.
     const inUse = this.index.isUsed(slot) && hash !== newestHash;
     this.index.clear(slot);
     this.count(WriterWord.ENTRIES, -1);
@@ -207,7 +210,7 @@ export class CacheWriter {
     } else this.count(WriterWord.EVICTED);
   }
 
-  /** Lets the index lead to the entry with this.key at `position`. */
+  /** Points the index to the entry with this.key at `position`. */
   private point(position: number): void {
     const { index, key } = this;
     const slot = index.slotOf(key);
@@ -221,17 +224,17 @@ export class CacheWriter {
     index.assign(taken, key.hash, position);
   }
 
-  /** The load behind the store keeps the bytes that are written next from being seen before the tail. */
+  /** The load after the store keeps bytes written next from becoming visible before the tail. */
   private publishTail(): void {
     Atomics.store(this.tailWord, 0, this.tail | 0);
     Atomics.load(this.tailWord, 0);
   }
 }
 
-/** The cache as its owner has it: the memory, a writer for this thread, and the counts of all writers. */
+/** The owner's view of the cache: its memory, a writer for this thread, and the counts of all writers. */
 export class AnswerCache extends CacheWriter {
   constructor(options: AnswerCacheOptions = {}) {
-    super(createShare(options.bytes ?? DEFAULT_CACHE_BYTES, options.staleSeconds ?? DEFAULT_STALE_SECONDS));
+    super(createHandle(options.bytes ?? DEFAULT_CACHE_BYTES, options.staleSeconds ?? DEFAULT_STALE_SECONDS));
     const first = (options.firstPosition ?? 0) % this.geometry.modulus;
     this.control[WriterWord.HEAD] = first;
     Atomics.store(new Int32Array(this.memory.buffer), TAIL_WORD, first | 0);

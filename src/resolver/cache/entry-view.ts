@@ -19,21 +19,20 @@ import {
   TYPE_HALF,
 } from './layout.ts';
 
-/** What render returns instead of an offset. */
+/** Results of render that are not offsets. */
 export const DOES_NOT_FIT = -1;
 export const OVERTAKEN = -2;
 
-/** The TTL of records in a stale answer (RFC 8767 4). */
+/** TTL of records in a stale answer (RFC 8767 4). */
 export const STALE_TTL_SECONDS = 30;
 
-/** From this length on Buffer's copy, a call out of JavaScript, is quicker than a loop. */
+/** From this length on Buffer's copy, a call out of JavaScript, beats a loop. */
 const COPY_BY_CALL_BYTES = 48;
 
 /**
- * Reads and renders entries (layout.ts) in memory that it was made for: entries of their own, or the
- * cache. In the cache an entry may be overwritten while it is read, so whatever is read is held to the
- * bounds of the memory and of `out` before it is used, and a CacheReader asks afterwards whether it was
- * whole. Nothing here allocates.
+ * Reads and renders entries (layout.ts), in the cache or in memory of their own. An entry in the cache may be
+ * overwritten while it is read, so every value is checked against the bounds of the memory and of `out`
+ * before use, and CacheReader checks afterwards that the entry was whole. Allocates nothing.
  */
 export class EntryView {
   protected readonly bytes: Buffer;
@@ -43,22 +42,22 @@ export class EntryView {
   rcode = 0;
   /** AD of the upstream's reply. */
   authenticData = false;
-  /** Records of the entry; after renderTruncated, those that it wrote. */
+  /** Records of the entry; after renderTruncated, records written. */
   answerCount = 0;
   authorityCount = 0;
-  /** Seconds until it expires; 0 where it has. Set by open. */
+  /** Seconds until it expires; 0 after that. Set by open. */
   ttlSeconds = 0;
-  /** Seconds that it had when it was stored: prefetching weighs the one against the other. */
+  /** TTL when it was stored, in seconds; prefetching compares the two. */
   originalTtlSeconds = 0;
   /**
-   * Where in the question's name the name starts that the entry is about: above 0 for a denial of a name above it, whose
-   * compression pointers then lead too far to the front by as much (movePointers).
+   * Offset in the question's name of the name that the entry is about. Above 0 for a denial of a name above,
+   * whose compression pointers then point too far to the front by this many bytes (movePointers).
    */
   deniedOffset = 0;
-  /** Whether it is served after it expired: its TTLs are then STALE_TTL_SECONDS. */
+  /** True if it is served after its expiry, with TTLs of STALE_TTL_SECONDS. */
   protected stale = false;
 
-  /** Seconds of the process' clock. */
+  /** Seconds of the process's clock. */
   storedSeconds = 0;
   expiresSeconds = 0;
   private table = 0;
@@ -75,7 +74,7 @@ export class EntryView {
     this.halves = new Uint16Array(buffer, byteOffset, byteLength >>> 1);
   }
 
-  /** Reads the header of the entry at byte `place`. @returns false where it does not lie in the memory. */
+  /** Reads the header of the entry at byte `place`. @returns false if it is outside the memory */
   open(place: number, nowSeconds: number): boolean {
     const { bytes, halves, words } = this;
     const word = place >>> 2;
@@ -101,7 +100,7 @@ export class EntryView {
     return true;
   }
 
-  /** Whether the entry at `place` has this key; the view is then open there. */
+  /** True if the entry at `place` has this key; the view is then open there. */
   holds(place: number, key: EntryKey, nowSeconds: number): boolean {
     const half = place >>> 1;
     return (
@@ -115,7 +114,7 @@ export class EntryView {
     );
   }
 
-  /** Fills `key` with that of the entry at `place`, which must be open. */
+  /** Fills `key` with the key of the entry at `place`, which must be open. */
   keyAt(place: number, key: EntryKey): void {
     const half = place >>> 1;
     key.hash = this.words[(place >>> 2) + HASH_WORD];
@@ -174,7 +173,7 @@ export class EntryView {
     const records = this.answerCount + this.authorityCount;
     for (let i = 0; i < records; i++) {
       const at = this.halves[this.table + i];
-      // Only in an overwritten entry; the bytes behind the body in `out` are another's.
+      // Only in an overwritten entry; the bytes behind the body in `out` belong to another.
       if (at + 4 > length) return OVERTAKEN;
       const ttlSeconds = readU32(out, outOffset + at) - ageSeconds;
       writeU32(out, outOffset + at, this.stale ? STALE_TTL_SECONDS : ttlSeconds > 0 ? ttlSeconds : 0);
@@ -183,7 +182,7 @@ export class EntryView {
   }
 }
 
-/** One entry outside the cache, as buildEntry made it: an answer that is given without the cache. */
+/** One entry outside the cache, as buildEntry made it. */
 export class EntryReader extends EntryView {
   constructor(entry: Uint8Array, nowSeconds: number) {
     super(Uint8Array.from(entry).buffer);
@@ -192,8 +191,8 @@ export class EntryReader extends EntryView {
 }
 
 /**
- * The same for many entries, one after the other, each copied to where the views are: making views for each would cost
- * more than the answer.
+ * Like EntryReader for many entries in turn, each copied to where the views are: new views for each would
+ * cost more than the answer.
  */
 export class EntryScratch extends EntryView {
   constructor() {
@@ -209,7 +208,9 @@ export class EntryScratch extends EntryView {
   }
 }
 
-/** Renders an entry in plain memory as EntryView.render does, where its counts and rcode are not asked for. */
+/**
+ * Renders an entry in plain memory like EntryView.render, for callers that do not need its counts and rcode.
+ */
 export function renderEntry(
   entry: Uint8Array,
   out: Uint8Array,

@@ -24,7 +24,7 @@ import { UNIT_BYTES } from './layout.ts';
 export const WAYS = 7;
 const BUCKET_WORDS = 16;
 const BUCKET_BYTES = BUCKET_WORDS * 4;
-/** Bytes of the whole for each bucket: a slot for each 64 bytes of the arena; the least entries have about 72. */
+/** Bytes for each bucket: one slot for each 64 bytes of the arena, as the smallest entries have about 72. */
 const BYTES_PER_BUCKET = 512;
 const CONTROL_BYTES = 128;
 
@@ -35,7 +35,7 @@ const ARENA_UNITS_WORD = 2;
 const STALE_WORD = 3;
 /** Words that writers use under the lock. Apart from the tail, whose cache line every reader reads. */
 export const WriterWord = {
-  /** 0 free, 1 locked, 2 locked and waited for. */
+  /** 0: free, 1: locked, 2: locked with waiters. */
   LOCK: 4,
   HEAD: 5,
   USED_UNITS: 6,
@@ -54,20 +54,20 @@ const INDEX_WORD = CONTROL_BYTES / 4;
 export const MIN_CACHE_BYTES = 64 * 1024;
 export const MAX_CACHE_BYTES = 4 * 1024 ** 3;
 
-/** A size that no cache can have; the configuration has been checked before. */
+/** A size that a cache cannot have; the configuration was checked before. */
 export class CacheSizeError extends RangeError {
-  readonly code = 'CACHE_SIZE';
+  readonly code = 'cache_size';
   constructor(bytes: number) {
     super(`cache of ${bytes} bytes: expected ${MIN_CACHE_BYTES} to ${MAX_CACHE_BYTES}`);
   }
 }
 
-/** What a thread needs to read the cache; can be posted to it. */
+/** Everything that a thread needs to read the cache; can be posted to it. */
 export interface CacheHandle {
   readonly buffer: SharedArrayBuffer;
 }
 
-/** Where things lie in a handle, derived from its geometry. */
+/** Layout of a cache, derived from its handle. */
 export interface Geometry {
   readonly buckets: number;
   readonly arenaUnits: number;
@@ -76,8 +76,8 @@ export interface Geometry {
   readonly staleSeconds: number;
 }
 
-/** Makes the memory; the system gives its pages only as they are written. */
-export function createShare(bytes: number, staleSeconds: number): CacheHandle {
+/** Allocates the memory; the system provides pages as they are written. */
+export function createHandle(bytes: number, staleSeconds: number): CacheHandle {
   if (!Number.isInteger(bytes) || bytes < MIN_CACHE_BYTES || bytes > MAX_CACHE_BYTES) {
     throw new CacheSizeError(bytes);
   }
@@ -106,17 +106,20 @@ export function geometryOf(handle: CacheHandle): Geometry {
   };
 }
 
-/** The first word of the bucket where an entry with this hash belongs. */
+/** The first word of the first-choice bucket of a hash. */
 export function firstBucket(hash: number, geometry: Geometry): number {
   return INDEX_WORD + Math.floor((hash * geometry.buckets) / 0x100000000) * BUCKET_WORDS;
 }
 
-/** The one where it goes when the first is full: with one bucket alone, one in fifty would find no slot. */
+/** The bucket used when the first is full: with one bucket alone, one in fifty entries would find no slot. */
 export function secondBucket(hash: number, geometry: Geometry): number {
   return firstBucket(Math.imul(hash, 0x9e3779b1) >>> 0, geometry);
 }
 
-/** Marks of use: not found since the entry was written; found; found, and to be asked for again by whoever found it last. */
+/**
+ * Marks of use. NONE: not found since the entry was written. REFRESHING: found, and its finder was told to
+ * refresh it.
+ */
 export const Use = { NONE: 0, FOUND: 1, REFRESHING: 2 } as const;
 
 /** The byte that marks a slot (the word of its hash) as used since its entry was written. */
@@ -125,12 +128,12 @@ export function markByte(slot: number): number {
   return (slot - way + 2 * WAYS) * 4 + way;
 }
 
-/** The byte at which the entry of this position starts. */
+/** The byte at which the entry of a position starts. */
 export function placeOf(position: number, geometry: Geometry): number {
   return geometry.arenaOffset + (position % geometry.arenaUnits) * UNIT_BYTES;
 }
 
-/** Units from position b on to position a. */
+/** Units from position b to position a. */
 export function distance(a: number, b: number, modulus: number): number {
   return a >= b ? a - b : a - b + modulus;
 }

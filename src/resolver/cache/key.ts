@@ -3,14 +3,14 @@ import type { Question } from '../../wire/index.ts';
 const DNSSEC_OK = 1;
 const CHECKING_DISABLED = 2;
 
-/** DO and CD, as they stand in the key. */
+/** DO and CD as bits of the key. */
 export function keyFlags(dnssecOk: boolean, checkingDisabled: boolean): number {
   return (dnssecOk ? DNSSEC_OK : 0) | (checkingDisabled ? CHECKING_DISABLED : 0);
 }
 
 /**
- * The hash of a key, unsigned: the keyed hash of the name (question.hashes; the same seed in all threads)
- * with the rest mixed in.
+ * Hash of a key, unsigned: the seeded hash of the name (question.hashes, with the same seed in all threads),
+ * mixed with the rest.
  */
 export function keyHash(nameHash: number, type: number, qclass: number, flags: number): number {
   let h = nameHash ^ Math.imul((type << 16) | qclass, 0x9e3779b1) ^ Math.imul(flags, 0x85ebca6b);
@@ -19,13 +19,13 @@ export function keyHash(nameHash: number, type: number, qclass: number, flags: n
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Stands for the type in the key of a denial: that there is no such name, whatever the type (RFC 2308 5). */
+/** Type in the key of a denial: the name does not exist, whatever the type (RFC 2308 5). */
 export const DENIAL_TYPE = 0;
 
-/** What an answer is found by. Made once and filled again. */
+/** Key of an answer. Reusable. */
 export class EntryKey {
   hash = 0;
-  /** The name in lower-cased wire form: nameBytes[nameOffset, nameOffset + nameLength). */
+  /** Name in lower-cased wire form: nameBytes[nameOffset, nameOffset + nameLength). */
   nameBytes: Uint8Array = new Uint8Array(0);
   nameOffset = 0;
   nameLength = 0;
@@ -33,7 +33,7 @@ export class EntryKey {
   qclass = 0;
   flags = 0;
 
-  /** The key of this type at the question's name, or at its suffix from this label on. */
+  /** Sets the key for a type at the question's name, or at its suffix from `label` on. */
   set(question: Question, label: number, type: number, flags: number): void {
     const name = question.name;
     this.nameBytes = name.bytes;

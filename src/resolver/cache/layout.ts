@@ -25,10 +25,10 @@
  */
 export const UNIT_BYTES = 8;
 export const ENTRY_HEADER_BYTES = 32;
-/** More than the longest has: a message's 64 KiB, and four bytes for each of its records of 11 bytes or more. */
+/** Upper bound: a message's 64 KiB, and four bytes for each of its records of at least 11 bytes. */
 export const MAX_ENTRY_BYTES = 0x18000;
 
-/** Indexes of 32-bit words, of 16-bit halves and of bytes from the entry's start. */
+/** Indexes of 32-bit words, 16-bit halves and bytes from the entry's start. */
 export const SIZE_WORD = 0;
 export const HASH_WORD = 1;
 export const STORED_WORD = 2;

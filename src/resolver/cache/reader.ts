@@ -15,32 +15,32 @@ import {
 } from './handle.ts';
 import { DENIAL_TYPE, EntryKey, keyFlags } from './key.ts';
 
-/** What find found. Stale: expired, but not longer ago than the cache's staleSeconds (RFC 8767). */
+/** Result of find. STALE: expired, but no longer ago than the cache's staleSeconds (RFC 8767). */
 export const CacheResult = { MISS: 0, FRESH: 1, STALE: 2 } as const;
 export type CacheResult = (typeof CacheResult)[keyof typeof CacheResult];
 
-/** An answer that was found before is asked for again in the last tenth of its time, if that is not too short to tell. */
+/** An answer in use is refreshed in the last tenth of its TTL, unless the TTL is too short. */
 const REFRESH_SHARE = 10;
 const REFRESH_MIN_TTL_SECONDS = 10;
 /** An unsigned denial covers names below it no longer than this (src/decisions/nxdomain-cuts.md). */
 const UNSIGNED_CUT_SECONDS = 30;
 
 /**
- * Finds answers in a cache that another thread, or this one, fills: without locks and without allocation.
- * Each thread has a reader of its own.
+ * Finds answers in a cache that other threads fill, without locks or allocation. Each thread has its own
+ * reader.
  *
- * How a reader knows that what it copied was whole: the writer moves the tail past an entry before it
- * overwrites the first byte of it, and the reader looks at the tail after it has copied the last. So
- * rcode, counts and TTL of a found entry hold only if render did not return OVERTAKEN.
+ * A writer moves the tail past an entry before overwriting its first byte, and the reader checks the tail
+ * after copying the last byte, so that it knows whether its copy was whole. Therefore rcode, counts and TTL
+ * of a found entry are valid only if render did not return OVERTAKEN.
  */
 export class CacheReader extends EntryView {
   private readonly geometry: Geometry;
   private readonly tail: Int32Array;
-  /** Stored to, never read: what stands before an atomic store stays before it, on ARM too. */
+  /** Stored to, never read: an atomic store keeps what precedes it in place, on ARM, too. */
   private readonly fence = new Int32Array(new SharedArrayBuffer(4));
   private readonly key = new EntryKey();
   private position = 0;
-  /** Of the entry that was found last: its mark, and whether it had been found before. */
+  /** Mark of the last found entry, and whether it had been found before. */
   private mark = 0;
   private foundBefore = false;
 
@@ -51,8 +51,8 @@ export class CacheReader extends EntryView {
   }
 
   /**
-   * Looks an answer up and opens it for render: one of the question, or a denial of its name or of one above it (RFC 8020
-   * 2), of which deniedOffset tells.
+   * Finds an answer to the question, or a denial of its name or of a name above it (RFC 8020 2; see
+   * deniedOffset), and opens it for render.
    */
   find(question: Question, dnssecOk: boolean, checkingDisabled: boolean, nowSeconds: number): CacheResult {
     const flags = keyFlags(dnssecOk, checkingDisabled);
@@ -91,13 +91,13 @@ export class CacheReader extends EntryView {
   }
 
   /**
-   * Whether the answer that find found is in use and about to expire, so that the caller should have it asked for again.
-   * An entry says so once; or twice, where two threads ask at once.
+   * True if the answer just found is in use and about to expire, so that the caller should refresh it. Told
+   * once for each entry; twice if two threads ask at once.
    */
   takeRefresh(): boolean {
     if (!this.foundBefore || this.ttlSeconds * REFRESH_SHARE > this.originalTtlSeconds) return false;
     if (this.originalTtlSeconds < REFRESH_MIN_TTL_SECONDS || this.ttlSeconds === 0) return false;
-    // A denial answers for other names and types, too: it is not of the question.
+    // A denial answers for other names and types, too, so it is not refreshed by one question.
     if (this.key.type === DENIAL_TYPE || this.bytes[this.mark] !== Use.FOUND) return false;
     this.bytes[this.mark] = Use.REFRESHING;
     return true;
@@ -137,7 +137,7 @@ export class CacheReader extends EntryView {
       const mark = markByte(slot);
       this.mark = mark;
       this.foundBefore = bytes[mark] !== Use.NONE;
-      // Written only when it is new: the line then stays shared among the threads' caches.
+      // Written only if it changes, so that the cache line stays shared among processors.
       if (!this.foundBefore) bytes[mark] = Use.FOUND;
       return true;
     }

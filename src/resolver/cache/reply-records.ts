@@ -13,14 +13,14 @@ import {
   readU16,
 } from '../../wire/index.ts';
 
-/** A name in lower-cased wire form as a string of bytes, so that it can be a key of a Map. */
+/** Name in lower-cased wire form as a string of bytes, to be the key of a Map. */
 export type NameKey = string;
 
 /** A record of a reply. */
 export interface ReplyRecord extends RecordPlace {
   readonly owner: NameKey;
   readonly ttlSeconds: number;
-  /** For RRSIG the type that it covers, else 0. */
+  /** For RRSIG the covered type, else 0. */
   readonly covers: number;
 }
 
@@ -38,7 +38,7 @@ const name = new NameScratch();
 const nameBytes = Buffer.from(name.bytes.buffer);
 const cursor = new RecordCursor();
 
-/** The name at `offset`, which as it stands must end at `end` if that is given; null where it is malformed. */
+/** The name at `offset`; null if it is malformed, or does not end at `end` if that is given. */
 export function nameKeyAt(m: Uint8Array, length: number, offset: number, end?: number): NameKey | null {
   const behind = readName(m, length, offset, name);
   if (behind === MALFORMED || (end !== undefined && behind !== end)) return null;
@@ -55,14 +55,14 @@ export function parentOf(key: NameKey): NameKey {
   return key.length === 1 ? key : key.slice(key.charCodeAt(0) + 1);
 }
 
-/** Whether `key` is `ancestor` or lies below it. */
+/** True if `key` is `ancestor` or below it. */
 export function isWithin(key: NameKey, ancestor: NameKey): boolean {
   let at = key;
   while (at.length > ancestor.length) at = parentOf(at);
   return at === ancestor;
 }
 
-/** Reads all records of the reply m[0, length) with one question. @returns null where it is malformed. */
+/** Reads all records of a reply with one question. @returns null if it is malformed */
 export function readReplyRecords(m: Uint8Array, length: number): ReplyRecords | null {
   const nameEnd = readName(m, length, HEADER_BYTES, name);
   if (nameEnd === MALFORMED || nameEnd + 4 > length) return null;
@@ -95,7 +95,7 @@ function readSection(m: Uint8Array, length: number, count: number): ReplyRecord[
       ownerOffset,
       rdataOffset,
       rdataLength,
-      // RFC 2181 8: a TTL with the most significant bit set is zero.
+      // RFC 2181 8: a TTL with its most significant bit set is zero.
       ttlSeconds: cursor.ttl > 0x7fffffff ? 0 : cursor.ttl,
       covers: isSignature ? readU16(m, rdataOffset) : 0,
     });

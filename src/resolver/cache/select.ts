@@ -8,25 +8,25 @@ import {
   type ReplyRecords,
 } from './reply-records.ts';
 
-/** Longer chains of CNAMEs are taken for an error; Unbound and BIND follow 11. */
+/** Longer CNAME chains are an error; Unbound and BIND follow 11. */
 const MAX_CHAIN = 16;
 /** SERIAL to MINIMUM, and two root names. */
 const MIN_SOA_BYTES = 22;
-/** How long a negative answer is kept at most (RFC 2308 5: one to three hours work well). */
+/** Longest time to keep a negative answer (RFC 2308 5: one to three hours work well). */
 const MAX_NEGATIVE_TTL_SECONDS = 10_800;
 
-/** An RRset as it will stand in our replies, its RRSIGs behind it. */
+/** An RRset as it goes into replies, followed by its RRSIGs. */
 export interface RecordSet {
   readonly records: readonly ReplyRecord[];
   /** The least TTL of its records (RFC 2181 5.2). */
   readonly ttlSeconds: number;
 }
 
-/** What of a reply answers its question; everything else in it is dropped. */
+/** Records of a reply that answer its question. All others are dropped. */
 export interface Selection {
   readonly answers: readonly RecordSet[];
   readonly authorities: readonly RecordSet[];
-  /** Whether it has what was asked for, or the SOA that says for how long it is not there (RFC 2308 5). */
+  /** True if it has the answer, or the SOA that says how long there is none (RFC 2308 5). */
   readonly conclusive: boolean;
 }
 
@@ -39,7 +39,7 @@ export interface SelectionRequest {
 
 interface Chain {
   sets: RecordSet[];
-  /** The name at which it ends: the question's, or the last CNAME's target. */
+  /** End of the chain: the question's name, or the last CNAME's target. */
   target: NameKey;
   found: boolean;
 }
@@ -78,7 +78,7 @@ export function selectRecords(
   return { answers: chain.sets, authorities, conclusive };
 }
 
-/** Whether the answer section is the RRset asked for and nothing else, as most are: then there is nothing to be sorted out. */
+/** True if the answer section is just the RRset that was asked for, as usual: nothing to sort out. */
 function isPlain(
   { name, type, qclass, dnssecOk }: SelectionRequest,
   { answers, rcode }: ReplyRecords,
@@ -135,7 +135,7 @@ function followChain(
   return null;
 }
 
-/** What the question asks for among the records of one name. */
+/** The RRsets of one name that the question asks for. */
 function finalSets(records: readonly ReplyRecord[], request: SelectionRequest): RecordSet[] {
   if (request.type !== RecordType.ANY && request.type !== RecordType.RRSIG) {
     const asked = records.filter((record) => record.type === request.type);
@@ -164,9 +164,9 @@ function dnameAbove(key: NameKey, byOwner: Map<NameKey, ReplyRecord[]>): ReplyRe
 }
 
 /**
- * The SOA of a negative answer, with a TTL that is the least of its own and its MINIMUM (RFC 2308 3, 5),
- * and three hours at most.
- * @returns undefined where there is none of a zone that holds `target`; null where it is malformed.
+ * Selects the SOA of a negative answer, with the least of its TTL, its MINIMUM (RFC 2308 3, 5) and three
+ * hours.
+ * @returns undefined if no zone that holds `target` has one; null if it is malformed
  */
 function selectSoa(
   records: readonly ReplyRecord[],

@@ -14,7 +14,7 @@ import type { EntryKey } from './key.ts';
 /** Not a slot. */
 export const NO_SLOT = -1;
 
-/** The index as its one writer sees it. A slot is named by the word that holds its hash (handle.ts). */
+/** The writer's view of the index. A slot is identified by the word that holds its hash (handle.ts). */
 export class SlotIndex {
   private readonly geometry: Geometry;
   private readonly view: EntryView;
@@ -29,21 +29,21 @@ export class SlotIndex {
     this.bytes = new Uint8Array(memory);
   }
 
-  /** The slot that leads to the entry with this key. */
+  /** The slot of the entry with this key. */
   slotOf(key: EntryKey): number {
     const slot = this.slotOfIn(firstBucket(key.hash, this.geometry), key);
     return slot !== NO_SLOT ? slot : this.slotOfIn(secondBucket(key.hash, this.geometry), key);
   }
 
-  /** The slot that leads to the entry with this hash at this position. */
+  /** The slot of the entry with this hash at this position. */
   slotAt(hash: number, position: number): number {
     const slot = this.slotAtIn(firstBucket(hash, this.geometry), position);
     return slot !== NO_SLOT ? slot : this.slotAtIn(secondBucket(hash, this.geometry), position);
   }
 
   /**
-   * The slot for a new entry: a free one of its two buckets, or that whose entry is missed least: unused
-   * before used, then the oldest.
+   * The slot for a new entry: a free one of its two buckets, else the one missed least: unused before used,
+   * then the oldest.
    */
   slotToTake(hash: number, tail: number): number {
     const first = this.leastIn(firstBucket(hash, this.geometry), tail);
@@ -56,7 +56,7 @@ export class SlotIndex {
     return this.words[slot + WAYS] === 0;
   }
 
-  /** Whether a reader has found the entry since it was written. */
+  /** True if a reader has found the entry since it was written. */
   isUsed(slot: number): boolean {
     return this.bytes[markByte(slot)] !== Use.NONE;
   }
@@ -72,7 +72,7 @@ export class SlotIndex {
     this.point(slot, position);
   }
 
-  /** Lets the slot lead to a new entry at `position`, which publishes the entry: who sees the position sees its bytes. */
+  /** Points the slot to a new entry, which publishes it: a reader that sees the position sees its bytes, too. */
   point(slot: number, position: number): void {
     this.bytes[markByte(slot)] = Use.NONE;
     Atomics.store(this.words, slot + WAYS, position + 1);

@@ -43,7 +43,7 @@ const CLAIM_SECONDS = 10;
 /** No upstream is fit for plain forwarding: every miss goes to the resolver. */
 export const NO_UPSTREAM = -1;
 
-/** What the resolver and the UDP threads share; can be posted to a thread. */
+/** Shared by the resolver and the UDP threads; can be posted to a thread. */
 export interface ForwardHandle {
   readonly memory: SharedArrayBuffer;
   readonly upstreams: readonly UpstreamConfig[];
@@ -59,7 +59,7 @@ export function createForwardHandle(
   return { memory, upstreams, ttlLimits };
 }
 
-/** How the threads are to forward. */
+/** Instructions for the threads. */
 export interface ForwardPolicy {
   /** Index of the upstream to ask over UDP, or NO_UPSTREAM. */
   readonly upstream: number;

@@ -1,4 +1,4 @@
-/** What a UDP thread has done about a question before it handed it to the resolver. */
+/** Work of a UDP thread on a question before it handed the question to the resolver. */
 export const Tried = {
   NOTHING: 0,
   /** The published upstream did not reply within the published wait. */

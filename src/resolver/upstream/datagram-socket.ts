@@ -1,18 +1,24 @@
-/** A socket towards one server, on a port that the system drew at random. */
+/** A socket to one upstream, on a random port that the system chose. */
 export interface DatagramSocket {
-  /** The message is the caller's again when this returns. */
+  /** The message belongs to the caller again after the call. */
   send(message: Uint8Array): void;
-  /** Resolves when the system has it back. Nothing is heard of it from the call on. */
+  /** Resolves when the system has released it. The owner is not called any more. */
   close(): Promise<void>;
 }
 
-/** Who is told what comes to a socket; never from within `open` or `send`. */
+/** Receives what arrives at a socket. Never called from within `open` or `send`. */
 export interface DatagramSocketOwner {
-  /** From the server's address and port. Valid during the call only, and may be written to. */
+  /** A datagram from the upstream. Valid during the call only; may be written to. */
   received(message: Uint8Array, length: number): void;
-  /** The network said that the server cannot be reached, or the socket is broken. */
+  /** The upstream is unreachable, or the socket is broken. */
   failed(): void;
 }
 
-/** @returns null where the system gives no socket, or knows no way to the server. */
-export type OpenDatagramSocket = (owner: DatagramSocketOwner) => DatagramSocket | null;
+/**
+ * Result of opening a socket that failed: NO_ROUTE if the network has no way to the upstream, NO_SOCKET if
+ * this process is short of descriptors or memory.
+ */
+export const OpenFailure = { NO_ROUTE: 0, NO_SOCKET: 1 } as const;
+export type OpenFailure = (typeof OpenFailure)[keyof typeof OpenFailure];
+
+export type OpenDatagramSocket = (owner: DatagramSocketOwner) => DatagramSocket | OpenFailure;

@@ -13,15 +13,15 @@ const CONNECT_TIMEOUT_MS = 3000;
 
 export interface HttpsUpstreamOptions {
   readonly trust: UpstreamTrust;
-  /** A connection that carried nothing for so long is closed. */
+  /** Idle time after which the connection is closed. */
   readonly idleMs: number;
-  /** Counts a reply that could not be used. */
+  /** Counts an unusable reply. */
   readonly onIgnored: () => void;
 }
 
 /**
- * DNS over HTTPS (RFC 8484): POST over HTTP/2 where the server has it, all queries on one connection. The
- * message ID is 0, so that caches on the way may serve (4.1).
+ * DNS over HTTPS (RFC 8484): POST over HTTP/2 if the server has it, all queries on one connection. The
+ * message ID is 0, so that HTTP caches may serve (4.1).
  */
 export class HttpsUpstream implements Upstream {
   readonly mayBeSpoofed = false;
@@ -35,7 +35,7 @@ export class HttpsUpstream implements Upstream {
   constructor(config: UpstreamConfig, options: HttpsUpstreamOptions) {
     const { address, family, port, serverName } = config;
     const host = family === 6 ? `[${address}]` : address;
-    // Loaded where it is used: it takes 10 MB that an edge with other upstreams need not spend.
+    // Imported lazily: it takes 10 MB that other upstreams do not need.
     const undici = createRequire(import.meta.url)('undici') as typeof import('undici');
     this.client = new undici.Client(`https://${host}:${port}`, {
       allowH2: true,
@@ -66,7 +66,7 @@ export class HttpsUpstream implements Upstream {
         listener.failed('malformed');
       })
       .catch((error: unknown) => {
-        if (!abort.signal.aborted) listener.failed(faultOf(error));
+        if (!abort.signal.aborted) listener.failed(errorOf(error));
       })
       .finally(() => {
         this.inFlight--;
@@ -99,10 +99,10 @@ export class HttpsUpstream implements Upstream {
 
 /** Not 2xx, another media type, too long, or another message ID. */
 class UnusableResponseError extends Error {
-  readonly code = 'UNUSABLE_RESPONSE';
+  readonly code = 'unusable_response';
 }
 
-/** @returns null where there is more than a DNS message can be. */
+/** @returns null if it is longer than a DNS message can be */
 async function readBody({ body }: Dispatcher.ResponseData): Promise<Uint8Array | null> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -114,7 +114,7 @@ async function readBody({ body }: Dispatcher.ResponseData): Promise<Uint8Array |
   return Buffer.concat(chunks, length);
 }
 
-function faultOf(error: unknown): UpstreamError {
+function errorOf(error: unknown): UpstreamError {
   if (error instanceof UnusableResponseError) return 'malformed';
   const { code } = error as NodeJS.ErrnoException;
   return code === 'UND_ERR_SOCKET' || code === 'UND_ERR_CLOSED' ? 'closed' : 'unreachable';

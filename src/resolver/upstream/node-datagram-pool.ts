@@ -1,7 +1,7 @@
 import dgram from 'node:dgram';
 import type { RandomSource } from '../random.ts';
 import type { DatagramPool, DatagramPools, DatagramRemote } from './datagram-pool.ts';
-import type { DatagramSocket, DatagramSocketOwner } from './datagram-socket.ts';
+import { type DatagramSocket, type DatagramSocketOwner, OpenFailure } from './datagram-socket.ts';
 import { type DatagramPoolLimits, RandomPortPool } from './random-port-pool.ts';
 
 export interface NodeDatagramPoolOptions extends DatagramRemote {
@@ -18,9 +18,10 @@ const DEFAULT_LIMITS: DatagramPoolLimits = Object.freeze({
   inFlightPerSocket: 256,
   sockets: 512,
   idleMs: 10_000,
+  reservedSockets: 0,
 });
 
-/** A pool of sockets of node:dgram, for platforms where sys/ has no system calls. */
+/** A pool of node:dgram sockets, for platforms without the system calls of sys/. */
 export function createNodeDatagramPool(options: NodeDatagramPoolOptions): DatagramPool {
   const { random, now, limits } = options;
   return new RandomPortPool({
@@ -31,20 +32,20 @@ export function createNodeDatagramPool(options: NodeDatagramPoolOptions): Datagr
   });
 }
 
-/** Pools of such sockets have nothing in common. */
+/** Pools of such sockets share nothing. */
 export const NODE_DATAGRAMS: DatagramPools = {
   createPool: (remote, random, now) => createNodeDatagramPool({ ...remote, random, now }),
   close: async () => {},
 };
 
-/** The literal is handed to the system as it is, at once: dns.lookup would take a turn of the loop. */
+/** Passes the literal on at once: dns.lookup would take a turn of the event loop. */
 const literalLookup = (
   address: string,
   family: number,
   callback: (error: Error | null, address: string, family: number) => void,
 ): void => callback(null, address, family);
 
-/** It is connected, so that the kernel drops what comes from elsewhere and reports ICMP errors. */
+/** Connected, so that the kernel drops datagrams of others and reports ICMP errors. */
 class NodeDatagramSocket implements DatagramSocket {
   private readonly socket: dgram.Socket;
 
@@ -52,13 +53,16 @@ class NodeDatagramSocket implements DatagramSocket {
     this.socket = socket;
   }
 
-  static open(options: NodeDatagramPoolOptions, owner: DatagramSocketOwner): NodeDatagramSocket | null {
+  static open(
+    options: NodeDatagramPoolOptions,
+    owner: DatagramSocketOwner,
+  ): NodeDatagramSocket | OpenFailure {
     const { address, family, port } = options;
     const type = family === 4 ? 'udp4' : 'udp6';
     const socket = dgram.createSocket({ type, lookup: literalLookup as never });
     let remoteAddress = '';
     socket.on('message', (message, from) => {
-      // Between bind and connect the kernel queues what anyone sends.
+      // Between bind and connect the kernel queues datagrams of anyone.
       if (from.port === port && from.address === remoteAddress) owner.received(message, message.length);
     });
     socket.on('error', () => owner.failed());
@@ -67,7 +71,7 @@ class NodeDatagramSocket implements DatagramSocket {
       remoteAddress = socket.remoteAddress().address;
     } catch {
       socket.close();
-      return null;
+      return OpenFailure.NO_ROUTE;
     }
     socket.unref();
     return new NodeDatagramSocket(socket);

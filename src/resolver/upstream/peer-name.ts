@@ -3,7 +3,7 @@ import { parseAddress } from '../../net/index.ts';
 import { peerName } from '../../sys/index.ts';
 import type { DatagramRemote } from './datagram-pool.ts';
 
-/** The remote's socket address; null where its zone is no interface of this machine. */
+/** Socket address of an upstream; null if its zone is not an interface of this host. */
 export function upstreamPeerName({ address: text, family, port }: DatagramRemote): Uint8Array | null {
   const [literal, zone] = text.split('%');
   const address = parseAddress(literal);

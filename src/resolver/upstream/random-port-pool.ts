@@ -1,23 +1,30 @@
 import { HEADER_BYTES, id, setId } from '../../wire/index.ts';
 import type { RandomSource } from '../random.ts';
 import type { DatagramLease, DatagramPool, DatagramReceiver } from './datagram-pool.ts';
-import type { DatagramSocket, DatagramSocketOwner, OpenDatagramSocket } from './datagram-socket.ts';
+import {
+  type DatagramSocket,
+  type DatagramSocketOwner,
+  type OpenDatagramSocket,
+  OpenFailure,
+} from './datagram-socket.ts';
 
 export interface DatagramPoolLimits {
   /**
-   * Sockets a second that are opened for one query each, so that as a rule each query has a port of its own
-   * (RFC 5452 9.2): what they cost should be a few per cent of a core.
+   * Sockets a second opened for one query each, so that usually each query has its own port (RFC 5452 9.2).
+   * They should cost a few per cent of a core.
    */
   readonly ownSocketsPerSecond: number;
-  /** Past that rate queries handle this many sockets, one of them taken at random. */
+  /** Beyond that rate queries share this many sockets, chosen at random. */
   readonly sharedSockets: number;
-  /** Queries that a shared socket carries before it gives way to one on another port. */
+  /** Queries after which a shared socket is replaced by one on another port. */
   readonly queriesPerSharedSocket: number;
   readonly inFlightPerSocket: number;
-  /** Sockets of both kinds, those that wait for a last reply included. */
+  /** Sockets of both kinds, including those that wait for a last reply. */
   readonly sockets: number;
-  /** How long a shared socket stays open without use. */
+  /** Idle time after which a shared socket is closed. */
   readonly idleMs: number;
+  /** Shared sockets that are opened at once and kept, for when the process is short of descriptors. */
+  readonly reservedSockets: number;
 }
 
 export interface RandomPortPoolOptions {
@@ -28,8 +35,8 @@ export interface RandomPortPoolOptions {
 }
 
 /**
- * Sockets on ports that the system draws, which knows the reserved ones: one for each query as long as few are asked,
- * then shared ones that are renewed.
+ * Sockets on ports chosen by the system, which knows the reserved ones: one for each query at low rates, else
+ * shared ones that are replaced.
  */
 export class RandomPortPool implements DatagramPool {
   private readonly options: RandomPortPoolOptions;
@@ -40,23 +47,21 @@ export class RandomPortPool implements DatagramPool {
   private permits: number;
   private permitsAtMs: number;
   private sweeper: NodeJS.Timeout | undefined;
-  private openFailed = false;
+  private hasNoRoute = false;
   private closed = false;
 
   constructor(options: RandomPortPoolOptions) {
     this.options = options;
     this.limits = options.limits;
-    // Shared sockets must find room when those with one query have taken all they may.
+    // Leaves room for shared sockets when those for one query have taken everything they may.
     if (this.limits.sharedSockets >= this.limits.sockets) throw new RangeError('sharedSockets < sockets');
     this.permits = this.burst();
     this.permitsAtMs = options.now();
     this.owner = {
-      retired: (retired) => {
-        const index = this.shared.indexOf(retired);
-        if (index >= 0) this.shared.splice(index, 1);
-      },
+      retired: (retired) => this.replace(retired),
       closed: (gone) => this.all.delete(gone),
     };
+    for (let index = 0; index < this.limits.reservedSockets; index++) this.openShared();
   }
 
   get openSockets(): number {
@@ -65,10 +70,10 @@ export class RandomPortPool implements DatagramPool {
 
   send(message: Uint8Array, receiver: DatagramReceiver): DatagramLease | null {
     if (this.closed) return null;
-    this.openFailed = false;
+    this.hasNoRoute = false;
     const socket = (this.takePermit() ? this.open(1) : null) ?? this.takeShared();
     if (socket !== null) return socket.send(message, receiver);
-    return this.openFailed ? unreachableSoon(receiver) : null;
+    return this.hasNoRoute ? unreachableSoon(receiver) : null;
   }
 
   async close(): Promise<void> {
@@ -77,6 +82,20 @@ export class RandomPortPool implements DatagramPool {
     const closing = [...this.all].map((socket) => socket.close());
     this.shared.length = 0;
     await Promise.all(closing);
+  }
+
+  /**
+   * Drops a shared socket that has carried its share. Without a successor it stays in use: a port that is used longer
+   * beats a question that cannot be asked.
+   */
+  private replace(retired: PoolSocket): void {
+    const index = this.shared.indexOf(retired);
+    if (index < 0) return;
+    this.shared.splice(index, 1);
+    if (!this.closed && this.shared.length < this.limits.reservedSockets && this.openShared() === null) {
+      this.shared.push(retired);
+      retired.renew(this.limits.queriesPerSharedSocket);
+    }
   }
 
   private burst(): number {
@@ -96,9 +115,8 @@ export class RandomPortPool implements DatagramPool {
   private takeShared(): PoolSocket | null {
     const { random } = this.options;
     if (this.shared.length < this.limits.sharedSockets && this.all.size < this.limits.sockets) {
-      const opened = this.open(this.limits.queriesPerSharedSocket);
+      const opened = this.openShared();
       if (opened !== null) {
-        this.shared.push(opened);
         this.sweeper ??= setInterval(() => this.sweep(), this.limits.idleMs).unref();
         return opened;
       }
@@ -112,29 +130,34 @@ export class RandomPortPool implements DatagramPool {
     return null;
   }
 
-  private open(queries: number): PoolSocket | null {
-    const socket = new PoolSocket(this.options.random, queries, this.owner);
-    if (socket.open(this.options.open)) {
-      this.all.add(socket);
-      return socket;
-    }
-    this.openFailed = true;
-    return null;
+  private openShared(): PoolSocket | null {
+    const opened = this.open(this.limits.queriesPerSharedSocket);
+    if (opened !== null) this.shared.push(opened);
+    return opened;
   }
 
-  /** Closes the shared sockets that carried nothing since the last sweep. */
+  private open(queries: number): PoolSocket | null {
+    const socket = new PoolSocket(this.options.random, queries, this.owner);
+    const failure = socket.open(this.options.open);
+    if (failure === OpenFailure.NO_ROUTE) this.hasNoRoute = true;
+    if (failure !== null) return null;
+    this.all.add(socket);
+    return socket;
+  }
+
+  /** Closes shared sockets that carried nothing since the last sweep. */
   private sweep(): void {
     for (const socket of [...this.shared]) {
-      if (!socket.usedSinceSweep) socket.retire();
+      if (!socket.usedSinceSweep && this.shared.length > this.limits.reservedSockets) socket.retire();
       socket.usedSinceSweep = false;
     }
-    if (this.shared.length > 0) return;
+    if (this.shared.length > this.limits.reservedSockets) return;
     clearInterval(this.sweeper);
     this.sweeper = undefined;
   }
 }
 
-/** The system has no way to the server, or no socket: said like an ICMP error, not from within `send`. */
+/** Reports a missing route like an ICMP error, but not from within `send`. */
 function unreachableSoon(receiver: DatagramReceiver): DatagramLease {
   let held = true;
   queueMicrotask(() => {
@@ -172,9 +195,17 @@ class PoolSocket implements DatagramSocketOwner {
     return this.leases.size;
   }
 
-  open(open: OpenDatagramSocket): boolean {
-    this.socket = open(this);
-    return this.socket !== null;
+  /** @returns null if it is open */
+  open(open: OpenDatagramSocket): OpenFailure | null {
+    const opened = open(this);
+    if (typeof opened === 'number') return opened;
+    this.socket = opened;
+    return null;
+  }
+
+  /** Lets it carry more queries than planned. */
+  renew(queries: number): void {
+    this.queriesLeft = queries;
   }
 
   send(message: Uint8Array, receiver: DatagramReceiver): DatagramLease {

@@ -4,7 +4,7 @@ import type { UpstreamQuery } from '../query.ts';
 import type { RandomSource } from '../random.ts';
 import type { Exchange, ReplyListener, Upstream, UpstreamError } from './upstream.ts';
 
-/** A socket as the pool needs it: of node:net, or of node:tls. */
+/** The part of a node:net or node:tls socket that the pool needs. */
 export interface StreamSocket extends Duplex {
   setTimeout(timeoutMs: number, callback?: () => void): unknown;
   unref(): unknown;
@@ -12,32 +12,31 @@ export interface StreamSocket extends Duplex {
 
 export interface StreamUpstreamOptions {
   readonly isEncrypted: boolean;
-  /** Begins a connection; what is written before it stands is sent when it does. */
+  /** Starts connecting; data written before the connection is up is sent then. */
   readonly connect: () => StreamSocket;
   readonly random: RandomSource;
   readonly now: () => number;
-  /** A connection on which nothing came for so long after a query gets no more queries. */
+  /** Silence after a query after which a connection gets no more queries. */
   readonly stallMs: number;
-  /** A connection that carried nothing for so long is closed (RFC 7766 6.2.3). */
+  /** Idle time after which a connection is closed (RFC 7766 6.2.3). */
   readonly idleMs: number;
-  /** Counts a message that was ignored. */
+  /** Counts an ignored message. */
   readonly onIgnored: () => void;
 }
 
-/** What every transport over a stream is given alike. */
+/** Options that all stream transports have in common. */
 export type StreamParts = Omit<StreamUpstreamOptions, 'connect' | 'isEncrypted'>;
 
 const MAX_CONNECTIONS = 8;
 const MAX_IN_FLIGHT_PER_CONNECTION = 2048;
-/** With as many queries on each connection, another one is opened. */
+/** Queries on each connection at which another one is opened. */
 const CROWDED = 32;
-/** Messages that nobody waits for, after which a connection is not trusted further. */
+/** Messages without a waiting query after which a connection is closed. */
 const MAX_IGNORED_PER_CONNECTION = 1000;
 
 /**
- * DNS over connections that are kept open and shared: queries are sent without waiting for replies, which
- * come in any order (RFC 7766 6.2.1). A query on a connection that the server closes meanwhile is sent once
- * more, on a fresh one.
+ * DNS over shared connections that stay open. Queries are sent without waiting for replies, which come in any
+ * order (RFC 7766 6.2.1). A query on a connection that the server closes is sent once more, on a fresh one.
  */
 export class StreamUpstream implements Upstream {
   readonly mayBeSpoofed = false;
@@ -51,7 +50,7 @@ export class StreamUpstream implements Upstream {
     this.isEncrypted = options.isEncrypted;
   }
 
-  /** Connections open or opening. */
+  /** Open connections, including those being opened. */
   get openConnections(): number {
     return this.connections.size;
   }
@@ -86,23 +85,23 @@ export class StreamUpstream implements Upstream {
   }
 
   private open(): StreamConnection | null {
-    // Twice as many, for those that are retired and wait for a last reply.
+    // Twice as many, to include retired ones that wait for a last reply.
     if (this.connections.size >= 2 * MAX_CONNECTIONS) return null;
-    const connection = new StreamConnection(this.options, (lost, fault) => {
+    const connection = new StreamConnection(this.options, (lost, error) => {
       this.connections.delete(connection);
-      for (const exchange of lost) this.recover(exchange, connection.replies > 0, fault);
+      for (const exchange of lost) this.recover(exchange, connection.replies > 0, error);
     });
     this.connections.add(connection);
     return connection;
   }
 
-  /** @param progressed whether the connection brought replies: some servers close after each. */
-  private recover(exchange: StreamExchange, progressed: boolean, fault: UpstreamError): void {
+  /** @param progressed true if the connection brought replies: some servers close after each */
+  private recover(exchange: StreamExchange, progressed: boolean, error: UpstreamError): void {
     if (!this.closed && (progressed || exchange.mayMove)) {
       exchange.mayMove = progressed;
       if (this.place(exchange)) return;
     }
-    exchange.listener.failed(fault);
+    exchange.listener.failed(error);
   }
 }
 
@@ -111,7 +110,7 @@ class StreamExchange implements Exchange {
   readonly listener: ReplyListener;
   connection: StreamConnection | null = null;
   messageId = 0;
-  /** Whether it may be sent once more if its connection ends: not if that was fresh. */
+  /** True if the query may be sent once more when its connection ends, which it may not on a fresh one. */
   mayMove = true;
 
   constructor(query: UpstreamQuery, listener: ReplyListener) {
@@ -126,7 +125,7 @@ class StreamExchange implements Exchange {
 }
 
 class StreamConnection {
-  /** It takes no more queries, and closes after the last reply. */
+  /** Takes no more queries, and closes after the last reply. */
   retired = false;
   replies = 0;
   private readonly socket: StreamSocket;
@@ -134,13 +133,13 @@ class StreamConnection {
   private readonly exchanges = new Map<number, StreamExchange>();
   private readonly framer = new StreamFramer();
   private readonly ended: Promise<void>;
-  /** Since when a query waits on which nothing was read. */
+  /** Time since which a query waits and nothing was read. */
   private silentSinceMs = Number.POSITIVE_INFINITY;
   private sent = 0;
   private ignored = 0;
   private refused = false;
 
-  constructor(options: StreamUpstreamOptions, onEnd: (lost: StreamExchange[], fault: UpstreamError) => void) {
+  constructor(options: StreamUpstreamOptions, onEnd: (lost: StreamExchange[], error: UpstreamError) => void) {
     this.options = options;
     const socket = options.connect();
     this.socket = socket;
@@ -183,14 +182,14 @@ class StreamConnection {
     this.socket.write(frame);
   }
 
-  /** Nobody waits for the reply any more. */
+  /** Drops an exchange whose reply nobody awaits any longer. */
   abandon(exchange: StreamExchange): void {
     if (this.exchanges.get(exchange.messageId) !== exchange) return;
     this.exchanges.delete(exchange.messageId);
     this.closeIfDone();
   }
 
-  /** A path that died in silence is found out only so; those who wait may still get their replies. */
+  /** Finds connections whose path died silently; replies may still arrive on them. */
   retireIfStalled(nowMs: number): void {
     if (nowMs - this.silentSinceMs < this.options.stallMs) return;
     this.retired = true;

@@ -3,8 +3,8 @@ import { type StreamParts, StreamUpstream } from './stream.ts';
 import type { UpstreamConfig } from './url.ts';
 
 /**
- * DNS over TLS (RFC 7858): TLS 1.2 or later, ALPN `dot`, the certificate verified for the configured name or
- * the address itself (strict privacy, RFC 8310), the last session resumed by the next connection.
+ * DNS over TLS (RFC 7858): TLS 1.2 or later, ALPN `dot`, a certificate for the configured name or the address
+ * itself (strict privacy, RFC 8310). The next connection resumes the last session.
  */
 export function createTlsUpstream(
   config: UpstreamConfig,
@@ -20,7 +20,7 @@ export function createTlsUpstream(
       const socket = connect({
         host,
         port,
-        // SNI holds names only (RFC 6066 3); without one, the address is what the certificate is held to.
+        // SNI holds names only (RFC 6066 3); without one the certificate must be for the address.
         ...(serverName !== null && { servername: serverName }),
         ...(session !== undefined && { session }),
         ...(trust.ca !== undefined && { ca: [...trust.ca] }),
@@ -31,7 +31,7 @@ export function createTlsUpstream(
       socket.on('session', (ticket: Buffer) => {
         session = ticket;
       });
-      // A ticket that the server takes no more must not keep the next connection from standing.
+      // A ticket that the server rejects must not break the next connection.
       socket.on('error', () => {
         session = undefined;
       });
@@ -40,8 +40,8 @@ export function createTlsUpstream(
   });
 }
 
-/** Whose certificates are believed. */
+/** Certificate authorities to trust. */
 export interface UpstreamTrust {
-  /** PEM of further authorities in place of those that come with the runtime. */
+  /** PEM of authorities that replace the runtime's. */
   readonly ca?: readonly string[];
 }

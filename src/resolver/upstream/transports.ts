@@ -14,18 +14,18 @@ export interface UpstreamParts {
   readonly timeouts: ResolverTimeouts;
   readonly createDatagramPool: (remote: UpstreamConfig) => DatagramPool;
   readonly trust: UpstreamTrust;
-  /** Counts a message that was ignored. */
+  /** Counts an ignored message. */
   readonly onIgnored: () => void;
 }
 
-/** The transports of one configured upstream. */
+/** Transports of one configured upstream. */
 export interface UpstreamTransports {
   readonly first: Upstream;
-  /** What truncated and doubtful replies are asked again by; the same as `first` if that is a stream. */
+  /** For truncated and doubtful replies; the same as `first` if that is a stream. */
   readonly stream: Upstream;
 }
 
-/** Makes the transports for an upstream, by its scheme. */
+/** Makes the transports of an upstream by its scheme. */
 export function createTransports(config: UpstreamConfig, parts: UpstreamParts): UpstreamTransports {
   const { random, now, onIgnored, timeouts, trust } = parts;
   const streamOptions = {

@@ -3,10 +3,13 @@ import { concernsQuestion } from '../reply.ts';
 import type { DatagramLease, DatagramPool, DatagramReceiver } from './datagram-pool.ts';
 import type { Exchange, ReplyListener, Upstream } from './upstream.ts';
 
-/** False replies to one question that are ignored; the next one moves the question to a stream. */
+/** False replies to one question that are ignored; one more moves the question to a stream. */
 export const MAX_FALSE_REPLIES = 8;
 
-/** Plain DNS over UDP (RFC 1035 4.2.1). What is not the reply is ignored, and the wait goes on (RFC 5452 9.1). */
+/**
+ * DNS over UDP (RFC 1035 4.2.1). Messages that are not the reply are ignored, and the wait goes on (RFC 5452
+ * 9.1).
+ */
 export class UdpUpstream implements Upstream {
   readonly mayBeSpoofed = true;
   readonly isEncrypted = false;
@@ -56,7 +59,7 @@ class DatagramExchange implements Exchange, DatagramReceiver {
   }
 
   stray(message: Uint8Array, length: number): void {
-    // Late replies to questions that are over come with another ID too: they are about other questions.
+    // Late replies to earlier questions have other IDs, too, but are about other names.
     if (!concernsQuestion(message, length, this.query)) return;
     if (this.ignored()) this.cancel();
   }
@@ -66,7 +69,7 @@ class DatagramExchange implements Exchange, DatagramReceiver {
     this.listener.failed('unreachable');
   }
 
-  /** @returns whether it was one false reply too many, which ends the exchange. */
+  /** @returns true for one false reply too many, which ends the exchange */
   private ignored(): boolean {
     this.onIgnored();
     this.falseReplies++;

@@ -1,41 +1,41 @@
 import type { UpstreamQuery } from '../query.ts';
 
-/** Why an exchange ended without a reply that was taken. */
+/** Reason why an exchange ended without a reply. */
 export type UpstreamError =
-  /** The network said that nobody is there: ICMP, a refused or broken connection. */
+  /** ICMP error, refused or broken connection. */
   | 'unreachable'
-  /** The connection ended, on a fresh one too. */
+  /** The connection ended, and so did a fresh one. */
   | 'closed'
-  /** What came over a connection was not a reply to the question. */
+  /** A connection brought a message that was not a reply to the question. */
   | 'malformed'
-  /** So many false replies came that a forger is at work. */
+  /** So many false replies that someone must be forging them. */
   | 'flooded';
 
-/** Who waits for the reply to one query. */
+/** Waits for the reply to one query. */
 export interface ReplyListener {
   /**
-   * A message with the query's ID, from the upstream. It is valid during the call only, and may be written to.
-   * @returns whether it was taken, which ends the exchange; false leaves the exchange waiting for another.
+   * A message from the upstream with the query's ID. Valid during the call only; may be written to.
+   * @returns true if it was taken, which ends the exchange; false: keep waiting
    */
   reply(message: Uint8Array, length: number): boolean;
   /** The exchange ended without a reply. Never called from within `ask`. */
-  failed(fault: UpstreamError): void;
+  failed(error: UpstreamError): void;
 }
 
-/** One query that waits for its reply. */
+/** A query that waits for its reply. */
 export interface Exchange {
-  /** Ends it: the listener is not called any more. */
+  /** Ends it without calling the listener. */
   cancel(): void;
 }
 
-/** A server to ask, by one transport. What it is asked and what the reply means is not its business. */
+/** One transport to a server. Knows nothing about questions and replies. */
 export interface Upstream {
-  /** Whether a reply may have been forged by somebody who cannot see the query (RFC 5452). */
+  /** True if someone who cannot see the query may have forged a reply (RFC 5452). */
   readonly mayBeSpoofed: boolean;
-  /** Whether nobody on the way can read it: then its queries are padded (RFC 8467). */
+  /** True if no one on the way can read it; its queries are padded (RFC 8467). */
   readonly isEncrypted: boolean;
-  /** Sends a query, under an ID of its own. @returns null if there is no room for another. */
+  /** Sends a query under an ID of its own. @returns null if there is no room for another */
   ask(query: UpstreamQuery, listener: ReplyListener): Exchange | null;
-  /** Closes all sockets. Exchanges under way are dropped in silence. */
+  /** Closes all sockets. Drops open exchanges silently. */
   close(): Promise<void>;
 }

@@ -3,18 +3,18 @@ import { UpstreamUrlError } from '../errors.ts';
 
 export type UpstreamScheme = 'udp' | 'tcp' | 'tls' | 'https';
 
-/** One upstream, as the configuration names it. */
+/** A configured upstream. */
 export interface UpstreamConfig {
-  /** As it was written. */
+  /** As written. */
   readonly url: string;
   readonly scheme: UpstreamScheme;
-  /** An IP literal, canonical; a link-local one carries its zone (`fe80::1%eth0`). */
+  /** A canonical IP literal; a link-local one has its zone (`fe80::1%eth0`). */
   readonly address: string;
   readonly family: 4 | 6;
   readonly port: number;
-  /** tls and https: the name that the certificate must be for; null: the address itself. */
+  /** For tls and https: name in the certificate; null: the address itself. */
   readonly serverName: string | null;
-  /** https: the path of queries, `/dns-query`. */
+  /** For https: path of queries, `/dns-query`. */
   readonly path: string;
 }
 
@@ -25,16 +25,16 @@ const EXPECTED =
   'for tls and https #NAME after it, which the certificate must be for (tls://192.0.2.53#dns.example.net)';
 const URL_TEXT =
   /^(udp|tcp|tls|https):\/\/(?:\[([^\]]+)\]|([^:/#[\]]+))(?::(\d{1,5}))?(\/[\w./~-]*)?(?:#(.*))?$/;
-/** An interface name of Linux, or an interface's number (RFC 4007 11). */
+/** A Linux interface name, or an interface number (RFC 4007 11). */
 const ZONE_TEXT = /^[\w.-]{1,15}$/;
 const HOST_NAME =
   /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
 
 /**
- * Reads an upstream: `udp://192.0.2.53:53`, `tcp://[2001:db8::53]`, `tls://192.0.2.53#dns.example.net`,
- * `https://192.0.2.53/dns-query#dns.example.net`. Upstreams are addresses: a name would have to be
- * resolved before there is anyone to ask.
- * @throws UpstreamUrlError naming what was found and what was expected.
+ * Parses an upstream: `udp://192.0.2.53:53`, `tcp://[2001:db8::53]`, `tls://192.0.2.53#dns.example.net`,
+ * `https://192.0.2.53/dns-query#dns.example.net`. Hosts are addresses, because there is nobody yet to resolve
+ * a name.
+ * @throws UpstreamUrlError naming what was found and what was expected
  */
 export function parseUpstream(text: string): UpstreamConfig {
   const match = URL_TEXT.exec(text);
@@ -60,7 +60,7 @@ export function parseUpstream(text: string): UpstreamConfig {
   return { url: text, scheme, ...literal, port, serverName: serverName ?? null, path: path ?? DEFAULT_PATH };
 }
 
-/** An IP literal, with a zone if it is a link-local IPv6 address, in its canonical form. */
+/** Parses an IP literal, with the zone of a link-local IPv6 address, into its canonical form. */
 export function parseLiteral(text: string): { address: string; family: 4 | 6 } | null {
   const percent = text.indexOf('%');
   const address = parseAddress(percent < 0 ? text : text.slice(0, percent));

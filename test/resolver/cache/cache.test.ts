@@ -29,13 +29,13 @@ function entryFor(
   return build(reply({ name, answers: [a(name, ttl, address)] }), { nowSeconds, dnssecOk })!.entry;
 }
 
-function textEntry(name: string, ttl: number, octets: number, nowSeconds: number): Uint8Array {
-  const data = Array.from({ length: Math.ceil(octets / 200) }, () => Buffer.alloc(200, 0x61));
+function textEntry(name: string, ttl: number, bytes: number, nowSeconds: number): Uint8Array {
+  const data = Array.from({ length: Math.ceil(bytes / 200) }, () => Buffer.alloc(200, 0x61));
   const answers = [{ type: 'TXT', name, ttl, data } as packet.Answer];
   return build(reply({ name, type: 'TXT', answers }), { nowSeconds })!.entry;
 }
 
-/** What the reader answers, or the result where it is no answer. */
+/** The reader's answer, or find's result if there is none. */
 function ask(reader: CacheReader, name: string, now: number, type = 'A'): string[] | number {
   const found = reader.find(questionFor(name, type), false, false, now);
   if (found === CacheResult.MISS) return found;
@@ -43,7 +43,7 @@ function ask(reader: CacheReader, name: string, now: number, type = 'A'): string
 }
 
 describe('the cache', () => {
-  it('finds what was stored, until it expires, then stale for staleSeconds, then no more', () => {
+  it('finds an answer until it expires, then stale for staleSeconds, then not at all', () => {
     const cache = new AnswerCache({ bytes: SMALLEST, staleSeconds: 50 });
     const reader = new CacheReader(cache.handle());
     const question = questionFor(WWW);
@@ -57,8 +57,8 @@ describe('the cache', () => {
     expect(reader.find(question, false, false, 160)).toBe(CacheResult.MISS);
   });
 
-  describe('has asked for again', () => {
-    /** At each of these times the answer is found; whether its finder is told to have it asked for again. */
+  describe('wants a refresh', () => {
+    /** Finds the answer at each of these times and returns whether it should be refreshed. */
     function told(ttl: number, times: readonly number[]): boolean[] {
       const cache = new AnswerCache({ bytes: SMALLEST });
       const reader = new CacheReader(cache.handle());
@@ -69,17 +69,17 @@ describe('the cache', () => {
       });
     }
 
-    it('what was found before and is found in the last tenth of its time, once', () => {
+    it('of an answer in use in the last tenth of its TTL, once', () => {
       expect(told(100, [150, 189, 190, 191, 199])).toEqual([false, false, true, false, false]);
     });
-    it('not what is found for the first time', () => {
+    it('not of an answer found for the first time', () => {
       expect(told(100, [195, 196, 197])).toEqual([false, true, false]);
     });
-    it('not what has expired, nor what lives for seconds only', () => {
+    it('not of an expired answer, nor of one with a TTL of seconds', () => {
       expect(told(100, [150, 200, 201])).toEqual([false, false, false]);
       expect(told(9, [101, 108])).toEqual([false, false]);
     });
-    it('no name that does not exist', () => {
+    it('not of a denial', () => {
       const cache = new AnswerCache({ bytes: SMALLEST });
       const reader = new CacheReader(cache.handle());
       const denied = reply({ name: WWW, rcode: 3, authorities: [soa('example.com', 100, 100)] });
@@ -87,7 +87,7 @@ describe('the cache', () => {
       const found = [150, 195].map((time) => reader.find(questionFor(WWW), false, false, time));
       expect([found, reader.takeRefresh()]).toEqual([[CacheResult.FRESH, CacheResult.FRESH], false]);
     });
-    it('the new answer again, when its own time comes', () => {
+    it('of the new answer again, in its own time', () => {
       const cache = new AnswerCache({ bytes: SMALLEST });
       const reader = new CacheReader(cache.handle());
       const findAt = (time: number): boolean => {
@@ -132,7 +132,7 @@ describe('the cache', () => {
     expect(cache.stats.entries).toBe(2);
   });
 
-  it('gives the newer of two answers to one question', () => {
+  it('finds the newer of two answers to one question', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
     const reader = new CacheReader(cache.handle());
     cache.store(entryFor(WWW, 10, '192.0.2.1', 100));
@@ -161,7 +161,7 @@ describe('the cache', () => {
       expect(found(flags, `a.b.${WWW}`, 100 + seconds)).toBe(CacheResult.MISS);
     });
 
-    it('covers its own name, of any type, for its whole time', () => {
+    it('covers its own name, of any type, for its whole TTL', () => {
       expect(found(0, WWW, 699)).toBe(CacheResult.FRESH);
     });
 
@@ -185,7 +185,7 @@ describe('the cache', () => {
     });
   });
 
-  it('renders like an entry of its own, and says when the room is too small', () => {
+  it('renders like an entry in plain memory, and reports too little room', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
     const reader = new CacheReader(cache.handle());
     const entry = entryFor(WWW, 10, '192.0.2.1', 100);
@@ -198,7 +198,7 @@ describe('the cache', () => {
     expect(one).toEqual(two);
   });
 
-  it('refuses an entry that would fill a quarter of it, and sizes that are none', () => {
+  it('refuses entries above a quarter of its size, and impossible sizes', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
     cache.store(textEntry(WWW, 10, 30_000, 100));
     expect(cache.stats).toMatchObject({ stored: 0, refused: 1 });
@@ -206,7 +206,7 @@ describe('the cache', () => {
     expect(() => new AnswerCache({ bytes: Number.NaN })).toThrow(CacheSizeError);
   });
 
-  it('has all of its memory within `bytes`', () => {
+  it('stays within `bytes`', () => {
     for (const bytes of [SMALLEST, 100_001, 1_000_000]) {
       const { byteLength } = new AnswerCache({ bytes }).handle().buffer;
       expect(byteLength).toBeLessThanOrEqual(bytes);
@@ -225,7 +225,7 @@ describe('a full cache', () => {
     expect(reader.render(new Uint8Array(600), 33, 600, 100)).toBe(OVERTAKEN);
   });
 
-  it('keeps what is asked for, and lets go what is not', () => {
+  it('keeps used answers and drops others', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
     const reader = new CacheReader(cache.handle());
     const hot = Array.from({ length: 20 }, (_, i) => `hot${i}.example`);
@@ -240,7 +240,7 @@ describe('a full cache', () => {
     expect(cache.stats.carried).toBeGreaterThan(20);
   });
 
-  it('does not carry what has expired', () => {
+  it('does not carry expired answers', () => {
     const cache = new AnswerCache({ bytes: SMALLEST });
     const reader = new CacheReader(cache.handle());
     cache.store(entryFor(WWW, 5, '192.0.2.1', 100));
@@ -250,7 +250,7 @@ describe('a full cache', () => {
     expect(reader.find(questionFor(WWW), false, false, 105)).toBe(CacheResult.MISS);
   });
 
-  it('does not bring an old answer back over the newer one that pushes it out', () => {
+  it('does not restore an old answer over the newer one that pushes it out', () => {
     const others = Array.from({ length: 1000 }, (_, i) => entryFor(`n${i}.example`, 1000, '192.0.2.9', 100));
     const old = entryFor(WWW, 1000, '192.0.2.1', 100);
     const newer = entryFor(WWW, 1000, '192.0.2.2', 100);
@@ -273,8 +273,8 @@ interface Known {
 }
 
 /**
- * Runs random commands on a small cache and on a Map; the cache may miss, but what it gives is what was
- * stored last.
+ * Runs random commands on a small cache and on a Map. The cache may miss, but never returns anything but the
+ * last stored.
  */
 function compareWithMap(seed: number, firstPosition: number, commands: number): number {
   const cache = new AnswerCache({ bytes: SMALLEST, staleSeconds: 20, firstPosition });
@@ -316,7 +316,7 @@ function compareWithMap(seed: number, firstPosition: number, commands: number): 
 }
 
 describe('properties', () => {
-  it('whatever is stored and asked, an answer is the last one stored, aged; when positions start over, too', () => {
+  it('any answer found is the last one stored, aged, even when positions wrap around', () => {
     fc.assert(
       fc.property(fc.integer(), fc.constantFrom(0, NEARLY_OVER), (seed, first) => {
         expect(compareWithMap(seed, first, 4000)).toBeGreaterThan(200);
@@ -325,7 +325,7 @@ describe('properties', () => {
     );
   });
 
-  it('holds over thousands of times round', () => {
+  it('holds over thousands of rounds of the arena', () => {
     const cache = new AnswerCache({ bytes: SMALLEST, firstPosition: NEARLY_OVER });
     const reader = new CacheReader(cache.handle());
     const big = Array.from({ length: 50 }, (_, i) => textEntry(`b${i}.example`, 1000, 500 + i * 200, 100));

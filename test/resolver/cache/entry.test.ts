@@ -20,7 +20,7 @@ import {
 const WWW = 'www.example.com';
 
 describe('an entry of a positive answer', () => {
-  it('is the answer section, for the client’s case of the name', () => {
+  it("has the answer section, with the client's case of the name", () => {
     const built = build(reply({ answers: [a('WWW.Example.com', 300, '192.0.2.1')] }))!;
     const out = answerWith(new EntryReader(built.entry, 100), 'wWw.eXample.com', 'A', 100)!;
     expect(out.indexOf('wWw')).toBe(13);
@@ -28,7 +28,7 @@ describe('an entry of a positive answer', () => {
     expect(built).toMatchObject({ ttlSeconds: 300, cacheable: true });
   });
 
-  it('keeps the CNAME chain in order before the addresses, however the upstream ordered it', () => {
+  it('puts the CNAME chain before the addresses, however the upstream ordered it', () => {
     const answers = [
       a('c.example.net', 60, '192.0.2.1'),
       cname('b.example.net', 50, 'c.example.net'),
@@ -43,7 +43,7 @@ describe('an entry of a positive answer', () => {
     ]);
   });
 
-  it('has the least TTL of its records as its own', () => {
+  it('has the least TTL of its records', () => {
     const answers = [cname(WWW, 40, 'b.example.net'), a('b.example.net', 30, '192.0.2.1')];
     expect(build(reply({ answers }))!.ttlSeconds).toBe(30);
   });
@@ -55,14 +55,14 @@ describe('an entry of a positive answer', () => {
     );
   });
 
-  it('takes a TTL with the most significant bit set for 0 (RFC 2181 8), which is not kept', () => {
+  it('takes a TTL with the most significant bit set for 0 (RFC 2181 8), which is not stored', () => {
     const message = reply({ answers: [a(WWW, 300, '192.0.2.1')] });
     message[message.length - 10] = 0x80;
     expect(build(message)).toMatchObject({ ttlSeconds: 0, cacheable: false });
     expect(lines(through(message, { atSeconds: 100 }).answers)).toEqual([`${WWW} A 0 192.0.2.1`]);
   });
 
-  it('holds TTLs within the limits', () => {
+  it('keeps TTLs within the limits', () => {
     const limits = { minTtlSeconds: 60, maxTtlSeconds: 600 };
     const low = reply({ answers: [a(WWW, 0, '192.0.2.1')] });
     const high = reply({ answers: [a(WWW, 601, '192.0.2.1')] });
@@ -88,14 +88,14 @@ describe('an entry of a positive answer', () => {
     expect(out.additionals).toEqual([]);
   });
 
-  it('leaves records of another class out', () => {
+  it('leaves out records of another class', () => {
     const message = reply({
       answers: [a(WWW, 300, '192.0.2.1'), { ...a(WWW, 3, '192.0.2.9'), class: 'CH' }] as never,
     });
     expect(lines(through(message).answers)).toEqual([`${WWW} A 300 192.0.2.1`]);
   });
 
-  it('has a DNAME before the CNAME that was made by it (RFC 6672 3.1)', () => {
+  it('has a DNAME before its synthesized CNAME (RFC 6672 3.1)', () => {
     const answers = [
       cname(WWW, 0, 'www.example.net'),
       { type: 'DNAME', name: 'example.com', ttl: 70, data: 'example.net' } as packet.Answer,
@@ -108,14 +108,14 @@ describe('an entry of a positive answer', () => {
     ]);
   });
 
-  it('answers a question for CNAME with the CNAME and goes no further', () => {
+  it('answers a question for CNAME with the CNAME alone', () => {
     const answers = [cname(WWW, 40, 'b.example.net'), a('b.example.net', 60, '192.0.2.1')];
     expect(lines(through(reply({ type: 'CNAME', answers })).answers)).toEqual([
       `${WWW} CNAME 40 b.example.net`,
     ]);
   });
 
-  it('has RRSIGs behind their RRsets with DO and none without', () => {
+  it('has RRSIGs behind their RRsets with DO, and none without', () => {
     const answers = [rrsig(WWW, 300, 'A'), rrsig(WWW, 300, 'TXT'), a(WWW, 300, '192.0.2.1')];
     const types = (dnssecOk: boolean): string[] =>
       through(reply({ answers }), { dnssecOk }).answers!.map((record) => record.type);
@@ -172,7 +172,7 @@ describe('an entry of a negative answer', () => {
     },
   );
 
-  it('is not kept without a SOA (RFC 2308 5), nor with one of a zone that the name is not in', () => {
+  it('is not stored without a SOA (RFC 2308 5), nor with the SOA of another zone', () => {
     expect(build(reply({ rcode: 3 }))).toMatchObject({ cacheable: false });
     expect(build(reply({ authorities: [ns('example.com', 60, 'ns.example.com')] }))).toMatchObject({
       cacheable: false,
@@ -184,7 +184,7 @@ describe('an entry of a negative answer', () => {
     }
   });
 
-  it('behind a CNAME counts the zone of the chain’s end', () => {
+  it("behind a CNAME needs the SOA of the chain's end", () => {
     const answers = [cname(WWW, 500, 'b.example.net')];
     const other = build(reply({ rcode: 3, answers, authorities: [soa('example.com', 60, 60)] }))!;
     const built = build(reply({ rcode: 3, answers, authorities: [soa('example.net', 60, 60)] }))!;
@@ -203,7 +203,7 @@ describe('an entry of a negative answer', () => {
     expect(through(message).answers).toEqual([]);
   });
 
-  it('with DO keeps the SOA’s RRSIG and the signed denials', () => {
+  it("with DO keeps the SOA's RRSIG and the signed denials", () => {
     const nsec = { type: 'NSEC', name: WWW, ttl: 90, data: { nextDomain: 'z.example.com', rrtypes: ['A'] } };
     const unsigned = { ...nsec, name: 'u.example.com' };
     const authorities = [
@@ -218,8 +218,8 @@ describe('an entry of a negative answer', () => {
   });
 });
 
-describe('what is not kept, and what is no reply', () => {
-  it.each([1, 2, 4, 5, 6, 9])('rcode %i is rendered without records and not kept', (rcode) => {
+describe('replies that are not stored, or not replies', () => {
+  it.each([1, 2, 4, 5, 6, 9])('rcode %i is rendered without records and not stored', (rcode) => {
     const built = build(
       reply({ rcode, answers: [a(WWW, 300, '192.0.2.1')], authorities: [soa('com', 9, 9)] }),
     )!;
@@ -228,7 +228,7 @@ describe('what is not kept, and what is no reply', () => {
     expect([view.rcode, view.answerCount, view.authorityCount]).toEqual([rcode, 0, 0]);
   });
 
-  it('takes an extended rcode, whose upper bits are in OPT, for SERVFAIL and not for NOERROR', () => {
+  it('an extended rcode, whose upper bits are in OPT, becomes SERVFAIL rather than NOERROR', () => {
     const opt = {
       type: 'OPT',
       name: '.',
@@ -243,7 +243,7 @@ describe('what is not kept, and what is no reply', () => {
     expect(new EntryReader(built.entry, 100).rcode).toBe(2);
   });
 
-  it('is null for a truncated reply, a query, another question, a class or type that differs', () => {
+  it('a truncated reply, a query, another question, class or type gives null', () => {
     const answers = [a(WWW, 300, '192.0.2.1')];
     const good = reply({ answers });
     expect(build(reply({ answers, flags: 1 << 9 }))).toBeNull();
@@ -256,7 +256,7 @@ describe('what is not kept, and what is no reply', () => {
     expect(build(good, { question: questionFor('WWW.example.COM') })).not.toBeNull();
   });
 
-  it('is null for a chain that goes round or is longer than 16', () => {
+  it('a chain that loops or is longer than 16 gives null', () => {
     const round = [cname(WWW, 9, 'b.test'), cname('b.test', 9, WWW)];
     expect(build(reply({ answers: round }))).toBeNull();
     const chain = (length: number): packet.Answer[] => {
@@ -269,7 +269,7 @@ describe('what is not kept, and what is no reply', () => {
     expect(build(reply({ answers: chain(17) }))).toBeNull();
   });
 
-  it('is null where a record is cut short, in a section that is dropped too', () => {
+  it('a record cut short gives null, in a dropped section, too', () => {
     const message = reply({
       answers: [a(WWW, 300, '192.0.2.1')],
       authorities: [ns('example.com', 60, 'ns.example.com')],
@@ -283,15 +283,15 @@ describe('what is not kept, and what is no reply', () => {
     expect(build(message)).not.toBeNull();
   });
 
-  it('is null for an A record that is not 4 bytes', () => {
+  it('an A record that is not 4 bytes gives null', () => {
     const message = reply({ answers: [{ type: 'TXT', name: WWW, ttl: 9, data: 'ab' } as packet.Answer] });
     message[message.length - 10 - 2] = 1;
     expect(build(message)).toBeNull();
   });
 });
 
-describe('ageing', () => {
-  it('takes from every TTL the seconds since it was stored', () => {
+describe('aging', () => {
+  it('subtracts the seconds since it was stored from every TTL', () => {
     const answers = [cname(WWW, 400, 'b.example.net'), a('b.example.net', 300, '192.0.2.1')];
     const built = build(reply({ answers }), { nowSeconds: 1000 })!;
     for (const age of [0, 1, 299]) {
@@ -306,7 +306,7 @@ describe('ageing', () => {
     }
   });
 
-  it('ends at 0, and a clock that is behind the writer’s adds nothing', () => {
+  it("ends at 0, and a clock behind the writer's adds nothing", () => {
     const built = build(reply({ answers: [a(WWW, 5, '192.0.2.1')] }), { nowSeconds: 1000 })!;
     const at = (now: number): string[] =>
       lines(through(answerWith(new EntryReader(built.entry, now), WWW, 'A', now)!).answers);
@@ -316,7 +316,7 @@ describe('ageing', () => {
 });
 
 describe('truncation', () => {
-  it('keeps whole RRsets and says how many records they have (RFC 2181 9)', () => {
+  it('keeps whole RRsets and counts their records (RFC 2181 9)', () => {
     const addresses = Array.from({ length: 30 }, (_, i) => a('b.example.net', 60, `192.0.2.${i}`));
     const answers = [cname(WWW, 60, 'b.example.net'), ...addresses];
     const built = build(reply({ answers }))!;
@@ -409,11 +409,11 @@ describe('properties', () => {
   ];
   const edits = fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { maxLength: 8 });
 
-  it('mutated replies give null or an entry that renders to a message without a fault', () => {
+  it('mutated replies give null or an entry that renders to a valid message', () => {
     fc.assert(
       fc.property(fc.constantFrom(...seeds), edits, fc.boolean(), (seed, changes, dnssecOk) => {
         const message = Buffer.from(seed);
-        for (const [at, octet] of changes) message[2 + (at % (message.length - 2))] = octet;
+        for (const [at, byte] of changes) message[2 + (at % (message.length - 2))] = byte;
         const built = build(message, { dnssecOk, question: questionFor(WWW) });
         if (built === null) return;
         const view = new EntryReader(built.entry, 101);
@@ -427,12 +427,12 @@ describe('properties', () => {
   it('random bytes never throw', () => {
     const header = [0, 1, 0x80, 0, 0, 1];
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (octets, withQuestion) => {
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, withQuestion) => {
         const question = withQuestion ? [0, 0, 1, 0, 1] : [];
-        const message = raw(header, [...octets.slice(0, 6)], question, [...octets.slice(6)]);
+        const message = raw(header, [...bytes.slice(0, 6)], question, [...bytes.slice(6)]);
         const root = questionFor('.');
         build(message, { question: root, dnssecOk: true });
-        build(octets, { question: root });
+        build(bytes, { question: root });
       }),
       { numRuns: 5000 },
     );

@@ -58,7 +58,7 @@ export const rrsig = (name: string, ttl: number, typeCovered: string): packet.An
     },
   }) as packet.Answer;
 
-/** An upstream's reply, as dns-packet writes it. */
+/** An upstream's reply, written by dns-packet. */
 export function reply(parts: ReplyParts): Buffer {
   return packet.encode({
     type: 'response',
@@ -86,7 +86,7 @@ export interface BuildOptions {
   question?: Question;
 }
 
-/** buildEntry on a message, for the question that stands in it. */
+/** buildEntry for a message and its own question. */
 export function build(message: Uint8Array, options: BuildOptions = {}): BuiltEntry | null {
   const question = options.question ?? questionOf(message);
   const request = { question, dnssecOk: options.dnssecOk ?? false, checkingDisabled: false };
@@ -99,7 +99,7 @@ export function questionOf(message: Uint8Array): Question {
   return question;
 }
 
-/** What render and renderTruncated need of a view. */
+/** The part of a view that renders. */
 interface Renders {
   rcode: number;
   answerCount: number;
@@ -108,7 +108,7 @@ interface Renders {
   renderTruncated(out: Uint8Array, outOffset: number, maxLength: number, nowSeconds: number): number;
 }
 
-/** A reply as a listener would send it: header and the question in the case of `name`, then the records. */
+/** A reply as a listener would send it: header and question in the case of `name`, then the records. */
 export function answerWith(
   view: Renders,
   name: string,
@@ -129,7 +129,7 @@ export function answerWith(
   return Buffer.from(out.slice(0, end));
 }
 
-/** Builds, renders and decodes by dns-packet; fails where there is no entry. */
+/** Builds, renders and decodes with dns-packet; fails without an entry. */
 export function through(
   message: Uint8Array,
   options: BuildOptions & { atSeconds?: number } = {},
@@ -154,13 +154,13 @@ export function lines(records: packet.Answer[] | undefined): string[] {
 
 /** A raw message, for what dns-packet cannot write: bytes from numbers and strings (as ASCII). */
 export function raw(...parts: (number | string | number[])[]): Uint8Array {
-  const octets: number[] = [];
+  const bytes: number[] = [];
   for (const part of parts) {
-    if (typeof part === 'number') octets.push(part);
-    else if (typeof part === 'string') octets.push(...Buffer.from(part, 'latin1'));
-    else octets.push(...part);
+    if (typeof part === 'number') bytes.push(part);
+    else if (typeof part === 'string') bytes.push(...Buffer.from(part, 'latin1'));
+    else bytes.push(...part);
   }
-  return Uint8Array.from(octets);
+  return Uint8Array.from(bytes);
 }
 
 export const T = RecordType;

@@ -2,15 +2,15 @@ import * as packet from 'dns-packet';
 import { buildEntry } from '../../../src/resolver/cache/index.ts';
 import { parseQuestion, Question } from '../../../src/wire/index.ts';
 
-/** Answers whose every byte follows from their name and version, so that a mixture of two is seen. */
+/** Answers whose every byte follows from their name and version, so that a mixture of two is noticed. */
 export const NAMES = 200;
 export const VERSIONS = 5;
 export const NOW_SECONDS = 100;
 const TTL_SECONDS = 1000;
-const STRING_OCTETS = 100;
+const STRING_BYTES = 100;
 const RECORD_FIXED_BYTES = 12;
 
-function octet(name: number, version: number, string: number, index: number): number {
+function byte(name: number, version: number, string: number, index: number): number {
   if (index === 0) return name & 0xff;
   if (index === 1) return version;
   return (name * 31 + version * 89 + string * 7 + index) & 0xff;
@@ -21,7 +21,7 @@ const stringsOf = (name: number, version: number): number => 1 + ((name + versio
 function patternReply(name: number, version: number): Buffer {
   const owner = `n${name}.example`;
   const data = Array.from({ length: stringsOf(name, version) }, (_, string) =>
-    Buffer.from(Array.from({ length: STRING_OCTETS }, (_, i) => octet(name, version, string, i))),
+    Buffer.from(Array.from({ length: STRING_BYTES }, (_, i) => byte(name, version, string, i))),
   );
   return packet.encode({
     type: 'response',
@@ -43,19 +43,19 @@ export function patternEntry(name: number, version: number): Uint8Array {
   return buildEntry(request, message, message.length, NOW_SECONDS * 1000)!.entry;
 }
 
-/** Whether out[from, end) is one whole answer for this name, in one version, 5 s old. */
+/** True if out[from, end) is one whole answer for this name, in one version, 5 s old. */
 export function isWholeFor(name: number, out: Uint8Array, from: number, end: number): boolean {
   const rdata = from + RECORD_FIXED_BYTES;
-  if (out[rdata] !== STRING_OCTETS || out[rdata + 1] !== (name & 0xff)) return false;
+  if (out[rdata] !== STRING_BYTES || out[rdata + 1] !== (name & 0xff)) return false;
   const version = out[rdata + 2];
   const strings = stringsOf(name, version);
-  if (end !== rdata + strings * (STRING_OCTETS + 1)) return false;
+  if (end !== rdata + strings * (STRING_BYTES + 1)) return false;
   if (out[from] !== 0xc0 || out[from + 1] !== 12) return false;
   const ttl = (out[from + 8] << 8) | out[from + 9];
   if (out[from + 6] !== 0 || out[from + 7] !== 0 || ttl !== TTL_SECONDS - 5) return false;
   for (let string = 0, at = rdata; string < strings; string++) {
-    if (out[at++] !== STRING_OCTETS) return false;
-    for (let i = 0; i < STRING_OCTETS; i++) if (out[at++] !== octet(name, version, string, i)) return false;
+    if (out[at++] !== STRING_BYTES) return false;
+    for (let i = 0; i < STRING_BYTES; i++) if (out[at++] !== byte(name, version, string, i)) return false;
   }
   return true;
 }

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type CacheHandle, CacheReader, CacheResult, OVERTAKEN } from '../../../src/resolver/cache/index.ts';
 import { isWholeFor, NAMES, NOW_SECONDS, patternQuestion } from './pattern.ts';
 
-/** What a reading thread counted. */
+/** Counts of a reading thread. */
 export interface ReaderTally {
   hits: number;
   misses: number;

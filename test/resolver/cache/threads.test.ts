@@ -18,7 +18,7 @@ function startReader(cache: AnswerCache): Promise<ReaderTally> {
 }
 
 describe('one writer and two reading threads', () => {
-  it('agree: over two million finds in a small arena, what is rendered is whole and the answer asked for', {
+  it('agree: over two million finds in a small arena, every answer rendered is whole and the right one', {
     timeout: 60_000,
   }, async () => {
     const cache = new AnswerCache({ bytes: 64 * 1024, firstPosition: 0xfffffffe - 2 ** 24 });

@@ -8,8 +8,9 @@ import type {
   DatagramReceiver,
   DatagramRemote,
 } from '../../../src/resolver/upstream/datagram-pool.ts';
+import { OpenFailure } from '../../../src/resolver/upstream/datagram-socket.ts';
 import { createNodeDatagramPool } from '../../../src/resolver/upstream/node-datagram-pool.ts';
-import type { DatagramPoolLimits } from '../../../src/resolver/upstream/random-port-pool.ts';
+import { type DatagramPoolLimits, RandomPortPool } from '../../../src/resolver/upstream/random-port-pool.ts';
 import { SystemDatagrams } from '../../../src/resolver/upstream/system-datagrams.ts';
 import { until } from '../support.ts';
 
@@ -49,8 +50,8 @@ afterEach(async () => {
 });
 
 function createFor(kind: string, remote: DatagramRemote, limits: Partial<DatagramPoolLimits>): DatagramPool {
-  pools = KINDS[kind]!(limits);
-  // A clock that stands: no permits are earned, so what a test sees does not hang on its speed.
+  pools = KINDS[kind]!({ reservedSockets: 0, ...limits });
+  // A clock that stands still earns no permits, so the test does not depend on its speed.
   pool = pools.createPool(remote, new RandomSource(randomFillSync), () => 0);
   return pool;
 }
@@ -80,7 +81,7 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
   };
 
   describe('a quiet pool', () => {
-    test('gives each query a socket of its own and closes it with the reply', async () => {
+    test('gives each query its own socket and closes it with the reply', async () => {
       const pool = create();
       const receivers = Array.from({ length: 50 }, () => new Recorder());
       for (const receiver of receivers) pool.send(message(), receiver);
@@ -90,7 +91,7 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
       expect(new Set(received.map(({ port }) => port)).size).toBe(50);
     });
 
-    test('closes the socket of a query that is given up', () => {
+    test('closes the socket of a canceled query', () => {
       const pool = create();
       pool.send(message(), new Recorder())?.release();
       expect(pool.openSockets).toBe(0);
@@ -105,7 +106,7 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
       queriesPerSharedSocket: 16,
     };
 
-    test('handles a few sockets, with IDs that are unique on each', async () => {
+    test('shares a few sockets, with IDs that are unique on each', async () => {
       answering = false;
       const pool = create(BUSY);
       for (let i = 0; i < 32; i++) expect(pool.send(message(), new Recorder())).not.toBeNull();
@@ -115,7 +116,7 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
       expect(new Set(received.map(({ port, id }) => `${port} ${id}`)).size).toBe(32);
     });
 
-    test('refuses when all is taken, and takes more when something is released', () => {
+    test('refuses when everything is taken, and goes on after a release', () => {
       answering = false;
       const pool = create(BUSY);
       const leases = Array.from({ length: 32 }, () => pool.send(message(), new Recorder()));
@@ -124,7 +125,7 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
       expect(pool.send(message(), new Recorder())).not.toBeNull();
     });
 
-    test('replaces a socket that has carried its handle by one on another port', async () => {
+    test('replaces a socket that has carried its share by one on another port', async () => {
       const pool = create(BUSY);
       for (let i = 0; i < 200; i++) {
         const receiver = new Recorder();
@@ -135,7 +136,7 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
       expect(pool.openSockets).toBeLessThanOrEqual(4);
     });
 
-    test('closes shared sockets that are not used any more', async () => {
+    test('closes shared sockets that are no longer used', async () => {
       const pool = create({ ...BUSY, idleMs: 5 });
       const receiver = new Recorder();
       pool.send(message(), receiver);
@@ -144,7 +145,7 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
     });
   });
 
-  describe('datagrams that answer nothing', () => {
+  describe('false datagrams', () => {
     test('with another ID reach those who wait on that socket as strays', async () => {
       answering = false;
       const pool = create();
@@ -164,20 +165,20 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
       pool.send(message(), receiver);
       await until(() => received.length === 1);
       const [{ id, port }] = received;
-      const octets = Buffer.from([id >> 8, id & 0xff, ...Array(10).fill(0)]);
+      const bytes = Buffer.from([id >> 8, id & 0xff, ...Array(10).fill(0)]);
       for (const address of ['127.0.0.2', '127.0.0.3']) {
         const other = dgram.createSocket('udp4');
         await new Promise<void>((resolve) => other.bind(0, address, resolve));
-        await new Promise((resolve) => other.send(octets, port, '127.0.0.1', resolve));
+        await new Promise((resolve) => other.send(bytes, port, '127.0.0.1', resolve));
         other.close();
       }
-      server.send(octets, port, '127.0.0.1');
+      server.send(bytes, port, '127.0.0.1');
       await until(() => receiver.replies === 1);
       expect([receiver.replies, receiver.strays]).toEqual([1, 0]);
     });
   });
 
-  test('a port where nobody listens is reported to all who wait', async () => {
+  test('a closed port is reported to all who wait', async () => {
     const gone = dgram.createSocket('udp4');
     await new Promise<void>((resolve) => gone.bind(0, '127.0.0.2', resolve));
     const { address, port } = gone.address();
@@ -199,7 +200,7 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
     expect(pool.openSockets).toBe(0);
   });
 
-  test('close() closes all, and nothing is sent afterwards', async () => {
+  test('close() closes everything, and nothing is sent afterwards', async () => {
     answering = false;
     const pool = create();
     for (let i = 0; i < 10; i++) pool.send(message(), new Recorder());
@@ -217,5 +218,61 @@ describe.each(Object.keys(KINDS))('sockets of %s', (kind) => {
     pool.send(message(), receiver);
     await until(() => receiver.replies === 1);
     await new Promise<void>((resolve) => own.close(() => resolve()));
+  });
+});
+
+describe('a process that is short of descriptors', () => {
+  const LIMITS: DatagramPoolLimits = {
+    ownSocketsPerSecond: 1000,
+    sharedSockets: 4,
+    queriesPerSharedSocket: 2,
+    inFlightPerSocket: 8,
+    sockets: 16,
+    idleMs: 60_000,
+    reservedSockets: 2,
+  };
+  let left: number;
+  const sent: number[] = [];
+
+  const open = (): RandomPortPool => {
+    let opened = 0;
+    return new RandomPortPool({
+      random: new RandomSource(randomFillSync),
+      now: () => 0,
+      limits: LIMITS,
+      open: () => {
+        if (left === 0) return OpenFailure.NO_SOCKET;
+        left--;
+        const number = opened++;
+        return { send: () => void sent.push(number), close: async () => {} };
+      },
+    });
+  };
+
+  beforeEach(() => {
+    left = 2;
+    sent.length = 0;
+  });
+
+  test('asks on the sockets that were opened at the start, for as long as it lasts', async () => {
+    const pool = open();
+    for (let query = 0; query < 20; query++) {
+      const lease = pool.send(message(), new Recorder());
+      expect(lease).not.toBeNull();
+      lease?.release();
+    }
+    expect(new Set(sent)).toEqual(new Set([0, 1]));
+    expect(pool.openSockets).toBe(2);
+    await pool.close();
+  });
+
+  test('does not take the shortage for an unreachable upstream', async () => {
+    left = 0;
+    const pool = open();
+    const receiver = new Recorder();
+    expect(pool.send(message(), receiver)).toBeNull();
+    await new Promise(setImmediate);
+    expect(receiver.unreachables).toBe(0);
+    await pool.close();
   });
 });

@@ -12,7 +12,7 @@ const certificate = makeCertificate(['DNS:dns.example', 'IP:127.0.0.1']);
 const stranger = makeCertificate(['DNS:other.example']);
 const trust = { ca: [certificate.cert, stranger.cert] };
 
-/** What a server of these tests does with a query. */
+/** Replies to a query as the servers of these tests do. */
 function replyTo(query: Buffer): Buffer {
   const { id, questions } = dnsPacket.decode(query);
   const name = questions![0]!.name;
@@ -75,7 +75,7 @@ describe('an upstream over TLS (RFC 7858)', () => {
     return { ...seen, port: (tls.address() as AddressInfo).port };
   }
 
-  it('is asked over ALPN dot, the certificate being for the configured name', async () => {
+  it('is asked over ALPN dot, with a certificate for the configured name', async () => {
     const { port, sockets } = await server();
     expect(await answerOf(resolver(`tls://127.0.0.1:${port}#dns.example`), 'a.example')).toEqual([
       '192.0.2.1',
@@ -84,18 +84,18 @@ describe('an upstream over TLS (RFC 7858)', () => {
     expect(['TLSv1.2', 'TLSv1.3']).toContain(sockets[0]!.getProtocol());
   });
 
-  it('may have a certificate for its address where no name is configured', async () => {
+  it('may have a certificate for its address if no name is configured', async () => {
     const { port } = await server();
     expect(await answerOf(resolver(`tls://127.0.0.1:${port}`), 'a.example')).toEqual(['192.0.2.1']);
   });
 
-  it('is not asked anything where the certificate is for another name', async () => {
+  it('is not asked if its certificate is for another name', async () => {
     const { port, queries } = await server({ ...stranger });
     expect(await answerOf(resolver(`tls://127.0.0.1:${port}#dns.example`), 'a.example')).toEqual(['rcode 2']);
     expect(queries).toEqual([]);
   });
 
-  it('is not asked anything by TLS 1.1', async () => {
+  it('is not asked over TLS 1.1', async () => {
     const { port, queries } = await server({
       minVersion: 'TLSv1',
       maxVersion: 'TLSv1.1',
@@ -114,7 +114,7 @@ describe('an upstream over TLS (RFC 7858)', () => {
     expect(sockets).toHaveLength(1);
   });
 
-  it('is come back to with the session of before (RFC 7858 3.4)', async () => {
+  it('resumes its last session (RFC 7858 3.4)', async () => {
     const { port, sockets, resumed } = await server();
     const made = resolver(`tls://127.0.0.1:${port}`);
     await answerOf(made, 'a.example');
@@ -157,7 +157,7 @@ describe('an upstream over HTTPS (RFC 8484)', () => {
     return { port: (http2.address() as AddressInfo).port, requests, sessions };
   }
 
-  it('is asked by POST over HTTP/2, ID 0 (4.1), padded, all on one connection', async () => {
+  it('is asked by POST over HTTP/2 with ID 0 (4.1), padded, on one connection', async () => {
     const { port, requests, sessions } = await server();
     const made = resolver(`https://127.0.0.1:${port}/dns-query#dns.example`);
     const answers = await Promise.all(
@@ -178,7 +178,7 @@ describe('an upstream over HTTPS (RFC 8484)', () => {
   });
 
   it.each<[string, Handler]>([
-    ['a status that is no success', (stream) => stream.respond({ ':status': 503 }, { endStream: true })],
+    ['a status other than 2xx', (stream) => stream.respond({ ':status': 503 }, { endStream: true })],
     [
       'another media type',
       (stream, body) => {
