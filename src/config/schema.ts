@@ -108,9 +108,11 @@ const dns = section({
   // RFC 9210, section 4.2 requires configurable limits of each kind. A source is often a whole home or a carrier's NAT
   // with a connection per device, so its share is much looser than one client's (RFC 7766, section 6.2.2). RFC 7766,
   // section 6.2.3: idle for a few seconds. 4,096 connections take some tens of MB and fit the usual limit of open files.
+  // Unregistered sources can have bootstrap names only and share an eighth.
   tcpLimits: section({
     connections: integer(1, 1_000_000, 4096),
     connectionsPerSource: integer(1, 1_000_000, 64),
+    strangerConnections: integer(1, 1_000_000, 512),
     idleSeconds: integer(1, 600, 10),
     queriesPerConnection: integer(1, 1_000_000, 1000),
   }),

@@ -22,6 +22,9 @@ const V2_HEADER_BYTES = 16;
 const V2_MAX_BODY_BYTES = 4096;
 const V2_LOCAL = 0x20;
 const V2_PROXY = 0x21;
+/** Low half of the family byte: the client's transport. */
+const V2_UNSPEC = 0;
+const V2_STREAM = 1;
 const V2_ADDRESS_BYTES: Readonly<Record<number, number>> = { 1: 4, 2: 16 };
 
 /**
@@ -75,9 +78,12 @@ function readVersion2(bytes: Uint8Array, length: number): ProxyHeader {
   if (length < end) return PARTIAL;
   if (command === V2_LOCAL) return { kind: 'header', bytes: end, source: null };
   const addressBytes = V2_ADDRESS_BYTES[bytes[13] >> 4];
-  // AF_UNSPEC and AF_UNIX name no client address.
-  if (addressBytes === undefined) return { kind: 'header', bytes: end, source: null };
-  if (bodyBytes < 2 * addressBytes + 4) return MALFORMED;
+  const transport = bytes[13] & 15;
+  // AF_UNSPEC, AF_UNIX and UNSPEC transports name no client address.
+  if (addressBytes === undefined || transport === V2_UNSPEC)
+    return { kind: 'header', bytes: end, source: null };
+  // DGRAM on a stream is refused: no handshake has shown that the address is the client's, as over UDP.
+  if (transport !== V2_STREAM || bodyBytes < 2 * addressBytes + 4) return MALFORMED;
   const at = V2_HEADER_BYTES;
   const address = addressFromBytes(bytes.subarray(at, at + addressBytes));
   const portAt = at + 2 * addressBytes;

@@ -33,6 +33,8 @@ describe('a PROXY header', () => {
     expect(read(v2(0x21, 0x11, V4_BODY))).toBe('192.0.2.1:12345 28');
     expect(read(v2(0x21, 0x11, [...V4_BODY, 4, 0, 1, 9]))).toBe('192.0.2.1:12345 32');
     expect(read(v2(0x20, 0, []))).toBe('none 16');
+    expect(read(v2(0x20, 0x12, [...V4_BODY, 4, 0, 1, 9]))).toBe('none 32');
+    expect(read(v2(0x21, 0x10, V4_BODY))).toBe('none 28');
     expect(read(v2(0x21, 0x31, new Array<number>(216).fill(0)))).toBe('none 232');
   });
 
@@ -51,6 +53,7 @@ describe('a PROXY header', () => {
   it('of version 2 that is invalid is rejected', () => {
     expect(read(v2(0x11, 0x11, V4_BODY))).toBe('malformed');
     expect(read(v2(0x22, 0x11, V4_BODY))).toBe('malformed');
+    expect(read(v2(0x21, 0x12, V4_BODY))).toBe('malformed');
     expect(read(v2(0x21, 0x11, [1, 2, 3]))).toBe('malformed');
     expect(read(v2(0x21, 0x11, V4_BODY, 0xffff))).toBe('malformed');
   });

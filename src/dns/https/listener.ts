@@ -17,18 +17,18 @@ export const HTTPS_TRAITS: TransportTraits = {
 
 /** Starts DNS over HTTPS. @throws ListenError; nothing stays open then. */
 export function startHttpsListener(options: TlsListenerOptions): Promise<TlsServer> {
-  const { answerer, limits, now } = options;
+  const { answerer, now } = options;
   const buffers = createThreadBuffers(options.outbox ?? new Outbox());
   return TlsServer.start(options, {
     key: 'https',
     transport: Transport.HTTPS,
     alpn: ['h2', 'http/1.1'],
-    open: (socket, source, onLimit) => {
+    open: (socket, source, maxQueries, onLimit) => {
       const session = new HttpsSession((reader) => openTlsChannel(socket, reader), {
         answerer,
         source,
         traits: HTTPS_TRAITS,
-        maxQueries: limits.queriesPerConnection,
+        maxQueries,
         buffers,
         now,
         onLimit,

@@ -32,7 +32,7 @@ export class HttpsSession implements StreamSession, ChannelReader {
   private draining = false;
   private limited = false;
   /** Time of the last whole query, or of the last delayed response that the client took, in ms. */
-  private activeAtMs: number;
+  activeAtMs: number;
   private readAtMs: number;
 
   /** @param open makes the channel that this session reads */
@@ -56,6 +56,10 @@ export class HttpsSession implements StreamSession, ChannelReader {
   /** Holds the reply after `ask`. */
   get reply(): Uint8Array {
     return this.options.answerer.reply;
+  }
+
+  get isBusy(): boolean {
+    return this.inFlight > 0;
   }
 
   now(): number {

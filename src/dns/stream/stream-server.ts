@@ -18,7 +18,7 @@ import {
   type Source,
   sourceFromAddress,
 } from '../../net/index.ts';
-import type { ConnectionBudget, StreamLimits } from './connection-budget.ts';
+import { Claim, type ConnectionBudget, type StreamLimits } from './connection-budget.ts';
 import { readProxiedSource } from './proxied-source.ts';
 import type { StreamKey } from './worker-data.ts';
 
@@ -28,11 +28,29 @@ const BACKLOG = 1024;
 
 /** The protocol on one connection. */
 export interface StreamSession {
+  /** Time of the last query or of the last reply that the client took, in ms. */
+  readonly activeAtMs: number;
+  /** True while a query waits for its answer. */
+  readonly isBusy: boolean;
   /** Closes the connection if nothing has happened for `idleMs`. */
   closeIfIdle(nowMs: number, idleMs: number): void;
   /** Accepts no more queries; closes the connection when those in progress have been answered. */
   drain(): void;
 }
+
+/** The standing of a source when it connects. */
+export const Admission = {
+  /** Reset at once. */
+  REJECTED: 0,
+  /** Admitted within the strangers' pool. */
+  STRANGER: 1,
+  REGISTERED: 2,
+} as const;
+export type Admission = (typeof Admission)[keyof typeof Admission];
+
+/** Strangers ask for a few bootstrap names or are refused: short idle time, few queries. */
+const STRANGER_IDLE_MS = 2000;
+const STRANGER_QUERIES = 16;
 
 export interface StreamServerOptions {
   readonly key: StreamKey;
@@ -47,19 +65,28 @@ export interface StreamServerOptions {
   readonly reusePort: boolean;
   /** The monotonic clock, in ms. */
   now(): number;
-  /** Decides before anything is read; a rejected connection is reset. */
-  admits(source: Source): boolean;
+  /** Decides before anything is read. */
+  admit(source: Source): Admission;
   /**
    * Opens a session on a paused connection of which nothing has been read.
+   * @param maxQueries queries that this connection may ask
    * @param onLimit to call when a limit closes the connection
    */
-  open(socket: Socket, source: Source, onLimit: () => void): StreamSession;
+  open(socket: Socket, source: Source, maxQueries: number, onLimit: () => void): StreamSession;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly source: Source;
+  readonly isStranger: boolean;
+  readonly session: StreamSession;
+  isReleased: boolean;
 }
 
 /** Accepts the connections of one transport, finds their source, applies the limits, and closes idle ones. */
 export class StreamServer {
   private readonly servers: Server[] = [];
-  private readonly sessions = new Map<Socket, StreamSession>();
+  private readonly connections = new Set<Connection>();
   private readonly options: StreamServerOptions;
   private sweep: NodeJS.Timeout | null = null;
   /** Balancers' connections whose PROXY header has not arrived. */
@@ -82,22 +109,19 @@ export class StreamServer {
       await server.close();
       throw error;
     }
-    const idleMs = options.limits.idleSeconds * 1000;
-    server.sweep = setInterval(() => {
-      for (const session of server.sessions.values()) session.closeIfIdle(options.now(), idleMs);
-    }, SWEEP_MS).unref();
+    server.sweep = setInterval(() => server.closeIdle(), SWEEP_MS).unref();
     return server;
   }
 
   get openConnections(): number {
-    return this.sessions.size;
+    return this.connections.size;
   }
 
   /** Stops accepting; connections end when their queries have been answered. */
   stop(): void {
     for (const server of this.servers) server.close();
     for (const socket of this.unnamed) socket.destroy();
-    for (const session of this.sessions.values()) session.drain();
+    for (const { session } of this.connections) session.drain();
   }
 
   /** Closes all connections. */
@@ -105,7 +129,7 @@ export class StreamServer {
     if (this.sweep !== null) clearInterval(this.sweep);
     const closed = this.servers.map((server) => (server.listening ? once(server, 'close') : null));
     this.stop();
-    for (const socket of this.sessions.keys()) socket.destroy();
+    for (const { socket } of this.connections) socket.destroy();
     await Promise.all(closed);
   }
 
@@ -139,15 +163,15 @@ export class StreamServer {
     socket.on('error', () => socket.destroy());
     const peer = peerAddress(socket.remoteAddress);
     if (peer === null) socket.destroy();
-    else if (!this.isProxy(peer)) this.accept(socket, sourceFromAddress(peer));
+    else if (!this.isProxy(peer)) this.accept(socket, sourceFromAddress(peer), false);
     else {
       this.unnamed.add(socket);
       socket.on('close', () => this.unnamed.delete(socket));
       readProxiedSource(socket, (source) => {
         this.unnamed.delete(socket);
-        // Without a client it is the balancer's own look whether we are there: it has seen that.
-        if (source === null) socket.end();
-        else this.accept(socket, sourceFromAddress(source.address));
+        // A header without a client is the balancer's own health check: its real address counts (PROXY protocol, 2.2).
+        const isHealthCheck = source === null;
+        this.accept(socket, sourceFromAddress(isHealthCheck ? peer : source.address), isHealthCheck);
       });
     }
   }
@@ -157,26 +181,116 @@ export class StreamServer {
     return proxies.length > 0 && proxies.some((prefix) => contains(prefix, peer));
   }
 
-  private accept(socket: Socket, source: Source): void {
-    const { transport, counters, budget, admits, open } = this.options;
-    if (!admits(source)) {
+  /** @param isHealthCheck a balancer that we trust connects for itself: admitted, although it may be unregistered */
+  private accept(socket: Socket, source: Source, isHealthCheck: boolean): void {
+    const { transport, counters, limits, admit, open } = this.options;
+    const admission = admit(source);
+    if (admission === Admission.REJECTED && !isHealthCheck) {
       socket.resetAndDestroy();
       return;
     }
+    const isStranger = admission !== Admission.REGISTERED;
     const onLimit = (): void => counters.increment(limitedConnectionCounter(transport));
-    if (!budget.take(source)) {
+    if (!this.claim(source, isStranger)) {
       onLimit();
       socket.destroy();
       return;
     }
     counters.increment(connectionCounter(transport));
     counters.add(openConnections(transport), 1);
-    this.sessions.set(socket, open(socket, source, onLimit));
+    const queries = limits.queriesPerConnection;
+    const maxQueries = isStranger ? Math.min(queries, STRANGER_QUERIES) : queries;
+    const session = open(socket, source, maxQueries, onLimit);
+    const connection = { socket, source, isStranger, session, isReleased: false };
+    this.connections.add(connection);
     socket.on('close', () => {
-      this.sessions.delete(socket);
-      budget.release(source);
+      this.release(connection);
+      this.connections.delete(connection);
       counters.add(openConnections(transport), -1);
-      if (this.sessions.size === 0) this.onEmpty();
+      if (this.connections.size === 0) this.onEmpty();
     });
+  }
+
+  /**
+   * Claims a connection from the budget. If it is exhausted, another connection of this thread gives way (RFC 7766
+   * 6.2.3): for a stranger the stranger that has been idle longest, of its own prefix if that has its share; for a
+   * registered source a stranger, then a connection of the source that has most.
+   * @returns false if none can
+   */
+  private claim(source: Source, isStranger: boolean): boolean {
+    const { budget } = this.options;
+    const claim = budget.claim(source, isStranger);
+    if (claim === Claim.GRANTED) return true;
+    if (claim === Claim.CROWDED) {
+      // If all strangers are on other threads, their sweeps make room.
+      this.evict(this.findStranger(-1));
+      return true;
+    }
+    let victim: Connection | null = null;
+    if (claim === Claim.STRANGERS_FULL) victim = this.findStranger(-1);
+    else if (claim === Claim.TOTAL_FULL) victim = this.findHeaviest(budget.countOf(source, false));
+    else if (isStranger) victim = this.findStranger(budget.cellOf(source, true));
+    if (victim === null) return false;
+    this.evict(victim);
+    const retried = budget.claim(source, isStranger);
+    return retried === Claim.GRANTED || retried === Claim.CROWDED;
+  }
+
+  /** Finds the stranger that has been idle longest. @param cell counts only strangers of this budget cell; -1: all */
+  private findStranger(cell: number): Connection | null {
+    const { budget } = this.options;
+    let found: Connection | null = null;
+    for (const connection of this.connections) {
+      const { source, isStranger, session, isReleased } = connection;
+      if (!isStranger || isReleased || session.isBusy) continue;
+      if (cell >= 0 && budget.cellOf(source, true) !== cell) continue;
+      if (found === null || session.activeAtMs < found.session.activeAtMs) found = connection;
+    }
+    return found;
+  }
+
+  /** Finds the least active connection of the registered source with most, if it has over `count` + 1. */
+  private findHeaviest(count: number): Connection | null {
+    const { budget } = this.options;
+    let found: Connection | null = null;
+    let most = count + 1;
+    for (const connection of this.connections) {
+      const { source, isStranger, session, isReleased } = connection;
+      if (isStranger || isReleased) continue;
+      const weight = budget.countOf(source, false);
+      const isOlder = found !== null && session.activeAtMs < found.session.activeAtMs;
+      if (weight < most || (weight === most && !isOlder)) continue;
+      most = weight;
+      found = connection;
+    }
+    return found;
+  }
+
+  private evict(connection: Connection | null): void {
+    if (connection === null) return;
+    const { counters, transport } = this.options;
+    counters.increment(limitedConnectionCounter(transport));
+    this.release(connection);
+    connection.socket.destroy();
+  }
+
+  private release(connection: Connection): void {
+    if (connection.isReleased) return;
+    connection.isReleased = true;
+    this.options.budget.release(connection.source, connection.isStranger);
+  }
+
+  private closeIdle(): void {
+    const { limits, budget, now } = this.options;
+    const idleMs = limits.idleSeconds * 1000;
+    const nowMs = now();
+    for (const { session, isStranger } of this.connections) {
+      session.closeIfIdle(nowMs, isStranger ? Math.min(idleMs, STRANGER_IDLE_MS) : idleMs);
+    }
+    while (budget.isCrowded) {
+      const stranger = this.findStranger(-1);
+      if (stranger === null) return;
+      this.evict(stranger);
+    }
   }
 }

@@ -3,7 +3,7 @@ import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import type { Transport } from '../../metrics/index.ts';
 import type { Source, TlsIdentity } from '../../net/index.ts';
 import { type StreamListenerOptions, streamServerOptions } from './stream-listener.ts';
-import { StreamServer, type StreamSession } from './stream-server.ts';
+import { Admission, StreamServer, type StreamSession } from './stream-server.ts';
 
 export interface TlsListenerOptions extends StreamListenerOptions {
   readonly identity: TlsIdentity;
@@ -14,8 +14,8 @@ export interface TlsService {
   readonly key: 'tls' | 'https';
   readonly transport: Transport;
   readonly alpn: readonly string[];
-  /** Opens a session on a connection whose handshake has not begun. @param onLimit as in StreamServerOptions */
-  open(socket: TLSSocket, source: Source, onLimit: () => void): StreamSession;
+  /** Opens a session on a connection whose handshake has not begun; see StreamServerOptions. */
+  open(socket: TLSSocket, source: Source, maxQueries: number, onLimit: () => void): StreamSession;
 }
 
 /** The listeners of DNS over TLS or HTTPS. Unregistered sources are reset before the handshake. */
@@ -35,8 +35,8 @@ export class TlsServer {
       ...streamServerOptions(options),
       key: service.key,
       transport: service.transport,
-      admits: (source) => options.answerer.admits(source),
-      open: (socket, source, onLimit) => {
+      admit: (source) => (options.answerer.admits(source) ? Admission.REGISTERED : Admission.REJECTED),
+      open: (socket, source, maxQueries, onLimit) => {
         const secure = new TLSSocket(socket, {
           isServer: true,
           secureContext: context.current,
@@ -46,7 +46,7 @@ export class TlsServer {
         // After the handshake Node only emits this event and leaves closing to tls.Server, which is not used here. The
         // alert has been sent: close at once (RFC 8446 6.2, RFC 5246 7.2.2).
         secure.on('_tlsError', () => secure.destroy());
-        return service.open(secure, source, onLimit);
+        return service.open(secure, source, maxQueries, onLimit);
       },
     });
     return new TlsServer(server, context);

@@ -47,7 +47,7 @@ export class StreamConnection implements ChannelReader, MessageSink {
   private draining = false;
   private limited = false;
   /** Time of the last whole query or last sent reply, in ms. Single bytes do not count as activity. */
-  private activeAtMs: number;
+  activeAtMs: number;
   private readAtMs: number;
 
   /** @param open makes the channel that this connection reads */
@@ -56,6 +56,10 @@ export class StreamConnection implements ChannelReader, MessageSink {
     this.activeAtMs = options.now();
     this.readAtMs = this.activeAtMs;
     this.channel = open(this);
+  }
+
+  get isBusy(): boolean {
+    return this.inFlight > 0;
   }
 
   /** Closes the connection after `idleMs` without a query or a reply that the client took. */

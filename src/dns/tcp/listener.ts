@@ -2,30 +2,30 @@ import { Transport } from '../../metrics/index.ts';
 import { Outbox } from '../stream/outbox.ts';
 import { SocketChannel } from '../stream/socket-channel.ts';
 import { type StreamListenerOptions, streamServerOptions } from '../stream/stream-listener.ts';
-import { StreamServer } from '../stream/stream-server.ts';
+import { Admission, StreamServer } from '../stream/stream-server.ts';
 import { StreamConnection } from './connection.ts';
 import { TCP_TRAITS } from './traits.ts';
 
 /**
- * Starts DNS over TCP on one or more addresses. Every source may connect: bootstrap names are answered for everyone, and
- * other queries of unregistered sources get REFUSED.
+ * Starts DNS over TCP on one or more addresses. Unregistered sources may connect within the strangers' pool: bootstrap
+ * names are answered for everyone, their other queries get REFUSED.
  * @throws ListenError; nothing stays open then.
  */
 export function startTcpListener(options: StreamListenerOptions): Promise<StreamServer> {
-  const { answerer, limits, now } = options;
+  const { answerer, now } = options;
   const outbox = options.outbox ?? new Outbox();
   return StreamServer.start({
     ...streamServerOptions(options),
     key: 'tcp',
     transport: Transport.TCP,
-    admits: () => true,
-    open: (socket, source, onLimit) => {
+    admit: (source) => (answerer.admits(source) ? Admission.REGISTERED : Admission.STRANGER),
+    open: (socket, source, maxQueries, onLimit) => {
       socket.setNoDelay(true);
       const connection = new StreamConnection((reader) => new SocketChannel(socket, reader), {
         answerer,
         source,
         traits: TCP_TRAITS,
-        maxQueries: limits.queriesPerConnection,
+        maxQueries,
         outbox,
         now,
         onLimit,

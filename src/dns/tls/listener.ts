@@ -14,18 +14,18 @@ const TLS_TRAITS: TransportTraits = {
 
 /** Starts DNS over TLS (RFC 7858) on one or more addresses. @throws ListenError; nothing stays open then. */
 export function startTlsListener(options: TlsListenerOptions): Promise<TlsServer> {
-  const { answerer, limits, now } = options;
+  const { answerer, now } = options;
   const outbox = options.outbox ?? new Outbox();
   return TlsServer.start(options, {
     key: 'tls',
     transport: Transport.TLS,
     alpn: ['dot'],
-    open: (socket, source, onLimit) =>
+    open: (socket, source, maxQueries, onLimit) =>
       new StreamConnection((reader) => openTlsChannel(socket, reader), {
         answerer,
         source,
         traits: TLS_TRAITS,
-        maxQueries: limits.queriesPerConnection,
+        maxQueries,
         outbox,
         now,
         onLimit,

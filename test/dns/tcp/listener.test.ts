@@ -1,98 +1,17 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
-import { Answerer, type StreamLimits, type StreamServer, startTcpListener } from '../../../src/dns/index.ts';
-import {
-  connectionCounter,
-  limitedConnectionCounter,
-  openConnections,
-  Transport,
-} from '../../../src/metrics/index.ts';
-import { ListenError, parseSocketAddress } from '../../../src/net/index.ts';
-import type { Resolved } from '../../../src/resolver/index.ts';
-import { Rcode, textFromName } from '../../../src/wire/index.ts';
-import { a, answering, type EdgeParts, query, TestEdge } from '../support.ts';
+import { describe, expect, it } from 'vitest';
+import type { StreamServer } from '../../../src/dns/index.ts';
+import { connectionCounter, openConnections, Transport } from '../../../src/metrics/index.ts';
+import { ListenError } from '../../../src/net/index.ts';
+import { Rcode } from '../../../src/wire/index.ts';
+import { a, query } from '../support.ts';
 import { framed, StreamClient } from './client.ts';
+import { clients, SERVER, Stage } from './support.ts';
 
-const LIMITS: StreamLimits = {
-  connections: 100,
-  connectionsPerSource: 20,
-  idleSeconds: 10,
-  queriesPerConnection: 10_000,
-};
-const SERVER = '127.0.0.1';
 const STRANGER = '127.0.0.9';
 const BIG_RECORDS = 3000;
-
-/** A listener over a TestEdge. 127.0.0.1 and ::1 are registered; names below slow.example wait for `release`. */
-class Stage {
-  readonly edge: TestEdge;
-  readonly answerer: Answerer;
-  listener!: StreamServer;
-  resolving = 0;
-  release: () => void = () => {};
-  private readonly released = new Promise<void>((resolve) => {
-    this.release = resolve;
-  });
-
-  constructor(parts: EdgeParts = {}) {
-    this.edge = new TestEdge(parts);
-    this.edge.register(SERVER);
-    this.edge.register('::1');
-    this.answerer = new Answerer(
-      this.edge.state,
-      answering((request) => this.resolve(textFromName(request.name.slice(0, request.nameLength)))),
-      () => this.edge.nowMs,
-      () => {},
-    );
-  }
-
-  async start(
-    limits: Partial<StreamLimits> = {},
-    listen: readonly string[] = [`${SERVER}:0`],
-  ): Promise<this> {
-    this.listener = await startTcpListener({
-      addresses: listen.map((text) => parseSocketAddress(text)!),
-      answerer: this.answerer,
-      limits: { ...LIMITS, ...limits },
-      now: () => this.edge.nowMs,
-    });
-    stages.push(this);
-    return this;
-  }
-
-  get port(): number {
-    return this.listener.addresses[0].port;
-  }
-
-  async connect(from?: string): Promise<StreamClient> {
-    const client = await StreamClient.open(this.port, SERVER, from);
-    clients.push(client);
-    return client;
-  }
-
-  get limited(): number {
-    return this.edge.counters.values[limitedConnectionCounter(Transport.TCP)];
-  }
-
-  private async resolve(name: string): Promise<Resolved> {
-    this.resolving++;
-    if (name.endsWith('slow.example')) await this.released;
-    return { entry: this.edge.entry(name, [a(name, 300, '192.0.2.77')]), cached: false };
-  }
-}
-
-const stages: Stage[] = [];
-const clients: StreamClient[] = [];
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.socket.destroy();
-  for (const stage of stages.splice(0)) {
-    stage.release();
-    await stage.listener.close();
-  }
-});
 
 describe('DNS over TCP', () => {
   it('answers steered names, resolved names and unregistered sources', async () => {
@@ -282,24 +201,40 @@ describe('the limits on connections over TCP', () => {
     expect(stage.limited).toBe(1);
   });
 
-  it('close connections above those of one source and above the total; others are served', async () => {
-    const stage = await new Stage().start({ connectionsPerSource: 2, connections: 4 });
+  it('close connections above those of one source; others are served', async () => {
+    const stage = await new Stage().start({ connectionsPerSource: 2 });
     const first = [await stage.connect(), await stage.connect()];
-    const third = await stage.connect();
-    await third.closed;
-    const others = [await stage.connect('127.0.0.61'), await stage.connect('127.0.0.62')];
-    const fifth = await stage.connect('127.0.0.63');
-    await fifth.closed;
-    expect(stage.limited).toBe(2);
-    for (const client of [...first, ...others]) {
+    await (await stage.connect()).closed;
+    expect(stage.limited).toBe(1);
+    stage.edge.register('127.0.0.61');
+    for (const client of [...first, await stage.connect('127.0.0.61')]) {
       client.send(query('netflix.com'));
       await client.got(1);
     }
     first[0].socket.destroy();
-    while (stage.listener.openConnections > 3) await delay(1);
+    while (stage.listener.openConnections > 2) await delay(1);
     const again = await stage.connect();
     again.send(query('netflix.com'));
     expect(await again.got(1)).toHaveLength(1);
+  });
+
+  it('make the source with most connections give way when all are taken', async () => {
+    const stage = await new Stage().start({ connectionsPerSource: 20, connections: 60 });
+    const held: StreamClient[] = [];
+    for (const home of ['127.0.0.61', '127.0.0.62', '127.0.0.63']) {
+      stage.edge.register(home);
+      for (let i = 0; i < 20; i++) held.push(await stage.connect(home));
+    }
+    while (stage.listener.openConnections < 60) await delay(1);
+    for (let i = 0; i < 3; i++) {
+      const honest = await stage.connect();
+      honest.send(query('netflix.com'));
+      expect((await honest.got(1))[0].rcode).toBe(Rcode.NOERROR);
+    }
+    while (stage.listener.openConnections > 60) await delay(1);
+    expect(stage.limited).toBe(3);
+    const alive = held.filter(({ socket }) => !socket.destroyed);
+    expect(alive).toHaveLength(57);
   });
 
   it('bound memory for a client that asks and does not read, and answer it when it reads', async () => {
@@ -376,6 +311,7 @@ describe('a listener that is stopped', () => {
 });
 
 /** Returns the server's ends of a listener's connections. */
-function serverSockets(listener: StreamServer): Iterable<{ writableLength: number }> {
-  return (listener as unknown as { sessions: Map<{ writableLength: number }, unknown> }).sessions.keys();
+function serverSockets(listener: StreamServer): { writableLength: number }[] {
+  const { connections } = listener as unknown as { connections: Set<{ socket: { writableLength: number } }> };
+  return [...connections].map(({ socket }) => socket);
 }

@@ -43,6 +43,7 @@ beforeAll(async () => {
       connections: 100,
       connectionsPerSource: 100,
       idleSeconds: IDLE_SECONDS,
+      strangerConnections: 10,
       queriesPerConnection: 1000,
     },
     identity: { ...makeCertificate(['DNS:dns.example']), ticketKeys: new Uint8Array(48) },
