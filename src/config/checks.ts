@@ -1,4 +1,4 @@
-import { parseAddress } from '../net/index.ts';
+import { parseAddress, parseSocketAddress, scopeOf } from '../net/index.ts';
 import { collide, listenersOf } from './listeners.ts';
 import type { Reader } from './read.ts';
 import type { FileConfig, RelayConfig } from './schema.ts';
@@ -12,6 +12,7 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkDefaultRegion(config, reader);
   checkLimits(config, reader);
   checkTrustedProxies(config, reader);
+  checkAdminKey(config, reader);
   checkEgress(config, reader);
   checkTestZone(config, reader);
   checkCertificate(config, reader);
@@ -40,6 +41,20 @@ function checkRoles({ roles, dns, control, relay, upstreams }: FileConfig, reade
   if (roles.includes('control') && reader.isValid('control.listen') && control.listen.length === 0) {
     reader.reject('control.listen', 'an empty list', 'one address at least, as roles has control');
   }
+}
+
+/** Shorter keys can be guessed: the limit on wrong keys does not stop a right one. */
+const MIN_OPEN_ADMIN_KEY_CHARACTERS = 16;
+
+/** Accepts any admin key on loopback, for trials. */
+function checkAdminKey({ roles, control }: FileConfig, reader: Reader): void {
+  if (!roles.includes('control') || !reader.isValid('control.adminKey') || !reader.isValid('control.listen'))
+    return;
+  const { adminKey, listen } = control;
+  if (adminKey === '' || adminKey.length >= MIN_OPEN_ADMIN_KEY_CHARACTERS) return;
+  if (listen.every((text) => scopeOf(parseSocketAddress(text)!.address) === 'loopback')) return;
+  const expected = `at least ${MIN_OPEN_ADMIN_KEY_CHARACTERS} characters, as other machines reach control.listen`;
+  reader.reject('control.adminKey', 'a short string (not shown)', expected);
 }
 
 function checkListeners(config: FileConfig, reader: Reader): void {

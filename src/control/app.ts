@@ -17,7 +17,7 @@ import { securityHeaders } from './headers.ts';
 import { Keys } from './keys.ts';
 import { collectRoutes } from './openapi.ts';
 import type { ControlCounters, ControlOptions } from './options.ts';
-import { OriginGuard } from './origin.ts';
+import { checkFraming, OriginGuard } from './origin.ts';
 import { pageFilesRoutes } from './page-files.ts';
 import { PROBLEM_TYPE, ProblemError } from './problem.ts';
 import { accountRoutes } from './routes/account.ts';
@@ -140,6 +140,8 @@ function guardCalls(
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headers);
     const message: IncomingMessage = request.raw;
+    checkFraming(message);
+    origin.checkTarget(message);
     if (origin.isProbe(message)) {
       if (!PROBE_PATHS.includes(request.routeOptions.url ?? '')) throw new ProblemError('foreign_host');
       return;

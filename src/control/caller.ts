@@ -10,12 +10,14 @@ import {
 import { ProblemError } from './problem.ts';
 
 /** `1.2.3.4:567` and `[::1]:5`: some proxies add the port to elements of X-Forwarded-For. */
-const WITH_PORT = /^(?:\[([^\]]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5})$/;
+const WITH_PORT = /^(?:\[([^\]]+)\](?::(\d{1,5}))?|(\d{1,3}(?:\.\d{1,3}){3}):(\d{1,5}))$/;
 
 function parseForwarded(element: string): Address | null {
   const text = element.trim();
   const match = WITH_PORT.exec(text);
-  return parseAddress(match === null ? text : (match[1] ?? match[2]!));
+  if (match === null) return parseAddress(text);
+  const [, ipv6, ipv6Port, ipv4, ipv4Port] = match;
+  return Number(ipv6Port ?? ipv4Port ?? 0) > 65_535 ? null : parseAddress(ipv6 ?? ipv4!);
 }
 
 function isTrusted(address: Address, trustedProxies: readonly Prefix[]): boolean {

@@ -9,6 +9,20 @@ function hostName(host: string): string | null {
 }
 
 /**
+ * Refuses what node:http accepts and other parsers read in another way: a version that is not HTTP/1 and transfer
+ * codings besides chunked (RFC 9112, section 6.1), by which requests could be smuggled past a proxy.
+ *
+ * @throws Problem `http_version_not_supported`, `transfer_coding_not_supported`
+ */
+export function checkFraming({ httpVersionMajor, headers }: IncomingMessage): void {
+  if (httpVersionMajor !== 1) throw new ProblemError('http_version_not_supported');
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
+    throw new ProblemError('transfer_coding_not_supported');
+  }
+}
+
+/**
  * Refuses a call with a session cookie unless a page of ours made it. Browsers attach the cookie to calls of sibling
  * sites too, because SameSite does not separate sub-domains. Sec-Fetch-Site tells them apart. Browsers without it (and
  * all browsers on plain http) send Origin with every method but GET and HEAD, and OriginGuard has checked that.
@@ -52,6 +66,20 @@ export class OriginGuard {
   isProbe({ headers }: IncomingMessage): boolean {
     const name = hostName(headers.host ?? '');
     return name !== null && this.testZones.some((zone) => name.endsWith(zone));
+  }
+
+  /**
+   * Checks a target in absolute form, `GET http://host/path`, of which the host counts (RFC 9112, section 3.2.2).
+   *
+   * @throws Problem `foreign_host`
+   */
+  checkTarget({ url = '', headers }: IncomingMessage): void {
+    if (url.startsWith('/') || url === '*') return;
+    const authority = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]?.toLowerCase();
+    if (authority === undefined) throw new ProblemError('foreign_host');
+    const name = hostName(authority);
+    const isSame = name !== null && name === hostName(headers.host ?? '');
+    if (!isSame && !this.isOurHost(authority)) throw new ProblemError('foreign_host');
   }
 
   /** @throws Problem `foreign_host`, `foreign_origin` */

@@ -26,9 +26,11 @@ export const PROBLEMS = {
   too_many_attempts: { status: 429, title: 'Too many wrong keys' },
   headers_too_large: { status: 431, title: 'The header fields are too large' },
   internal: { status: 500, title: 'Internal server error' },
+  transfer_coding_not_supported: { status: 501, title: 'The only supported transfer coding is chunked' },
   too_many_profiles: { status: 503, title: 'No further combination of regions is available' },
   store_lost_data: { status: 503, title: 'The store has lost data; its operator must act' },
   store_unavailable: { status: 503, title: 'The store is not available' },
+  http_version_not_supported: { status: 505, title: 'The supported versions are HTTP/1.0 and HTTP/1.1' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof PROBLEMS;

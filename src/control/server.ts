@@ -90,6 +90,8 @@ export class ControlServer {
 
   private open(address: ListenAddress, ipv6Only: boolean): Promise<ListenAddress> {
     const server = createServer(HTTP_OPTIONS);
+    // A client may shut its sending side down after a request; it still gets its answer.
+    (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
     this.limits.attach(server, (request, response) => this.serve(request, response));
     server.on('clientError', (error, socket) => this.refuse(error, socket));
     return new Promise((resolve, reject) => {

@@ -185,6 +185,10 @@ const PROBLEMS: readonly (readonly [yaml: string, problem: string])[] = [
     'control.adminKey: found a list, expected visible ASCII characters without spaces',
   ],
   [
+    'control: { listen: ["127.0.0.1:1", "0.0.0.0:8080"], adminKey: fifteen-letters }',
+    'control.adminKey: found a short string (not shown), expected at least 16 characters, as other machines reach control.listen',
+  ],
+  [
     'control: { trustedProxies: [10.0.0.1/8] }',
     `control.trustedProxies[0]: found "10.0.0.1/8", expected ${PREFIX}`,
   ],

@@ -36,6 +36,7 @@ describe("the caller's address", () => {
     ['1.1.1.1, 10.1.2.3,10.9.9.9', '1.1.1.1'],
     ['1.1.1.1,\tfd00::7', '1.1.1.1'],
     ['1.1.1.1:567', '1.1.1.1'],
+    ['1.1.1.1:65535', '1.1.1.1'],
     ['[2a00::1]:5', '2a00::1'],
     ['[2a00::1]', '2a00::1'],
     ['2a00::1', '2a00::1'],
@@ -49,13 +50,22 @@ describe("the caller's address", () => {
     expect((await ip('10.0.0.1')).json()).toEqual({ address: '10.0.0.1' });
   });
 
-  test.each(['unknown', '', '1.1.1.1,', '1.1.1', '1.1.1.1:port', '[1.1.1.1', '_hidden', 'rubbish, 10.0.0.2'])(
-    'cannot be told from a trusted proxy that says %j',
-    async (forwarded) => {
-      const reply = await ip('10.0.0.1', forwarded);
-      expect([reply.statusCode, reply.json().code]).toEqual([400, 'bad_forwarded_for']);
-    },
-  );
+  test.each([
+    'unknown',
+    '',
+    '1.1.1.1,',
+    '1.1.1',
+    '1.1.1.1:port',
+    '1.1.1.1:65536',
+    '5.6.7.8:99999',
+    '[2a00::1]:65536',
+    '[1.1.1.1',
+    '_hidden',
+    'rubbish, 10.0.0.2',
+  ])('is refused if a trusted proxy sends %j', async (forwarded) => {
+    const reply = await ip('10.0.0.1', forwarded);
+    expect([reply.statusCode, reply.json().code]).toEqual([400, 'bad_forwarded_for']);
+  });
 
   test('joins several header fields into one list', async () => {
     const reply = await bench.call('GET', '/v1/ip', {

@@ -89,6 +89,86 @@ describe('malformed HTTP', () => {
   });
 });
 
+describe('request lines and framing', () => {
+  const get = (line: string, headers = '', body = '') =>
+    `${line}\r\nHost: localhost\r\nConnection: close\r\n${headers}\r\n${body}`;
+
+  test.each([
+    [
+      'an absolute target of another host',
+      get('GET http://evil.example/v1/ip HTTP/1.1'),
+      421,
+      'foreign_host',
+    ],
+    [
+      'an absolute target that hides the host',
+      get('GET http://localhost@evil.example/v1/ip HTTP/1.1'),
+      421,
+      'foreign_host',
+    ],
+    ['an absolute target without a host', get('GET http:///v1/ip HTTP/1.1'), 400, 'bad_request'],
+    ['HTTP/2.0', get('GET /v1/ip HTTP/2.0'), 505, 'http_version_not_supported'],
+    [
+      'gzip, chunked',
+      get('POST /v1/session HTTP/1.1', 'Transfer-Encoding: gzip, chunked\r\n', '0\r\n\r\n'),
+      501,
+      'transfer_coding_not_supported',
+    ],
+    [
+      'chunked twice',
+      get('POST /v1/session HTTP/1.1', 'Transfer-Encoding: chunked, chunked\r\n', '0\r\n\r\n'),
+      400,
+      'bad_request',
+    ],
+  ])('%s is refused', async (_name, text, status, code) => {
+    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as unknown as [
+      { port: number },
+    ];
+    const reply = await exchange(port, text);
+    expect(reply).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(reply).toContain(`"code":"${code}"`);
+  });
+
+  test.each([
+    ['an absolute target of our host', get('GET http://dns.example.net/v1/ip HTTP/1.1')],
+    ['an absolute target of the same host', get('GET http://localhost:80/v1/ip HTTP/1.1')],
+    ['HTTP/1.0', 'GET /v1/ip HTTP/1.0\r\n\r\n'],
+  ])('%s is served', async (_name, text) => {
+    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as unknown as [
+      { port: number },
+    ];
+    expect(await exchange(port, text)).toMatch(/^HTTP\/1\.1 200 OK/);
+  });
+
+  test('a chunked body is read', async () => {
+    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as unknown as [
+      { port: number },
+    ];
+    const headers = 'Content-Type: application/json\r\nTransfer-Encoding: Chunked\r\n';
+    const reply = await exchange(port, get('POST /v1/session HTTP/1.1', headers, '2\r\n{}\r\n0\r\n\r\n'));
+    expect(reply).toContain('"code":"bad_input"');
+  });
+});
+
+describe('a client that shuts down its sending side after the request', () => {
+  test.each([
+    ['GET /v1/ip', ''],
+    ['GET /v1/registrations', ''],
+    ['POST /v1/registrations', 'Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'],
+    ['GET /nic/update?hostname=home.example', 'User-Agent: ncat\r\n'],
+  ])('%s gets its answer', async (line, rest) => {
+    const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as unknown as [
+      { port: number },
+    ];
+    const { secret } = await bench.account();
+    const head = `${line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${secret}\r\n`;
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.end(`${head}${rest}${rest.includes('\r\n\r\n') ? '' : '\r\n'}`);
+    const reply = await readAll(socket);
+    expect(reply).toMatch(/^HTTP\/1\.1 (200|201|401|422) /);
+  });
+});
+
 describe('keep-alive', () => {
   test('is 5 s for clients that are not trusted proxies', async () => {
     const [{ port }] = (await bench.control.listen([{ host: '127.0.0.1', port: 0 }])) as unknown as [
