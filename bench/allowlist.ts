@@ -21,7 +21,7 @@ import {
 import type { Change, Feed, FeedListener, Profile, Snapshot, SnapshotGroup } from '../src/feed/index.ts';
 import { benchOptions } from './support/options.ts';
 
-/** Where the loops leave their sums, so that the compiler cannot leave out the loops. */
+/** Sink for sums, so that the compiler cannot remove the loops. */
 const kept = new Float64Array(1);
 const LOOKUPS_PER_BATCH = 1_000;
 const BATCHES = 1_000;
@@ -48,7 +48,7 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Distinct numbers for distinct indexes: a bijection of 32 bits, of other constants than the table's hash. */
+/** A 32-bit bijection, with other constants than the table's hash. */
 function addressAt(index: number): number {
   const a = Math.imul(index ^ 0x5bd1e995, 0x9e3779b1);
   return Math.imul(a ^ (a >>> 15), 0x2c1b3c6d) >>> 0;
@@ -65,7 +65,7 @@ function ipv4Group(entries: number, profileCount: number): SnapshotGroup {
   return { family: 4, length: 32, count: entries, keys, profiles };
 }
 
-/** Microseconds that this thread has run for. */
+/** Run time of this thread in us. */
 function threadUs(): number {
   const { user, system } = process.threadCpuUsage();
   return user + system;
@@ -76,7 +76,7 @@ interface Spread {
   p99: number;
 }
 
-/** The round with the least median: what others do on a shared machine only ever adds. */
+/** The round with the lowest median: other work on the machine only adds time. */
 function timeRounds(run: (start: number, end: number) => void): Spread {
   const rounds = Array.from({ length: ROUNDS }, () => timeBatches(run));
   return rounds.reduce((best, round) => (round.median < best.median ? round : best));

@@ -23,7 +23,7 @@ import { RESULTS_DIRECTORY, type Series, writeResult } from './support/results.t
 
 const CLAIM_RATIO = 1;
 const CLAIM_OVERHEAD_BYTES = 250;
-/** What a bounded cache may take beyond its bound: pages that are begun, and the process around it. */
+/** Slack of a bounded cache: partly filled pages, and the process around it. */
 const BOUND_SLACK_BYTES = 4 << 20;
 const BOUND_BYTES = 64 << 20;
 /** For each answer in a cache that is to hold them all. */
@@ -104,7 +104,10 @@ async function measureServers(): Promise<Map<string, Round[]>> {
   try {
     const dnsdist = forwarders(upstream.port)['dnsdist']!;
     const edge = await startListedEdge({
-      ...{ processor: SERVER_PROCESSOR, otherProcessor: CLIENT_PROCESSOR, addresses, relay: job.relay },
+      processor: SERVER_PROCESSOR,
+      otherProcessor: CLIENT_PROCESSOR,
+      addresses,
+      relay: job.relay,
       upstream: `udp://127.0.0.1:${upstream.port}`,
     });
     servers.push(edge);

@@ -52,14 +52,26 @@ async function* accounts(nowMs: number): AsyncGenerator<AccountTransfer> {
   for (let first = 0; first < count; first += PER_ACCOUNT) {
     const id = `acc_${createHash('sha256').update(String(first)).digest('hex').slice(0, 24)}`;
     yield {
-      ...{ id, region: 'us', perAccount: PER_ACCOUNT, suspended: false, services: {} },
-      ...{ createdAtMs: nowMs, secretHash: createHash('sha256').update(id).digest('hex') },
+      id,
+      region: 'us',
+      perAccount: PER_ACCOUNT,
+      suspended: false,
+      services: {},
+      createdAtMs: nowMs,
+      secretHash: createHash('sha256').update(id).digest('hex'),
       registrations: Array.from({ length: Math.min(PER_ACCOUNT, count - first) }, (_, i) => ({
-        ...{ id: `reg_${(first + i).toString(16).padStart(24, '0')}`, label: null, source: 'api' as const },
-        ...{ prefix: `${textOf(FIRST_ADDRESS + first + i)}/32`, renewal: first + i + 1 },
-        ...{ createdAtMs: nowMs, expiresAtMs: nowMs + 90 * DAY_MS },
+        id: `reg_${(first + i).toString(16).padStart(24, '0')}`,
+        label: null,
+        source: 'api' as const,
+        prefix: `${textOf(FIRST_ADDRESS + first + i)}/32`,
+        renewal: first + i + 1,
+        createdAtMs: nowMs,
+        expiresAtMs: nowMs + 90 * DAY_MS,
       })),
-      ...{ updateTokens: [], hostnames: [], passes: [], marks: [] },
+      updateTokens: [],
+      hostnames: [],
+      passes: [],
+      marks: [],
     };
   }
 }
@@ -149,14 +161,14 @@ addAction(SuffixMatchNodeRule(names), SpoofAction('192.0.2.10', {ttl=60}))
   return { ...server, port, readySeconds, say };
 }
 
-/** A socket at an address, and when it was first answered by a relay. */
+/** A socket at an address, and the time of its first relay answer. */
 async function asker(address: string): Promise<Socket> {
   const socket = createSocket('udp4').bind(0, address);
   await once(socket, 'listening');
   return socket;
 }
 
-/** Asks until a relay's address comes. @returns ms */
+/** Asks until the answer is a relay's address. @returns ms */
 async function untilSteered(socket: Socket, port: number, startedAt: number): Promise<number> {
   const query = queryFor(NAME, 7);
   const send = (): void => socket.send(query, port, '127.0.0.1');
@@ -206,7 +218,7 @@ try {
     const answeredAt = performance.now();
     times.registered.push(await untilSteered(socket, ours.port, answeredAt));
     times.whole.push(performance.now() - calledAt);
-    // Each takes seconds: the first few rounds do for them.
+    // Each takes seconds, so only the first rounds run them.
     if (change >= 5) continue;
     const noneAt = performance.now();
     theirs.say('showVersion()');
@@ -239,7 +251,10 @@ table([
 ]);
 process.stdout.write(`\n2xx to the first steered answer; claimed: under ${CLAIM_MS} ms (loopback)\n`);
 const series = (label: string, list: readonly number[]) => ({
-  ...{ group: `One address more, of ${count}`, label, unit: 'ms', values: list },
+  group: `One address more, of ${count}`,
+  label,
+  unit: 'ms',
+  values: list,
 });
 writeResult(values.out, {
   bench: 'change',

@@ -26,7 +26,7 @@ interface ServerReport {
   url: string;
 }
 
-/** A request, and the body that every reply to it must have. */
+/** A request, and the body that every reply must have. */
 type BenchRequest = autocannon.Request & { expected?: string };
 
 /** One line of the table. */
@@ -42,7 +42,7 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** The server's process: tells its URL, and ends when the other side goes. */
+/** The server's process: sends its URL, and ends with its parent. */
 async function serve(dataDir: string, store: string): Promise<void> {
   const registry = await openRegistry({
     store,
@@ -90,7 +90,7 @@ async function createAccount(url: string, perAccount: number): Promise<{ id: str
   return (await reply.json()) as { id: string; secret: string };
 }
 
-/** A router's update that changes nothing but the lease's end, after one that registers. */
+/** A router's update that only renews the lease, after one that registers. */
 async function updateRequest(url: string): Promise<BenchRequest> {
   const { id, secret } = await createAccount(url, 5);
   const reply = await fetch(`${url}/v1/update-tokens`, {

@@ -76,7 +76,7 @@ function query(name: string, type: number): Uint8Array {
   return out.subarray(0, writeQuery(out, { ...fields, udpSize: 1232, dnssecOk: false }));
 }
 
-/** Over rounds, the time of one call in ns, the copy of the query into its slot included. */
+/** Time of one call in ns, per round, including the copy of the query into its slot. */
 function timesOf(s: QueryState, message: Uint8Array): number[] {
   const slot = new Uint8Array(2048);
   const { length } = message;
@@ -95,7 +95,7 @@ function timesOf(s: QueryState, message: Uint8Array): number[] {
   return rounds;
 }
 
-/** An upstream that answers everything with one address, so that the cache has something to give. */
+/** An upstream that answers everything with one address, to fill the cache. */
 async function fixedUpstream(): Promise<{ url: string; close(): void }> {
   const socket = createSocket('udp4');
   const answer = Buffer.from('c00c000100010000ffff0004c6336401', 'hex');

@@ -26,7 +26,7 @@ const ANY_PROCESSOR = `0-${availableParallelism() - 1}`;
 const NAME = 'netflix.com';
 const PROBE_RATE = 1_000;
 const LOOK_MS = 250;
-/** The run is told in so many parts. */
+/** Number of parts the run is reported in. */
 const PARTS = 6;
 const READY_FROM_REDIS_SECONDS = 2;
 const READY_FROM_DISK_SECONDS = 1;
@@ -44,9 +44,9 @@ const seconds = Number(values.seconds);
 interface FeedEdge extends Server {
   readonly port: number;
   readonly metrics: string;
-  /** From the start of the process until it is ready with its list. */
+  /** Time from the start of the process until it is ready with its allowlist. */
   readonly readySeconds: number;
-  /** What of it its threads used of a processor. */
+  /** Processor time of its threads until then. */
   readonly readyCpuSeconds: number;
 }
 
@@ -121,7 +121,7 @@ async function write(url: string, seconds: number): Promise<number> {
   return Number(text);
 }
 
-/** Starts edges one after the other, each with the disk of the last. @returns the last one, which runs on, and all times */
+/** Starts edges one after another on the same disk. @returns the last one, still running, and all times */
 async function startEdges(store: string, state: string): Promise<{ edge: FeedEdge; starts: FeedEdge[] }> {
   const starts: FeedEdge[] = [];
   for (let start = 0; start < Number(values.starts); start++) {
@@ -138,7 +138,7 @@ function readyTime(starts: readonly FeedEdge[]): string {
   return `${medianAndRange(seconds)} s; ${median(cpu).toFixed(2)} s of a processor`;
 }
 
-/** What the edge has not applied yet, looked at four times a second until `stop`. */
+/** Samples the edge's lag four times a second until `stop`. */
 function watchLag(edge: FeedEdge): { lags: number[]; stop(): void } {
   const lags: number[] = [];
   const timer = setInterval(() => {
@@ -150,7 +150,7 @@ function watchLag(edge: FeedEdge): { lags: number[]; stop(): void } {
   return { lags, stop: () => clearInterval(timer) };
 }
 
-/** The median and the largest of each part of the run, in its order. */
+/** Median and maximum of each part of the run. */
 function partsOf(lags: readonly number[]): { median: number; largest: number }[] {
   const length = Math.ceil(lags.length / PARTS);
   return Array.from({ length: PARTS }, (_, part) => lags.slice(part * length, (part + 1) * length))
@@ -237,7 +237,10 @@ try {
     ],
     curves: [
       {
-        ...{ group: 'lag', label: 'changes not applied yet', xLabel: 'seconds', unit: 'changes' },
+        group: 'lag',
+        label: 'changes not applied yet',
+        xLabel: 'seconds',
+        unit: 'changes',
         points: lags.map((lag, index) => ({ x: (index * LOOK_MS) / 1_000, values: [lag] })),
       },
     ],

@@ -21,11 +21,11 @@ const CLAIMS = { lossPercent: 0.1, p99Times: 2, droppedShare: 0.5 };
 const [SERVER_PROCESSOR, CLIENT_PROCESSOR] = [0, 1];
 const CLIENT = '127.0.1.0';
 const CLIENTS = Array.from({ length: 256 }, (_, i) => 0x7f00_0100 + i);
-/** 65,536 addresses: as many as the load tool has at the most. */
+/** 65,536 addresses, the most that the load tool has. */
 const FLOOD = { from: '127.64.0.0', sources: 65_536, rate: -1 };
-/** Of one /24, whose few replies a second are soon used up. */
+/** One /24, which soon uses up its replies. */
 const STRANGER = '127.0.2.0';
-/** The filter is in place by then: what happens before is told by itself. */
+/** The filter is in place by then; the time before is reported separately. */
 const ENGAGING_SECONDS = 2;
 const COST_RATE = 50_000;
 const COST_SECONDS = 1.5;
@@ -57,7 +57,7 @@ interface Seen {
 interface Round {
   readonly quiet: Seen;
   readonly flood: Seen;
-  /** Of what was asked while the shield was not in place yet, in percent. */
+  /** Loss before the shield was in place, in percent. */
   readonly lostAtFirst: number;
 }
 
@@ -91,7 +91,7 @@ async function round(edge: ListedEdge): Promise<Round> {
   return { quiet, flood, lostAtFirst: (100 * lostInLead) / sentInLead };
 }
 
-/** UDP queries that the server has decided on. */
+/** UDP queries decided on. */
 async function decided(edge: ListedEdge): Promise<number> {
   const found = (await metricsOf(edge)).matchAll(
     /^mediastreamer_queries_total\{transport="udp",.*\} (\d+)$/gm,
@@ -99,7 +99,7 @@ async function decided(edge: ListedEdge): Promise<number> {
   return [...found].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-/** CPU of the server for a query, in us, of clients that are served or of strangers that are dropped. */
+/** Server CPU a query in us, served or dropped. */
 async function cost(edge: ListedEdge, from: string, perSecond: number): Promise<number> {
   const stream =
     perSecond < 0 ? { flood: { from, sources: 256, rate: -1 } } : { clients: { from, rate: perSecond } };
@@ -113,8 +113,13 @@ async function cost(edge: ListedEdge, from: string, perSecond: number): Promise<
 const engagements: { entries: number; durationMs: number }[] = [];
 const start = (mode: string): Promise<ListedEdge> =>
   startListedEdge({
-    ...{ processor: SERVER_PROCESSOR, otherProcessor: CLIENT_PROCESSOR, addresses, own: CLIENTS, wrapper },
-    ...{ relay: '192.0.2.10', dns: `, shield: { mode: ${mode}, holdSeconds: 1 }` },
+    processor: SERVER_PROCESSOR,
+    otherProcessor: CLIENT_PROCESSOR,
+    addresses,
+    own: CLIENTS,
+    wrapper,
+    relay: '192.0.2.10',
+    dns: `, shield: { mode: ${mode}, holdSeconds: 1 }`,
     onEntry: (entry) => {
       if (entry['msg'] === 'shield engaged') engagements.push(entry as never);
       if (entry['msg'] === 'shield not available') process.stderr.write(`${entry['reason']}\n`);
@@ -202,7 +207,10 @@ const lost = (list: readonly Seen[]): number[] => list.map(({ lossPercent }) => 
 writeResult(values.out, {
   bench: 'flood',
   options: {
-    ...{ addresses, rounds, seconds, rate },
+    addresses,
+    rounds,
+    seconds,
+    rate,
     floodPerSecond: Math.round(median(part(withShield, 'flood').map((one) => one.floodPerSecond))),
   },
   series: [

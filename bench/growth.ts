@@ -1,5 +1,5 @@
 /**
- * What a query costs as the work grows: 1,000 to 10 million addresses, 100 to 100,000 names in the catalog, 1 and 2
+ * The cost of a query as the work grows: 1,000 to 10 million addresses, 100 to 100,000 names in the catalog, 1 and 2
  * threads; an answer over UDP never costs a fifth more than with the least of each.
  *
  * decide is timed in this process, its sources and names drawn at random from all that there are, so that most look-ups
@@ -26,20 +26,20 @@ import { type Curve, RESULTS_DIRECTORY, writeResult } from './support/results.ts
 
 const CLAIM = 1.2;
 const LISTS = [1_000, 100_000, 1_000_000, 10_000_000];
-const CATALOGUES = [100, 1_000, 10_000, 100_000];
+const CATALOGS = [100, 1_000, 10_000, 100_000];
 const THREADS = [1, 2];
 const NAMES_A_SERVICE = 1_000;
 const SEED = 0x5eed;
 const CALLS = 500_000;
 const MESSAGES = 4096;
 const BATCH = 64;
-/** Where what is fetched goes, so that the compiler cannot leave it out. */
+/** Sink that keeps the compiler from removing the prefetch. */
 const kept = new Int32Array(1);
 const RELAY = '192.0.2.10';
 const CLIENT = '127.0.1.0';
 const CLIENTS = Array.from({ length: 256 }, (_, i) => 0x7f00_0100 + i);
 const BY_256 = { flood: { from: CLIENT, sources: CLIENTS.length, rate: -1 } };
-/** Of the lists that all ask: 127.32.0.0 and on. */
+/** First address of every list; the others follow. */
 const FIRST_LISTED = 0x7f20_0000;
 const LISTED_RATE = 100_000;
 const SECONDS = 1;
@@ -62,13 +62,15 @@ function addressAt(index: number): number {
 
 const nameAt = (index: number): string => `title-${index}.films-${index % 97}.example`;
 
-/** Writes a catalog of so many names. @returns the pattern of its files */
+/** Writes a catalog of `count` names. @returns the pattern of its files */
 function writeCatalog(names: number): string {
   const prefix = join(directory, `names-${names}-`);
   for (let first = 0; first < names; first += NAMES_A_SERVICE) {
     const count = Math.min(NAMES_A_SERVICE, names - first);
     const service = {
-      ...{ service: `films-${first / NAMES_A_SERVICE}`, title: 'Films', regions: ['us', 'gb'] },
+      service: `films-${first / NAMES_A_SERVICE}`,
+      title: 'Films',
+      regions: ['us', 'gb'],
       // netflix.com is what flood.c asks for.
       names: Array.from({ length: count }, (_, i) => (first + i === 0 ? 'netflix.com' : nameAt(first + i))),
     };
@@ -78,14 +80,15 @@ function writeCatalog(names: number): string {
   return `${prefix}*.yaml`;
 }
 
-/** What decide needs, with a list of so many addresses and a catalog of so many names. */
+/** State for `decide`, with an allowlist and a catalog of the given sizes. */
 async function stateOf(addresses: number, names: number): Promise<QueryState> {
   const pattern = writeCatalog(names);
   const found = await readServiceFiles({ patterns: [pattern], directory, configFile: 'growth' });
   const { catalog } = buildCatalog({
     services: loadServices(found.files).services,
     regions: { us: { relays: [{ address: RELAY }] }, gb: { relays: [{ address: '192.0.2.20' }] } },
-    ...{ defaultRegion: 'us', seed: SEED },
+    defaultRegion: 'us',
+    seed: SEED,
   });
   const steering = new Steering(catalog!);
   const profiles = new Profiles({ now: () => 0 });
@@ -108,7 +111,10 @@ async function stateOf(addresses: number, names: number): Promise<QueryState> {
       counters: new CounterBlock(),
     },
     {
-      ...{ seed: SEED, answerTtlSeconds: 60, unregistered: 'refuse', discovery: [] },
+      seed: SEED,
+      answerTtlSeconds: 60,
+      unregistered: 'refuse',
+      discovery: [],
       cookieSecrets: [new Uint8Array(16)],
     },
   );
@@ -129,7 +135,7 @@ function fetchSources({ allowlist }: QueryState, sources: Int32Array, first: num
   kept[0] = fetched;
 }
 
-/** The time of one call in ns, for each round; sources and names are drawn anew for each call. */
+/** Time of one call in ns, per round; each call draws a source and a name at random. */
 async function timeDecide(addresses: number, names: number): Promise<number[]> {
   const state = await stateOf(addresses, names);
   const messages = Array.from({ length: MESSAGES }, (_, i) =>
@@ -213,8 +219,12 @@ const edgeWith = (options: {
   workers?: number;
 }): Promise<ListedEdge> =>
   startListedEdge({
-    ...{ processor: SERVER_PROCESSOR, otherProcessor: CLIENT_PROCESSOR, addresses: 1000, own: CLIENTS },
-    ...{ relay: RELAY, dns: ', shield: { mode: off }' },
+    processor: SERVER_PROCESSOR,
+    otherProcessor: CLIENT_PROCESSOR,
+    addresses: 1000,
+    own: CLIENTS,
+    relay: RELAY,
+    dns: ', shield: { mode: off }',
     ...options,
   });
 
@@ -223,7 +233,7 @@ try {
   if (parts.includes('decide')) {
     const byList = await curveOf(LISTS, (addresses) => timeDecide(addresses, 1000));
     keep('decide as the list grows', 'decide', 'registered addresses', 'ns', byList);
-    const byNames = await curveOf(CATALOGUES, (names) => timeDecide(1000, names));
+    const byNames = await curveOf(CATALOGS, (names) => timeDecide(1000, names));
     keep('decide as the catalog grows', 'decide', 'names in the catalog', 'ns', byNames);
   }
   if (parts.includes('udp')) {
@@ -235,7 +245,7 @@ try {
       (count) => ({ clients: { from: '127.32.0.0', sources: count, rate: LISTED_RATE } }),
     );
     growths.push(keep('UDP as the list grows', 'server CPU a query', 'registered addresses', 'us', byList));
-    const byNames = await timeUdp(CATALOGUES, (names) => edgeWith({ services: writeCatalog(names) }));
+    const byNames = await timeUdp(CATALOGS, (names) => edgeWith({ services: writeCatalog(names) }));
     growths.push(
       keep('UDP as the catalog grows', 'server CPU a query', 'names in the catalog', 'us', byNames),
     );

@@ -62,8 +62,12 @@ function busiest(pid: number, before: ReadonlyMap<string, number>): string {
 const directory = mkdtempSync(join(tmpdir(), 'bench-profile-'));
 const flooder = new Flooder(CLIENT_PROCESSOR);
 const edge = await startListedEdge({
-  ...{ processor: SERVER_PROCESSOR, otherProcessor: CLIENT_PROCESSOR, addresses: 1_000_000, own: CLIENTS },
-  ...{ relay: '192.0.2.10', dns: ', shield: { mode: off }' },
+  processor: SERVER_PROCESSOR,
+  otherProcessor: CLIENT_PROCESSOR,
+  addresses: 1_000_000,
+  own: CLIENTS,
+  relay: '192.0.2.10',
+  dns: ', shield: { mode: off }',
   nodeOptions: ['--perf-basic-prof', `--logfile=${join(directory, 'v8.log')}`, '--no-logfile-per-isolate'],
 });
 try {

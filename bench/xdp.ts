@@ -101,15 +101,22 @@ async function startContender(kind: string, { pairs }: VethNetwork): Promise<Con
   if (!(kind in EDGES)) {
     const allowed = Array.from({ length: addresses }, (_, i) => dotted(FIRST_ADDRESS + i));
     const server = await startPeer(PEERS[kind]!, SERVER_PROCESSOR, {
-      ...{ names: await catalogNames(), relay: RELAY, ttlSeconds: 60, address: pair.server },
+      names: await catalogNames(),
+      relay: RELAY,
+      ttlSeconds: 60,
+      address: pair.server,
       allowed: [pair.client, pair.server, ...allowed],
     });
     return { label: PEERS[kind]!.label, pair, server };
   }
   const engine = kind === 'mmsg' ? 'mmsg' : `af-xdp, xdp: { interface: ${pair.name}, mode: ${kind} }`;
   const server = await startListedEdge({
-    ...{ processor: SERVER_PROCESSOR, otherProcessor: CLIENT_PROCESSOR, addresses, relay: RELAY },
-    ...{ address: pair.server, own: [readWord(parseAddress(pair.client)!.bytes, 0)] },
+    processor: SERVER_PROCESSOR,
+    otherProcessor: CLIENT_PROCESSOR,
+    addresses,
+    relay: RELAY,
+    address: pair.server,
+    own: [readWord(parseAddress(pair.client)!.bytes, 0)],
     dns: `, engine: ${engine}`,
   });
   return { label: EDGES[kind as EdgeKind], pair, server };
@@ -130,7 +137,10 @@ function dotted(word: number): string {
 
 async function measure({ server, pair }: Contender, { wrapper }: VethNetwork): Promise<Round> {
   const load = {
-    ...{ processor: CLIENT_PROCESSOR, port: server.port, server: pair.server, wrapper },
+    processor: CLIENT_PROCESSOR,
+    port: server.port,
+    server: pair.server,
+    wrapper,
     queries: ASKED.map((name) => `${name} A`),
   };
   await dnsperf({ ...load, seconds: 1 });

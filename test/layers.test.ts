@@ -17,7 +17,7 @@ describe('the check of the layers', () => {
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
-  /** What is found in a sound little tree with `files` (paths from its root) put over it. */
+  /** Findings in a small valid tree with `files` (paths from its root) on top. */
   function check(files: Record<string, string>): string[] {
     const sound = {
       'package.json': '{ "dependencies": { "koffi": "1", "fastify": "1", "dns-packet": "1", "yaml": "1" } }',

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 
-/** Whether a DNS server answers a query with an answer record, within `timeoutMs`. */
+/** Returns true if a DNS server sends an answer record within `timeoutMs`. */
 export function answers(
   port: number,
   query: Uint8Array,

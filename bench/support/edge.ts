@@ -26,7 +26,7 @@ export interface EdgeOptions {
   /** Further sections of the configuration. */
   more?: string;
   nodeOptions?: readonly string[];
-  /** Told each line of the output that is no line of the log. */
+  /** Receives each output line that is not a log line. */
   onLine?(line: string): void;
 }
 

@@ -32,8 +32,13 @@ const sinceMs = new Float64Array(share.sinceMs);
 const delaysMs = new Float64Array(share.delaysMs);
 const now = monotonicClock();
 const fd = openUdpSocket({
-  ...{ family: 4, address: EVERY_ADDRESS, port: 0, reusePort: false, packetInfo: true },
-  ...{ receiveBufferBytes: 4 << 20, receiveTimeoutMs: SLEEP_MS },
+  family: 4,
+  address: EVERY_ADDRESS,
+  port: 0,
+  reusePort: false,
+  packetInfo: true,
+  receiveBufferBytes: 4 << 20,
+  receiveTimeoutMs: SLEEP_MS,
 });
 const outgoing = new PacketBatch(SLOTS, SLOT_BYTES, true);
 const incoming = new PacketBatch(SLOTS, SLOT_BYTES, true);

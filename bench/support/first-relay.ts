@@ -8,11 +8,11 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { closeSocket, monotonicClock, openEvent, signalEvent } from '../../src/sys/index.ts';
 
-/** What the thread and its owner share. */
+/** State shared by the thread and its owner. */
 export interface FirstRelayShare {
   readonly name: string;
   readonly ports: readonly number[];
-  /** How many addresses there will be. */
+  /** Number of addresses. */
   readonly total: number;
   /** [0]: how many of them are registered; [1]: how many are served everywhere, or given up; then their numbers. */
   readonly counts: SharedArrayBuffer;

@@ -11,7 +11,7 @@ export interface Stream {
   readonly from: string;
   /** 256 by default. */
   readonly sources?: number;
-  /** Of a flood: -1 for as many as can be made. */
+  /** Packets/s; a flood's may be -1: as fast as possible. */
   readonly rate: number;
 }
 

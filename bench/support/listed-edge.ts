@@ -17,9 +17,9 @@ export interface ListedEdgeOptions {
   /** Those that the bench asks from, as numbers; 127.0.0.1 by default. */
   readonly own?: readonly number[];
   readonly relay: string;
-  /** Where it listens; 127.0.0.1 by default. */
+  /** Listening address; 127.0.0.1 by default. */
   readonly address?: string;
-  /** Whom it asks for names of others; nobody by default. */
+  /** Upstream; none by default. */
   readonly upstream?: string;
   /** UDP threads; 1 by default. */
   readonly workers?: number;

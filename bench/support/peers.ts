@@ -8,7 +8,7 @@ import { queryFor } from './prober.ts';
 import { type Server, startUntil } from './process.ts';
 import { findProgram } from './programs.ts';
 
-/** What every server is to do: answer these names, and all below them, with one address, to a list of sources. */
+/** Task of every server: answer these names and all below them with one address, for a list of sources. */
 export interface PeerJob {
   readonly names: readonly string[];
   readonly relay: string;

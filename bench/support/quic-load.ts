@@ -29,8 +29,13 @@ export class QuicLoad {
 
   constructor(originPort: number) {
     this.origin = openUdpSocket({
-      ...{ family: 4, address: LOOPBACK, port: originPort, reusePort: false },
-      ...{ receiveBufferBytes: BUFFER_BYTES, receiveTimeoutMs: 100, packetInfo: true },
+      family: 4,
+      address: LOOPBACK,
+      port: originPort,
+      reusePort: false,
+      receiveBufferBytes: BUFFER_BYTES,
+      receiveTimeoutMs: 100,
+      packetInfo: true,
     });
     for (const datagram of this.down.data) datagram[0] = 0x41;
   }
@@ -78,7 +83,11 @@ export class QuicLoad {
 
   private async connect(port: number): Promise<Connection> {
     const fd = connectUdp({
-      ...{ family: 4, address: LOOPBACK, port, from: null, receiveBufferBytes: BUFFER_BYTES },
+      family: 4,
+      address: LOOPBACK,
+      port,
+      from: null,
+      receiveBufferBytes: BUFFER_BYTES,
     });
     const { up, down, origin } = this;
     while (up.receive(origin, false) > 0);

@@ -86,7 +86,7 @@ function fetchBytes(port: number, bytes: number): Promise<number> {
 async function carry({ port, streams, bytes }: Extract<Order, { kind: 'carry' }>): Promise<void> {
   const share = Math.floor(bytes / streams);
   const counts = await Promise.all(Array.from({ length: streams }, () => fetchBytes(port, share)));
-  if (counts.some((count) => count !== share)) throw new Error('not all octets came');
+  if (counts.some((count) => count !== share)) throw new Error('not all bytes came');
 }
 
 async function connectAll({ port, connections, atOnce }: Extract<Order, { kind: 'connect' }>): Promise<void> {
@@ -97,7 +97,7 @@ async function connectAll({ port, connections, atOnce }: Extract<Order, { kind: 
   await Promise.all(Array.from({ length: atOnce }, client));
 }
 
-/** What a device does: asks for the name's address, then fetches by that name from the relay. */
+/** Plays devices: each asks for the name's address, then fetches by that name from the relay. */
 async function visitAll({
   dnsPort,
   port,
@@ -117,7 +117,7 @@ async function visitAll({
         socket.send(query, dnsPort, '127.0.0.1');
       });
       if (reply.readUInt16BE(6) !== 1) throw new Error('no address');
-      if ((await fetchBytes(port, bytes)) !== bytes) throw new Error('not all octets came');
+      if ((await fetchBytes(port, bytes)) !== bytes) throw new Error('not all bytes came');
     }
   };
   try {

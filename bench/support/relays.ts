@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, '../..');
 
 export interface RelayServer {
   readonly port: number;
-  /** Where it takes QUIC, or any datagrams. */
+  /** Port for QUIC, or for any datagrams. */
   readonly quicPort: number;
   readonly server: Server;
   stop(): Promise<void>;
@@ -160,7 +160,7 @@ function opens(port: number): Promise<boolean> {
   });
 }
 
-/** One of Debian's relays, with one worker, sending the name to the origin by a table. */
+/** Starts another relay with one worker; a table maps the name to the origin. */
 export async function startOther(
   kind: OtherRelay,
   processor: number,

@@ -3,19 +3,19 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-/** Where results go unless --out says otherwise. git ignores it: what is to be kept is added by hand. */
+/** Default directory of results. git ignores it; add results worth keeping by hand. */
 export const RESULTS_DIRECTORY = join(import.meta.dirname, '../results');
 
-/** One thing measured several times, in the order of the rounds: value i of all in a group is of one round. */
+/** Repeated measurements in the order of the rounds: value i of every series in a group is from the same round. */
 export interface Series {
-  /** Series of one group are drawn in one plot, beside one another. */
+  /** Series of one group are comparable. */
   readonly group: string;
   readonly label: string;
   readonly unit: string;
   readonly values: readonly number[];
 }
 
-/** How a cost goes as something grows. */
+/** A cost over a growing quantity. */
 export interface Curve {
   readonly group: string;
   readonly label: string;
@@ -25,7 +25,7 @@ export interface Curve {
   readonly points: readonly { readonly x: number; readonly values: readonly number[] }[];
 }
 
-/** What a run of a bench found, raw. */
+/** Raw result of a run. */
 export interface BenchResult {
   readonly bench: string;
   readonly takenAt: string;
@@ -36,7 +36,7 @@ export interface BenchResult {
   readonly curves: readonly Curve[];
 }
 
-/** Writes a result as `DIRECTORY/BENCH.json`, in the place of the last one. @returns the file */
+/** Writes a result as `DIRECTORY/BENCH.json`, replacing the previous one. @returns the file */
 export function writeResult(
   directory: string,
   result: Pick<BenchResult, 'bench' | 'options'> &
@@ -44,7 +44,10 @@ export function writeResult(
 ): string {
   mkdirSync(directory, { recursive: true });
   const whole: BenchResult = {
-    ...{ takenAt: new Date().toISOString(), machine: machine(), series: [], curves: [] },
+    takenAt: new Date().toISOString(),
+    machine: machine(),
+    series: [],
+    curves: [],
     ...result,
     versions: { node: process.version, mediastreamer: commit(), ...result.versions },
   };

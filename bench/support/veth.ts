@@ -49,7 +49,7 @@ export function makeVethNetwork(count: number): VethNetwork {
   }
 }
 
-/** What a bench that was killed has left: its interfaces go with its namespace. */
+/** Removes the namespaces of killed benches; their interfaces go too. */
 function removeStale(program: string): void {
   const { stdout } = spawnSync(program, ['netns', 'list'], { encoding: 'utf8' });
   for (const line of (stdout ?? '').split('\n')) {

@@ -195,7 +195,7 @@ export function shown({ rcode, data }: Pick<Reply, 'rcode' | 'data'>): string {
   return [rcode, ...data.toSorted()].join(' ');
 }
 
-/** What dig shows of a query from a source address, as `shown` has it. */
+/** Runs dig from a source address; returns the reply in the form of `shown`. */
 export async function dig(to: Endpoint, from: string, ...args: string[]): Promise<string> {
   const at = [`@${to.host}`, '-p', String(to.port), '-b', from, '+tries=5', '+time=4'];
   const text = await new Promise<string>((resolve, reject) => {

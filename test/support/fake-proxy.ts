@@ -11,7 +11,7 @@ export type Behaviour =
   | 'serve'
   /** Takes connections and says nothing. */
   | 'silent'
-  /** Ends connections when the first octets have come. */
+  /** Ends connections when the first bytes have come. */
   | 'closing'
   /** Says that the origin does not answer. */
   | 'no-origin'
@@ -26,7 +26,7 @@ export class FakeProxy {
   credentials: string | null = null;
   /** Sent in one piece with the word that the tunnel is open. */
   early = '';
-  /** Where it was asked to connect to: `address:port` as it was written. */
+  /** Requested targets, `address:port` as written. */
   readonly asked: string[] = [];
   readonly server: Server;
   private readonly sockets = new Set<Socket>();

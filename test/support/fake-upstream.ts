@@ -30,7 +30,7 @@ export interface ReceivedQuery {
   readonly recursionDesired: boolean;
   readonly checkingDisabled: boolean;
   readonly authenticData: boolean;
-  /** What its OPT record said; null without one. */
+  /** Content of its OPT record; null without one. */
   readonly edns: {
     readonly udpSize: number;
     readonly dnssecOk: boolean;
@@ -41,12 +41,12 @@ export interface ReceivedQuery {
 
 /** The ways to answer one query. None of them throws when the peer is gone. */
 export interface Replier {
-  /** Sends a message to whoever asked, from where it was asked; over TCP with its length in front. */
+  /** Sends a message to the client from the address it asked; over TCP with a length prefix. */
   send(message: Uint8Array): void;
   /** UDP: sends it from another port of the same address. TCP: the same as send. */
   sendFromOtherPort(message: Uint8Array): void;
   /** TCP: writes bytes as they are, without a length. UDP: sends them as a datagram. */
-  write(octets: Uint8Array): void;
+  write(bytes: Uint8Array): void;
   /** TCP: closes the connection once all is written. */
   close(): void;
 }
@@ -194,14 +194,14 @@ export const malformed =
     then(query, replier);
   };
 
-/** Sends bytes that are no DNS message but start with the query's ID, then does `then`. */
+/** Sends bytes that are not a DNS message but start with the query's ID, then does `then`. */
 export const garbage =
   (then: Behaviour = drop()): Behaviour =>
   (query, replier) => {
     for (const length of [2, 11, 12, 13, 40]) {
-      const octets = Buffer.alloc(length, 0xff);
-      octets.writeUInt16BE(query.id, 0);
-      replier.send(octets);
+      const bytes = Buffer.alloc(length, 0xff);
+      bytes.writeUInt16BE(query.id, 0);
+      replier.send(bytes);
     }
     then(query, replier);
   };
@@ -267,15 +267,15 @@ export const byName =
   (query, replier) =>
     (behaviours[query.name.toLowerCase()] ?? otherwise)(query, replier);
 
-/** An answer that no test expects: whoever shows it was deceived. */
+/** An answer that no test expects: a client that returns it was deceived. */
 export const FORGED_ADDRESS = '203.0.113.66';
 
 function forged(query: ReceivedQuery): Buffer {
   return buildReply(query, { answers: [{ type: 'A', name: query.name, ttl: 300, data: FORGED_ADDRESS }] });
 }
 
-function isLetter(octet: number): boolean {
-  const folded = octet | 0x20;
+function isLetter(byte: number): boolean {
+  const folded = byte | 0x20;
   return folded >= 0x61 && folded <= 0x7a;
 }
 
@@ -384,10 +384,10 @@ export class FakeUpstream {
 
   private receivedDatagram(message: Buffer, from: dgram.RemoteInfo): void {
     const query = this.keep(message, 'udp', from.address, from.port);
-    const via = (socket: dgram.Socket) => (octets: Uint8Array) => {
+    const via = (socket: dgram.Socket) => (bytes: Uint8Array) => {
       // A behaviour with a delay may act after stop().
       try {
-        socket.send(octets, from.port, from.address, () => {});
+        socket.send(bytes, from.port, from.address, () => {});
       } catch {}
     };
     const send = via(this.socket);
@@ -413,11 +413,11 @@ export class FakeUpstream {
   private receivedMessage(message: Buffer, connection: net.Socket): void {
     const { remoteAddress = '', remotePort = 0 } = connection;
     const query = this.keep(message, 'tcp', remoteAddress, remotePort);
-    const write = (octets: Uint8Array): void => {
-      if (connection.writable) connection.write(octets);
+    const write = (bytes: Uint8Array): void => {
+      if (connection.writable) connection.write(bytes);
     };
-    const send = (octets: Uint8Array): void =>
-      write(Buffer.concat([Buffer.of(octets.length >> 8, octets.length & 0xff), octets]));
+    const send = (bytes: Uint8Array): void =>
+      write(Buffer.concat([Buffer.of(bytes.length >> 8, bytes.length & 0xff), bytes]));
     this.tcp(query, { send, write, sendFromOtherPort: send, close: () => connection.end() });
   }
 

@@ -70,7 +70,7 @@ export class Home {
   /** Changes what the page is told, for what no loopback address has: being private, ending soon. */
   // biome-ignore lint/suspicious/noExplicitAny: the reply, as it stands
   alterPage: ((page: any) => void) | null = null;
-  /** Nothing comes through. */
+  /** The connection is cut. */
   isCut = false;
   private readonly service: RunningService;
   private readonly proxy: http.Server;
@@ -84,7 +84,7 @@ export class Home {
     this.proxy = http.createServer((request, response) => {
       this.forward(request, response).catch(() => response.destroy());
     });
-    // What the browser itself asks of its maker gets no further than this.
+    // Drops the browser's own background requests.
     this.proxy.on('connect', (_request, socket) => socket.destroy());
     this.proxy.on('connection', (socket) => {
       this.sockets.add(socket);
@@ -104,7 +104,7 @@ export class Home {
     this.proxy.close();
   }
 
-  /** A browser of this home that has never been anywhere. */
+  /** A fresh browser of this home. */
   async visit(browser: Browser, options: BrowserContextOptions = {}): Promise<Visit> {
     const { port } = this.proxy.address() as AddressInfo;
     const context = await browser.newContext({ proxy: { server: `http://127.0.0.1:${port}` }, ...options });
@@ -157,13 +157,13 @@ export class Home {
   }
 }
 
-/** One browser's time on the page. */
+/** A browser on the page. */
 export class Visit {
   readonly context: BrowserContext;
   readonly page: Page;
-  /** What the browser complained about: scripts that threw, what the content policy stopped. */
+  /** Browser complaints: script errors, blocked by the content policy. */
   readonly complaints: string[] = [];
-  /** The hosts that the page asked. */
+  /** Hosts that the page contacted. */
   readonly hosts = new Set<string>();
 
   private constructor(context: BrowserContext, page: Page) {
@@ -189,7 +189,7 @@ export class Visit {
     await this.settled();
   }
 
-  /** Opens the page with a session that was made without it. */
+  /** Opens the page with an existing session. */
   async enter(service: RunningService, secret: string): Promise<void> {
     const { headers } = await service.as('').call('POST', '/v1/session', { secret });
     const value = /ms_session=([^;]+)/.exec(String(headers['set-cookie']))![1]!;
@@ -200,7 +200,7 @@ export class Visit {
     await this.settled();
   }
 
-  /** Waits until the page has looked at its network. */
+  /** Waits until the page has checked its network. */
   async settled(): Promise<void> {
     await this.page.locator('.hero:not([aria-busy])').first().waitFor();
   }
@@ -210,7 +210,7 @@ export class Visit {
     await this.page.locator('#view h1').first().waitFor({ state: 'attached' });
   }
 
-  /** What was said last. */
+  /** Waits for the latest notice. */
   notice(text: string): Promise<void> {
     return this.page.locator('#notice', { hasText: text }).waitFor();
   }

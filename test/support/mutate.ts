@@ -89,9 +89,9 @@ export class PacketMaker {
     }
   }
 
-  private changed(packet: Buffer, at: number, octet: number): Buffer {
+  private changed(packet: Buffer, at: number, byte: number): Buffer {
     const copy = Buffer.from(packet);
-    if (at < copy.length) copy[at] = octet;
+    if (at < copy.length) copy[at] = byte;
     return copy;
   }
 }

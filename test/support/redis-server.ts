@@ -12,15 +12,15 @@ const POLL_MS = 20;
 export interface RedisServerOptions {
   /** Arguments of redis-server besides port, directory and what a store needs, e.g. ['--requirepass', 'x']. */
   args?: readonly string[];
-  /** Where its files are; made, and taken away by `stop`, if it is left out. */
+  /** Its directory; by default one is created, and removed by `stop`. */
   directory?: string;
   port?: number;
-  /** What the client that looks whether it is up needs: a password, TLS. */
+  /** Options of the client that checks readiness: password, TLS. */
   probe?: { username?: string; password?: string; tls?: { ca: string } };
   sentinel?: boolean;
 }
 
-/** A real redis-server on 127.0.0.1, with appendfsync always, that belongs to a test. */
+/** A test's own redis-server on 127.0.0.1, with appendfsync always. */
 export class RedisServer {
   readonly port: number;
   readonly directory: string;
@@ -77,13 +77,13 @@ export class RedisServer {
     return this.signal('SIGKILL');
   }
 
-  /** Kills it and starts it on what is on its disk. */
+  /** Kills it and restarts it from its disk. */
   async restart(): Promise<void> {
     await this.kill();
     await this.launch();
   }
 
-  /** Ends it and takes its files away. */
+  /** Stops it and removes its files. */
   async stop(): Promise<void> {
     if (this.child !== null) {
       this.child.kill('SIGCONT');
@@ -92,7 +92,7 @@ export class RedisServer {
     if (this.options.directory === undefined) rmSync(this.directory, { recursive: true, force: true });
   }
 
-  /** A client of its own, which the caller disconnects. */
+  /** A new client; the caller disconnects it. */
   client(): Redis {
     const redis = new Redis({ host: '127.0.0.1', port: this.port, protocol: 2, ...this.options.probe });
     redis.on('error', () => {});
@@ -129,7 +129,7 @@ export class RedisServer {
   }
 }
 
-/** A port of 127.0.0.1 that nobody listens on now. */
+/** A free port of 127.0.0.1. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -6,7 +6,7 @@
  *     await ask(service.udp, { name: 'films.test-films.com', from: '127.0.0.9' });
  *     await service.stop();
  *
- * What a test leaves running is killed, and its folder removed, when its file has ended.
+ * Services left running are killed, and their folders removed, at the end of the test file.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ export const ROOT = join(import.meta.dirname, '../..');
 export const NODE = process.execPath;
 export const MAIN = join(ROOT, 'src/main.ts');
 
-/** The names and relays that a service of the tests knows. */
+/** Names and relays in the tests' configuration. */
 export const FILMS = 'test-films.com';
 export const SERIES = 'test-series.com';
 export const RELAY = {
@@ -29,15 +29,15 @@ export const RELAY = {
   gb: { address: '192.0.2.20', address6: '2001:db8::20' },
 } as const;
 
-const CATALOGUE = [
+const CATALOG = [
   { service: 'films', title: 'Films', regions: ['us', 'gb'], names: [FILMS] },
   { service: 'series', title: 'Series', regions: ['us', 'gb'], names: [SERIES] },
 ];
 
-/** Long enough for the slowest machine; what never comes ends a test by its own time limit. */
+/** Long enough for the slowest machine. */
 const PATIENCE_MS = 60_000;
 
-/** A part of a configuration, as the file has it. */
+/** Part of a configuration, as in the file. */
 export type ConfigFields = Readonly<Record<string, unknown>>;
 
 /** One line of the log. */
@@ -48,7 +48,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** `address:port`, taken apart. */
+/** Address and port. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
@@ -75,7 +75,7 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** An environment in which a process's clock is `days` ahead. */
+/** Environment that sets a process's clock `days` ahead. */
 export function clockAhead(days: number): Record<string, string> {
   const code = `const { now } = Date; Date.now = () => now() + ${days * 86_400_000};`;
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` };
@@ -90,7 +90,7 @@ export function writeServiceFile(folder: string, fields: { service: string } & C
 /** Writes a configuration of free loopback ports, with its catalog. @returns the file's path */
 export function writeConfig(folder: string, fields: ConfigFields = {}): string {
   mkdirSync(join(folder, 'services'), { recursive: true });
-  for (const service of CATALOGUE) writeServiceFile(folder, service);
+  for (const service of CATALOG) writeServiceFile(folder, service);
   const { dns, control, ...rest } = fields as Record<string, ConfigFields>;
   const config = {
     roles: ['control', 'edge'],
@@ -114,11 +114,11 @@ export function writeConfig(folder: string, fields: ConfigFields = {}): string {
 export interface ProgramOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Another program, with its arguments, that runs what follows it. */
+  /** Command with arguments that runs the program. */
   readonly wrapper?: readonly string[];
 }
 
-/** A child process and all that it says. */
+/** A child process and its output. */
 export class Program {
   readonly child: ChildProcess;
   readonly exited: Promise<Exit>;
@@ -153,13 +153,13 @@ export class Program {
     return this.stdout + this.stderr;
   }
 
-  /** The log: what standard output holds of whole JSON lines. */
+  /** Log lines: complete JSON lines of standard output. */
   get lines(): LogLine[] {
     const whole = this.stdout.split('\n').slice(0, -1);
     return whole.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
   }
 
-  /** Waits until `find` gives something. Rejects when the process ends without it. */
+  /** Waits until `find` returns a value. Rejects when the process ends first. */
   async until<T>(find: () => T | undefined | false, what: string): Promise<T> {
     for (const patience = AbortSignal.timeout(PATIENCE_MS); ; ) {
       const found = find();
@@ -203,7 +203,7 @@ export interface StartOptions extends ProgramOptions {
   readonly folder?: string;
 }
 
-/** What the ready line says. */
+/** Fields of the ready line. */
 interface Ready {
   readonly udp: readonly string[];
   readonly tcp: readonly string[];
@@ -304,7 +304,7 @@ export class RunningService extends Program {
     return (await fetch(`${this.metricsUrl}/metrics`)).text();
   }
 
-  /** Stops it by a signal and waits for its end. */
+  /** Sends a signal and waits for the exit. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
     this.kill(signal);
     return this.exited;
@@ -323,10 +323,10 @@ function endpointOf(text: string): Endpoint {
   return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
 }
 
-/** Waits until `done` holds, for a condition that nothing announces. */
+/** Polls until `done` holds. */
 export async function until(done: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (const startedAt = Date.now(); !(await done()); ) {
-    if (Date.now() - startedAt > PATIENCE_MS) throw new Error(`waited in vain until ${what}`);
+    if (Date.now() - startedAt > PATIENCE_MS) throw new Error(`timed out waiting until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The programs that tests run besides Node. `npm test` runs this file first: it is silent where all are there,
- * installs what is missing as root on Debian and its kin, and says elsewhere in one line what to install.
+ * Programs that tests run besides Node. `npm test` runs this file first: silent if all are there, as root on Debian it
+ * installs the missing ones, elsewhere it prints one line with what to install.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,24 +31,24 @@ export const TOOLS: readonly Tool[] = [
   { command: 'caddy', debianPackage: 'caddy' },
 ];
 
-/** Daemons and `ip` lie in sbin, which a user's PATH often lacks. */
+/** sbin has daemons and `ip`, and a user's PATH often lacks it. */
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
-/** Runs as Debian's policy on starting services: 101 forbids it to the scripts of a package being installed. */
+/** Debian's hook for starting services: exit 101 keeps package scripts from starting daemons. */
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
 const POLICY = '#!/bin/sh\nexit 101\n';
 
-/** The folders to look for a tool in: those of `path`, then the system's. */
+/** Folders to search for tools: those of `path`, then the system's. */
 export function toolFolders(path: string): string[] {
   return [...path.split(delimiter).filter(Boolean), ...SYSTEM_FOLDERS];
 }
 
-/** Those of `tools` that are in none of `folders`. */
+/** Filters `tools` for those that are in none of `folders`. */
 export function missingTools(tools: readonly Tool[], folders: readonly string[]): Tool[] {
   return tools.filter(({ command }) => !folders.some((folder) => isExecutable(join(folder, command))));
 }
 
-/** Whether os-release(5) text is that of Debian or a system made from it. */
+/** Returns true if os-release(5) text is from Debian or a derivative. */
 export function isDebian(osRelease: string): boolean {
   return /^ID(_LIKE)?=.*\bdebian\b/m.test(osRelease);
 }
@@ -93,7 +93,7 @@ function install(packages: readonly string[]): boolean {
   }
 }
 
-/** Makes sure that all tools are there; returns the process's exit code. */
+/** Ensures that all tools are installed; returns the exit code. */
 function main(): number {
   const folders = toolFolders(process.env['PATH'] ?? '');
   const missing = missingTools(TOOLS, folders);

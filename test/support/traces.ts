@@ -1,5 +1,5 @@
 /**
- * What must not be left anywhere: random tokens and addresses that a test sends about, and a search for them in
+ * Traces that must not be left anywhere: random tokens and addresses that a test sends about, and a search for them in
  * whatever form they may have been written.
  */
 import { randomInt } from 'node:crypto';
@@ -37,7 +37,7 @@ export class Traces {
     return this.secret(kind, text);
   }
 
-  /** Notes a text that others made. */
+  /** Adds a text made elsewhere. */
   secret(kind: string, text: string): string {
     this.all.push({ kind, text, forms: formsOfText(text) });
     return text;
@@ -45,11 +45,11 @@ export class Traces {
 
   /** A random loopback address, none of whose bytes is a common one. */
   loopback(kind: string): string {
-    const octet = () => randomInt(130, 250);
-    return this.address(kind, `127.${octet()}.${octet()}.${octet()}`);
+    const byte = () => randomInt(130, 250);
+    return this.address(kind, `127.${byte()}.${byte()}.${byte()}`);
   }
 
-  /** Notes an IPv4 address. */
+  /** Adds an IPv4 address. */
   address(kind: string, text: string): string {
     this.all.push({ kind, text, forms: formsOfIPv4(text.split('.').map(Number)) });
     return text;
@@ -72,14 +72,14 @@ function text(encoding: string, value: string): Form {
   return { encoding, bytes: Buffer.from(value.toLowerCase()), anyCase: true };
 }
 
-function octets(encoding: string, bytes: Uint8Array): Form {
+function bytes(encoding: string, bytes: Uint8Array): Form {
   return { encoding, bytes: Buffer.from(bytes), anyCase: false };
 }
 
 function formsOfText(value: string): Form[] {
   const bytes = [...Buffer.from(value)];
-  const each = (form: (octet: number) => string, between = '') => bytes.map(form).join(between);
-  const hex = (octet: number) => octet.toString(16).padStart(2, '0');
+  const each = (form: (byte: number) => string, between = '') => bytes.map(form).join(between);
+  const hex = (byte: number) => byte.toString(16).padStart(2, '0');
   const utf16 = Buffer.from(value.toLowerCase(), 'utf16le');
   return [
     text('utf8', value),
@@ -88,15 +88,15 @@ function formsOfText(value: string): Form[] {
     text('hex of bytes', each(hex, ' ')),
     text(
       'percent',
-      each((octet) => `%${hex(octet)}`),
+      each((byte) => `%${hex(byte)}`),
     ),
     text(
       'JSON escapes',
-      each((octet) => `\\u00${hex(octet)}`),
+      each((byte) => `\\u00${hex(byte)}`),
     ),
     text(
       'DNS escapes',
-      each((octet) => `\\${String(octet).padStart(3, '0')}`),
+      each((byte) => `\\${String(byte).padStart(3, '0')}`),
     ),
     text('list of bytes', each(String, ',')),
     text('list of bytes', each(String, ', ')),
@@ -115,29 +115,29 @@ function formsOfBase64(value: Buffer): Form[] {
     const whole = Math.floor(((shift + value.length) * 8) / 6);
     const sure = encoded.slice(first, whole);
     const url = sure.replaceAll('+', '-').replaceAll('/', '_');
-    return [octets('base64', Buffer.from(sure)), octets('base64url', Buffer.from(url))];
+    return [bytes('base64', Buffer.from(sure)), bytes('base64url', Buffer.from(url))];
   });
 }
 
-function formsOfIPv4(bytes: readonly number[]): Form[] {
-  const buffer = Buffer.from(bytes);
+function formsOfIPv4(parts: readonly number[]): Form[] {
+  const buffer = Buffer.from(parts);
   const hex = buffer.toString('hex');
-  const reversed = bytes.toReversed();
+  const reversed = parts.toReversed();
   return [
-    text('text', bytes.join('.')),
-    text('text', bytes.join('-')),
-    text('list of bytes', bytes.join(',')),
+    text('text', parts.join('.')),
+    text('text', parts.join('-')),
+    text('list of bytes', parts.join(',')),
     text('in-addr', reversed.join('.')),
-    { encoding: 'utf16', bytes: Buffer.from(bytes.join('.'), 'utf16le').subarray(0, -1), anyCase: true },
-    octets('four bytes', buffer),
-    octets('four bytes, reversed', Buffer.from(reversed)),
-    octets('labels of in-addr', Buffer.from(reversed.map((octet) => `\x03${octet}`).join(''), 'latin1')),
+    { encoding: 'utf16', bytes: Buffer.from(parts.join('.'), 'utf16le').subarray(0, -1), anyCase: true },
+    bytes('four bytes', buffer),
+    bytes('four bytes, reversed', Buffer.from(reversed)),
+    bytes('labels of in-addr', Buffer.from(reversed.map((byte) => `\x03${byte}`).join(''), 'latin1')),
     text('hex', hex),
     text('hex, reversed', Buffer.from(reversed).toString('hex')),
     text('IPv4-mapped', `${hex.slice(0, 4)}:${hex.slice(4)}`),
     text('number', String(buffer.readUInt32BE())),
     text('number', String(buffer.readInt32LE())),
-    ...formsOfBase64(Buffer.from(bytes.join('.'))),
+    ...formsOfBase64(Buffer.from(parts.join('.'))),
   ];
 }
 
@@ -145,9 +145,9 @@ function formsOfIPv6(written: string, hex: string): Form[] {
   const buffer = Buffer.from(hex, 'hex');
   return [
     text('text', written),
-    octets('eight bytes', buffer),
-    octets('eight bytes, reversed', Buffer.from(buffer).reverse()),
-    octets('words, reversed', Buffer.from(buffer).swap32()),
+    bytes('eight bytes', buffer),
+    bytes('eight bytes, reversed', Buffer.from(buffer).reverse()),
+    bytes('words, reversed', Buffer.from(buffer).swap32()),
     text('hex', hex),
     text('ip6.arpa', [...hex].toReversed().join('.')),
     ...formsOfBase64(buffer),
@@ -155,7 +155,7 @@ function formsOfIPv6(written: string, hex: string): Form[] {
   ];
 }
 
-/** Where which traces are: `kind as encoding in place`, each once. */
+/** Lists the traces found, as `kind as encoding in place`, each once. */
 export function found(traces: readonly Trace[], haystacks: readonly Haystack[]): string[] {
   const places = new Set<string>();
   for (const { place, bytes } of haystacks) {

@@ -1,9 +1,9 @@
 const PATIENCE_MS = 5_000;
 
-/** Waits until `done` holds, for a condition that nothing announces. */
+/** Polls until `done` holds. */
 export async function until(done: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (const startedAt = Date.now(); !(await done()); ) {
-    if (Date.now() - startedAt > PATIENCE_MS) throw new Error(`waited in vain until ${what}`);
+    if (Date.now() - startedAt > PATIENCE_MS) throw new Error(`timed out waiting until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -1,4 +1,4 @@
-/** What the metrics, health and readiness of a running service tell of what was done. */
+/** Metrics, health and readiness of a running service. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askTcp, askUdp, encodeQuery, TcpClient, UdpClient } from '../support/dns-client.ts';
 import { answer, FakeUpstream, refuse } from '../support/fake-upstream.ts';
@@ -12,7 +12,7 @@ function samples(text: string): Map<string, number> {
   );
 }
 
-/** The samples of ours, without process-wide ones, that are greater than before. */
+/** Our samples (without process-wide ones) that have grown. */
 function risen(before: Map<string, number>, after: Map<string, number>): Record<string, number> {
   const changes = [...after].map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const);
   const counted =
@@ -36,7 +36,7 @@ describe.each(['mmsg', 'dgram'])('metrics of a service with %s', (engine) => {
   afterAll(() => service.stop());
 
   const read = async () => samples(await service.metrics());
-  /** Counters are copied or counted after the reply is on its way: waits until `deed` shows as it should. */
+  /** Counters may lag the reply: waits until `deed` shows. */
   async function counts(deed: () => Promise<unknown>, expected: Record<string, number>): Promise<void> {
     const before = await read();
     await deed();
@@ -75,7 +75,7 @@ describe.each(['mmsg', 'dgram'])('metrics of a service with %s', (engine) => {
     });
   });
 
-  it('count what is malformed', async () => {
+  it('count malformed queries', async () => {
     const client = await UdpClient.open(HOME);
     const notOne = encodeQuery({ name: FILMS });
     notOne.writeUInt16BE(2, 4);
@@ -109,7 +109,7 @@ describe.each(['mmsg', 'dgram'])('metrics of a service with %s', (engine) => {
     upstream.tcp = answer();
   });
 
-  it('count TCP apart, and the connections that are open', async () => {
+  it('count TCP separately, and open connections', async () => {
     const open = 'mediastreamer_connections_open{transport="tcp"}';
     await until(async () => (await read()).get(open) === 0, 'no connection is open');
     await counts(() => askTcp(service.tcp, HOME, { name: FILMS }), {
@@ -141,7 +141,7 @@ describe.each(['mmsg', 'dgram'])('metrics of a service with %s', (engine) => {
     await counts(() => own.call('GET', `/some/${id}`), { [call('other', '4xx')]: 1 });
   });
 
-  it('tell how many addresses are registered, and that nothing lags', async () => {
+  it('show the number of registered addresses, and no lag', async () => {
     const entries = async () => (await read()).get('mediastreamer_allowlist_entries');
     const before = await entries();
     const { id } = await service.household(['127.0.5.10', '127.0.5.11']);
@@ -153,7 +153,7 @@ describe.each(['mmsg', 'dgram'])('metrics of a service with %s', (engine) => {
     expect(now.get('mediastreamer_store_up')).toBe(1);
   });
 
-  it('have closed sets of labels: traffic of any kind makes no new series', async () => {
+  it('have closed sets of labels: no traffic creates a new series', async () => {
     const series = async () =>
       [...(await read()).keys()].filter((name) => name.startsWith('mediastreamer_')).toSorted();
     const before = await series();
@@ -169,7 +169,7 @@ describe.each(['mmsg', 'dgram'])('metrics of a service with %s', (engine) => {
 });
 
 describe('health', () => {
-  it('answers /healthz and /readyz, and tells the state of each part', async () => {
+  it('answers /healthz and /readyz with the state of each part', async () => {
     const service = await RunningService.start();
     const health = await fetch(`${service.metricsUrl}/healthz`);
     expect([health.status, await health.text()]).toEqual([200, 'ok']);

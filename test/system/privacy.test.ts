@@ -26,7 +26,7 @@ import {
 import { FILMS, RELAY, ROOT, RunningService, writeServiceFile } from '../support/service.ts';
 import { filesOf, found, type Haystack, haystack, Traces } from '../support/traces.ts';
 
-/** What the registry states: a change leaves the log within a minute, then the write-ahead log. */
+/** Time until a change has left the log (a minute) and then the write-ahead log. */
 const ERASED_WITHIN_MS = 61_000;
 /** Long timers of the services under test run this many times as fast. */
 const TIMES_AS_FAST = 20;
@@ -35,13 +35,13 @@ const FASTER = `
   globalThis.setTimeout = (then, ms, ...more) => setTimeout(then, ms >= 10_000 ? ms / ${TIMES_AS_FAST} : ms, ...more);
 `;
 const SLOW_MACHINE_MS = 30_000;
-/** The key is the operator's, and it is its file. */
+/** The admin key may stand in its own file. */
 const KEY_FILE = ['admin.key'];
 
-/** The caller is told the name of the field that is at fault, and nobody else is. */
+/** Only the caller's reply may name the wrong field. */
 const FIELD_NAME = 'field name';
 
-/** What the upstream does to a name of the form `token.KIND.example`. */
+/** The upstream's behavior for a name of the form `token.KIND.example`. */
 const UPSTREAM: Readonly<Record<string, Behaviour>> = {
   nxdomain: answer({ rcode: 3 }),
   servfail: refuse(2),
@@ -58,11 +58,11 @@ const UPSTREAM: Readonly<Record<string, Behaviour>> = {
 const byKind: Behaviour = (query, replier) =>
   (UPSTREAM[query.name.split('.').at(-2)?.toLowerCase() ?? ''] ?? answer())(query, replier);
 
-/** A service, and all that was sent to it. */
+/** A service, and everything sent to it. */
 class Subject {
   readonly traces = new Traces();
   readonly service: RunningService;
-  /** What calls that failed were answered. */
+  /** Replies to failed calls. */
   readonly faults: string[] = [];
   readonly scrapes: string[] = [];
   readonly home: string;
@@ -84,14 +84,14 @@ class Subject {
     return new Subject(await RunningService.start({ config, env }));
   }
 
-  /** Keeps the replies that tell of faults. */
+  /** Keeps error replies. */
   async call(api: Api, ...call: Parameters<Api['call']>): Promise<ApiReply> {
     const reply = await api.call(...call);
     if (reply.status >= 400) this.faults.push(`${reply.text} ${JSON.stringify(reply.headers)}`);
     return reply;
   }
 
-  /** Where traces are in what the service said. */
+  /** Finds traces in the service's output. */
   told(): string[] {
     const { stdout, stderr } = this.service;
     const texts = { stdout, stderr, metrics: this.scrapes.join('\n') };
@@ -130,7 +130,7 @@ async function register(subject: Subject): Promise<void> {
     traces.secret('secret', rotated.body.secret);
     for (const other of [traces.ipv6('registered address'), traces.loopback('registered address')])
       await admin.make(`/v1/accounts/${id}/registrations`, { address: other, label: traces.token('label') });
-    // From behind a proxy that is believed.
+    // From behind a trusted proxy.
     const proxied = new Api(service.controlUrl, { key: rotated.body.secret, from: '127.0.0.66' });
     const forwarded = { 'x-forwarded-for': traces.loopback('registered address') };
     expect((await proxied.call('POST', '/v1/registrations', {}, forwarded)).status).toBe(201);
@@ -163,12 +163,12 @@ async function askFailingUpstreams(subject: Subject): Promise<void> {
   expect(new Set(rcodes)).toEqual(new Set(['NXDOMAIN', 'SERVFAIL']));
 }
 
-/** Queries that are no queries, each with a token in it. */
+/** Malformed queries, each with a token in it. */
 function malformedQueries(traces: Traces): Buffer[] {
   const query = (token = traces.token('name')) => encodeQuery({ name: `${token}.example` });
-  const changed = (at: number, octet: number) => {
+  const changed = (at: number, byte: number) => {
     const packet = query();
-    packet[at] = octet;
+    packet[at] = byte;
     return packet;
   };
   const option = Buffer.from(traces.token('EDNS option'));
@@ -190,7 +190,7 @@ function malformedQueries(traces: Traces): Buffer[] {
     withOption(3),
     withOption(8),
     withOption(10),
-    Buffer.concat([query(), Buffer.from(traces.token('trailing octets'))]),
+    Buffer.concat([query(), Buffer.from(traces.token('trailing bytes'))]),
     Buffer.from(traces.token('noise').repeat(3)),
   ];
 }
@@ -205,12 +205,12 @@ async function askBadly(subject: Subject): Promise<void> {
       const connection = await TcpClient.open(service.tcp, from);
       connection.send(packet);
       connection.socket.end(Buffer.from(`\xff\xff${traces.token('noise')}`, 'latin1'));
-      // A reset is an end, too.
+      // A reset ends it too.
       await new Promise((resolve) => connection.socket.resume().once('close', resolve));
     }
     client.close();
   }
-  // Refused, and past the rate limit not answered at all.
+  // Refused; past the rate limit, unanswered.
   const others = Array.from({ length: 6 }, () => traces.loopback('stranger'));
   for (const from of others) {
     const client = await UdpClient.open(from);
@@ -280,13 +280,13 @@ async function callBadly(subject: Subject): Promise<void> {
   );
 }
 
-/** Sends bytes that are no HTTP, and keeps what comes back. */
-async function rawHttp(subject: Subject, octets: string): Promise<void> {
+/** Sends bytes that are not HTTP, and keeps the reply. */
+async function rawHttp(subject: Subject, bytes: string): Promise<void> {
   const { hostname, port } = new URL(subject.service.controlUrl);
   const localAddress = subject.traces.loopback('caller');
   const socket = net.connect({ host: hostname, port: Number(port), localAddress }).setEncoding('utf8');
   socket.on('data', (text) => subject.faults.push(String(text)));
-  socket.end(octets);
+  socket.end(bytes);
   await once(socket, 'close');
 }
 
@@ -321,7 +321,7 @@ beforeAll(async () => {
 afterAll(() => upstream.stop());
 
 describe.each([0, 1])('after traffic of every kind (service %i)', (index) => {
-  it('the search finds the registrations, where they belong', () => {
+  it('the search finds the registrations in the store', () => {
     const kinds = new Set(
       found(subjects[index].traces.all, before[index]).map((place) => place.split(' as ')[0]),
     );
@@ -335,7 +335,7 @@ describe.each([0, 1])('after traffic of every kind (service %i)', (index) => {
     expect(found(subjects[index].traces.of('name'), asked)).toEqual(['name as utf8 in upstream']);
   });
 
-  it('output, metrics and the replies to faulty calls hold none of it', () => {
+  it('output, metrics and error replies hold none of it', () => {
     const { scrapes, faults } = subjects[index];
     expect(scrapes.join()).toContain('mediastreamer_queries_total');
     expect(faults.length).toBeGreaterThan(30);
@@ -343,7 +343,7 @@ describe.each([0, 1])('after traffic of every kind (service %i)', (index) => {
   });
 });
 
-/** An environment in which the program has faults whose messages hold `text`. */
+/** Environment that injects errors whose messages contain `text`. */
 function faulty(text: string, file = '/nonexistent'): Record<string, string> {
   return {
     NODE_OPTIONS: `--import=${join(ROOT, 'test/support/fault-injection.mjs')}`,
@@ -376,7 +376,7 @@ describe('a process that fails', () => {
     ).toEqual([]);
   });
 
-  it('tells of a store that fails neither what was to be stored nor the words of its fault', async () => {
+  it('logs of a failing store neither the data nor the error text', async () => {
     const traces = new Traces();
     const trigger = join(ROOT, 'node_modules/.cache', `fault-${process.pid}`);
     const service = await RunningService.start({
@@ -408,7 +408,7 @@ describe('a process that fails', () => {
     expect(found(traces.all, [haystack('output', service.output)])).toEqual([]);
   });
 
-  it('leaves no core when it is killed', async () => {
+  it('leaves no core dump when killed', async () => {
     const service = await RunningService.start();
     await service.stop('SIGKILL');
     expect(readdirSync(service.folder).toSorted()).toEqual(['config.yaml', 'services', 'var']);
@@ -425,7 +425,7 @@ async function gone(...kinds: readonly string[]): Promise<string[]> {
   return left();
 }
 
-describe('what is taken back', () => {
+describe('erased data', () => {
   it('leaves every file within the stated time: addresses and their labels', {
     timeout: 60_000,
   }, async () => {
@@ -448,7 +448,7 @@ describe('what is taken back', () => {
     expect(await gone('account id', 'secret')).toEqual([]);
   });
 
-  it('is nowhere when the service has stopped', async () => {
+  it('is nowhere after the service has stopped', async () => {
     for (const subject of subjects) {
       expect(await subject.service.stop()).toEqual({ code: 0, signal: null });
       const files = filesOf(subject.service.folder, KEY_FILE);

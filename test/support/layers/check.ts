@@ -14,7 +14,7 @@ import {
 
 const IGNORED_BY_GIT = ['node_modules', 'var', 'coverage', 'dist'];
 
-/** Everything in the tree at `root` that breaks a rule of rules.ts, a line each. */
+/** Lists violations of rules.ts in the tree at `root`, a line each. */
 export function checkLayers(root: string): string[] {
   const sources = readSources(root);
   const dependencies = readDependencies(root);
@@ -32,12 +32,12 @@ export function checkLayers(root: string): string[] {
   ];
 }
 
-/** The part that a path relative to src/ belongs to; main.ts is one by itself. */
+/** Part of a path relative to src/; main.ts is a part by itself. */
 function partOf(path: string): string {
   return path.split('/', 1)[0];
 }
 
-/** Whether a name is `rule`, or below it when `rule` ends in `/`. */
+/** Returns true if a name is `rule`, or below a `rule` that ends in `/`. */
 function matches(rule: string, name: string): boolean {
   return rule.endsWith('/') ? name.startsWith(rule) : name === rule;
 }
@@ -124,7 +124,7 @@ function cycles(sources: readonly Source[]): string[] {
   return faults;
 }
 
-/** What NOT_LOADED_WITH forbids, with the way on which it would be loaded. */
+/** Finds imports that NOT_LOADED_WITH forbids, each with its import chain. */
 function loaded(sources: readonly Source[]): string[] {
   const atRuntime = new Map(
     sources.map(({ file, imports }) => [file, imports.filter((one) => !one.isType && !one.isThread)]),

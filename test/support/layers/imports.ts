@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
-/** What one source file asks for from another. */
+/** An import of one source file by another. */
 export interface Import {
   /** Paths are relative to src/, with `/`. */
   readonly from: string;
@@ -26,11 +26,11 @@ const SIDE_EFFECT = /^import\s*(['"])([^'"]+)\1/gm;
 const ERASED = /(?:\btypeof\s+|:\s*|<\s*)import\s*\(\s*(['"])([^'"]+)\1/g;
 const DYNAMIC = /(?<!\btypeof\s)(?<![:<]\s?)\bimport\s*\(\s*(['"])([^'"]+)\1/g;
 const REQUIRE = /\b(?:require|createRequire\([^)]*\)|getBuiltinModule)\s*\(\s*(['"])([^'"]+)\1/g;
-/** An import whose specifier is no literal, so that nobody can tell what it loads. */
+/** An import whose specifier is not a literal, so it cannot be checked. */
 export const UNREADABLE = /\bimport\s*\(\s*[^'"\s)]/;
 const THREAD = /new URL\(\s*(['"])(\.[^'"]+\.ts)\1,\s*import\.meta\.url/g;
 
-/** Reads all TypeScript files below `root`/src with what they import, by every way there is. */
+/** Reads all TypeScript files below `root`/src with their imports of every kind. */
 export function readSources(root: string): Source[] {
   const source = join(root, 'src');
   return readdirSync(source, { recursive: true, encoding: 'utf8' })

@@ -12,7 +12,7 @@ export const TOP_LEVEL = [
   'tsconfig.json',
 ];
 
-/** Pages and scripts in src/ that are no parts: the map, the glossary, the decision records, the launcher. */
+/** Pages and scripts beside the parts in src/: the map, the glossary, the decision records, the launcher. */
 export const PAGES = ['README.md', 'GLOSSARY.md', 'decisions', 'mediastreamer.sh', 'node.sh'];
 
 /** Height of each part of src/: a part imports lower ones only, never its own height. */
@@ -36,7 +36,7 @@ export const HEIGHTS: Readonly<Record<string, number>> = {
   metrics: 1,
 };
 
-/** Parts that only these may import: the others declare the options they take. */
+/** Parts with a fixed list of importers; all others declare the options they take. */
 export const IMPORTED_ONLY_BY: Readonly<Record<string, readonly string[]>> = {
   cli: ['main.ts'],
   config: ['cli'],
@@ -76,6 +76,6 @@ export const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
 export const NOT_LOADED_WITH: Readonly<Record<string, readonly string[]>> = {
   'dns/': ['ioredis', 'fastify', '@fastify/', 'node:sqlite', 'prom-client'],
   'relay/': ['ioredis', 'fastify', '@fastify/', 'node:sqlite', 'prom-client'],
-  // A thread a core: what it loads, it loads that many times.
+  // One thread a core, so each module is loaded that many times.
   'dns/udp/udp-worker.ts': ['dns-packet', 'undici', 'pino', 'yaml'],
 };
