@@ -231,7 +231,7 @@ async function measureRss(way: string): Promise<RssReport> {
   const run = async (distinct: number): Promise<AllowlistTable> => {
     const table = new AllowlistTable();
     const feed = new BenchFeed(way === 'snapshot' ? distinct : 0);
-    const profiles = new Profiles({ now: () => performance.now() });
+    const profiles = new Profiles();
     await new AllowlistFollower({ feed, table, profiles, now: () => performance.now() }).start();
     if (way === 'changes') feed.send(RSS_ENTRIES, distinct);
     return table;

@@ -44,7 +44,7 @@ async function state(): Promise<QueryState> {
     seed: SEED,
   });
   const steering = new Steering(catalog!);
-  const profiles = new Profiles({ now: () => 0 });
+  const profiles = new Profiles();
   profiles.onInterned((id, profile) => steering.setProfile(id, profile));
   const allowlist = new AllowlistTable();
   allowlist.set(

@@ -91,7 +91,7 @@ async function stateOf(addresses: number, names: number): Promise<QueryState> {
     seed: SEED,
   });
   const steering = new Steering(catalog!);
-  const profiles = new Profiles({ now: () => 0 });
+  const profiles = new Profiles();
   profiles.onInterned((id, profile) => steering.setProfile(id, profile));
   const profile = profiles.intern({ region: 'us', services: {}, ipv4: true, ipv6: false });
   const allowlist = new AllowlistTable();

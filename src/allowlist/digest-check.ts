@@ -40,13 +40,17 @@ export class DigestCheck {
     return this.checkpoint?.seq === seq && this.differs(this.checkpoint);
   }
 
-  /** @returns true if the digest differs and a reload is due; false while it is unknown or during backoff */
+  /**
+   * A spoiled digest counts as different.
+   * @returns true if the digest differs and a reload is due; false while it is being computed or during backoff
+   */
   differs({ seq, digest }: DigestAt): boolean {
     this.checkpoint = null;
     const own = this.digest.value;
+    const isKnown = own !== null || this.digest.isSpoiled;
     const nowMs = this.now();
-    this.latest = own === null ? null : { seq, agrees: own === digest };
-    if (own === null || nowMs < this.restUntilMs) return false;
+    this.latest = isKnown ? { seq, agrees: own === digest } : null;
+    if (!isKnown || nowMs < this.restUntilMs) return false;
     if (own === digest) {
       this.mismatchesInARow = 0;
       return false;

@@ -1,12 +1,14 @@
 import type { Change, DigestAt, Feed, FeedSnapshot, Profile, Snapshot } from '../feed/index.ts';
 import { DigestCheck, type DigestCheckResult } from './digest-check.ts';
-import { FollowerStoppedError, SnapshotOutdatedError } from './errors.ts';
+import { FollowerStoppedError, ProfileLimitReachedError, SnapshotOutdatedError } from './errors.ts';
 import { NOT_REGISTERED, type ProfileId } from './profile-id.ts';
 import type { Profiles } from './profiles.ts';
 import { RunningDigest } from './running-digest.ts';
 import type { AllowlistTable, TableEdit } from './table.ts';
+import { WaitingChanges } from './waiting-changes.ts';
 
-export type ReloadReason = 'gap' | 'epoch' | 'overflow' | 'digest';
+/** change: one could not be applied, and retrying did not help. */
+export type ReloadReason = 'gap' | 'epoch' | 'overflow' | 'digest' | 'change';
 
 export interface Reload {
   readonly reason: ReloadReason;
@@ -24,8 +26,8 @@ export interface AllowlistFollowerOptions {
   /** Called after a reload that a gap, another epoch or a differing digest made necessary. */
   readonly onReload?: (reload: Reload) => void;
   /**
-   * Called with a change that could not be applied, or a load that failed. The allowlist stays as it was; a
-   * failed load is retried.
+   * Called when a change could not be applied or a load failed. Both are retried with backoff; until then the
+   * allowlist stays as it was.
    */
   readonly onError?: (error: unknown) => void;
   /** Starts a timer and returns a function that cancels it. */
@@ -40,6 +42,8 @@ export interface FollowerState {
   readonly epoch: string | null;
   readonly seq: number;
   readonly entries: number;
+  /** Changes that failed and are being retried: the allowlist is not what the feed says. */
+  readonly unapplied: number;
   /** Changes received and not applied yet. */
   readonly lagChanges: number;
   /** Since when the allowlist lags behind the feed, in ms of the clock; null if it is up to date. */
@@ -80,6 +84,8 @@ export class AllowlistFollower {
   private readonly maxPending: number;
   private readonly digest: RunningDigest;
   private readonly digestCheck: DigestCheck;
+  private readonly waiting = new WaitingChanges();
+  private cancelRetry: (() => void) | null = null;
   /** Reason for another reload, signalled by the feed while a snapshot was loading. */
   private lost: ReloadReason | null = null;
   private phase: FollowerState['phase'] = 'idle';
@@ -110,6 +116,7 @@ export class AllowlistFollower {
       epoch: this.epoch,
       seq: this.seq,
       entries: this.options.table.size,
+      unapplied: this.waiting.failed,
       lagChanges: Math.max(0, this.heardSeq - this.seq),
       behindSinceMs: this.behindSinceMs,
       reloads: this.reloads,
@@ -120,6 +127,11 @@ export class AllowlistFollower {
       digestCheck: this.digestCheck.resultAt(this.seq),
       digestMismatches: this.digestCheck.mismatches,
     };
+  }
+
+  /** True once the served allowlist has all of the changes `from` to `to`. */
+  hasApplied(from: number, to: number): boolean {
+    return this.phase === 'following' && this.seq >= to && !this.waiting.hasAny(from, to);
   }
 
   /** Packs the served allowlist, in one go: 10 ms for a million entries. Null before the first load. */
@@ -173,6 +185,7 @@ export class AllowlistFollower {
     this.phase = 'stopped';
     this.unsubscribe();
     this.cancelTimer();
+    this.cancelRetry?.();
     this.clearPending();
   }
 
@@ -199,7 +212,8 @@ export class AllowlistFollower {
       if (change.seq !== this.seq + 1) return 'gap';
       this.apply(change);
       this.seq = change.seq;
-      if (this.digestCheck.reached(change.seq)) return 'digest';
+      // While a change waits, the digests differ for that reason.
+      if (this.waiting.isEmpty && this.digestCheck.reached(change.seq)) return 'digest';
     }
     return null;
   }
@@ -217,24 +231,59 @@ export class AllowlistFollower {
   private compare(at: DigestAt): void {
     if (this.phase !== 'following' || at.epoch !== this.epoch || at.seq < this.seq) return;
     if (at.seq > this.seq) this.digestCheck.expect(at);
-    else if (this.digestCheck.differs(at)) this.handleLoss('digest');
+    else if (this.waiting.isEmpty && this.digestCheck.differs(at)) this.handleLoss('digest');
   }
 
-  /** Applies one change. An error must not stop the changes behind it. */
+  /**
+   * Applies one change, or makes it wait: an error must not stop the changes behind it, nor lose this one. Removals
+   * and profiles in use are never held back.
+   */
   private apply(change: Change): void {
+    const { profiles, now } = this.options;
+    this.waiting.supersede(change.prefix);
+    const isNewProfile = change.kind === 'set' && !profiles.has(change.profile);
+    if (isNewProfile && !this.waiting.pace(change, now())) {
+      this.retryLater();
+      return;
+    }
+    try {
+      this.applyNow(change);
+    } catch (error) {
+      this.waiting.addFailed(change, now());
+      this.reportError(error);
+      this.retryLater();
+    }
+  }
+
+  /** @throws without having changed anything */
+  private applyNow(change: Change): void {
     const { table, profiles } = this.options;
     const { prefix } = change;
-    try {
-      const [previous, next] =
-        change.kind === 'set'
-          ? this.set(prefix, change.profile)
-          : ([table.remove(prefix), NOT_REGISTERED] as const);
-      this.digest.change(prefix, previous, next);
-      if (previous !== NOT_REGISTERED) profiles.release(previous);
-    } catch (error) {
-      this.digest.spoil();
-      this.reportError(error);
-    }
+    const [previous, next] =
+      change.kind === 'set'
+        ? this.set(prefix, change.profile)
+        : ([table.remove(prefix), NOT_REGISTERED] as const);
+    this.digest.change(prefix, previous, next);
+    if (previous !== NOT_REGISTERED) profiles.release(previous);
+  }
+
+  private retryLater(): void {
+    const dueMs = this.waiting.nextDueMs;
+    if (dueMs === null || this.cancelRetry !== null) return;
+    const { setTimer = unrefTimer, now } = this.options;
+    this.cancelRetry = setTimer(() => this.retryWaiting(), Math.max(1, dueMs - now()));
+  }
+
+  private retryWaiting(): void {
+    this.cancelRetry = null;
+    if (!this.isRunning) return;
+    const isHopeful = this.waiting.retry(
+      this.options.now(),
+      (change) => this.applyNow(change),
+      (error) => error instanceof ProfileLimitReachedError,
+    );
+    if (!isHopeful && this.phase === 'following') this.handleLoss('change');
+    this.retryLater();
   }
 
   /** @returns the previous and the new profile of the prefix */
@@ -331,6 +380,7 @@ export class AllowlistFollower {
     this.seq = seqOf(snapshot);
     this.heardSeq = this.seq;
     this.digestCheck.reset();
+    this.waiting.clear();
     this.loadedAtMs = now();
   }
 

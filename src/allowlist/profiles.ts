@@ -3,13 +3,11 @@ import { ProfileLimitReachedError } from './errors.ts';
 import { MAX_PROFILE_ID, type ProfileId } from './profile-id.ts';
 
 export interface ProfilesOptions {
-  /** Monotonic clock, in ms. */
-  readonly now: () => number;
   /**
-   * Time before the id of an unused profile is given to another: longer than any reader holds an id after
-   * looking it up.
+   * Resolves once every reader has finished the batch it was in: from then on none holds an id that the table has lost
+   * before the call. Default: at once, for readers in the same thread.
    */
-  readonly graceMs?: number;
+  readonly quiesce?: () => Promise<void>;
   readonly limit?: number;
 }
 
@@ -22,32 +20,43 @@ interface Interned {
 
 type InternedListener = (id: ProfileId, profile: Profile) => void;
 
-const DEFAULT_GRACE_MS = 60_000;
+/** Unused ids are reclaimed while fewer than 1/8 of all ids are free. */
+const LOW_SHARE = 1 / 8;
 
 /**
  * Interned profiles by id. Homes with equal choices share a profile; each table entry is one reference.
  * Listeners learn an id before any reader can find it in the table.
+ *
+ * A reader looks an address up, then uses the row of its id. So the id of an unused profile gets another meaning only
+ * after all readers have finished a batch since (as in RCU).
  */
 export class Profiles {
-  private readonly now: () => number;
-  private readonly graceMs: number;
+  private readonly quiesce: () => Promise<void>;
   private readonly limit: number;
   private readonly byKey = new Map<string, Interned>();
   private readonly byId: (Interned | undefined)[] = [undefined];
-  /** Ids without references and when they lost the last one, oldest first. */
-  private readonly idleSinceMs = new Map<ProfileId, number>();
+  /** Ids without references that a reader may still hold, with the generation in which they lost the last one. */
+  private readonly idle = new Map<ProfileId, number>();
+  /** Ids without references that no reader holds. They keep their meaning until they are needed. */
+  private readonly free = new Set<ProfileId>();
+  private generation = 0;
+  private isReclaiming = false;
   private readonly listeners = new Set<InternedListener>();
 
-  constructor({ now, graceMs = DEFAULT_GRACE_MS, limit = MAX_PROFILE_ID }: ProfilesOptions) {
+  constructor({ quiesce = () => Promise.resolve(), limit = MAX_PROFILE_ID }: ProfilesOptions = {}) {
     if (limit < 1 || limit > MAX_PROFILE_ID) throw new RangeError(`limit is 1 to ${MAX_PROFILE_ID}`);
-    this.now = now;
-    this.graceMs = graceMs;
+    this.quiesce = quiesce;
     this.limit = limit;
   }
 
   /** Profiles with references. */
   get size(): number {
-    return this.byKey.size - this.idleSinceMs.size;
+    return this.byKey.size - this.idle.size - this.free.size;
+  }
+
+  /** True if the profile has an id, in use or not yet reclaimed. */
+  has(profile: Profile): boolean {
+    return this.byKey.has(keyOf(profile));
   }
 
   /**
@@ -79,20 +88,19 @@ export class Profiles {
   retain(id: ProfileId, count = 1): void {
     if (count === 0) return;
     const interned = this.interned(id);
-    if (interned.references === 0) this.idleSinceMs.delete(id);
+    if (interned.references === 0 && !this.idle.delete(id)) this.free.delete(id);
     interned.references += count;
   }
 
-  /**
-   * Drops references. Without any, the id keeps its meaning for the grace time and until another profile
-   * needs it.
-   */
+  /** Drops references. Without any, the id keeps its meaning until another profile needs it. */
   release(id: ProfileId, count = 1): void {
     if (count === 0) return;
     const interned = this.interned(id);
     if (count > interned.references) throw new RangeError('more references released than retained');
     interned.references -= count;
-    if (interned.references === 0) this.idleSinceMs.set(id, this.now());
+    if (interned.references > 0) return;
+    this.idle.set(id, this.generation);
+    void this.reclaim();
   }
 
   /**
@@ -114,15 +122,38 @@ export class Profiles {
     return interned;
   }
 
-  /** A fresh id, else the one unused for longest. */
+  private get available(): number {
+    return this.limit + 1 - this.byId.length + this.free.size;
+  }
+
+  /** A fresh id, else the one free for longest. */
   private freeId(): ProfileId {
     if (this.byId.length <= this.limit) return this.byId.length as ProfileId;
-    const oldest = this.idleSinceMs.entries().next().value;
-    if (!oldest || this.now() - oldest[1] < this.graceMs) throw new ProfileLimitReachedError(this.limit);
-    const id = oldest[0];
+    const [id] = this.free;
+    if (id === undefined) throw new ProfileLimitReachedError(this.limit);
     this.byKey.delete(this.interned(id).key);
-    this.idleSinceMs.delete(id);
+    this.free.delete(id);
+    void this.reclaim();
     return id;
+  }
+
+  /** Frees the ids that are idle now, once all readers have finished a batch. Repeats while ids are short. */
+  private async reclaim(): Promise<void> {
+    if (this.isReclaiming) return;
+    this.isReclaiming = true;
+    try {
+      while (this.idle.size > 0 && this.available < this.limit * LOW_SHARE) {
+        const through = this.generation++;
+        await this.quiesce();
+        for (const [id, generation] of this.idle) {
+          if (generation > through) continue;
+          this.idle.delete(id);
+          this.free.add(id);
+        }
+      }
+    } finally {
+      this.isReclaiming = false;
+    }
   }
 }
 

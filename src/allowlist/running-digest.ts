@@ -24,6 +24,7 @@ export class RunningDigest {
   private readonly hashes: ProfileHash[] = [];
   private digest = new ListDigest();
   private isKnown = false;
+  private spoiled = false;
   /** Increments with each snapshot, which stops the slices of the one before. */
   private generation = 0;
 
@@ -33,7 +34,12 @@ export class RunningDigest {
     });
   }
 
-  /** Null while a snapshot's entries are being added, and after a change that could not be applied. */
+  /** True if the allowlist is known to differ from the feed's until the next snapshot. */
+  get isSpoiled(): boolean {
+    return this.spoiled;
+  }
+
+  /** Null while a snapshot's entries are being added, and while spoiled. */
   get value(): string | null {
     return this.isKnown ? this.digest.toString() : null;
   }
@@ -41,6 +47,7 @@ export class RunningDigest {
   begin(snapshot: Snapshot): void {
     this.digest = new ListDigest();
     this.isKnown = false;
+    this.spoiled = false;
     this.generation += 1;
     void this.addAll(snapshot, this.generation);
   }
@@ -50,12 +57,10 @@ export class RunningDigest {
     if (next !== NOT_REGISTERED) this.digest.addPrefix(prefix, this.hashes[next]);
   }
 
-  /**
-   * Marks the digest as unknown: the allowlist is known to differ from the feed's, so a comparison says
-   * nothing.
-   */
+  /** Marks the allowlist as different from the feed's, whatever its entries add up to. */
   spoil(): void {
     this.isKnown = false;
+    this.spoiled = true;
     this.generation += 1;
   }
 

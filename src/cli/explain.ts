@@ -66,7 +66,7 @@ function readRequest(
 async function explainFromConfig(loaded: LoadedConfig, request: ExplainRequest): Promise<ExplainReply> {
   const { config } = loaded;
   const { tables: catalog } = await loadCatalog(loaded, SEED);
-  const profiles = new Profiles({ now: () => 0 });
+  const profiles = new Profiles();
   const steering = new Steering(catalog);
   profiles.onInterned((id, profile) => steering.setProfile(id, profile));
   const table = new AllowlistTable();

@@ -122,3 +122,8 @@ export function storeError(code: string, message: string): RegistryError {
   if (code === 'too_many_profiles') return new TooManyProfilesError(message);
   return new StoreUnavailableError(message);
 }
+
+/** The store has the change, but the allowlist of this process does not serve it yet. Repeating the call is safe. */
+export function notAppliedError(): StoreUnavailableError {
+  return new StoreUnavailableError('the change is made, but has not reached the allowlist of this process');
+}

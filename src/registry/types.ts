@@ -150,8 +150,8 @@ export interface OpenRegistryOptions {
   /** For a store on Redis. */
   events?: StoreEvents;
   /**
-   * With Redis, which this process's own allowlist follows separately: resolves to true once the allowlist has the
-   * change. Calls are answered after that (read-your-writes); false makes them fail with StoreUnavailableError.
+   * Resolves to true once this process's own allowlist has applied the changes `from` to `to`. Calls are answered after
+   * that (read-your-writes); false makes them fail with StoreUnavailableError.
    */
-  readYourWrites?: (seq: number) => Promise<boolean>;
+  readYourWrites?: (from: number, to: number) => Promise<boolean>;
 }

@@ -112,15 +112,16 @@ function setUp(options: { limit?: number; maxPending?: number } = {}) {
   const table = new AllowlistTable({ seed: 7 });
   const reader = new AllowlistReader(table.handle());
   table.onReplaced((handle) => reader.attach(handle));
-  const profiles = new Profiles({ now: () => 0, ...(options.limit ? { limit: options.limit } : {}) });
+  const profiles = new Profiles(options.limit ? { limit: options.limit } : {});
   const reloads: Reload[] = [];
   const errors: unknown[] = [];
   const timers: { callback: () => void; delayMs: number }[] = [];
+  const clock = { ms: 5 };
   const follower = new AllowlistFollower({
     feed,
     table,
     profiles,
-    now: () => 5,
+    now: () => clock.ms,
     onReload: (reload) => reloads.push(reload),
     onError: (error) => errors.push(error),
     setTimer: (callback, delayMs) => {
@@ -141,7 +142,12 @@ function setUp(options: { limit?: number; maxPending?: number } = {}) {
     }
     return found;
   };
-  return { feed, table, profiles, follower, reloads, errors, timers, served };
+  /** Lets time pass; calls the timers that were due, once. */
+  const pass = (ms: number): void => {
+    clock.ms += ms;
+    for (const { callback } of timers.splice(0)) callback();
+  };
+  return { feed, table, profiles, follower, reloads, errors, timers, served, pass };
 }
 
 describe('the follower', () => {
@@ -157,6 +163,7 @@ describe('the follower', () => {
     expect(follower.state).toEqual({
       phase: 'following',
       epoch: 'e1',
+      unapplied: 0,
       seq: 4,
       entries: 1,
       lagChanges: 0,
@@ -301,13 +308,75 @@ describe('the follower', () => {
     expect(other.feed.subscribers).toBe(0);
   });
 
-  test('continues after a change that it cannot apply', async () => {
-    const { feed, follower, served, errors } = setUp({ limit: 1 });
+  test('applies changes behind one that fails, and that one as soon as it can', async () => {
+    const { feed, follower, served, errors, pass } = setUp({ limit: 1 });
     await follower.start();
     feed.happen(set(1, 1), set(2, 2, GB), set(3, 3));
     expect(served()).toEqual({ 1: 'us', 3: 'us' });
     expect(errors).toEqual([expect.any(ProfileLimitReachedError)]);
-    expect(follower.state).toMatchObject({ seq: 3, errors: 1 });
+    expect(follower.state).toMatchObject({ seq: 3, errors: 1, unapplied: 1 });
+    expect([follower.hasApplied(2, 2), follower.hasApplied(1, 3)]).toEqual([false, false]);
+    expect([follower.hasApplied(3, 3), follower.hasApplied(4, 4)]).toEqual([true, false]);
+    pass(100);
+    expect(follower.state.unapplied).toBe(1);
+    feed.happen(remove(4, 1), remove(5, 3));
+    await settled();
+    pass(200);
+    expect(served()).toEqual({ 2: 'gb' });
+    expect(follower.state).toMatchObject({ unapplied: 0, reloads: 0 });
+    expect(follower.hasApplied(1, 5)).toBe(true);
+  });
+
+  test('drops a waiting change when a newer one of its prefix comes', async () => {
+    const { feed, follower, served, pass } = setUp({ limit: 1 });
+    await follower.start();
+    feed.happen(set(1, 1), set(2, 2, GB), remove(3, 2), remove(4, 1));
+    await settled();
+    pass(5_000);
+    expect(served()).toEqual({});
+    expect(follower.state.unapplied).toBe(0);
+  });
+
+  test('reloads after a change that fails for another reason than a lack of ids', async () => {
+    const { feed, follower, reloads, table, pass } = setUp();
+    await follower.start();
+    const { set: original } = table;
+    table.set = () => {
+      throw new Error('damaged');
+    };
+    feed.happen(set(1, 1));
+    for (let retry = 0; retry < 4 && reloads.length === 0; retry++) {
+      pass(5_000);
+      await settled();
+    }
+    expect(reloads).toMatchObject([{ reason: 'change' }]);
+    table.set = original;
+    expect(follower.state).toMatchObject({ unapplied: 0, entries: 1, phase: 'following' });
+  });
+
+  test("coalesces a prefix's new profiles within 200 ms, and holds no other change back", async () => {
+    const { feed, follower, served, profiles, pass } = setUp();
+    await follower.start();
+    const choice = (region: string): Profile => ({ ...US, region });
+    feed.happen(
+      set(1, 1, choice('a')),
+      set(2, 1, choice('b')),
+      set(3, 1, choice('c')),
+      set(4, 2, choice('d')),
+    );
+    expect(served()).toEqual({ 1: 'a', 2: 'd' });
+    expect([follower.hasApplied(3, 3), follower.hasApplied(4, 4), follower.state.unapplied]).toEqual([
+      false,
+      true,
+      0,
+    ]);
+    pass(200);
+    expect(served()).toEqual({ 1: 'c', 2: 'd' });
+    expect(profiles.has(choice('b'))).toBe(false);
+    feed.happen(set(5, 1, choice('e')), remove(6, 1));
+    expect(served()).toEqual({ 2: 'd' });
+    pass(200);
+    expect(served()).toEqual({ 2: 'd' });
   });
 
   test('references a profile once for each entry, and no other', async () => {
@@ -336,7 +405,7 @@ describe('the follower', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(event, { maxLength: 40 }), async (events) => {
-        const { feed, follower, served, timers, table, profiles } = setUp();
+        const { feed, follower, served, pass, table, profiles } = setUp();
         await follower.start();
         for (const { last, kind, fate } of events) {
           const seq = feed.seq + 1;
@@ -352,7 +421,7 @@ describe('the follower', () => {
         feed.happen(set(feed.seq + 1, 99));
         for (let round = 0; round < 4; round++) {
           await settled();
-          for (const timer of timers.splice(0)) timer.callback();
+          pass(250);
         }
         const expected = Object.fromEntries([...feed.entries].map(([last, { region }]) => [last, region]));
         expect(served()).toEqual(expected);

@@ -4,16 +4,21 @@ import { ProfileLimitReachedError, Profiles } from '../../src/allowlist/index.ts
 import type { Profile } from '../../src/feed/index.ts';
 
 const US: Profile = { region: 'us', services: {}, ipv4: true, ipv6: false };
-const GRACE_MS = 1_000;
 
 function profile(region: string): Profile {
   return { ...US, region };
 }
 
-function setUp(limit?: number): { profiles: Profiles; clock: { ms: number } } {
-  const clock = { ms: 0 };
-  const profiles = new Profiles({ now: () => clock.ms, graceMs: GRACE_MS, ...(limit ? { limit } : {}) });
-  return { profiles, clock };
+/** Readers that finish their batch when the test says so. */
+function setUp(limit?: number) {
+  const batches: (() => void)[] = [];
+  const quiesce = () => new Promise<void>((resolve) => void batches.push(resolve));
+  const profiles = new Profiles({ quiesce, ...(limit ? { limit } : {}) });
+  const finishBatches = async (): Promise<void> => {
+    for (const resolve of batches.splice(0)) resolve();
+    await new Promise(setImmediate);
+  };
+  return { profiles, finishBatches };
 }
 
 describe('Profiles', () => {
@@ -67,37 +72,49 @@ describe('Profiles', () => {
     expect(told).toEqual(['1 us', '2 gb']);
   });
 
-  test('reuses the id unused for longest, after the grace time only', () => {
-    const { profiles, clock } = setUp(2);
+  test('reuses the id unused for longest, once all readers have finished a batch', async () => {
+    const { profiles, finishBatches } = setUp(2);
     const first = profiles.intern(profile('a'));
     const second = profiles.intern(profile('b'));
     profiles.release(second);
-    clock.ms = 10;
     profiles.release(first);
-    clock.ms = GRACE_MS - 1;
     expect(() => profiles.intern(profile('c'))).toThrow(ProfileLimitReachedError);
-    clock.ms = GRACE_MS;
+    await finishBatches();
     expect(profiles.intern(profile('c'))).toBe(second);
-    expect(() => profiles.intern(profile('d'))).toThrow(ProfileLimitReachedError);
-    expect(profiles.get(first).region).toBe('a');
+    await finishBatches();
+    expect(profiles.intern(profile('d'))).toBe(first);
+    expect(() => profiles.intern(profile('e'))).toThrow(ProfileLimitReachedError);
   });
 
-  test('gives a returning profile its old id', () => {
-    const { profiles, clock } = setUp(1);
+  test('does not reuse an id that was used again during the batch', async () => {
+    const { profiles, finishBatches } = setUp(1);
+    const id = profiles.intern(US);
+    profiles.release(id);
+    profiles.intern(US);
+    profiles.release(id);
+    await finishBatches();
+    expect(() => profiles.intern(profile('gb'))).toThrow(ProfileLimitReachedError);
+    await finishBatches();
+    expect(profiles.intern(profile('gb'))).toBe(id);
+  });
+
+  test('gives a returning profile its old id', async () => {
+    const { profiles, finishBatches } = setUp(1);
     const id = profiles.intern(US);
     profiles.release(id);
     expect(profiles.size).toBe(0);
-    clock.ms = 10 * GRACE_MS;
+    await finishBatches();
     expect(profiles.intern(US)).toBe(id);
+    expect(profiles.size).toBe(1);
     expect(() => profiles.intern(profile('gb'))).toThrow(ProfileLimitReachedError);
   });
 
-  test('counts references', () => {
-    const { profiles, clock } = setUp(1);
+  test('counts references', async () => {
+    const { profiles, finishBatches } = setUp(1);
     const id = profiles.intern(US);
     profiles.retain(id, 2);
     profiles.release(id, 2);
-    clock.ms = 10 * GRACE_MS;
+    await finishBatches();
     expect(() => profiles.intern(profile('gb'))).toThrow(ProfileLimitReachedError);
     profiles.release(id);
     expect(() => profiles.release(id)).toThrow(RangeError);

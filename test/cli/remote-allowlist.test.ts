@@ -35,7 +35,7 @@ const log: Log = { fatal: write, error: write, warn: write, info: write, debug: 
 async function follow(wallClock: () => number) {
   const now = (): number => performance.now();
   const remote = await RemoteAllowlist.open({ url: server.url, dataDir, log, now, wallClock });
-  const profiles = new Profiles({ now });
+  const profiles = new Profiles();
   const follower = new AllowlistFollower({ feed: remote.feed, table: new AllowlistTable(), profiles, now });
   await follower.start(remote.fallback);
   remote.keep(follower);

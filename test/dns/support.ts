@@ -119,7 +119,7 @@ export class TestEdge {
   readonly catalog: CatalogTables;
   readonly steering: Steering;
   readonly table = new AllowlistTable();
-  readonly profiles = new Profiles({ now: () => 0 });
+  readonly profiles = new Profiles();
   readonly cache = new AnswerCache({ bytes: 1 << 20 });
   readonly counters = new CounterBlock();
   readonly rateLimit = RateLimiter.allocate();

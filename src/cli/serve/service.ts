@@ -159,7 +159,7 @@ export class Service {
       randomBytes,
       onFailed: onFailure,
       events: logStoreEvents(log),
-      readYourWrites: async (seq) => (await this.tables?.readYourWrites?.reached(seq)) ?? true,
+      readYourWrites: async (from, to) => (await this.tables?.readYourWrites?.reached(from, to)) ?? true,
     });
   }
 

@@ -12,6 +12,8 @@ export interface Sources {
     entries: number;
     /** Number of the latest change applied. */
     seq: number;
+    /** Changes that failed and are being retried. */
+    unapplied: number;
     lagChanges: number;
     lagSeconds: number;
     reloads: number;
@@ -72,6 +74,12 @@ function allowlistFamilies(allowlist: NonNullable<Sources['allowlist']>): Metric
   return [
     single('gauge', 'allowlist_entries', 'Registered addresses and prefixes', () => allowlist().entries),
     single('gauge', 'allowlist_seq', 'Number of the latest change applied', () => allowlist().seq),
+    single(
+      'gauge',
+      'allowlist_unapplied_changes',
+      'Changes that failed and are being retried: the allowlist lacks them',
+      () => allowlist().unapplied,
+    ),
     single('gauge', 'allowlist_lag_changes', 'Known changes not yet applied', () => allowlist().lagChanges),
     single(
       'gauge',

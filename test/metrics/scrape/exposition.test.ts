@@ -115,6 +115,7 @@ describe('Exposition', () => {
         seq: 7,
         lagChanges: 2,
         lagSeconds: 0.5,
+        unapplied: 0,
         reloads: 3,
         digestMismatches: 1,
       }),

@@ -32,7 +32,7 @@ afterEach(async () => {
 /** An edge without DNS: the feed and the list that follows it. */
 function edge(options: Partial<RedisFeedOptions> = {}) {
   const table = new AllowlistTable({ seed: 3 });
-  const profiles = new Profiles({ now: performance.now.bind(performance) });
+  const profiles = new Profiles();
   const feed: RedisFeed = openRedisFeed({
     url: server.url,
     now: () => performance.now(),

@@ -90,10 +90,11 @@ function tableSources(tables: Tables): Sources {
   const { remote } = tables;
   return {
     allowlist: () => {
-      const { entries, seq, lagChanges, reloads, digestMismatches } = tables.follower.state;
+      const { entries, seq, unapplied, lagChanges, reloads, digestMismatches } = tables.follower.state;
       return {
         entries,
         seq,
+        unapplied,
         reloads,
         digestMismatches,
         lagChanges: Math.max(lagChanges, remote?.lagChanges ?? 0),

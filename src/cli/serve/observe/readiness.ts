@@ -16,8 +16,9 @@ export function storeReadiness(registry: Registry, hasRemote: boolean): Readines
  * would let anyone find the registered address by trying all of them.
  */
 export function allowlistReadiness({ follower, remote }: Tables): Readiness {
-  const { phase, epoch, seq, entries, digestCheck: digest } = follower.state;
-  const detail = { epoch, seq, entries };
+  const { phase, epoch, seq, entries, unapplied, digestCheck: digest } = follower.state;
+  const detail = { epoch, seq, entries, ...(unapplied > 0 && { unapplied }) };
+  if (unapplied > 0) return { ready: false, state: 'changes-not-applied', detail };
   if (remote === null) {
     return { ready: phase === 'following' || phase === 'reloading', state: phase, detail };
   }

@@ -3,7 +3,7 @@ import type { Feed } from '../../../feed/index.ts';
 
 /** A call to the store takes at most 1.5 s, and the API answers within 2 s. */
 const WAIT_MS = 400;
-/** A snapshot that replaces the allowlist emits no changes, so the position is also polled. */
+/** A snapshot that replaces the allowlist, or a retried change, emits nothing, so the state is also polled. */
 const POLL_MS = 20;
 
 /**
@@ -23,10 +23,10 @@ export class ReadYourWrites {
     });
   }
 
-  /** Resolves to true once the allowlist has applied the change, to false after 0.4 s without it. */
-  async reached(seq: number): Promise<boolean> {
+  /** Resolves to true once the allowlist has applied the changes `from` to `to`, to false after 0.4 s without them. */
+  async reached(from: number, to: number): Promise<boolean> {
     const deadlineMs = performance.now() + WAIT_MS;
-    while (!this.has(seq)) {
+    while (!this.follower.hasApplied(from, to)) {
       if (performance.now() > deadlineMs) return false;
       await this.nextChange();
     }
@@ -35,11 +35,6 @@ export class ReadYourWrites {
 
   close(): void {
     this.unsubscribe();
-  }
-
-  private has(seq: number): boolean {
-    const state = this.follower.state;
-    return state.phase === 'following' && state.seq >= seq;
   }
 
   private nextChange(): Promise<void> {

@@ -64,7 +64,8 @@ export class Tables {
     const { now, allowlist } = this;
     this.remote = remote;
     this.currentCatalog = catalog;
-    this.profiles = new Profiles({ now });
+    // An acknowledged update shows that a thread has finished the batch it was in.
+    this.profiles = new Profiles({ quiesce: () => this.publish({}) });
     this.steering = new Steering(catalog);
     this.profiles.onInterned((id, profile) => this.steering.setProfile(id, profile));
     this.follower = new AllowlistFollower({
@@ -100,7 +101,7 @@ export class Tables {
       const { remote } = options;
       await tables.follower.start(remote?.fallback);
       remote?.keep(tables.follower);
-      if (remote !== null) tables.barrier = new ReadYourWrites(tables.follower, remote.feed);
+      tables.barrier = new ReadYourWrites(tables.follower, options.feed);
       return tables;
     } catch (error) {
       await tables.close();
@@ -108,7 +109,7 @@ export class Tables {
     }
   }
 
-  /** Null with the embedded store, whose changes are applied before a call is answered. */
+  /** Null until the allowlist is loaded. */
   get readYourWrites(): ReadYourWrites | null {
     return this.barrier;
   }

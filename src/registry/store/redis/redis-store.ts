@@ -1,5 +1,5 @@
 import type { Change, Snapshot } from '../../../feed/index.ts';
-import { StoreUnavailableError } from '../../errors.ts';
+import { notAppliedError } from '../../errors.ts';
 import { STEPS, type Store, type StoreStatus, type StoreSteps, storeCalls } from '../store.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { decodeLogEntry } from './keys.ts';
@@ -14,7 +14,7 @@ import { StoreLink, type StoreLinkOptions } from './store-link.ts';
 export interface RedisStoreOptions extends Omit<StoreLinkOptions, 'onPlaced'> {
   leader: Omit<LeaderOptions, 'events'>;
   /** Resolves to true once this process's own allowlist has the change: read-your-writes. */
-  readYourWrites?: (seq: number) => Promise<boolean>;
+  readYourWrites?: (from: number, to: number) => Promise<boolean>;
 }
 
 /** Changes per page. */
@@ -26,7 +26,7 @@ export class RedisStore {
   readonly snapshots: Snapshots;
   private readonly sequencer: Sequencer;
   private readonly leader: Leader;
-  private readonly readYourWrites: (seq: number) => Promise<boolean>;
+  private readonly readYourWrites: (from: number, to: number) => Promise<boolean>;
   /** 256 calls in flight are answered within one command's time; when Redis is silent, the waiting ones fail at once. */
   private readonly calls = new ConcurrencyLimit({ width: 256, limit: 10_000 });
   private isClosed = false;
@@ -99,8 +99,8 @@ export class RedisStore {
     const changes = list(done[1]).map((change, index) => decodeLogEntry(first + index + 1, bytes(change)));
     this.link.reached(first + changes.length);
     await this.sequencer.offer(changes);
-    if (changes.length === 0 || (await this.readYourWrites(first + changes.length))) return;
-    throw new StoreUnavailableError('the change is made, but has not reached the allowlist of this process');
+    if (changes.length === 0 || (await this.readYourWrites(first + 1, first + changes.length))) return;
+    throw notAppliedError();
   }
 
   /** Follows changes that other controls made. */

@@ -12,7 +12,10 @@ export interface Call {
   step: readonly unknown[];
 }
 
-export type Reply = { id: number; value: unknown } | { id: number; error: RegistryError };
+/** `changes`: first and last number of the changes that the step made. */
+export type Reply =
+  | { id: number; value: unknown; changes?: readonly [from: number, to: number] }
+  | { id: number; error: RegistryError };
 
 export interface BatchResult {
   changes: Change[];
@@ -53,7 +56,8 @@ function write(database: DatabaseSync, steps: SqliteSteps, call: Call, result: B
     const { changes, erased } = steps.take();
     for (const change of changes) result.changes.push(change);
     result.erased ||= erased;
-    return { id: call.id, value };
+    if (changes.length === 0) return { id: call.id, value };
+    return { id: call.id, value, changes: [changes[0].seq, changes[changes.length - 1].seq] };
   } catch (error) {
     // Some errors (disk full, I/O) end the transaction by themselves, with the steps before this one.
     if (!database.isTransaction) throw error;

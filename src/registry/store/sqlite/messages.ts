@@ -20,7 +20,9 @@ export interface ErrorMessage {
   message: string;
 }
 
-export type ReplyMessage = { id: number; value: unknown } | { id: number; error: ErrorMessage };
+export type ReplyMessage =
+  | { id: number; value: unknown; changes?: readonly [from: number, to: number] }
+  | { id: number; error: ErrorMessage };
 
 export type ToClient =
   | { kind: 'opened'; epoch: string; seq: number }

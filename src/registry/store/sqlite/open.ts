@@ -15,6 +15,8 @@ export interface OpenSqliteOptions {
   logLimit?: number;
   /** Called once if the thread ends by itself. */
   onFailed: (error: Error) => void;
+  /** See OpenRegistryOptions. */
+  readYourWrites?: (from: number, to: number) => Promise<boolean>;
 }
 
 /**
@@ -36,5 +38,5 @@ export function openSqliteStore(options: OpenSqliteOptions): Promise<Store> {
     youngGenerationMb: 2,
     oldGenerationMb: 128,
   });
-  return openThreadStore(worker, options.onFailed);
+  return openThreadStore(worker, options.onFailed, options.readYourWrites);
 }

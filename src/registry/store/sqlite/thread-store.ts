@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import type { Change, Snapshot } from '../../../feed/index.ts';
-import { StoreUnavailableError, storeError } from '../../errors.ts';
+import { notAppliedError, StoreUnavailableError, storeError } from '../../errors.ts';
 import { ChangeListeners } from '../change-listeners.ts';
 import { type Store, type StoreStatus, type StoreSteps, storeCalls } from '../store.ts';
 import type { ReplyMessage, ToClient, ToWorker } from './messages.ts';
@@ -18,12 +18,15 @@ interface Pending {
   deadlineMs: number;
 }
 
+type ReadYourWrites = (from: number, to: number) => Promise<boolean>;
+
 /** The main thread's end of the store's thread. */
 class ThreadStore {
   private readonly worker: Worker;
   private readonly pending = new Map<number, Pending>();
   private readonly listeners = new ChangeListeners();
   private readonly onFailed: (error: Error) => void;
+  private readonly readYourWrites: ReadYourWrites;
   private readonly exited: Promise<void>;
   private readonly opening = Promise.withResolvers<{ epoch: string; seq: number }>();
   private nextId = 1;
@@ -31,9 +34,10 @@ class ThreadStore {
   private closing = false;
   private failed: string | null = null;
 
-  constructor(worker: Worker, onFailed: (error: Error) => void) {
+  constructor(worker: Worker, onFailed: (error: Error) => void, readYourWrites: ReadYourWrites) {
     this.worker = worker;
     this.onFailed = onFailed;
+    this.readYourWrites = readYourWrites;
     worker.on('message', (message: ToClient) => this.handle(message));
     worker.on('error', (error: NodeJS.ErrnoException) => this.end(error.code ?? error.name));
     this.exited = new Promise((resolve) => {
@@ -88,7 +92,7 @@ class ThreadStore {
   private handle(message: ToClient): void {
     if (message.kind === 'batch') {
       if (message.changes.length > 0) this.listeners.emit(message.changes);
-      for (const reply of message.replies) this.answer(reply);
+      for (const reply of message.replies) void this.answer(reply);
     } else if (message.kind === 'opened') {
       this.opening.resolve(message);
     } else if (message.kind === 'failed') {
@@ -98,12 +102,15 @@ class ThreadStore {
     }
   }
 
-  private answer(reply: ReplyMessage): void {
+  /** Answers after the listeners have heard the changes, and after this process's allowlist has applied them. */
+  private async answer(reply: ReplyMessage): Promise<void> {
     const pending = this.pending.get(reply.id);
     if (pending === undefined) return;
     this.pending.delete(reply.id);
     if ('error' in reply) pending.reject(storeError(reply.error.code, reply.error.message));
-    else pending.resolve(reply.value as never);
+    else if (reply.changes === undefined || (await this.readYourWrites(...reply.changes))) {
+      pending.resolve(reply.value as never);
+    } else pending.reject(notAppliedError());
   }
 
   private sweepLater(): void {
@@ -136,13 +143,22 @@ class ThreadStore {
  * Connects to the store that a worker serves.
  *
  * @param onFailed called once if the worker ends by itself after opening
+ * @param readYourWrites see OpenRegistryOptions
  * @throws StoreUnavailableError, StoreCorruptError, StoreVersionError, StoreLockedError
  */
-export async function openThreadStore(worker: Worker, onFailed: (error: Error) => void): Promise<Store> {
+export async function openThreadStore(
+  worker: Worker,
+  onFailed: (error: Error) => void,
+  readYourWrites: ReadYourWrites = () => Promise.resolve(true),
+): Promise<Store> {
   let isOpen = false;
-  const thread = new ThreadStore(worker, (error) => {
-    if (isOpen) onFailed(error);
-  });
+  const thread = new ThreadStore(
+    worker,
+    (error) => {
+      if (isOpen) onFailed(error);
+    },
+    readYourWrites,
+  );
   const { epoch } = await thread.opened;
   isOpen = true;
   return {
