@@ -29,6 +29,7 @@ export const TOOLS: readonly Tool[] = [
   { command: 'microsocks', debianPackage: 'microsocks' },
   { command: 'tinyproxy', debianPackage: 'tinyproxy' },
   { command: 'caddy', debianPackage: 'caddy' },
+  { command: 'haproxy', debianPackage: 'haproxy' },
 ];
 
 /** sbin has daemons and `ip`, and a user's PATH often lacks it. */
