@@ -32,11 +32,16 @@ const MAX_MESSAGE_BYTES = 65_535;
  * 1034 3.6.2), because an upstream may reply with the first alone.
  *
  * @param name presentation form, without a root dot
+ * @param signal no further questions are asked once it is aborted
  */
-export async function lookUpHost(resolver: Pick<Resolver, 'resolve'>, name: string): Promise<HostAddresses> {
+export async function lookUpHost(
+  resolver: Pick<Resolver, 'resolve'>,
+  name: string,
+  signal?: AbortSignal,
+): Promise<HostAddresses> {
   const [four, six] = await Promise.all([
-    lookUpFamily(resolver, name, RecordType.A),
-    lookUpFamily(resolver, name, RecordType.AAAA),
+    lookUpFamily(resolver, name, RecordType.A, signal),
+    lookUpFamily(resolver, name, RecordType.AAAA, signal),
   ]);
   const found: HostAddresses = { addresses: [], families: [], ttlSeconds: 0 };
   const ttls: number[] = [];
@@ -59,12 +64,13 @@ async function lookUpFamily(
   resolver: Pick<Resolver, 'resolve'>,
   name: string,
   type: number,
+  signal: AbortSignal | undefined,
 ): Promise<FamilyAnswer | null> {
   let owner = name.toLowerCase();
   let ttlSeconds = Number.POSITIVE_INFINITY;
   for (let questions = 0; questions < MAX_ALIASES; questions++) {
     const bytes = nameFromText(owner);
-    if (bytes === null) return null;
+    if (bytes === null || signal?.aborted === true) return null;
     const resolved = await resolver.resolve({
       name: bytes,
       nameLength: bytes.length,

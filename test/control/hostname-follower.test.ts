@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type HostnameAnswer,
   HostnameFollower,
@@ -13,37 +13,50 @@ const answer = (ttlSeconds: number, ...addresses: string[]): HostnameAnswer => (
   ttlSeconds,
 });
 
-/** A store of names in memory, and what was settled. */
+/** A store in memory whose names stay due until they are settled, and a resolver with scripted answers. */
 class Scene {
   nowMs = 1_000_000;
   names: DueHostname[] = [];
   readonly settled: { hostname: string; inSeconds: number; finding: HostnameFinding }[] = [];
   readonly errors: unknown[] = [];
+  readonly signals = new Map<string, AbortSignal>();
   answers: Record<string, HostnameAnswer | Error> = {};
   isHolder = true;
   random = 0;
-  underWay = 0;
+  inProgress = 0;
   most = 0;
-  onResolve: () => Promise<void> = async () => {};
+  /** Milliseconds that a look-up takes; null: no answer ever. */
+  delayMs: (hostname: string) => number | null = () => 0;
+  readonly follower = new HostnameFollower(this.options());
 
-  add(...hostnames: string[]): void {
-    this.names.push(...hostnames.map((hostname) => ({ accountId: 'a', id: hostname, hostname })));
+  /** Adds a name to an account of its own, or to the given one. */
+  add(hostname: string, accountId = hostname): void {
+    this.names.push({ accountId, id: hostname, hostname } as DueHostname);
   }
 
-  follower(): HostnameFollower {
-    const options: HostnameFollowerOptions = {
+  hostnames(): string[] {
+    return this.settled.map(({ hostname }) => hostname);
+  }
+
+  private options(): HostnameFollowerOptions {
+    return {
       hostnames: {
-        due: async (limit) => this.names.splice(0, limit),
-        settle: async ({ hostname }, finding) => {
+        due: async (limit) => this.names.slice(0, limit),
+        settle: async (due, finding) => {
+          const { hostname } = due;
+          this.names = this.names.filter(({ id }) => id !== due.id);
           this.settled.push({ hostname, inSeconds: (finding.nextAtMs - this.nowMs) / 1000, finding });
           return true;
         },
       },
-      resolve: async (hostname) => {
-        this.underWay++;
-        this.most = Math.max(this.most, this.underWay);
-        await this.onResolve();
-        this.underWay--;
+      resolve: async (hostname, signal) => {
+        this.signals.set(hostname, signal);
+        this.inProgress += 1;
+        this.most = Math.max(this.most, this.inProgress);
+        const delayMs = this.delayMs(hostname);
+        if (delayMs !== 0) await new Promise((resolve) => delayMs !== null && setTimeout(resolve, delayMs));
+        else await null;
+        this.inProgress -= 1;
         const found = this.answers[hostname] ?? answer(60);
         if (found instanceof Error) throw found;
         return found;
@@ -53,44 +66,52 @@ class Scene {
       random: () => this.random,
       onError: (error) => this.errors.push(error),
     };
-    return new HostnameFollower(options);
   }
 }
 
 let scene: Scene;
 beforeEach(() => {
+  vi.useFakeTimers();
   scene = new Scene();
 });
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function run(): Promise<void> {
+  await scene.follower.poll();
+  await scene.follower.idle();
+}
 
 describe('the follower of host names', () => {
-  it('settles what it finds, and comes back when the TTL is over: no sooner than a minute, no later than an hour', async () => {
+  it('settles its findings, and returns after the TTL: at least a minute, at most an hour', async () => {
     scene.answers = {
       'quick.example': answer(5, '198.51.99.1'),
       'usual.example': answer(300, '198.51.99.2', '2a00::1'),
       'slow.example': answer(86_400, '198.51.99.3'),
     };
-    scene.add('quick.example', 'usual.example', 'slow.example');
-    await scene.follower().poll();
+    for (const name of Object.keys(scene.answers)) scene.add(name);
+    await run();
     const seconds = Object.fromEntries(scene.settled.map(({ hostname, inSeconds }) => [hostname, inSeconds]));
     expect(seconds).toEqual({ 'quick.example': 60, 'usual.example': 300, 'slow.example': 3600 });
-    expect(scene.settled[1].finding.addresses).toHaveLength(2);
+    expect(scene.settled[1]!.finding.addresses).toHaveLength(2);
   });
 
   it('spreads names that were added together', async () => {
     scene.answers = { 'h.example': answer(300, '198.51.99.2') };
     scene.random = 0.5;
     scene.add('h.example');
-    await scene.follower().poll();
-    expect(scene.settled[0].inSeconds).toBe(330);
+    await run();
+    expect(scene.settled[0]!.inSeconds).toBe(330);
   });
 
-  it('keeps what a name had where nobody answers, and tries again later', async () => {
+  it('keeps the addresses of a name without an answer, and tries again later', async () => {
     scene.answers = {
       'dead.example': { addresses: [], families: [], ttlSeconds: 0 },
       'broken.example': new Error('of a test'),
     };
-    scene.add('dead.example', 'broken.example');
-    await scene.follower().poll();
+    for (const name of Object.keys(scene.answers)) scene.add(name);
+    await run();
     expect(scene.settled.map(({ finding, inSeconds }) => [finding.families, inSeconds])).toEqual([
       [[], 300],
       [[], 300],
@@ -98,41 +119,100 @@ describe('the follower of host names', () => {
     expect(scene.errors).toHaveLength(1);
   });
 
-  it('looks up a few at a time', async () => {
-    scene.add(...Array.from({ length: 100 }, (_, index) => `h${index}.example`));
-    scene.onResolve = () => new Promise((resolve) => setImmediate(resolve));
-    const follower = scene.follower();
-    await follower.poll();
-    expect([scene.most, scene.settled.length]).toEqual([8, 64]);
-    await follower.poll();
-    expect(scene.settled).toHaveLength(100);
+  it('works off a backlog at once, many names at a time', async () => {
+    for (let index = 0; index < 10_000; index += 1) scene.add(`h${index}.example`);
+    await run();
+    while (scene.names.length > 0) await run();
+    expect([scene.most, scene.settled.length, scene.follower.due]).toEqual([256, 10_000, 0]);
+    expect(new Set(scene.hostnames()).size).toBe(10_000);
   });
 
-  it('does one round at a time, and its stop waits for it', async () => {
-    let release = (): void => {};
-    scene.onResolve = () => new Promise((resolve) => (release = resolve));
-    scene.add('h.example');
-    const follower = scene.follower();
-    const first = follower.poll();
-    expect(follower.poll()).toBe(first);
-    await new Promise((resolve) => setImmediate(resolve));
-    const stopped = follower.stop();
-    release();
+  it('looks up one name of an account at a time', async () => {
+    for (let index = 0; index < 5; index += 1) scene.add(`h${index}.example`, 'one');
+    scene.delayMs = () => 10;
+    const done = run();
+    await vi.advanceTimersByTimeAsync(60);
+    await done;
+    expect([scene.most, scene.settled.length]).toEqual([1, 5]);
+  });
+
+  it('looks up an honest name at once while 8 accounts have 5 slow names each (M5)', async () => {
+    scene.delayMs = (hostname) => (hostname.endsWith('evil.example') ? 900 : 0);
+    for (let index = 0; index < 40; index += 1) scene.add(`h${index}.evil.example`, `evil${index % 8}`);
+    await scene.follower.poll();
+    scene.add('home.good.example');
+    await scene.follower.poll();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(scene.hostnames()).toEqual(['home.good.example']);
+  });
+
+  it('lets names that never answer hold a slot for half a second only, the first time', async () => {
+    scene.delayMs = (hostname) => (hostname.endsWith('evil.example') ? null : 0);
+    for (let index = 0; index < 600; index += 1) scene.add(`h${index}.evil.example`);
+    scene.add('home.good.example');
+    await scene.follower.poll();
+    await vi.advanceTimersByTimeAsync(1001);
+    expect(scene.hostnames()).toEqual(['home.good.example']);
+  });
+
+  it('gives slow names a lane of their own the next time', async () => {
+    scene.delayMs = (hostname) => (hostname.endsWith('evil.example') ? 900 : 0);
+    const evil = Array.from({ length: 200 }, (_, index) => `h${index}.evil.example`);
+    for (const name of evil) scene.add(name);
+    await scene.follower.poll();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(scene.settled).toHaveLength(200);
+    scene.settled.length = 0;
+    scene.most = 0;
+    for (const name of evil) scene.add(name);
+    await scene.follower.poll();
+    await vi.advanceTimersByTimeAsync(800);
+    expect(scene.most, 'slots of the slow lane').toBe(32);
+  });
+
+  it('ends a look-up after 5 s in all', async () => {
+    scene.delayMs = () => null;
+    scene.add('never.example');
+    await scene.follower.poll();
+    await vi.advanceTimersByTimeAsync(4999);
+    expect([scene.settled.length, scene.signals.get('never.example')!.aborted]).toEqual([0, false]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([scene.settled[0]!.finding.families, scene.signals.get('never.example')!.aborted]).toEqual([
+      [],
+      true,
+    ]);
+  });
+
+  it('counts the names that are due', async () => {
+    scene.delayMs = () => 10;
+    for (let index = 0; index < 300; index += 1) scene.add(`h${index}.example`);
+    await scene.follower.poll();
+    expect(scene.follower.due).toBe(300);
+    await vi.advanceTimersByTimeAsync(30);
+    expect(scene.follower.due).toBe(0);
+  });
+
+  it('drops waiting names at its stop, and waits for look-ups in progress', async () => {
+    scene.delayMs = () => 10;
+    for (let index = 0; index < 300; index += 1) scene.add(`h${index}.example`);
+    await scene.follower.poll();
+    const stopped = scene.follower.stop();
+    await vi.advanceTimersByTimeAsync(20);
     await stopped;
-    expect(scene.settled).toHaveLength(1);
+    expect(scene.settled).toHaveLength(256);
   });
 
-  it('rests where another process does the chores', async () => {
+  it('rests while another process is the leader', async () => {
     scene.isHolder = false;
     scene.add('h.example');
-    await scene.follower().poll();
+    await run();
     expect(scene.settled).toEqual([]);
   });
 
-  it('tells a fault of the store, and goes on', async () => {
-    const options = { due: () => Promise.reject(new Error('of a test')), settle: async () => true };
+  it('reports an error of the store, and goes on', async () => {
+    const failing = { due: () => Promise.reject(new Error('of a test')), settle: async () => true };
     const follower = new HostnameFollower({
-      hostnames: options,
+      hostnames: failing,
       resolve: async () => answer(60),
       isHolder: () => true,
       now: () => 0,

@@ -151,6 +151,7 @@ describe.each(['mmsg', 'dgram'])('metrics of a service with %s', (engine) => {
     const now = await read();
     expect(now.get('mediastreamer_allowlist_lag_changes')).toBe(0);
     expect(now.get('mediastreamer_store_up')).toBe(1);
+    expect(now.get('mediastreamer_hostnames_due')).toBe(0);
   });
 
   it('have closed sets of labels: no traffic creates a new series', async () => {

@@ -28,6 +28,8 @@ export interface Sources {
   };
   /** The registry's store answers. */
   readonly store?: () => boolean;
+  /** Followed host names that wait for a look-up or its end. */
+  readonly hostnamesDue?: () => number;
   /** Upstreams in the order of the configuration. */
   readonly upstreams?: () => readonly { url: string; healthy: boolean }[];
   readonly shield?: () => ShieldSource;
@@ -49,12 +51,16 @@ export function upstreamLabel(url: string): string {
 
 /** Lists the metrics of the sources that are there. */
 export function sourceFamilies(sources: Sources): MetricFamily[] {
-  const { allowlist, remoteList, store, upstreams, cache, relays, shield, xdp, relay } = sources;
+  const { allowlist, remoteList, store, hostnamesDue, upstreams, cache, relays, shield, xdp, relay } =
+    sources;
   return [
     ...(allowlist ? allowlistFamilies(allowlist) : []),
     ...(remoteList ? remoteListFamilies(remoteList) : []),
     ...(store
       ? [single('gauge', 'store_up', "Whether the registry's store answers", () => (store() ? 1 : 0))]
+      : []),
+    ...(hostnamesDue
+      ? [single('gauge', 'hostnames_due', 'Followed host names waiting for a look-up', hostnamesDue)]
       : []),
     ...(cache
       ? [

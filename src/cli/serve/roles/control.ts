@@ -17,7 +17,7 @@ const NO_ADDRESSES: HostnameAnswer = { addresses: [], families: [], ttlSeconds: 
 /** The control role: the API, the page, and the follower of DDNS host names. */
 export class ControlRole implements Role {
   readonly checks = [];
-  readonly metrics = {};
+  readonly metrics = { hostnamesDue: () => this.follower.due };
   private readonly server: ControlServer;
   private readonly addresses: readonly { host: string; port: number }[];
   private readonly follower: HostnameFollower;
@@ -70,7 +70,8 @@ export class ControlRole implements Role {
     const resolver = tables?.resolver ?? ownResolver;
     const follower = new HostnameFollower({
       hostnames: registry.hostnames,
-      resolve: async (hostname) => (resolver === null ? NO_ADDRESSES : lookUpHost(resolver, hostname)),
+      resolve: async (hostname, signal) =>
+        resolver === null ? NO_ADDRESSES : lookUpHost(resolver, hostname, signal),
       isHolder: () => registry.isLeader,
       now: Date.now,
       random: Math.random,
