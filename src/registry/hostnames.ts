@@ -1,4 +1,4 @@
-import type { Address, Prefix } from '../net/index.ts';
+import { type Address, type Prefix, registrationPrefix } from '../net/index.ts';
 import { AccountNotFoundError, InvalidFieldError, TooManyHostnamesError } from './errors.ts';
 import { makeId, type RandomBytes } from './ids.ts';
 import { hostnameOf } from './records.ts';
@@ -36,6 +36,8 @@ export interface HostnameFinding {
   families: readonly (4 | 6)[];
   /** When the name is due again, in milliseconds since 1970. */
   nextAtMs: number;
+  /** The address that the account's call came from, when it added the name. */
+  seen?: Address | null;
 }
 
 /** DDNS names whose addresses are registered for their accounts as they change. */
@@ -81,7 +83,10 @@ export class Hostnames {
   }
 
   /** Registers a name's present addresses and ends its former ones. False: the name is gone. */
-  settle(due: DueHostname, { addresses, families, nextAtMs }: HostnameFinding): Promise<boolean> {
+  settle(
+    due: DueHostname,
+    { addresses, families, nextAtMs, seen = null }: HostnameFinding,
+  ): Promise<boolean> {
     const { randomBytes, now, leaseDays } = this.options;
     const nowMs = now();
     const prefixes = this.registrable(addresses);
@@ -92,6 +97,7 @@ export class Hostnames {
       prefixes,
       families,
       ids: prefixes.map(() => makeId(randomBytes)),
+      seen: seen === null ? null : registrationPrefix(seen),
       state: stateOf(addresses, families, prefixes),
       nowMs,
       expiresAtMs,

@@ -14,6 +14,7 @@ export function registrationOf(record: RegistrationRecord): Registration {
     address: prefixText(record.prefix),
     label: record.label,
     source: record.source,
+    evidence: record.evidence === 'seen' ? 'seen' : 'told',
     createdAt: timeText(record.createdAtMs),
     expiresAt: timeText(record.expiresAtMs),
   };

@@ -137,7 +137,7 @@ export class Registry {
     return record === null ? null : accountOf(record);
   }
 
-  /** Makes a new secret; the old one ends at once, with all sessions, links and tickets. */
+  /** Makes a new secret; the old one ends at once, with all sessions, links, tickets, update tokens and host names. */
   async rotateSecret(id: string): Promise<{ secret: string } | null> {
     const secret = makeSecret(this.options.randomBytes);
     return (await this.store.setSecret({ id, secretHash: hashSecret(secret) })) ? { secret } : null;
@@ -193,6 +193,7 @@ export class Registry {
       prefix,
       label,
       source: request.source,
+      evidence: request.evidence ?? 'seen',
       replaceOldest: request.replace === 'oldest',
       ...(request.movedLabels === undefined ? {} : { movedLabels: request.movedLabels }),
       nowMs,

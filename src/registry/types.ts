@@ -1,5 +1,8 @@
 import type { Address } from '../net/index.ts';
 import type { StoreEvents } from './store/events.ts';
+import type { Evidence } from './store/evidence.ts';
+
+export type { Evidence };
 
 /** An account, as the control API shows it. */
 export interface Account {
@@ -28,6 +31,8 @@ export interface Registration {
   label: string | null;
   /** Of the first registration; renewals do not change it. */
   source: Source;
+  /** seen: a request came from the address. told: a host name or the operator said so. */
+  evidence: Evidence;
   /** ISO 8601, UTC. */
   createdAt: string;
   /** ISO 8601, UTC: leaseDays after the last renewal. */
@@ -65,6 +70,8 @@ export interface RegisterRequest {
   address: Address;
   label?: string | null;
   source: Source;
+  /** Default seen. */
+  evidence?: Evidence;
   /** At the limit, the registration with the oldest renewal gives way. */
   replace?: 'oldest';
   /** Names that moved to the address: the account's others of its family with one of these labels end. */

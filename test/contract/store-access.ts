@@ -138,10 +138,16 @@ export function accessContract(get: () => Store): void {
       expect(await store.findAccountByUpdateToken(hash('token x'))).toBeNull();
     });
 
-    it('stay when the secret changes, and go with the account', async () => {
+    it('end with the secret, and with the account', async () => {
       await store.addUpdateToken(token('x'));
+      await store.addUpdateToken({ ...token('theirs'), accountId: 'b' });
       await store.setSecret({ id: 'a', secretHash: hash('new') });
-      expect(await store.findAccountByUpdateToken(hash('token x'))).not.toBeNull();
+      expect(await store.findAccountByUpdateToken(hash('token x'))).toBeNull();
+      expect((await store.readAccount('a'))?.updateTokens).toEqual([]);
+      expect(await store.findAccountByUpdateToken(hash('token theirs')), "another's stays").not.toBeNull();
+      expect((await store.addUpdateToken(token('x'))).outcome, 'the account may make new ones').toBe(
+        'created',
+      );
       await store.deleteAccount('a');
       expect(await store.findAccountByUpdateToken(hash('token x'))).toBeNull();
     });
@@ -229,6 +235,7 @@ export function accessContract(get: () => Store): void {
         prefixes: found.map(prefix),
         families: [4, 6],
         ids: found.map(() => `made${++made}`),
+        seen: null,
         state: 'followed',
         nowMs,
         expiresAtMs: nowMs + 90 * DAY_MS,
@@ -328,6 +335,16 @@ export function accessContract(get: () => Store): void {
       await settle('h', ['198.51.99.1']);
       await settle('h', ['198.51.99.2']);
       expect(await addresses()).toEqual(['198.51.99.1/32', '198.51.99.2/32']);
+    });
+
+    it('end with the secret, and what they registered', async () => {
+      await add('h');
+      await settle('h', ['198.51.99.1']);
+      await store.register(registration('a', '198.51.99.2'));
+      await store.setSecret({ id: 'a', secretHash: hash('new') });
+      expect(await states()).toEqual([]);
+      expect(await addresses()).toEqual(['198.51.99.2/32']);
+      expect(await store.dueHostnames({ nowMs: START_MS + DAY_MS, limit: 9 })).toEqual([]);
     });
 
     it('take along what they registered when they are removed', async () => {

@@ -117,7 +117,7 @@ class Model {
       const renewal = (one: ModelAccount) => one.held.find((held) => held.address === index)!.renewal;
       const latest = holders.reduce((a, b) => (renewal(a) > renewal(b) ? a : b));
       const has = (isSix: boolean) =>
-        holders.some((one) => one.held.some((held) => ADDRESSES[held.address].includes(':') === isSix));
+        latest.held.some((held) => ADDRESSES[held.address].includes(':') === isSix);
       entries.set(
         key,
         profileWords({ region: latest.region, services: latest.services, ipv4: has(false), ipv6: has(true) }),

@@ -57,6 +57,7 @@ export function registration(
     prefix: prefix(address),
     label: undefined,
     source: 'api',
+    evidence: 'seen',
     replaceOldest: false,
     nowMs,
     expiresAtMs: nowMs + 90 * DAY_MS,
@@ -73,7 +74,7 @@ export function profileWords(profile: Profile): string {
   const services = Object.entries(profile.services)
     .sort()
     .map(([service, region]) => ` ${service}=${region}`);
-  return `${profile.region} ${families}${services.join('')}`;
+  return `${profile.region} ${families}${services.join('')}${profile.told ? ' told' : ''}`;
 }
 
 export function applyChanges(entries: Entries, changes: readonly Change[]): void {

@@ -5,6 +5,7 @@ import {
   type Store,
 } from '../../src/registry/store/store.ts';
 import { accessContract } from './store-access.ts';
+import { evidenceContract } from './store-evidence.ts';
 import { storeModel } from './store-model.ts';
 import {
   changeWords,
@@ -288,13 +289,13 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(heard.take()).toEqual(['4 2a00:1450:1:2::/64 gone', '5 2a00:1450:1:3::/64 us 46']);
       });
 
-      it('joins the families of the accounts of an address', async () => {
+      it('gives an address the families of the account that was seen there last', async () => {
         await store.register(registration('a', HOME));
         await store.register(registration('b', HOME6));
         await store.register(registration('b', HOME));
         await store.register(registration('a', HOME));
         expect(await entries()).toEqual([
-          [`${HOME}/32`, 'us 46'],
+          [`${HOME}/32`, 'us 4'],
           ['2a00:1450:1:2::/64', 'gb 46 hulu=off'],
         ]);
       });
@@ -414,6 +415,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     });
 
     describe('what lets in, and names that are followed:', () => accessContract(() => store));
+
+    describe('evidence:', () => evidenceContract(() => store));
 
     describe('as a whole', () => {
       storeModel(() => store);

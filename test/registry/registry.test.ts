@@ -122,6 +122,7 @@ describe('registrations', () => {
         address: '198.51.99.7',
         label: null,
         source: 'api',
+        evidence: 'seen',
         createdAt: '2026-01-01T00:00:00.000Z',
         expiresAt: '2026-04-01T00:00:00.000Z',
       },

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../src/registry/store/sqlite/open.ts';
-import { newAccount, registration } from '../contract/store-support.ts';
+import { entriesOf, newAccount, registration, sorted } from '../contract/store-support.ts';
 import { openStore, temporaryDirectory } from './support.ts';
 
 const PAGE_BYTES = 4096;
@@ -41,6 +41,13 @@ async function faultOf(dataDir: string): Promise<{ code: string; message: string
   throw new Error('opened');
 }
 
+/** Undoes the upgrade from version 2 of the schema. */
+const TO_VERSION_2 = `
+  DROP INDEX registration_prefix; ALTER TABLE registration DROP COLUMN evidence;
+  CREATE INDEX registration_prefix ON registration (prefix, live, renewal);
+  ALTER TABLE entry ADD COLUMN others INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE hostname DROP COLUMN barred; PRAGMA user_version = 2`;
+
 describe('a file of an earlier release', () => {
   it('is brought up to date, with all that it holds', async () => {
     const dataDir = temporaryDirectory();
@@ -49,7 +56,9 @@ describe('a file of an earlier release', () => {
     await before.register(registration('a', '198.51.99.7'));
     await before.close();
     const own = new DatabaseSync(join(dataDir, 'registry.db'));
-    own.exec('DROP TABLE pass; DROP TABLE update_token; DROP TABLE hostname; PRAGMA user_version = 1');
+    own.exec(
+      `${TO_VERSION_2}; DROP TABLE pass; DROP TABLE update_token; DROP TABLE hostname; PRAGMA user_version = 1`,
+    );
     own.close();
 
     for (const name of ['first.example', 'second.example']) {
@@ -59,6 +68,34 @@ describe('a file of an earlier release', () => {
       expect((await store.readAccount('a'))?.registrations).toHaveLength(1);
       await store.close();
     }
+  });
+
+  it('without evidence counts registrations as seen, and those of host names as told, but proved', async () => {
+    const dataDir = temporaryDirectory();
+    const before = await openStore(dataDir);
+    await before.createAccount(newAccount('a'));
+    await before.createAccount(newAccount('b', { region: 'gb' }));
+    await before.register(registration('a', '198.51.99.7'));
+    await before.register(registration('b', '198.51.99.7', { source: 'hostname', label: 'h' }));
+    await before.register(registration('b', '198.51.99.8', { source: 'hostname', label: 'h' }));
+    await before.close();
+    const own = new DatabaseSync(join(dataDir, 'registry.db'));
+    // The profile that the address had by the rule of that release: the latest renewal's.
+    const gb = own.prepare("SELECT number FROM profile WHERE text LIKE '%gb%'").get()!['number'];
+    own.exec(`${TO_VERSION_2}; UPDATE entry SET profile = ${gb}`);
+    own.close();
+
+    const store = await openStore(dataDir);
+    const evidence = async (id: string) =>
+      (await store.readAccount(id))!.registrations.map((held) => held.evidence);
+    expect([await evidence('a'), await evidence('b')]).toEqual([['seen'], ['proved', 'proved']]);
+    expect(sorted(entriesOf(await store.snapshot()))).toEqual([
+      ['198.51.99.7/32', 'us 4'],
+      ['198.51.99.8/32', 'gb 4'],
+    ]);
+    await store.deleteAccount('a');
+    expect(sorted(entriesOf(await store.snapshot())).map(([, profile]) => profile)).toEqual(['gb 4', 'gb 4']);
+    await store.close();
   });
 });
 

@@ -69,6 +69,7 @@ async function fill(store: Store): Promise<void> {
     prefixes: [prefix('198.51.99.77')],
     families: [4, 6],
     ids: ['by-name'],
+    seen: null,
     state: 'followed',
     nowMs: START_MS,
     expiresAtMs: START_MS + 5_000,

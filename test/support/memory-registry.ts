@@ -228,6 +228,7 @@ export class MemoryRegistry implements ControlRegistry {
       address,
       label: request.label ?? null,
       source: request.source,
+      evidence: request.evidence ?? 'seen',
       createdAt: this.time(0),
       expiresAt: this.time(90),
     };

@@ -1,6 +1,7 @@
 import type { Change, Snapshot } from '../../feed/index.ts';
 import type { Prefix } from '../../net/index.ts';
 import type { HostnameState, Source } from '../types.ts';
+import type { Evidence, StoredEvidence } from './evidence.ts';
 
 /** Different profiles in a store at a time: numbered in 16 bits, where 0 means none. */
 export const MAX_PROFILES = 65_534;
@@ -21,6 +22,7 @@ export interface RegistrationRecord {
   prefix: Prefix;
   label: string | null;
   source: Source;
+  evidence: StoredEvidence;
   createdAtMs: number;
   expiresAtMs: number;
 }
@@ -92,6 +94,8 @@ export interface RegisterStep {
   /** undefined: keep the present label. */
   label: string | null | undefined;
   source: Source;
+  /** A renewal may raise the evidence of a registration, never lower it. */
+  evidence: Evidence;
   replaceOldest: boolean;
   /** Names that moved here: the account's other registrations of this family with one of these labels end. */
   movedLabels?: readonly string[];
@@ -160,6 +164,8 @@ export interface SettleHostnameStep {
   families: readonly (4 | 6)[];
   /** An id for each prefix, used for new registrations. */
   ids: readonly string[];
+  /** The prefix that the caller was seen at when adding the name; the others are told. */
+  seen: Prefix | null;
   state: HostnameState;
   nowMs: number;
   /** The end of leases that are made or renewed. */
@@ -179,7 +185,7 @@ export interface StoreSteps {
   listAccounts(step: { after: string | null; limit: number }): AccountRecord[];
   findAccountBySecret(secretHash: Uint8Array): { account: AccountRecord; secretHash: Uint8Array } | null;
   updateAccount(step: UpdateAccountStep): AccountRecord | null;
-  /** Ends the account's sessions, links and tickets with the old secret. */
+  /** Ends the account's sessions, links, tickets, update tokens and host names with the old secret. */
   setSecret(step: { id: string; secretHash: Uint8Array }): boolean;
   /** Erases the account and everything it holds. False: no such account. */
   deleteAccount(id: string): boolean;
@@ -187,6 +193,10 @@ export interface StoreSteps {
   /**
    * At the account's limit, its expired registrations go first, then, with `replaceOldest`, those with the oldest
    * renewal. A repeat gets the first call's answer without `replaced`.
+   *
+   * An address with several holders gets the profile of the one with the strongest evidence, and of these of the latest
+   * renewal; a renewal with weaker evidence than the registration's does not count. When the last `seen` holder of an
+   * address gives it up, `told` registrations of it end too, and a host name does not register it again before it moves.
    */
   register(step: RegisterStep): RegisterResult;
   removeRegistration(step: { accountId: string; id: string }): boolean;

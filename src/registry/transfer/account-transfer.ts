@@ -1,9 +1,10 @@
 import { type Prefix, parsePrefix } from '../../net/index.ts';
 import { StoreCorruptError } from '../errors.ts';
+import type { StoredEvidence } from '../store/evidence.ts';
 import type { CredentialKind } from '../store/store.ts';
 import type { HostnameState, Source } from '../types.ts';
 
-/** The version of the lines below; a reader refuses others. */
+/** Version of the lines below; readers reject others. Optional fields were added since. */
 export const TRANSFER_VERSION = 1;
 export const TRANSFER_FORMAT = 'mediastreamer-registry';
 
@@ -30,6 +31,8 @@ export interface AccountTransfer {
     createdAtMs: number;
     checkedAtMs: number | null;
     nextAtMs: number;
+    /** Keys of prefixes, hexadecimal, that the name may not register before it moves. Missing in files of older releases. */
+    barred?: string[];
   }[];
   passes: { kind: CredentialKind; hash: string; createdAtMs: number; expiresAtMs: number }[];
   /** Recognize repeated calls with an Idempotency-Key. */
@@ -52,6 +55,8 @@ export interface RegistrationTransfer {
   renewal: number;
   label: string | null;
   source: Source;
+  /** Missing in files of older releases. */
+  evidence?: StoredEvidence;
   createdAtMs: number;
   expiresAtMs: number;
 }
@@ -67,6 +72,11 @@ export interface StoreTransfer {
    */
   write(accounts: AsyncIterable<AccountTransfer>): Promise<number>;
   close(): Promise<void>;
+}
+
+/** The evidence of a registration; without it, a host name's registration counts as told, but proved. */
+export function evidenceOf({ evidence, source }: RegistrationTransfer): StoredEvidence {
+  return evidence ?? (source === 'hostname' ? 'proved' : 'seen');
 }
 
 export function hexOf(bytes: Uint8Array): string {

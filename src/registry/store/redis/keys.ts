@@ -21,17 +21,18 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  *
  * Read and written by controls:
  *
- *   entries       hash    prefix -> profile's number (4 bytes, network order), then packed: how many of its holders'
- *                         accounts have the other family too, then account id and renewal of each holder in turn
+ *   entries       hash    prefix -> profile's number (4 bytes, network order), then packed: 0, then account
+ *                         id and renewal of each holder in turn
  *   profiles      hash    number -> profile
  *   profile-numbers  hash profile -> number
  *   profile-uses  hash    number -> entries with it; a profile without entries is in none of the three
  *   account:<id>  hash    region, services (JSON of both, the services as sorted pairs), perAccount, suspended (0, 1),
  *                         createdAt, secret (SHA-256), ipv4, ipv6, tokens, hostnames (counts);
  *                         `r:<prefix>` a registration: packed id, number, renewal, createdAt, expiresAt, source, label
- *                         or false; `i:<id of a registration>`: prefix;
+ *                         or false, rank of evidence; `i:<id of a registration>`: prefix;
  *                         `t:<id>` an update token: packed number, hash, label, createdAt;
- *                         `h:<id>` a host name: packed number, name, state, createdAt, checkedAt or false, next look-up
+ *                         `h:<id>` a host name: packed number, name, state, createdAt, checkedAt or false, next look-up,
+ *                         prefixes that it may not register before it moves
  *   accounts      zset    account ids, all with score 0: paged by bytes
  *   secrets       hash    SHA-256 of a secret -> account id
  *   tokens        hash    SHA-256 of an update token -> account id
@@ -55,7 +56,8 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  */
 const ROOT = '{mediastreamer}:1:';
 
-export const KEY_SPACE_FORMAT = 1;
+/** 1.1: registrations have evidence, and an address has the profile of one holder. Reads 1.0 too, which stops at 1.1. */
+export const KEY_SPACE_FORMAT = 1.1;
 
 export const Key = {
   ROOT,

@@ -3,10 +3,12 @@ import { formatPrefix } from '../../../net/index.ts';
 import { StoreNotEmptyError, StoreUnavailableError } from '../../errors.ts';
 import {
   type AccountTransfer,
+  evidenceOf,
   hexOf,
   prefixOfText,
   type StoreTransfer,
 } from '../../transfer/account-transfer.ts';
+import { evidenceRank } from '../evidence.ts';
 import { prefixKey } from '../prefix-key.ts';
 import type { RedisStore } from './redis-store.ts';
 import { list, ReplyRecord, text } from './reply.ts';
@@ -106,7 +108,11 @@ function argumentOf(account: AccountTransfer): string {
     ...account,
     region: JSON.stringify(account.region),
     services: servicesText(account.services),
-    registrations: account.registrations.map((one) => ({ ...one, prefix: hex(one.prefix) })),
+    registrations: account.registrations.map((one) => ({
+      ...one,
+      prefix: hex(one.prefix),
+      evidence: evidenceRank(evidenceOf(one)),
+    })),
   });
 }
 
@@ -123,9 +129,10 @@ function transferOf(reply: Reply): AccountTransfer {
       const { id, ...rest } = updateTokenOf(one);
       return { id, hash: new ReplyRecord(one).text('hash'), ...rest };
     }),
-    hostnames: exported
-      .list('hostnames')
-      .map((one) => ({ ...hostnameOf(one), nextAtMs: new ReplyRecord(one).number('nextAtMs') })),
+    hostnames: exported.list('hostnames').map((one) => {
+      const name = new ReplyRecord(one);
+      return { ...hostnameOf(one), nextAtMs: name.number('nextAtMs'), barred: name.list('barred').map(text) };
+    }),
     passes: exported.list('credentials').map((one) => {
       const credential = new ReplyRecord(one);
       const kind = credential.text('kind') as AccountTransfer['passes'][number]['kind'];

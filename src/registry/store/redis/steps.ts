@@ -1,5 +1,6 @@
 import type { Profile } from '../../../feed/index.ts';
 import type { HostnameState, Source } from '../../types.ts';
+import { EVIDENCE, evidenceRank } from '../evidence.ts';
 import { prefixKey, prefixOfKey } from '../prefix-key.ts';
 import type {
   AccountRecord,
@@ -92,6 +93,7 @@ export const CODECS: Codecs = {
       keepLabel: step.label === undefined,
       label: step.label ?? undefined,
       source: step.source,
+      evidence: evidenceRank(step.evidence),
       replaceOldest: step.replaceOldest,
       movedLabels: step.movedLabels === undefined ? undefined : JSON.stringify(step.movedLabels),
       nowMs: step.nowMs,
@@ -185,8 +187,9 @@ export const CODECS: Codecs = {
       }),
   },
   settleHostname: {
-    encode: ({ prefixes, ids, families, ...step }) => ({
+    encode: ({ prefixes, ids, families, seen, ...step }) => ({
       ...step,
+      seen: seen === null ? undefined : prefixKey(seen),
       families: families.join(''),
       ...Object.fromEntries(
         prefixes.flatMap((prefix, index) => [
@@ -244,6 +247,7 @@ export function registrationOf(reply: Reply): RegistrationRecord {
     prefix: prefixOfKey(registration.bytes('prefix')),
     label: registration.textOrNull('label'),
     source: registration.text('source') as Source,
+    evidence: EVIDENCE[registration.number('evidence')],
     createdAtMs: registration.number('createdAtMs'),
     expiresAtMs: registration.number('expiresAtMs'),
   };

@@ -6,18 +6,29 @@ import type {
   UpdateAccountStep,
 } from '../store.ts';
 import type { CredentialSteps } from './credential-steps.ts';
+import type { HostnameSteps } from './hostname-steps.ts';
 import { hostnameRecord } from './hostname-table.ts';
-import { accountRecord, hasOtherFamily, registrationRecord } from './rows.ts';
+import type { RegistrationSteps } from './registration-steps.ts';
+import { accountRecord, registrationRecord } from './rows.ts';
 import type { Tables } from './tables.ts';
 
 /** The steps of accounts, as StoreSteps describes them. */
 export class AccountSteps {
   private readonly tables: Tables;
   private readonly credentials: CredentialSteps;
+  private readonly registrations: RegistrationSteps;
+  private readonly hostnames: HostnameSteps;
 
-  constructor(tables: Tables, credentials: CredentialSteps) {
+  constructor(
+    tables: Tables,
+    credentials: CredentialSteps,
+    registrations: RegistrationSteps,
+    hostnames: HostnameSteps,
+  ) {
     this.tables = tables;
     this.credentials = credentials;
+    this.registrations = registrations;
+    this.hostnames = hostnames;
   }
 
   create(step: CreateAccountStep): CreateAccountResult {
@@ -57,13 +68,13 @@ export class AccountSteps {
     const isLive = row.suspended === 0;
     if (wasLive !== isLive) registrations.setLive(row, isLive);
     if (wasLive || isLive) {
-      for (const { prefix } of registrations.ofAccount(row)) {
-        if (wasLive === isLive) entries.touch(prefix);
-        else if (isLive) entries.hold(prefix, hasOtherFamily(row, prefix));
-        else entries.release(prefix, hasOtherFamily(row, prefix));
+      for (const held of registrations.ofAccount(row)) {
+        if (wasLive === isLive) entries.touch(held.prefix);
+        else if (isLive) entries.hold(held.prefix);
+        else this.registrations.release(held);
       }
     }
-    this.tables.settle();
+    this.registrations.settle();
     return accountRecord(row);
   }
 
@@ -71,21 +82,21 @@ export class AccountSteps {
     const row = this.tables.accounts.byId(step.id);
     if (row === undefined) return false;
     this.credentials.endAll(row);
+    this.hostnames.removeAll(row);
+    this.registrations.settle();
     return this.tables.accounts.setSecret(step.id, step.secretHash);
   }
 
   delete(id: string): boolean {
-    const { accounts, registrations, entries } = this.tables;
+    const { accounts, registrations } = this.tables;
     const row = accounts.byId(id);
     if (row === undefined) return false;
     if (row.suspended === 0) {
-      for (const { prefix } of registrations.ofAccount(row)) {
-        entries.release(prefix, hasOtherFamily(row, prefix));
-      }
+      for (const held of registrations.ofAccount(row)) this.registrations.release(held);
     }
     accounts.delete(row);
     this.tables.noteErasure();
-    this.tables.settle();
+    this.registrations.settle();
     return true;
   }
 

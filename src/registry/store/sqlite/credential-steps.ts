@@ -36,9 +36,10 @@ export class CredentialSteps {
     };
   }
 
-  /** Ends all sessions, links and tickets of an account. */
+  /** Ends all sessions, links, tickets and update tokens of an account. */
   endAll(account: AccountRow): void {
     this.credentials.deleteAll(account);
+    this.tokens.deleteAll(account);
   }
 
   forgetExpired(nowMs: number): void {

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RegistryError, StoreUnavailableError } from '../../errors.ts';
 import { makeDirectory, makeFile, syncDirectory } from '../private-files.ts';
+import { ChangeLog } from './change-log.ts';
+import { Entries } from './entries.ts';
 import { checkHeader, corrupt } from './header.ts';
 import { takeLock } from './lock.ts';
 import { SCHEMA, SCHEMA_VERSION, UPGRADES } from './schema.ts';
@@ -131,7 +133,16 @@ function upgrade(database: DatabaseSync): void {
   if (version === SCHEMA_VERSION) return;
   database.exec('BEGIN IMMEDIATE');
   for (const step of UPGRADES.slice(version)) database.exec(step!);
+  settleShared(database);
   database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+}
+
+/** Version 3 gave addresses with several holders the profile of one of them, without a union of families. */
+function settleShared(database: DatabaseSync): void {
+  const entries = new Entries(database);
+  const shared = database.prepare('SELECT prefix FROM entry WHERE holders > 1').all();
+  for (const row of shared) entries.touch(row['prefix'] as Uint8Array);
+  new ChangeLog(database, Number.MAX_SAFE_INTEGER).append(entries.settle());
 }
 
 function openError(error: unknown, dataDir: string): RegistryError {

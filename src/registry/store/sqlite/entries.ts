@@ -1,12 +1,21 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { profileText } from '../../../feed/index.ts';
+import { EvidenceRank } from '../evidence.ts';
 import type { EntryChange } from './change-log.ts';
 import { ProfileTable } from './profile-table.ts';
 
 interface EntryRow {
   profile: number;
   holders: number;
-  others: number;
+}
+
+/** The account whose profile an entry has. */
+interface OwnerRow {
+  region: string;
+  services: string;
+  ipv4: number;
+  ipv6: number;
+  evidence: number;
 }
 
 /** The profile number of an entry that has no profile yet. */
@@ -14,13 +23,12 @@ const NO_PROFILE = 0;
 
 /**
  * The entries of the allowlist, kept in step with the registrations that hold them. A step marks entries (hold, release,
- * shiftOthers, touch) and settles them once at its end; an entry that is the same as before makes no change.
+ * touch) and settles them once at its end; an entry that is the same as before makes no change.
  */
 export class Entries {
   private readonly profiles: ProfileTable;
   private readonly holdStatement: StatementSync;
   private readonly releaseStatement: StatementSync;
-  private readonly shiftOthersStatement: StatementSync;
   private readonly get: StatementSync;
   private readonly owner: StatementSync;
   private readonly setProfile: StatementSync;
@@ -30,37 +38,30 @@ export class Entries {
   constructor(database: DatabaseSync) {
     this.profiles = new ProfileTable(database);
     this.holdStatement = database.prepare(
-      `INSERT INTO entry (prefix, profile, holders, others) VALUES (?, ${NO_PROFILE}, 1, ?)
-       ON CONFLICT (prefix) DO UPDATE SET holders = holders + 1, others = others + excluded.others`,
+      `INSERT INTO entry (prefix, profile, holders) VALUES (?, ${NO_PROFILE}, 1)
+       ON CONFLICT (prefix) DO UPDATE SET holders = holders + 1`,
     );
-    this.releaseStatement = database.prepare(
-      'UPDATE entry SET holders = holders - 1, others = others - ? WHERE prefix = ?',
-    );
-    this.shiftOthersStatement = database.prepare('UPDATE entry SET others = others + ? WHERE prefix = ?');
-    this.get = database.prepare('SELECT profile, holders, others FROM entry WHERE prefix = ?');
+    this.releaseStatement = database.prepare('UPDATE entry SET holders = holders - 1 WHERE prefix = ?');
+    this.get = database.prepare('SELECT profile, holders FROM entry WHERE prefix = ?');
+    // Whoever holds the address with the strongest evidence, and of these the latest renewal, decides alone.
     this.owner = database.prepare(
-      `SELECT region, services FROM registration JOIN account ON account.number = registration.account
-       WHERE prefix = ? AND live = 1 ORDER BY renewal DESC LIMIT 1`,
+      `SELECT region, services, ipv4, ipv6, evidence
+       FROM registration JOIN account ON account.number = registration.account
+       WHERE prefix = ? AND live = 1 ORDER BY evidence DESC, renewal DESC LIMIT 1`,
     );
     this.setProfile = database.prepare('UPDATE entry SET profile = ? WHERE prefix = ?');
     this.delete = database.prepare('DELETE FROM entry WHERE prefix = ?');
   }
 
-  /** Adds a live registration of the prefix. @param other its account has the other family too */
-  hold(key: Uint8Array, other: boolean): void {
-    this.holdStatement.run(key, Number(other));
+  /** Adds a live registration of the prefix. */
+  hold(key: Uint8Array): void {
+    this.holdStatement.run(key);
     this.touch(key);
   }
 
-  /** Takes a live registration away. @param other as it was counted until now */
-  release(key: Uint8Array, other: boolean): void {
-    this.releaseStatement.run(Number(other), key);
-    this.touch(key);
-  }
-
-  /** Counts that the account of a live registration gained (1) or lost (-1) the other family. */
-  shiftOthers(key: Uint8Array, by: 1 | -1): void {
-    this.shiftOthersStatement.run(by, key);
+  /** Takes a live registration of the prefix away. */
+  release(key: Uint8Array): void {
+    this.releaseStatement.run(key);
     this.touch(key);
   }
 
@@ -96,7 +97,7 @@ export class Entries {
       this.profiles.use(entry.profile, -1);
       return { key, profile: null };
     }
-    const text = this.profileText(key, entry);
+    const text = this.profileText(key);
     const number = this.profiles.numberOf(text);
     if (number === entry.profile) return null;
     this.setProfile.run(number, key);
@@ -105,14 +106,14 @@ export class Entries {
     return { key, profile: text };
   }
 
-  private profileText(key: Uint8Array, entry: EntryRow): string {
-    const owner = this.owner.get(key) as unknown as { region: string; services: string };
-    const other = entry.others > 0;
+  private profileText(key: Uint8Array): string {
+    const owner = this.owner.get(key) as unknown as OwnerRow;
     return profileText({
       region: owner.region,
       services: JSON.parse(owner.services),
-      ipv4: key[0] === 4 || other,
-      ipv6: key[0] === 6 || other,
+      ipv4: owner.ipv4 > 0,
+      ipv6: owner.ipv6 > 0,
+      told: owner.evidence === EvidenceRank.TOLD,
     });
   }
 }

@@ -1,3 +1,4 @@
+import { EvidenceRank } from '../evidence.ts';
 import { prefixKey } from '../prefix-key.ts';
 import type {
   AddHostnameResult,
@@ -6,7 +7,7 @@ import type {
   RegisterStep,
   SettleHostnameStep,
 } from '../store.ts';
-import { hostnameRecord } from './hostname-table.ts';
+import { type HostnameRow, hostnameRecord } from './hostname-table.ts';
 import type { RegistrationSteps } from './registration-steps.ts';
 import type { AccountRow, RegistrationRow } from './rows.ts';
 import type { Tables } from './tables.ts';
@@ -35,11 +36,14 @@ export class HostnameSteps {
     const account = this.tables.accounts.byId(step.accountId);
     const row = account && this.tables.hostnames.byId(account, step.id);
     if (account === undefined || row === undefined) return false;
-    for (const made of this.madeBy(account, row.hostname)) this.registrations.end(account, made);
-    this.tables.hostnames.delete(row);
-    this.tables.noteErasure();
-    this.tables.settle();
+    this.end(account, row);
+    this.registrations.settle();
     return true;
+  }
+
+  /** Ends all host names of an account with their registrations; the caller settles. */
+  removeAll(account: AccountRow): void {
+    for (const row of this.tables.hostnames.ofAccount(account)) this.end(account, row);
   }
 
   due(step: { nowMs: number; limit: number }): { accountId: string; hostname: HostnameRecord }[] {
@@ -53,51 +57,79 @@ export class HostnameSteps {
     const account = this.tables.accounts.byId(step.accountId);
     const row = account && this.tables.hostnames.byId(account, step.id);
     if (account === undefined || row === undefined) return false;
-    const hasRoom = this.follow(account, row.hostname, step);
-    this.tables.hostnames.settle(row, hasRoom ? step.state : 'too-many', step.nowMs, step.nextAtMs);
-    this.tables.settle();
+    const keys = step.prefixes.map(prefixKey);
+    const barred = stillBarred(row, keys, step.families);
+    this.endMoved(account, row.hostname, keys, step.families);
+    let state = step.state;
+    let followed = 0;
+    for (const [index, key] of keys.entries()) {
+      const isBarred = barred.includes(hexOf(key));
+      if (!this.follow(account, row, { step, index, key, isBarred })) {
+        if (!isBarred) state = 'too-many';
+      } else followed++;
+    }
+    if (state === 'followed' && followed === 0) state = 'not-public';
+    const times: [number, number] = [step.nowMs, step.nextAtMs];
+    this.tables.hostnames.settle(row, { state, barred: JSON.stringify(barred) }, times);
+    this.registrations.settle();
     return true;
   }
 
-  /** Brings the name's registrations up to date. @returns false if the account's limit kept some out */
-  private follow(account: AccountRow, hostname: string, step: SettleHostnameStep): boolean {
-    const { prefixes, families } = step;
-    const keys = prefixes.map(prefixKey);
+  private end(account: AccountRow, row: HostnameRow): void {
+    for (const made of this.madeBy(account, row.hostname)) this.registrations.end(account, made);
+    this.tables.hostnames.delete(row);
+    this.tables.noteErasure();
+  }
+
+  /** Ends the name's registrations of addresses that it no longer has. */
+  private endMoved(
+    account: AccountRow,
+    hostname: string,
+    keys: readonly Uint8Array[],
+    families: readonly (4 | 6)[],
+  ): void {
     for (const row of this.madeBy(account, hostname)) {
       if (!families.includes(row.prefix[0] as 4 | 6)) continue;
       if (!keys.some((key) => Buffer.compare(key, row.prefix) === 0)) this.registrations.end(account, row);
     }
-    let hasRoom = true;
-    for (const [index, key] of keys.entries()) {
-      const existing = this.tables.registrations.find(account, key);
-      if (existing === undefined) {
-        hasRoom = this.register(account, hostname, key, step, index) && hasRoom;
-      } else if (existing.expires_at < step.renewBeforeMs) {
-        this.registrations.renew(account, existing, undefined, step.expiresAtMs);
-      }
-    }
-    return hasRoom;
   }
 
-  private register(
+  /** Registers or renews one address of the name. @returns false if it is barred, or past the account's limit */
+  private follow(
     account: AccountRow,
-    hostname: string,
-    key: Uint8Array,
-    step: SettleHostnameStep,
-    index: number,
+    row: HostnameRow,
+    {
+      step,
+      index,
+      key,
+      isBarred,
+    }: { step: SettleHostnameStep; index: number; key: Uint8Array; isBarred: boolean },
   ): boolean {
+    const isSeen = step.seen !== null && Buffer.compare(prefixKey(step.seen), key) === 0;
+    const evidence = isSeen ? 'seen' : 'told';
+    const existing = this.tables.registrations.find(account, key);
+    if (existing !== undefined) {
+      const isRaised = isSeen && existing.evidence < EvidenceRank.SEEN;
+      if (isRaised || existing.expires_at < step.renewBeforeMs) {
+        const { expiresAtMs } = step;
+        this.registrations.renew(account, existing, { label: undefined, evidence, expiresAtMs });
+      }
+      return true;
+    }
+    if (isBarred && !isSeen) return false;
     const request: RegisterStep = {
       ...step,
       id: step.ids[index],
       prefix: step.prefixes[index],
-      label: hostname,
+      label: row.hostname,
       source: 'hostname',
+      evidence,
       replaceOldest: false,
       idempotency: null,
     };
     const leaving = this.registrations.makeRoom(account, request);
     if (leaving === null) return false;
-    for (const row of leaving) this.registrations.end(account, row);
+    for (const old of leaving) this.registrations.end(account, old);
     this.registrations.add(account, key, request);
     return true;
   }
@@ -107,4 +139,21 @@ export class HostnameSteps {
       .labelled(account, hostname)
       .filter(({ source }) => source === 'hostname');
   }
+}
+
+/** Lists the barred prefixes that the name still has, and those of families that were not looked up. */
+function stillBarred(
+  row: HostnameRow,
+  keys: readonly Uint8Array[],
+  families: readonly (4 | 6)[],
+): readonly string[] {
+  const present = new Set(keys.map(hexOf));
+  const barred = new Set(JSON.parse(row.barred) as string[]);
+  return [...barred].filter(
+    (key) => present.has(key) || !families.includes(Number.parseInt(key.slice(0, 2), 16) as 4 | 6),
+  );
+}
+
+function hexOf(key: Uint8Array): string {
+  return Buffer.from(key).toString('hex');
 }

@@ -13,6 +13,8 @@ export interface HostnameRow {
   created_at: number;
   checked_at: number | null;
   next_at: number;
+  /** JSON: keys of prefixes, hexadecimal, that the name may not register before it moves. */
+  barred: string;
 }
 
 export class HostnameTable {
@@ -21,6 +23,7 @@ export class HostnameTable {
   private readonly byIdStatement: StatementSync;
   private readonly dueStatement: StatementSync;
   private readonly settleStatement: StatementSync;
+  private readonly barStatement: StatementSync;
   private readonly deleteStatement: StatementSync;
 
   constructor(database: DatabaseSync) {
@@ -34,7 +37,10 @@ export class HostnameTable {
       'SELECT * FROM hostname WHERE next_at <= ? ORDER BY next_at LIMIT ?',
     );
     this.settleStatement = database.prepare(
-      'UPDATE hostname SET state = ?, checked_at = ?, next_at = ? WHERE number = ?',
+      'UPDATE hostname SET state = ?, checked_at = ?, next_at = ?, barred = ? WHERE number = ?',
+    );
+    this.barStatement = database.prepare(
+      "UPDATE hostname SET barred = json_insert(barred, '$[#]', ?) WHERE account = ? AND hostname = ?",
     );
     this.deleteStatement = database.prepare('DELETE FROM hostname WHERE number = ?');
   }
@@ -56,8 +62,13 @@ export class HostnameTable {
     return this.dueStatement.all(nowMs, limit) as unknown as HostnameRow[];
   }
 
-  settle(row: HostnameRow, state: HostnameState, nowMs: number, nextAtMs: number): void {
-    this.settleStatement.run(state, nowMs, nextAtMs, row.number);
+  settle(row: HostnameRow, found: { state: HostnameState; barred: string }, times: [number, number]): void {
+    this.settleStatement.run(found.state, ...times, found.barred, row.number);
+  }
+
+  /** Keeps the name from registering a prefix again before it moves. */
+  bar(account: number, hostname: string, key: Uint8Array): void {
+    this.barStatement.run(Buffer.from(key).toString('hex'), account, hostname);
   }
 
   delete(row: HostnameRow): void {

@@ -1,12 +1,16 @@
+import { EvidenceRank } from '../evidence.ts';
 import { prefixKey } from '../prefix-key.ts';
 import type { RegisterResult, RegisterStep } from '../store.ts';
 import type { IdempotencyRow } from './idempotency-table.ts';
-import { type AccountRow, hasOtherFamily, type RegistrationRow, registrationRecord } from './rows.ts';
+import type { Renewal } from './registration-table.ts';
+import { type AccountRow, type RegistrationRow, registrationRecord } from './rows.ts';
 import type { Tables } from './tables.ts';
 
 /** The steps of registrations, as StoreSteps describes them. */
 export class RegistrationSteps {
   private readonly tables: Tables;
+  /** Prefixes that a `seen` holder gave up in this step. */
+  private givenUp: Uint8Array[] = [];
 
   constructor(tables: Tables) {
     this.tables = tables;
@@ -23,7 +27,7 @@ export class RegistrationSteps {
     if (existing === undefined) return this.create(account, key, step);
     const moving = this.moving(account, key, step);
     for (const row of moving) this.end(account, row);
-    const row = this.renew(account, existing, step.label, step.expiresAtMs);
+    const row = this.renew(account, existing, step);
     return this.finish(step, 'renewed', row, null, moving.length > 0 || row.label !== existing.label);
   }
 
@@ -32,7 +36,7 @@ export class RegistrationSteps {
     const row = account && this.tables.registrations.byId(account, step.id);
     if (account === undefined || row === undefined) return false;
     this.end(account, row);
-    this.tables.settle();
+    this.settle();
     return true;
   }
 
@@ -40,7 +44,7 @@ export class RegistrationSteps {
   expire(step: { nowMs: number; limit: number }): number {
     const rows = this.tables.registrations.expired(step.nowMs, step.limit);
     for (const row of rows) this.end(this.tables.accounts.byNumber(row.account), row);
-    this.tables.settle();
+    this.settle();
     return rows.length;
   }
 
@@ -48,17 +52,12 @@ export class RegistrationSteps {
   add(account: AccountRow, key: Uint8Array, step: RegisterStep): RegistrationRow {
     const row = this.tables.registrations.insert(account, key, step);
     this.countFamily(account, key[0], 1);
-    if (account.suspended === 0) this.tables.entries.hold(key, hasOtherFamily(account, key));
+    if (account.suspended === 0) this.tables.entries.hold(key);
     return row;
   }
 
-  renew(
-    account: AccountRow,
-    row: RegistrationRow,
-    label: string | null | undefined,
-    expiresAtMs: number,
-  ): RegistrationRow {
-    const renewed = this.tables.registrations.renew(row, label, expiresAtMs);
+  renew(account: AccountRow, row: RegistrationRow, renewal: Renewal): RegistrationRow {
+    const renewed = this.tables.registrations.renew(row, renewal);
     if (account.suspended === 0) this.tables.entries.touch(row.prefix);
     return renewed;
   }
@@ -67,10 +66,24 @@ export class RegistrationSteps {
   end(account: AccountRow, row: RegistrationRow): void {
     this.tables.registrations.delete(row);
     this.tables.noteErasure();
-    if (account.suspended === 0) {
-      this.tables.entries.release(row.prefix, hasOtherFamily(account, row.prefix));
-    }
+    if (account.suspended === 0) this.release(row);
     this.countFamily(account, row.prefix[0], -1);
+  }
+
+  /** Takes a live registration out of the allowlist. */
+  release(row: RegistrationRow): void {
+    this.tables.entries.release(row.prefix);
+    if (row.evidence === EvidenceRank.SEEN) this.givenUp.push(row.prefix);
+  }
+
+  /** Logs the step's changes, after ending the `told` registrations of addresses that no `seen` holder has any longer. */
+  settle(): void {
+    for (let key = this.givenUp.pop(); key !== undefined; key = this.givenUp.pop()) this.endTold(key);
+    this.tables.settle();
+  }
+
+  reset(): void {
+    this.givenUp = [];
   }
 
   /**
@@ -127,7 +140,7 @@ export class RegistrationSteps {
     changed: boolean,
   ): RegisterResult {
     this.tables.idempotency.keep(step.idempotency, row.account, outcome, row);
-    this.tables.settle();
+    this.settle();
     return {
       outcome,
       registration: registrationRecord(row),
@@ -146,6 +159,7 @@ export class RegistrationSteps {
           prefix: step.prefix,
           label: step.label ?? null,
           source: step.source,
+          evidence: step.evidence,
           createdAtMs: first.created_at!,
           expiresAtMs: first.lease_expires_at!,
         };
@@ -160,7 +174,16 @@ export class RegistrationSteps {
     const crossed = by === 1 ? count === 1 : count === 0;
     if (!crossed || account.suspended === 1) return;
     for (const { prefix } of this.tables.registrations.ofAccount(account)) {
-      if (prefix[0] !== family) this.tables.entries.shiftOthers(prefix, by);
+      if (prefix[0] !== family) this.tables.entries.touch(prefix);
+    }
+  }
+
+  private endTold(key: Uint8Array): void {
+    const { registrations, accounts, hostnames } = this.tables;
+    if (registrations.isSeen(key)) return;
+    for (const row of registrations.told(key)) {
+      this.end(accounts.byNumber(row.account), row);
+      if (row.source === 'hostname') hostnames.bar(row.account, row.label!, key);
     }
   }
 }

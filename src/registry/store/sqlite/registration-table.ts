@@ -1,6 +1,10 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { EvidenceRank, evidenceRank } from '../evidence.ts';
 import type { RegisterStep } from '../store.ts';
 import type { AccountRow, RegistrationRow } from './rows.ts';
+
+/** A label of undefined stays. */
+export type Renewal = Pick<RegisterStep, 'label' | 'evidence' | 'expiresAtMs'>;
 
 export class RegistrationTable {
   private readonly insertStatement: StatementSync;
@@ -12,13 +16,15 @@ export class RegistrationTable {
   private readonly setLiveStatement: StatementSync;
   private readonly labelledStatement: StatementSync;
   private readonly expiredStatement: StatementSync;
+  private readonly toldStatement: StatementSync;
+  private readonly seenStatement: StatementSync;
   private readonly deleteStatement: StatementSync;
   private readonly nextRenewal: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.insertStatement = database.prepare(
-      `INSERT INTO registration (id, account, prefix, live, renewal, label, source, created_at, expires_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+      `INSERT INTO registration (id, account, prefix, live, renewal, label, source, evidence, created_at, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
     );
     this.findStatement = database.prepare('SELECT * FROM registration WHERE account = ? AND prefix = ?');
     this.byIdStatement = database.prepare('SELECT * FROM registration WHERE account = ? AND id = ?');
@@ -27,12 +33,18 @@ export class RegistrationTable {
     );
     this.byAgeStatement = database.prepare('SELECT * FROM registration WHERE account = ? ORDER BY renewal');
     this.renewStatement = database.prepare(
-      'UPDATE registration SET renewal = ?, label = ?, expires_at = ? WHERE number = ? RETURNING *',
+      'UPDATE registration SET renewal = ?, label = ?, evidence = ?, expires_at = ? WHERE number = ? RETURNING *',
     );
     this.setLiveStatement = database.prepare('UPDATE registration SET live = ? WHERE account = ?');
     this.labelledStatement = database.prepare('SELECT * FROM registration WHERE account = ? AND label = ?');
     this.expiredStatement = database.prepare(
       'SELECT * FROM registration WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
+    );
+    this.toldStatement = database.prepare(
+      `SELECT * FROM registration WHERE prefix = ? AND live = 1 AND evidence = ${EvidenceRank.TOLD}`,
+    );
+    this.seenStatement = database.prepare(
+      `SELECT 1 FROM registration WHERE prefix = ? AND live = 1 AND evidence = ${EvidenceRank.SEEN} LIMIT 1`,
     );
     this.deleteStatement = database.prepare('DELETE FROM registration WHERE number = ?');
     this.nextRenewal = database.prepare(
@@ -49,17 +61,20 @@ export class RegistrationTable {
       this.renewal(),
       step.label ?? null,
       step.source,
+      evidenceRank(step.evidence),
       step.nowMs,
       step.expiresAtMs,
     ) as unknown as RegistrationRow;
   }
 
-  renew(row: RegistrationRow, label: string | null | undefined, expiresAtMs: number): RegistrationRow {
-    const kept = label === undefined ? row.label : label;
+  /** Renews a registration. With weaker evidence than the registration's, only the lease moves, not its place in order. */
+  renew(row: RegistrationRow, renewal: Renewal): RegistrationRow {
+    const evidence = evidenceRank(renewal.evidence);
     return this.renewStatement.get(
-      this.renewal(),
-      kept,
-      expiresAtMs,
+      evidence < row.evidence ? row.renewal : this.renewal(),
+      renewal.label === undefined ? row.label : renewal.label,
+      Math.max(evidence, row.evidence),
+      renewal.expiresAtMs,
       row.number,
     ) as unknown as RegistrationRow;
   }
@@ -93,6 +108,16 @@ export class RegistrationTable {
   /** Lists registrations whose lease has ended. */
   expired(nowMs: number, limit: number): RegistrationRow[] {
     return this.expiredStatement.all(nowMs, limit) as unknown as RegistrationRow[];
+  }
+
+  /** Lists the live registrations of a prefix that are only told. */
+  told(key: Uint8Array): RegistrationRow[] {
+    return this.toldStatement.all(key) as unknown as RegistrationRow[];
+  }
+
+  /** True if a live registration of the prefix was seen. */
+  isSeen(key: Uint8Array): boolean {
+    return this.seenStatement.get(key) !== undefined;
   }
 
   delete(row: RegistrationRow): void {

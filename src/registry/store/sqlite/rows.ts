@@ -1,5 +1,6 @@
 import type { SQLOutputValue } from 'node:sqlite';
 import type { Source } from '../../types.ts';
+import { EVIDENCE } from '../evidence.ts';
 import { prefixOfKey } from '../prefix-key.ts';
 import type { AccountRecord, RegistrationRecord } from '../store.ts';
 
@@ -28,6 +29,8 @@ export interface RegistrationRow {
   renewal: number;
   label: string | null;
   source: string;
+  /** A rank of evidence.ts. */
+  evidence: number;
   created_at: number;
   expires_at: number;
 }
@@ -49,12 +52,8 @@ export function registrationRecord(row: RegistrationRow): RegistrationRecord {
     prefix: prefixOfKey(row.prefix),
     label: row.label,
     source: row.source as Source,
+    evidence: EVIDENCE[row.evidence],
     createdAtMs: row.created_at,
     expiresAtMs: row.expires_at,
   };
-}
-
-/** True if the account also has registrations of the other family. */
-export function hasOtherFamily(account: AccountRow, key: Uint8Array): boolean {
-  return (key[0] === 4 ? account.ipv6 : account.ipv4) > 0;
 }

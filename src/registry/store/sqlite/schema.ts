@@ -1,22 +1,23 @@
 /** 'MSrg': marks a SQLite file as ours. */
 export const APPLICATION_ID = 0x4d537267;
 /** Version of the tables below. Files of a later version are not touched. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /**
  * The tables.
  * - `state`: one row. `trimmed` is the last change that left the log; `renewal` counts registrations and renewals, and
  *   orders them (the clock may jump).
  * - `account`: `ipv4` and `ipv6` count its registrations by family.
- * - `registration`: `prefix` as in prefix-key.ts; `live` is 0 while the account is suspended.
- * - `entry`: the allowlist. `holders` counts the live registrations of the prefix, `others` those whose account also
- *   has a registration of the other family.
+ * - `registration`: `prefix` as in prefix-key.ts; `live` is 0 while the account is suspended; `evidence` is a rank of
+ *   evidence.ts.
+ * - `entry`: the allowlist. `holders` counts the live registrations of the prefix.
  * - `profile`: the text of profile-text.ts and its number of entries.
  * - `log`: changes; a null profile removes the entry.
  * - `idempotency`: answers for repeated calls.
  * - `pass`: sessions, sign-in links and tickets, by hash.
  * - `update_token`: by hash.
- * - `hostname`: followed DDNS names; `next_at` is when the next look-up is due.
+ * - `hostname`: followed DDNS names; `next_at` is when the next look-up is due, `barred` the keys (hexadecimal, JSON) of
+ *   prefixes that the name may not register before it moves.
  */
 const VERSION_1 = `
 CREATE TABLE state (
@@ -117,11 +118,21 @@ CREATE UNIQUE INDEX hostname_account ON hostname (account, hostname);
 CREATE INDEX hostname_due ON hostname (next_at);
 `;
 
+/** Registrations from before evidence was kept are seen (2); those made by host names are told, but proved (1). */
+const VERSION_3 = `
+ALTER TABLE registration ADD COLUMN evidence INTEGER NOT NULL DEFAULT 2;
+UPDATE registration SET evidence = 1 WHERE source = 'hostname';
+DROP INDEX registration_prefix;
+CREATE INDEX registration_prefix ON registration (prefix, live, evidence, renewal);
+ALTER TABLE entry DROP COLUMN others;
+ALTER TABLE hostname ADD COLUMN barred TEXT NOT NULL DEFAULT '[]';
+`;
+
 /** Creates the tables in a new file. */
-export const SCHEMA = `${VERSION_1}${VERSION_2}
+export const SCHEMA = `${VERSION_1}${VERSION_2}${VERSION_3}
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
 /** Upgrades a file to the next version, by its present version. */
-export const UPGRADES: readonly (string | null)[] = [null, VERSION_2];
+export const UPGRADES: readonly (string | null)[] = [null, VERSION_2, VERSION_3];

@@ -4,18 +4,20 @@ import { StoreNotEmptyError } from '../../errors.ts';
 import {
   type AccountTransfer,
   bytesOf,
+  evidenceOf,
   hexOf,
   prefixOfText,
   type RegistrationTransfer,
   type StoreTransfer,
 } from '../../transfer/account-transfer.ts';
+import { EVIDENCE, evidenceRank } from '../evidence.ts';
 import { prefixKey, prefixOfKey } from '../prefix-key.ts';
 import { AccountTable } from './account-table.ts';
 import { ChangeLog } from './change-log.ts';
 import { openDatabase } from './database.ts';
 import { Entries } from './entries.ts';
 
-import { type AccountRow, accountRecord, hasOtherFamily, type RegistrationRow, type Row } from './rows.ts';
+import { type AccountRow, accountRecord, type RegistrationRow, type Row } from './rows.ts';
 import { toRegistryError } from './sqlite-error.ts';
 
 /** Changes that an import leaves in the log: followers begin with a snapshot. */
@@ -67,6 +69,7 @@ function readAccount(database: DatabaseSync, row: AccountRow): AccountTransfer {
       createdAtMs: one['created_at'] as number,
       checkedAtMs: one['checked_at'] as number | null,
       nextAtMs: one['next_at'] as number,
+      barred: JSON.parse(one['barred'] as string),
     })),
     passes: all('SELECT * FROM pass WHERE account = ?').map((one) => ({
       kind: one['kind'] as AccountTransfer['passes'][number]['kind'],
@@ -93,6 +96,7 @@ function registrationTransfer(row: RegistrationRow): RegistrationTransfer {
     renewal: row.renewal,
     label: row.label,
     source: row.source as RegistrationTransfer['source'],
+    evidence: EVIDENCE[row.evidence],
     createdAtMs: row.created_at,
     expiresAtMs: row.expires_at,
   };
@@ -138,8 +142,7 @@ class ImportWriter {
     for (const one of account.registrations) this.addRegistration(row, one);
     if (!account.suspended) {
       for (const { prefix } of account.registrations) {
-        const key = prefixKey(prefixOfText(prefix));
-        this.entries.hold(key, hasOtherFamily(row, key));
+        this.entries.hold(prefixKey(prefixOfText(prefix)));
       }
     }
     this.addRest(account, number);
@@ -155,12 +158,12 @@ class ImportWriter {
     this.renewal = Math.max(this.renewal, one.renewal);
     this.database
       .prepare(
-        `INSERT INTO registration (id, account, prefix, live, renewal, label, source, created_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO registration (id, account, prefix, live, renewal, label, source, evidence, created_at, expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         ...[one.id, account.number, key, 1 - account.suspended, one.renewal, one.label, one.source],
-        ...[one.createdAtMs, one.expiresAtMs],
+        ...[evidenceRank(evidenceOf(one)), one.createdAtMs, one.expiresAtMs],
       );
     this.accounts.count(account, key[0], 1);
   }
@@ -175,9 +178,9 @@ class ImportWriter {
         ...[id, number, bytesOf(hash), label, createdAtMs],
       ]);
     }
-    for (const { id, hostname, state, createdAtMs, checkedAtMs, nextAtMs } of hostnames) {
-      insert('hostname', 'id, account, hostname, state, created_at, checked_at, next_at', [
-        ...[id, number, hostname, state, createdAtMs, checkedAtMs, nextAtMs],
+    for (const { id, hostname, state, createdAtMs, checkedAtMs, nextAtMs, barred } of hostnames) {
+      insert('hostname', 'id, account, hostname, state, created_at, checked_at, next_at, barred', [
+        ...[id, number, hostname, state, createdAtMs, checkedAtMs, nextAtMs, JSON.stringify(barred ?? [])],
       ]);
     }
     for (const { kind, hash, createdAtMs, expiresAtMs } of passes) {

@@ -11,15 +11,17 @@ import { Tables } from './tables.ts';
 export class SqliteSteps {
   readonly steps: StoreSteps;
   private readonly tables: Tables;
+  private readonly registrations: RegistrationSteps;
 
   /** @param logLimit changes that the log keeps at most */
   constructor(database: DatabaseSync, logLimit: number) {
     const tables = new Tables(database, logLimit);
     const credentials = new CredentialSteps(database, tables.accounts, tables.idempotency);
-    const accounts = new AccountSteps(tables, credentials);
     const registrations = new RegistrationSteps(tables);
     const hostnames = new HostnameSteps(tables, registrations);
+    const accounts = new AccountSteps(tables, credentials, registrations, hostnames);
     this.tables = tables;
+    this.registrations = registrations;
     this.steps = {
       createAccount: (step) => accounts.create(step),
       getAccount: (id) => accounts.get(id),
@@ -66,5 +68,6 @@ export class SqliteSteps {
 
   reset(): void {
     this.tables.reset();
+    this.registrations.reset();
   }
 }

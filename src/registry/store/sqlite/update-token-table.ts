@@ -17,6 +17,7 @@ export class UpdateTokenTable {
   private readonly findStatement: StatementSync;
   private readonly setHashStatement: StatementSync;
   private readonly deleteStatement: StatementSync;
+  private readonly deleteAllStatement: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.insertStatement = database.prepare(
@@ -31,6 +32,7 @@ export class UpdateTokenTable {
       'UPDATE update_token SET hash = ? WHERE account = ? AND id = ? RETURNING *',
     );
     this.deleteStatement = database.prepare('DELETE FROM update_token WHERE account = ? AND id = ?');
+    this.deleteAllStatement = database.prepare('DELETE FROM update_token WHERE account = ?');
   }
 
   insert(account: AccountRow, token: UpdateTokenRecord, hash: Uint8Array): void {
@@ -59,6 +61,10 @@ export class UpdateTokenTable {
 
   delete(account: AccountRow, id: string): boolean {
     return this.deleteStatement.run(account.number, id).changes > 0;
+  }
+
+  deleteAll(account: AccountRow): void {
+    this.deleteAllStatement.run(account.number);
   }
 }
 

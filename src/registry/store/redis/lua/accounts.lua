@@ -54,10 +54,9 @@ function steps.updateAccount()
   local isLive = not one.suspended
   if wasLive ~= isLive or (isLive and (args.region or args.services)) then
     for _, reg in ipairs(registrations(one)) do
-      local other = otherFamily(one, reg.prefix)
       if wasLive == isLive then touch(reg.prefix)
-      elseif isLive then hold(reg.prefix, one.id, reg.renewal, other)
-      else release(reg.prefix, one.id, other) end
+      elseif isLive then hold(one, reg)
+      else release(one, reg) end
     end
   end
   return done(accountReply(one))
@@ -67,6 +66,8 @@ function steps.setSecret()
   local one = account(args.id)
   if not one then return { 'read', 0 } end
   endCredentials(one)
+  for _, token in ipairs(tagged(one, 't:')) do dropToken(one, token.id, token.value) end
+  for _, name in ipairs(tagged(one, 'h:')) do dropHostname(one, name.id, name.value) end
   changeSecret(one, args.secretHash)
   return done(1)
 end
@@ -75,7 +76,7 @@ function steps.deleteAccount()
   local one = account(args.id)
   if not one then return { 'read', 0 } end
   for _, reg in ipairs(registrations(one)) do
-    if not one.suspended then release(reg.prefix, one.id, otherFamily(one, reg.prefix)) end
+    if not one.suspended then release(one, reg) end
     write('ZREM', LEASES, reg.prefix .. one.id)
   end
   for _, token in ipairs(tagged(one, 't:')) do write('HDEL', TOKENS, token.value[2]) end

@@ -2,7 +2,7 @@
 
 if free[ARGV[1]] then return free[ARGV[1]]() end
 if not meta.epoch then return { 'lost', 'store-empty' } end
-if tonumber(meta.leastFormat) > FORMAT then return { 'version', tonumber(meta.format) } end
+if tonumber(meta.leastFormat) > tonumber(FORMAT) then return { 'version' } end
 if meta.epoch ~= ARGV[2] then return { 'lost', 'other-epoch' } end
 if meta.lostSeq then return { 'lost', 'found-by-control' } end
 if meta.seq < tonumber(ARGV[3]) then

@@ -1,19 +1,20 @@
--- The entries of the allowlist. A step marks them (hold, release, shiftOthers, touch) and settles them once.
+-- The entries of the allowlist. A step marks them (hold, release, renewHolder, touch) and settles them once.
 
 local entries = {}
 local touched = {}
+-- Prefixes that a `seen` holder gave up in this step.
+local givenUp = {}
 
+-- An entry is its profile's number, then packed: 0 (unused since format 1.1), and id and renewal of each holder.
 local function entry(prefix)
   local known = entries[prefix]
   if known ~= nil then return known end
   local bytes = call('HGET', ENTRIES, prefix)
-  local one
+  local one = { profile = 0, holders = {} }
   if bytes then
     local m = unpackMessage(string.sub(bytes, 5))
-    one = { profile = struct.unpack('>I4', bytes), others = m[1], holders = {} }
+    one.profile = struct.unpack('>I4', bytes)
     for index = 2, #m, 2 do one.holders[#one.holders + 1] = { id = m[index], renewal = m[index + 1] } end
-  else
-    one = { profile = 0, others = 0, holders = {} }
   end
   entries[prefix] = one
   return one
@@ -33,26 +34,26 @@ local function holderOf(one, id)
   end
 end
 
-local function hold(prefix, id, renewal, other)
-  local one = touch(prefix)
-  one.holders[#one.holders + 1] = { id = id, renewal = renewal }
-  one.others = one.others + other
+local function hold(owner, reg)
+  local one = touch(reg.prefix)
+  one.holders[#one.holders + 1] = { id = owner.id, renewal = reg.renewal }
 end
 
-local function release(prefix, id, other)
-  local one = touch(prefix)
-  table.remove(one.holders, holderOf(one, id))
-  one.others = one.others - other
+local function release(owner, reg)
+  local one = touch(reg.prefix)
+  table.remove(one.holders, holderOf(one, owner.id))
+  if reg.evidence == SEEN then givenUp[#givenUp + 1] = reg.prefix end
 end
 
-local function renewHolder(prefix, id, renewal)
-  local one = touch(prefix)
-  one.holders[holderOf(one, id)].renewal = renewal
+local function renewHolder(owner, reg)
+  local one = touch(reg.prefix)
+  one.holders[holderOf(one, owner.id)].renewal = reg.renewal
 end
 
-local function shiftOthers(prefix, by)
-  local one = touch(prefix)
-  one.others = one.others + by
+local function evidenceOf(holder, prefix)
+  local one = account(holder.id)
+  local reg = one and registration(one, prefix)
+  return reg and reg.evidence or SEEN
 end
 
 -- profiles -----------------------------------------------------------------------------------------------------
@@ -86,16 +87,19 @@ local function useProfile(number, by)
   profiles.uses[number] = (profiles.uses[number] or 0) + by
 end
 
+-- The holder with the strongest evidence, and of these the latest renewal, decides alone.
 local function profileOf(prefix, one)
-  local owner = one.holders[1]
+  local owner, best
   for _, holder in ipairs(one.holders) do
-    if holder.renewal > owner.renewal then owner = holder end
+    local evidence = evidenceOf(holder, prefix)
+    if not owner or evidence > best or (evidence == best and holder.renewal > owner.renewal) then
+      owner, best = holder, evidence
+    end
   end
   local chosen = account(owner.id)
-  local family = familyOf(prefix)
-  local ipv4 = (family == 4 or one.others > 0) and '1' or '0'
-  local ipv6 = (family == 6 or one.others > 0) and '1' or '0'
-  return '[' .. chosen.region .. ',' .. chosen.services .. ',' .. ipv4 .. ',' .. ipv6 .. ']'
+  local ipv4, ipv6 = chosen.ipv4 > 0 and '1' or '0', chosen.ipv6 > 0 and '1' or '0'
+  local told = best == TOLD and ',1' or ''
+  return '[' .. chosen.region .. ',' .. chosen.services .. ',' .. ipv4 .. ',' .. ipv6 .. told .. ']'
 end
 
 -- digest: as in feed/digest.ts ----------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ local function flushAccounts()
         local reg = one.regs[prefix]
         if reg then
           call('HSET', key, 'i:' .. reg.id, prefix, 'r:' .. prefix,
-            pack({ reg.id, reg.number, reg.renewal, reg.createdAt, reg.expiresAt, reg.source, reg.label }))
+            pack({ reg.id, reg.number, reg.renewal, reg.createdAt, reg.expiresAt, reg.source, reg.label,
+              reg.evidence }))
           call('ZADD', LEASES, text(reg.expiresAt), prefix .. id)
         else
           call('HDEL', key, 'r:' .. prefix)
@@ -33,7 +34,7 @@ local function flushEntries()
     if #one.holders == 0 then
       call('HDEL', ENTRIES, prefix)
     else
-      local message = { one.others }
+      local message = { 0 }
       for _, holder in ipairs(one.holders) do
         message[#message + 1] = holder.id
         message[#message + 1] = holder.renewal
@@ -60,7 +61,8 @@ end
 local function flush(changes)
   local first = meta.seq
   meta.seq = first + #changes
-  call('HSET', META, 'format', FORMAT, 'seq', text(meta.seq), 'digestA', text(meta.digestA),
+  -- Readers of format 1.0 would miss evidence: they stop at the first write of this release.
+  call('HSET', META, 'format', FORMAT, 'leastFormat', FORMAT, 'seq', text(meta.seq), 'digestA', text(meta.digestA),
     'digestB', text(meta.digestB))
   flushAccounts()
   flushEntries()
@@ -77,7 +79,9 @@ local function flush(changes)
 end
 
 -- Settles and writes the step, and makes its reply.
+local endTold
 local function done(reply)
+  while #givenUp > 0 do endTold(table.remove(givenUp)) end
   local changes = settle()
   if not changes then return { 'profiles' } end
   local first = flush(changes)

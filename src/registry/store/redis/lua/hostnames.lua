@@ -1,4 +1,5 @@
--- Followed host names. A name is packed as number, name, state, createdAt, checkedAt or false, next look-up.
+-- Followed host names. A name is packed as number, name, state, createdAt, checkedAt or false, next look-up, and a list
+-- of prefixes that it may not register before it moves.
 
 local function hostnameReply(id, m)
   return { 'id', id, 'hostname', m[2], 'state', m[3], 'createdAtMs', m[4], 'checkedAtMs', m[5] }
@@ -61,23 +62,66 @@ function steps.dueHostnames()
   return { 'read', list }
 end
 
--- Registers one address of a name. Returns false if the account's limit keeps it out.
-local function follow(one, hostname, prefix, id, nowMs, expiresAt)
+-- Ends the `told` registrations of a prefix that no `seen` holder has any longer.
+endTold = function(prefix)
+  local told = {}
+  for _, holder in ipairs(entry(prefix).holders) do
+    local evidence = evidenceOf(holder, prefix)
+    if evidence == SEEN then return end
+    if evidence == TOLD then told[#told + 1] = account(holder.id) end
+  end
+  for _, one in ipairs(told) do
+    local reg = registration(one, prefix)
+    remove(one, reg)
+    -- Read once a step, so that a second address of the name keeps the first one's bar.
+    one.names = one.names or tagged(one, 'h:')
+    for _, name in ipairs(reg.source == 'hostname' and one.names or {}) do
+      if name.value[2] == reg.label then
+        local barred = name.value[7] or {}
+        barred[#barred + 1] = prefix
+        name.value[7] = barred
+        writeHostname(one, name.id, name.value)
+      end
+    end
+  end
+end
+
+-- Registers or renews one address of a name. Returns false if it is barred, or past the account's limit.
+local function follow(one, hostname, prefix, id, nowMs, expiresAt, isBarred)
+  local isSeen = prefix == args.seen
+  local evidence = isSeen and SEEN or TOLD
   local reg = registration(one, prefix)
   if reg then
-    if reg.expiresAt < numberArg('renewBeforeMs') then renew(one, reg, expiresAt) end
+    if reg.expiresAt < numberArg('renewBeforeMs') or (isSeen and reg.evidence < SEEN) then
+      renew(one, reg, expiresAt, evidence)
+    end
     return true
   end
+  if isBarred and not isSeen then return false end
   local leaving = makeRoom(one, nowMs, false)
   if not leaving then return false end
   for _, old in ipairs(leaving) do remove(one, old) end
   add(one, {
     prefix = prefix, id = id, createdAt = nowMs, expiresAt = expiresAt, source = 'hostname', label = hostname,
+    evidence = evidence,
   })
   return true
 end
 
--- The addresses are prefix1, id1, prefix2, id2 and so on.
+-- Lists the barred prefixes that the name still has, and those of families that were not looked up.
+local function stillBarred(barred, has)
+  local list, known = {}, {}
+  for _, prefix in ipairs(barred or {}) do
+    local isLookedUp = args.families:find(text(familyOf(prefix)), 1, true)
+    if not known[prefix] and (has[prefix] or not isLookedUp) then
+      known[prefix] = true
+      list[#list + 1] = prefix
+    end
+  end
+  return list, known
+end
+
+-- The addresses are prefix1, id1, prefix2, id2 and so on; `seen` is the caller's.
 function steps.settleHostname()
   local nowMs, expiresAt = numberArg('nowMs'), numberArg('expiresAtMs')
   local one = account(args.accountId)
@@ -92,11 +136,16 @@ function steps.settleHostname()
     local isLookedUp = args.families:find(text(familyOf(reg.prefix)), 1, true)
     if isLookedUp and not has[reg.prefix] then remove(one, reg) end
   end
-  local hasRoom = true
+  local barred, isBarred = stillBarred(m[7], has)
+  local state, followed = args.state, 0
   for index, prefix in ipairs(prefixes) do
-    if not follow(one, m[2], prefix, args['id' .. index], nowMs, expiresAt) then hasRoom = false end
+    if follow(one, m[2], prefix, args['id' .. index], nowMs, expiresAt, isBarred[prefix]) then
+      followed = followed + 1
+    elseif not isBarred[prefix] then
+      state = 'too-many'
+    end
   end
-  local state = hasRoom and args.state or 'too-many'
-  writeHostname(one, args.id, { m[1], m[2], state, m[4], nowMs, numberArg('nextAtMs') })
+  if state == 'followed' and followed == 0 then state = 'not-public' end
+  writeHostname(one, args.id, { m[1], m[2], state, m[4], nowMs, numberArg('nextAtMs'), barred })
   return done(1)
 end

@@ -2,9 +2,11 @@
 -- `flush`, which a step calls once everything is decided. keys.ts describes the key space. Values are arguments only.
 
 local ROOT = '{mediastreamer}:1:'
-local FORMAT = 1
+local FORMAT = '1.1'
 local MAX_PROFILES = 65534
 local MAX_MARKS = 1000
+-- Ranks of evidence, as in evidence.ts.
+local TOLD, PROVED, SEEN = 0, 1, 2
 
 local META = ROOT .. 'meta'
 local LOG = ROOT .. 'log'
@@ -136,6 +138,8 @@ local function unpackRegistration(prefix, bytes)
   return {
     prefix = prefix, id = m[1], number = m[2], renewal = m[3], createdAt = m[4], expiresAt = m[5], source = m[6],
     label = m[7],
+    -- Format 1.0 kept no evidence.
+    evidence = m[8] or (m[6] == 'hostname' and PROVED or SEEN),
   }
 end
 
@@ -218,10 +222,6 @@ local function splitLease(member)
   local family, length = string.byte(member, 1, 2)
   local width = 2 + (family == 4 and 4 or (length <= 64 and 8 or 16))
   return string.sub(member, 1, width), string.sub(member, width + 1)
-end
-
-local function otherFamily(one, prefix)
-  return (familyOf(prefix) == 4 and one.ipv6 or one.ipv4) > 0 and 1 or 0
 end
 
 -- Lists accounts by id from the first after `args.after`.

@@ -3,7 +3,7 @@
 local function registrationReply(reg)
   return {
     'id', reg.id, 'prefix', reg.prefix, 'createdAtMs', reg.createdAt, 'expiresAtMs', reg.expiresAt,
-    'source', reg.source, 'label', reg.label,
+    'source', reg.source, 'label', reg.label, 'evidence', reg.evidence,
   }
 end
 
@@ -14,31 +14,35 @@ local function countFamily(one, family, by)
   one.changed = true
   if one.suspended or one[field] ~= (by == 1 and 1 or 0) then return end
   for _, reg in ipairs(registrations(one)) do
-    if familyOf(reg.prefix) ~= family then shiftOthers(reg.prefix, by) end
+    if familyOf(reg.prefix) ~= family then touch(reg.prefix) end
   end
 end
 
 local function remove(one, reg)
   dropRegistration(one, reg)
   erased = true
-  if not one.suspended then release(reg.prefix, one.id, otherFamily(one, reg.prefix)) end
+  if not one.suspended then release(one, reg) end
   countFamily(one, familyOf(reg.prefix), -1)
 end
 
--- Adds a registration made of prefix, id, createdAt, expiresAt, source and label.
+-- Adds a registration made of prefix, id, createdAt, expiresAt, source, label and evidence.
 local function add(one, reg)
   reg.number, reg.renewal = nextOf('number'), nextOf('renewal')
   putRegistration(one, reg)
   countFamily(one, familyOf(reg.prefix), 1)
-  if not one.suspended then hold(reg.prefix, one.id, reg.renewal, otherFamily(one, reg.prefix)) end
+  if not one.suspended then hold(one, reg) end
   return reg
 end
 
-local function renew(one, reg, expiresAt)
-  reg.renewal = nextOf('renewal')
+-- With weaker evidence than the registration's, only the lease moves, not its place in order.
+local function renew(one, reg, expiresAt, evidence)
+  if evidence >= reg.evidence then
+    reg.renewal = nextOf('renewal')
+    reg.evidence = evidence
+  end
   reg.expiresAt = expiresAt
   putRegistration(one, reg)
-  if not one.suspended then renewHolder(reg.prefix, one.id, reg.renewal) end
+  if not one.suspended then renewHolder(one, reg) end
 end
 
 -- Lists the registrations that give way to one more, the oldest renewal first; nil if none may.
@@ -76,7 +80,7 @@ end
 local function repeatRegister(one, first)
   local reg = registrationById(one, first.id) or {
     id = first.id, prefix = args.prefix, createdAt = first.createdAt, expiresAt = first.expiresAt,
-    source = args.source, label = args.label or false,
+    source = args.source, label = args.label or false, evidence = numberArg('evidence'),
   }
   return {
     'read',
@@ -104,7 +108,7 @@ function steps.register()
       reg.label = label
       changed = true
     end
-    renew(one, reg, expiresAt)
+    renew(one, reg, expiresAt, numberArg('evidence'))
   else
     local leaving = makeRoom(one, nowMs, args.replaceOldest)
     if not leaving then return { 'read', { 'outcome', 'too-many', 'perAccount', one.perAccount } } end
@@ -114,6 +118,7 @@ function steps.register()
     end
     reg = add(one, {
       prefix = prefix, id = args.id, createdAt = nowMs, expiresAt = expiresAt, source = args.source, label = label,
+      evidence = numberArg('evidence'),
     })
     outcome, changed = 'created', true
   end

@@ -42,7 +42,7 @@ local function repairAccount(one)
   one.changed = one.ipv4 ~= ipv4 or one.ipv6 ~= ipv6
   one.ipv4, one.ipv6 = ipv4, ipv6
   if one.suspended then return end
-  for _, reg in ipairs(regs) do hold(reg.prefix, one.id, reg.renewal, otherFamily(one, reg.prefix)) end
+  for _, reg in ipairs(regs) do hold(one, reg) end
 end
 
 -- Replies the last account of the page, '' on the last page.

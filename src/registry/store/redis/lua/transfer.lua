@@ -31,7 +31,9 @@ local function exportOf(one)
     tokens[#tokens + 1] = append(tokenReply(token.id, token.value), 'hash', hex(token.value[2]))
   end
   for _, name in ipairs(tagged(one, 'h:')) do
-    names[#names + 1] = append(hostnameReply(name.id, name.value), 'nextAtMs', name.value[6])
+    local barred = {}
+    for _, prefix in ipairs(name.value[7] or {}) do barred[#barred + 1] = hex(prefix) end
+    names[#names + 1] = append(hostnameReply(name.id, name.value), 'nextAtMs', name.value[6], 'barred', barred)
   end
   for _, kind in ipairs(CREDENTIAL_KINDS) do
     for _, field in ipairs(call('ZRANGE', credentialsOf(kind, one.id), 0, -1)) do
@@ -77,14 +79,14 @@ local function importRegistrations(one, list)
     local prefix = bytesOfHex(reg.prefix)
     putRegistration(one, {
       prefix = prefix, id = reg.id, number = nextOf('number'), renewal = reg.renewal, createdAt = reg.createdAtMs,
-      expiresAt = reg.expiresAtMs, source = reg.source, label = orFalse(reg.label),
+      expiresAt = reg.expiresAtMs, source = reg.source, label = orFalse(reg.label), evidence = reg.evidence,
     })
     local field = familyOf(prefix) == 4 and 'ipv4' or 'ipv6'
     one[field] = one[field] + 1
     if reg.renewal > counter('renewal') then setCounter('renewal', reg.renewal) end
   end
   if one.suspended then return end
-  for _, reg in ipairs(registrations(one)) do hold(reg.prefix, one.id, reg.renewal, otherFamily(one, reg.prefix)) end
+  for _, reg in ipairs(registrations(one)) do hold(one, reg) end
 end
 
 local function importMarks(one, list)
@@ -117,8 +119,10 @@ function steps.importAccount()
     writeToken(one, token.id, { nextOf('number'), bytesOfHex(token.hash), token.label, token.createdAtMs })
   end
   for _, name in ipairs(r.hostnames) do
+    local barred = {}
+    for _, prefix in ipairs(orFalse(name.barred) or {}) do barred[#barred + 1] = bytesOfHex(prefix) end
     writeHostname(one, name.id, {
-      nextOf('number'), name.hostname, name.state, name.createdAtMs, orFalse(name.checkedAtMs), name.nextAtMs,
+      nextOf('number'), name.hostname, name.state, name.createdAtMs, orFalse(name.checkedAtMs), name.nextAtMs, barred,
     })
   end
   for _, given in ipairs(r.passes) do
