@@ -58,6 +58,7 @@ async function serve(dataDir: string, store: string): Promise<void> {
   });
   const control = await createControl({
     registry,
+    lookUpHost: async () => ({ addresses: [], families: [], ttlSeconds: 0 }),
     adminKey: ADMIN_KEY,
     trustedProxies: [],
     regions: () => REGIONS,

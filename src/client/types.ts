@@ -49,6 +49,8 @@ export interface Registration {
   label: string | null;
   /** The way by which the address was registered. */
   source: 'api' | 'page' | 'dyndns2' | 'hostname' | 'admin';
+  /** `seen`: a request came from the address, or the operator registered it. `told`: a followed host name moved there; it does not override another account's `seen` address. */
+  evidence: 'seen' | 'told';
   /** First registration of the address. */
   createdAt: string;
   /** End of the lease; registering the address again renews it. */
@@ -62,6 +64,8 @@ export interface RegistrationFields {
   label?: string;
   /** At the limit, remove the address that was renewed longest ago. */
   replace?: 'oldest';
+  /** `seen` (default): you know that the address is the customer's. `told`: you have it from hearsay; it does not override another account's `seen` address, and UDP answers to it are limited. */
+  evidence?: 'seen' | 'told';
 }
 
 export interface SignInLink {

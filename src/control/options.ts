@@ -1,6 +1,7 @@
 import type { CounterBlock } from '../metrics/index.ts';
 import type { Prefix } from '../net/index.ts';
 import type { Credentials, Hostnames, Registry, UpdateTokens } from '../registry/index.ts';
+import type { HostnameAnswer } from './hostname-follower.ts';
 
 /** The part of the registry that the API uses. */
 export type ControlRegistry = Pick<
@@ -22,7 +23,7 @@ export type ControlRegistry = Pick<
 > & {
   readonly credentials: Pick<Credentials, 'make' | 'session' | 'redeem' | 'endSession'>;
   readonly updateTokens: Pick<UpdateTokens, 'create' | 'remove' | 'authenticate'>;
-  readonly hostnames: Pick<Hostnames, 'add' | 'remove'>;
+  readonly hostnames: Pick<Hostnames, 'add' | 'remove' | 'settle'>;
 };
 
 /** A catalog service for which accounts may choose a region. */
@@ -77,6 +78,8 @@ export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = { connections: 4096, 
 
 export interface ControlOptions {
   registry: ControlRegistry;
+  /** Looks a host name up, bypassing the cache; an account may add a name that points at its address only. */
+  lookUpHost(hostname: string): Promise<HostnameAnswer>;
   /** Must not be empty. */
   adminKey: string;
   /** Proxies whose X-Forwarded-For is believed. */

@@ -21,6 +21,10 @@ export const PROBLEMS = {
   uri_too_long: { status: 414, title: 'The path is too long' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
   foreign_host: { status: 421, title: 'This server does not serve this host' },
+  hostname_not_yours: {
+    status: 422,
+    title: 'The host name does not point at the address this call comes from',
+  },
   address_not_public: { status: 422, title: 'The address cannot be registered' },
   idempotency_key_reused: { status: 422, title: 'The idempotency key was used for another request' },
   too_many_attempts: { status: 429, title: 'Too many wrong keys' },

@@ -40,6 +40,13 @@ export interface HostnameFinding {
   seen?: Address | null;
 }
 
+/** Returns a host name in lower case, without a root dot. @throws InvalidFieldError */
+export function checkHostname(text: string): string {
+  const hostname = text.toLowerCase().replace(/\.$/, '');
+  if (!HOST_NAME.test(hostname)) throw new InvalidFieldError('hostname', HOST_NAME_EXPECTED);
+  return hostname;
+}
+
 /** DDNS names whose addresses are registered for their accounts as they change. */
 export class Hostnames {
   private readonly store: Store;
@@ -52,8 +59,7 @@ export class Hostnames {
 
   /** @throws TooManyHostnamesError, AccountNotFoundError, InvalidFieldError */
   async add(accountId: string, text: string): Promise<{ outcome: 'created' | 'exists'; hostname: Hostname }> {
-    const hostname = text.toLowerCase().replace(/\.$/, '');
-    if (!HOST_NAME.test(hostname)) throw new InvalidFieldError('hostname', HOST_NAME_EXPECTED);
+    const hostname = checkHostname(text);
     const { randomBytes, now } = this.options;
     const result = await this.store.addHostname({
       accountId,

@@ -1,6 +1,6 @@
 export type { Credentials } from './credentials.ts';
 export * from './errors.ts';
-export type { DueHostname, HostnameFinding, Hostnames } from './hostnames.ts';
+export { checkHostname, type DueHostname, type HostnameFinding, type Hostnames } from './hostnames.ts';
 export { looksLike, type SecretKind } from './ids.ts';
 export { openRegistry } from './open.ts';
 export type { Registry } from './registry.ts';

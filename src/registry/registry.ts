@@ -201,7 +201,12 @@ export class Registry {
       idempotency: idempotencyMark(
         request.idempotencyKey,
         ['register', accountId, request.source],
-        [formatPrefix(prefix), label ?? null, request.replace ?? null],
+        [
+          formatPrefix(prefix),
+          label ?? null,
+          request.replace ?? null,
+          ...(request.evidence === 'told' ? ['told'] : []),
+        ],
         nowMs,
       ),
     });

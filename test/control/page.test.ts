@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parseAddress } from '../../src/net/index.ts';
 import { ControlBench, HOME } from '../support/control.ts';
 import { type DiskRegistry, openDiskRegistry } from '../support/disk-registry.ts';
 
@@ -111,7 +112,7 @@ describe('host names', () => {
     const first = await add('Home.Example.org.');
     expect(first.statusCode).toBe(201);
     expect(first.headers['location']).toBe(`/v1/hostnames/${first.json().id}`);
-    expect(first.json()).toMatchObject({ hostname: 'home.example.org', state: 'waiting', checkedAt: null });
+    expect(first.json()).toMatchObject({ hostname: 'home.example.org', state: 'followed' });
     expect((await add('home.example.org')).statusCode).toBe(200);
     const path = `/v1/hostnames/${first.json().id}`;
     expect((await bench.call('DELETE', path, { key: (await bench.account()).secret })).statusCode).toBe(404);
@@ -119,6 +120,36 @@ describe('host names', () => {
     expect((await bench.call('GET', '/v1/hostnames', { key: account.secret })).json()).toEqual({
       hostnames: [],
     });
+  });
+
+  test('must point at the caller, by either family, IPv6 by its /64', async () => {
+    const codes = async (...addresses: string[]) => {
+      bench.namesPointAt = addresses.map((address) => parseAddress(address)!);
+      const reply = await add(
+        `n${addresses.length}${addresses[0] ?? ''}.example`.replaceAll(/[.:](?!example)/g, '-'),
+      );
+      return [reply.statusCode, reply.json().code];
+    };
+    expect(await codes('198.51.99.8')).toEqual([422, 'hostname_not_yours']);
+    expect(await codes()).toEqual([422, 'hostname_not_yours']);
+    expect((await bench.call('GET', '/v1/hostnames', { key: account.secret })).json().hostnames).toEqual([]);
+    expect(await codes('198.51.99.8', HOME, '2a00:0:0:1::9')).toEqual([201, undefined]);
+    const from = '2a00:0:0:1::5';
+    bench.namesPointAt = [parseAddress('2a00:0:0:1::9')!];
+    const body = { hostname: 'six.example' };
+    expect((await bench.call('POST', '/v1/hostnames', { key: account.secret, body, from })).statusCode).toBe(
+      201,
+    );
+    const { registrations } = (await bench.call('GET', '/v1/registrations', { key: account.secret })).json();
+    expect(
+      registrations.map(({ address, evidence }: Record<string, string>) => `${address} ${evidence}`),
+    ).toEqual(['198.51.99.8 told', `${HOME} seen`, '2a00:0:0:1::/64 seen']);
+  });
+
+  test('that are followed already answer 200 wherever they point now', async () => {
+    await add('home.example.org');
+    bench.namesPointAt = [parseAddress('198.51.99.8')!];
+    expect((await add('home.example.org')).statusCode).toBe(200);
   });
 
   test.each([

@@ -24,6 +24,7 @@ describe('POST /v1/registrations', () => {
       address: HOME,
       label: null,
       source: 'api',
+      evidence: 'seen',
       createdAt: '2026-01-01T00:00:00.000Z',
       expiresAt: '2026-04-01T00:00:00.000Z',
     });

@@ -1,6 +1,6 @@
 import type { InjectOptions, Response } from 'light-my-request';
 import { type ControlOptions, type ControlServer, createControl } from '../../src/control/index.ts';
-import { parsePrefix } from '../../src/net/index.ts';
+import { parseAddress, parsePrefix } from '../../src/net/index.ts';
 import { MemoryRegistry } from './memory-registry.ts';
 
 export const ADMIN_KEY = 'admin-key-of-the-tests';
@@ -21,6 +21,8 @@ export class ControlBench {
   /** Stands in for the registry unless a test hands in another. */
   readonly registry: MemoryRegistry;
   control!: ControlServer;
+  /** The addresses of all host names. */
+  namesPointAt = [parseAddress(HOME)!];
 
   constructor(clock: { nowMs: number }) {
     this.clock = clock;
@@ -34,6 +36,7 @@ export class ControlBench {
     const bench = new ControlBench(clock);
     bench.control = await createControl({
       registry: bench.registry,
+      lookUpHost: async () => ({ addresses: bench.namesPointAt, families: [4, 6], ttlSeconds: 60 }),
       adminKey: ADMIN_KEY,
       trustedProxies: [parsePrefix('10.0.0.0/8')!, parsePrefix('fd00::/8')!],
       regions: () => bench.regions,

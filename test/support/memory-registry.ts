@@ -188,6 +188,7 @@ export class MemoryRegistry implements ControlRegistry {
       held.hostnames.push(hostname);
       return { outcome: 'created', hostname };
     },
+    settle: async () => true,
     remove: async (accountId, id) => {
       this.check();
       const hostnames = this.find(accountId)?.hostnames ?? [];

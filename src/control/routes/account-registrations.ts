@@ -15,7 +15,21 @@ import {
 
 const tag = 'Addresses of an account';
 
-export const RegisterForAccountBody = Type.Object({ address: AddressText, ...registrationFields }, closed);
+export const RegisterForAccountBody = Type.Object(
+  {
+    address: AddressText,
+    ...registrationFields,
+    evidence: Type.Optional(
+      Type.Enum(['seen', 'told'], {
+        description:
+          "`seen` (default): you know that the address is the customer's. `told`: you have it from hearsay; it does not " +
+          "override another account's `seen` address, and UDP answers to it are limited",
+        expected: '"seen", "told", or to be left out',
+      }),
+    ),
+  },
+  closed,
+);
 
 const Params = Type.Object({
   id: Type.String({ description: "The account's id" }),

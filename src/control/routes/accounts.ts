@@ -155,7 +155,10 @@ function addSecret(app: App, context: Context): void {
   const route = operation('either', {
     operationId: 'rotateSecret',
     summary: 'Give an account a new secret',
-    description: 'The old one ends at once, and sessions with it. An account may do this for itself.',
+    description:
+      'The old secret ends at once, and with it all sessions, sign-in links, tickets, update tokens and followed host ' +
+      'names: whoever had the secret may have made some. Registered addresses stay, except those of host names. An ' +
+      'account may make this call for itself.',
     tag,
     params: AccountParams,
     headers: IdempotencyHeaders,

@@ -1,4 +1,6 @@
 import { Type } from 'typebox';
+import { checkHostname } from '../../registry/index.ts';
+import { callerAddress, isSameHome } from '../caller.ts';
 import type { App, Context } from '../context.ts';
 import { callingAccount } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
@@ -7,6 +9,9 @@ import { closed } from '../shapes/common.ts';
 import { HostnameShape } from '../shapes/hostname.ts';
 
 const tag = 'Routers';
+
+/** A new name is looked up again after this time, then by its TTL. */
+const AGAIN_MS = 60_000;
 
 const AddBody = Type.Object(
   {
@@ -55,24 +60,41 @@ function addAdd(app: App, context: Context): void {
     operationId: 'addHostname',
     summary: 'Follow a host name',
     description:
-      'Registers all addresses of the name, and gives each up when the name no longer has it. A name that is followed ' +
-      'already answers 200.',
+      'Registers all addresses of the name, and gives each up when the name no longer has it. The name must point at the ' +
+      'address that the call comes from (one family is enough, IPv6 by its /64). A name that is followed already answers ' +
+      '200.',
     tag,
     body: AddBody,
     response: {
       200: { ...HostnameShape, description: 'It is followed already' },
       201: { ...HostnameShape, headers: { Location: { type: 'string' } } },
     },
-    problems: ['not_found', 'too_many_hostnames'],
+    problems: ['bad_forwarded_for', 'not_found', 'hostname_not_yours', 'too_many_hostnames'],
   });
   app.post('/v1/hostnames', route, async (request, reply) => {
-    const { registry } = context;
-    const { outcome, hostname } = await registry.hostnames.add(
-      callingAccount(request).id,
-      request.body.hostname,
-    );
+    const { registry, lookUpHost } = context;
+    const { id } = callingAccount(request);
+    const caller = callerAddress(request.raw, context.trustedProxies);
+    const name = checkHostname(request.body.hostname);
+    const { addresses, families } = await lookUpHost(name);
+    const pointsHere = addresses.some((address) => isSameHome(address, caller));
+    const held = (await registry.readAccount(id))?.hostnames ?? [];
+    if (!pointsHere && !held.some(({ hostname }) => hostname === name)) {
+      throw new ProblemError('hostname_not_yours');
+    }
+    const { outcome, hostname } = await registry.hostnames.add(id, name);
+    if (pointsHere) {
+      const due = { accountId: id, id: hostname.id, hostname: name };
+      await registry.hostnames.settle(due, {
+        addresses,
+        families,
+        nextAtMs: context.now() + AGAIN_MS,
+        seen: caller,
+      });
+    }
     if (outcome === 'created') reply.code(201).header('location', `/v1/hostnames/${hostname.id}`);
-    return hostname;
+    const settled = (await registry.readAccount(id))?.hostnames.find((one) => one.id === hostname.id);
+    return settled ?? hostname;
   });
 }
 

@@ -12,6 +12,11 @@ export const RegistrationShape = Type.Object(
     source: Type.Enum(['api', 'page', 'dyndns2', 'hostname', 'admin'], {
       description: 'The way by which the address was registered',
     }),
+    evidence: Type.Enum(['seen', 'told'], {
+      description:
+        '`seen`: a request came from the address, or the operator registered it. `told`: a followed host name moved ' +
+        "there; it does not override another account's `seen` address",
+    }),
     createdAt: time('First registration of the address'),
     expiresAt: time('End of the lease; registering the address again renews it'),
   },

@@ -14,6 +14,9 @@ import type { Role, RoleContext } from './role.ts';
 
 const NO_ADDRESSES: HostnameAnswer = { addresses: [], families: [], ttlSeconds: 0 };
 
+/** Timeout of looking up a host name that an account adds. */
+const LOOK_UP_MS = 5_000;
+
 /** The control role: the API, the page, and the follower of DDNS host names. */
 export class ControlRole implements Role {
   readonly checks = [];
@@ -47,8 +50,13 @@ export class ControlRole implements Role {
     const { createControl, HostnameFollower } = await import('../../../control/index.ts');
     const { config, version, log, counters, files } = context;
     const { trustedProxies, publicUrl, familyUrls, dnsAddresses, listen } = config.control;
+    const ownResolver = tables === null ? openOwnResolver(config, log) : null;
+    const resolver = tables?.resolver ?? ownResolver;
+    const lookUp = async (hostname: string, signal: AbortSignal): Promise<HostnameAnswer> =>
+      resolver === null ? NO_ADDRESSES : lookUpHost(resolver, hostname, signal);
     const server = await createControl({
       registry,
+      lookUpHost: (hostname) => lookUp(hostname, AbortSignal.timeout(LOOK_UP_MS)),
       adminKey,
       version,
       regions: () => Object.keys(files().loaded.config.regions),
@@ -66,12 +74,9 @@ export class ControlRole implements Role {
     const addresses = await server.listen(
       socketAddresses(listen).map(({ address, port }) => ({ host: formatAddress(address), port })),
     );
-    const ownResolver = tables === null ? openOwnResolver(config, log) : null;
-    const resolver = tables?.resolver ?? ownResolver;
     const follower = new HostnameFollower({
       hostnames: registry.hostnames,
-      resolve: async (hostname, signal) =>
-        resolver === null ? NO_ADDRESSES : lookUpHost(resolver, hostname, signal),
+      resolve: lookUp,
       isHolder: () => registry.isLeader,
       now: Date.now,
       random: Math.random,
