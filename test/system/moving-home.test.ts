@@ -78,7 +78,7 @@ describe('a DDNS name', () => {
     const state = async () => (await own().call('GET', '/v1/hostnames')).body.hostnames[0].state;
     const films = async (from: string) => shown(await askUdp(service.udp, from, { name: FILMS }));
 
-    const { id } = await own().make('/v1/hostnames', { hostname: HOSTNAME });
+    const { id } = await service.as(secret, OLD).make('/v1/hostnames', { hostname: HOSTNAME });
     await until(async () => (await addresses()).length === 1, 'the name is looked up');
     expect([await addresses(), await state()]).toEqual([[OLD], 'followed']);
     expect(await films(OLD)).toBe(`NOERROR ${RELAY.us.address}`);

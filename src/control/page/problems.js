@@ -9,6 +9,8 @@ const SENTENCES = {
     'This page was opened by a name that the server does not know. Please use the address you were given.',
   not_found: 'That is no longer there. It may have been removed in another window.',
   too_many_addresses: 'You have registered as many networks as your account allows.',
+  hostname_not_yours:
+    'That name does not lead to the network you are on. Please check it, or enter it while you are at home.',
   too_many_hostnames: 'You follow as many host names as your account allows. Remove one first.',
   too_many_update_tokens: 'You have as many update passwords as your account allows. Revoke one first.',
   address_not_public: 'This address is private, so it cannot be registered.',

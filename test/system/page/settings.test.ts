@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { askUdp, shown } from '../../support/dns-client.ts';
+import { answer, FakeUpstream } from '../../support/fake-upstream.ts';
 import { DNS_ADDRESSES, Home, launchBrowser, startSite, type Visit } from '../../support/home.ts';
 import { FILMS, RELAY, type RunningService, SERIES } from '../../support/service.ts';
 
+let upstream: FakeUpstream;
 let service: RunningService;
 let browser: Browser;
 let home: Home;
@@ -13,9 +15,20 @@ let visit: Visit;
 let account: { id: string; secret: string };
 let homes = 0;
 beforeAll(async () => {
-  [service, browser] = await Promise.all([startSite(), launchBrowser()]);
+  upstream = await FakeUpstream.start();
+  upstream.udp = (query, replier) => {
+    const data = query.name.toLowerCase().startsWith('myhome.') ? home.address : '203.0.113.77';
+    answer({ answers: query.type === 'A' ? [{ type: 'A', name: query.name, ttl: 60, data }] : [] })(
+      query,
+      replier,
+    );
+  };
+  [service, browser] = await Promise.all([startSite({ upstreams: [upstream.url] }), launchBrowser()]);
 });
-afterAll(() => browser.close());
+afterAll(async () => {
+  await browser.close();
+  await upstream.stop();
+});
 beforeEach(async () => {
   home = await Home.open(service, { address: `127.0.6.${++homes}` });
   account = await service.household([home.address]);
@@ -127,6 +140,9 @@ it('follows a host name, explains an invalid one, and stops following', async ()
   await page.getByRole('button', { name: 'Follow' }).click();
   await page.locator('#hostname-fault:visible').waitFor();
   expect(await page.evaluate('document.activeElement.id')).toBe('hostname');
+  await page.getByRole('textbox', { name: 'Host name' }).fill('elsewhere.example.com');
+  await page.keyboard.press('Enter');
+  await page.getByText('does not lead to the network you are on').first().waitFor();
   await page.getByRole('textbox', { name: 'Host name' }).fill('myhome.example.com');
   await page.keyboard.press('Enter');
   await visit.notice('myhome.example.com is followed from now on.');
