@@ -12,6 +12,8 @@ export { Answerer, type AnswererResolver, DeferredQueryError } from './answerer.
 export { type ExplainedQuestion, type ExplainNames, type ExplainStep, explain } from './explain.ts';
 export { decide } from './query.ts';
 export { RateLimiter, type RateLimitOptions } from './rate-limit.ts';
+export type { ResolverReport } from './resolver-thread/messages.ts';
+export { ResolverThread, type ResolverThreadOptions } from './resolver-thread/resolver-thread.ts';
 export type { StreamLimits } from './stream/connection-budget.ts';
 export { LocalStreams, type LocalStreamsOptions } from './stream/local-streams.ts';
 export type { StreamEngine } from './stream/stream-engine.ts';
@@ -21,6 +23,7 @@ export type { TableUpdate } from './table-update.ts';
 export { startTcpListener } from './tcp/listener.ts';
 export { TCP_TRAITS } from './tcp/traits.ts';
 export { UDP_TRAITS } from './udp/batch-answerer.ts';
+export { type DeferredQueries, LocalDeferredQueries } from './udp/deferred-queries.ts';
 export { DgramEngine } from './udp/dgram-engine.ts';
 export { MmsgEngine, type MmsgEngineOptions } from './udp/mmsg-engine.ts';
 export {

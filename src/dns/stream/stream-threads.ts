@@ -1,8 +1,6 @@
-import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import type { MessagePort, Worker } from 'node:worker_threads';
 import { CounterBlock } from '../../metrics/index.ts';
 import { ListenError, type Prefix, type SocketAddress, type TlsIdentity } from '../../net/index.ts';
-import type { Resolver } from '../../resolver/index.ts';
-import { serveResolver } from '../../resolver/remote/index.ts';
 import { startThread } from '../../sys/index.ts';
 import type { TableUpdate } from '../table-update.ts';
 import { ConnectionBudget, type StreamLimits } from './connection-budget.ts';
@@ -27,8 +25,8 @@ export interface StreamThreadsOptions extends SharedTables {
   readonly limits: StreamLimits;
   readonly proxies: readonly Prefix[];
   readonly identity: TlsIdentity | null;
-  /** Answers deferred queries. */
-  readonly resolver: Pick<Resolver, 'ask' | 'refresh'>;
+  /** Opens a port to the resolver, for a RemoteResolver in the thread. */
+  openResolverPort(): MessagePort;
   /** Called with each thread's counters. */
   onCounters(block: CounterBlock): void;
   /** A bug in this program left a query unanswered. */
@@ -39,7 +37,6 @@ export interface StreamThreadsOptions extends SharedTables {
 
 interface StreamThread {
   readonly worker: Worker;
-  readonly resolver: MessagePort;
   readonly exited: Promise<void>;
   readonly drained: Promise<void>;
   hasExited: boolean;
@@ -102,7 +99,6 @@ export class StreamThreads implements StreamEngine {
     this.stopping = true;
     this.order({ kind: 'close' });
     await Promise.all(this.threads.map((thread) => thread.exited));
-    for (const thread of this.threads) thread.resolver.close();
   }
 
   private order(order: StreamOrder): void {
@@ -132,12 +128,11 @@ export class StreamThreads implements StreamEngine {
     const { options } = this;
     const counters = new CounterBlock();
     options.onCounters(counters);
-    const { port1, port2 } = new MessageChannel();
-    serveResolver(port1, options.resolver, options.onFault);
-    const workerData: StreamWorkerData = { ...data, counters: counters.share, resolver: port2 };
+    const resolver = options.openResolverPort();
+    const workerData: StreamWorkerData = { ...data, counters: counters.share, resolver };
     const worker = startThread(new URL('./worker.ts', import.meta.url), {
       workerData,
-      transferList: [port2],
+      transferList: [resolver],
       name: `stream-${index}`,
       youngGenerationMb: YOUNG_GENERATION_MB,
     });
@@ -145,7 +140,6 @@ export class StreamThreads implements StreamEngine {
     const drained = Promise.withResolvers<void>();
     const thread: StreamThread = {
       worker,
-      resolver: port1,
       exited: exited.promise,
       drained: drained.promise,
       hasExited: false,

@@ -1,13 +1,13 @@
 import type { Answerer } from '../answerer.ts';
 import { DeferredKind, type DeferredRecord } from '../deferred-record.ts';
 import { UDP_TRAITS } from './batch-answerer.ts';
-import type { Listener } from './udp-listener.ts';
+import type { ReplyQueue } from './udp-listener.ts';
 
 /** Resolves a query that a thread has deferred, and answers from the address that it was sent to. */
 export function answerDeferred(
   record: DeferredRecord,
   answerer: Answerer,
-  listeners: readonly Listener[],
+  listeners: readonly { readonly replies: ReplyQueue }[],
 ): void {
   const { kind, query, receivedMs, source, endpoint } = record;
   if (kind === DeferredKind.REFRESH) {

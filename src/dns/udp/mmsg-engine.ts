@@ -1,10 +1,8 @@
 import type { CounterBlock } from '../../metrics/index.ts';
 import type { SocketAddress } from '../../net/index.ts';
 import { closeSocket } from '../../sys/index.ts';
-import type { Answerer } from '../answerer.ts';
-import type { DeferredRecord } from '../deferred-record.ts';
 import type { TableUpdate } from '../table-update.ts';
-import { answerDeferred } from './deferred-answers.ts';
+import type { DeferredQueries } from './deferred-queries.ts';
 import type { ShieldSocket } from './shield/index.ts';
 import type { UdpEngine } from './udp-engine.ts';
 import { type Listener, openListener } from './udp-listener.ts';
@@ -16,7 +14,7 @@ export interface MmsgEngineOptions extends UdpTables {
   /** Threads, each with a socket of its own for each address. */
   workers: number;
   /** Answers what the threads defer. */
-  answerer: Answerer;
+  deferred: DeferredQueries;
   /** Called with each thread's counters. */
   onCounters(block: CounterBlock): void;
   /** A thread ended by itself: its queries are not answered any more. */
@@ -26,13 +24,15 @@ export interface MmsgEngineOptions extends UdpTables {
 /** Threads that block in recvmmsg(2), and the way back for what they defer. */
 export class MmsgEngine implements UdpEngine {
   readonly name = 'mmsg';
-  /** Sockets by listener; also answers from there what other threads have deferred. */
-  readonly listeners: Listener[] = [];
+  private readonly listeners: Listener[] = [];
+  private readonly deferred: DeferredQueries;
   private readonly threads: UdpThreads;
+  /** Number of the sockets that deferred queries are answered from; null before they are open. */
+  replySockets: number | null = null;
 
   private constructor(options: MmsgEngineOptions) {
-    const onDeferred = (record: DeferredRecord) => answerDeferred(record, options.answerer, this.listeners);
-    this.threads = new UdpThreads({ ...options, onDeferred });
+    this.deferred = options.deferred;
+    this.threads = new UdpThreads(options);
   }
 
   /**
@@ -44,6 +44,7 @@ export class MmsgEngine implements UdpEngine {
     const { listeners } = engine;
     try {
       for (const address of options.addresses) listeners.push(openListener(address, options.workers));
+      engine.replySockets = options.deferred.open(listeners);
       if (listeners.length === 0) return engine;
       const ready: Promise<void>[] = [];
       for (let index = 0; index < options.workers; index++) ready.push(engine.startThread(index));
@@ -75,8 +76,8 @@ export class MmsgEngine implements UdpEngine {
   }
 
   async close(): Promise<void> {
+    if (this.replySockets !== null) await this.deferred.close(this.replySockets);
     for (const listener of this.listeners) {
-      listener.replies.flush();
       for (const fd of listener.fds) closeSocket(fd);
       listener.fds.length = 0;
     }
@@ -87,6 +88,7 @@ export class MmsgEngine implements UdpEngine {
       fd: fds[index],
       packetInfo,
     }));
-    return this.threads.start(new URL('./udp-worker.ts', import.meta.url), `udp-${index}`, { sockets });
+    const entry = new URL('./udp-worker.ts', import.meta.url);
+    return this.threads.start(entry, `udp-${index}`, { sockets }, this.replySockets!);
   }
 }

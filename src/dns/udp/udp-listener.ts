@@ -11,7 +11,6 @@ export interface Listener {
   readonly address: SocketAddress;
   readonly packetInfo: boolean;
   readonly fds: number[];
-  readonly replies: ReplyQueue;
 }
 
 /** Collects replies that are made in one turn of the event loop and sends them in one system call. */
@@ -19,6 +18,7 @@ export class ReplyQueue {
   private readonly batch: PacketBatch;
   private readonly fds: readonly number[];
   private count = 0;
+  private isClosed = false;
 
   /** @param fds sockets of one address: any of them sends with it as the source */
   constructor(fds: readonly number[], packetInfo: boolean) {
@@ -27,6 +27,7 @@ export class ReplyQueue {
   }
 
   add(endpoint: Uint8Array, reply: Uint8Array): void {
+    if (this.isClosed) return;
     if (this.count === 0) setImmediate(() => this.flush());
     const slot = this.count++;
     this.batch.writeEndpoint(slot, endpoint, 0);
@@ -38,7 +39,13 @@ export class ReplyQueue {
   flush(): void {
     const { count } = this;
     this.count = 0;
-    if (count > 0 && this.fds.length > 0) this.batch.send(this.fds[0], count);
+    if (count > 0 && !this.isClosed && this.fds.length > 0) this.batch.send(this.fds[0], count);
+  }
+
+  /** Sends what is queued, and nothing after that. */
+  close(): void {
+    this.flush();
+    this.isClosed = true;
   }
 }
 
@@ -66,7 +73,7 @@ export function openListener(address: SocketAddress, workers: number): Listener 
     closeSocket(probe);
     for (let i = 0; i < workers; i++) fds.push(open(port, true));
     const bound = { address: address.address, port };
-    return { address: bound, packetInfo, fds, replies: new ReplyQueue(fds, packetInfo) };
+    return { address: bound, packetInfo, fds };
   } catch (error) {
     for (const fd of fds) closeSocket(fd);
     if (error instanceof SystemCallError) throw new ListenError('dns.udp', address, error.code);

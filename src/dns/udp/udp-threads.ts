@@ -1,9 +1,9 @@
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { CounterBlock } from '../../metrics/index.ts';
 import { startThread } from '../../sys/index.ts';
-import { allocateRing, RingReader } from '../defer-ring.ts';
-import { type DeferredRecord, readDeferredRecord } from '../deferred-record.ts';
+import { allocateRing } from '../defer-ring.ts';
 import type { TableUpdate } from '../table-update.ts';
+import type { DeferredQueries } from './deferred-queries.ts';
 import { STOP_WORD, type UdpTables, type UdpThreadData, UPDATE_WORD } from './udp-thread-data.ts';
 
 /** Room for what a flood of misses leaves between two turns of the resolver's loop: some 8,000 queries. */
@@ -16,15 +16,16 @@ export interface UdpThreadsOptions extends UdpTables {
   onCounters(block: CounterBlock): void;
   /** A thread ended by itself: its queries are not answered any more. */
   onFailure(error: Error): void;
-  /** Called with each query that a thread has deferred. */
-  onDeferred(record: DeferredRecord): void;
+  /** Answers what the threads defer. */
+  readonly deferred: DeferredQueries;
 }
 
 interface UdpThread {
   readonly worker: Worker;
   readonly control: Int32Array;
   readonly updatePort: MessagePort;
-  readonly ring: RingReader;
+  /** Number of its ring. */
+  readonly ring: number;
   readonly exited: Promise<void>;
   /** Updates of the tables that it has taken, in their order. */
   updates: number;
@@ -45,9 +46,10 @@ export class UdpThreads {
 
   /**
    * Starts one. @param own what its entry reads besides UdpThreadData
+   * @param replySockets number of the sockets that its deferred queries are answered from
    * @returns a promise that resolves when it takes packets
    */
-  async start(entry: URL, name: string, own: object): Promise<void> {
+  async start(entry: URL, name: string, own: object, replySockets: number): Promise<void> {
     const { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy, ...on } = this.options;
     const counters = new CounterBlock();
     on.onCounters(counters);
@@ -63,8 +65,6 @@ export class UdpThreads {
       youngGenerationMb: YOUNG_GENERATION_MB,
     });
     port1.unref();
-    const reader = new RingReader(ring);
-    void reader.follow((bytes, offset, length) => on.onDeferred(readDeferredRecord(bytes, offset, length)));
     let ended = (): void => {};
     const exited = new Promise<void>((resolve) => {
       ended = resolve;
@@ -73,7 +73,7 @@ export class UdpThreads {
       worker,
       control: new Int32Array(control),
       updatePort: port1,
-      ring: reader,
+      ring: on.deferred.follow(ring, replySockets),
       exited,
       updates: 0,
     };
@@ -115,13 +115,8 @@ export class UdpThreads {
     this.stopping = true;
     for (const thread of this.threads) Atomics.store(thread.control, STOP_WORD, 1);
     await Promise.all(this.threads.map((thread) => thread.exited));
-    for (const thread of this.threads) {
-      thread.ring.drain((bytes, offset, length) =>
-        this.options.onDeferred(readDeferredRecord(bytes, offset, length)),
-      );
-      thread.ring.stop();
-      thread.updatePort.close();
-    }
+    await Promise.all(this.threads.map(({ ring }) => this.options.deferred.end(ring)));
+    for (const { updatePort } of this.threads) updatePort.close();
   }
 
   private countUpdate(thread: UdpThread, taken: number): void {

@@ -10,7 +10,6 @@ import {
 } from '../../sys/xdp/index.ts';
 import { MAX_UDP_REPLY_BYTES } from '../answer/query-state.ts';
 import type { TableUpdate } from '../table-update.ts';
-import { answerDeferred } from './deferred-answers.ts';
 import { MmsgEngine, type MmsgEngineOptions } from './mmsg-engine.ts';
 import type { ShieldSocket } from './shield/index.ts';
 import type { UdpEngine, XdpStatus } from './udp-engine.ts';
@@ -50,10 +49,7 @@ export class XdpEngine implements UdpEngine {
   private constructor(options: XdpEngineOptions, mmsg: MmsgEngine) {
     this.options = options;
     this.mmsg = mmsg;
-    this.threads = new UdpThreads({
-      ...options,
-      onDeferred: (record) => answerDeferred(record, options.answerer, mmsg.listeners),
-    });
+    this.threads = new UdpThreads(options);
   }
 
   /**
@@ -124,7 +120,7 @@ export class XdpEngine implements UdpEngine {
       Array.from({ length: threads }, (_, thread) => {
         const sockets = queues.filter((_, queue) => queue % threads === thread).map(({ handle }) => handle);
         const own: XdpThreadData = { sockets, targets };
-        return this.threads.start(entry, `xdp-${thread}`, own);
+        return this.threads.start(entry, `xdp-${thread}`, own, this.mmsg.replySockets!);
       }),
     );
     for (const [queue, { handle }] of queues.entries()) program.serve(queue, handle.fd);

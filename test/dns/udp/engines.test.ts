@@ -1,6 +1,12 @@
 import * as dnsPacket from 'dns-packet';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Answerer, DgramEngine, MmsgEngine, type UdpEngine } from '../../../src/dns/index.ts';
+import {
+  Answerer,
+  DgramEngine,
+  LocalDeferredQueries,
+  MmsgEngine,
+  type UdpEngine,
+} from '../../../src/dns/index.ts';
 import { QueryVerdict } from '../../../src/dns/verdict.ts';
 import { type CounterBlock, queryCounter, Transport } from '../../../src/metrics/index.ts';
 import { ListenError, parseSocketAddress, sourceFromText } from '../../../src/net/index.ts';
@@ -70,7 +76,7 @@ class Stage {
             rateLimit: edge.rateLimit,
             rateLimitOptions: edge.rateLimitOptions,
             policy: edge.policy,
-            answerer,
+            deferred: new LocalDeferredQueries(answerer),
             onCounters: (block) => this.counters.push(block),
             onFailure: (error) => this.failures.push(error),
           });

@@ -51,8 +51,8 @@ export class Metrics {
       checks: checksOf(options),
       exposition: {
         contentType: exposition.contentType,
-        text: () => {
-          if (tables !== null) copyResolverCounters(tables.resolver, counters);
+        text: async () => {
+          if (tables !== null) copyResolverCounters(await tables.resolver.report(), counters);
           return exposition.text();
         },
       },

@@ -109,5 +109,5 @@ export class ControlRole implements Role {
 function openOwnResolver(config: Config, log: Log): Resolver | null {
   if (config.upstreams.length === 0) return null;
   const cache = { store: () => {} };
-  return openResolver({ config, cache, now: monotonicClock(), nameSeed: 0, log, onFailure: null });
+  return openResolver({ config, cache, now: monotonicClock(), nameSeed: 0, log });
 }

@@ -149,7 +149,7 @@ export class EdgeRole implements Role {
     const drained = this.streams?.stop();
     this.shield?.close();
     await this.udp?.stop();
-    const idle = Promise.all([this.answerer.idle(), drained]);
+    const idle = Promise.all([this.answerer.idle(), this.tables.resolver.idle(), drained]);
     await Promise.race([idle, delay(graceMs, undefined, { ref: false })]);
     await this.streams?.close();
     await this.udp?.close();
@@ -169,7 +169,11 @@ export class EdgeRole implements Role {
   /** Gives all threads new tables; this thread uses them at once. */
   private async publish(update: TableUpdate): Promise<void> {
     this.state.attach(update);
-    await Promise.all([this.udp?.publish(update), this.streams?.publish(update)]);
+    await Promise.all([
+      this.udp?.publish(update),
+      this.streams?.publish(update),
+      this.tables.resolver.publish(update),
+    ]);
   }
 
   private async publishDiscovery(): Promise<void> {
@@ -191,6 +195,8 @@ export class EdgeRole implements Role {
       rateLimitOptions: config.dns.rateLimit,
       policy,
     };
+    tables.resolver.serveEdge(shared);
+    addCounters(tables.resolver.counters);
     const tcp = socketAddresses(config.dns.tcp);
     const tls = socketAddresses(config.dns.tls);
     const https = socketAddresses(config.dns.https);
@@ -205,7 +211,7 @@ export class EdgeRole implements Role {
         workers,
         limits,
         proxies,
-        resolver: tables.resolver,
+        openResolverPort: () => tables.resolver.openPort(),
         onCounters: addCounters,
         onFailure,
         identity: this.certificate === null ? null : identityOf(this.certificate),
@@ -224,7 +230,7 @@ export class EdgeRole implements Role {
         blocks.push(block);
         addCounters(block);
       };
-      const options = { ...shared, addresses, workers, answerer, onCounters, onFailure };
+      const options = { ...shared, addresses, workers, deferred: tables.resolver, onCounters, onFailure };
       const isXdp = engine === 'af-xdp' && addresses.length > 0;
       this.udp = isXdp ? await startXdp(config, options) : await MmsgEngine.start(options);
     }

@@ -1,18 +1,19 @@
 import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Config } from '../../../config/index.ts';
+import { type ResolverReport, ResolverThread } from '../../../dns/index.ts';
 import { Counter, type CounterBlock } from '../../../metrics/index.ts';
 import { formatAddress } from '../../../net/index.ts';
+import type { CacheHandle } from '../../../resolver/cache/index.ts';
 import {
   type AnswerStore,
-  hasSystemDatagrams,
   parseUpstream,
   Resolver,
   readSystemUpstreams,
-  SystemDatagrams,
   type UpstreamConfig,
 } from '../../../resolver/index.ts';
 import { socketAddresses } from '../../addresses.ts';
+import { crashReport } from '../../crash.ts';
 import type { Log } from '../log.ts';
 import { machineAddresses } from '../own-addresses.ts';
 
@@ -25,39 +26,61 @@ export interface OpenResolverOptions {
   /** Name-hash seed; must match the one that the cache's readers use. */
   nameSeed: number;
   log: Log;
-  /** Called when the thread that reads replies has ended. Null: no such thread, for a resolver with little to do. */
-  onFailure: ((error: Error) => void) | null;
 }
 
-/** Opens the configured resolver; `system` stands for the host's resolvers, except our own listeners. */
-export function openResolver({
-  config,
-  cache,
-  now,
-  nameSeed,
-  log,
-  onFailure,
-}: OpenResolverOptions): Resolver {
+export interface ResolverThreadSettings {
+  config: Config;
+  cache: CacheHandle;
+  /** Name-hash seed; must match the one that the cache's readers use. */
+  nameSeed: number;
+  log: Log;
+  /** The thread crashed: nothing is resolved any more. */
+  onFailure(error: Error): void;
+}
+
+/** Starts the configured resolver in a thread of its own. */
+export function startResolverThread(settings: ResolverThreadSettings): Promise<ResolverThread> {
+  const { config, cache, nameSeed, log, onFailure } = settings;
   const { minTtlSeconds, maxTtlSeconds } = config.cache;
-  const upstreams = config.upstreams.flatMap((text) =>
-    text === 'system' ? systemUpstreams(config, log) : [parseUpstream(text)],
-  );
-  const usesThread = hasSystemDatagrams() && upstreams.some(({ scheme }) => scheme === 'udp');
-  const datagrams = onFailure !== null && usesThread ? new SystemDatagrams(onFailure) : undefined;
+  return ResolverThread.start({
+    upstreams: configuredUpstreams(config, log),
+    cache,
+    nameSeed,
+    ttlLimits: { minTtlSeconds, maxTtlSeconds },
+    hasForwarders: config.roles.includes('edge'),
+    onFoldsCase: warnOfFoldedCase(log),
+    onError(error) {
+      const { name, code, frames } = crashReport(error);
+      log.error({ name, code, frames }, 'a query was not answered');
+    },
+    onFailure,
+  });
+}
+
+/** Opens the configured resolver in this thread, for a process with little to resolve. */
+export function openResolver({ config, cache, now, nameSeed, log }: OpenResolverOptions): Resolver {
+  const { minTtlSeconds, maxTtlSeconds } = config.cache;
   return new Resolver({
-    upstreams,
-    ...(datagrams && { datagrams }),
+    upstreams: configuredUpstreams(config, log),
     cache,
     now,
     nameSeed,
     fillRandom: (bytes) => void randomFillSync(bytes),
     ttlLimits: { minTtlSeconds, maxTtlSeconds },
-    onFoldsCase: (upstream) =>
-      log.warn(
-        { upstream },
-        'this upstream changes the case of names and has no TCP: asking it without 0x20',
-      ),
+    onFoldsCase: warnOfFoldedCase(log),
   });
+}
+
+function warnOfFoldedCase(log: Log): (upstream: string) => void {
+  return (upstream) =>
+    log.warn({ upstream }, 'this upstream changes the case of names and has no TCP: asking it without 0x20');
+}
+
+/** `system` stands for the host's resolvers, except our own listeners. */
+function configuredUpstreams(config: Config, log: Log): readonly UpstreamConfig[] {
+  return config.upstreams.flatMap((text) =>
+    text === 'system' ? systemUpstreams(config, log) : [parseUpstream(text)],
+  );
 }
 
 function systemUpstreams(config: Config, log: Log): readonly UpstreamConfig[] {
@@ -81,8 +104,7 @@ function systemUpstreams(config: Config, log: Log): readonly UpstreamConfig[] {
 }
 
 /** Copies the resolver's counters into the main thread's block; call it before each scrape. */
-export function copyResolverCounters(resolver: Resolver, block: CounterBlock): void {
-  const { counters } = resolver;
+export function copyResolverCounters({ counters, upstreams }: ResolverReport, block: CounterBlock): void {
   const { values } = block;
   values[Counter.COALESCED] = counters.coalesced;
   values[Counter.UPSTREAM_QUERIES] = counters.upstreamQueries;
@@ -92,5 +114,5 @@ export function copyResolverCounters(resolver: Resolver, block: CounterBlock): v
   values[Counter.UPSTREAM_TRUNCATED] = counters.truncated;
   values[Counter.REMEMBERED_FAILURES] = counters.rememberedFailures;
   values[Counter.OVERLOADED] = counters.overloaded;
-  values[Counter.UPSTREAM_FAILURES] = resolver.upstreams().reduce((sum, { failures }) => sum + failures, 0);
+  values[Counter.UPSTREAM_FAILURES] = upstreams.reduce((sum, { failures }) => sum + failures, 0);
 }

@@ -6,9 +6,9 @@ import {
 } from '../../../allowlist/index.ts';
 import { type CatalogHandle, type CatalogTables, Steering } from '../../../catalog/index.ts';
 import type { Config } from '../../../config/index.ts';
+import type { ResolverThread } from '../../../dns/index.ts';
 import type { Feed } from '../../../feed/index.ts';
 import { AnswerCache } from '../../../resolver/cache/index.ts';
-import type { Resolver } from '../../../resolver/index.ts';
 import { monotonicClock } from '../../../sys/index.ts';
 import { errorCode } from '../../error-code.ts';
 import type { Log } from '../log.ts';
@@ -16,7 +16,7 @@ import { ReadYourWrites } from './read-your-writes.ts';
 import { NOTHING_KNOWN, type RelayStatus, relayStatuses } from './relay-status.ts';
 import { RelayWatch } from './relay-watch.ts';
 import type { RemoteAllowlist } from './remote-allowlist.ts';
-import { openResolver } from './resolver.ts';
+import { startResolverThread } from './resolver.ts';
 
 /** Tables that replace earlier ones, for threads to attach to. */
 export interface TablesUpdate {
@@ -37,13 +37,13 @@ export interface TablesOptions {
   /** Null with the embedded store. */
   readonly remote: RemoteAllowlist | null;
   readonly log: Log;
-  /** Called when the resolver can no longer read replies. */
+  /** Called when the resolver's thread has crashed. */
   onFailure(error: Error): void;
 }
 
 /**
  * The state that a process follows, shared by its edge and its relay: allowlist and profiles, catalog and steering,
- * answer cache, resolver, and on an edge the health of its relays.
+ * answer cache, the resolver's thread, and on an edge the health of its relays.
  */
 export class Tables {
   readonly now = monotonicClock();
@@ -52,7 +52,7 @@ export class Tables {
   readonly steering: Steering;
   readonly follower: AllowlistFollower;
   readonly cache: AnswerCache;
-  readonly resolver: Resolver;
+  readonly resolver: ResolverThread;
   readonly remote: RemoteAllowlist | null;
   /** Health of the relays in this edge's answers; null on a process without the edge role. */
   readonly relayWatch: RelayWatch | null;
@@ -60,7 +60,11 @@ export class Tables {
   private currentCatalog: CatalogTables;
   private readonly readers = new Set<TablesReader>();
 
-  private constructor({ config, catalog, seed, feed, remote, log, onFailure }: TablesOptions) {
+  private constructor(
+    { config, catalog, feed, remote, log }: TablesOptions,
+    cache: AnswerCache,
+    resolver: ResolverThread,
+  ) {
     const { now, allowlist } = this;
     this.remote = remote;
     this.currentCatalog = catalog;
@@ -78,9 +82,8 @@ export class Tables {
       },
       onError: (error) => log.error({ code: errorCode(error) }, 'allowlist change not applied'),
     });
-    const { staleSeconds, bytes } = config.cache;
-    this.cache = new AnswerCache({ bytes, staleSeconds });
-    this.resolver = openResolver({ config, cache: this.cache, now, nameSeed: seed, log, onFailure });
+    this.cache = cache;
+    this.resolver = resolver;
     allowlist.onReplaced((handle) => void this.publish({ allowlist: handle }));
     this.relayWatch = config.roles.includes('edge')
       ? new RelayWatch({
@@ -96,7 +99,11 @@ export class Tables {
 
   /** Loads the allowlist, or the last known one where the store does not answer. */
   static async open(options: TablesOptions): Promise<Tables> {
-    const tables = new Tables(options);
+    const { config, seed: nameSeed, log, onFailure } = options;
+    const { staleSeconds, bytes } = config.cache;
+    const cache = new AnswerCache({ bytes, staleSeconds });
+    const resolver = await startResolverThread({ config, cache: cache.handle(), nameSeed, log, onFailure });
+    const tables = new Tables(options, cache, resolver);
     try {
       const { remote } = options;
       await tables.follower.start(remote?.fallback);
@@ -148,7 +155,7 @@ export class Tables {
     this.relayWatch?.close();
     this.barrier?.close();
     this.follower.stop();
-    await this.resolver.close();
+    await this.resolver.stop();
   }
 
   private async publish(update: TablesUpdate): Promise<void> {
