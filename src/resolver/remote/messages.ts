@@ -1,6 +1,10 @@
+import { ExtendedError, Rcode } from '../../wire/index.ts';
 import type { Resolved, ResolveRequest } from '../request.ts';
 
 export const REFRESH_ID = -1;
+
+/** Result of a question that the resolver's thread could not answer for an error of this program, or at its end. */
+export const SERVFAIL: Resolved = { entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NONE };
 
 /** From a thread to the resolver's thread. */
 export interface QuestionMessage {

@@ -1,12 +1,16 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Resolved, ResolveRequest, ResolveWaiter } from '../request.ts';
-import { type AnswerMessage, type QuestionMessage, REFRESH_ID } from './messages.ts';
+import { type AnswerMessage, type QuestionMessage, REFRESH_ID, SERVFAIL } from './messages.ts';
 
-/** The resolver of another thread. All threads ask the same one, so that each question is asked once. */
+/**
+ * The resolver of another thread. All threads ask the same one, so that each question is asked once. When the other
+ * thread ends, open and later questions fail.
+ */
 export class RemoteResolver {
   private readonly port: MessagePort;
   private readonly waiting = new Map<number, ResolveWaiter>();
   private nextId = 0;
+  private isClosed = false;
 
   /** @param port the other end of serveResolver's */
   constructor(port: MessagePort) {
@@ -16,9 +20,18 @@ export class RemoteResolver {
       this.waiting.delete(id);
       waiter?.resolved(resolved);
     });
+    port.on('close', () => {
+      this.isClosed = true;
+      for (const waiter of this.waiting.values()) waiter.resolved(SERVFAIL);
+      this.waiting.clear();
+    });
   }
 
   ask(request: ResolveRequest, waiter: ResolveWaiter): void {
+    if (this.isClosed) {
+      waiter.resolved(SERVFAIL);
+      return;
+    }
     const id = this.nextId;
     this.nextId = (id + 1) & 0x3fffffff;
     this.waiting.set(id, waiter);

@@ -1,10 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
-import { ExtendedError, Rcode } from '../../wire/index.ts';
 import type { Resolved } from '../request.ts';
 import type { Resolver } from '../resolver.ts';
-import { type AnswerMessage, type QuestionMessage, REFRESH_ID } from './messages.ts';
-
-const SERVFAIL: Resolved = { entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NONE };
+import { type AnswerMessage, type QuestionMessage, REFRESH_ID, SERVFAIL } from './messages.ts';
 
 /** Answers a RemoteResolver's questions until the port is closed. The port alone keeps no event loop alive. */
 export function serveResolver(
