@@ -60,6 +60,7 @@ async function serve(dataDir: string, store: string): Promise<void> {
     registry,
     lookUpHost: async () => ({ addresses: [], families: [], ttlSeconds: 0 }),
     adminKey: ADMIN_KEY,
+    changes: { changes: Number.MAX_SAFE_INTEGER },
     trustedProxies: [],
     regions: () => REGIONS,
     services: () => [],

@@ -7,6 +7,7 @@ import {
   type RouteOptions,
 } from 'fastify';
 import { controlCounter, controlRoute } from '../metrics/index.ts';
+import { ChangeLimit } from './change-limit.ts';
 import type { App, Context } from './context.ts';
 import { SessionCookie } from './cookie.ts';
 import { addCors } from './cors.ts';
@@ -74,9 +75,10 @@ export async function buildApp(options: ControlOptions): Promise<App> {
   acceptJsonOnly(app);
   const cookie = new SessionCookie(options.publicUrl);
   const keys = new Keys(options, cookie);
-  guardCalls(app, { ...options, keys, cookie }, headers);
+  const changeLimit = new ChangeLimit(options);
+  guardCalls(app, { ...options, keys, cookie, changeLimit }, headers);
   if (options.counters !== undefined) countReplies(app, options.counters);
-  await addRoutes(app, options, { ...options, keys, cookie, errorLog });
+  await addRoutes(app, options, { ...options, keys, cookie, changeLimit, errorLog });
   return app;
 }
 
@@ -130,10 +132,17 @@ function acceptJsonOnly(app: App): void {
 /** Checks every call before its body is read: host and origin first, then the key. */
 function guardCalls(
   app: App,
-  options: ControlOptions & Pick<Context, 'keys' | 'cookie'>,
+  options: ControlOptions & Pick<Context, 'keys' | 'cookie' | 'changeLimit'>,
   headers: Record<string, string>,
 ): void {
-  const { publicUrl, familyUrls = { ipv4: null, ipv6: null }, testZone = null, keys, cookie } = options;
+  const {
+    publicUrl,
+    familyUrls = { ipv4: null, ipv6: null },
+    testZone = null,
+    keys,
+    cookie,
+    changeLimit,
+  } = options;
   const urls = [publicUrl, familyUrls.ipv4, familyUrls.ipv6].filter((url) => url !== null);
   const origin = new OriginGuard(urls, testZone);
   app.decorateRequest('principal', null);
@@ -152,10 +161,16 @@ function guardCalls(
     if (access === 'anyone') return;
     const principal = await keys.require(access, message);
     request.principal = principal;
+    if (principal.kind === 'account' && !isRead(message))
+      reply.headers(changeLimit.count(principal.account.id));
     if (principal.kind === 'account' && principal.renewedSession !== undefined) {
       reply.header('set-cookie', cookie.set(principal.renewedSession));
     }
   });
+}
+
+function isRead({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 function countReplies(app: App, counters: ControlCounters): void {

@@ -6,6 +6,7 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify';
+import type { ChangeLimit } from './change-limit.ts';
 import type { SessionCookie } from './cookie.ts';
 import type { ErrorLog } from './error-log.ts';
 import type { Keys, Principal } from './keys.ts';
@@ -23,6 +24,7 @@ export type App = FastifyInstance<
 /** Dependencies of the routes. */
 export interface Context extends ControlOptions {
   keys: Keys;
+  changeLimit: ChangeLimit;
   cookie: SessionCookie;
   errorLog: ErrorLog;
 }

@@ -48,6 +48,8 @@ function problemCodes(access: Access, shape: OperationShape): Set<ProblemCode> {
   if (access !== 'anyone') {
     codes.add('unauthorized').add('forbidden').add('too_many_attempts').add('store_unavailable');
   }
+  const isWrite = shape.body !== undefined || 204 in shape.response;
+  if (isWrite && access !== 'anyone' && access !== 'admin') codes.add('too_many_changes');
   for (const code of shape.problems ?? []) codes.add(code);
   if (codes.has('store_unavailable')) codes.add('store_lost_data');
   return codes;

@@ -67,6 +67,17 @@ export interface UpdateLimits {
 /** Routers update every few minutes, some of them once for each name and family. */
 export const DEFAULT_UPDATE_LIMITS: UpdateLimits = { updates: 60, windowSeconds: 600, accounts: 10_000 };
 
+export interface ChangeLimits {
+  /** Changes per window and account before the answer is 429. */
+  changes: number;
+  windowSeconds: number;
+  /** Accounts remembered at once. */
+  accounts: number;
+}
+
+/** A person makes a few changes a minute, a script that sets a home up some dozens. */
+export const DEFAULT_CHANGE_LIMITS: ChangeLimits = { changes: 300, windowSeconds: 60, accounts: 10_000 };
+
 export interface ConnectionLimits {
   /** Connections of all listeners together. */
   connections: number;
@@ -104,5 +115,6 @@ export interface ControlOptions {
   counters?: ControlCounters;
   authentication?: Partial<AuthenticationLimits>;
   updates?: Partial<UpdateLimits>;
+  changes?: Partial<ChangeLimits>;
   connections?: Partial<ConnectionLimits>;
 }

@@ -28,6 +28,7 @@ export const PROBLEMS = {
   address_not_public: { status: 422, title: 'The address cannot be registered' },
   idempotency_key_reused: { status: 422, title: 'The idempotency key was used for another request' },
   too_many_attempts: { status: 429, title: 'Too many wrong keys' },
+  too_many_changes: { status: 429, title: 'The account has made too many changes in a short time' },
   headers_too_large: { status: 431, title: 'The header fields are too large' },
   internal: { status: 500, title: 'Internal server error' },
   transfer_coding_not_supported: { status: 501, title: 'The only supported transfer coding is chunked' },

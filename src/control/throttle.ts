@@ -29,6 +29,12 @@ export class Throttle {
 
   /** Counts one event. Returns 0 within the limit, else the whole seconds until the next window. */
   count(source: string): number {
+    const { isOver, resetSeconds } = this.take(source);
+    return isOver ? resetSeconds : 0;
+  }
+
+  /** Counts one event. Returns the events that are left and the whole seconds until the next window. */
+  take(source: string): { isOver: boolean; remaining: number; resetSeconds: number } {
     const now = this.options.now();
     let window = this.windows.get(source);
     if (window === undefined || now >= window.endsAt) {
@@ -36,7 +42,11 @@ export class Throttle {
       this.windows.set(source, window);
     }
     window.count += 1;
-    if (window.count <= this.options.limit) return 0;
-    return Math.max(1, Math.ceil((window.endsAt - now) / 1000));
+    const { limit } = this.options;
+    return {
+      isOver: window.count > limit,
+      remaining: Math.max(0, limit - window.count),
+      resetSeconds: Math.max(1, Math.ceil((window.endsAt - now) / 1000)),
+    };
   }
 }

@@ -45,7 +45,7 @@ let bench: ControlBench;
 let description: Description;
 let calls: Call[];
 beforeEach(async () => {
-  bench = await ControlBench.make({ registry: disk.registry }, disk.clock);
+  bench = await ControlBench.make({ registry: disk.registry, changes: { changes: 1e6 } }, disk.clock);
 });
 afterAll(() => disk.close());
 beforeAll(async () => {

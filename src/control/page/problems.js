@@ -14,6 +14,7 @@ const SENTENCES = {
   too_many_hostnames: 'You follow as many host names as your account allows. Remove one first.',
   too_many_update_tokens: 'You have as many update passwords as your account allows. Revoke one first.',
   address_not_public: 'This address is private, so it cannot be registered.',
+  too_many_changes: 'You have made many changes in a short time. Please wait a minute and try again.',
   too_many_attempts: 'Too many wrong attempts from this network. Please wait a minute and try again.',
   internal: 'Something went wrong on our side. Please try again in a moment.',
   too_many_profiles: 'That combination of regions cannot be taken right now. Please try another one.',

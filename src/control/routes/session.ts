@@ -35,7 +35,7 @@ function addSignIn(app: App, context: Context): void {
     tag,
     body: SignInBody,
     response: { 204: { ...noContent('Signed in'), headers: withCookie } },
-    problems: ['unauthorized', 'too_many_attempts', 'store_unavailable'],
+    problems: ['unauthorized', 'too_many_attempts', 'too_many_changes', 'store_unavailable'],
   });
   app.post('/v1/session', route, async (request, reply) => {
     const { secret, link } = request.body;
@@ -46,6 +46,7 @@ function addSignIn(app: App, context: Context): void {
     if (request.headers['sec-fetch-site'] !== undefined) requireSameOrigin(request.raw);
     const given = secret !== undefined ? { secret } : { link: link! };
     const { id } = await context.keys.signIn(given, request.raw);
+    reply.headers(context.changeLimit.count(id));
     const session = await context.registry.credentials.make('session', id);
     if (session === null) throw new ProblemError('unauthorized');
     const { secret: before, isAmbiguous } = context.cookie.read(request.raw);
