@@ -19,12 +19,12 @@ export class Admission {
    * Returns true for a registered source or a probing edge. An open tunnel may stay as long as this holds.
    */
   admits(source: ClientSource): boolean {
-    return this.allowlist.lookup(source) !== NOT_REGISTERED || this.probeSources.has(source.address);
+    return this.allowlist.lookup(source) !== NOT_REGISTERED || this.probeSources.hasClient(source);
   }
 
   /** Returns true for an edge that probes the relay. */
-  isProbe({ address }: ClientSource): boolean {
-    return this.probeSources.has(address);
+  isProbe(source: ClientSource): boolean {
+    return this.probeSources.hasClient(source);
   }
 
   /** Index of the service that the name belongs to; NO_SERVICE if it is outside the catalog. */

@@ -1,4 +1,11 @@
-import { type Address, formatAddress, parseAddress, parseSocketAddress, scopeOf } from '../net/index.ts';
+import {
+  type Address,
+  formatAddress,
+  parseAddress,
+  parseSocketAddress,
+  readWord,
+  scopeOf,
+} from '../net/index.ts';
 
 /** Addresses a relay must not connect to; plain data that can be posted to threads. */
 export interface EgressRules {
@@ -14,13 +21,7 @@ export interface EgressRules {
  * Cloud metadata addresses outside the link-local range: Azure's is in public space; those of AWS, Google and
  * Oracle lie in ranges that allowPrivate would allow. They hand out credentials.
  */
-const METADATA = new Set([
-  '168.63.129.16',
-  '169.254.169.254',
-  '192.0.0.192',
-  'fd00:ec2::254',
-  'fd20:ce::254',
-]);
+const METADATA = keysOf(['168.63.129.16', '169.254.169.254', '192.0.0.192', 'fd00:ec2::254', 'fd20:ce::254']);
 
 /**
  * Decides which addresses may be connected to. It checks the address that connect(2) gets, after all resolving,
@@ -28,15 +29,17 @@ const METADATA = new Set([
  * (net/address.ts); other forms of IPv4 in IPv6 are never allowed.
  */
 export class EgressGuard {
-  private readonly own: ReadonlySet<string>;
-  private readonly listeners: ReadonlySet<string>;
+  private readonly own: ReadonlySet<AddressKey>;
+  private readonly listeners: ReadonlyMap<AddressKey, ReadonlySet<number>>;
   private readonly wildcardPorts: ReadonlySet<number>;
   private readonly allowPrivate: boolean;
 
   constructor({ ownAddresses, listeners, allowPrivate }: EgressRules) {
     const parsed = listeners.map((text) => parseSocketAddress(text)!);
-    this.own = new Set(ownAddresses.map((text) => formatAddress(parseAddress(text)!)));
-    this.listeners = new Set(parsed.map(({ address, port }) => keyOf(address, port)));
+    const portsOf = (key: AddressKey) =>
+      new Set(parsed.filter(({ address }) => keyOf(address) === key).map(({ port }) => port));
+    this.own = keysOf(ownAddresses);
+    this.listeners = new Map(parsed.map(({ address }) => [keyOf(address), portsOf(keyOf(address))]));
     this.wildcardPorts = new Set(
       parsed.filter(({ address }) => scopeOf(address) === 'unspecified').map(({ port }) => port),
     );
@@ -44,16 +47,23 @@ export class EgressGuard {
   }
 
   allows(address: Address, port: number): boolean {
-    const text = formatAddress(address);
+    const key = keyOf(address);
+    if (METADATA.has(key) || this.listeners.get(key)?.has(port)) return false;
     const scope = scopeOf(address);
-    if (METADATA.has(text) || this.listeners.has(keyOf(address, port))) return false;
-    if (scope === 'public') return !this.own.has(text);
+    if (scope === 'public') return !this.own.has(key);
     if (!this.allowPrivate || (scope !== 'private' && scope !== 'loopback')) return false;
-    const isOwn = scope === 'loopback' || this.own.has(text);
+    const isOwn = scope === 'loopback' || this.own.has(key);
     return !(isOwn && this.wildcardPorts.has(port));
   }
 }
 
-function keyOf(address: Address, port: number): string {
-  return `${formatAddress(address)} ${port}`;
+/** IPv4 as a number, as making text of it would cost each connection 3 us; IPv6 as text. */
+type AddressKey = number | string;
+
+function keyOf(address: Address): AddressKey {
+  return address.family === 4 ? readWord(address.bytes, 0) : formatAddress(address);
+}
+
+function keysOf(texts: readonly string[]): Set<AddressKey> {
+  return new Set(texts.map((text) => keyOf(parseAddress(text)!)));
 }

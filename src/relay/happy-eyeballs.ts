@@ -37,17 +37,17 @@ export function happyEyeballs<T>(
   done: (connection: T | null) => void,
   { attemptDelayMs, timeoutMs } = DIRECT_TIMING,
 ): () => void {
-  const running = new Set<() => void>();
+  /** Cancels of the attempts under way: seldom more than one. */
+  const running: (() => void)[] = [];
   let next = 0;
   let ended = false;
-  let cancelDelay = (): void => {};
+  let cancelDelay: (() => void) | null = null;
 
   const end = (): void => {
     ended = true;
-    cancelDelay();
+    cancelDelay?.();
     cancelTimeout();
-    for (const cancel of running) cancel();
-    running.clear();
+    for (const cancel of running.splice(0)) cancel();
   };
   const finish = (connection: T | null): void => {
     end();
@@ -55,22 +55,24 @@ export function happyEyeballs<T>(
   };
   const cancelTimeout = after(timeoutMs, () => finish(null));
   const tryNext = (): void => {
-    cancelDelay();
+    cancelDelay?.();
+    cancelDelay = null;
     if (ended) return;
     if (next >= addresses.length) {
-      if (running.size === 0) finish(null);
+      if (running.length === 0) finish(null);
       return;
     }
-    let cancel = (): void => {};
+    let cancel: (() => void) | null = null;
     let settled = false;
-    cancelDelay = after(attemptDelayMs, tryNext);
-    cancel = connect(addresses[next++], (connection) => {
+    const address = addresses[next++];
+    if (next < addresses.length) cancelDelay = after(attemptDelayMs, tryNext);
+    cancel = connect(address, (connection) => {
       settled = true;
-      running.delete(cancel);
+      if (cancel !== null) running.splice(running.indexOf(cancel), 1);
       if (connection !== null) finish(connection);
       else tryNext();
     });
-    if (!settled) running.add(cancel);
+    if (!settled) running.push(cancel);
   };
   tryNext();
   return end;

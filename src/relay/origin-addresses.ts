@@ -4,14 +4,6 @@ import { RecordClass, RecordCursor, RecordType } from '../wire/index.ts';
 /** Attempts at more addresses would not fit into CONNECT_TIMEOUT_MS. */
 const MAX_ADDRESSES_PER_FAMILY = 4;
 
-/** Addresses of a name, by family. */
-export interface OriginAddresses {
-  readonly ipv6: readonly Address[];
-  readonly ipv4: readonly Address[];
-}
-
-export const NO_ADDRESSES: OriginAddresses = { ipv6: [], ipv4: [] };
-
 /**
  * Reads the A or AAAA records of an answer.
  * @param message holds the answer section from recordsOffset on
@@ -35,7 +27,7 @@ export function readAddresses(
 }
 
 /** Interleaves the families, IPv6 first (RFC 8305 section 4). */
-export function inTurn({ ipv6, ipv4 }: OriginAddresses): Address[] {
+export function interleave(ipv6: readonly Address[], ipv4: readonly Address[]): Address[] {
   const order: Address[] = [];
   for (let i = 0; i < Math.max(ipv6.length, ipv4.length); i++) {
     for (const address of [ipv6[i], ipv4[i]]) {

@@ -1,7 +1,7 @@
+import type { Address } from '../net/index.ts';
 import { RelayOutcome } from './counters.ts';
 import { PROXIED_TIMING } from './egress/proxy-pool.ts';
 import { type Connect, DIRECT_TIMING, happyEyeballs } from './happy-eyeballs.ts';
-import { inTurn, type OriginAddresses } from './origin-addresses.ts';
 import type { RelayContext } from './relay-context.ts';
 import type { After } from './timers.ts';
 
@@ -22,18 +22,17 @@ export interface OriginDial<T> {
  */
 export function dialOrigin<T>(
   relay: RelayContext,
-  found: OriginAddresses | null,
+  found: readonly Address[] | null,
   port: number,
   { after, connect, won, lost }: OriginDial<T>,
 ): () => void {
-  const addresses = found === null ? [] : inTurn(found);
-  if (addresses.length === 0) {
+  if (found === null || found.length === 0) {
     lost(RelayOutcome.UNRESOLVED);
     return () => {};
   }
   let tried = 0;
   return happyEyeballs<T>(
-    addresses,
+    found,
     (address, done) => {
       if (!relay.guard.allows(address, port)) {
         done(null);

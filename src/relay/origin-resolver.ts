@@ -2,7 +2,7 @@ import type { Address } from '../net/index.ts';
 import { EntryReader } from '../resolver/cache/index.ts';
 import type { Resolver } from '../resolver/index.ts';
 import { RecordClass, RecordType } from '../wire/index.ts';
-import type { OriginAddresses } from './origin-addresses.ts';
+import { interleave } from './origin-addresses.ts';
 import { entryAddresses } from './origin-cache.ts';
 
 /** Resolution Delay of RFC 8305 section 3: how long to wait for AAAA once A is known. */
@@ -21,15 +21,15 @@ export class OriginResolver {
 
   /**
    * @param name lower-case wire form, root byte included
-   * @returns null if no upstream answered for either family
+   * @returns addresses in the order to try them; null if no upstream answered for either family
    */
-  async resolve(name: Uint8Array): Promise<OriginAddresses | null> {
+  async resolve(name: Uint8Array): Promise<Address[] | null> {
     const aaaa = this.family(name, RecordType.AAAA);
     const ipv4 = await this.family(name, RecordType.A);
     const isUsable = ipv4 !== null && ipv4.length > 0;
     const ipv6 = isUsable ? await Promise.race([aaaa, delayed()]) : await aaaa;
     if (ipv4 === null && ipv6 === null) return null;
-    return { ipv4: ipv4 ?? [], ipv6: ipv6 ?? [] };
+    return interleave(ipv6 ?? [], ipv4 ?? []);
   }
 
   private async family(name: Uint8Array, type: number): Promise<Address[] | null> {

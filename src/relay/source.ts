@@ -1,5 +1,6 @@
 import {
   type Address,
+  addressFromBytes,
   contains,
   type Prefix,
   parsePrefix,
@@ -7,14 +8,33 @@ import {
   sourceFromAddress,
 } from '../net/index.ts';
 
-/** Address and port that a client connects from. */
-export interface ClientSource extends Source {
-  readonly address: Address;
+/** Where a client connects from. Few connections need its address as bytes, so that is made on demand. */
+export class ClientSource implements Source {
+  readonly family: Source['family'];
+  readonly words: Source['words'];
   readonly port: number;
+  private known: Address | null = null;
+
+  constructor({ family, words }: Source, port: number) {
+    this.family = family;
+    this.words = words;
+    this.port = port;
+  }
+
+  get address(): Address {
+    this.known ??= addressFromWords(this);
+    return this.known;
+  }
 }
 
 export function sourceOf(address: Address, port = 0): ClientSource {
-  return { ...sourceFromAddress(address), address, port };
+  return new ClientSource(sourceFromAddress(address), port);
+}
+
+function addressFromWords({ family, words }: Source): Address {
+  const bytes = Buffer.alloc(family === 4 ? 4 : 16);
+  for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32BE(words[at / 4] >>> 0, at);
+  return addressFromBytes(bytes);
 }
 
 /** A set of prefixes, given as checked text. */
@@ -27,5 +47,10 @@ export class PrefixSet {
 
   has(address: Address): boolean {
     return this.prefixes.some((prefix) => contains(prefix, address));
+  }
+
+  /** Looks a client up; an empty set does not need its address as bytes. */
+  hasClient(client: ClientSource): boolean {
+    return this.prefixes.length > 0 && this.has(client.address);
   }
 }

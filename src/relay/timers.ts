@@ -6,12 +6,40 @@ interface Timer {
   callback: (() => void) | null;
 }
 
+/** Timers of one delay, ordered by due time. Those before `head` are over. */
+class TimerQueue {
+  private readonly timers: Timer[] = [];
+  private head = 0;
+
+  add(timer: Timer): void {
+    this.timers.push(timer);
+  }
+
+  /** First timer that is not cancelled. */
+  first(): Timer | null {
+    const { timers } = this;
+    while (this.head < timers.length && timers[this.head].callback === null) this.head++;
+    if (this.head === timers.length) {
+      timers.length = 0;
+      this.head = 0;
+      return null;
+    }
+    if (this.head >= MAX_OVER) {
+      timers.splice(0, this.head);
+      this.head = 0;
+    }
+    return timers[this.head];
+  }
+}
+
+const MAX_OVER = 1024;
+
 /**
- * Timers of a thread that never returns to its event loop. Few distinct delays are in use, so each has its own
- * queue, ordered by due time; cancelled timers are skipped.
+ * Timers of a thread that never returns to its event loop. Few distinct delays are in use, so each has its own queue,
+ * ordered by due time; cancelled timers are skipped.
  */
 export class Timers {
-  private readonly queues = new Map<number, Timer[]>();
+  private readonly queues = new Map<number, TimerQueue>();
   private readonly now: () => number;
 
   constructor(now: () => number) {
@@ -21,11 +49,11 @@ export class Timers {
   readonly after: After = (delayMs, callback) => {
     let queue = this.queues.get(delayMs);
     if (queue === undefined) {
-      queue = [];
+      queue = new TimerQueue();
       this.queues.set(delayMs, queue);
     }
     const timer: Timer = { dueMs: this.now() + delayMs, callback };
-    queue.push(timer);
+    queue.add(timer);
     return () => {
       timer.callback = null;
     };
@@ -33,24 +61,24 @@ export class Timers {
 
   /** Milliseconds until the next timer is due, at most `atMost`. */
   untilNext(atMost: number): number {
-    let next = this.now() + atMost;
+    const now = this.now();
+    let next = now + atMost;
     for (const queue of this.queues.values()) {
-      let cancelled = 0;
-      while (cancelled < queue.length && queue[cancelled].callback === null) cancelled++;
-      if (cancelled > 0) queue.splice(0, cancelled);
-      if (queue.length > 0) next = Math.min(next, queue[0].dueMs);
+      const timer = queue.first();
+      if (timer !== null) next = Math.min(next, timer.dueMs);
     }
-    return Math.max(0, next - this.now());
+    return Math.max(0, next - now);
   }
 
-  /** Runs all due timers. */
+  /** Runs all timers that are due by now. */
   run(): void {
     const now = this.now();
     for (const queue of this.queues.values()) {
-      let due = 0;
-      while (due < queue.length && (queue[due].callback === null || queue[due].dueMs <= now)) due++;
-      if (due === 0) continue;
-      for (const timer of queue.splice(0, due)) timer.callback?.();
+      for (let timer = queue.first(); timer !== null && timer.dueMs <= now; timer = queue.first()) {
+        const { callback } = timer;
+        timer.callback = null;
+        callback!();
+      }
     }
   }
 }

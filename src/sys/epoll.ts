@@ -9,6 +9,8 @@ const EPOLL_CTL_MOD = 3;
 /** include/uapi/linux/eventpoll.h */
 export const EpollEvent = {
   IN: 0x1,
+  /** Urgent data. */
+  PRI: 0x2,
   OUT: 0x4,
   ERR: 0x8,
   HUP: 0x10,

@@ -39,6 +39,7 @@ const F_SETPIPE_SZ = 1031;
  */
 const shared = (): Uint8Array => new Uint8Array(new SharedArrayBuffer(128));
 const connectName = shared();
+const connectView = new DataView(connectName.buffer);
 const errorBytes = shared();
 const errorValue = new Int32Array(errorBytes.buffer);
 const errorLength = new Uint32Array(shared().buffer);
@@ -65,6 +66,8 @@ export function listenTcp(at: TcpEndpoint, port: number, backlog: number, reuseP
     setInteger(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (reusePort) setInteger(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (at.family === 6) setInteger(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+    // Accepted connections inherit it.
+    setInteger(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     const name = encodeSocketAddress(at.family, at.bytes, port);
     if (libc.bind(fd, name, name.length) !== 0) throw new SystemCallError('bind', libc.errno());
     if (libc.listen(fd, backlog) !== 0) throw new SystemCallError('bind', libc.errno());
@@ -75,28 +78,31 @@ export function listenTcp(at: TcpEndpoint, port: number, backlog: number, reuseP
   }
 }
 
-/** Takes connections from listeners. */
+/** Accepts connections from listeners. */
 export class TcpAcceptor {
-  /** The peer of the connection that was taken last. */
+  /** Peer of the latest connection. */
   family: 4 | 6 = 4;
   port = 0;
-  /** Its address in network order: the first 4 or all 16 bytes. */
-  readonly address = new Uint8Array(16);
   private readonly libc: Libc = requireLibc();
   private readonly name = new Uint8Array(new SharedArrayBuffer(128));
+  private readonly view = new DataView(this.name.buffer);
   private readonly length = new Uint32Array(new SharedArrayBuffer(128));
 
-  /** @returns the descriptor of a connection, which does not block; or -errno: -EAGAIN where none waits. */
+  /** @returns a non-blocking descriptor, or -errno: -EAGAIN if none is waiting */
   accept(listener: number): number {
     this.length[0] = SOCKADDR_BYTES;
     const fd = this.libc.accept4(listener, this.name, this.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return -this.libc.errno();
     this.family = this.name[0] === AF_INET ? 4 : 6;
-    this.port = (this.name[2] << 8) | this.name[3];
-    const from = this.family === 4 ? 4 : 8;
-    const bytes = this.family === 4 ? 4 : 16;
-    for (let i = 0; i < bytes; i++) this.address[i] = this.name[from + i];
+    this.port = this.view.getUint16(2);
     return fd;
+  }
+
+  /** The peer's address as 32-bit words in host order; IPv4 uses the first alone. */
+  words(): [number, number, number, number] {
+    const { view } = this;
+    if (this.family === 4) return [view.getUint32(4), 0, 0, 0];
+    return [view.getUint32(8), view.getUint32(12), view.getUint32(16), view.getUint32(20)];
   }
 }
 
@@ -114,9 +120,12 @@ export function connectTcp(to: TcpEndpoint, port: number, local: TcpEndpoint | n
     const from = encodeSocketAddress(local.family, local.bytes, 0);
     if (libc.bind(fd, from, from.length) !== 0) return failed(libc, fd);
   }
-  const name = encodeSocketAddress(to.family, to.bytes, port);
-  connectName.set(name);
-  const done = libc.connect(fd, connectName, name.length);
+  connectView.setUint16(0, to.family === 4 ? AF_INET : AF_INET6, true);
+  connectView.setUint16(2, port);
+  const { bytes } = to;
+  const at = to.family === 4 ? 4 : 8;
+  for (let i = 0; i < bytes.length; i++) connectName[at + i] = bytes[i];
+  const done = libc.connect(fd, connectName, to.family === 4 ? 16 : SOCKADDR_BYTES);
   return done === 0 || libc.errno() === constants.errno.EINPROGRESS ? fd : failed(libc, fd);
 }
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Address, formatAddress, parseAddress } from '../../src/net/index.ts';
 import { CONNECT_TIMEOUT_MS, happyEyeballs } from '../../src/relay/happy-eyeballs.ts';
-import { inTurn } from '../../src/relay/origin-addresses.ts';
+import { interleave } from '../../src/relay/origin-addresses.ts';
 import { Timers } from '../../src/relay/timers.ts';
 
 const at = (...texts: string[]) => texts.map((text) => parseAddress(text)!);
@@ -89,7 +89,7 @@ describe('Happy Eyeballs', () => {
 
   it('interleaves the families, IPv6 first, each address once', () => {
     const ipv6 = [...at('2001:db8::1', '2001:db8::2'), ...at('::ffff:192.0.2.1')];
-    const order = inTurn({ ipv6, ipv4: at('192.0.2.1') });
+    const order = interleave(ipv6, at('192.0.2.1'));
     expect(order.map(formatAddress)).toEqual(['2001:db8::1', '192.0.2.1', '2001:db8::2']);
   });
 });

@@ -1,7 +1,6 @@
 import { constants } from 'node:os';
-import { addressFromBytes } from '../../net/index.ts';
 import { closeSocket, EpollEvent, TcpAcceptor } from '../../sys/index.ts';
-import { sourceOf } from '../source.ts';
+import { ClientSource } from '../source.ts';
 import type { Handler } from './reactor.ts';
 import type { ThreadContext } from './thread-context.ts';
 import { Tunnel } from './tunnel.ts';
@@ -52,11 +51,10 @@ export class Acceptor implements Handler {
       closeSocket(fd);
       return;
     }
-    const bytes = socket.address.subarray(0, socket.family === 4 ? 4 : 16);
-    const source = sourceOf(addressFromBytes(bytes), socket.port);
+    const source = new ClientSource({ family: socket.family, words: socket.words() }, socket.port);
     let tunnel: Tunnel;
     try {
-      tunnel = new Tunnel(context, fd, source, context.relay.balancers.has(source.address));
+      tunnel = new Tunnel(context, fd, source, context.relay.balancers.hasClient(source));
     } catch {
       // fs.epoll.max_user_watches is exhausted; the descriptor is closed.
       return;

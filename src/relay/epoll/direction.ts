@@ -10,7 +10,7 @@ export const Pumped = {
   WAITS: 0,
   /** Has more to do, but used its quota. */
   AGAIN: 1,
-  /** Everything was carried and the reader was told the end. */
+  /** Everything was carried. */
   ENDED: 2,
   /** One of the sockets failed. */
   FAILED: 3,
@@ -54,22 +54,22 @@ export class Direction {
   private end = 0;
   private hasEnded = false;
   private isFinished = false;
+  private isTold = false;
 
   constructor(from: Side, to: Side) {
     this.from = from;
     this.to = to;
   }
 
-  /** Sends `parts` before anything that is read. Call once, first; together they must fit into a slab. */
-  begin(parts: readonly Uint8Array[], context: PumpContext): Pumped {
-    const { slabs } = context;
-    let length = 0;
-    for (const part of parts) {
-      slabs.current.bytes.set(part, length);
-      length += part.length;
-    }
+  /** Sends memory[0, length) before anything that is read; what does not fit is kept. Call once, first. */
+  begin(memory: Memory, length: number, { slabs, transfer }: PumpContext): Pumped {
     this.bytes += length;
-    return this.sendCurrent(length, context);
+    const sent = transfer.send(this.to.fd, memory.address, length);
+    if (sent === length) return Pumped.AGAIN;
+    if (sent < 0 && sent !== EAGAIN) return Pumped.FAILED;
+    if (memory !== slabs.current) slabs.current.bytes.set(memory.bytes.subarray(0, length));
+    this.keep(sent, length, slabs);
+    return Pumped.WAITS;
   }
 
   pump(context: PumpContext, quota: PumpQuota): Pumped {
@@ -133,8 +133,11 @@ export class Direction {
     const { slabs, transfer } = context;
     const count = transfer.receive(from.fd, slabs.current.address, quota.readBytes);
     if (count > 0) {
-      // A short read means an empty queue: an event announces the next bytes.
-      if (count < quota.readBytes && !from.ending) from.readable = false;
+      // A short read means an empty queue: an event announces the next bytes, if any can come.
+      if (count < quota.readBytes) {
+        if (from.complete) this.hasEnded = true;
+        else if (!from.ending) from.readable = false;
+      }
       this.bytes += count;
       this.isBulk = count >= BULK_BYTES;
       return this.sendCurrent(count, context);
@@ -163,11 +166,16 @@ export class Direction {
     const sent = transfer.send(this.to.fd, slabs.current.address, length);
     if (sent === length) return Pumped.AGAIN;
     if (sent < 0 && sent !== EAGAIN) return Pumped.FAILED;
+    this.keep(sent, length, slabs);
+    return Pumped.WAITS;
+  }
+
+  /** Keeps the current slab, of which `length` bytes are to be sent and `sent` (or -EAGAIN) were. */
+  private keep(sent: number, length: number, slabs: Slabs): void {
     this.to.writable = false;
     this.slab = slabs.take();
     this.start = Math.max(sent, 0);
     this.end = length;
-    return Pumped.WAITS;
   }
 
   /** @returns true if everything held was sent */
@@ -192,7 +200,13 @@ export class Direction {
   private finish(context: PumpContext): Pumped {
     this.isFinished = true;
     this.wait(context);
-    shutdownWrite(this.to.fd);
     return Pumped.ENDED;
+  }
+
+  /** Passes the end on to the reader, once. Not needed if both sockets are about to be closed. */
+  tellEnd(): void {
+    if (!this.isFinished || this.isTold) return;
+    this.isTold = true;
+    shutdownWrite(this.to.fd);
   }
 }

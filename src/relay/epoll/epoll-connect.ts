@@ -1,5 +1,5 @@
 import type { Address } from '../../net/index.ts';
-import { connectError, connectTcp, type TcpEndpoint } from '../../sys/index.ts';
+import { connectError, connectTcp, EpollEvent } from '../../sys/index.ts';
 import { CONNECTION_EVENTS, type Handler, type Reactor } from './reactor.ts';
 
 /** An established connection: descriptor, reactor slot, and the events seen so far. */
@@ -12,6 +12,7 @@ export interface Connected {
 }
 
 const NOTHING = new Uint8Array(0);
+const FAILED = EpollEvent.ERR | EpollEvent.HUP;
 
 /**
  * Connects to an address.
@@ -27,12 +28,12 @@ export function attempt(
   local: readonly Address[],
   done: (connected: Connected | null) => void,
 ): () => void {
-  const from = local.find(({ family }) => family === address.family) ?? null;
+  const from = local.length === 0 ? null : (local.find(({ family }) => family === address.family) ?? null);
   if (local.length > 0 && from === null) {
     done(null);
     return () => {};
   }
-  const fd = connectTcp(endpointOf(address), port, from && endpointOf(from));
+  const fd = connectTcp(address, port, from);
   if (fd < 0) {
     done(null);
     return () => {};
@@ -40,12 +41,10 @@ export function attempt(
   let slot = -1;
   const handler: Handler = {
     ready(events) {
-      if (connectError(fd) === 0) {
-        done({ fd, slot, events, early: NOTHING });
-        return;
-      }
-      reactor.close(fd, slot);
-      done(null);
+      if ((events & FAILED) !== 0 && connectError(fd) !== 0) {
+        reactor.close(fd, slot);
+        done(null);
+      } else done({ fd, slot, events, early: NOTHING });
     },
   };
   try {
@@ -56,8 +55,4 @@ export function attempt(
     return () => {};
   }
   return () => reactor.close(fd, slot);
-}
-
-function endpointOf({ family, bytes }: Address): TcpEndpoint {
-  return { family, bytes };
 }

@@ -1,22 +1,24 @@
+import { Memory } from '../../sys/index.ts';
+
 /** Fits a typical ClientHello with a post-quantum key share. */
 const PRELUDE_BYTES = 2048;
 const MAX_SPARE = 256;
 
-/** Prelude of no bytes. */
-export const NO_PRELUDE: Uint8Array = new Uint8Array(0);
-
-/** A thread's pool of buffers that hold preludes until their origins are connected. */
+/**
+ * A thread's pool of buffers for preludes. They are received into and sent from directly, and returned once the origin
+ * is connected.
+ */
 export class Preludes {
-  private readonly spare: Uint8Array[] = [];
+  private readonly spare: Memory[] = [];
 
   /** Returns a buffer of at least `bytes` bytes. */
-  take(bytes: number): Uint8Array {
-    if (bytes > PRELUDE_BYTES) return new Uint8Array(bytes);
-    return this.spare.pop() ?? new Uint8Array(PRELUDE_BYTES);
+  take(bytes = PRELUDE_BYTES): Memory {
+    if (bytes > PRELUDE_BYTES) return new Memory(bytes);
+    return this.spare.pop() ?? new Memory(PRELUDE_BYTES);
   }
 
   /** Takes back a buffer that nothing refers to. */
-  give(prelude: Uint8Array): void {
-    if (prelude.length === PRELUDE_BYTES && this.spare.length < MAX_SPARE) this.spare.push(prelude);
+  give(prelude: Memory): void {
+    if (prelude.bytes.length === PRELUDE_BYTES && this.spare.length < MAX_SPARE) this.spare.push(prelude);
   }
 }

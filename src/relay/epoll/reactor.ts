@@ -10,7 +10,8 @@ export interface Handler {
 }
 
 /** All events of a connection, edge-triggered: each is reported once. */
-export const CONNECTION_EVENTS = EpollEvent.IN | EpollEvent.OUT | EpollEvent.RDHUP | EpollEvent.EDGE;
+export const CONNECTION_EVENTS =
+  EpollEvent.IN | EpollEvent.PRI | EpollEvent.OUT | EpollEvent.RDHUP | EpollEvent.EDGE;
 
 /** Event loop of a thread that waits in epoll_wait(2) only. */
 export class Reactor {
@@ -20,9 +21,9 @@ export class Reactor {
   private readonly epoll = new Epoll(EVENTS_PER_TURN);
   private readonly now: () => number;
   private readonly handlers: (Handler | null)[] = [];
-  private free: number[] = [];
+  private readonly free: number[] = [];
   /** Slots closed in this turn; its remaining events may still name them. */
-  private freed: number[] = [];
+  private readonly freed: number[] = [];
   private again: Handler[] = [];
 
   constructor(now: () => number) {
@@ -82,8 +83,8 @@ export class Reactor {
     }
     this.timers.run();
     if (this.freed.length > 0) {
-      this.free = this.free.concat(this.freed);
-      this.freed = [];
+      for (const slot of this.freed) this.free.push(slot);
+      this.freed.length = 0;
     }
   }
 }

@@ -8,6 +8,7 @@ import { RelayOutcome } from '../counters.ts';
 import { RelayContext } from '../relay-context.ts';
 import { Acceptor } from './acceptor.ts';
 import { epollDialer } from './epoll-dialer.ts';
+import { OpenTunnels } from './open-tunnels.ts';
 import { Pipes } from './pipes.ts';
 import { Preludes } from './preludes.ts';
 import { Reactor } from './reactor.ts';
@@ -18,7 +19,7 @@ import { ThreadMail } from './thread-mail.ts';
 import { Phase, type ThreadMailData } from './thread-messages.ts';
 
 const WAIT_MS = 1000;
-/** Interval for ending tunnels that are idle or whose registration ended. */
+/** Interval for ending tunnels whose time is over or whose registration ended. */
 const SWEEP_MS = 400;
 
 class RelayThread {
@@ -39,7 +40,7 @@ class RelayThread {
       slabs,
       pipes: new Pipes(),
       preludes: new Preludes(),
-      tunnels: new Set(),
+      tunnels: new OpenTunnels(),
       dialer: epollDialer(reactor, transfer, slabs),
       resolve: (name, done) => this.mail.resolve(name, done),
     };
@@ -53,7 +54,7 @@ class RelayThread {
     for (;;) {
       const { phase } = this.mail;
       if (phase !== Phase.SERVING) for (const acceptor of this.acceptors) acceptor.close();
-      if (phase === Phase.STOPPING) for (const tunnel of tunnels) tunnel.end(RelayOutcome.DRAINED);
+      if (phase === Phase.STOPPING) tunnels.each((tunnel) => tunnel.end(RelayOutcome.DRAINED));
       if (phase !== Phase.SERVING && tunnels.size === 0) {
         pipes.close();
         return;
@@ -63,21 +64,11 @@ class RelayThread {
   }
 
   private sweepLater(): void {
-    this.context.reactor.timers.after(SWEEP_MS, () => {
-      this.sweep();
+    const { reactor, tunnels } = this.context;
+    reactor.timers.after(SWEEP_MS, () => {
+      tunnels.each((tunnel) => tunnel.sweep(reactor.nowMs));
       this.sweepLater();
     });
-  }
-
-  private sweep(): void {
-    const { tunnels, reactor } = this.context;
-    const { admission, policy } = this.context.relay;
-    const idleSinceMs = reactor.nowMs - policy.limits.idleMs;
-    for (const tunnel of tunnels) {
-      if (!tunnel.isCarrying) continue;
-      if (!admission.admits(tunnel.source)) tunnel.end(RelayOutcome.REVOKED);
-      else if (tunnel.activeAtMs < idleSinceMs) tunnel.end(RelayOutcome.IDLE);
-    }
   }
 }
 

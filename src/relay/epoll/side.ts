@@ -5,23 +5,30 @@ const READABLE = EpollEvent.IN | EpollEvent.RDHUP | EpollEvent.HUP | EpollEvent.
 const ENDING = EpollEvent.RDHUP | EpollEvent.HUP | EpollEvent.ERR;
 const GONE = EpollEvent.HUP | EpollEvent.ERR;
 
-/**
- * One of a tunnel's two sockets. Events are edge-triggered, so their state is kept here until it is used up.
- */
+/** Owner of a side; runs when the side's state has changed. */
+export interface SideOwner {
+  run(): void;
+}
+
+/** One of a tunnel's two sockets. Events are edge-triggered, so their state is kept here until it is used up. */
 export class Side implements Handler {
   readonly fd: number;
   slot = -1;
   readable = false;
   writable = false;
-  /** The peer's FIN is queued: a short read then does not mean that the queue is empty. */
+  /** The peer's FIN or an error is queued: a short read then does not mean that the queue is empty. */
   ending = false;
+  /** All that the peer sent is queued, its FIN included, so that a short read is the end. */
+  complete = false;
   /** Both directions are closed. */
   gone = false;
-  private readonly run: () => void;
+  /** Reads stop short at urgent data. */
+  private hasUrgent = false;
+  private readonly owner: SideOwner;
 
-  constructor(fd: number, run: () => void) {
+  constructor(fd: number, owner: SideOwner) {
     this.fd = fd;
-    this.run = run;
+    this.owner = owner;
   }
 
   note(events: number): void {
@@ -29,10 +36,12 @@ export class Side implements Handler {
     if ((events & ENDING) !== 0) this.ending = true;
     if ((events & GONE) !== 0) this.gone = true;
     if ((events & EpollEvent.OUT) !== 0) this.writable = true;
+    if ((events & EpollEvent.PRI) !== 0) this.hasUrgent = true;
+    this.complete = (events & EpollEvent.RDHUP) !== 0 && !this.gone && !this.hasUrgent;
   }
 
   ready(events: number): void {
     this.note(events);
-    this.run();
+    this.owner.run();
   }
 }

@@ -1,9 +1,9 @@
+import type { Address } from '../../net/index.ts';
 import type { TcpTransfer } from '../../sys/index.ts';
 import type { Dialer } from '../egress/proxy-pool.ts';
-import type { OpenConnection } from '../open-connection.ts';
-import type { OriginAddresses } from '../origin-addresses.ts';
 import type { RelayContext } from '../relay-context.ts';
 import type { Connected } from './epoll-connect.ts';
+import type { OpenTunnels } from './open-tunnels.ts';
 import type { Pipes } from './pipes.ts';
 import type { Preludes } from './preludes.ts';
 import type { Reactor } from './reactor.ts';
@@ -17,9 +17,9 @@ export interface ThreadContext {
   readonly slabs: Slabs;
   readonly pipes: Pipes;
   readonly preludes: Preludes;
-  readonly tunnels: Set<OpenConnection>;
+  readonly tunnels: OpenTunnels;
   /** Connects through proxies. */
   readonly dialer: Dialer<Connected>;
   /** Asks the main thread's resolver. @returns a function that cancels the request */
-  resolve(name: Uint8Array, done: (addresses: OriginAddresses | null) => void): () => void;
+  resolve(name: Uint8Array, done: (addresses: readonly Address[] | null) => void): () => void;
 }

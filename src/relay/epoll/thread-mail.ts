@@ -1,6 +1,6 @@
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Address } from '../../net/index.ts';
 import { clearEvent, EpollEvent } from '../../sys/index.ts';
-import type { OriginAddresses } from '../origin-addresses.ts';
 import type { RelayContext } from '../relay-context.ts';
 import type { Reactor } from './reactor.ts';
 import {
@@ -11,7 +11,7 @@ import {
   type ToThread,
 } from './thread-messages.ts';
 
-type Resolved = (addresses: OriginAddresses | null) => void;
+type Resolved = (addresses: readonly Address[] | null) => void;
 
 /**
  * Thread's side of its messaging. The thread never returns to Node's event loop: it reads the port when the

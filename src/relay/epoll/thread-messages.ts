@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { OriginAddresses } from '../origin-addresses.ts';
+import type { Address } from '../../net/index.ts';
 import type { RelayUpdate } from '../relay-context.ts';
 
 /** Word of the control memory that holds the phase. */
@@ -16,7 +16,7 @@ export type Phase = (typeof Phase)[keyof typeof Phase];
 /** Messages to a thread. */
 export type ToThread =
   | { readonly kind: 'update'; readonly update: RelayUpdate }
-  | { readonly kind: 'resolved'; readonly id: number; readonly addresses: OriginAddresses | null };
+  | { readonly kind: 'resolved'; readonly id: number; readonly addresses: readonly Address[] | null };
 
 /** Messages from a thread. */
 export type FromThread =

@@ -1,20 +1,18 @@
 import { type Address, addressFromBytes, readProxyHeader, type SocketAddress } from '../../net/index.ts';
-import { localName, resetOnClose, sendAtOnce } from '../../sys/index.ts';
+import { localName, type Memory, resetOnClose, sendAtOnce } from '../../sys/index.ts';
 import { RelayDirection, RelayOutcome } from '../counters.ts';
 import { ClientHelloReader, MAX_PRELUDE_BYTES } from '../hello/client-hello.ts';
 import { HelloState } from '../hello/server-name.ts';
-import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
-import type { OriginAddresses } from '../origin-addresses.ts';
+import { isBrokenOff } from '../open-connection.ts';
 import { dialOrigin } from '../origin-dial.ts';
 import { originHeader } from '../origin-header.ts';
 import { TLS_PORT } from '../policy.ts';
 import { type ClientSource, sourceOf } from '../source.ts';
 import { Direction, FULL_QUOTA, LIMITED_QUOTA, Pumped } from './direction.ts';
 import { attempt, type Connected } from './epoll-connect.ts';
-import { NO_PRELUDE } from './preludes.ts';
+import type { OpenTunnel } from './open-tunnels.ts';
 import { CONNECTION_EVENTS, type Handler } from './reactor.ts';
-import { Side } from './side.ts';
-import { SLAB_BYTES } from './slabs.ts';
+import { Side, type SideOwner } from './side.ts';
 import type { ThreadContext } from './thread-context.ts';
 
 const State = { HEADER: 0, HELLO: 1, CONNECTING: 2, CARRYING: 3, CLOSED: 4 } as const;
@@ -24,6 +22,9 @@ const MS_PER_SECOND = 1000;
 /** Interval for checking whether a source over its byte rate may go on. */
 const THROTTLE_MS = 25;
 
+/** Reader of hellos that arrive in one piece, as nearly all do; used within one call. */
+const HELLO_IN_ONE_PIECE = new ClientHelloReader();
+
 /** A connection and the origin address it leads to. */
 interface Reached {
   readonly address: Address;
@@ -31,10 +32,11 @@ interface Reached {
 }
 
 /** A client's connection, from its first byte to its end, and the origin's connection. */
-export class Tunnel implements Handler, OpenConnection {
+export class Tunnel implements Handler, SideOwner, OpenTunnel {
   source: ClientSource;
   /** Time of the last byte in either direction. */
   activeAtMs: number;
+  index = -1;
   private readonly context: ThreadContext;
   private readonly client: Side;
   private origin: Side | null = null;
@@ -43,11 +45,14 @@ export class Tunnel implements Handler, OpenConnection {
   private state: State;
   private sourceHash = -1;
   private serviceSlot = 0;
-  private prelude: Uint8Array = NO_PRELUDE;
+  private prelude: Memory | null = null;
   private preludeLength = 0;
+  /** Reader of a hello that did not arrive in one piece. */
   private hello: ClientHelloReader | null = null;
-  /** Cancels what the tunnel waits for: handshake time, resolver, connection attempts, or the throttle. */
-  private cancelWait: () => void = () => {};
+  /** Cancels what the tunnel waits for: the resolver, connection attempts, or the throttle. */
+  private cancelWait: (() => void) | null = null;
+  /** End of the handshake time. */
+  private readonly deadlineMs: number;
   private isQueued = false;
   private isThrottled = false;
 
@@ -57,18 +62,14 @@ export class Tunnel implements Handler, OpenConnection {
     this.source = source;
     this.activeAtMs = context.reactor.nowMs;
     this.state = fromBalancer ? State.HEADER : State.HELLO;
-    this.client = new Side(fd, () => this.run());
+    this.deadlineMs = this.activeAtMs + context.relay.policy.limits.handshakeMs;
+    this.client = new Side(fd, this);
     this.client.slot = context.reactor.add(fd, CONNECTION_EVENTS, this.client);
     context.tunnels.add(this);
   }
 
-  /** Starts the handshake timer and, if the source is known, admits it. */
+  /** Admits the source, if it is known. */
   start(): void {
-    const { reactor, relay } = this.context;
-    sendAtOnce(this.client.fd);
-    this.cancelWait = reactor.timers.after(relay.policy.limits.handshakeMs, () =>
-      this.end(RelayOutcome.TIMEOUT),
-    );
     if (this.state === State.HELLO) this.admit();
   }
 
@@ -84,9 +85,9 @@ export class Tunnel implements Handler, OpenConnection {
   /** Ends the tunnel at once. */
   end(outcome: RelayOutcome): void {
     if (this.state === State.CLOSED) return;
-    const { reactor, slabs, tunnels } = this.context;
+    const { slabs, tunnels } = this.context;
     const { limits, counters } = this.context.relay;
-    this.cancelWait();
+    this.cancelWait?.();
     if (this.isCarrying) {
       this.count();
       counters.addOpen(this.serviceSlot, -1);
@@ -103,15 +104,27 @@ export class Tunnel implements Handler, OpenConnection {
       slabs.current.bytes.set(notice);
       this.context.transfer.send(this.client.fd, slabs.current.address, notice.length);
     }
-    for (const side of [this.client, this.origin]) {
-      if (side === null) continue;
-      if (isBrokenOff(outcome)) resetOnClose(side.fd);
-      reactor.close(side.fd, side.slot);
-    }
-    tunnels.delete(this);
+    this.close(this.client, outcome);
+    if (this.origin !== null) this.close(this.origin, outcome);
+    tunnels.remove(this);
   }
 
-  private run(): void {
+  sweep(nowMs: number): void {
+    const { admission, policy } = this.context.relay;
+    if (this.state < State.CONNECTING) {
+      if (nowMs >= this.deadlineMs) this.end(RelayOutcome.TIMEOUT);
+    } else if (this.state === State.CARRYING) {
+      if (!admission.admits(this.source)) this.end(RelayOutcome.REVOKED);
+      else if (this.activeAtMs < nowMs - policy.limits.idleMs) this.end(RelayOutcome.IDLE);
+    }
+  }
+
+  private close({ fd, slot }: Side, outcome: RelayOutcome): void {
+    if (isBrokenOff(outcome)) resetOnClose(fd);
+    this.context.reactor.close(fd, slot);
+  }
+
+  run(): void {
     if (this.state === State.CARRYING) this.carry();
     else if (this.state === State.CONNECTING) {
       if (this.client.gone) this.end(RelayOutcome.ABANDONED);
@@ -134,10 +147,11 @@ export class Tunnel implements Handler, OpenConnection {
   }
 
   private readPrelude(): void {
-    const { transfer, slabs } = this.context;
+    const { transfer } = this.context;
     while (this.client.readable && this.state <= State.HELLO) {
-      const room = Math.min(MAX_PRELUDE_BYTES - this.preludeLength, SLAB_BYTES);
-      const count = transfer.receive(this.client.fd, slabs.current.address, room);
+      const prelude = this.roomyPrelude();
+      const room = Math.min(prelude.bytes.length, MAX_PRELUDE_BYTES) - this.preludeLength;
+      const count = transfer.receive(this.client.fd, prelude.address + this.preludeLength, room);
       if (count < 0) {
         this.client.readable = false;
         if (this.client.gone) this.end(RelayOutcome.ABANDONED);
@@ -147,43 +161,49 @@ export class Tunnel implements Handler, OpenConnection {
         this.end(RelayOutcome.ABANDONED);
         return;
       }
-      this.keep(slabs.current.bytes, count);
-      this.parsePrelude();
+      if (count < room && !this.client.ending) this.client.readable = false;
+      this.preludeLength += count;
+      this.parsePrelude(prelude);
     }
   }
 
-  private keep(bytes: Uint8Array, count: number): void {
-    const needed = this.preludeLength + count;
-    if (needed > this.prelude.length) {
-      const grown = this.context.preludes.take(Math.max(needed, this.prelude.length * 2));
-      grown.set(this.prelude.subarray(0, this.preludeLength));
-      this.context.preludes.give(this.prelude);
-      this.prelude = grown;
+  /** Returns the prelude's memory, with room for more. */
+  private roomyPrelude(): Memory {
+    const { preludes } = this.context;
+    const { prelude, preludeLength } = this;
+    if (prelude !== null && preludeLength < prelude.bytes.length) return prelude;
+    const roomy = prelude === null ? preludes.take() : preludes.take(prelude.bytes.length * 2);
+    if (prelude !== null) {
+      roomy.bytes.set(prelude.bytes);
+      preludes.give(prelude);
     }
-    this.prelude.set(bytes.subarray(0, count), this.preludeLength);
-    this.preludeLength = needed;
+    this.prelude = roomy;
+    return roomy;
   }
 
-  private parsePrelude(): void {
-    if (this.state === State.HEADER && !this.readHeader()) return;
+  private parsePrelude(prelude: Memory): void {
+    if (this.state === State.HEADER && !this.readHeader(prelude)) return;
     if (this.preludeLength === 0) return;
-    this.hello ??= new ClientHelloReader();
-    const state = this.hello.read(this.prelude, this.preludeLength);
-    if (state === HelloState.PARTIAL) return;
-    if (state === HelloState.NAMED) this.authorize(this.hello);
+    const hello = this.hello ?? HELLO_IN_ONE_PIECE.reset();
+    const state = hello.read(prelude.bytes, this.preludeLength);
+    if (state === HelloState.PARTIAL) {
+      if (this.hello !== null) return;
+      this.hello = new ClientHelloReader();
+      this.hello.read(prelude.bytes, this.preludeLength);
+    } else if (state === HelloState.NAMED) this.authorize(hello);
     else this.end(state === HelloState.UNNAMED ? RelayOutcome.UNNAMED : RelayOutcome.MALFORMED);
   }
 
   /** @returns true if the header is complete and its source admitted */
-  private readHeader(): boolean {
-    const header = readProxyHeader(this.prelude, this.preludeLength);
+  private readHeader({ bytes }: Memory): boolean {
+    const header = readProxyHeader(bytes, this.preludeLength);
     if (header.kind === 'partial') return false;
     if (header.kind === 'malformed' || header.source === null) {
       this.end(header.kind === 'malformed' ? RelayOutcome.MALFORMED : RelayOutcome.ABANDONED);
       return false;
     }
     this.source = sourceOf(header.source.address, header.source.port);
-    this.prelude.copyWithin(0, header.bytes, this.preludeLength);
+    bytes.copyWithin(0, header.bytes, this.preludeLength);
     this.preludeLength -= header.bytes;
     this.state = State.HELLO;
     return this.admit();
@@ -200,17 +220,20 @@ export class Tunnel implements Handler, OpenConnection {
       return;
     }
     this.serviceSlot = relay.serviceSlot;
-    this.cancelWait();
     this.state = State.CONNECTING;
-    const known = origins.find(name, Math.floor(this.context.reactor.nowMs / MS_PER_SECOND));
+    const { reactor, resolve } = this.context;
+    const known = origins.find(name, Math.floor(reactor.nowMs / MS_PER_SECOND));
     if (known !== null) this.connect(known);
     else {
-      const wire = name.name.bytes.slice(0, name.name.length);
-      this.cancelWait = this.context.resolve(wire, (addresses) => this.connect(addresses));
+      const pending = origins.pending(name);
+      this.cancelWait = resolve(pending.wire, (addresses) => {
+        origins.resolved(pending, addresses, Math.floor(reactor.nowMs / MS_PER_SECOND));
+        this.connect(addresses);
+      });
     }
   }
 
-  private connect(found: OriginAddresses | null): void {
+  private connect(found: readonly Address[] | null): void {
     const { reactor, relay, dialer } = this.context;
     const { policy, localAddresses } = relay;
     const port = policy.originPort ?? TLS_PORT;
@@ -230,24 +253,45 @@ export class Tunnel implements Handler, OpenConnection {
   private join({ address, connected }: Reached): void {
     const { fd, slot, events, early } = connected;
     const { reactor, relay } = this.context;
-    const origin = new Side(fd, () => this.run());
+    const origin = new Side(fd, this);
     origin.slot = slot;
     origin.note(events);
     origin.writable = true;
     sendAtOnce(fd);
     reactor.replace(slot, origin);
-    this.cancelWait = () => {};
+    this.cancelWait = null;
     this.origin = origin;
     this.upload = new Direction(this.client, origin);
     this.download = new Direction(origin, this.client);
     this.state = State.CARRYING;
     relay.counters.addOpen(this.serviceSlot, 1);
     const header = originHeader(relay, address, this.source, () => localEndpoint(this.client.fd));
-    const begun = this.upload.begin([header, this.prelude.subarray(0, this.preludeLength)], this.context);
-    this.givePrelude();
-    const answered = early.length === 0 ? begun : this.download.begin([early], this.context);
+    const begun = this.replay(header);
+    const answered = early.length === 0 ? begun : this.beginDownload(early);
     if (begun === Pumped.FAILED || answered === Pumped.FAILED) this.end(RelayOutcome.RESET);
     else this.carry();
+  }
+
+  /** Sends the header, if any, and the prelude to the origin. */
+  private replay(header: Uint8Array): Pumped {
+    const { context, upload } = this;
+    const prelude = this.prelude!;
+    if (header.length === 0) {
+      const begun = upload!.begin(prelude, this.preludeLength, context);
+      this.givePrelude();
+      return begun;
+    }
+    const { current } = context.slabs;
+    current.bytes.set(header);
+    current.bytes.set(prelude.bytes.subarray(0, this.preludeLength), header.length);
+    this.givePrelude();
+    return upload!.begin(current, header.length + this.preludeLength, context);
+  }
+
+  private beginDownload(early: Uint8Array): Pumped {
+    const { current } = this.context.slabs;
+    current.bytes.set(early);
+    return this.download!.begin(current, early.length, this.context);
   }
 
   private carry(): void {
@@ -259,6 +303,8 @@ export class Tunnel implements Handler, OpenConnection {
     if (up === Pumped.FAILED || down === Pumped.FAILED) this.end(RelayOutcome.RESET);
     else if (up === Pumped.ENDED && down === Pumped.ENDED) this.end(RelayOutcome.CARRIED);
     else {
+      if (up === Pumped.ENDED) this.upload!.tellEnd();
+      if (down === Pumped.ENDED) this.download!.tellEnd();
       if (this.count() > 0) this.throttle();
       else if ((up === Pumped.AGAIN || down === Pumped.AGAIN) && !this.isQueued) {
         this.isQueued = true;
@@ -268,8 +314,8 @@ export class Tunnel implements Handler, OpenConnection {
   }
 
   private givePrelude(): void {
-    this.context.preludes.give(this.prelude);
-    this.prelude = NO_PRELUDE;
+    if (this.prelude !== null) this.context.preludes.give(this.prelude);
+    this.prelude = null;
   }
 
   /** Counts the bytes carried since the last call. @returns milliseconds that the source must wait */

@@ -35,6 +35,17 @@ export class ClientHelloReader {
   /** Start and end of each record's fragment, alternating. */
   private readonly fragments: number[] = [];
 
+  /** Forgets everything, to read another hello. */
+  reset(): this {
+    this.bytes = NOTHING;
+    this.state = HelloState.PARTIAL;
+    this.at = 0;
+    this.found = 0;
+    this.expected = 0;
+    this.fragments.length = 0;
+    return this;
+  }
+
   /** Parses prelude[0, length), which extends what the previous call saw. */
   read(prelude: Uint8Array, length: number): HelloState {
     if (this.state !== HelloState.PARTIAL) return this.state;

@@ -1,7 +1,6 @@
 import type { Address } from '../../net/index.ts';
 import { RelayDirection, RelayOutcome } from '../counters.ts';
 import { HelloState } from '../hello/server-name.ts';
-import type { OriginAddresses } from '../origin-addresses.ts';
 import { dialOrigin } from '../origin-dial.ts';
 import { TLS_PORT } from '../policy.ts';
 import type { ClientSource } from '../source.ts';
@@ -231,13 +230,16 @@ export class QuicConnection implements ClientConnection {
     const known = origins.find(name, Math.floor(nowMs / MS_PER_SECOND));
     if (known !== null) this.connect(known);
     else {
-      const wire = name.name.bytes.slice(0, name.name.length);
-      prelude.cancelWait = this.context.resolve(wire, (addresses) => this.connect(addresses));
+      const pending = origins.pending(name);
+      prelude.cancelWait = this.context.resolve(pending.wire, (addresses) => {
+        origins.resolved(pending, addresses, Math.floor(this.context.nowMs / MS_PER_SECOND));
+        this.connect(addresses);
+      });
     }
   }
 
   /** Tries the addresses as for TCP: the first that sends anything wins. */
-  private connect(found: OriginAddresses | null): void {
+  private connect(found: readonly Address[] | null): void {
     const { relay, after } = this.context;
     const port = relay.policy.originPort ?? TLS_PORT;
     const cancel = dialOrigin<OriginSocket>(relay, found, port, {

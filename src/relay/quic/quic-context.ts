@@ -1,5 +1,4 @@
 import type { Address } from '../../net/index.ts';
-import type { OriginAddresses } from '../origin-addresses.ts';
 import type { RelayContext } from '../relay-context.ts';
 import type { After } from '../timers.ts';
 import type { ClientPath } from './client-path.ts';
@@ -23,7 +22,7 @@ export interface QuicContext {
   readonly nowMs: number;
   readonly after: After;
   /** Asks the main thread's resolver. @returns a function that cancels the request */
-  resolve(name: Uint8Array, done: (addresses: OriginAddresses | null) => void): () => void;
+  resolve(name: Uint8Array, done: (addresses: readonly Address[] | null) => void): () => void;
   /**
    * Opens a socket to an origin.
    * @param from null: the kernel chooses

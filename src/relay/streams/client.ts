@@ -8,7 +8,6 @@ import {
 } from '../../net/index.ts';
 import { type RelayDirection, RelayOutcome } from '../counters.ts';
 import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
-import type { OriginAddresses } from '../origin-addresses.ts';
 import { dialOrigin } from '../origin-dial.ts';
 import { originHeader } from '../origin-header.ts';
 import { type ClientSource, sourceOf } from '../source.ts';
@@ -126,7 +125,7 @@ export class Client implements OpenConnection {
       this.connectTo(known, port, done);
       return;
     }
-    void resolver.resolve(name.name.bytes.slice(0, name.name.length)).then((found) => {
+    void resolver.resolve(relay.origins.pending(name).wire).then((found) => {
       if (isWanted) this.connectTo(found, port, done);
     });
   }
@@ -186,7 +185,7 @@ export class Client implements OpenConnection {
     return !this.hasEnded;
   }
 
-  private connectTo(found: OriginAddresses | null, port: number, done: (origin: Socket) => void): void {
+  private connectTo(found: readonly Address[] | null, port: number, done: (origin: Socket) => void): void {
     const { relay } = this.context;
     this.cancelConnect = dialOrigin<Reached>(relay, found, port, {
       after: eventLoopTimers,
