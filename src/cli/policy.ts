@@ -12,6 +12,7 @@ export function policyOf(config: Config, seed: number): QueryPolicy {
     answerTtlSeconds,
     unregistered: config.dns.unregistered,
     openNames: openNamesOf(config),
+    answerLimit: config.dns.answerLimit,
     cookieSecrets: secrets.length > 0 ? secrets : [randomBytes(COOKIE_SECRET_BYTES)],
     discovery: [],
   };

@@ -105,6 +105,11 @@ const dns = section({
     samplePerSecond: integer(1, 100_000_000, 5000),
     holdSeconds: integer(1, 3600, 10),
   }),
+  // UDP answers to one prefix, per second and in a burst: about 2,900 answers of 90 bytes a second. A burst holds one answer.
+  answerLimit: section({
+    bytesPerSecond: integer(1, 1_000_000_000, 262_144),
+    burstBytes: integer(2048, 1_000_000_000, 1_048_576),
+  }),
   // RFC 9210, section 4.2 requires configurable limits of each kind. A source is often a whole home or a carrier's NAT
   // with a connection per device, so its share is much looser than one client's (RFC 7766, section 6.2.2). RFC 7766,
   // section 6.2.3: idle for a few seconds. 4,096 connections take some tens of MB and fit the usual limit of open files.

@@ -17,7 +17,7 @@ import { answerAny, answerSpecial, answerSteered } from './answer/local.ts';
 import { answerOpen, answerTestZone, answerTruncated, OpenOutcome } from './answer/open.ts';
 import { OpenName } from './answer/open-names.ts';
 import type { QueryState, TransportTraits } from './answer/query-state.ts';
-import { finishReply, replyFromCache } from './answer/reply.ts';
+import { finishReply, limitReply, proveSource, replyFromCache } from './answer/reply.ts';
 import { SpecialUse } from './answer/special.ts';
 import { DEFERRED, type Outcome, QueryVerdict } from './verdict.ts';
 
@@ -37,6 +37,7 @@ import { DEFERRED, type Outcome, QueryVerdict } from './verdict.ts';
  *   7 RD=0        REFUSED, because cache contents are private. After the steering, which depends on nobody's queries.
  *   8 cache       a fresh answer
  *   9 resolve     DEFERRED: the caller asks an upstream
+ *  10 limit       a UDP answer over 1.5 times the query is taken from the prefix's answer limit, and cut past it
  *
  * An unregistered source's question is parsed up to three times (open names, cookie, refusal). Most such queries are
  * dropped before the second time, and open names are off by default.
@@ -51,6 +52,20 @@ export function decide(
   length: number,
   traits: TransportTraits,
 ): Outcome {
+  const outcome = decideUnlimited(state, message, length, traits);
+  if (outcome !== DEFERRED && state.replyLength > 0) limitReply(state, message, outcome, traits);
+  if (!traits.spoofable || state.hasValidCookie) proveSource(state);
+  return outcome;
+}
+
+function decideUnlimited(
+  state: QueryState,
+  message: Uint8Array,
+  length: number,
+  traits: TransportTraits,
+): Outcome {
+  state.queryLength = length;
+  state.hasValidCookie = false;
   state.replyLength = 0;
   state.wantsRefresh = false;
   state.extendedError = ExtendedError.NONE;

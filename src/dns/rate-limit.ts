@@ -1,9 +1,12 @@
-import type { Source } from '../net/index.ts';
+import type { Family } from '../net/index.ts';
 
+/** Cells of answer/answer-limit.ts, behind all others. */
+export const ANSWER_LIMIT_CELLS = 65_536 + 8192;
 const BUCKETS = 65536;
 /** Behind the buckets stand the cells of open-budget.ts. */
 export const OPEN_CELLS_START = BUCKETS;
 const OPEN_CELLS = 8192 + 8;
+export const ANSWER_CELLS_START = OPEN_CELLS_START + OPEN_CELLS;
 const IPV6_SECOND_WORD_MASK = 0xffffff00;
 /** Threads take the time once a batch, so that one may be behind another by as much. */
 const BEHIND_MS = 1000;
@@ -47,17 +50,23 @@ export class Cells {
  * A hash of a source's prefix: IPv4 /24, IPv6 /56, for whoever forges one address of a network can forge them all.
  * @param source the address as words in host order; IPv4: the first alone
  */
-export function prefixHash(family: number, source: Int32Array, seed: number): number {
+export function prefixHash(family: number, source: ArrayLike<number>, seed: number): number {
   return family === 4
     ? hash(source[0] >>> 8, 0x34, seed)
     : hash(hash(source[0], 0x36, seed) ^ (source[1] & IPV6_SECOND_WORD_MASK), 0x36, seed);
+}
+
+/** A source as it is hashed: words in host order; IPv4 uses the first alone. */
+export interface HashedSource {
+  readonly family: Family;
+  readonly words: ArrayLike<number>;
 }
 
 /**
  * Hash of a registered source, by which fair shares are counted: an IPv4 address or an IPv6 /64, as registrations are.
  * Neighbors in a /24 are different homes.
  */
-export function homeHash({ family, words }: Source, seed: number): number {
+export function homeHash({ family, words }: HashedSource, seed: number): number {
   const first = hash(words[0], 0x34 + family, seed);
   return family === 4 ? first : hash(first ^ words[1], 0x36, seed);
 }
@@ -86,7 +95,7 @@ export class RateLimiter {
   }
 
   static allocate(): SharedArrayBuffer {
-    return new SharedArrayBuffer((BUCKETS + OPEN_CELLS) * Float64Array.BYTES_PER_ELEMENT);
+    return new SharedArrayBuffer((ANSWER_CELLS_START + ANSWER_LIMIT_CELLS) * Float64Array.BYTES_PER_ELEMENT);
   }
 
   /**

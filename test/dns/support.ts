@@ -89,6 +89,7 @@ export interface EdgeParts {
   unregistered?: 'refuse' | 'drop';
   rateLimit?: RateLimitOptions;
   openNames?: OpenNamesOptions;
+  answerLimit?: QueryPolicy['answerLimit'];
   regions?: RegionOptions;
   cookieSecrets?: readonly Uint8Array[];
   discovery?: readonly Uint8Array[];
@@ -140,6 +141,7 @@ export class TestEdge {
       answerTtlSeconds: 60,
       unregistered: parts.unregistered ?? 'refuse',
       ...(parts.openNames && { openNames: parts.openNames }),
+      ...(parts.answerLimit && { answerLimit: parts.answerLimit }),
       cookieSecrets: parts.cookieSecrets ?? [COOKIE_SECRET],
       discovery: parts.discovery ?? [],
     };

@@ -39,15 +39,17 @@ export class ServerCookies {
    * Completes the client's cookie in `cookie` by a server cookie: the one that it has where that is valid, young and made
    * with the first secret.
    * @param length bytes of the cookie as the client sent it
+   * @returns true if that was valid
    */
-  complete(cookie: Uint8Array, length: number, family: number, source: Int32Array): void {
-    if (this.signerOf(cookie, length, family, source) === 0 && this.ageSeconds(cookie) < RENEW_SECONDS)
-      return;
+  complete(cookie: Uint8Array, length: number, family: number, source: Int32Array): boolean {
+    const signer = this.signerOf(cookie, length, family, source);
+    if (signer === 0 && this.ageSeconds(cookie) < RENEW_SECONDS) return true;
     cookie[CLIENT_COOKIE_BYTES] = VERSION;
     for (let i = 1; i < 4; i++) cookie[CLIENT_COOKIE_BYTES + i] = 0;
     writeU32(cookie, TIMESTAMP, Math.floor(this.wallClock() / 1000));
     this.sign(this.hashes[0], cookie, family, source);
     for (let i = 0; i < 8; i++) cookie[HASH + i] = this.expected[i];
+    return signer >= 0;
   }
 
   /** @returns the index of the secret that a valid cookie was made with, else -1. */

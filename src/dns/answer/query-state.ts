@@ -6,6 +6,7 @@ import type { CacheReader } from '../../resolver/cache/index.ts';
 import { Edns, ExtendedError, MIN_UDP_SIZE, parseQuestion, Question, Rcode } from '../../wire/index.ts';
 import type { RateLimiter } from '../rate-limit.ts';
 import type { TableUpdate } from '../table-update.ts';
+import { AnswerLimit, type AnswerLimitOptions, DEFAULT_ANSWER_LIMIT } from './answer-limit.ts';
 import { ServerCookies } from './cookies.ts';
 import { OpenBudget } from './open-budget.ts';
 import { NO_OPEN_NAMES, OpenNames, type OpenNamesOptions } from './open-names.ts';
@@ -41,6 +42,8 @@ export interface QueryPolicy {
   readonly answerTtlSeconds: number;
   /** What unregistered sources get. */
   readonly unregistered: 'refuse' | 'drop';
+  /** Limit of UDP answers to one prefix; DEFAULT_ANSWER_LIMIT without. */
+  readonly answerLimit?: AnswerLimitOptions;
   /** Names that the gate does not hold back; none by default. */
   readonly openNames?: OpenNamesOptions;
   /** Secrets of server cookies, COOKIE_SECRET_BYTES each: the first signs, all verify. At least one. */
@@ -71,6 +74,7 @@ export class QueryState {
   readonly specialNames: SpecialNames;
   readonly openNames: OpenNames;
   readonly openBudget: OpenBudget;
+  readonly answerLimit: AnswerLimit;
   readonly cookies: ServerCookies;
   discovery: readonly Uint8Array[];
   readonly question = new Question();
@@ -85,6 +89,10 @@ export class QueryState {
 
   /** The source's profile; 0: not registered. */
   profile = 0;
+  /** Bytes of the query. */
+  queryLength = 0;
+  /** True if the query had a cookie that only its source can have learnt. Known once the reply is finished. */
+  hasValidCookie = false;
   /** Bytes of the reply, 0: none is sent. */
   replyLength = 0;
   /** The full rcode of the reply. */
@@ -108,7 +116,9 @@ export class QueryState {
     this.dropsUnregistered = policy.unregistered === 'drop';
     this.specialNames = new SpecialNames(policy.seed);
     this.openNames = new OpenNames(policy.seed, policy.openNames ?? NO_OPEN_NAMES);
-    this.openBudget = new OpenBudget(tables.rateLimiter.memory, policy.seed);
+    const { memory } = tables.rateLimiter;
+    this.openBudget = new OpenBudget(memory, policy.seed);
+    this.answerLimit = new AnswerLimit(memory, policy.answerLimit ?? DEFAULT_ANSWER_LIMIT, policy.seed);
     this.cookies = new ServerCookies(policy.cookieSecrets, wallClock);
     this.discovery = policy.discovery;
   }
@@ -123,6 +133,8 @@ export class QueryState {
   /** Reads question and OPT of a query that is known to be whole. @returns false where it is not. */
   read(message: Uint8Array, length: number): boolean {
     this.extendedError = ExtendedError.NONE;
+    this.queryLength = length;
+    this.hasValidCookie = false;
     if (!parseQuestion(message, length, this.seed, this.question)) return false;
     return this.edns.parse(message, length, this.question.end) === Rcode.NOERROR;
   }

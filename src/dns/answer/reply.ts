@@ -2,6 +2,7 @@ import { CacheLookup, cacheCounter } from '../../metrics/index.ts';
 import { CacheResult, EntryScratch, type EntryView, OVERTAKEN } from '../../resolver/cache/index.ts';
 import type { Resolved } from '../../resolver/index.ts';
 import {
+  answerCount,
   authenticData,
   beginReply,
   COOKIE_OPTION_BYTES,
@@ -13,6 +14,7 @@ import {
   padMessage,
   Rcode,
   RESPONSE_BLOCK_BYTES,
+  RecordType,
   setAdditionalCount,
   setAnswerCount,
   setAuthenticData,
@@ -25,6 +27,9 @@ import { QueryVerdict } from '../verdict.ts';
 import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from './query-state.ts';
 
 const resolvedEntry = new EntryScratch();
+/** Address records whose owner is a pointer. */
+const A_RECORD_BYTES = 16;
+const AAAA_RECORD_BYTES = 28;
 
 /**
  * Ends a reply at `end`: OPT where the query had one (RFC 6891 6.1.1), with what fits of: a cookie where the query had one
@@ -51,11 +56,51 @@ export function finishReply(
   setAdditionalCount(message, 1);
   let length = writeOpt(message, end, MAX_UDP_REPLY_BYTES, rcode, edns.dnssecOk, error);
   if (hasCookie) {
-    state.cookies.complete(edns.cookie, edns.cookieLength, state.source.family, state.source.words);
+    const { family, words } = state.source;
+    if (state.cookies.complete(edns.cookie, edns.cookieLength, family, words)) state.hasValidCookie = true;
     length = writeCookieOption(message, end, length, edns.cookie);
   }
   if (edns.padded && state.encrypted) length = padMessage(message, end, length, RESPONSE_BLOCK_BYTES, limit);
   state.replyLength = length;
+}
+
+/**
+ * Limits a finished reply over UDP, so that a forged source gains nothing (see AnswerLimit). Past the limit, and at once
+ * for an address that was told and never proved, a steered answer keeps one relay, so that devices without TCP still work;
+ * every other answer becomes an empty one with TC=1. Valid cookies are exempt.
+ */
+export function limitReply(
+  state: QueryState,
+  message: Uint8Array,
+  verdict: QueryVerdict,
+  traits: TransportTraits,
+): void {
+  const { answerLimit, source, replyLength } = state;
+  if (!traits.spoofable || answerLimit.isFree(source.family, state.queryLength, replyLength)) return;
+  if (state.hasValidCookie || (!isUnproved(state) && answerLimit.take(source, replyLength, state.clock)))
+    return;
+  let { end } = state.question;
+  if (verdict === QueryVerdict.STEERED && answerCount(message) > 0) {
+    end += state.question.type === RecordType.A ? A_RECORD_BYTES : AAAA_RECORD_BYTES;
+    setAnswerCount(message, 1);
+  } else {
+    setAnswerCount(message, 0);
+    // A steered NODATA answer without its SOA is still one (RFC 2308 2.2), only uncached.
+    if (verdict !== QueryVerdict.STEERED) setTruncated(message);
+  }
+  setAuthorityCount(message, 0);
+  setAdditionalCount(message, 0);
+  finishReply(state, message, end, state.rcode, state.replyLimit(traits));
+}
+
+/** Notes a source that cannot be forged, if its address was only told. */
+export function proveSource(state: QueryState): void {
+  if (state.profile !== 0 && state.catalog.isTold(state.profile)) state.answerLimit.prove(state.source);
+}
+
+function isUnproved(state: QueryState): boolean {
+  const profile = state.allowlist.lookup(state.source);
+  return profile !== 0 && state.catalog.isTold(profile) && !state.answerLimit.isProved(state.source);
 }
 
 /** The offset that records in a reply may reach: OPT is kept behind them. */
@@ -87,6 +132,17 @@ export function replyFromCache(state: QueryState, message: Uint8Array, traits: T
  * cache past its time (RFC 8767 4) or SERVFAIL.
  */
 export function replyFromResolved(
+  state: QueryState,
+  message: Uint8Array,
+  resolved: Resolved,
+  traits: TransportTraits,
+): QueryVerdict {
+  const verdict = writeResolved(state, message, resolved, traits);
+  limitReply(state, message, verdict, traits);
+  return verdict;
+}
+
+function writeResolved(
   state: QueryState,
   message: Uint8Array,
   resolved: Resolved,
