@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import {
   buildCatalog,
   type CatalogTables,
@@ -7,7 +9,10 @@ import {
   loadServices,
   readServiceFiles,
 } from '../catalog/index.ts';
-import type { LoadedConfig } from '../config/index.ts';
+import { DEFAULT_CONFIG_FILE, type LoadedConfig } from '../config/index.ts';
+
+/** Default of `catalog.services`. */
+const DEFAULT_SERVICES = 'services/*.yaml';
 
 /** A catalog with errors; the message has one line for each. */
 export class CatalogError extends Error {
@@ -31,8 +36,9 @@ export interface LoadedCatalog {
  * @throws CatalogError with every error
  */
 export async function loadCatalog(loaded: LoadedConfig, seed: number): Promise<LoadedCatalog> {
-  const { config, directory, file } = loaded;
-  const found = await readServiceFiles({ patterns: config.catalog.services, directory, configFile: file });
+  const { config, file } = loaded;
+  const patterns = config.catalog.services;
+  const found = await readServiceFiles({ patterns, directory: servicesDirectory(loaded), configFile: file });
   const services = loadServices(found.files);
   const notes: Finding[] = [...found.findings, ...services.findings];
   if (hasErrors(notes)) throw errorOf(notes);
@@ -51,6 +57,13 @@ export async function loadCatalog(loaded: LoadedConfig, seed: number): Promise<L
   if (built.catalog === null) throw errorOf(notes);
   const warnings = notes.filter(({ severity }) => severity === 'warning').map(formatFinding);
   return { tables: built.catalog, warnings };
+}
+
+/** Falls back to the shipped services, so that a configuration without `services/` beside it works anywhere. */
+function servicesDirectory({ config, directory }: LoadedConfig): string {
+  const [first, ...more] = config.catalog.services;
+  const isDefault = first === DEFAULT_SERVICES && more.length === 0;
+  return isDefault && !existsSync(join(directory, 'services')) ? dirname(DEFAULT_CONFIG_FILE) : directory;
 }
 
 function errorOf(notes: readonly Finding[]): CatalogError {

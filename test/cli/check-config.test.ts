@@ -69,10 +69,10 @@ describe('check-config', () => {
   });
 
   it('reports a pattern that matches no file', async () => {
-    const { code, err } = await check({ 'a.yaml': REGIONS });
+    const { code, err } = await check({ 'a.yaml': `${REGIONS}catalog: { services: ["mine/*.yaml"] }\n` });
     expect(code).toBe(1);
     expect(err).toEqual([
-      expect.stringMatching(/^a\.yaml: catalog\.services\[0\]: found "services\/\*\.yaml".*, expected /),
+      expect.stringMatching(/^a\.yaml: catalog\.services\[0\]: found "mine\/\*\.yaml".*, expected /),
     ]);
   });
 

@@ -30,6 +30,11 @@ export const TOOLS: readonly Tool[] = [
   { command: 'tinyproxy', debianPackage: 'tinyproxy' },
   { command: 'caddy', debianPackage: 'caddy' },
   { command: 'haproxy', debianPackage: 'haproxy' },
+  { command: 'nginx', debianPackage: 'nginx-light' },
+  { command: 'runc', debianPackage: 'runc' },
+  { command: 'setcap', debianPackage: 'libcap2-bin' },
+  { command: 'systemd-analyze', debianPackage: 'systemd' },
+  { command: 'dpkg-deb', debianPackage: 'dpkg' },
 ];
 
 /** sbin has daemons and `ip`, and a user's PATH often lacks it. */

@@ -1,0 +1,148 @@
+/** The shipped compose.yaml's edge as Docker would start it: runc, the image's user, capabilities and read-only root. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { parseDockerfile } from '../../support/dockerfile.ts';
+import { ROOT, temporaryFolder } from '../../support/service.ts';
+
+interface ComposeService {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly cap_drop: readonly string[];
+  readonly cap_add: readonly string[];
+  readonly security_opt?: readonly string[];
+  readonly read_only: boolean;
+}
+
+const compose = parse(readFileSync(join(ROOT, 'config/deploy/compose.yaml'), 'utf8'), { merge: true });
+const edge: ComposeService = compose.services['edge-1'];
+const [, image] = parseDockerfile(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'));
+const imageValue = (name: string) => image.instructions.find((one) => one.name === name)!.value;
+const [uid, gid] = imageValue('USER').split(':').map(Number);
+
+const VARIABLES: Readonly<Record<string, string>> = {
+  MEDIASTREAMER_EDGE_PASSWORD: 'secret',
+  MEDIASTREAMER_PUBLIC_URL: 'https://dns.example.com',
+  MEDIASTREAMER_RELAY_US: '8.8.4.4',
+  MEDIASTREAMER_RELAY_GB: '9.9.9.9',
+};
+
+/** A value of compose.yaml with its variables. */
+function substituted(value: string): string {
+  return value.replace(
+    /\$\{(\w+)(?::-([^}]*)|:\?)?\}/g,
+    (_, name, fallback) => VARIABLES[name] ?? fallback ?? '',
+  );
+}
+
+describe.runIf(process.getuid?.() === 0)('the edge of compose.yaml under runc', { timeout: 120_000 }, () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = temporaryFolder();
+    const rootfs = [
+      'app',
+      'bin',
+      'dev',
+      'etc',
+      'lib',
+      'lib64',
+      'proc',
+      'sys',
+      'tmp',
+      'usr',
+      'var/lib/mediastreamer',
+    ];
+    for (const path of ['bin', 'empty', ...rootfs.map((name) => `rootfs/${name}`)]) {
+      mkdirSync(join(folder, path), { recursive: true });
+    }
+    execFileSync('install', ['-d', '-o', String(uid), '-g', String(gid), '-m', '0700', join(folder, 'data')]);
+    // The image's own programs: node with its capability, and the entry point.
+    copyFileSync(realpathSync(process.execPath), join(folder, 'bin/node'));
+    execFileSync('setcap', ['cap_net_bind_service=+ep', join(folder, 'bin/node')]);
+    const entry = image.instructions.find(({ value }) => value.startsWith('printf'))!.value;
+    execFileSync('sh', ['-c', entry.replaceAll('/usr/local/bin', join(folder, 'bin'))]);
+  });
+
+  /** Writes the runtime specification that Docker makes of the service, and of the image's user. */
+  function writeSpecification(noNewPrivileges: boolean): void {
+    spawnSync('rm', ['-f', join(folder, 'config.json')]);
+    execFileSync('runc', ['spec'], { cwd: folder });
+    const spec = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+    const bind = (source: string, destination: string, mode = 'ro') => ({
+      source,
+      destination,
+      type: 'bind',
+      options: ['rbind', mode],
+    });
+    expect(edge.cap_drop).toEqual(['ALL']);
+    spec.process = {
+      ...spec.process,
+      terminal: false,
+      user: { uid, gid },
+      cwd: '/app',
+      args: [...JSON.parse(imageValue('ENTRYPOINT'))],
+      env: [
+        'PATH=/usr/local/bin:/usr/bin:/bin',
+        ...Object.entries(edge.environment).map(([name, value]) => `${name}=${substituted(value)}`),
+        'MEDIASTREAMER_REDIS=127.0.0.1:1',
+      ],
+      noNewPrivileges,
+      // Docker gives a user other than root the bounding set only.
+      capabilities: { bounding: edge.cap_add.map((name) => `CAP_${name}`) },
+      rlimits: [{ type: 'RLIMIT_CORE', hard: 0, soft: 0 }],
+    };
+    spec.root = { path: 'rootfs', readonly: edge.read_only };
+    const system = ['/usr', '/bin', '/lib', '/lib64', '/etc'].map((path) => bind(path, path));
+    const modules = `${process.platform}-${process.arch}`;
+    spec.mounts = [
+      ...spec.mounts.filter(({ destination }: { destination: string }) => destination !== '/sys/fs/cgroup'),
+      ...system,
+      bind(join(folder, 'bin'), '/usr/local/bin'),
+      bind(ROOT, '/app'),
+      // The image has no second Node.
+      bind(join(folder, 'empty'), `/app/node_modules/node-${modules}`),
+      bind(join(folder, 'data'), '/var/lib/mediastreamer', 'rw'),
+    ];
+    spec.linux.namespaces = spec.linux.namespaces.filter(
+      ({ type }: { type: string }) => type !== 'network' && type !== 'cgroup',
+    );
+    delete spec.linux.resources;
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(spec));
+  }
+
+  /** Runs the container in a network of its own, asks it on port 53 and stops it. */
+  function run(): { status: number | null; stdout: string; log: string } {
+    const id = `mediastreamer-${process.pid}-${Date.now()}`;
+    const script = `ip link set lo up
+runc run ${id} > log 2>&1 &
+for i in $(seq 300); do
+  grep -q '"msg":"ready"' log && break
+  kill -0 $! 2>/dev/null || break
+  sleep 0.1
+done
+dig @127.0.0.1 +tries=2 +time=1 netflix.com | grep -o 'status: [A-Z]*'
+runc kill ${id} TERM 2>/dev/null
+wait $!`;
+    const { status, stdout } = spawnSync('unshare', ['--net', 'sh', '-c', script], {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: 90_000,
+    });
+    return { status, stdout, log: readFileSync(join(folder, 'log'), 'utf8') };
+  }
+
+  it('answers on port 53 with its security options, and stops on SIGTERM', () => {
+    writeSpecification(edge.security_opt?.includes('no-new-privileges:true') ?? false);
+    const { status, stdout, log } = run();
+    expect({ stdout, log }).toMatchObject({ stdout: 'status: REFUSED\n', log: expect.any(String) });
+    expect(status).toBe(0);
+  });
+
+  it('could not with no-new-privileges, which is why that is not set', () => {
+    writeSpecification(true);
+    const { stdout, log } = run();
+    expect(stdout).not.toContain('REFUSED');
+    expect(log).toMatch(/cannot listen on 127.0.0.1:53/);
+  });
+});
