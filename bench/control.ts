@@ -52,7 +52,7 @@ async function serve(dataDir: string, store: string): Promise<void> {
     allowPrivate: true,
     defaultRegion: () => 'us',
     regions: () => REGIONS,
-    ownAddresses: [],
+    isOwn: () => false,
     now: Date.now,
     randomBytes,
   });

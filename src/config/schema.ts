@@ -136,6 +136,8 @@ const control = section({
   dnsAddresses: list('address'),
   adminKey: secret(text('admin-key', '')),
   trustedProxies: list('prefix'),
+  // Hosts report their own addresses, which then cannot be registered. A stolen host must not name homes.
+  fleetPrefixes: list('prefix'),
 });
 
 // A home's devices share one address, and a carrier's NAT many homes, so a source's share is loose; a player opens dozens

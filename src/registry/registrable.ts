@@ -1,18 +1,12 @@
-import {
-  type Address,
-  contains,
-  type Prefix,
-  registrationPrefix,
-  type Scope,
-  scopeOf,
-} from '../net/index.ts';
+import { type Address, type Prefix, registrationPrefix, type Scope, scopeOf } from '../net/index.ts';
 
 /** Scopes that allowPrivate adds, for trials on one machine or in one house. */
 const TRIAL_SCOPES: ReadonlySet<Scope> = new Set(['private', 'loopback', 'link-local', 'shared']);
 
 export interface RegistrableOptions {
   allowPrivate: boolean;
-  ownAddresses: readonly Address[];
+  /** True for a prefix that overlaps the service's own addresses. Asked at each registration, since they change. */
+  isOwn: (prefix: Prefix) => boolean;
 }
 
 /**
@@ -28,6 +22,6 @@ export function registrable(address: Address, options: RegistrableOptions): Pref
   if (!allowed) return null;
   const prefix = registrationPrefix(address);
   const isTrialLoopback = options.allowPrivate && scope === 'loopback';
-  if (!isTrialLoopback && options.ownAddresses.some((own) => contains(prefix, own))) return null;
+  if (!isTrialLoopback && options.isOwn(prefix)) return null;
   return prefix;
 }

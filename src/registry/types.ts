@@ -1,4 +1,4 @@
-import type { Address } from '../net/index.ts';
+import type { Address, Prefix } from '../net/index.ts';
 import type { StoreEvents } from './store/events.ts';
 import type { Evidence } from './store/evidence.ts';
 
@@ -145,8 +145,8 @@ export interface OpenRegistryOptions {
   /** Read at each call, like `regions`: a reload of the configuration changes them. */
   defaultRegion: () => string;
   regions: () => readonly string[];
-  /** Addresses of this service (listeners, relays): never registered. */
-  ownAddresses: readonly Address[];
+  /** True for a prefix that overlaps the service's own addresses, which are never registered. Asked at each call. */
+  isOwn: (prefix: Prefix) => boolean;
   /** Milliseconds since 1970. */
   now: () => number;
   randomBytes: (count: number) => Uint8Array;

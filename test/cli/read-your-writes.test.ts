@@ -19,7 +19,7 @@ it('fails a call whose change is not applied, and no other, until it is', async 
     allowPrivate: true,
     defaultRegion: () => 'us',
     regions: () => ['us', 'gb'],
-    ownAddresses: [],
+    isOwn: () => false,
     now: Date.now,
     randomBytes,
     readYourWrites: async (from, to) => (await barrier?.reached(from, to)) ?? true,

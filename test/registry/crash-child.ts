@@ -15,7 +15,7 @@ async function main(): Promise<void> {
     allowPrivate: false,
     defaultRegion: () => 'us',
     regions: () => ['us'],
-    ownAddresses: [],
+    isOwn: () => false,
     now: Date.now,
     randomBytes,
   });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { formatPrefix } from '../../src/net/index.ts';
+import { contains, formatPrefix, type Prefix } from '../../src/net/index.ts';
 import { registrable } from '../../src/registry/registrable.ts';
 import { address } from './support.ts';
 
 function registered(text: string, options: { allowPrivate?: boolean; own?: string[] } = {}): string | null {
   const prefix = registrable(address(text), {
     allowPrivate: options.allowPrivate ?? false,
-    ownAddresses: (options.own ?? []).map(address),
+    isOwn: (wanted: Prefix) => (options.own ?? []).some((own) => contains(wanted, address(own))),
   });
   return prefix && formatPrefix(prefix);
 }

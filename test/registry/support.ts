@@ -35,7 +35,7 @@ export function registryOptions(changes: Partial<OpenRegistryOptions> = {}): Ope
     allowPrivate: false,
     defaultRegion: () => 'us',
     regions: () => ['us', 'gb'],
-    ownAddresses: [],
+    isOwn: () => false,
     now: () => START_MS,
     randomBytes,
     ...changes,

@@ -23,7 +23,7 @@ export async function openDiskRegistry(): Promise<DiskRegistry> {
     allowPrivate: false,
     defaultRegion: () => 'us',
     regions: () => ['us', 'gb', 'atlantis'],
-    ownAddresses: [],
+    isOwn: () => false,
     now: () => clock.nowMs,
     randomBytes,
   });

@@ -10,13 +10,14 @@ import { changedKeys } from './changed-keys.ts';
 import { loadFiles } from './files.ts';
 import type { Log } from './log.ts';
 import { announce } from './observe/announcement.ts';
+import { HostReports } from './observe/host-reports.ts';
 import { LeaseExpiry } from './observe/lease-expiry.ts';
 import { Metrics } from './observe/metrics.ts';
 import { logStoreEvents } from './observe/store-events.ts';
 import { runOperatorCommand } from './operator/commands.ts';
 import { explainWith } from './operator/explainer.ts';
 import { openOperatorSocket } from './operator/socket.ts';
-import { unregistrableAddresses } from './own-addresses.ts';
+import { OwnAddresses, reportedAddresses } from './own-addresses.ts';
 import { ControlRole } from './roles/control.ts';
 import { EdgeRole } from './roles/edge.ts';
 import type { RelayRole } from './roles/relay.ts';
@@ -46,6 +47,7 @@ export class Service {
   private readonly context: RoleContext;
   private readonly blocks: CounterBlock[];
   private files!: LoadedFiles;
+  private reports: HostReports | null = null;
   private registry: Registry | null = null;
   private leases: LeaseExpiry | null = null;
   private remote: RemoteAllowlist | null = null;
@@ -105,6 +107,7 @@ export class Service {
     // First the relay: its tunnels are checked against the allowlist as long as they last.
     await this.relay?.close(graceMs);
     await Promise.all([this.control?.close(graceMs), this.edge?.close(graceMs)]);
+    this.reports?.close();
     await this.tables?.close();
     await this.remote?.close();
     await this.registry?.close();
@@ -120,6 +123,7 @@ export class Service {
     const has = (role: (typeof config.roles)[number]) => config.roles.includes(role);
     this.files = await loadFiles(this.options.loaded, seed, null);
     this.logWarnings();
+    if (config.store !== 'embedded') this.reports = await this.openReports(config.store);
     if (has('control') || config.store === 'embedded') {
       this.registry = await this.openRegistry();
       this.leases = await LeaseExpiry.start(this.registry, log);
@@ -144,17 +148,32 @@ export class Service {
     void this.metrics.load();
   }
 
+  private openReports(url: string): Promise<HostReports> {
+    const { config, log } = this.context;
+    return HostReports.open({
+      url,
+      log,
+      own: () => ({ roles: config.roles, addresses: reportedAddresses(config) }),
+      readsOthers: config.roles.includes('control'),
+    });
+  }
+
   private async openRegistry(): Promise<Registry> {
     // Imported lazily: an edge that follows Redis doesn't load it.
     const { openRegistry } = await import('../../registry/index.ts');
     const { config, log, onFailure, files } = this.context;
+    const own = new OwnAddresses(
+      () => files().loaded.config,
+      () => this.reports?.addresses ?? [],
+      monotonicClock(),
+    );
     return openRegistry({
       store: config.store,
       dataDir: config.dataDir,
       ...config.registration,
       defaultRegion: () => files().loaded.config.defaultRegion,
       regions: () => Object.keys(files().loaded.config.regions),
-      ownAddresses: unregistrableAddresses(config),
+      isOwn: (prefix) => own.overlaps(prefix),
       now: Date.now,
       randomBytes,
       onFailed: onFailure,

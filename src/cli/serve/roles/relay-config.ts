@@ -1,7 +1,7 @@
 import { type Config, listenersOf } from '../../../config/index.ts';
 import { type ProxyUrl, parseProxyUrl } from '../../../net/index.ts';
 import type { EgressRules, RelayPolicy } from '../../../relay/index.ts';
-import { machineAddresses, relayAddresses } from '../own-addresses.ts';
+import { ownHosts } from '../own-addresses.ts';
 
 /** Builds the relay's policy. @param seed name-hash seed of the catalog */
 export function relayPolicy(config: Config, seed: number): RelayPolicy {
@@ -26,10 +26,10 @@ export function relayPolicy(config: Config, seed: number): RelayPolicy {
   };
 }
 
-/** Rules of the egress guard: the relay never connects to this machine or to another relay. */
+/** Rules of the egress guard: the relay never connects to the service itself. */
 export function egressRules(config: Config): EgressRules {
   return {
-    ownAddresses: [...machineAddresses(), ...relayAddresses(config)],
+    ownAddresses: ownHosts(config),
     listeners: listenersOf(config).map(({ text }) => text),
     allowPrivate: config.relay.allowPrivateOrigins,
   };

@@ -50,6 +50,7 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  *                         (profiles numbered), `erasures` (steps that erased something), `erased` (how many of these
  *                         have left log, snapshot and append-only file)
  *   chores        string  the leader's random token, with PX: it ends unless renewed
+ *   report:<id>   string  a host's report on itself as JSON, with PX; its Redis user may write this key only
  *
  * Clocks: leases, marks and everything that a step decides use the caller's time, an argument, as SQLite's steps do.
  * Only `heartbeat`, `t` and the leader's PX use Redis' own.
@@ -70,6 +71,11 @@ export const Key = {
   COUNTERS: `${ROOT}counters`,
   LEADER: `${ROOT}chores`,
 } as const;
+
+/** Key of a host's report. @param id name of its Redis user */
+export function reportKey(id: string): string {
+  return `${ROOT}report:${id}`;
+}
 
 /** The fields of meta. */
 export const MetaField = {
