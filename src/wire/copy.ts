@@ -1,16 +1,16 @@
-/** Memory that copies share, as long as one of them is in use. */
+/** Small copies share one slab; it lives as long as any of them is in use. */
 const SLAB_BYTES = 16_384;
 const MAX_SHARED_BYTES = SLAB_BYTES / 4;
-/** From this length on a call out of JavaScript is quicker than a loop. */
+/** From this length on, a native copy is quicker than a loop. */
 const COPY_BY_CALL_BYTES = 64;
 
 let slab = new ArrayBuffer(SLAB_BYTES);
 let used = 0;
 
 /**
- * A copy of bytes[from, to) that shares its memory with others, if it is small: an ArrayBuffer of its own would cost more
- * to make and to collect than a query does. It starts at a multiple of 8 bytes. What is posted to a thread is copied
- * another way: the whole memory would go along.
+ * Copies bytes[from, to). Small copies share an ArrayBuffer with others, because one of their own would cost more to make
+ * and to collect than a query does. A copy starts at a multiple of 8 bytes. Don't post it to a thread: the whole slab
+ * would be cloned.
  */
 export function copyBytes(bytes: Uint8Array, from: number, to: number): Uint8Array {
   const length = to - from;

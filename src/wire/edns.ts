@@ -2,7 +2,7 @@ import { additionalCount, answerCount, authorityCount, readU16, writeU16 } from 
 import { RecordCursor } from './record.ts';
 import { EdnsOption, ExtendedError, Rcode, RecordType } from './types.ts';
 
-/** The least payload size that counts; a smaller one is read as this (RFC 6891 6.2.3). */
+/** Minimum payload size; a smaller one counts as this (RFC 6891 6.2.3). */
 export const MIN_UDP_SIZE = 512;
 /** OPT without options: root owner, type, size, extended rcode, version, flags, RDLENGTH. */
 export const OPT_BYTES = 11;
@@ -10,16 +10,16 @@ export const OPT_BYTES = 11;
 export const EXTENDED_ERROR_BYTES = 6;
 const DO_BIT = 0x8000;
 const OPTION_HEADER_BYTES = 4;
-/** A client's cookie, and the longest with a server's behind it (RFC 7873 4). */
+/** A client cookie alone, and the bounds of one followed by a server cookie (RFC 7873 4). */
 export const CLIENT_COOKIE_BYTES = 8;
 const MIN_WITH_SERVER_COOKIE_BYTES = 16;
 const MAX_COOKIE_BYTES = 40;
-/** A client's cookie with a server's of RFC 9018 4 behind it. */
+/** A client cookie followed by a server cookie of RFC 9018 4. */
 export const COOKIE_BYTES = 24;
-/** More records than any query has; a query with more is answered FORMERR before they are walked. */
+/** Bound on the records of a query; one with more is FORMERR before they are walked. */
 const MAX_QUERY_RECORDS = 32;
 
-/** What a query's OPT record said (RFC 6891 6.1.2). Made once and filled again. */
+/** Fields of a query's OPT record (RFC 6891 6.1.2). Allocated once, reused for each query. */
 export class Edns {
   private readonly cursor = new RecordCursor();
   present = false;
@@ -32,16 +32,16 @@ export class Edns {
   /** The first COOKIE option: cookie[0, cookieLength); 0 without one. */
   readonly cookie = new Uint8Array(MAX_COOKIE_BYTES);
   cookieLength = 0;
-  /** Whether there is a Padding option: the reply is to have one, too (RFC 7830 4). */
+  /** True with a Padding option; the reply must then be padded, too (RFC 7830 4). */
   padded = false;
 
   /**
-   * Reads the records behind the question of the query m[0, length), which end at `offset`. Bytes behind
+   * Reads the records behind the question of the query message[0, length), which ends at `offset`. Bytes behind
    * the last record are ignored.
    * @returns NOERROR, FORMERR (two OPT, an owner that is not the root, a record past the end, options
-   *   that do not fill RDLENGTH, a cookie of a length that none has) or BADVERS.
+   *   that do not fill RDLENGTH, an impossible cookie length) or BADVERS.
    */
-  parse(m: Uint8Array, length: number, offset: number): number {
+  parse(message: Uint8Array, length: number, offset: number): number {
     this.present = false;
     this.udpSize = MIN_UDP_SIZE;
     this.version = 0;
@@ -49,54 +49,54 @@ export class Edns {
     this.optionsLength = 0;
     this.cookieLength = 0;
     this.padded = false;
-    const before = answerCount(m) + authorityCount(m);
-    const count = before + additionalCount(m);
+    const before = answerCount(message) + authorityCount(message);
+    const count = before + additionalCount(message);
     if (count === 0) return Rcode.NOERROR;
     if (count > MAX_QUERY_RECORDS) return Rcode.FORMERR;
     const cursor = this.cursor;
-    cursor.begin(m, length, offset);
+    cursor.begin(message, length, offset);
     for (let i = 0; i < count; i++) {
       if (!cursor.next()) return Rcode.FORMERR;
       if (cursor.type !== RecordType.OPT) continue;
-      if (this.present || i < before || m[cursor.ownerOffset] !== 0) return Rcode.FORMERR;
-      this.take(m);
-      if (!this.readOptions(m)) return Rcode.FORMERR;
+      if (this.present || i < before || message[cursor.ownerOffset] !== 0) return Rcode.FORMERR;
+      this.take(message);
+      if (!this.readOptions(message)) return Rcode.FORMERR;
     }
     return this.version === 0 ? Rcode.NOERROR : Rcode.BADVERS;
   }
 
-  private take(m: Uint8Array): void {
+  private take(message: Uint8Array): void {
     const cursor = this.cursor;
     this.present = true;
     this.udpSize = Math.max(cursor.rclass, MIN_UDP_SIZE);
-    this.version = m[cursor.ttlOffset + 1];
-    this.dnssecOk = (readU16(m, cursor.ttlOffset + 2) & DO_BIT) !== 0;
+    this.version = message[cursor.ttlOffset + 1];
+    this.dnssecOk = (readU16(message, cursor.ttlOffset + 2) & DO_BIT) !== 0;
     this.optionsOffset = cursor.rdataOffset;
     this.optionsLength = cursor.rdataLength;
   }
 
-  private readOptions(m: Uint8Array): boolean {
+  private readOptions(message: Uint8Array): boolean {
     const end = this.optionsOffset + this.optionsLength;
     let at = this.optionsOffset;
     while (at < end) {
       const data = at + OPTION_HEADER_BYTES;
       if (data > end) return false;
-      const length = readU16(m, at + 2);
+      const length = readU16(message, at + 2);
       if (data + length > end) return false;
-      const code = readU16(m, at);
+      const code = readU16(message, at);
       if (code === EdnsOption.PADDING) this.padded = true;
-      else if (code === EdnsOption.COOKIE && !this.readCookie(m, data, length)) return false;
+      else if (code === EdnsOption.COOKIE && !this.readCookie(message, data, length)) return false;
       at = data + length;
     }
     return true;
   }
 
-  private readCookie(m: Uint8Array, offset: number, length: number): boolean {
+  private readCookie(message: Uint8Array, offset: number, length: number): boolean {
     if (length !== CLIENT_COOKIE_BYTES && length < MIN_WITH_SERVER_COOKIE_BYTES) return false;
     if (length > MAX_COOKIE_BYTES) return false;
     if (this.cookieLength > 0) return true;
     this.cookieLength = length;
-    for (let i = 0; i < length; i++) this.cookie[i] = m[offset + i];
+    for (let i = 0; i < length; i++) this.cookie[i] = message[offset + i];
     return true;
   }
 }
@@ -106,19 +106,24 @@ export const COOKIE_OPTION_BYTES = OPTION_HEADER_BYTES + COOKIE_BYTES;
 
 /**
  * Writes a COOKIE option with cookie[0, COOKIE_BYTES) behind a message that ends with its OPT record.
- * @param optOffset where the OPT record stands, as writeOpt was told
+ * @param optOffset start of the OPT record, as given to writeOpt
  * @returns the offset behind it.
  */
-export function writeCookieOption(m: Uint8Array, optOffset: number, end: number, cookie: Uint8Array): number {
+export function writeCookieOption(
+  message: Uint8Array,
+  optOffset: number,
+  end: number,
+  cookie: Uint8Array,
+): number {
   const rdlength = optOffset + OPT_BYTES - 2;
-  writeU16(m, rdlength, readU16(m, rdlength) + COOKIE_OPTION_BYTES);
-  writeU16(m, end, EdnsOption.COOKIE);
-  writeU16(m, end + 2, COOKIE_BYTES);
-  for (let i = 0; i < COOKIE_BYTES; i++) m[end + OPTION_HEADER_BYTES + i] = cookie[i];
+  writeU16(message, rdlength, readU16(message, rdlength) + COOKIE_OPTION_BYTES);
+  writeU16(message, end, EdnsOption.COOKIE);
+  writeU16(message, end + 2, COOKIE_BYTES);
+  for (let i = 0; i < COOKIE_BYTES; i++) message[end + OPTION_HEADER_BYTES + i] = cookie[i];
   return end + COOKIE_OPTION_BYTES;
 }
 
-/** Bytes that writeOpt takes for this extended error (ExtendedError.NONE: none). */
+/** Size of the OPT record that writeOpt writes for this extended error, in bytes. */
 export function optBytes(extendedError: number): number {
   return extendedError === ExtendedError.NONE ? OPT_BYTES : OPT_BYTES + EXTENDED_ERROR_BYTES;
 }

@@ -1,26 +1,26 @@
 import { readU16 } from './header.ts';
 
-/** Bytes of the length that stands before each message on a stream (RFC 1035 4.2.2). */
+/** Size of the length field before each message on a stream (RFC 1035 4.2.2). */
 export const LENGTH_BYTES = 2;
-/** The longest message that a stream can carry. */
+/** Longest message that a stream can carry. */
 export const MAX_STREAM_MESSAGE_BYTES = 65535;
 
 const EMPTY = new Uint8Array(0);
 
-/** Who takes the messages of a stream: each stands in `bytes` from `start` to `end`, during the call. */
+/** Receives the messages of a stream: bytes[start, end), valid during the call only. */
 export interface MessageSink {
   message(bytes: Uint8Array, start: number, end: number): void;
 }
 
 /**
- * Cuts a stream into messages, however its bytes arrive (RFC 7766 8): a length in two reads, many
- * messages in one. Holds at most one unfinished message.
+ * Cuts a stream into messages, however its bytes arrive (RFC 7766 8): a length field in two reads, many messages in one.
+ * Buffers at most one unfinished message.
  */
 export class StreamFramer {
   private buffer: Uint8Array;
   private used = 0;
   private readonly maxMessageBytes: number;
-  /** Set when a length above maxMessageBytes was announced; nothing more is read then. */
+  /** Set once a length above maxMessageBytes arrives; later input is ignored. */
   oversized = false;
 
   /** @param maxMessageBytes the longest message to take, in bytes. */
@@ -29,14 +29,14 @@ export class StreamFramer {
     this.buffer = EMPTY;
   }
 
-  /** Bytes of an unfinished message that are held. */
+  /** Buffered bytes of an unfinished message. */
   get pendingBytes(): number {
     return this.used;
   }
 
   /**
-   * Takes what was read and calls `onMessage` for each whole message, in order. A message is valid during
-   * the call only, and may be written to.
+   * Feeds a chunk and calls `onMessage` for each whole message, in order. A message is valid during the call only, and may
+   * be written to.
    */
   push(chunk: Uint8Array, onMessage: (message: Uint8Array) => void): void {
     this.feed(chunk, chunk.length, {
@@ -44,7 +44,7 @@ export class StreamFramer {
     });
   }
 
-  /** Takes the first `size` bytes of `chunk` and gives `sink` each whole message, in order; no byte is copied. */
+  /** Feeds chunk[0, size) and passes each whole message to `sink`, in order, without copying those that arrive whole. */
   feed(chunk: Uint8Array, size: number, sink: MessageSink): void {
     if (this.oversized) return;
     let data = chunk;

@@ -6,38 +6,44 @@ const MAX_POINTER = 0x3fff;
 const FIXED_BYTES = 10;
 
 /**
- * Moves where compression pointers lead by `by` bytes, in `count` records that stand at m[offset, end) and were written
- * behind a question that was shorter by as much. Names are compressed in owners and in SOA alone, as in every negative answer.
- * @returns false where the records are not whole, or a pointer would not reach.
+ * Adds `by` to the target of each compression pointer in the `count` records at message[offset, end), which were written
+ * for a question `by` bytes shorter. Expects compressed names in owners and in SOA only, as in every negative answer.
+ * @returns false if a record is cut short or a target would exceed 14 bits.
  */
-export function movePointers(m: Uint8Array, offset: number, end: number, count: number, by: number): boolean {
+export function movePointers(
+  message: Uint8Array,
+  offset: number,
+  end: number,
+  count: number,
+  by: number,
+): boolean {
   let at = offset;
   for (let i = 0; i < count; i++) {
-    at = moveName(m, at, end, by);
+    at = moveName(message, at, end, by);
     if (at < 0 || at + FIXED_BYTES > end) return false;
     const rdata = at + FIXED_BYTES;
-    const next = rdata + readU16(m, at + 8);
+    const next = rdata + readU16(message, at + 8);
     if (next > end) return false;
-    if (readU16(m, at) === RecordType.SOA) {
-      const mailbox = moveName(m, rdata, next, by);
-      if (mailbox < 0 || moveName(m, mailbox, next, by) < 0) return false;
+    if (readU16(message, at) === RecordType.SOA) {
+      const mailbox = moveName(message, rdata, next, by);
+      if (mailbox < 0 || moveName(message, mailbox, next, by) < 0) return false;
     }
     at = next;
   }
   return at === end;
 }
 
-/** @returns the offset behind the name, or -1. */
-function moveName(m: Uint8Array, offset: number, end: number, by: number): number {
+/** Adjusts one name's pointer. @returns the offset behind the name, or -1 if it runs past `end`. */
+function moveName(message: Uint8Array, offset: number, end: number, by: number): number {
   let at = offset;
   while (at < end) {
-    const length = m[at];
+    const length = message[at];
     if (length === 0) return at + 1;
     if (length >= POINTER_BITS) {
       if (at + 2 > end) return -1;
-      const target = (readU16(m, at) & MAX_POINTER) + by;
+      const target = (readU16(message, at) & MAX_POINTER) + by;
       if (target > MAX_POINTER) return -1;
-      writeU16(m, at, (POINTER_BITS << 8) | target);
+      writeU16(message, at, (POINTER_BITS << 8) | target);
       return at + 2;
     }
     at += 1 + length;

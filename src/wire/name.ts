@@ -1,24 +1,24 @@
 import { domainToASCII } from 'node:url';
 
-/** The longest name in wire form, root label included (RFC 1035 2.3.4). */
+/** Longest name in wire form, root label included (RFC 1035 2.3.4). */
 export const MAX_NAME_BYTES = 255;
-/** The most labels that fit, the root not counted: 127 of one byte each. */
+/** Most labels that fit, not counting the root: 127 of one byte each. */
 export const MAX_LABELS = 127;
 const MAX_LABEL_BYTES = 63;
 const POINTER_BITS = 0xc0;
-/** A pointer leads to a label, so a name has no use for more; a message of pointers alone could hold thousands. */
+/** Each pointer leads to at least one label, so a real name needs no more; a hostile message could chain thousands. */
 const MAX_POINTERS = MAX_LABELS;
 
-/** A malformed name, as readName and skipName report it. */
+/** Returned by readName and skipName for a malformed name. */
 export const MALFORMED = -1;
 
 /**
- * A name as read: uncompressed, lower-cased wire form with the root label, and where its labels start.
- * Made once and filled again by each readName.
+ * A name in uncompressed, lower-cased wire form with the root label, and the offsets of its labels. Allocated once, filled
+ * by each readName.
  */
 export class NameScratch {
   readonly bytes = new Uint8Array(MAX_NAME_BYTES);
-  /** Bytes used in bytes, the root's included: 1 for the root itself. */
+  /** Length in `bytes`, the root's byte included: 1 for the root itself. */
   length = 0;
   /** Labels without the root. */
   labelCount = 0;
@@ -26,20 +26,19 @@ export class NameScratch {
   readonly labelOffsets = new Uint8Array(MAX_LABELS + 1);
 }
 
-/** ASCII letters are compared without regard to case (RFC 4343); all other bytes stand for themselves. */
-export function lowerCase(octet: number): number {
-  return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+/** Lowers an ASCII letter; all other bytes stand for themselves (RFC 4343). */
+export function lowerCase(byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
 }
 
 /**
- * Reads the name at `offset` of the message m[0, length), following compression pointers (RFC 1035
- * 4.1.4). Pointers must lead strictly backwards, to before the place where the name, or the part last
- * pointed at, began, and are at most MAX_POINTERS; so no message can make it loop, and a name costs at most
- * 255 bytes and as many pointers of work.
+ * Reads the name at `offset` of message[0, length), following compression pointers (RFC 1035 4.1.4). A pointer must lead
+ * to before the start of the part that holds it, and a name has at most MAX_POINTERS of them. So no message can make this
+ * loop, and a name costs at most 255 bytes and as many pointers.
  *
  * @returns the offset behind the name as it stands in the message, or MALFORMED.
  */
-export function readName(m: Uint8Array, length: number, offset: number, out: NameScratch): number {
+export function readName(message: Uint8Array, length: number, offset: number, out: NameScratch): number {
   const bytes = out.bytes;
   const labelOffsets = out.labelOffsets;
   let at = offset;
@@ -50,24 +49,24 @@ export function readName(m: Uint8Array, length: number, offset: number, out: Nam
   let pointers = 0;
   for (;;) {
     if (at >= length) return MALFORMED;
-    const octet = m[at];
-    if ((octet & POINTER_BITS) === POINTER_BITS) {
+    const byte = message[at];
+    if ((byte & POINTER_BITS) === POINTER_BITS) {
       if (at + 1 >= length || ++pointers > MAX_POINTERS) return MALFORMED;
       if (end === MALFORMED) end = at + 2;
-      const target = ((octet & 0x3f) << 8) | m[at + 1];
+      const target = ((byte & 0x3f) << 8) | message[at + 1];
       if (target >= lowest) return MALFORMED;
       lowest = target;
       at = target;
       continue;
     }
-    if (octet > MAX_LABEL_BYTES) return MALFORMED;
-    if (used + octet + 1 > MAX_NAME_BYTES) return MALFORMED;
+    if (byte > MAX_LABEL_BYTES) return MALFORMED;
+    if (used + byte + 1 > MAX_NAME_BYTES) return MALFORMED;
     labelOffsets[labels] = used;
-    bytes[used++] = octet;
+    bytes[used++] = byte;
     at++;
-    if (octet === 0) break;
-    if (at + octet > length) return MALFORMED;
-    for (const stop = at + octet; at < stop; at++) bytes[used++] = lowerCase(m[at]);
+    if (byte === 0) break;
+    if (at + byte > length) return MALFORMED;
+    for (const stop = at + byte; at < stop; at++) bytes[used++] = lowerCase(message[at]);
     labels++;
   }
   out.length = used;
@@ -76,33 +75,32 @@ export function readName(m: Uint8Array, length: number, offset: number, out: Nam
 }
 
 /**
- * The offset behind the name at `offset`, without reading what its pointers lead to.
- * @returns MALFORMED where the name runs past the message or has a label type other than 00 and 11.
+ * Finds the offset behind the name at `offset` without following pointers.
+ * @returns MALFORMED if the name runs past the message or has a label type other than 00 and 11.
  */
-export function skipName(m: Uint8Array, length: number, offset: number): number {
+export function skipName(message: Uint8Array, length: number, offset: number): number {
   let at = offset;
   while (at < length) {
-    const octet = m[at];
-    if (octet === 0) return at + 1;
-    if ((octet & POINTER_BITS) === POINTER_BITS) return at + 2 <= length ? at + 2 : MALFORMED;
-    if (octet > MAX_LABEL_BYTES) return MALFORMED;
-    at += octet + 1;
+    const byte = message[at];
+    if (byte === 0) return at + 1;
+    if ((byte & POINTER_BITS) === POINTER_BITS) return at + 2 <= length ? at + 2 : MALFORMED;
+    if (byte > MAX_LABEL_BYTES) return MALFORMED;
+    at += byte + 1;
     if (at - offset >= MAX_NAME_BYTES) return MALFORMED;
   }
   return MALFORMED;
 }
 
 /**
- * The keyed hash that tables of names use: over the bytes of a suffix from its end to its start, so that
- * one pass gives the hash of every suffix. The seed is a secret of the process; otherwise names could be
- * chosen that share a slot.
+ * Keyed hash for tables of names. It runs over a suffix from its end to its start, so that one pass gives the hash of
+ * every suffix. The seed is secret, or an attacker could choose names that share a slot.
  */
-function mix(hash: number, octet: number): number {
-  const mixed = Math.imul(hash ^ octet, 0x9e3779b1);
+function mix(hash: number, byte: number): number {
+  const mixed = Math.imul(hash ^ byte, 0x9e3779b1);
   return mixed ^ (mixed >>> 15);
 }
 
-/** Spreads what the last bytes left in the low bits; without it a table's lower bits would be poor. */
+/** Final mix: spreads the last bytes, which otherwise reach few of the low bits that index a table. */
 function finish(hash: number): number {
   let h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
@@ -125,14 +123,14 @@ export function hashSuffixes(name: NameScratch, seed: number, out: Int32Array): 
   }
 }
 
-/** The hash of a whole name in lower-cased wire form: what hashSuffixes gives for it as a suffix. */
+/** Hashes a whole name in lower-cased wire form; equals the hash that hashSuffixes gives for it as a suffix. */
 export function hashName(bytes: Uint8Array, seed: number): number {
   let hash = mix(seed, 0);
   for (let at = bytes.length - 2; at >= 0; at--) hash = mix(hash, bytes[at]);
   return finish(hash);
 }
 
-/** Whether `length` bytes of a from aOffset and of b from bOffset are the same. */
+/** Compares a[aOffset, aOffset + length) with as many bytes of b from bOffset. */
 export function equalBytes(
   a: Uint8Array,
   aOffset: number,
@@ -147,9 +145,9 @@ export function equalBytes(
 const DECIMAL_ESCAPE = /^[0-9]{3}$/;
 
 /**
- * Presentation form (RFC 1035 5.1: `\.`, `\DDD`) to lower-cased wire form. Names outside ASCII are
- * turned into A-labels (RFC 5891). For configuration and tests, not for the hot path.
- * @returns null where the text is no name: an empty label, a label over 63 bytes, over 255 in all.
+ * Converts presentation form (RFC 1035 5.1: `\.`, `\DDD`) to lower-cased wire form. Names outside ASCII become A-labels
+ * (RFC 5891). For configuration and tests, not for the hot path.
+ * @returns null for text with an empty label, a label over 63 bytes, or over 255 bytes in all.
  */
 export function nameFromText(text: string): Uint8Array | null {
   const ascii = isAscii(text) ? text : domainToASCII(text);
@@ -181,20 +179,20 @@ export function nameFromText(text: string): Uint8Array | null {
   return out.length > MAX_NAME_BYTES ? null : Uint8Array.from(out);
 }
 
-/** Wire form to presentation form, without the final dot; the root is ".". */
+/** Converts wire form to presentation form, without the final dot; the root is ".". */
 export function textFromName(bytes: Uint8Array): string {
   let text = '';
   for (let at = 0; at < bytes.length && bytes[at] !== 0; at += bytes[at] + 1) {
     if (text !== '') text += '.';
-    for (let i = at + 1; i <= at + bytes[at]; i++) text += presentOctet(bytes[i]);
+    for (let i = at + 1; i <= at + bytes[at]; i++) text += presentByte(bytes[i]);
   }
   return text === '' ? '.' : text;
 }
 
-function presentOctet(octet: number): string {
-  if (octet === 0x2e || octet === 0x5c) return `\\${String.fromCharCode(octet)}`;
-  if (octet > 0x20 && octet < 0x7f) return String.fromCharCode(octet);
-  return `\\${String(octet).padStart(3, '0')}`;
+function presentByte(byte: number): string {
+  if (byte === 0x2e || byte === 0x5c) return `\\${String.fromCharCode(byte)}`;
+  if (byte > 0x20 && byte < 0x7f) return String.fromCharCode(byte);
+  return `\\${String(byte).padStart(3, '0')}`;
 }
 
 function isAscii(text: string): boolean {

@@ -10,7 +10,7 @@ import {
 } from './header.ts';
 import { ExtendedError } from './types.ts';
 
-/** What a query for an upstream says. */
+/** Content of a query to an upstream. */
 export interface QueryFields {
   id: number;
   /** Wire form, in the case to send. */
@@ -19,12 +19,12 @@ export interface QueryFields {
   type: number;
   qclass: number;
   checkingDisabled: boolean;
-  /** The payload size to announce, or null for a query without OPT. */
+  /** Payload size to announce; null for a query without OPT. */
   udpSize: number | null;
   dnssecOk: boolean;
 }
 
-/** The most bytes that writeQuery writes. */
+/** Longest message that writeQuery writes, in bytes. */
 export const MAX_QUERY_BYTES = HEADER_BYTES + 255 + 4 + OPT_BYTES;
 
 /** Writes a standard query with RD=1 at the start of `out`. @returns its length in bytes. */

@@ -3,7 +3,7 @@ import { MALFORMED, skipName } from './name.ts';
 
 const FIXED_BYTES = 10;
 
-/** Walks the records of a message one after the other (RFC 1035 4.1.3). Made once, begun again. */
+/** Walks the records of a message one after the other (RFC 1035 4.1.3). Allocated once; `begin` starts over. */
 export class RecordCursor {
   private message: Uint8Array = new Uint8Array(0);
   private length = 0;
@@ -12,9 +12,9 @@ export class RecordCursor {
   malformed = false;
   ownerOffset = 0;
   type = 0;
-  /** CLASS as it stands: for OPT it is the sender's payload size. */
+  /** Raw CLASS field: for OPT, the sender's payload size. */
   rclass = 0;
-  /** TTL as it stands, unsigned 32-bit. */
+  /** Raw TTL field, unsigned 32-bit. */
   ttl = 0;
   ttlOffset = 0;
   rdataOffset = 0;
@@ -22,16 +22,16 @@ export class RecordCursor {
   /** Offset behind the record. */
   end = 0;
 
-  /** Starts at `offset` of m[0, length). */
-  begin(m: Uint8Array, length: number, offset: number): void {
-    this.message = m;
+  /** Starts at `offset` of message[0, length). */
+  begin(message: Uint8Array, length: number, offset: number): void {
+    this.message = message;
     this.length = length;
     this.at = offset;
     this.end = offset;
     this.malformed = false;
   }
 
-  /** Reads the next record's fixed fields. @returns false where it is malformed. */
+  /** Reads the next record's fixed fields. @returns false if it is malformed. */
   next(): boolean {
     const owner = this.at;
     const fixed = skipName(this.message, this.length, owner);

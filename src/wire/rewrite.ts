@@ -11,30 +11,30 @@ import {
 import type { Question } from './question.ts';
 import { RecordClass, RecordType } from './types.ts';
 
-/** The longest message, as the length in front of it over TCP can say (RFC 1035 4.2.2). */
+/** Longest message: the 16-bit length field of TCP bounds it (RFC 1035 4.2.2). */
 export const MAX_MESSAGE_BYTES = 65535;
 /** A compression pointer has 14 bits (RFC 1035 4.1.4). */
 const MAX_POINTER = 0x3fff;
 const POINTER_BITS = 0xc0;
 const RECORD_FIXED_BYTES = 10;
-/** Names written before, found by their hash; a name whose place is taken is written out, no more. */
+/** Slots for names written before, by hash. On a collision the later name is merely not a compression target. */
 const KNOWN_NAMES = 256;
 
-/** Parts of RDATA; a number above zero is that many bytes as they are. */
+/** Parts of RDATA; a positive number is that many bytes, copied unchanged. */
 const NAME = -1;
 const STRING = -2;
 const REST = -3;
 
 interface RdataLayout {
   readonly parts: readonly number[];
-  /** Whether names in it may be compressed: only in the types of RFC 1035 (RFC 3597 4). */
+  /** True if its names may be compressed: only in the types of RFC 1035 (RFC 3597 4). */
   readonly compress: boolean;
 }
 
 const OPAQUE: RdataLayout = { parts: [REST], compress: false };
 const LAYOUTS = rdataLayouts();
 
-/** Where a record stands in its message; a RecordCursor is one. */
+/** Offsets of a record within its message; a RecordCursor has them. */
 export interface RecordPlace {
   readonly ownerOffset: number;
   readonly type: number;
@@ -44,20 +44,18 @@ export interface RecordPlace {
 }
 
 /**
- * Writes a message's records behind its question, copying them from another message: names are expanded
- * where the types known to RFC 3597 4 (and DNAME, RRSIG, NSEC, SVCB) have them, and compressed against
- * the question's name and the names written before. So every pointer of the result leads into its own
- * question or records, and an owner that is the question's name takes the case in which a client wrote
- * that. Case is kept, but for letters that stood in the other message's question: those are ours to
- * choose (0x20) and come out in lower case.
+ * Copies records of one message behind the question of another. Names in the types of RFC 3597 4 (and DNAME, RRSIG, NSEC,
+ * SVCB) are expanded, and compressed again against the new question's name and the names written before. So every pointer
+ * leads into the new message, and an owner equal to the question's name takes the client's case. Other names keep their
+ * case, except that letters from the old question are lower-cased: their case was our own 0x20 choice.
  *
- * Made once, begun for each message. Costs a copied record no more than its length and 255 bytes a name.
+ * Allocated once; `begin` starts a message. Work per record: its length plus at most 255 bytes a name.
  */
 export class RecordWriter {
-  /** The message as written: bytes[0, offset); the header is not filled in. */
+  /** The message so far is bytes[0, offset); the header is left for the caller. */
   readonly bytes = new Uint8Array(MAX_MESSAGE_BYTES);
   offset = 0;
-  /** Where the TTL of the record that was written last stands. */
+  /** Offset of the TTL of the last record written. */
   ttlOffset = 0;
 
   private readonly name = new NameScratch();
@@ -69,9 +67,9 @@ export class RecordWriter {
   private length = 0;
   private questionEnd = 0;
 
-  /** Starts a message with this question, whose records come from m[0, length). */
-  begin(question: Question, m: Uint8Array, length: number, questionEnd: number): void {
-    this.message = m;
+  /** Starts a message with this question, whose records come from message[0, length). */
+  begin(question: Question, message: Uint8Array, length: number, questionEnd: number): void {
+    this.message = message;
     this.length = length;
     this.questionEnd = questionEnd;
     this.knownOffsets.fill(0);
@@ -86,8 +84,8 @@ export class RecordWriter {
 
   /**
    * Copies one record, with this TTL.
-   * @returns false where a name in it is malformed, its RDATA is not what its type has, or the message
-   *   would be over 65535 bytes; the writer must then be begun again.
+   * @returns false if a name in it is malformed, its RDATA does not fit its type, or the message would exceed 65535 bytes;
+   *   the writer is then unusable until the next `begin`.
    */
   copy(record: RecordPlace, ttlSeconds: number): boolean {
     if (this.copyName(record.ownerOffset, this.length, true) === MALFORMED) return false;
@@ -115,21 +113,21 @@ export class RecordWriter {
         continue;
       }
       if (part === STRING && at >= end) return false;
-      const octets = part === REST ? end - at : part === STRING ? 1 + this.message[at] : part;
-      if (at + octets > end || !this.copyOctets(at, octets)) return false;
-      at += octets;
+      const size = part === REST ? end - at : part === STRING ? 1 + this.message[at] : part;
+      if (at + size > end || !this.copyBytesFrom(at, size)) return false;
+      at += size;
     }
     return at === end;
   }
 
-  private copyOctets(from: number, octets: number): boolean {
-    if (this.offset + octets > MAX_MESSAGE_BYTES) return false;
-    this.bytes.set(this.message.subarray(from, from + octets), this.offset);
-    this.offset += octets;
+  private copyBytesFrom(from: number, size: number): boolean {
+    if (this.offset + size > MAX_MESSAGE_BYTES) return false;
+    this.bytes.set(this.message.subarray(from, from + size), this.offset);
+    this.offset += size;
     return true;
   }
 
-  /** Copies the name at `from`, which as it stands must end at or before `limit`. @returns the offset behind it. */
+  /** Copies the name at `from`; its wire form must end at or before `limit`. @returns the offset behind it. */
   private copyName(from: number, limit: number, compress: boolean): number {
     const name = this.name;
     const end = readName(this.message, this.length, from, name);
@@ -142,29 +140,29 @@ export class RecordWriter {
       if (compress) target = this.recall(labels);
       if (target === 0) labels++;
     }
-    const octets = target === 0 ? name.length : name.labelOffsets[labels];
-    if (this.offset + octets + 2 > MAX_MESSAGE_BYTES) return MALFORMED;
+    const size = target === 0 ? name.length : name.labelOffsets[labels];
+    if (this.offset + size + 2 > MAX_MESSAGE_BYTES) return MALFORMED;
     for (let i = 0; i < labels; i++) this.remember(i, this.offset + name.labelOffsets[i]);
-    for (let i = 0; i < octets; i++) this.bytes[this.offset + i] = this.cased[i];
-    this.offset += octets;
+    for (let i = 0; i < size; i++) this.bytes[this.offset + i] = this.cased[i];
+    this.offset += size;
     if (target !== 0) this.put16((POINTER_BITS << 8) | target);
     return end;
   }
 
-  /** Fills `cased` with the name at `from`, which readName has found to be well-formed. */
+  /** Fills `cased` with the name at `from`, which readName has accepted. */
   private readCase(from: number): void {
-    const m = this.message;
+    const message = this.message;
     let at = from;
     let used = 0;
-    for (let octet = m[at]; octet !== 0; octet = m[at]) {
-      if (octet >= POINTER_BITS) {
-        at = readU16(m, at) & MAX_POINTER;
+    for (let byte = message[at]; byte !== 0; byte = message[at]) {
+      if (byte >= POINTER_BITS) {
+        at = readU16(message, at) & MAX_POINTER;
         continue;
       }
-      const stop = at + octet + 1;
-      this.cased[used++] = octet;
+      const stop = at + byte + 1;
+      this.cased[used++] = byte;
       const ours = at < this.questionEnd;
-      for (at++; at < stop; at++) this.cased[used++] = ours ? lowerCase(m[at]) : m[at];
+      for (at++; at < stop; at++) this.cased[used++] = ours ? lowerCase(message[at]) : message[at];
     }
     this.cased[used] = 0;
   }
@@ -176,7 +174,7 @@ export class RecordWriter {
     this.knownOffsets[slot] = offset;
   }
 
-  /** Where the suffix of `name` that starts at this label was written before; 0 for nowhere. */
+  /** Looks up where the suffix of `name` from this label on was written before; 0 if nowhere. */
   private recall(label: number): number {
     const slot = this.hashes[label] & (KNOWN_NAMES - 1);
     const offset = this.knownOffsets[slot];
@@ -190,10 +188,10 @@ export class RecordWriter {
     for (let i = label; i <= name.labelCount; i++) {
       while (bytes[at] >= POINTER_BITS) at = readU16(bytes, at) & MAX_POINTER;
       const from = name.labelOffsets[i];
-      const octets = name.bytes[from];
-      if (bytes[at] !== octets) return false;
-      for (let j = 1; j <= octets; j++) if (lowerCase(bytes[at + j]) !== name.bytes[from + j]) return false;
-      at += octets + 1;
+      const size = name.bytes[from];
+      if (bytes[at] !== size) return false;
+      for (let j = 1; j <= size; j++) if (lowerCase(bytes[at + j]) !== name.bytes[from + j]) return false;
+      at += size + 1;
     }
     return true;
   }
@@ -205,12 +203,12 @@ export class RecordWriter {
 }
 
 function layoutOf(type: number, rclass: number): RdataLayout {
-  // The layouts of A and AAAA are those of class IN; RFC 1035's CH has another A.
+  // A and AAAA have these layouts in class IN only; CH's A differs (RFC 1035).
   if (rclass !== RecordClass.IN && (type === RecordType.A || type === RecordType.AAAA)) return OPAQUE;
   return LAYOUTS.get(type) ?? OPAQUE;
 }
 
-/** RFC 1035 3.3, and the types that RFC 3597 4 lists, with those since that hold names. */
+/** Layouts of RFC 1035 3.3, of the types in RFC 3597 4, and of later types that hold names. */
 function rdataLayouts(): Map<number, RdataLayout> {
   const layouts = new Map<number, RdataLayout>();
   const put = (compress: boolean, parts: number[], ...types: number[]): void => {

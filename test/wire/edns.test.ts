@@ -25,18 +25,18 @@ const BASE = {
 };
 const QUESTION_END = 12 + 13 + 4;
 
-function parse(m: Uint8Array, length = m.length): { rcode: number; edns: Edns } {
+function parse(message: Uint8Array, length = message.length): { rcode: number; edns: Edns } {
   const question = new Question();
-  if (!parseQuestion(m, length, 1, question)) throw new Error('no question');
+  if (!parseQuestion(message, length, 1, question)) throw new Error('no question');
   const edns = new Edns();
-  return { rcode: edns.parse(m, length, question.end), edns };
+  return { rcode: edns.parse(message, length, question.end), edns };
 }
 
 /** The base query without OPT, these records behind it, all counted as additional. */
-function withRecords(count: number, ...octets: number[]): Uint8Array {
-  const m = Uint8Array.from([...encodeQuery({ ...BASE, opt: null }), ...octets]);
-  setAdditionalCount(m, count);
-  return m;
+function withRecords(count: number, ...bytes: number[]): Uint8Array {
+  const message = Uint8Array.from([...encodeQuery({ ...BASE, opt: null }), ...bytes]);
+  setAdditionalCount(message, count);
+  return message;
 }
 
 const OPT = [0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 0];
@@ -46,24 +46,27 @@ describe('the OPT record of a query', () => {
   it('is read as dns-packet writes it', () => {
     fc.assert(
       fc.property(queries, (parts) => {
-        const m = encodeQuery(parts);
-        const { rcode, edns } = parse(m);
+        const message = encodeQuery(parts);
+        const { rcode, edns } = parse(message);
         const { opt } = parts;
         expect(edns.present).toBe(opt !== null);
         expect(edns.udpSize).toBe(Math.max(512, opt?.udpPayloadSize ?? 0));
         expect(edns.dnssecOk).toBe(opt?.dnssecOk ?? false);
         expect(rcode).toBe((opt?.version ?? 0) === 0 ? Rcode.NOERROR : Rcode.BADVERS);
-        const octets = (opt?.options ?? []).reduce((sum, [, data]) => sum + 4 + data.length, 0);
-        expect(edns.optionsLength).toBe(octets);
-        if (opt !== null) expect(edns.optionsOffset).toBe(m.length - octets);
+        const bytes = (opt?.options ?? []).reduce((sum, [, data]) => sum + 4 + data.length, 0);
+        expect(edns.optionsLength).toBe(bytes);
+        if (opt !== null) expect(edns.optionsOffset).toBe(message.length - bytes);
       }),
     );
   });
 
   it('that is cut off anywhere is FORMERR', () => {
-    const m = encodeQuery({ ...BASE, opt: { ...BASE.opt, options: [[65001, Uint8Array.of(1, 2, 3)]] } });
-    for (let length = QUESTION_END; length < m.length; length++)
-      expect(parse(m, length).rcode).toBe(Rcode.FORMERR);
+    const message = encodeQuery({
+      ...BASE,
+      opt: { ...BASE.opt, options: [[65001, Uint8Array.of(1, 2, 3)]] },
+    });
+    for (let length = QUESTION_END; length < message.length; length++)
+      expect(parse(message, length).rcode).toBe(Rcode.FORMERR);
   });
 
   it.each<[string, Uint8Array, number]>([
@@ -77,19 +80,19 @@ describe('the OPT record of a query', () => {
     ['with half an option', withRecords(1, ...OPT.slice(0, 10), 3, 0, 10, 0), Rcode.FORMERR],
     ['with an option past its end', withRecords(1, ...OPT.slice(0, 10), 5, 0, 10, 0, 2, 1), Rcode.FORMERR],
     ['with an empty option', withRecords(1, ...OPT.slice(0, 10), 4, 0xfd, 0xe9, 0, 0), Rcode.NOERROR],
-    ['with octets behind it', withRecords(1, ...OPT, 1, 2, 3), Rcode.NOERROR],
+    ['with bytes behind it', withRecords(1, ...OPT, 1, 2, 3), Rcode.NOERROR],
     ['announced and not there', withRecords(1), Rcode.FORMERR],
     ['in a version to come', withRecords(1, ...OPT.slice(0, 6), 7, ...OPT.slice(7)), Rcode.BADVERS],
     ['among more records than a query has', withRecords(33, ...OPT), Rcode.FORMERR],
-  ])('%s', (_, m, rcode) => {
-    expect(parse(m).rcode).toBe(rcode);
+  ])('%s', (_, message, rcode) => {
+    expect(parse(message).rcode).toBe(rcode);
   });
 
   it('has no place in the answer or authority section', () => {
     for (const place of [setAnswerCount, setAuthorityCount]) {
-      const m = withRecords(0, ...OPT);
-      place(m, 1);
-      expect(parse(m).rcode).toBe(Rcode.FORMERR);
+      const message = withRecords(0, ...OPT);
+      place(message, 1);
+      expect(parse(message).rcode).toBe(Rcode.FORMERR);
     }
   });
 
@@ -110,8 +113,8 @@ describe('the OPT record of a query', () => {
 
   it('never throws and never takes long, whatever stands behind the question', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(40), (octets, count) => {
-        const { rcode } = parse(withRecords(count, ...octets));
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(40), (bytes, count) => {
+        const { rcode } = parse(withRecords(count, ...bytes));
         expect([Rcode.NOERROR, Rcode.FORMERR, Rcode.BADVERS]).toContain(rcode);
       }),
       { numRuns: 2000 },
@@ -128,14 +131,14 @@ describe('the OPT record of a reply', () => {
         fc.boolean(),
         fc.option(fc.integer({ min: 0, max: 0xffff }), { nil: ExtendedError.NONE }),
         (udpSize, rcode, dnssecOk, extendedError) => {
-          const m = Buffer.alloc(100, 0xee);
+          const message = Buffer.alloc(100, 0xee);
           const query = encodeQuery({ ...BASE, opt: null });
-          query.copy(m);
-          beginReply(m, rcode, 1);
-          setAdditionalCount(m, 1);
-          const end = writeOpt(m, query.length, udpSize, rcode, dnssecOk, extendedError);
+          query.copy(message);
+          beginReply(message, rcode, 1);
+          setAdditionalCount(message, 1);
+          const end = writeOpt(message, query.length, udpSize, rcode, dnssecOk, extendedError);
           expect(end - query.length).toBe(optBytes(extendedError));
-          const theirs = dnsPacket.decode(Buffer.from(m.subarray(0, end)));
+          const theirs = dnsPacket.decode(Buffer.from(message.subarray(0, end)));
           const code = Buffer.alloc(2);
           code.writeUInt16BE(extendedError & 0xffff);
           expect(theirs.additionals?.[0]).toMatchObject({
@@ -147,7 +150,7 @@ describe('the OPT record of a reply', () => {
             flag_do: dnssecOk,
             options: extendedError === ExtendedError.NONE ? [] : [{ code: 15, data: code }],
           });
-          expect(m[3] & 0xf).toBe(rcode & 0xf);
+          expect(message[3] & 0xf).toBe(rcode & 0xf);
         },
       ),
     );

@@ -3,15 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { StreamFramer } from '../../src/wire/index.ts';
 
 const framed = (...messages: Uint8Array[]): Uint8Array =>
-  Uint8Array.from(messages.flatMap((m) => [m.length >>> 8, m.length & 0xff, ...m]));
+  Uint8Array.from(messages.flatMap((message) => [message.length >>> 8, message.length & 0xff, ...message]));
 
 function collect(framer: StreamFramer, chunks: Uint8Array[]): Uint8Array[] {
   const found: Uint8Array[] = [];
   for (const chunk of chunks) {
-    framer.push(Uint8Array.from(chunk), (m) => {
-      found.push(Uint8Array.from(m));
+    framer.push(Uint8Array.from(chunk), (message) => {
+      found.push(Uint8Array.from(message));
       // The reader may write to what it is given.
-      m.fill(0xff);
+      message.fill(0xff);
     });
   }
   return found;
@@ -24,11 +24,9 @@ describe('a stream of messages', () => {
         fc.array(fc.uint8Array({ maxLength: 700 }), { maxLength: 8 }),
         fc.array(fc.nat(6000), { maxLength: 40 }),
         (messages, cuts) => {
-          const octets = framed(...messages);
-          const at = [0, ...cuts.map((cut) => cut % (octets.length + 1)), octets.length].sort(
-            (a, b) => a - b,
-          );
-          const chunks = at.slice(1).map((end, i) => octets.subarray(at[i], end));
+          const bytes = framed(...messages);
+          const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
+          const chunks = at.slice(1).map((end, i) => bytes.subarray(at[i], end));
           const framer = new StreamFramer();
           expect(collect(framer, chunks)).toEqual(messages);
           expect(framer.pendingBytes).toBe(0);
@@ -41,7 +39,7 @@ describe('a stream of messages', () => {
 
   it('gives the same messages byte by byte', () => {
     const messages = [new Uint8Array(0), Uint8Array.of(1), new Uint8Array(3000).fill(7), Uint8Array.of(2, 3)];
-    const chunks = Array.from(framed(...messages), (octet) => Uint8Array.of(octet));
+    const chunks = Array.from(framed(...messages), (byte) => Uint8Array.of(byte));
     expect(collect(new StreamFramer(), chunks)).toEqual(messages);
   });
 
@@ -53,8 +51,8 @@ describe('a stream of messages', () => {
 
   it('ends at the announcement of a message that is too long, after those before it', () => {
     const framer = new StreamFramer(100);
-    const octets = framed(Uint8Array.of(1), new Uint8Array(100), new Uint8Array(101), Uint8Array.of(2));
-    expect(collect(framer, [octets])).toEqual([Uint8Array.of(1), new Uint8Array(100)]);
+    const bytes = framed(Uint8Array.of(1), new Uint8Array(100), new Uint8Array(101), Uint8Array.of(2));
+    expect(collect(framer, [bytes])).toEqual([Uint8Array.of(1), new Uint8Array(100)]);
     expect(framer.oversized).toBe(true);
     expect(framer.pendingBytes).toBe(0);
     expect(collect(framer, [framed(Uint8Array.of(3))])).toEqual([]);

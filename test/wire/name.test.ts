@@ -13,33 +13,33 @@ import {
   skipName,
   textFromName,
 } from '../../src/wire/index.ts';
-import { dottedNames, message, theirName } from './support.ts';
+import { dottedNames, messageOf, theirName } from './support.ts';
 
 /** Wire form with any bytes in its labels, 255 at most. */
 const wireNames = fc
   .array(fc.uint8Array({ minLength: 1, maxLength: 63 }), { maxLength: 130 })
   .map((labels) => {
-    const octets: number[] = [];
+    const bytes: number[] = [];
     for (const label of labels) {
-      if (octets.length + label.length + 2 > MAX_NAME_BYTES) break;
-      octets.push(label.length, ...label);
+      if (bytes.length + label.length + 2 > MAX_NAME_BYTES) break;
+      bytes.push(label.length, ...label);
     }
-    return Uint8Array.from([...octets, 0]);
+    return Uint8Array.from([...bytes, 0]);
   });
 
 function read(
-  m: Uint8Array,
+  message: Uint8Array,
   offset: number,
-  length = m.length,
+  length = message.length,
 ): { end: number; name: Uint8Array; labels: number } {
   const name = new NameScratch();
-  const end = readName(m, length, offset, name);
+  const end = readName(message, length, offset, name);
   return { end, name: name.bytes.slice(0, name.length), labels: name.labelCount };
 }
 
 /** A name's bytes with ASCII letters in lower case. Lengths stay: 63 is below the letters. */
 function lower(name: Uint8Array): Uint8Array {
-  return name.map((octet) => (octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet));
+  return name.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte));
 }
 
 describe('a name in a message', () => {
@@ -47,10 +47,10 @@ describe('a name in a message', () => {
     fc.assert(
       fc.property(dottedNames, (dotted) => {
         const encoded = theirName.encode(dotted);
-        const m = Buffer.concat([Buffer.alloc(12), encoded, Buffer.from('rest')]);
-        const { end, name, labels } = read(m, 12);
+        const message = Buffer.concat([Buffer.alloc(12), encoded, Buffer.from('rest')]);
+        const { end, name, labels } = read(message, 12);
         expect(end).toBe(12 + encoded.length);
-        expect(skipName(m, m.length, 12)).toBe(end);
+        expect(skipName(message, message.length, 12)).toBe(end);
         expect(name).toEqual(lower(Uint8Array.from(encoded)));
         expect(labels).toBe(dotted === '.' ? 0 : dotted.split('.').length);
         expect(theirName.decode(Buffer.from(name))).toBe(dotted.replace(/[A-Z]/g, (c) => c.toLowerCase()));
@@ -60,18 +60,18 @@ describe('a name in a message', () => {
 
   it('may have any byte in its labels, and knows where they start', () => {
     fc.assert(
-      fc.property(wireNames, (octets) => {
+      fc.property(wireNames, (bytes) => {
         const scratch = new NameScratch();
-        const m = message(...octets);
-        expect(readName(m, m.length, 12, scratch)).toBe(m.length);
-        expect(scratch.bytes.subarray(0, scratch.length)).toEqual(lower(octets));
+        const message = messageOf(...bytes);
+        expect(readName(message, message.length, 12, scratch)).toBe(message.length);
+        expect(scratch.bytes.subarray(0, scratch.length)).toEqual(lower(bytes));
         let at = 0;
         for (let i = 0; i < scratch.labelCount; i++) {
           expect(scratch.labelOffsets[i]).toBe(at);
-          at += octets[at] + 1;
+          at += bytes[at] + 1;
         }
         expect(scratch.labelOffsets[scratch.labelCount]).toBe(at);
-        expect(at).toBe(octets.length - 1);
+        expect(at).toBe(bytes.length - 1);
       }),
     );
   });
@@ -83,17 +83,17 @@ describe('a name in a message', () => {
         const own = below === '.' ? [] : below.split('.').slice(0, cut);
         const start = 12 + target.length;
         const front = own.flatMap((label) => [label.length, ...Buffer.from(label, 'latin1')]);
-        const m = Uint8Array.from([...message(...target), ...front, 0xc0, 12, 1, 2, 3]);
+        const message = Uint8Array.from([...messageOf(...target), ...front, 0xc0, 12, 1, 2, 3]);
         const whole = Uint8Array.from([...front, ...target]);
-        const { end, name } = read(m, start);
+        const { end, name } = read(message, start);
         if (whole.length > MAX_NAME_BYTES) {
           expect(end).toBe(MALFORMED);
           return;
         }
         expect(end).toBe(start + front.length + 2);
-        expect(skipName(m, m.length, start)).toBe(end);
+        expect(skipName(message, message.length, start)).toBe(end);
         expect(name).toEqual(lower(whole));
-        const theirs = theirName.decode(Buffer.from(m), start);
+        const theirs = theirName.decode(Buffer.from(message), start);
         expect(lower(Buffer.from(theirs === '.' ? '' : theirs, 'utf8')).toString()).toBe(
           lower(Buffer.from(theirName.decode(Buffer.from(whole)).replace(/^\.$/, ''), 'utf8')).toString(),
         );
@@ -103,24 +103,24 @@ describe('a name in a message', () => {
 
   it('may be 255 bytes long, and not 256', () => {
     const label = (length: number): number[] => [length, ...new Array<number>(length).fill(0x61)];
-    const longest = message(...label(63), ...label(63), ...label(63), ...label(61), 0);
+    const longest = messageOf(...label(63), ...label(63), ...label(63), ...label(61), 0);
     expect(read(longest, 12)).toMatchObject({ end: 12 + 255, labels: 4 });
     expect(skipName(longest, longest.length, 12)).toBe(12 + 255);
-    const tooLong = message(...label(63), ...label(63), ...label(63), ...label(62), 0);
+    const tooLong = messageOf(...label(63), ...label(63), ...label(63), ...label(62), 0);
     expect(read(tooLong, 12).end).toBe(MALFORMED);
     expect(skipName(tooLong, tooLong.length, 12)).toBe(MALFORMED);
-    const most = message(...new Array(MAX_LABELS).fill([1, 0x61]).flat(), 0);
+    const most = messageOf(...new Array(MAX_LABELS).fill([1, 0x61]).flat(), 0);
     expect(read(most, 12)).toMatchObject({ end: 12 + 255, labels: 127 });
-    const oneMore = message(...new Array(MAX_LABELS + 1).fill([1, 0x61]).flat(), 0);
+    const oneMore = messageOf(...new Array(MAX_LABELS + 1).fill([1, 0x61]).flat(), 0);
     expect(read(oneMore, 12).end).toBe(MALFORMED);
   });
 
   it('of 256 bytes is malformed also where a pointer makes it so', () => {
     const label = (length: number): number[] => [length, ...new Array<number>(length).fill(0x61)];
     const target = [...label(63), ...label(63), ...label(63), 0];
-    const fits = message(...target, ...label(61), 0xc0, 12);
+    const fits = messageOf(...target, ...label(61), 0xc0, 12);
     expect(read(fits, 12 + 193)).toMatchObject({ end: 12 + 193 + 64, labels: 4 });
-    const over = message(...target, ...label(62), 0xc0, 12);
+    const over = messageOf(...target, ...label(62), 0xc0, 12);
     expect(read(over, 12 + 193).end).toBe(MALFORMED);
   });
 
@@ -135,26 +135,26 @@ describe('a name in a message', () => {
     ['has a label that runs past the message', [5, 0x61, 0x61]],
     ['is half a pointer', [0xc0]],
     ['is not there', []],
-  ])('that %s is malformed', (_, octets) => {
-    const m = message(...octets);
-    expect(read(m, 12).end).toBe(MALFORMED);
+  ])('that %s is malformed', (_, bytes) => {
+    const message = messageOf(...bytes);
+    expect(read(message, 12).end).toBe(MALFORMED);
   });
 
   it('may not go in circles by two pointers', () => {
-    expect(read(message(0xc0, 14, 0xc0, 12), 14).end).toBe(MALFORMED);
-    expect(read(message(1, 0x61, 0xc0, 16, 1, 0x62, 0xc0, 12), 16).end).toBe(MALFORMED);
+    expect(read(messageOf(0xc0, 14, 0xc0, 12), 14).end).toBe(MALFORMED);
+    expect(read(messageOf(1, 0x61, 0xc0, 16, 1, 0x62, 0xc0, 12), 16).end).toBe(MALFORMED);
   });
 
   it('may follow pointers as often as a name has labels, and no chain of thousands', () => {
     const chain = (hops: number): Uint8Array => {
-      const octets = [0];
+      const bytes = [0];
       for (let i = 0; i < hops; i++) {
         const target = i === 0 ? 12 : 12 + 1 + (i - 1) * 2;
-        octets.push(0xc0 | (target >>> 8), target & 0xff);
+        bytes.push(0xc0 | (target >>> 8), target & 0xff);
       }
-      return message(...octets);
+      return messageOf(...bytes);
     };
-    const last = (m: Uint8Array): number => read(m, m.length - 2).end;
+    const last = (message: Uint8Array): number => read(message, message.length - 2).end;
     expect(last(chain(1))).toBeGreaterThan(0);
     expect(last(chain(MAX_LABELS))).toBeGreaterThan(0);
     expect(last(chain(MAX_LABELS + 1))).toBe(MALFORMED);
@@ -163,11 +163,11 @@ describe('a name in a message', () => {
 
   it('that is cut off anywhere is malformed, and nothing throws', () => {
     fc.assert(
-      fc.property(wireNames, (octets) => {
-        const m = message(...octets);
-        for (let length = 0; length < m.length; length++) {
-          expect(read(m, 12, length).end).toBe(MALFORMED);
-          expect(skipName(m, length, 12)).toBe(MALFORMED);
+      fc.property(wireNames, (bytes) => {
+        const message = messageOf(...bytes);
+        for (let length = 0; length < message.length; length++) {
+          expect(read(message, 12, length).end).toBe(MALFORMED);
+          expect(skipName(message, length, 12)).toBe(MALFORMED);
         }
       }),
       { numRuns: 20 },
@@ -176,11 +176,11 @@ describe('a name in a message', () => {
 
   it('is never read past the message or into a throw, whatever the bytes', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 600 }), fc.nat(600), (octets, offset) => {
-        const { end, name } = read(octets, offset);
-        const skipped = skipName(octets, octets.length, offset);
+      fc.property(fc.uint8Array({ maxLength: 600 }), fc.nat(600), (bytes, offset) => {
+        const { end, name } = read(bytes, offset);
+        const skipped = skipName(bytes, bytes.length, offset);
         if (end === MALFORMED) return;
-        expect(end).toBeLessThanOrEqual(octets.length);
+        expect(end).toBeLessThanOrEqual(bytes.length);
         expect(name.length).toBeLessThanOrEqual(MAX_NAME_BYTES);
         expect(skipped).toBe(end);
       }),
@@ -192,10 +192,10 @@ describe('a name in a message', () => {
 describe('the hashes of a name', () => {
   it('are for each suffix what hashName gives for it, and change with the seed', () => {
     fc.assert(
-      fc.property(wireNames, fc.integer(), (octets, seed) => {
+      fc.property(wireNames, fc.integer(), (bytes, seed) => {
         const scratch = new NameScratch();
-        const m = message(...octets);
-        readName(m, m.length, 12, scratch);
+        const message = messageOf(...bytes);
+        readName(message, message.length, 12, scratch);
         const hashes = new Int32Array(MAX_LABELS + 1);
         hashSuffixes(scratch, seed, hashes);
         for (let i = 0; i <= scratch.labelCount; i++) {
@@ -220,10 +220,10 @@ describe('the hashes of a name', () => {
 describe('a name as text', () => {
   it('and in wire form says the same, any byte included', () => {
     fc.assert(
-      fc.property(wireNames, (octets) => {
-        const text = textFromName(octets);
+      fc.property(wireNames, (bytes) => {
+        const text = textFromName(bytes);
         expect(text).toMatch(/^[!-~]+$/);
-        expect(nameFromText(text)).toEqual(lower(octets));
+        expect(nameFromText(text)).toEqual(lower(bytes));
       }),
     );
   });
@@ -244,8 +244,8 @@ describe('a name as text', () => {
     ['\\256', null],
     ['a\\', null],
     ['a'.repeat(64), null],
-  ])('%j is read as %j', (text, octets) => {
-    expect(nameFromText(text)).toEqual(octets === null ? null : Uint8Array.from(octets));
+  ])('%j is read as %j', (text, bytes) => {
+    expect(nameFromText(text)).toEqual(bytes === null ? null : Uint8Array.from(bytes));
   });
 
   it('may be 255 bytes in wire form, and not 256', () => {

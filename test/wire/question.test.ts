@@ -2,22 +2,22 @@ import * as dnsPacket from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseQuestion, Question, RecordType, writeQuery } from '../../src/wire/index.ts';
-import { dottedNames, encodeQuery, message, queries, RECORD_TYPES, theirName } from './support.ts';
+import { dottedNames, encodeQuery, messageOf, queries, RECORD_TYPES, theirName } from './support.ts';
 
-const parse = (m: Uint8Array, length = m.length): Question | null => {
+const parse = (message: Uint8Array, length = message.length): Question | null => {
   const question = new Question();
-  return parseQuestion(m, length, 5, question) ? question : null;
+  return parseQuestion(message, length, 5, question) ? question : null;
 };
 
 describe('the question', () => {
   it('is read as dns-packet writes it', () => {
     fc.assert(
       fc.property(queries, (parts) => {
-        const m = encodeQuery({ ...parts, opt: null });
-        const question = parse(m);
+        const message = encodeQuery({ ...parts, opt: null });
+        const question = parse(message);
         expect(question?.type).toBe(RecordType[parts.type]);
         expect(question?.qclass).toBe(1);
-        expect(question?.end).toBe(m.length);
+        expect(question?.end).toBe(message.length);
         const name = Buffer.from(question!.name.bytes.slice(0, question!.name.length));
         expect(theirName.decode(name)).toBe(parts.name.replace(/[A-Z]/g, (c) => c.toLowerCase()));
       }),
@@ -27,18 +27,18 @@ describe('the question', () => {
   it('that is cut off anywhere is malformed', () => {
     fc.assert(
       fc.property(queries, (parts) => {
-        const m = encodeQuery({ ...parts, opt: null });
-        for (let length = 12; length < m.length; length++) expect(parse(m, length)).toBeNull();
+        const message = encodeQuery({ ...parts, opt: null });
+        for (let length = 12; length < message.length; length++) expect(parse(message, length)).toBeNull();
       }),
       { numRuns: 20 },
     );
   });
 
   it('may hold no pointer: neither into the header, nor to itself', () => {
-    expect(parse(message(0xc0, 0, 0, 1, 0, 1))).toBeNull();
-    expect(parse(message(0xc0, 12, 0, 1, 0, 1))).toBeNull();
-    expect(parse(message(1, 0x61, 0xc0, 4, 0, 1, 0, 1))).toBeNull();
-    expect(parse(message(1, 0x61, 0xc0, 12, 0, 1, 0, 1))).toBeNull();
+    expect(parse(messageOf(0xc0, 0, 0, 1, 0, 1))).toBeNull();
+    expect(parse(messageOf(0xc0, 12, 0, 1, 0, 1))).toBeNull();
+    expect(parse(messageOf(1, 0x61, 0xc0, 4, 0, 1, 0, 1))).toBeNull();
+    expect(parse(messageOf(1, 0x61, 0xc0, 12, 0, 1, 0, 1))).toBeNull();
   });
 });
 

@@ -14,33 +14,33 @@ import { RecordWriter } from '../../src/wire/rewrite.ts';
 
 /** Builds a message by hand: a header of zeros, a question, records. */
 class Message {
-  octets: number[] = new Array(HEADER_BYTES).fill(0);
+  bytes: number[] = new Array(HEADER_BYTES).fill(0);
   name(text: string): this {
     for (const label of text === '.' ? [] : text.split('.'))
-      this.octets.push(label.length, ...Buffer.from(label));
-    this.octets.push(0);
+      this.bytes.push(label.length, ...Buffer.from(label));
+    this.bytes.push(0);
     return this;
   }
   u16(...values: number[]): this {
-    for (const value of values) this.octets.push(value >>> 8, value & 0xff);
+    for (const value of values) this.bytes.push(value >>> 8, value & 0xff);
     return this;
   }
   /** A record; `rdata` writes what belongs into it. */
   record(owner: () => void, type: number, rdata: () => void, rclass = 1): this {
     owner();
     this.u16(type, rclass, 0, 60, 0);
-    const lengthAt = this.octets.length - 2;
+    const lengthAt = this.bytes.length - 2;
     rdata();
-    const length = this.octets.length - lengthAt - 2;
-    this.octets[lengthAt] = length >>> 8;
-    this.octets[lengthAt + 1] = length & 0xff;
+    const length = this.bytes.length - lengthAt - 2;
+    this.bytes[lengthAt] = length >>> 8;
+    this.bytes[lengthAt + 1] = length & 0xff;
     return this;
   }
   pointer(offset: number): void {
     this.u16(0xc000 | offset);
   }
-  bytes(): Uint8Array {
-    return Uint8Array.from(this.octets);
+  toBytes(): Uint8Array {
+    return Uint8Array.from(this.bytes);
   }
 }
 
@@ -49,63 +49,63 @@ function ask(text: string, type = 1): Message {
 }
 
 /** Copies all records of m behind the question of `asked`, which has the same length. Null where one fails. */
-function rewrite(m: Uint8Array, ttlSeconds = 7): Uint8Array | null {
+function rewrite(message: Uint8Array, ttlSeconds = 7): Uint8Array | null {
   const question = new Question();
-  if (!parseQuestion(m, m.length, 1, question)) throw new Error('no question');
+  if (!parseQuestion(message, message.length, 1, question)) throw new Error('no question');
   const writer = new RecordWriter();
-  writer.begin(question, m, m.length, question.end);
+  writer.begin(question, message, message.length, question.end);
   const cursor = new RecordCursor();
-  cursor.begin(m, m.length, question.end);
-  while (cursor.end < m.length) {
+  cursor.begin(message, message.length, question.end);
+  while (cursor.end < message.length) {
     if (!cursor.next() || !writer.copy(cursor, ttlSeconds)) return null;
   }
   return writer.bytes.slice(0, writer.offset);
 }
 
 /** Names of all records, read back: owner and, of the types here, the names in RDATA. */
-function owners(m: Uint8Array): string[] {
+function owners(message: Uint8Array): string[] {
   const question = new Question();
-  parseQuestion(m, m.length, 1, question);
+  parseQuestion(message, message.length, 1, question);
   const cursor = new RecordCursor();
-  cursor.begin(m, m.length, question.end);
+  cursor.begin(message, message.length, question.end);
   const found: string[] = [];
-  while (cursor.end < m.length && cursor.next()) found.push(nameAt(m, cursor.ownerOffset));
+  while (cursor.end < message.length && cursor.next()) found.push(nameAt(message, cursor.ownerOffset));
   return found;
 }
 
-function nameAt(m: Uint8Array, offset: number): string {
+function nameAt(message: Uint8Array, offset: number): string {
   const name = new NameScratch();
-  if (readName(m, m.length, offset, name) < 0) return 'malformed';
+  if (readName(message, message.length, offset, name) < 0) return 'malformed';
   return textFromName(name.bytes.slice(0, name.length));
 }
 
 describe('RecordWriter', () => {
   it('makes an owner that is the question into a pointer to it, so that it takes the client’s case', () => {
-    const m = ask('www.example.com');
-    m.record(
-      () => m.name('WWW.eXample.com'),
+    const message = ask('www.example.com');
+    message.record(
+      () => message.name('WWW.eXample.com'),
       RecordType.A,
-      () => m.octets.push(192, 0, 2, 1),
+      () => message.bytes.push(192, 0, 2, 1),
     );
-    const out = rewrite(m.bytes())!;
-    const record = out.subarray(ask('www.example.com').octets.length);
+    const out = rewrite(message.toBytes())!;
+    const record = out.subarray(ask('www.example.com').bytes.length);
     expect([...record]).toEqual([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 7, 0, 4, 192, 0, 2, 1]);
   });
 
   it('expands names in RDATA and compresses them against the question and earlier names', () => {
-    const m = ask('www.example.com', RecordType.CNAME);
-    m.record(
-      () => m.pointer(12),
+    const message = ask('www.example.com', RecordType.CNAME);
+    message.record(
+      () => message.pointer(12),
       RecordType.CNAME,
-      () => m.name('web.cdn.example.com'),
+      () => message.name('web.cdn.example.com'),
     );
-    m.record(
-      () => m.name('web.cdn.example.com'),
+    message.record(
+      () => message.name('web.cdn.example.com'),
       RecordType.MX,
-      () => m.u16(10).name('mail.example.com'),
+      () => message.u16(10).name('mail.example.com'),
     );
-    const out = rewrite(m.bytes())!;
-    const start = ask('www.example.com').octets.length;
+    const out = rewrite(message.toBytes())!;
+    const start = ask('www.example.com').bytes.length;
     const first = start + 12 + 8 + 2; // "3web3cdn" and a pointer to example.com
     expect([...out.subarray(start + 12, first)]).toEqual([
       3, 0x77, 0x65, 0x62, 3, 0x63, 0x64, 0x6e, 0xc0, 16,
@@ -120,17 +120,17 @@ describe('RecordWriter', () => {
     ['SVCB', RecordType.SVCB, [0, 1]],
     ['RP', RecordType.RP, []],
   ])('never compresses names in %s (RFC 3597 4), and expands what came compressed', (_, type, before) => {
-    const m = ask('a.example', type);
-    m.record(
-      () => m.pointer(12),
+    const message = ask('a.example', type);
+    message.record(
+      () => message.pointer(12),
       type,
       () => {
-        m.octets.push(...before);
-        m.pointer(12);
-        if (type === RecordType.RP) m.pointer(12);
+        message.bytes.push(...before);
+        message.pointer(12);
+        if (type === RecordType.RP) message.pointer(12);
       },
     );
-    const out = rewrite(m.bytes())!;
+    const out = rewrite(message.toBytes())!;
     const name = [1, 0x61, 7, ...Buffer.from('example'), 0];
     const rdata = [...before, ...name, ...(type === RecordType.RP ? name : [])];
     expect([...out.subarray(out.length - rdata.length)]).toEqual(rdata);
@@ -138,118 +138,118 @@ describe('RecordWriter', () => {
   });
 
   it('keeps the case of names in RDATA, but takes none from the other question (0x20)', () => {
-    const m = ask('a.eXaMpLe', RecordType.SRV);
-    m.record(
-      () => m.pointer(12),
+    const message = ask('a.eXaMpLe', RecordType.SRV);
+    message.record(
+      () => message.pointer(12),
       RecordType.SRV,
       () => {
-        m.u16(0, 0, 0);
-        m.octets.push(2, 0x48, 0x69);
-        m.pointer(14);
+        message.u16(0, 0, 0);
+        message.bytes.push(2, 0x48, 0x69);
+        message.pointer(14);
       },
     );
-    const out = rewrite(m.bytes())!;
+    const out = rewrite(message.toBytes())!;
     expect(Buffer.from(out.subarray(out.length - 12)).toString('latin1')).toBe('\x02Hi\x07example\0');
   });
 
-  it.each<[string, (m: Message) => void]>([
+  it.each<[string, (message: Message) => void]>([
     [
-      'an A record of 5 octets',
-      (m) =>
-        m.record(
-          () => m.pointer(12),
+      'an A record of 5 bytes',
+      (message) =>
+        message.record(
+          () => message.pointer(12),
           1,
-          () => m.octets.push(1, 2, 3, 4, 5),
+          () => message.bytes.push(1, 2, 3, 4, 5),
         ),
     ],
     [
-      'an A record of 3 octets',
-      (m) =>
-        m.record(
-          () => m.pointer(12),
+      'an A record of 3 bytes',
+      (message) =>
+        message.record(
+          () => message.pointer(12),
           1,
-          () => m.octets.push(1, 2, 3),
+          () => message.bytes.push(1, 2, 3),
         ),
     ],
     [
-      'octets behind a CNAME',
-      (m) =>
-        m.record(
-          () => m.pointer(12),
+      'bytes behind a CNAME',
+      (message) =>
+        message.record(
+          () => message.pointer(12),
           5,
-          () => m.name('b.example').u16(0),
+          () => message.name('b.example').u16(0),
         ),
     ],
     [
       'a name past RDATA',
-      (m) =>
-        m
+      (message) =>
+        message
           .record(
-            () => m.pointer(12),
+            () => message.pointer(12),
             5,
-            () => m.octets.push(3, 0x61),
+            () => message.bytes.push(3, 0x61),
           )
           .u16(0, 0),
     ],
     [
       'a forward pointer',
-      (m) =>
-        m.record(
-          () => m.pointer(500),
+      (message) =>
+        message.record(
+          () => message.pointer(500),
           1,
-          () => m.octets.push(1, 2, 3, 4),
+          () => message.bytes.push(1, 2, 3, 4),
         ),
     ],
     [
       'a pointer to itself in RDATA',
-      (m) =>
-        m.record(
-          () => m.pointer(12),
+      (message) =>
+        message.record(
+          () => message.pointer(12),
           5,
-          () => m.pointer(m.octets.length),
+          () => message.pointer(message.bytes.length),
         ),
     ],
     [
       'an SOA cut short',
-      (m) =>
-        m.record(
-          () => m.pointer(12),
+      (message) =>
+        message.record(
+          () => message.pointer(12),
           6,
-          () => m.name('.').name('.').u16(0, 1),
+          () => message.name('.').name('.').u16(0, 1),
         ),
     ],
     [
       'a NAPTR with a string past its end',
-      (m) =>
-        m.record(
-          () => m.pointer(12),
+      (message) =>
+        message.record(
+          () => message.pointer(12),
           35,
-          () => m.u16(0, 0, 0xff00),
+          () => message.u16(0, 0, 0xff00),
         ),
     ],
   ])('refuses %s', (_, add) => {
-    const m = ask('a.example');
-    add(m);
-    expect(rewrite(m.bytes())).toBeNull();
+    const message = ask('a.example');
+    add(message);
+    expect(rewrite(message.toBytes())).toBeNull();
   });
 
   it('refuses a message that would be over 65535 bytes', () => {
-    const m = ask('a.example', RecordType.DNAME);
+    const message = ask('a.example', RecordType.DNAME);
     const long = `${'x'.repeat(60)}.${'y'.repeat(60)}.${'z'.repeat(60)}.${'w'.repeat(60)}`;
-    m.record(
-      () => m.pointer(12),
+    message.record(
+      () => message.pointer(12),
       RecordType.DNAME,
-      () => m.name(long),
+      () => message.name(long),
     );
-    const target = m.octets.length - 4 * 61 - 1;
+    const target = message.bytes.length - 4 * 61 - 1;
     for (let i = 0; i < 300; i++)
-      m.record(
-        () => m.pointer(12),
+      message.record(
+        () => message.pointer(12),
         RecordType.DNAME,
-        () => m.pointer(target),
+        () => message.pointer(target),
       );
-    expect(m.octets.length).toBeLessThan(6000);
-    expect(rewrite(m.bytes())).toBeNull();
+    expect(message.bytes.length).toBeLessThan(6000);
+    expect(rewrite(message.toBytes())).toBeNull();
   });
 
   const label = fc.string({ unit: fc.constantFrom(...'abcXYZ09-_'), minLength: 1, maxLength: 6 });
@@ -258,17 +258,17 @@ describe('RecordWriter', () => {
   it('keeps every name and is done when done: rewriting its own output changes nothing', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(name, name), { minLength: 1, maxLength: 20 }), name, (pairs, asked) => {
-        const m = ask(asked, RecordType.NS);
+        const message = ask(asked, RecordType.NS);
         const suffix = asked.slice(asked.indexOf('.') + 1);
         for (const [owner, target] of pairs) {
-          m.record(
-            () => m.name(`${owner}.${suffix}`),
+          message.record(
+            () => message.name(`${owner}.${suffix}`),
             RecordType.NS,
-            () => m.name(target),
+            () => message.name(target),
           );
         }
-        const once = rewrite(m.bytes())!;
-        expect(once.length).toBeLessThanOrEqual(m.octets.length);
+        const once = rewrite(message.toBytes())!;
+        expect(once.length).toBeLessThanOrEqual(message.bytes.length);
         expect(owners(once)).toEqual(pairs.map(([owner]) => `${owner}.${suffix}`.toLowerCase()));
         expect(rewrite(once)).toEqual(once);
       }),
@@ -297,13 +297,13 @@ describe('RecordWriter', () => {
         good.u16(1, 1, 1, 1, 1, 1, 1, 1, 1).name('example.com').u16(1, 2, 3);
       },
     );
-    const from = ask('www.example.com').octets.length;
-    const change = fc.tuple(fc.nat(good.octets.length - from - 1), fc.nat(255));
+    const from = ask('www.example.com').bytes.length;
+    const change = fc.tuple(fc.nat(good.bytes.length - from - 1), fc.nat(255));
     fc.assert(
       fc.property(fc.array(change, { minLength: 1, maxLength: 6 }), (changes) => {
-        const m = good.bytes();
-        for (const [at, octet] of changes) m[from + at] = octet;
-        const out = rewrite(m);
+        const message = good.toBytes();
+        for (const [at, byte] of changes) message[from + at] = byte;
+        const out = rewrite(message);
         if (out !== null) expect(owners(out)).not.toContain('malformed');
       }),
       { numRuns: 3000 },
@@ -312,54 +312,54 @@ describe('RecordWriter', () => {
 
   it('bounds the work for 5,000 records with names of 127 labels', () => {
     const long = new Array(126).fill('a').join('.');
-    const m = ask(long, RecordType.NS);
-    m.record(
-      () => m.name(new Array(127).fill('b').join('.')),
+    const message = ask(long, RecordType.NS);
+    message.record(
+      () => message.name(new Array(127).fill('b').join('.')),
       16,
-      () => m.u16(0),
+      () => message.u16(0),
     );
-    const start = m.octets.length - 12 - 255;
+    const start = message.bytes.length - 12 - 255;
     for (let i = 0; i < 4000; i++)
-      m.record(
-        () => m.pointer(start),
+      message.record(
+        () => message.pointer(start),
         16,
-        () => m.u16(0),
+        () => message.u16(0),
       );
-    expect(rewrite(m.bytes())).not.toBeNull();
+    expect(rewrite(message.toBytes())).not.toBeNull();
   });
 });
 
 describe('names written before', () => {
   it('are not pointed at past the 14 bits of a pointer', () => {
-    const m = ask('a.example', 16);
-    m.record(
-      () => m.pointer(12),
+    const message = ask('a.example', 16);
+    message.record(
+      () => message.pointer(12),
       16,
-      () => m.octets.push(...new Array(16_384).fill(65)),
+      () => message.bytes.push(...new Array(16_384).fill(65)),
     );
-    m.record(
-      () => m.name('late.test'),
+    message.record(
+      () => message.name('late.test'),
       2,
-      () => m.name('later.test'),
+      () => message.name('later.test'),
     );
-    m.record(
-      () => m.name('late.test'),
+    message.record(
+      () => message.name('late.test'),
       2,
-      () => m.name('later.test'),
+      () => message.name('later.test'),
     );
-    const out = rewrite(m.bytes())!;
+    const out = rewrite(message.toBytes())!;
     expect(owners(out)).toEqual(['a.example', 'late.test', 'late.test']);
-    expect(out.length).toBe(m.octets.length);
+    expect(out.length).toBe(message.bytes.length);
   });
 
   it('count as found when they differ in case', () => {
-    const m = ask('a.example', 2);
-    m.record(
-      () => m.name('B.Test'),
+    const message = ask('a.example', 2);
+    message.record(
+      () => message.name('B.Test'),
       2,
-      () => m.name('b.tEST'),
+      () => message.name('b.tEST'),
     );
-    const out = rewrite(m.bytes())!;
-    expect([...out.subarray(out.length - 2)]).toEqual([0xc0, ask('a.example').octets.length]);
+    const out = rewrite(message.toBytes())!;
+    expect([...out.subarray(out.length - 2)]).toEqual([0xc0, ask('a.example').bytes.length]);
   });
 });

@@ -3,15 +3,15 @@ import fc from 'fast-check';
 
 interface NameCodec {
   encode(name: string): Buffer;
-  decode(m: Uint8Array, offset?: number): string;
+  decode(message: Uint8Array, offset?: number): string;
 }
 
 /** dns-packet's own writer and reader of names, which its types leave out. */
 export const theirName = (dnsPacket as unknown as { name: NameCodec }).name;
 
 /** A header of zeros and then these bytes. */
-export function message(...octets: number[]): Uint8Array {
-  return Uint8Array.from([...new Array(12).fill(0), ...octets]);
+export function messageOf(...bytes: number[]): Uint8Array {
+  return Uint8Array.from([...new Array(12).fill(0), ...bytes]);
 }
 
 /**
@@ -20,10 +20,10 @@ export function message(...octets: number[]): Uint8Array {
  */
 const labels = fc
   .array(
-    fc.integer({ min: 0, max: 127 }).filter((octet) => ![0x2e, 0x0a, 0x0d].includes(octet)),
+    fc.integer({ min: 0, max: 127 }).filter((byte) => ![0x2e, 0x0a, 0x0d].includes(byte)),
     { minLength: 1, maxLength: 63 },
   )
-  .map((octets) => String.fromCharCode(...octets));
+  .map((bytes) => String.fromCharCode(...bytes));
 
 /** A name as dns-packet has it: labels with dots between them, `.` for the root; 255 bytes at most. */
 export const dottedNames = fc
