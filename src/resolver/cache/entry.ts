@@ -1,5 +1,4 @@
 import {
-  authenticData,
   copyBytes,
   HEADER_BYTES,
   isResponse,
@@ -10,27 +9,7 @@ import {
   RecordWriter,
   readU16,
 } from '../../wire/index.ts';
-import { DENIAL_TYPE, keyFlags, keyHash } from './key.ts';
-import {
-  ANSWER_COUNT_HALF,
-  AUTHENTIC_BYTE,
-  AUTHORITY_COUNT_HALF,
-  BODY_LENGTH_HALF,
-  CLASS_HALF,
-  CUT_COUNT_HALF,
-  ENTRY_HEADER_BYTES,
-  EXPIRES_WORD,
-  HASH_WORD,
-  KEY_FLAGS_BYTE,
-  MAX_ENTRY_BYTES,
-  NAME_LENGTH_BYTE,
-  RCODE_BYTE,
-  SIZE_WORD,
-  STORED_WORD,
-  TABLE_HALF,
-  TYPE_HALF,
-  UNIT_BYTES,
-} from './layout.ts';
+import { EntryEncoder } from './entry-encoder.ts';
 import { type NameKey, nameKeyOf, type ReplyRecords, readReplyRecords } from './reply-records.ts';
 import { type RecordSet, type Selection, selectRecords } from './select.ts';
 
@@ -71,6 +50,7 @@ interface Body {
 }
 
 const writer = new RecordWriter();
+const encoder = new EntryEncoder();
 
 /**
  * Makes an entry of an upstream's reply m[0, length): only what answers the question (select.ts), with
@@ -105,7 +85,25 @@ export function buildEntry(
   const body = writeBody(selection, limits);
   if (body === null) return null;
   const rcode = reply.rcode > 15 ? Rcode.SERVFAIL : reply.rcode;
-  const entry = encode(request, rcode, m, body, nowMs);
+  const { ttlOffsets, cuts, start, answerCount, ttlSeconds } = body;
+  const entryLength = encoder.encode(
+    request,
+    rcode,
+    m,
+    {
+      bytes: writer.bytes,
+      start,
+      end: writer.offset,
+      ttlOffsets,
+      recordCount: ttlOffsets.length,
+      cuts,
+      cutCount: cuts.length,
+      answerCount,
+      ttlSeconds,
+    },
+    Math.floor(nowMs / 1000),
+  );
+  const entry = copyBytes(encoder.bytes, 0, entryLength);
   return { entry, ttlSeconds: body.ttlSeconds, cacheable: selection.conclusive && body.ttlSeconds > 0 };
 }
 
@@ -143,45 +141,4 @@ function writeSet(set: RecordSet, limits: TtlLimits, body: Body): boolean {
   }
   body.cuts.push(writer.offset - body.start);
   return true;
-}
-
-/** An entry is put together here, then copied. */
-const scratch = new Uint8Array(MAX_ENTRY_BYTES);
-const words = new Uint32Array(scratch.buffer);
-const halves = new Uint16Array(scratch.buffer);
-
-/** Puts the entry together (layout.ts). */
-function encode(request: EntryRequest, rcode: number, m: Uint8Array, body: Body, nowMs: number): Uint8Array {
-  const { question } = request;
-  const { bytes: nameBytes, length: nameLength } = question.name;
-  const { ttlOffsets, cuts, start, answerCount } = body;
-  const bodyLength = writer.offset - start;
-  const nameOffset = ENTRY_HEADER_BYTES + 2 * (ttlOffsets.length + cuts.length);
-  const bodyOffset = nameOffset + nameLength;
-  const units = Math.ceil((bodyOffset + bodyLength) / UNIT_BYTES);
-  const flags = keyFlags(request.dnssecOk, request.checkingDisabled);
-  const storedSeconds = Math.floor(nowMs / 1000);
-  words[SIZE_WORD] = units;
-  // Behind a CNAME it is another name that does not exist (RFC 8020 2).
-  const isDenial = rcode === Rcode.NXDOMAIN && answerCount === 0;
-  const type = isDenial ? DENIAL_TYPE : question.type;
-  words[HASH_WORD] = keyHash(question.hashes[0], type, question.qclass, flags);
-  words[STORED_WORD] = storedSeconds;
-  words[EXPIRES_WORD] = storedSeconds + body.ttlSeconds;
-  halves[CLASS_HALF] = question.qclass;
-  halves[TYPE_HALF] = type;
-  scratch[KEY_FLAGS_BYTE] = flags;
-  scratch[RCODE_BYTE] = rcode;
-  scratch[AUTHENTIC_BYTE] = authenticData(m) ? 1 : 0;
-  scratch[NAME_LENGTH_BYTE] = nameLength;
-  halves[ANSWER_COUNT_HALF] = answerCount;
-  halves[AUTHORITY_COUNT_HALF] = ttlOffsets.length - answerCount;
-  halves[CUT_COUNT_HALF] = cuts.length;
-  halves[BODY_LENGTH_HALF] = bodyLength;
-  halves.set(ttlOffsets, TABLE_HALF);
-  halves.set(cuts, TABLE_HALF + ttlOffsets.length);
-  for (let i = 0; i < nameLength; i++) scratch[nameOffset + i] = nameBytes[i];
-  for (let i = 0; i < bodyLength; i++) scratch[bodyOffset + i] = writer.bytes[start + i];
-  scratch.fill(0, bodyOffset + bodyLength, units * UNIT_BYTES);
-  return copyBytes(scratch, 0, units * UNIT_BYTES);
 }

@@ -16,4 +16,6 @@ export {
   STALE_TTL_SECONDS,
 } from './entry-view.ts';
 export { type CacheHandle, CacheSizeError } from './handle.ts';
+export { keyFlags, keyHash } from './key.ts';
+export { BAD_REPLY, NOT_PLAIN, PlainEntryBuilder } from './plain-entry.ts';
 export { CacheReader, CacheResult } from './reader.ts';

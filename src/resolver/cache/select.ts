@@ -9,11 +9,11 @@ import {
 } from './reply-records.ts';
 
 /** Longer CNAME chains are an error; Unbound and BIND follow 11. */
-const MAX_CHAIN = 16;
+export const MAX_CHAIN = 16;
 /** SERIAL to MINIMUM, and two root names. */
-const MIN_SOA_BYTES = 22;
+export const MIN_SOA_BYTES = 22;
 /** Longest time to keep a negative answer (RFC 2308 5: one to three hours work well). */
-const MAX_NEGATIVE_TTL_SECONDS = 10_800;
+export const MAX_NEGATIVE_TTL_SECONDS = 10_800;
 
 /** An RRset as it goes into replies, followed by its RRSIGs. */
 export interface RecordSet {

@@ -9,6 +9,7 @@ import {
   cname,
   lines,
   ns,
+  plainTally,
   questionFor,
   raw,
   reply,
@@ -437,4 +438,8 @@ describe('properties', () => {
       { numRuns: 5000 },
     );
   });
+});
+
+it('the plain builder takes part in these tests', () => {
+  expect(plainTally.built).toBeGreaterThan(100);
 });

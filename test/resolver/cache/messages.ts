@@ -1,11 +1,24 @@
 import * as packet from 'dns-packet';
 import {
+  BAD_REPLY,
   type BuiltEntry,
   buildEntry,
+  DEFAULT_TTL_LIMITS,
   EntryReader,
+  type EntryRequest,
+  NOT_PLAIN,
+  PlainEntryBuilder,
   type TtlLimits,
 } from '../../../src/resolver/cache/index.ts';
-import { parseQuestion, Question, RecordType, writeU16 } from '../../../src/wire/index.ts';
+import { Match, matchReply, ReplySurvey } from '../../../src/resolver/reply.ts';
+import {
+  isTruncated,
+  parseQuestion,
+  Question,
+  Rcode,
+  RecordType,
+  writeU16,
+} from '../../../src/wire/index.ts';
 
 export const SEED = 0x5eed;
 const AA = 1 << 10;
@@ -86,11 +99,61 @@ export interface BuildOptions {
   question?: Question;
 }
 
-/** buildEntry for a message and its own question. */
+const plain = new PlainEntryBuilder();
+const survey = new ReplySurvey();
+/** How often the plain builder has built what buildEntry builds. */
+export const plainTally = { built: 0 };
+
+/** buildEntry on a message, for the question that stands in it. PlainEntryBuilder must agree wherever it builds. */
 export function build(message: Uint8Array, options: BuildOptions = {}): BuiltEntry | null {
   const question = options.question ?? questionOf(message);
   const request = { question, dnssecOk: options.dnssecOk ?? false, checkingDisabled: false };
-  return buildEntry(request, message, message.length, (options.nowSeconds ?? 100) * 1000, options.limits);
+  const nowSeconds = options.nowSeconds ?? 100;
+  const built = buildEntry(request, message, message.length, nowSeconds * 1000, options.limits);
+  comparePlain(message, request, nowSeconds, options.limits ?? DEFAULT_TTL_LIMITS, built);
+  return built;
+}
+
+function comparePlain(
+  original: Uint8Array,
+  request: EntryRequest,
+  nowSeconds: number,
+  limits: TtlLimits,
+  built: BuiltEntry | null,
+): void {
+  const message = Uint8Array.from(original);
+  const { name, end } = request.question;
+  const isFit =
+    message.length >= end &&
+    matchReply(message, message.length, {
+      bytes: questionBytes(request),
+      questionEnd: end,
+      hasEdns: false,
+    }) >= Match.EXACT &&
+    !isTruncated(message) &&
+    survey.read(message, message.length, end) &&
+    (survey.rcode === Rcode.NOERROR || survey.rcode === Rcode.NXDOMAIN);
+  if (!isFit) return;
+  message.set(name.bytes.subarray(0, name.length), 12);
+  const length = plain.build(request, message, message.length, survey.rcode, nowSeconds, limits);
+  if (length === NOT_PLAIN) return;
+  if (length === BAD_REPLY) {
+    if (built !== null) throw new Error('the plain builder refuses what buildEntry takes');
+    return;
+  }
+  if (built === null) throw new Error('the plain builder takes what buildEntry refuses');
+  const same = Buffer.compare(plain.encoder.bytes.subarray(0, length), built.entry) === 0;
+  if (!same || plain.cacheable !== built.cacheable)
+    throw new Error('the plain builder builds something else');
+  plainTally.built++;
+}
+
+function questionBytes({ question }: EntryRequest): Uint8Array {
+  const bytes = new Uint8Array(12 + question.name.length + 4);
+  bytes.set(question.name.bytes.subarray(0, question.name.length), 12);
+  writeU16(bytes, 12 + question.name.length, question.type);
+  writeU16(bytes, 14 + question.name.length, question.qclass);
+  return bytes;
 }
 
 export function questionOf(message: Uint8Array): Question {
