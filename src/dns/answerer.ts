@@ -8,6 +8,7 @@ import {
 } from '../metrics/index.ts';
 import type { Source } from '../net/index.ts';
 import { CacheResult } from '../resolver/cache/index.ts';
+import { Tried } from '../resolver/forward/index.ts';
 import type { Resolved, ResolveRequest, Resolver, ResolveWaiter } from '../resolver/index.ts';
 import { checkingDisabled, ExtendedError, Rcode } from '../wire/index.ts';
 import type { QueryState, TransportTraits } from './answer/query-state.ts';
@@ -36,7 +37,7 @@ interface DeferredFields {
 }
 
 /** Where a query's answer can come from. */
-export type AnswererResolver = Pick<Resolver, 'ask' | 'refresh'>;
+export type AnswererResolver = Pick<Resolver, 'ask' | 'refresh'> & Partial<Pick<Resolver, 'supply'>>;
 
 /**
  * Answers the queries of listeners that live on an event loop, and the deferred ones of all threads: decide,
@@ -141,16 +142,22 @@ export class Answerer {
     receivedAt: number,
     traits: TransportTraits,
     isRegistered: boolean,
+    tried: Tried,
     send: (reply: Uint8Array | null) => void,
   ): void {
     this.readAgain(query, query.length);
-    this.resolve({ query, source, receivedAt, traits, isRegistered, send });
+    this.resolve({ query, source, receivedAt, traits, isRegistered, send }, tried);
   }
 
   /** Has an answer asked for again that is about to expire; nobody waits for it. @param query that a thread wrote */
   refresh(query: Uint8Array): void {
     this.readAgain(query, query.length);
     this.resolver.refresh(this.request(query));
+  }
+
+  /** Gives the resolver an upstream's late reply to a question that a thread has handed over. */
+  takeLate(reply: Uint8Array, dnssecOk: boolean, checkingDisabled: boolean): void {
+    this.resolver.supply?.(reply, dnssecOk, checkingDisabled);
   }
 
   /** Whether a deferred query has waited for too long to be asked for; counts it. */
@@ -168,11 +175,13 @@ export class Answerer {
     });
   }
 
-  private resolve(fields: DeferredFields): void {
-    const request = this.request(fields.query);
+  private resolve(fields: DeferredFields, tried: Tried = Tried.NOTHING): void {
+    const request = { ...this.request(fields.query), tried };
     this.waiting++;
     const deferred = new DeferredQuery(this, fields, homeHash(fields.source, this.state.seed));
-    if (this.holdsStale(request)) deferred.answerStaleAfter(STALE_AFTER_MS);
+    if (this.holdsStale(request)) {
+      deferred.answerStaleAfter(Math.max(0, STALE_AFTER_MS - (this.now() - fields.receivedAt)));
+    }
     this.resolver.ask(request, deferred);
     deferred.isAsking = false;
   }

@@ -22,7 +22,6 @@ export { StreamThreads, type StreamThreadsOptions } from './stream/stream-thread
 export type { TableUpdate } from './table-update.ts';
 export { startTcpListener } from './tcp/listener.ts';
 export { TCP_TRAITS } from './tcp/traits.ts';
-export { UDP_TRAITS } from './udp/batch-answerer.ts';
 export { type DeferredQueries, LocalDeferredQueries } from './udp/deferred-queries.ts';
 export { DgramEngine } from './udp/dgram-engine.ts';
 export { MmsgEngine, type MmsgEngineOptions } from './udp/mmsg-engine.ts';
@@ -35,5 +34,6 @@ export {
   type ShieldStatus,
 } from './udp/shield/index.ts';
 export type { UdpEngine, XdpStatus } from './udp/udp-engine.ts';
+export { UDP_TRAITS } from './udp/udp-traits.ts';
 export { XdpEngine, type XdpEngineOptions } from './udp/xdp-engine.ts';
 export { DEFERRED, type Outcome, QueryVerdict } from './verdict.ts';

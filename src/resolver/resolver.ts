@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import { ExtendedError, hashSuffixes, Question, Rcode, readName } from '../wire/index.ts';
-import { type BuiltEntry, buildEntry, type EntryRequest, type TtlLimits } from './cache/entry.ts';
+import { ExtendedError, hashSuffixes, parseQuestion, Question, Rcode, readName } from '../wire/index.ts';
+import { type BuiltEntry, buildEntry, type TtlLimits } from './cache/entry.ts';
+import type { EntryRequest } from './cache/entry-encoder.ts';
 import { keyFlags, keyHash } from './cache/key.ts';
 import { ResolverCounters } from './counters.ts';
 import { Endpoint, type UpstreamStatus } from './endpoint.ts';
@@ -257,6 +258,21 @@ export class Resolver {
     if (recent === undefined || this.now() >= recent.untilMs) return undefined;
     this.counters.recentAnswers++;
     return { entry: recent.entry, cached: true };
+  }
+
+  /**
+   * Ends the wait for a question by a reply that a UDP thread got after it had handed the question over. Its tries go on.
+   * @param reply checked by the thread, its question in lower case
+   */
+  supply(reply: Uint8Array, dnssecOk: boolean, checkingDisabled: boolean): void {
+    const { question } = this;
+    if (!parseQuestion(reply, reply.length, this.nameSeed, question)) return;
+    const { type, qclass } = question;
+    const { bytes: name, length: nameLength } = question.name;
+    const request = keepRequest({ name, nameLength, type, qclass, dnssecOk, checkingDisabled });
+    const key = requestKey(request);
+    const answer = this.pending.has(key) ? this.readAnswer(request, reply, reply.length) : null;
+    if (answer !== null) this.pending.settle(key, this.keep(key, answer));
   }
 
   private readAnswer(request: ResolveRequest, message: Uint8Array, length: number): BuiltEntry | null {

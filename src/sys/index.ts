@@ -6,7 +6,7 @@ export { clearEvent, openEvent, signalEvent } from './event.ts';
 export { libc, SystemCallError } from './libc.ts';
 export { Memory } from './memory.ts';
 export { ENDPOINT_BYTES } from './mmsg-layout.ts';
-export { PacketBatch } from './packet-batch.ts';
+export { PacketBatch, type PacketSlots } from './packet-batch.ts';
 export { Poller } from './poll.ts';
 export { settleHeap } from './settle.ts';
 export { askForSlice } from './slice.ts';
@@ -34,5 +34,5 @@ export {
   TcpTransfer,
 } from './tcp.ts';
 export { COMPILE_CACHE_DIRECTORY, startThread, type ThreadOptions } from './thread.ts';
-export { peerName, UdpClients, type UdpPeer } from './udp.ts';
+export { openUdpClient, peerName, UdpClients, type UdpPeer } from './udp.ts';
 export { SocketWatch } from './watch.ts';

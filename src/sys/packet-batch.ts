@@ -30,13 +30,8 @@ import {
   SOL_IPV6,
 } from './socket.ts';
 
-/**
- * Slots for packets that are received, answered in place and sent by one system call each way. The kernel
- * keeps pointers into this memory, so it lives in a SharedArrayBuffer, which is never moved.
- */
-export class PacketBatch {
-  readonly slots: number;
-  readonly slotBytes: number;
+/** Slots for packets that are received, answered in place and sent, wherever they come from. */
+export interface PacketSlots {
   /** data[i]: the bytes of slot i: the packet received, then the answer to it. */
   readonly data: readonly Uint8Array[];
   /** Bytes of the packet received in each slot. */
@@ -46,6 +41,27 @@ export class PacketBatch {
   /** 4 or 6. */
   readonly families: Uint8Array;
   /** Source address: four words a slot in host order; IPv4 uses the first alone. */
+  readonly addresses: Uint32Array;
+  readonly ports: Uint16Array;
+  /** Which listener each slot's packet came to, counted from the one that the batch is answered for. */
+  readonly targets: Uint8Array;
+  /** Sends the answers of the first `count` slots; a slot without one is let go. */
+  send(fd: number, count: number): void;
+  /** Copies where slot i's packet came from and was sent to, as PacketBatch.writeEndpoint takes it. */
+  readEndpoint(i: number, out: Uint8Array, offset: number): void;
+}
+
+/**
+ * Slots for packets that are received, answered in place and sent by one system call each way. The kernel
+ * keeps pointers into this memory, so it lives in a SharedArrayBuffer, which is never moved.
+ */
+export class PacketBatch implements PacketSlots {
+  readonly slots: number;
+  readonly slotBytes: number;
+  readonly data: readonly Uint8Array[];
+  readonly lengths: Uint32Array;
+  readonly replyLengths: Uint32Array;
+  readonly families: Uint8Array;
   readonly addresses: Uint32Array;
   readonly ports: Uint16Array;
   /** Which of several addresses each packet came to: a socket stands for one, so always 0. */

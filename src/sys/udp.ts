@@ -42,16 +42,9 @@ export class UdpClients {
     this.incomingAddress = incoming.address;
   }
 
-  /** @param name of the peer, by peerName @returns the descriptor of a socket that does not block, or -errno */
+  /** As openUdpClient. */
   open(family: 4 | 6, name: Uint8Array): number {
-    const { libc } = this;
-    const domain = family === 4 ? AF_INET : AF_INET6;
-    const fd = libc.socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -libc.errno();
-    if (libc.connect(fd, name, name.length) === 0) return fd;
-    const errno = libc.errno();
-    libc.close(fd);
-    return -errno;
+    return openUdpClient(family, name);
   }
 
   /** Sends outgoing[0, length). @returns `length`, or -errno: that of an ICMP error that came before, too */
@@ -65,6 +58,22 @@ export class UdpClients {
     const count = this.libc.recv(fd, this.incomingAddress, MAX_DATAGRAM_BYTES, MSG_DONTWAIT);
     return count >= 0 ? count : -this.libc.errno();
   }
+}
+
+/**
+ * Opens a socket that does not block and speaks to one peer.
+ * @param name of the peer, by peerName
+ * @returns the descriptor, or -errno
+ */
+export function openUdpClient(family: 4 | 6, name: Uint8Array): number {
+  const libc = requireLibc();
+  const domain = family === 4 ? AF_INET : AF_INET6;
+  const fd = libc.socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -libc.errno();
+  if (libc.connect(fd, name, name.length) === 0) return fd;
+  const errno = libc.errno();
+  libc.close(fd);
+  return -errno;
 }
 
 /** A peer as the system calls want it. */

@@ -4,6 +4,7 @@ import { Answerer, TCP_TRAITS, UDP_TRAITS } from '../../src/dns/index.ts';
 import { QueryVerdict } from '../../src/dns/verdict.ts';
 import { Counter, queryCounter, Transport } from '../../src/metrics/index.ts';
 import { sourceFromText } from '../../src/net/index.ts';
+import { Tried } from '../../src/resolver/forward/index.ts';
 import type { Resolved, ResolveRequest } from '../../src/resolver/index.ts';
 import { ExtendedError, Rcode, textFromName } from '../../src/wire/index.ts';
 import { a, answering, HOME, query, type Seen, STRANGER, seen, soa, TestEdge } from './support.ts';
@@ -209,6 +210,7 @@ describe('a query that an upstream has to answer', () => {
         scene.edge.nowMs,
         UDP_TRAITS,
         true,
+        Tried.NOTHING,
         (bytes) => resolve(seen(0, Buffer.from(bytes!))),
       );
     });
@@ -227,6 +229,7 @@ describe('a query that an upstream has to answer', () => {
         scene.edge.nowMs,
         UDP_TRAITS,
         false,
+        Tried.NOTHING,
         () => resolve(),
       );
     });

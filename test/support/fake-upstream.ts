@@ -345,6 +345,11 @@ export class FakeUpstream {
     return `${scheme}://${host}:${this.port}`;
   }
 
+  /** Sends bytes that nobody asked for to a port of this machine. */
+  sendTo(port: number, bytes: Uint8Array): void {
+    this.socket.send(bytes, port, '127.0.0.1', () => {});
+  }
+
   /** Queries by one transport. */
   over(transport: Transport): ReceivedQuery[] {
     return this.queries.filter((query) => query.transport === transport);

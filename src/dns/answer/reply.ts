@@ -176,6 +176,17 @@ function writeResolved(
   return QueryVerdict.SERVFAIL;
 }
 
+/** Answers with an entry that an upstream's reply was made into. */
+export function replyFromAnswer(
+  state: QueryState,
+  message: Uint8Array,
+  entry: EntryView,
+  traits: TransportTraits,
+): void {
+  replyFromEntry(state, message, entry, traits);
+  limitReply(state, message, QueryVerdict.RESOLVED, traits);
+}
+
 /** Writes an entry's answer: whole, or as many whole RRsets as fit with TC=1 (RFC 2181 9). */
 function replyFromEntry(
   state: QueryState,

@@ -6,43 +6,13 @@ import {
   queryDuration,
   Transport,
 } from '../../metrics/index.ts';
-import type { Family } from '../../net/index.ts';
-import { MAX_UDP_REPLY_BYTES, type QueryState, type TransportTraits } from '../answer/query-state.ts';
-import type { RingWriter } from '../defer-ring.ts';
-import { DeferredRecordWriter } from '../deferred-record.ts';
+import type { PacketSlots } from '../../sys/index.ts';
+import type { QueryState } from '../answer/query-state.ts';
+import type { DeferredRecordWriter } from '../deferred-record.ts';
 import { decide } from '../query.ts';
 import { DEFERRED, QueryVerdict } from '../verdict.ts';
-
-export const UDP_TRAITS: TransportTraits = {
-  transport: Transport.UDP,
-  spoofable: true,
-  encrypted: false,
-  maxReplyBytes: MAX_UDP_REPLY_BYTES,
-};
-
-/** A slot: longer queries are cut, and then answered FORMERR; every UDP reply fits. */
-export const SLOT_BYTES = 2048;
-
-/** A batch as the answerer sees it, wherever its packets come from: received, answered in place, sent. */
-export interface PacketSlots {
-  /** data[i]: the bytes of slot i: the packet received, then the answer to it. */
-  readonly data: readonly Uint8Array[];
-  /** Bytes of the packet received in each slot. */
-  readonly lengths: Uint32Array;
-  /** Bytes of the answer in each slot; 0: none is sent. */
-  readonly replyLengths: Uint32Array;
-  /** 4 or 6. */
-  readonly families: Uint8Array;
-  /** Source address: four words a slot in host order; IPv4 uses the first alone. */
-  readonly addresses: Uint32Array;
-  readonly ports: Uint16Array;
-  /** Which listener each slot's packet came to, counted from the one that the batch is answered for. */
-  readonly targets: Uint8Array;
-  /** Sends the answers of the first `count` slots; a slot without one is let go. */
-  send(fd: number, count: number): void;
-  /** Copies where slot i's packet came from and was sent to, as PacketBatch.writeEndpoint takes it. */
-  readEndpoint(i: number, out: Uint8Array, offset: number): void;
-}
+import type { MissForwarder } from './forward/miss-forwarder.ts';
+import { UDP_TRAITS } from './udp-traits.ts';
 
 /** Answers batches of packets in place, and hands what it cannot answer to the resolver's thread. */
 export class BatchAnswerer {
@@ -50,11 +20,13 @@ export class BatchAnswerer {
   private readonly records: DeferredRecordWriter;
   private readonly clockInto: (out: Float64Array) => void;
   private readonly endClock = new Float64Array(1);
+  /** Asks upstreams for plain misses; null: the resolver is asked for all. */
+  forwarder: MissForwarder | null = null;
   private readonly fetched = new Int32Array(1);
 
-  constructor(state: QueryState, ring: RingWriter, clockInto: (out: Float64Array) => void) {
+  constructor(state: QueryState, records: DeferredRecordWriter, clockInto: (out: Float64Array) => void) {
     this.state = state;
-    this.records = new DeferredRecordWriter(ring);
+    this.records = records;
     this.clockInto = clockInto;
   }
 
@@ -64,7 +36,10 @@ export class BatchAnswerer {
     const counters = state.counters;
     state.readClock(this.clockInto);
     if (count > 1) this.fetchSources(batch, count);
+    const { forwarder } = this;
+    if (forwarder !== null) forwarder.refreshPolicy();
     let deferred = 0;
+    let forwarded = 0;
     let refreshed = 0;
     for (let i = 0; i < count; i++) {
       batch.replyLengths[i] = 0;
@@ -72,10 +47,14 @@ export class BatchAnswerer {
         counters.increment(queryCounter(Transport.UDP, QueryVerdict.DROPPED));
         continue;
       }
-      state.source.family = batch.families[i] as Family;
+      state.source.family = batch.families[i] as 4 | 6;
       for (let word = 0; word < 4; word++) state.source.words[word] = batch.addresses[i * 4 + word];
       const outcome = decide(state, batch.data[i], batch.lengths[i], UDP_TRAITS);
       if (outcome === DEFERRED) {
+        if (forwarder?.take(batch, i, listener)) {
+          forwarded++;
+          continue;
+        }
         deferred += this.defer(batch, i, listener);
         continue;
       }
@@ -87,9 +66,15 @@ export class BatchAnswerer {
     }
     if (deferred + refreshed > 0) this.records.wake();
     batch.send(fd, count);
-    if (deferred === count) return;
+    if (forwarded > 0) forwarder!.flush();
+    if (deferred + forwarded === count) return;
     this.clockInto(this.endClock);
-    counters.observeBetween(queryDuration(QueryPath.FAST), state.clock, this.endClock, count - deferred);
+    counters.observeBetween(
+      queryDuration(QueryPath.FAST),
+      state.clock,
+      this.endClock,
+      count - deferred - forwarded,
+    );
   }
 
   /**

@@ -1,7 +1,8 @@
+import { Tried } from '../../resolver/forward/index.ts';
 import type { Answerer } from '../answerer.ts';
 import { DeferredKind, type DeferredRecord } from '../deferred-record.ts';
-import { UDP_TRAITS } from './batch-answerer.ts';
 import type { ReplyQueue } from './udp-listener.ts';
+import { UDP_TRAITS } from './udp-traits.ts';
 
 /** Resolves a query that a thread has deferred, and answers from the address that it was sent to. */
 export function answerDeferred(
@@ -9,15 +10,20 @@ export function answerDeferred(
   answerer: Answerer,
   listeners: readonly { readonly replies: ReplyQueue }[],
 ): void {
-  const { kind, query, receivedMs, source, endpoint } = record;
+  const { kind, tried, query, receivedMs, source, endpoint } = record;
+  if (kind === DeferredKind.LATE_REPLY) {
+    answerer.takeLate(query, record.dnssecOk, record.checkingDisabled);
+    return;
+  }
   if (kind === DeferredKind.REFRESH) {
     answerer.refresh(query);
     return;
   }
-  if (answerer.givesUp(receivedMs)) return;
+  // A question that a thread has asked has waited for the upstream, not for us.
+  if (tried === Tried.NOTHING && answerer.givesUp(receivedMs)) return;
   const { replies } = listeners[record.listener];
   const isRegistered = kind === DeferredKind.REGISTERED;
-  answerer.answerDeferred(query, source, receivedMs, UDP_TRAITS, isRegistered, (reply) => {
+  answerer.answerDeferred(query, source, receivedMs, UDP_TRAITS, isRegistered, tried, (reply) => {
     if (reply !== null) replies.add(endpoint, reply);
   });
 }

@@ -4,8 +4,8 @@ import { queryCounter, Transport } from '../../metrics/index.ts';
 import { formatAddress, ListenError, type SocketAddress, sourceFromText } from '../../net/index.ts';
 import type { Answerer } from '../answerer.ts';
 import { QueryVerdict } from '../verdict.ts';
-import { UDP_TRAITS } from './batch-answerer.ts';
 import type { UdpEngine } from './udp-engine.ts';
+import { UDP_TRAITS } from './udp-traits.ts';
 
 const RECEIVE_BUFFER_BYTES = 4 << 20;
 

@@ -1,7 +1,7 @@
 import { ListenError, type SocketAddress } from '../../net/index.ts';
 import { closeSocket, localPort, openUdpSocket, PacketBatch, SystemCallError } from '../../sys/index.ts';
-import { SLOT_BYTES } from './batch-answerer.ts';
 import { BATCH_SLOTS, WAIT_MS } from './udp-thread-data.ts';
+import { SLOT_BYTES } from './udp-traits.ts';
 
 /** The kernel's queue for a socket: about 20 ms of a flood at full rate. */
 const RECEIVE_BUFFER_BYTES = 4 << 20;

@@ -3,6 +3,7 @@ import type { AllowlistHandle } from '../../allowlist/index.ts';
 import type { CatalogHandle } from '../../catalog/lookup/index.ts';
 import type { BlockHandle } from '../../metrics/index.ts';
 import type { CacheHandle } from '../../resolver/cache/index.ts';
+import type { ForwardHandle } from '../../resolver/forward/index.ts';
 import type { XdpSocketHandle, XdpTarget } from '../../sys/xdp/index.ts';
 import type { QueryPolicy } from '../answer/query-state.ts';
 import type { RateLimitOptions } from '../rate-limit.ts';
@@ -29,6 +30,8 @@ export interface UdpTables {
   rateLimit: SharedArrayBuffer;
   rateLimitOptions: RateLimitOptions;
   policy: QueryPolicy;
+  /** Lets threads ask upstreams for plain misses; null: the resolver is asked for all. */
+  forward: ForwardHandle | null;
 }
 
 /** What a UDP thread starts with, wherever its packets come from. */
@@ -37,6 +40,8 @@ export interface UdpThreadData extends UdpTables {
   updatePort: MessagePort;
   counters: BlockHandle;
   ring: SharedArrayBuffer;
+  /** This thread's number, from 0. */
+  index: number;
 }
 
 export interface UdpWorkerData extends UdpThreadData {

@@ -6,6 +6,7 @@ import { CacheReader } from '../../resolver/cache/index.ts';
 import { askForSlice, monotonicClockInto, settleHeap } from '../../sys/index.ts';
 import { QueryState } from '../answer/query-state.ts';
 import { RingWriter } from '../defer-ring.ts';
+import { DeferredRecordWriter } from '../deferred-record.ts';
 import { RateLimiter } from '../rate-limit.ts';
 import type { TableUpdate } from '../table-update.ts';
 import { BatchAnswerer } from './batch-answerer.ts';
@@ -19,12 +20,13 @@ const SLICE_US = 300;
  * owner's word. It never returns to its event loop; new tables reach it by a message port that it looks into
  * when the updatePort word has changed.
  */
-export class ThreadState {
+export class UdpThreadState {
   readonly answerer: BatchAnswerer;
   readonly counters: CounterBlock;
   private readonly data: UdpThreadData;
   private readonly control: Int32Array;
-  private readonly state: QueryState;
+  readonly state: QueryState;
+  readonly records: DeferredRecordWriter;
   private updatePort = 0;
 
   constructor(data: UdpThreadData) {
@@ -41,7 +43,8 @@ export class ThreadState {
       },
       data.policy,
     );
-    this.answerer = new BatchAnswerer(this.state, new RingWriter(data.ring), monotonicClockInto());
+    this.records = new DeferredRecordWriter(new RingWriter(data.ring));
+    this.answerer = new BatchAnswerer(this.state, this.records, monotonicClockInto());
   }
 
   /** Tells the owner that packets are taken from now on. */

@@ -36,6 +36,7 @@ export class UdpThreads {
   private readonly options: UdpThreadsOptions;
   private readonly threads: UdpThread[] = [];
   private stopping = false;
+  private started = 0;
   private updates = 0;
   /** Publishers that wait until every thread has taken their update, the first first. */
   private readonly publishers: { update: number; resolve: () => void }[] = [];
@@ -50,14 +51,22 @@ export class UdpThreads {
    * @returns a promise that resolves when it takes packets
    */
   async start(entry: URL, name: string, own: object, replySockets: number): Promise<void> {
-    const { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy, ...on } = this.options;
+    const { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy, forward, ...on } = this.options;
     const counters = new CounterBlock();
     on.onCounters(counters);
     const control = new SharedArrayBuffer(8);
+    const index = this.started++;
     const ring = allocateRing(RING_BYTES);
     const { port1, port2 } = new MessageChannel();
-    const tables: UdpTables = { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy };
-    const data: UdpThreadData = { control, updatePort: port2, counters: counters.share, ring, ...tables };
+    const tables: UdpTables = { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy, forward };
+    const data: UdpThreadData = {
+      control,
+      updatePort: port2,
+      counters: counters.share,
+      ring,
+      index,
+      ...tables,
+    };
     const worker = startThread(entry, {
       workerData: { ...data, ...own },
       transferList: [port2],

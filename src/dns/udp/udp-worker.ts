@@ -1,37 +1,100 @@
-/** A UDP thread: receives, decides and answers in batches until it is told to stop. */
+/** A UDP thread: receives, decides and answers in batches, and asks upstreams for plain misses, until it is told to stop. */
+import { randomFillSync } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
-import { PacketBatch, Poller } from '../../sys/index.ts';
-import { SLOT_BYTES } from './batch-answerer.ts';
+import { MAX_FORWARDERS } from '../../resolver/forward/index.ts';
+import { Epoll, EpollEvent, monotonicClockInto, PacketBatch, Poller } from '../../sys/index.ts';
 import { BatchPacer } from './batch-pacer.ts';
+import { MissForwarder } from './forward/miss-forwarder.ts';
 import { BATCH_SLOTS, type UdpWorkerData, WAIT_MS } from './udp-thread-data.ts';
-import { ThreadState } from './udp-thread-state.ts';
+import { UdpThreadState } from './udp-thread-state.ts';
+import { SLOT_BYTES } from './udp-traits.ts';
 
-function serve(data: UdpWorkerData): void {
-  const thread = new ThreadState(data);
-  const { answerer } = thread;
-  const pacer = new BatchPacer(BATCH_SLOTS);
-  const batches = data.sockets.map((socket) => new PacketBatch(BATCH_SLOTS, SLOT_BYTES, socket.packetInfo));
-  const poller = data.sockets.length > 1 ? new Poller(data.sockets.map((socket) => socket.fd)) : null;
+/** Events that one wait gives. */
+const EVENTS = 64;
 
-  const receive = (listener: number, waits: boolean): void => {
-    const { fd } = data.sockets[listener];
-    const count = batches[listener].receive(fd, waits);
-    // After the wait and before the answers: a change is effective for the next query.
-    thread.pollUpdates();
-    if (count > 0) answerer.answer(batches[listener], count, fd, listener);
-    pacer.after(count);
-  };
+class UdpThread {
+  private readonly data: UdpWorkerData;
+  private readonly thread: UdpThreadState;
+  private readonly fds: readonly number[];
+  private readonly batches: readonly PacketBatch[];
+  private readonly pacer = new BatchPacer(BATCH_SLOTS);
+  private readonly poller: Poller | null;
+  private readonly epoll = new Epoll(EVENTS);
+  private readonly forwarder: MissForwarder | null;
 
-  thread.begin();
-  while (thread.goesOn) {
-    if (poller === null) receive(0, true);
+  constructor(data: UdpWorkerData) {
+    this.data = data;
+    this.thread = new UdpThreadState(data);
+    this.fds = data.sockets.map(({ fd }) => fd);
+    this.batches = data.sockets.map(({ packetInfo }) => new PacketBatch(BATCH_SLOTS, SLOT_BYTES, packetInfo));
+    this.poller = this.fds.length > 1 ? new Poller(this.fds) : null;
+    for (const [listener, fd] of this.fds.entries()) this.epoll.add(fd, EpollEvent.IN, listener);
+    this.forwarder = this.createForwarder();
+    this.thread.answerer.forwarder = this.forwarder;
+  }
+
+  serve(): void {
+    const { thread, forwarder } = this;
+    thread.begin();
+    while (thread.goesOn) {
+      if (forwarder?.isWaiting) this.waitForBoth(forwarder);
+      else this.waitForClients();
+    }
+    forwarder?.close();
+    this.epoll.close();
+  }
+
+  /** Nothing is awaited from upstreams: one system call waits and receives. */
+  private waitForClients(): void {
+    const { poller, thread, fds } = this;
+    if (poller === null) this.receive(0, true);
     else if (poller.wait(WAIT_MS) <= 0) thread.pollUpdates();
     else {
-      for (let listener = 0; listener < batches.length; listener++) {
-        if (poller.isReady(listener)) receive(listener, false);
+      for (let listener = 0; listener < fds.length; listener++) {
+        if (poller.isReady(listener)) this.receive(listener, false);
       }
     }
   }
+
+  /** Waits for clients and upstreams together. */
+  private waitForBoth(forwarder: MissForwarder): void {
+    const { epoll, fds, thread } = this;
+    const count = epoll.wait(forwarder.waitMs(WAIT_MS));
+    if (count === 0) thread.pollUpdates();
+    for (let i = 0; i < count; i++) {
+      const tag = epoll.dataAt(i);
+      if (tag < fds.length) this.receive(tag, false);
+      else forwarder.receive(tag - fds.length, epoll.eventsAt(i));
+    }
+    forwarder.finishTurn();
+  }
+
+  private receive(listener: number, waits: boolean): void {
+    const { thread, batches, fds } = this;
+    const count = batches[listener].receive(fds[listener], waits);
+    // After the wait and before the answers: a change is effective for the next query.
+    thread.pollUpdates();
+    if (count > 0) thread.answerer.answer(batches[listener], count, fds[listener], listener);
+    this.pacer.after(count);
+  }
+
+  private createForwarder(): MissForwarder | null {
+    const { forward, cache, index } = this.data;
+    if (forward === null || index >= MAX_FORWARDERS) return null;
+    const { state, records } = this.thread;
+    return new MissForwarder({
+      state,
+      records,
+      cache,
+      forward,
+      index,
+      listeners: { fds: this.fds, batches: this.batches },
+      epoll: this.epoll,
+      firstTag: this.fds.length,
+      fillRandom: randomFillSync,
+      clockInto: monotonicClockInto(),
+    });
+  }
 }
 
-serve(workerData as UdpWorkerData);
+new UdpThread(workerData as UdpWorkerData).serve();

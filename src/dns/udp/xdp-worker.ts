@@ -8,7 +8,7 @@ import { Poller } from '../../sys/index.ts';
 import { FRAME_RESULTS, FrameBatch } from '../../sys/xdp/index.ts';
 import { BatchPacer } from './batch-pacer.ts';
 import { BATCH_SLOTS, type UdpThreadData, WAIT_MS, type XdpThreadData } from './udp-thread-data.ts';
-import { ThreadState } from './udp-thread-state.ts';
+import { UdpThreadState } from './udp-thread-state.ts';
 
 /** Batches that are answered after the word to stop has come: more than a ring holds. */
 const LAST_BATCHES = 128;
@@ -18,7 +18,7 @@ const SEND_AGAIN_MS = 1;
 const LAST_WAITS = 20;
 
 class XdpThread {
-  private readonly state: ThreadState;
+  private readonly state: UdpThreadState;
   private readonly batches: readonly FrameBatch[];
   private readonly poller: Poller;
   private readonly pacer = new BatchPacer(BATCH_SLOTS);
@@ -26,7 +26,7 @@ class XdpThread {
   private taken = 0;
 
   constructor(data: UdpThreadData & XdpThreadData) {
-    this.state = new ThreadState(data);
+    this.state = new UdpThreadState(data);
     const tally = this.state.counters.values.subarray(XDP_FRAMES, XDP_FRAMES + FRAME_RESULTS);
     this.batches = data.sockets.map((socket) => new FrameBatch(socket, data.targets, BATCH_SLOTS, tally));
     this.poller = new Poller(this.batches.map((batch) => batch.fd));

@@ -1,5 +1,4 @@
-import { authenticData, Rcode } from '../../wire/index.ts';
-import type { EntryRequest } from './entry.ts';
+import { authenticData, type Question, Rcode } from '../../wire/index.ts';
 import { DENIAL_TYPE, keyFlags, keyHash } from './key.ts';
 import {
   ANSWER_COUNT_HALF,
@@ -21,6 +20,13 @@ import {
   TYPE_HALF,
   UNIT_BYTES,
 } from './layout.ts';
+
+/** What was asked of the upstream. The question's hashes must be made with the seed that all readers use. */
+export interface EntryRequest {
+  readonly question: Question;
+  readonly dnssecOk: boolean;
+  readonly checkingDisabled: boolean;
+}
 
 /** Records of an entry as the encoder takes them. */
 export interface EntryBody {

@@ -9,18 +9,11 @@ import {
   RecordWriter,
   readU16,
 } from '../../wire/index.ts';
-import { EntryEncoder } from './entry-encoder.ts';
+import { EntryEncoder, type EntryRequest } from './entry-encoder.ts';
 import { type NameKey, nameKeyOf, type ReplyRecords, readReplyRecords } from './reply-records.ts';
 import { type RecordSet, type Selection, selectRecords } from './select.ts';
 
 const EMPTY: Selection = { answers: [], authorities: [], conclusive: false };
-
-/** What was asked of the upstream. The question's hashes must be made with the seed that all readers use. */
-export interface EntryRequest {
-  readonly question: Question;
-  readonly dnssecOk: boolean;
-  readonly checkingDisabled: boolean;
-}
 
 /** Bounds that every record's TTL is held to before it is stored. */
 export interface TtlLimits {

@@ -3,9 +3,9 @@ export {
   type BuiltEntry,
   buildEntry,
   DEFAULT_TTL_LIMITS,
-  type EntryRequest,
   type TtlLimits,
 } from './entry.ts';
+export type { EntryRequest } from './entry-encoder.ts';
 export {
   DOES_NOT_FIT,
   EntryReader,

@@ -12,8 +12,8 @@ import {
   readName,
   readU32,
 } from '../../wire/index.ts';
-import type { EntryRequest, TtlLimits } from './entry.ts';
-import { EntryEncoder } from './entry-encoder.ts';
+import type { TtlLimits } from './entry.ts';
+import { EntryEncoder, type EntryRequest } from './entry-encoder.ts';
 import { MAX_CHAIN, MAX_NEGATIVE_TTL_SECONDS, MIN_SOA_BYTES } from './select.ts';
 
 /** Returned by build instead of a length: buildEntry has to look at this reply. */

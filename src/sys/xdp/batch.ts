@@ -1,5 +1,6 @@
 import { type Libc, requireLibc } from '../libc.ts';
 import { encodeEndpoint } from '../mmsg-layout.ts';
+import type { PacketSlots } from '../packet-batch.ts';
 import { XdpError } from './errors.ts';
 import { Frames, FrameVerdict, PAYLOAD_OFFSET_4, PAYLOAD_OFFSET_6, type XdpTarget } from './frame.ts';
 import { XdpRing } from './ring.ts';
@@ -24,7 +25,7 @@ export const FRAME_RESULTS = 6;
  * with the kernel (Documentation/networking/af_xdp.rst). It has the shape of a PacketBatch, with which sockets do
  * the same. Of a frame that is received only what Frames takes is given a slot.
  */
-export class FrameBatch {
+export class FrameBatch implements PacketSlots {
   readonly slots: number;
   readonly data: Uint8Array[];
   readonly lengths: Uint32Array;

@@ -76,6 +76,7 @@ class Stage {
             rateLimit: edge.rateLimit,
             rateLimitOptions: edge.rateLimitOptions,
             policy: edge.policy,
+            forward: null,
             deferred: new LocalDeferredQueries(answerer),
             onCounters: (block) => this.counters.push(block),
             onFailure: (error) => this.failures.push(error),

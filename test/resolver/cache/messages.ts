@@ -129,6 +129,7 @@ function comparePlain(
       bytes: questionBytes(request),
       questionEnd: end,
       hasEdns: false,
+      hasMixedCase: false,
     }) >= Match.EXACT &&
     !isTruncated(message) &&
     survey.read(message, message.length, end) &&

@@ -194,6 +194,7 @@ export class EdgeRole implements Role {
       rateLimit: this.rateLimit,
       rateLimitOptions: config.dns.rateLimit,
       policy,
+      forward: tables.resolver.forward,
     };
     tables.resolver.serveEdge(shared);
     addCounters(tables.resolver.counters);
