@@ -112,7 +112,8 @@ function decideUnlimited(
   }
   if (type === RecordType.OPT || type === 0)
     return finish(state, message, Rcode.FORMERR, QueryVerdict.FORMERR, traits);
-  if (type === RecordType.ANY) return answerAny(state, message, traits);
+  // With DO the answer must validate, so the upstream is asked for one that is signed (RFC 8482 4.2).
+  if (type === RecordType.ANY && !state.edns.dnssecOk) return answerAny(state, message, traits);
   if (type >= RecordType.META_FIRST && type < RecordType.ANY) {
     return finish(state, message, Rcode.NOTIMP, QueryVerdict.NOTIMP, traits);
   }
@@ -123,6 +124,8 @@ function decideUnlimited(
   if (service >= 0) {
     const list = state.catalog.list(state.profile, service);
     if (list !== NO_LIST && isSteeredType(type)) return answerSteered(state, message, list, traits);
+    // The upstream's answer could hold the origin's addresses.
+    if (list !== NO_LIST && type === RecordType.ANY) return answerAny(state, message, traits);
   }
   const special = open === OpenName.BOOTSTRAP ? SpecialUse.NONE : state.specialNames.match(question);
   if (special !== SpecialUse.NONE && !(special === SpecialUse.NAME_ERROR_BUT_DS && type === RecordType.DS)) {

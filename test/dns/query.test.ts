@@ -148,6 +148,12 @@ describe('a registered source', () => {
     expect([rcode, answers, authorities.length]).toEqual([Rcode.NOERROR, [], 1]);
   });
 
+  it('asks the upstream for ANY with DO, but not for a catalog name', () => {
+    const opt = { flags: 0x8000 };
+    expect(new TestEdge().ask(query('www.example.com', 'ANY', { opt })).outcome).toBe(DEFERRED);
+    expect(new TestEdge().ask(query('netflix.com', 'ANY', { opt })).answers).toHaveLength(1);
+  });
+
   it('gets one HINFO for ANY, whatever the name', () => {
     const { outcome, answers } = new TestEdge().ask(query('netflix.com', 'ANY'));
     expect(outcome).toBe(QueryVerdict.LOCAL);

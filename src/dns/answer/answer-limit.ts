@@ -26,7 +26,7 @@ export interface AnswerLimitOptions {
 export const DEFAULT_ANSWER_LIMIT: AnswerLimitOptions = { bytesPerSecond: 262_144, burstBytes: 1_048_576 };
 
 /**
- * Makes UDP answers worthless for reflection, whoever registered the forged address: a token bucket of bytes per IPv4
+ * Makes UDP answers worthless for reflection, even at registered addresses: a token bucket of bytes per IPv4
  * /24 or IPv6 /56 in shared memory. Answers of at most 1.5 times the query are free. Written without locks: a lost update
  * lets a few bytes too many pass. Nothing is allocated.
  */

@@ -141,6 +141,7 @@ function finalSets(records: readonly ReplyRecord[], request: SelectionRequest): 
     const asked = records.filter((record) => record.type === request.type);
     return asked.length === 0 ? [] : [withSignatures(asked, records, request.dnssecOk)];
   }
+  if (request.type === RecordType.ANY && request.dnssecOk) return oneSignedSet(records);
   const sets = new Map<number, ReplyRecord[]>();
   for (const record of records) {
     if (request.type === RecordType.RRSIG && record.type !== RecordType.RRSIG) continue;
@@ -150,6 +151,29 @@ function finalSets(records: readonly ReplyRecord[], request: SelectionRequest): 
     else set.push(record);
   }
   return [...sets.values()].map((set) => recordSet(set));
+}
+
+/**
+ * Selects one RRset with its signatures for ANY: a validating resolver accepts it, and it is no larger than needed for
+ * that (RFC 8482 4.1). The smallest, signed before unsigned.
+ */
+function oneSignedSet(records: readonly ReplyRecord[]): RecordSet[] {
+  let chosen: RecordSet | null = null;
+  let chosenBytes = Number.POSITIVE_INFINITY;
+  for (const { type } of records) {
+    if (type === RecordType.RRSIG || type === RecordType.NSEC || type === RecordType.NSEC3) continue;
+    const set = withSignatures(
+      records.filter((record) => record.type === type),
+      records,
+      true,
+    );
+    const isSigned = set.records.some((record) => record.covers === type);
+    const bytes = set.records.reduce((sum, { rdataLength }) => sum + rdataLength, isSigned ? 0 : 0x10000);
+    if (bytes >= chosenBytes) continue;
+    chosen = set;
+    chosenBytes = bytes;
+  }
+  return chosen === null ? [] : [chosen];
 }
 
 /** The DNAME at the closest name above this one. */

@@ -1,0 +1,134 @@
+/** A validating unbound that forwards to the edge, whose upstream serves a signed zone: what it asks must validate. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RunningService, temporaryFolder, until } from '../support/service.ts';
+import { toolFolders } from '../support/tools.ts';
+
+const run = promisify(execFile);
+const env = { ...process.env, PATH: toolFolders(process.env['PATH'] ?? '').join(':') };
+/** Signed by ldns-signzone until 2046; its key is thrown away. */
+const ZONE = join(import.meta.dirname, 'zones/signed.example.zone');
+const ANCHOR =
+  'signed.example. IN DS 3639 15 2 bbfb132b323902cc2274da3bde5db3e18078d3be676bca6c023252394985fb17';
+const HOME = '127.0.0.1';
+
+const processes: ChildProcess[] = [];
+let service: RunningService;
+let validatorPort = 0;
+let authorityPort = 0;
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}
+
+/** Starts unbound on loopback. @param module `iterator`, or `validator iterator` */
+function startUnbound(folder: string, name: string, port: number, module: string, zones: string): void {
+  const file = join(folder, `${name}.conf`);
+  writeFileSync(
+    file,
+    `server:
+  interface: 127.0.0.1@${port}
+  do-daemonize: no
+  username: ""
+  chroot: ""
+  directory: "${folder}"
+  pidfile: ""
+  use-syslog: no
+  num-threads: 1
+  do-not-query-localhost: no
+  module-config: "${module}"
+${zones}`,
+  );
+  processes.push(spawn('unbound', ['-d', '-c', file], { stdio: ['ignore', 'ignore', 'ignore'], env }));
+}
+
+/** Asks by dig. @returns status, flags and the answer's records */
+async function dig(port: number, ...question: string[]): Promise<{ header: string; answer: string[] }> {
+  const options = ['+noall', '+comments', '+answer', '+tries=2', '+time=5', '+dnssec'];
+  const { stdout } = await run('dig', ['@127.0.0.1', '-p', `${port}`, ...options, ...question], { env });
+  const status = /status: (\w+)/.exec(stdout)?.[1];
+  const flags = /flags: ([a-z ]*);/.exec(stdout)?.[1]?.split(' ') ?? [];
+  const answer = stdout.split('\n').filter((line) => line !== '' && !line.startsWith(';'));
+  return { header: `${status}${flags.includes('ad') ? ' AD' : ''}`, answer };
+}
+
+beforeAll(async () => {
+  const folder = temporaryFolder();
+  [authorityPort, validatorPort] = [await freePort(), await freePort()];
+  startUnbound(
+    folder,
+    'authority',
+    authorityPort,
+    'iterator',
+    `auth-zone:
+  name: signed.example.
+  zonefile: ${ZONE}
+  for-downstream: yes
+  for-upstream: no
+`,
+  );
+  service = await RunningService.start({ config: { upstreams: [`udp://127.0.0.1:${authorityPort}`] } });
+  await service.household([HOME]);
+  startUnbound(
+    folder,
+    'validator',
+    validatorPort,
+    'validator iterator',
+    `  trust-anchor: "${ANCHOR}"
+forward-zone:
+  name: "signed.example."
+  forward-addr: 127.0.0.1@${service.udp.port}
+`,
+  );
+  for (const port of [authorityPort, validatorPort]) {
+    await until(
+      async () =>
+        (await dig(port, 'signed.example', 'SOA').catch(() => null))?.header.startsWith('NOERROR') ?? false,
+      'unbound answers',
+    );
+  }
+});
+afterAll(async () => {
+  for (const child of processes) {
+    if (child.exitCode !== null) continue;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  }
+  await service?.stop();
+});
+
+it.each(['signed.example', 'many.signed.example', 'alias.signed.example', 'mail.signed.example'])(
+  '8482 4.2: ANY with DO for %s validates, by one signed RRset',
+  async (name) => {
+    const { header, answer } = await dig(validatorPort, name, 'ANY');
+    expect(header).toBe('NOERROR AD');
+    const types = new Set(answer.map((line) => line.split(/\s+/)[3]));
+    expect([types.size, types.has('RRSIG')]).toEqual([2, true]);
+  },
+);
+
+it('4.2: ANY without DO is one HINFO', async () => {
+  const { answer } = await dig(service.udp.port, 'signed.example', 'ANY', '+nodnssec', '+notcp');
+  expect(answer.map((line) => line.split(/\s+/)[3])).toEqual(['HINFO']);
+});
+
+it.each([
+  ['signed.example', 'A', 'NOERROR AD'],
+  ['many.signed.example', 'TXT', 'NOERROR AD'],
+  ['alias.signed.example', 'A', 'NOERROR AD'],
+  ['mail.signed.example', 'AAAA', 'NOERROR AD'],
+  ['none.signed.example', 'A', 'NXDOMAIN AD'],
+  ['none.signed.example', 'ANY', 'NXDOMAIN AD'],
+])('%s %s validates: %s', async (name, type, expected) => {
+  expect((await dig(validatorPort, name, type)).header).toBe(expected);
+});
