@@ -1,0 +1,63 @@
+/** The shipped unit, as systemd-analyze judges it offline. */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { ROOT, temporaryFolder } from '../../support/service.ts';
+
+const UNIT = join(ROOT, 'config/deploy/systemd/mediastreamer.service');
+const MOST_EXPOSURE = 2;
+
+function analyze(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
+  return { status, output: stdout + stderr };
+}
+
+it('is a valid unit, whose command exists in the package', () => {
+  const file = join(temporaryFolder(), 'mediastreamer.service');
+  copyFileSync(UNIT, file);
+  const text = readFileSync(file, 'utf8');
+  expect(text).toContain('ExecStart=/usr/bin/mediastreamer serve ');
+  writeFileSync(file, text.replace('/usr/bin/mediastreamer', join(ROOT, 'src/mediastreamer.sh')));
+  expect(analyze('verify', file)).toEqual({ status: 0, output: '' });
+});
+
+it('is confined: exposure at most 2.0', () => {
+  const { output } = analyze('security', '--offline=true', UNIT);
+  const [, exposure] = /Overall exposure level for mediastreamer\.service: ([\d.]+)/.exec(output) ?? [];
+  expect(Number(exposure)).toBeGreaterThan(0);
+  expect(Number(exposure)).toBeLessThanOrEqual(MOST_EXPOSURE);
+});
+
+it('allows the system calls that the program makes', () => {
+  const privileged = callsOf('@privileged');
+  const allowed = new Set([...callsOf('@system-service')].filter((name) => !privileged.has(name)));
+  for (const call of [...callsOf('@pkey'), 'bpf']) allowed.add(call);
+  const needed = ['recvmmsg', 'sendmmsg', 'splice', 'epoll_pwait', 'epoll_ctl', 'accept4', 'sched_setattr'];
+  for (const call of [...needed, 'bpf', 'prctl', 'futex', 'fsync', 'socket', 'memfd_create']) {
+    expect([call, allowed.has(call)]).toEqual([call, true]);
+  }
+  const filters = readFileSync(UNIT, 'utf8').match(/^SystemCallFilter=.*$/gm);
+  expect(filters).toEqual([
+    'SystemCallFilter=@system-service',
+    'SystemCallFilter=~@privileged',
+    'SystemCallFilter=bpf @pkey',
+  ]);
+});
+
+it('keeps addresses out of core dumps and swap', () => {
+  const text = readFileSync(UNIT, 'utf8');
+  expect(text).toMatch(/^LimitCORE=0$/m);
+  expect(text).toMatch(/^MemorySwapMax=0$/m);
+});
+
+/** System calls of a group of systemd's, with those of the groups in it. */
+function callsOf(group: string): Set<string> {
+  const { output } = analyze('syscall-filter', group);
+  const lines = output
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  return new Set(lines.flatMap((line) => (line.startsWith('@') ? [...callsOf(line)] : [line])));
+}
