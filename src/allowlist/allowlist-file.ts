@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { decodeSnapshot, encodeSnapshot, readSnapshotPosition, type Snapshot } from '../feed/index.ts';
+import { assertPrivate } from '../sys/index.ts';
 import { AllowlistFileCorruptError, AllowlistFileVersionUnknownError } from './errors.ts';
 
 /*
@@ -146,6 +147,7 @@ async function readWhole(path: string, most = Number.POSITIVE_INFINITY): Promise
     throw error;
   }
   try {
+    assertPrivate(file.fd, path);
     const { size } = await file.stat();
     const bytes = Buffer.allocUnsafeSlow(Math.min(size, most));
     let filled = 0;

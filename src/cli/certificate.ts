@@ -1,11 +1,12 @@
 import type { Config } from '../config/index.ts';
 import { readTlsCertificate, type TlsCertificate } from '../net/index.ts';
+import { readPrivateText } from './private-text.ts';
 
-/** Reads the certificate of the DNS listeners; null if none of them needs one. @throws TlsCertificateError */
+/** Reads the certificate of the DNS listeners; null if none of them needs one. @throws TlsCertificateError, FileNotPrivateError */
 export function readCertificate({ roles, dns, tls }: Config): TlsCertificate | null {
   const isNeeded = roles.includes('edge') && dns.tls.length + dns.https.length > 0;
   // The configuration is valid, so both files are named.
-  return isNeeded ? readTlsCertificate(tls.certFile!, tls.keyFile!) : null;
+  return isNeeded ? readTlsCertificate(tls.certFile!, tls.keyFile!, readPrivateText) : null;
 }
 
 const DAY_MS = 86_400_000;

@@ -45,8 +45,9 @@ export function crash(thrown: unknown, output: CrashOutput = PROCESS_OUTPUT): vo
   output.exit(EXIT_CRASH);
 }
 
-/** Handles uncaught errors, whose message Node would print. */
+/** Handles uncaught errors, whose message Node would print, and SIGUSR1, at which Node would open a debugger. */
 export function installCrashHandlers(): void {
+  process.on('SIGUSR1', () => {});
   process.on('uncaughtException', (error) => crash(error));
   process.on('unhandledRejection', (reason) => crash(reason));
 }

@@ -28,6 +28,9 @@ async function run(args: string[], io: Io): Promise<number> {
   const terminal = process.stdout.isTTY === true;
   const log = createLog(loaded.config.log.level, terminal);
   const stopped = stopSignal();
+  // A SIGHUP during the start reloads after it; without a handler it would end the process.
+  const starting = Promise.withResolvers<Service>();
+  process.on('SIGHUP', () => void starting.promise.then((service) => service.reload(load)));
   const service = await Service.start({
     loaded,
     log,
@@ -37,7 +40,7 @@ async function run(args: string[], io: Io): Promise<number> {
     onFailure: crash,
   });
   setTimeout(settleHeap, SETTLE_MS).unref();
-  process.on('SIGHUP', () => void service.reload(load));
+  starting.resolve(service);
   log.info({ signal: await stopped }, 'stopping');
   await service.stop();
   log.info({}, 'stopped');

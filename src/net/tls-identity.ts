@@ -37,11 +37,17 @@ export class TlsCertificateError extends Error {
 }
 
 /**
- * Reads and checks a certificate with its chain, and its private key, both PEM. @throws TlsCertificateError
+ * Reads and checks a certificate with its chain, and its private key, both PEM.
+ * @param readKey reads the key's file; may refuse one that others can write
+ * @throws TlsCertificateError, and errors of readKey that are not the system's
  */
-export function readTlsCertificate(certFile: string, keyFile: string): TlsCertificate {
-  const cert = readPem('tls.certFile', certFile);
-  const key = readPem('tls.keyFile', keyFile);
+export function readTlsCertificate(
+  certFile: string,
+  keyFile: string,
+  readKey: (file: string) => string = readText,
+): TlsCertificate {
+  const cert = readPem('tls.certFile', certFile, readText);
+  const key = readPem('tls.keyFile', keyFile, readKey);
   const certificate = parseCertificate(cert, certFile);
   const privateKey = parseKey(key, keyFile);
   if (!certificate.checkPrivateKey(privateKey)) {
@@ -58,11 +64,16 @@ export function readTlsCertificate(certFile: string, keyFile: string): TlsCertif
   return { cert, key, names: namesOf(certificate), validToMs: Date.parse(certificate.validTo) };
 }
 
-function readPem(key: 'tls.certFile' | 'tls.keyFile', file: string): string {
+function readText(file: string): string {
+  return readFileSync(file, 'utf8');
+}
+
+function readPem(key: 'tls.certFile' | 'tls.keyFile', file: string, read: (file: string) => string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return read(file);
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code;
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     throw new TlsCertificateError(key, `${file}, which cannot be read (${reason})`, 'a PEM file');
   }
 }

@@ -2,10 +2,20 @@
 import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { makeCertificate } from '../support/certificate.ts';
 import {
   askTcp,
   askUdp,
@@ -342,6 +352,79 @@ describe('a failing start', () => {
     expect(await refusedStart(folder)).toContain(join(dataDir, 'admin.key'));
     expect(readFileSync(join(dataDir, 'admin.key'), 'utf8')).toBe('short\n');
   });
+});
+
+describe('a file that others may write, or another user owns,', () => {
+  const isRoot = process.getuid?.() === 0;
+  const NOBODY = 65_534;
+  const give = (path: string): void => (isRoot ? chownSync(path, NOBODY, NOBODY) : chmodSync(path, 0o666));
+
+  it.each<[string, (service: RunningService) => string]>([
+    [
+      'a dataDir of mode 0777',
+      ({ dataDir }) => {
+        chmodSync(dataDir, 0o777);
+        return dataDir;
+      },
+    ],
+    [
+      'a foreign dataDir',
+      ({ dataDir }) => {
+        give(dataDir);
+        return dataDir;
+      },
+    ],
+    [
+      'an admin.key of mode 0666',
+      ({ dataDir }) => {
+        chmodSync(join(dataDir, 'admin.key'), 0o666);
+        return join(dataDir, 'admin.key');
+      },
+    ],
+    [
+      'a foreign admin.key',
+      ({ dataDir }) => {
+        give(join(dataDir, 'admin.key'));
+        return join(dataDir, 'admin.key');
+      },
+    ],
+    [
+      'a foreign registry.db',
+      ({ dataDir }) => {
+        give(join(dataDir, 'registry.db'));
+        return join(dataDir, 'registry.db');
+      },
+    ],
+  ])('prevents the start: %s', async (_, spoil) => {
+    const service = await start();
+    await service.stop();
+    const path = spoil(service);
+    const line = await refusedStart(service.folder);
+    expect(line).toContain(path);
+    expect(line).toMatch(/(owns it|lets others write it): (expected user|run chmod)/);
+  });
+
+  it('prevents the start: a TLS key of mode 0666; one that others may read is fine', async () => {
+    const folder = temporaryFolder();
+    const { cert, key } = makeCertificate(['DNS:dns.example']);
+    writeFileSync(join(folder, 'cert.pem'), cert);
+    writeFileSync(join(folder, 'key.pem'), key, { mode: 0o644 });
+    const tls = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
+    writeConfig(folder, { tls, dns: { tls: ['127.0.0.1:0'] } });
+    const service = await RunningService.start({ folder });
+    await service.stop();
+    chmodSync(tls.keyFile, 0o666);
+    expect(await refusedStart(folder)).toContain(tls.keyFile);
+  });
+});
+
+it('opens no debugger on SIGUSR1, however it was started', async () => {
+  const service = await start();
+  service.kill('SIGUSR1');
+  service.kill('SIGHUP');
+  await service.logged('configuration and catalog read again');
+  await service.stop();
+  expect(service.output).not.toContain('Debugger listening');
 });
 
 describe('a killed process', () => {

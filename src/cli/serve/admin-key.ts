@@ -1,15 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { FileNotPrivateError } from '../../sys/index.ts';
+import { readPrivateText } from '../private-text.ts';
 
 export interface AdminKey {
   readonly key: string;
@@ -34,20 +27,20 @@ const MIN_LENGTH = 16;
 /**
  * Returns the configured admin key, else the one in dataDir/admin.key. Creates the file (mode 0600, 192 random bits) if
  * it is missing; never overwrites it.
- * @throws AdminKeyError
+ * @throws AdminKeyError, FileNotPrivateError
  */
 export function readAdminKey(configured: string, dataDir: string): AdminKey {
   if (configured !== '') return { key: configured, file: null, isNew: false };
   const file = join(dataDir, 'admin.key');
   try {
     const isNew = createKey(file, dataDir);
-    const key = readFileSync(file, 'utf8').trim();
+    const key = readPrivateText(file).trim();
     if (key.length < MIN_LENGTH || /\s/.test(key)) {
       throw new AdminKeyError(file, `found no key in it, expected one of ${MIN_LENGTH} or more characters`);
     }
     return { key, file, isNew };
   } catch (error) {
-    if (error instanceof AdminKeyError) throw error;
+    if (error instanceof AdminKeyError || error instanceof FileNotPrivateError) throw error;
     throw new AdminKeyError(file, `cannot be read or created: ${(error as NodeJS.ErrnoException).code}`);
   }
 }

@@ -5,6 +5,7 @@ import { CounterBlock } from '../../metrics/index.ts';
 import type { Registry } from '../../registry/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
 import { policyOf } from '../policy.ts';
+import { checkDirectory } from '../private-text.ts';
 import { type AdminKey, readAdminKey } from './admin-key.ts';
 import { changedKeys } from './changed-keys.ts';
 import { loadFiles } from './files.ts';
@@ -123,6 +124,7 @@ export class Service {
     const has = (role: (typeof config.roles)[number]) => config.roles.includes(role);
     this.files = await loadFiles(this.options.loaded, seed, null);
     this.logWarnings();
+    checkDirectory(config.dataDir);
     if (config.store !== 'embedded') this.reports = await this.openReports(config.store);
     if (has('control') || config.store === 'embedded') {
       this.registry = await this.openRegistry();

@@ -1,5 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { assertPrivate, FileNotPrivateError } from '../../sys/index.ts';
+import { StoreUnavailableError } from '../errors.ts';
 
 /** Makes an empty file of mode 0600 unless it exists. SQLite gives its journal files the mode of the database. */
 export function makeFile(path: string): void {
@@ -30,5 +32,19 @@ export function syncDirectory(path: string): void {
     fsyncSync(directory);
   } finally {
     closeSync(directory);
+  }
+}
+
+/** Refuses a file that another user owns or may write. @throws StoreUnavailableError */
+export function checkPrivate(path: string): void {
+  if (!existsSync(path)) return;
+  const file = openSync(path, 'r');
+  try {
+    assertPrivate(file, path);
+  } catch (error) {
+    if (error instanceof FileNotPrivateError) throw new StoreUnavailableError(error.message);
+    throw error;
+  } finally {
+    closeSync(file);
   }
 }

@@ -2,7 +2,7 @@ import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { RegistryError, StoreUnavailableError } from '../../errors.ts';
-import { makeDirectory, makeFile, syncDirectory } from '../private-files.ts';
+import { checkPrivate, makeDirectory, makeFile, syncDirectory } from '../private-files.ts';
 import { ChangeLog } from './change-log.ts';
 import { Entries } from './entries.ts';
 import { checkHeader, corrupt } from './header.ts';
@@ -34,6 +34,7 @@ export function openDatabase(dataDir: string, epoch: string): OpenedDatabase {
   let unlock: (() => void) | null = null;
   try {
     makeDirectory(dataDir);
+    for (const name of ['registry.db', 'registry.db-wal']) checkPrivate(join(dataDir, name));
     unlock = takeLock(join(dataDir, 'registry.lock'), dataDir);
     const logBytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
     if (existsSync(path)) check(path, logBytes);
