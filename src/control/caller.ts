@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import {
   type Address,
   contains,
+  formatAddress,
   formatPrefix,
   type Prefix,
   parseAddress,
@@ -52,6 +53,11 @@ export function callerAddress(request: IncomingMessage, trustedProxies: readonly
     if (!isTrusted(address, trustedProxies)) break;
   }
   return caller;
+}
+
+/** Returns the text by which an address is registered: an IPv4 address, or an IPv6 /64. */
+export function registeredText(address: Address): string {
+  return address.family === 4 ? formatAddress(address) : formatPrefix(registrationPrefix(address));
 }
 
 /** Returns the key that limits count by: an IPv4 address or an IPv6 /64. */

@@ -44,6 +44,8 @@ const LEAST_SECONDS = 60;
 const MOST_SECONDS = 3600;
 /** Wait after a failure, and for a name without addresses. */
 const FAILED_SECONDS = 300;
+/** Wait of a suspended account's name, which is not looked up. */
+const SUSPENDED_SECONDS = 3600;
 /** Fraction of the wait that is added at random, so that names added together spread out. */
 const JITTER = 0.2;
 
@@ -143,6 +145,7 @@ export class HostnameFollower {
   private enqueue(name: DueHostname): void {
     if (this.pending.has(name.id)) return;
     this.pending.add(name.id);
+    if (name.suspended === true) return void this.settle(name, NO_ANSWER, SUSPENDED_SECONDS);
     const isSlow = this.slowNames.has(name.id);
     if (isSlow && this.slow.queue.length >= MAX_SLOW_QUEUE) void this.settle(name, NO_ANSWER);
     else (isSlow ? this.slow : this.normal).queue.push(name);
@@ -217,10 +220,12 @@ export class HostnameFollower {
 
   private async settle(
     name: DueHostname,
-    { addresses, families, ttlSeconds }: HostnameAnswer,
+    answer: HostnameAnswer,
+    seconds = waitSeconds(answer),
   ): Promise<void> {
     const { hostnames, now, random, onError } = this.options;
-    const waitMs = 1000 * waitSeconds({ addresses, families, ttlSeconds }) * (1 + JITTER * random());
+    const { addresses, families } = answer;
+    const waitMs = 1000 * seconds * (1 + JITTER * random());
     try {
       await hostnames.settle(name, { addresses, families, nextAtMs: Math.round(now() + waitMs) });
     } catch (error) {

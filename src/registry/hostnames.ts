@@ -27,6 +27,8 @@ export interface DueHostname {
   accountId: string;
   id: string;
   hostname: string;
+  /** True if the account is suspended: its names are not looked up. */
+  suspended?: boolean;
 }
 
 /** The result of a name's look-up. */
@@ -81,8 +83,9 @@ export class Hostnames {
   /** Lists up to `limit` names that are due for a look-up. */
   async due(limit: number): Promise<DueHostname[]> {
     const found = await this.store.dueHostnames({ nowMs: this.options.now(), limit });
-    return found.map(({ accountId, hostname }) => ({
+    return found.map(({ accountId, suspended, hostname }) => ({
       accountId,
+      suspended,
       id: hostname.id,
       hostname: hostname.hostname,
     }));
@@ -104,7 +107,7 @@ export class Hostnames {
       families,
       ids: prefixes.map(() => makeId(randomBytes)),
       seen: seen === null ? null : registrationPrefix(seen),
-      state: stateOf(addresses, families, prefixes),
+      state: due.suspended === true ? 'waiting' : stateOf(addresses, families, prefixes),
       nowMs,
       expiresAtMs,
       renewBeforeMs: expiresAtMs - DAY_MS,
@@ -128,6 +131,6 @@ function stateOf(
   prefixes: readonly Prefix[],
 ): HostnameState {
   if (prefixes.length > 0) return 'followed';
-  if (addresses.length > 0) return 'not-public';
-  return families.length === 2 ? 'empty' : 'failing';
+  // One state, so that nobody learns which internal names the operator's resolver knows.
+  return addresses.length > 0 || families.length === 2 ? 'not-usable' : 'failing';
 }

@@ -1,6 +1,6 @@
 import { formatAddress, formatPrefix, type Prefix } from '../net/index.ts';
 import type { AccountRecord, HostnameRecord, RegistrationRecord, UpdateTokenRecord } from './store/store.ts';
-import type { Account, Hostname, Registration, UpdateToken } from './types.ts';
+import type { Account, Hostname, HostnameState, Registration, UpdateToken } from './types.ts';
 
 /** Converts an account from the store's form to the API's, as the functions below do for the other records. */
 export function accountOf(record: AccountRecord): Account {
@@ -26,7 +26,12 @@ export function updateTokenOf({ id, label, createdAtMs }: UpdateTokenRecord): Up
 
 export function hostnameOf({ id, hostname, state, createdAtMs, checkedAtMs }: HostnameRecord): Hostname {
   const checkedAt = checkedAtMs === null ? null : timeText(checkedAtMs);
-  return { id, hostname, state, createdAt: timeText(createdAtMs), checkedAt };
+  return { id, hostname, state: readState(state), createdAt: timeText(createdAtMs), checkedAt };
+}
+
+/** Earlier releases stored two states for names without a usable address. */
+function readState(stored: string): HostnameState {
+  return stored === 'empty' || stored === 'not-public' ? 'not-usable' : (stored as HostnameState);
 }
 
 function prefixText(prefix: Prefix): string {

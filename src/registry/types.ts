@@ -96,7 +96,7 @@ export interface UpdateToken {
 }
 
 /** The outcome of a host name's last look-up. */
-export type HostnameState = 'waiting' | 'followed' | 'empty' | 'not-public' | 'too-many' | 'failing';
+export type HostnameState = 'waiting' | 'followed' | 'not-usable' | 'too-many' | 'failing';
 
 /** A DDNS name whose addresses are registered as they change. */
 export interface Hostname {

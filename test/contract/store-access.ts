@@ -276,6 +276,10 @@ export function accessContract(get: () => Store): void {
         );
       expect(await due(START_MS)).toEqual(['a i', 'a h']);
       expect(await due(START_MS, 1)).toEqual(['a i']);
+      await store.updateAccount({ id: 'a', suspended: true });
+      const found = await store.dueHostnames({ nowMs: START_MS, limit: 9 });
+      expect(found.map(({ suspended }) => suspended)).toEqual([true, true]);
+      await store.updateAccount({ id: 'a', suspended: false });
       await settle('i', []);
       expect(await due(START_MS + HOUR_MS - 1)).toEqual(['a h']);
       expect(await due(START_MS + HOUR_MS)).toEqual(['a h', 'a i']);
@@ -295,7 +299,7 @@ export function accessContract(get: () => Store): void {
       await settle('h', ['198.51.99.2']);
       expect(await addresses()).toEqual(['198.51.99.2/32']);
       expect(await states()).toEqual([['h.example', 'followed', START_MS]]);
-      await settle('h', [], { state: 'empty' });
+      await settle('h', [], { state: 'not-usable' });
       expect(await addresses()).toEqual([]);
       expect(await settle('nothing', [])).toBe(false);
     });

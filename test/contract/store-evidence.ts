@@ -132,7 +132,7 @@ export function evidenceContract(get: () => Store): void {
       await follow('thief', [HOME], { nowMs: START_MS + 11 * DAY_MS });
       expect(await entry()).toBe('REFUSED');
       expect(await evidence('thief')).toEqual([]);
-      expect(await state('thief')).toBe('not-public');
+      expect(await state('thief')).toBe('not-usable');
     });
 
     it('stays with those who were seen there, too', async () => {

@@ -183,6 +183,12 @@ describe('the follower of host names', () => {
     ]);
   });
 
+  it('does not look up names of suspended accounts, and returns to them in an hour', async () => {
+    scene.names.push({ accountId: 'a', id: 'h', hostname: 'h.example', suspended: true });
+    await run();
+    expect([scene.most, scene.settled[0]!.inSeconds]).toEqual([0, 3600]);
+  });
+
   it('counts the names that are due', async () => {
     scene.delayMs = () => 10;
     for (let index = 0; index < 300; index += 1) scene.add(`h${index}.example`);

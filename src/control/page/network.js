@@ -83,8 +83,58 @@ export async function registerPaths(paths, options) {
 }
 
 /**
+ * Follows a host name. The name must point at this network; the server sees one address family of it, and the page
+ * shows the other by a ticket: before, if the name has only that family, and afterwards, so that its address counts as
+ * seen.
+ *
+ * @param {import('./app').App} app
+ * @param {string} hostname
+ * @throws {CallError}
+ */
+export async function followHostname(app, hostname) {
+  const { caller } = app.page;
+  const others = (app.paths || []).filter(
+    ({ family, address, url }) => family !== caller.family && address !== null && url !== null,
+  );
+  try {
+    await call('POST', '/v1/hostnames', { hostname });
+  } catch (error) {
+    if (!(error instanceof CallError) || error.code !== 'hostname_not_yours' || others.length === 0)
+      throw error;
+    await followByOthers(others, hostname);
+  }
+  await app.reload(`${hostname} is followed from now on.`);
+  const told = (app.paths || []).filter(
+    ({ url, registration }) => url !== null && registration !== null && registration.evidence === 'told',
+  );
+  if (told.length === 0) return;
+  await registerPaths(told, {});
+  await app.reload();
+}
+
+/**
+ * @param {AddressPath[]} others
+ * @param {string} hostname
+ */
+async function followByOthers(others, hostname) {
+  /** @type {string[]} */
+  const added = [];
+  for (const path of others) {
+    const { id } = await registerPath(path, {});
+    if (path.registration === null) added.push(id);
+  }
+  try {
+    await call('POST', '/v1/hostnames', { hostname });
+  } catch (error) {
+    for (const id of added) await call('DELETE', `/v1/registrations/${encodeURIComponent(id)}`);
+    throw error;
+  }
+}
+
+/**
  * @param {AddressPath} path
  * @param {RegisterOptions} options
+ * @returns {Promise<import('./types').Registration>}
  */
 async function registerPath({ url }, options) {
   if (url === null) return call('POST', '/v1/registrations', options);

@@ -55,7 +55,7 @@ function empty() {
  * @param {Registration} registration
  */
 function row(app, registration) {
-  const { id, address, label, source, expiresAt } = registration;
+  const { id, address, label, source, evidence, expiresAt } = registration;
   const isHere = isOfThisNetwork(app, registration);
   const isSoon = daysUntil(expiresAt, app.nowMs()) < 7;
   return item({
@@ -66,6 +66,9 @@ function row(app, registration) {
     details: [
       label ? h('span', { class: 'address' }, address) : null,
       h('span', null, sourceWords(source)),
+      evidence === 'told'
+        ? h('span', { class: 'soon' }, 'Not confirmed yet: use it or open this page there')
+        : null,
       h(
         'time',
         { datetime: expiresAt, title: dateWords(expiresAt), class: isSoon ? 'soon' : '' },
@@ -85,7 +88,7 @@ function row(app, registration) {
  */
 function isOfThisNetwork({ paths, page }, { id }) {
   if (page.caller.registrationId === id) return true;
-  return (paths || []).some((way) => way.registration !== null && way.registration.id === id);
+  return (paths || []).some((path) => path.registration !== null && path.registration.id === id);
 }
 
 /**

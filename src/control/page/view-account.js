@@ -5,6 +5,7 @@ import { ask } from './dialog.js';
 import { h } from './dom.js';
 import { goToSignIn, remember } from './memory.js';
 import { tell } from './notice.js';
+import { counted } from './words.js';
 
 /** @typedef {import('./app').App} App */
 
@@ -35,6 +36,17 @@ export function accountView(app) {
       'Take it with you',
       'Everything we hold about you, as one file.',
       actionButton({ label: 'Download my data', icon: 'download', act: download }),
+    ),
+    choice(
+      'secret',
+      'New account secret',
+      'If somebody else may know your secret, replace it.',
+      actionButton({
+        label: 'Replace…',
+        icon: 'key',
+        name: 'Replace my secret',
+        act: () => replaceSecret(app),
+      }),
     ),
     choice(
       'leave',
@@ -84,6 +96,48 @@ async function download() {
 
 export async function signOut() {
   await call('DELETE', '/v1/session');
+  goToSignIn('signed-out');
+}
+
+/** @param {App} app */
+async function replaceSecret({ page }) {
+  const { account, updateTokens, hostnames } = page;
+  const secret = { text: '' };
+  const isDone = await ask({
+    title: 'Replace your secret?',
+    body: [
+      h(
+        'p',
+        null,
+        'The old secret ends at once, and with it everything that somebody who knew it may have set up:',
+      ),
+      h(
+        'ul',
+        null,
+        h('li', null, `${counted(updateTokens.length, 'update password', 'update passwords')} of routers`),
+        h(
+          'li',
+          null,
+          `${counted(hostnames.length, 'followed host name', 'followed host names')}, with the addresses found by them`,
+        ),
+        h('li', null, 'all sign-ins, on this browser too'),
+      ),
+      h('p', null, 'Your other registered addresses stay, and your devices go on working.'),
+    ],
+    yes: 'Replace the secret',
+    isGrave: true,
+    act: async () => {
+      const reply = await call('POST', `/v1/accounts/${encodeURIComponent(account.id)}/secret`, {});
+      secret.text = reply.secret;
+    },
+  });
+  if (!isDone) return;
+  await ask({
+    title: 'Your new secret',
+    body: [h('p', null, 'Copy it now. It is shown this once.'), pairs([['Account secret', secret.text]])],
+    yes: 'Sign in again',
+    act: async () => {},
+  });
   goToSignIn('signed-out');
 }
 

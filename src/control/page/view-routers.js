@@ -5,8 +5,9 @@ import { copyButton } from './copy.js';
 import { ask } from './dialog.js';
 import { h } from './dom.js';
 import { icon } from './icons.js';
+import { followHostname } from './network.js';
 import { recipes } from './router-lines.js';
-import { dateWords } from './words.js';
+import { dateWords, hostnameWords } from './words.js';
 
 /** @typedef {import('./app').App} App */
 
@@ -223,7 +224,7 @@ function hostnamesCard(app) {
   return card(
     'hostnames',
     'Follow a host name',
-    'Do you already have a dynamic DNS name, such as myhome.asuscomm.com or myhome.myfritz.net? Enter it, and we register the address it leads to whenever that changes.',
+    'Do you already have a dynamic DNS name, such as myhome.asuscomm.com or myhome.myfritz.net? Enter it while you are at home, and we register the address it leads to whenever that changes.',
     hostnames.length === 0
       ? emptyLine('link', 'No host name is followed.')
       : h(
@@ -239,8 +240,7 @@ function hostnamesCard(app) {
       inputmode: 'url',
       maxlength: '253',
       add: async (hostname) => {
-        await call('POST', '/v1/hostnames', { hostname });
-        await app.reload(`${hostname} is followed from now on.`);
+        await followHostname(app, hostname);
       },
       app,
     }),
@@ -251,12 +251,10 @@ function hostnamesCard(app) {
  * @param {App} app
  * @param {import('./types').Hostname} hostname
  */
-function hostnameRow(app, { id, hostname }) {
+function hostnameRow(app, { id, hostname, state }) {
   const held = app.page.registrations.filter((one) => one.source === 'hostname' && one.label === hostname);
   const words =
-    held.length === 0
-      ? 'Looked up within a few minutes'
-      : `Leads to ${held.map((one) => one.address).join(', ')}`;
+    held.length === 0 ? hostnameWords(state) : `Leads to ${held.map((one) => one.address).join(', ')}`;
   const remove = () =>
     ask({
       title: 'Stop following?',

@@ -14,6 +14,20 @@ export function sourceWords(source) {
   return SOURCES[source] || 'Registered';
 }
 
+/** Words for a followed host name without an address. */
+const HOSTNAME_STATES = {
+  waiting: 'Looked up within a few minutes',
+  followed: 'Looked up within a few minutes',
+  'not-usable': 'It leads to no address that can be registered',
+  'too-many': 'It leads to more addresses than your account allows',
+  failing: 'Its name servers do not answer. We keep trying.',
+};
+
+/** @param {import('./types').Hostname['state']} state */
+export function hostnameWords(state) {
+  return HOSTNAME_STATES[state] || HOSTNAME_STATES.waiting;
+}
+
 /**
  * Returns the whole days until a time; 0 on its last day.
  *

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
-import { checkHostname } from '../../registry/index.ts';
-import { callerAddress, isSameHome } from '../caller.ts';
+import type { Address } from '../../net/index.ts';
+import { checkHostname, type Registration } from '../../registry/index.ts';
+import { callerAddress, isSameHome, registeredText } from '../caller.ts';
 import type { App, Context } from '../context.ts';
 import { callingAccount } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
@@ -61,8 +62,8 @@ function addAdd(app: App, context: Context): void {
     summary: 'Follow a host name',
     description:
       'Registers all addresses of the name, and gives each up when the name no longer has it. The name must point at the ' +
-      'address that the call comes from (one family is enough, IPv6 by its /64). A name that is followed already answers ' +
-      '200.',
+      'address that the call comes from, or at one that the account has registered as seen (one family is enough, IPv6 ' +
+      'by its /64). A name that is followed already answers 200.',
     tag,
     body: AddBody,
     response: {
@@ -78,10 +79,11 @@ function addAdd(app: App, context: Context): void {
     const name = checkHostname(request.body.hostname);
     const { addresses, families } = await lookUpHost(name);
     const pointsHere = addresses.some((address) => isSameHome(address, caller));
-    const held = (await registry.readAccount(id))?.hostnames ?? [];
-    if (!pointsHere && !held.some(({ hostname }) => hostname === name)) {
-      throw new ProblemError('hostname_not_yours');
-    }
+    const stored = await registry.readAccount(id);
+    const isFollowed = stored?.hostnames.some(({ hostname }) => hostname === name) ?? false;
+    // The page shows its other address family by a ticket, which registers it as seen.
+    const isSeen = addresses.some((address) => hasSeen(stored?.registrations ?? [], address));
+    if (!pointsHere && !isFollowed && !isSeen) throw new ProblemError('hostname_not_yours');
     const { outcome, hostname } = await registry.hostnames.add(id, name);
     if (pointsHere) {
       const due = { accountId: id, id: hostname.id, hostname: name };
@@ -96,6 +98,11 @@ function addAdd(app: App, context: Context): void {
     const settled = (await registry.readAccount(id))?.hostnames.find((one) => one.id === hostname.id);
     return settled ?? hostname;
   });
+}
+
+function hasSeen(registrations: readonly Registration[], address: Address): boolean {
+  const text = registeredText(address);
+  return registrations.some((one) => one.evidence === 'seen' && one.address === text);
 }
 
 function addRemove(app: App, context: Context): void {

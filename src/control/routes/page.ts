@@ -1,6 +1,6 @@
-import { type Address, formatAddress, formatPrefix, registrationPrefix, scopeOf } from '../../net/index.ts';
+import { type Address, formatAddress, scopeOf } from '../../net/index.ts';
 import type { Registration } from '../../registry/index.ts';
-import { callerAddress } from '../caller.ts';
+import { callerAddress, registeredText } from '../caller.ts';
 import type { App, Context } from '../context.ts';
 import { callingAccount } from '../input.ts';
 import { operation } from '../operation.ts';
@@ -52,8 +52,7 @@ async function renew(
   registrations: Registration[],
   caller: Address,
 ): Promise<{ registrations: Registration[]; own: Registration | undefined }> {
-  const prefix = registrationPrefix(caller);
-  const text = caller.family === 4 ? formatAddress(caller) : formatPrefix(prefix);
+  const text = registeredText(caller);
   const own = registrations.find(({ address }) => address === text);
   const renewed = own && (await registry.renewDaily(accountId, own, caller));
   if (own === undefined || !renewed) return { registrations, own };

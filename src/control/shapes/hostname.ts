@@ -5,10 +5,10 @@ export const HostnameShape = Type.Object(
   {
     id: Type.String(),
     hostname: Type.String(),
-    state: Type.Enum(['waiting', 'followed', 'empty', 'not-public', 'too-many', 'failing'], {
+    state: Type.Enum(['waiting', 'followed', 'not-usable', 'too-many', 'failing'], {
       description:
-        'Result of the last look-up: `empty` no address, `not-public` none that can be registered, `too-many` more ' +
-        'than the account may have, `failing` no answer: the registered addresses stay',
+        'Result of the last look-up: `not-usable` no address that can be registered, `too-many` more than the account ' +
+        'may have, `failing` no answer: the registered addresses stay',
     }),
     createdAt: time('Time at which the name was added'),
     checkedAt: Type.Union([time('Time of the last look-up'), Type.Null()]),

@@ -37,6 +37,13 @@ export interface UpdateTokenRecord {
   createdAtMs: number;
 }
 
+/** A host name that is due for a look-up. */
+export interface DueHostnameRecord {
+  accountId: string;
+  suspended: boolean;
+  hostname: HostnameRecord;
+}
+
 /** A host name whose addresses are registered. */
 export interface HostnameRecord {
   id: string;
@@ -221,7 +228,7 @@ export interface StoreSteps {
   /** Ends the registrations that the name made, too. */
   removeHostname(step: { accountId: string; id: string }): boolean;
   /** Up to `limit` names that are due, the longest overdue first. */
-  dueHostnames(step: { nowMs: number; limit: number }): { accountId: string; hostname: HostnameRecord }[];
+  dueHostnames(step: { nowMs: number; limit: number }): DueHostnameRecord[];
   /**
    * Registers a name's addresses (source `hostname`, the name as label): registrations of the looked-up families that
    * the name no longer points at end, others are renewed, new ones are made within the account's limit. Past the limit

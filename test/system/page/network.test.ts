@@ -90,6 +90,15 @@ it('removes an address only after confirmation', async () => {
   expect(await addressesOf(secret)).toEqual([home.address]);
 });
 
+it('marks an address that nobody has confirmed', async () => {
+  const { id, secret } = await service.household([home.address]);
+  const body = { address: '127.0.5.202', evidence: 'told' };
+  await service.admin.call('POST', `/v1/accounts/${id}/registrations`, body);
+  await visit.enter(service, secret);
+  await visit.page.getByText('Not confirmed yet').waitFor();
+  expect(await visit.page.getByText('Not confirmed yet').count()).toBe(1);
+});
+
 it('asks before it replaces the oldest address at the limit', async () => {
   const { secret } = await service.household(['127.0.5.211', '127.0.5.212', '127.0.5.213']);
   await visit.enter(service, secret);

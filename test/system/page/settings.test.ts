@@ -4,7 +4,14 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { askUdp, shown } from '../../support/dns-client.ts';
 import { answer, FakeUpstream } from '../../support/fake-upstream.ts';
-import { DNS_ADDRESSES, Home, launchBrowser, startSite, type Visit } from '../../support/home.ts';
+import {
+  DNS_ADDRESSES,
+  FAMILY_URLS,
+  Home,
+  launchBrowser,
+  startSite,
+  type Visit,
+} from '../../support/home.ts';
 import { FILMS, RELAY, type RunningService, SERIES } from '../../support/service.ts';
 
 let upstream: FakeUpstream;
@@ -17,13 +24,20 @@ let homes = 0;
 beforeAll(async () => {
   upstream = await FakeUpstream.start();
   upstream.udp = (query, replier) => {
-    const data = query.name.toLowerCase().startsWith('myhome.') ? home.address : '203.0.113.77';
-    answer({ answers: query.type === 'A' ? [{ type: 'A', name: query.name, ttl: 60, data }] : [] })(
-      query,
-      replier,
-    );
+    const { name, type } = query;
+    const label = name.toLowerCase().split('.')[0]!;
+    const data: Record<string, string | undefined> = {
+      A: label === 'mysix' ? undefined : ['myhome', 'myboth'].includes(label) ? home.address : '203.0.113.77',
+      AAAA: ['mysix', 'myboth'].includes(label) ? '::1' : undefined,
+    };
+    const address = data[type];
+    const records = address === undefined ? [] : [{ type, name, ttl: 60, data: address }];
+    answer({ answers: records as never })(query, replier);
   };
-  [service, browser] = await Promise.all([startSite({ upstreams: [upstream.url] }), launchBrowser()]);
+  [service, browser] = await Promise.all([
+    startSite({ upstreams: [upstream.url], control: { familyUrls: FAMILY_URLS } }),
+    launchBrowser(),
+  ]);
 });
 afterAll(async () => {
   await browser.close();
@@ -150,6 +164,50 @@ it('follows a host name, explains an invalid one, and stops following', async ()
   await page.getByRole('dialog').getByRole('button', { name: 'Stop following' }).click();
   await visit.notice('myhome.example.com is no longer followed.');
   await page.getByText('No host name is followed.').waitFor();
+});
+
+it.each([
+  ['mysix.example.com', 'only the other address family'],
+  ['myboth.example.com', 'both address families'],
+])('follows %s, which has %s, and shows that both are this network', async (hostname) => {
+  home.hasIPv6 = true;
+  const { page } = visit;
+  await page.reload();
+  await visit.settled();
+  await visit.go('routers');
+  await page.getByRole('textbox', { name: 'Host name' }).fill(hostname);
+  await page.keyboard.press('Enter');
+  await visit.notice(`${hostname} is followed from now on.`);
+  const api = service.as(account.secret, home.address);
+  await expect
+    .poll(async () => {
+      const { registrations } = (await api.call('GET', '/v1/registrations')).body;
+      return registrations
+        .map(({ address, evidence }: Record<string, string>) => `${address} ${evidence}`)
+        .sort();
+    })
+    .toEqual([`${home.address} seen`, '::/64 seen']);
+});
+
+it('says what a new secret ends, replaces it and shows it once', async () => {
+  const { page } = visit;
+  await visit.go('account');
+  await page.getByRole('button', { name: 'Replace my secret' }).click();
+  const dialog = page.getByRole('dialog');
+  for (const words of ['update password', 'followed host name', 'sign-ins, on this browser too']) {
+    await dialog.getByText(words).first().waitFor();
+  }
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  expect((await service.as(account.secret).call('GET', '/v1/account')).status).toBe(200);
+  await page.getByRole('button', { name: 'Replace my secret' }).click();
+  await dialog.getByRole('button', { name: 'Replace the secret' }).click();
+  await page.getByRole('heading', { name: 'Your new secret' }).waitFor();
+  const secret = await page.getByRole('dialog').locator('code').first().innerText();
+  expect((await service.as(account.secret).call('GET', '/v1/account')).status).toBe(401);
+  expect((await service.as(secret).call('GET', '/v1/account')).status).toBe(200);
+  await dialog.getByRole('button', { name: 'Sign in again' }).click();
+  await page.waitForURL(/sign-in/);
+  await visit.signIn(secret);
 });
 
 it('downloads all data as a file', async () => {

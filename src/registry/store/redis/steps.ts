@@ -183,7 +183,11 @@ export const CODECS: Codecs = {
     decode: (reply) =>
       list(reply).map((due) => {
         const result = new ReplyRecord(due);
-        return { accountId: result.text('accountId'), hostname: hostnameOf(result.get('hostname')) };
+        return {
+          accountId: result.text('accountId'),
+          suspended: result.number('suspended') === 1,
+          hostname: hostnameOf(result.get('hostname')),
+        };
       }),
   },
   settleHostname: {

@@ -3,7 +3,7 @@ import { prefixKey } from '../prefix-key.ts';
 import type {
   AddHostnameResult,
   AddHostnameStep,
-  HostnameRecord,
+  DueHostnameRecord,
   RegisterStep,
   SettleHostnameStep,
 } from '../store.ts';
@@ -46,11 +46,11 @@ export class HostnameSteps {
     for (const row of this.tables.hostnames.ofAccount(account)) this.end(account, row);
   }
 
-  due(step: { nowMs: number; limit: number }): { accountId: string; hostname: HostnameRecord }[] {
-    return this.tables.hostnames.due(step.nowMs, step.limit).map((row) => ({
-      accountId: this.tables.accounts.byNumber(row.account).id,
-      hostname: hostnameRecord(row),
-    }));
+  due(step: { nowMs: number; limit: number }): DueHostnameRecord[] {
+    return this.tables.hostnames.due(step.nowMs, step.limit).map((row) => {
+      const { id, suspended } = this.tables.accounts.byNumber(row.account);
+      return { accountId: id, suspended: suspended === 1, hostname: hostnameRecord(row) };
+    });
   }
 
   settle(step: SettleHostnameStep): boolean {
@@ -68,7 +68,7 @@ export class HostnameSteps {
         if (!isBarred) state = 'too-many';
       } else followed++;
     }
-    if (state === 'followed' && followed === 0) state = 'not-public';
+    if (state === 'followed' && followed === 0) state = 'not-usable';
     const times: [number, number] = [step.nowMs, step.nextAtMs];
     this.tables.hostnames.settle(row, { state, barred: JSON.stringify(barred) }, times);
     this.registrations.settle();

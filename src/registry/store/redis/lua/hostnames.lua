@@ -57,7 +57,11 @@ function steps.dueHostnames()
   local list = {}
   for _, member in ipairs(call('ZRANGEBYSCORE', DUE, '-inf', args.nowMs, 'LIMIT', 0, args.limit)) do
     local owner, id = unpack(unpackMessage(member))
-    list[#list + 1] = { 'accountId', owner, 'hostname', hostnameReply(id, taggedValue(account(owner), 'h:', id)) }
+    local one = account(owner)
+    list[#list + 1] = {
+      'accountId', owner, 'suspended', one.suspended and 1 or 0,
+      'hostname', hostnameReply(id, taggedValue(one, 'h:', id)),
+    }
   end
   return { 'read', list }
 end
@@ -145,7 +149,7 @@ function steps.settleHostname()
       state = 'too-many'
     end
   end
-  if state == 'followed' and followed == 0 then state = 'not-public' end
+  if state == 'followed' and followed == 0 then state = 'not-usable' end
   writeHostname(one, args.id, { m[1], m[2], state, m[4], nowMs, numberArg('nextAtMs'), barred })
   return done(1)
 end
