@@ -101,6 +101,7 @@ export const XDP_FRAMES = family(
 export const Counter = {
   DEFERRED: family('counter', 'deferred_total', 'Queries handed from their thread to the resolver'),
   DEFER_OVERFLOW: family('counter', 'defer_overflow_total', 'Queries that the resolver had no room for'),
+  ANSWERS_LIMITED: family('counter', 'answers_limited_total', 'UDP answers cut by dns.answerLimit'),
   COALESCED: family('counter', 'coalesced_total', 'Questions that joined one already on its way upstream'),
   UPSTREAM_QUERIES: family('counter', 'upstream_queries_total', 'Queries sent upstream'),
   UPSTREAM_FAILURES: family('counter', 'upstream_failures_total', 'Upstream queries without a usable reply'),

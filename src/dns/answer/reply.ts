@@ -1,4 +1,4 @@
-import { CacheLookup, cacheCounter } from '../../metrics/index.ts';
+import { CacheLookup, Counter, cacheCounter } from '../../metrics/index.ts';
 import { CacheResult, EntryScratch, type EntryView, OVERTAKEN } from '../../resolver/cache/index.ts';
 import type { Resolved } from '../../resolver/index.ts';
 import {
@@ -79,6 +79,7 @@ export function limitReply(
   if (!traits.spoofable || answerLimit.isFree(source.family, state.queryLength, replyLength)) return;
   if (state.hasValidCookie || (!isUnproved(state) && answerLimit.take(source, replyLength, state.clock)))
     return;
+  state.counters.increment(Counter.ANSWERS_LIMITED);
   let { end } = state.question;
   if (verdict === QueryVerdict.STEERED && answerCount(message) > 0) {
     end += state.question.type === RecordType.A ? A_RECORD_BYTES : AAAA_RECORD_BYTES;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { Counter } from '../../../src/metrics/index.ts';
 import { a, HOME, HOME6, query, type Seen, TestEdge } from '../support.ts';
 
 const HEADERS = 28;
@@ -67,6 +68,7 @@ describe('answers over UDP', () => {
     for (let i = 0; i < 2000; i++) edge.ask(BIG, HOME6);
     expect(edge.ask(BIG, '198.51.100.99').reply.flag_tc).toBe(true);
     expect(edge.ask(BIG, '2001:db8:1:ff::7').reply.flag_tc).toBe(true);
+    expect(edge.counters.values[Counter.ANSWERS_LIMITED]).toBeGreaterThan(1);
     expect(edge.ask(BIG, '198.51.99.7').reply.flag_tc).toBe(false);
     expect(edge.ask(BIG, '2001:db8:1:100::7').reply.flag_tc).toBe(false);
   });
