@@ -47,7 +47,7 @@ export function happyEyeballs<T>(
     ended = true;
     cancelDelay?.();
     cancelTimeout();
-    for (const cancel of running.splice(0)) cancel();
+    for (let cancel = running.pop(); cancel !== undefined; cancel = running.pop()) cancel();
   };
   const finish = (connection: T | null): void => {
     end();

@@ -19,16 +19,11 @@ class TimerQueue {
   first(): Timer | null {
     const { timers } = this;
     while (this.head < timers.length && timers[this.head].callback === null) this.head++;
-    if (this.head === timers.length) {
-      timers.length = 0;
-      this.head = 0;
-      return null;
-    }
     if (this.head >= MAX_OVER) {
       timers.splice(0, this.head);
       this.head = 0;
     }
-    return timers[this.head];
+    return this.head < timers.length ? timers[this.head] : null;
   }
 }
 

@@ -197,7 +197,7 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s', (engine) => {
     const block = Buffer.alloc(64 * 1024);
     onConnection = ({ socket }) => {
       const more = (): void => {
-        while (sent < 64 << 20 && socket.write(block)) sent += block.length;
+        while (sent < 256 << 20 && socket.write(block)) sent += block.length;
       };
       socket.on('drain', more);
       more();
@@ -210,8 +210,8 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s', (engine) => {
       await new Promise((resolve) => setTimeout(resolve, 200));
       return sent > 0 && sent === before;
     }, 'the origin is held back');
-    // The kernel's buffers of four sockets, plus a slab or a stream's buffer.
-    expect(sent).toBeLessThan(32 << 20);
+    // Two receive buffers, which tcp_rmem may let grow to 32 MB, two send buffers, and a slab or a stream's buffer.
+    expect(sent).toBeLessThan(128 << 20);
     onConnection = () => {};
     origin.peers.length = 0;
     const [client, server] = await tunnel();

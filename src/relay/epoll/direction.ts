@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { type Memory, type Pipe, shutdownWrite, type TcpTransfer } from '../../sys/index.ts';
 import { PIPE_BYTES, type Pipes } from './pipes.ts';
+import type { Reactor } from './reactor.ts';
 import type { Side } from './side.ts';
 import { SLAB_BYTES, type Slabs } from './slabs.ts';
 
@@ -35,6 +36,7 @@ export interface PumpContext {
   readonly slabs: Slabs;
   readonly pipes: Pipes;
   readonly transfer: TcpTransfer;
+  readonly reactor: Reactor;
 }
 
 /** One direction of a tunnel: what `from` sends goes to `to`. */
@@ -62,13 +64,14 @@ export class Direction {
   }
 
   /** Sends memory[0, length) before anything that is read; what does not fit is kept. Call once, first. */
-  begin(memory: Memory, length: number, { slabs, transfer }: PumpContext): Pumped {
+  begin(memory: Memory, length: number, context: PumpContext): Pumped {
+    const { slabs, transfer } = context;
     this.bytes += length;
     const sent = transfer.send(this.to.fd, memory.address, length);
     if (sent === length) return Pumped.AGAIN;
     if (sent < 0 && sent !== EAGAIN) return Pumped.FAILED;
     if (memory !== slabs.current) slabs.current.bytes.set(memory.bytes.subarray(0, length));
-    this.keep(sent, length, slabs);
+    this.keep(sent, length, context);
     return Pumped.WAITS;
   }
 
@@ -155,41 +158,42 @@ export class Direction {
       const count = context.transfer.spliceOut(this.pipe!, to.fd, this.piped);
       if (count > 0) this.piped -= count;
       else if (count === EAGAIN) {
-        to.writable = false;
+        to.blocked(context.reactor);
         return Pumped.WAITS;
       } else return Pumped.FAILED;
     }
     return Pumped.AGAIN;
   }
 
-  private sendCurrent(length: number, { slabs, transfer }: PumpContext): Pumped {
+  private sendCurrent(length: number, context: PumpContext): Pumped {
+    const { slabs, transfer } = context;
     const sent = transfer.send(this.to.fd, slabs.current.address, length);
     if (sent === length) return Pumped.AGAIN;
     if (sent < 0 && sent !== EAGAIN) return Pumped.FAILED;
-    this.keep(sent, length, slabs);
+    this.keep(sent, length, context);
     return Pumped.WAITS;
   }
 
   /** Keeps the current slab, of which `length` bytes are to be sent and `sent` (or -EAGAIN) were. */
-  private keep(sent: number, length: number, slabs: Slabs): void {
-    this.to.writable = false;
+  private keep(sent: number, length: number, { slabs, reactor }: PumpContext): void {
+    this.to.blocked(reactor);
     this.slab = slabs.take();
     this.start = Math.max(sent, 0);
     this.end = length;
   }
 
   /** @returns true if everything held was sent */
-  private flush({ slabs, transfer }: PumpContext): boolean {
+  private flush({ slabs, transfer, reactor }: PumpContext): boolean {
     const slab = this.slab!;
     const sent = transfer.send(this.to.fd, slab.address + this.start, this.end - this.start);
     if (sent < 0) {
       if (sent !== EAGAIN) this.to.gone = true;
-      this.to.writable = false;
+      this.to.blocked(reactor);
       return false;
     }
     this.start += sent;
     if (this.start < this.end) {
-      this.to.writable = false;
+      this.to.blocked(reactor);
       return false;
     }
     slabs.give(slab);

@@ -9,9 +9,10 @@ export interface Handler {
   ready(events: number): void;
 }
 
-/** All events of a connection, edge-triggered: each is reported once. */
-export const CONNECTION_EVENTS =
-  EpollEvent.IN | EpollEvent.PRI | EpollEvent.OUT | EpollEvent.RDHUP | EpollEvent.EDGE;
+/** Events of a connection whose send buffer has room, edge-triggered: each is reported once. */
+export const READ_EVENTS = EpollEvent.IN | EpollEvent.PRI | EpollEvent.RDHUP | EpollEvent.EDGE;
+/** All events of a connection, edge-triggered. */
+export const CONNECTION_EVENTS = READ_EVENTS | EpollEvent.OUT;
 
 /** Event loop of a thread that waits in epoll_wait(2) only. */
 export class Reactor {
@@ -83,8 +84,7 @@ export class Reactor {
     }
     this.timers.run();
     if (this.freed.length > 0) {
-      for (const slot of this.freed) this.free.push(slot);
-      this.freed.length = 0;
+      for (let slot = this.freed.pop(); slot !== undefined; slot = this.freed.pop()) this.free.push(slot);
     }
   }
 }

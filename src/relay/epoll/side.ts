@@ -1,5 +1,5 @@
 import { EpollEvent } from '../../sys/index.ts';
-import type { Handler } from './reactor.ts';
+import { CONNECTION_EVENTS, type Handler, type Reactor } from './reactor.ts';
 
 const READABLE = EpollEvent.IN | EpollEvent.RDHUP | EpollEvent.HUP | EpollEvent.ERR;
 const ENDING = EpollEvent.RDHUP | EpollEvent.HUP | EpollEvent.ERR;
@@ -25,9 +25,14 @@ export class Side implements Handler {
   /** Reads stop short at urgent data. */
   private hasUrgent = false;
   private readonly owner: SideOwner;
+  /** OUT is among the events waited for. */
+  private watchesOut: boolean;
 
-  constructor(fd: number, owner: SideOwner) {
+  /** @param watchesOut false: a new connection with room to send, whose OUT event would only cost time */
+  constructor(fd: number, owner: SideOwner, watchesOut: boolean) {
     this.fd = fd;
+    this.watchesOut = watchesOut;
+    this.writable = !watchesOut;
     this.owner = owner;
   }
 
@@ -38,6 +43,14 @@ export class Side implements Handler {
     if ((events & EpollEvent.OUT) !== 0) this.writable = true;
     if ((events & EpollEvent.PRI) !== 0) this.hasUrgent = true;
     this.complete = (events & EpollEvent.RDHUP) !== 0 && !this.gone && !this.hasUrgent;
+  }
+
+  /** The send buffer is full: waits for OUT. */
+  blocked(reactor: Reactor): void {
+    this.writable = false;
+    if (this.watchesOut) return;
+    this.watchesOut = true;
+    reactor.modify(this.fd, CONNECTION_EVENTS, this.slot);
   }
 
   ready(events: number): void {

@@ -11,7 +11,7 @@ import { type ClientSource, sourceOf } from '../source.ts';
 import { Direction, FULL_QUOTA, LIMITED_QUOTA, Pumped } from './direction.ts';
 import { attempt, type Connected } from './epoll-connect.ts';
 import type { OpenTunnel } from './open-tunnels.ts';
-import { CONNECTION_EVENTS, type Handler } from './reactor.ts';
+import { type Handler, READ_EVENTS } from './reactor.ts';
 import { Side, type SideOwner } from './side.ts';
 import type { ThreadContext } from './thread-context.ts';
 
@@ -63,8 +63,8 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
     this.activeAtMs = context.reactor.nowMs;
     this.state = fromBalancer ? State.HEADER : State.HELLO;
     this.deadlineMs = this.activeAtMs + context.relay.policy.limits.handshakeMs;
-    this.client = new Side(fd, this);
-    this.client.slot = context.reactor.add(fd, CONNECTION_EVENTS, this.client);
+    this.client = new Side(fd, this, false);
+    this.client.slot = context.reactor.add(fd, READ_EVENTS, this.client);
     context.tunnels.add(this);
   }
 
@@ -253,7 +253,7 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
   private join({ address, connected }: Reached): void {
     const { fd, slot, events, early } = connected;
     const { reactor, relay } = this.context;
-    const origin = new Side(fd, this);
+    const origin = new Side(fd, this, true);
     origin.slot = slot;
     origin.note(events);
     origin.writable = true;
