@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +19,34 @@ export interface RedisServerOptions {
   /** Options of the client that checks readiness: password, TLS. */
   probe?: { username?: string; password?: string; tls?: { ca: string } };
   sentinel?: boolean;
+  /** Runs config/deploy's own redis.conf, users.acl and start-redis.sh, with a further user for the test's client. */
+  shipped?: boolean;
+}
+
+const DEPLOY = join(import.meta.dirname, '../../config/deploy');
+const USERS = ['control', 'edge', 'replica', 'backup'] as const;
+export type ShippedUser = (typeof USERS)[number];
+const TESTER = { username: 'tester', password: 'password-of-tester' };
+
+export function shippedPassword(user: string): string {
+  return `password-of-${user}`;
+}
+
+/** Writes config/deploy's files to a directory, with its port, path and passwords. Returns the path of redis.conf. */
+export function writeShippedFiles(directory: string, port: number): string {
+  let acl = readFileSync(join(DEPLOY, 'users.acl'), 'utf8');
+  for (const user of USERS) {
+    const hash = createHash('sha256').update(shippedPassword(user)).digest('hex');
+    acl = acl.replace(`${user.toUpperCase()}_PASSWORD_SHA256`, hash);
+  }
+  acl += `user ${TESTER.username} reset on >${TESTER.password} ~* &* +@all\n`;
+  writeFileSync(join(directory, 'users.acl'), acl);
+  const conf = readFileSync(join(DEPLOY, 'redis.conf'), 'utf8')
+    .replace(/^port .*$/m, `port ${port}`)
+    .replace(/^dir .*$/m, `dir ${directory}`)
+    .replace(/^aclfile .*$/m, `aclfile ${join(directory, 'users.acl')}`);
+  writeFileSync(join(directory, 'redis.conf'), conf);
+  return join(directory, 'redis.conf');
 }
 
 /** A test's own redis-server on 127.0.0.1, with appendfsync always. */
@@ -42,9 +71,19 @@ export class RedisServer {
     return server;
   }
 
-  /** redis://127.0.0.1:port/0 */
+  /** The URL for a control. */
   get url(): string {
-    return `redis://127.0.0.1:${this.port}/0`;
+    return this.urlOf('control');
+  }
+
+  /** The URL for an edge or relay. */
+  get edgeUrl(): string {
+    return this.urlOf('edge');
+  }
+
+  urlOf(user: ShippedUser): string {
+    const login = this.options.shipped ? `${user}:${shippedPassword(user)}@` : '';
+    return `redis://${login}127.0.0.1:${this.port}/0`;
   }
 
   get pid(): number {
@@ -53,7 +92,8 @@ export class RedisServer {
 
   /** Starts it (again) on the same port and directory. */
   async launch(): Promise<void> {
-    this.child = spawn('redis-server', this.arguments(), { stdio: 'ignore', cwd: this.directory });
+    const [program, ...args] = this.commandLine();
+    this.child = spawn(program, args, { stdio: 'ignore', cwd: this.directory });
     const exited = once(this.child, 'exit');
     const deadline = Date.now() + STARTS_WITHIN_MS;
     while (!(await this.answers())) {
@@ -94,17 +134,24 @@ export class RedisServer {
 
   /** A new client; the caller disconnects it. */
   client(): Redis {
-    const redis = new Redis({ host: '127.0.0.1', port: this.port, protocol: 2, ...this.options.probe });
+    const redis = new Redis({ host: '127.0.0.1', port: this.port, protocol: 2, ...this.login });
     redis.on('error', () => {});
     return redis;
   }
 
-  private arguments(): string[] {
-    const { args = [], sentinel } = this.options;
-    if (sentinel) return [join(this.directory, 'sentinel.conf'), '--sentinel', ...args];
+  private get login(): RedisServerOptions['probe'] {
+    return this.options.probe ?? (this.options.shipped ? TESTER : {});
+  }
+
+  private commandLine(): [string, ...string[]] {
+    const { args = [], sentinel, shipped } = this.options;
+    if (sentinel) return ['redis-server', join(this.directory, 'sentinel.conf'), '--sentinel', ...args];
+    if (shipped) {
+      return ['sh', join(DEPLOY, 'start-redis.sh'), writeShippedFiles(this.directory, this.port), ...args];
+    }
     const own = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.directory, '--save', ''];
     const store = ['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction'];
-    return [...own, ...store, '--slowlog-log-slower-than', '-1', ...args];
+    return ['redis-server', ...own, ...store, '--slowlog-log-slower-than', '-1', ...args];
   }
 
   private async answers(): Promise<boolean> {
@@ -115,7 +162,7 @@ export class RedisServer {
       lazyConnect: true,
       retryStrategy: () => null,
       maxRetriesPerRequest: 0,
-      ...this.options.probe,
+      ...this.login,
     });
     redis.on('error', () => {});
     try {

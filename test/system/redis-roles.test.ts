@@ -16,7 +16,7 @@ import {
 
 let redis: RedisServer;
 beforeAll(async () => {
-  redis = await RedisServer.start();
+  redis = await RedisServer.start({ shipped: true });
 });
 afterAll(() => redis?.stop());
 
@@ -94,7 +94,7 @@ it('accounts move from the embedded store to Redis by export and import', async 
   expect(await runProgram(['export', ...from])).toMatchObject({ code: 0, stdout: 'exported 1 accounts\n' });
   expect(readFileSync(file, 'utf8')).not.toContain(secret);
 
-  const empty = await RedisServer.start();
+  const empty = await RedisServer.start({ shipped: true });
   const target = temporaryFolder();
   const config = writeConfig(target, { store: empty.url });
   const imported = await runProgram(['import', '--config', config, '--file', file]);

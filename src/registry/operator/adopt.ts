@@ -5,6 +5,8 @@ import { PositionFile } from '../store/position-file.ts';
 import { KEY_SPACE_FORMAT, Key, type Meta, parseMeta } from '../store/redis/keys.ts';
 import { list, text } from '../store/redis/reply.ts';
 import { runScript } from '../store/redis/script.ts';
+import { defaultUserMayLoad } from '../store/redis/settings.ts';
+import { STRIPPED_MESSAGE } from '../store/redis/store-link.ts';
 import { withRedis } from './session.ts';
 import { entriesAgree } from './verify.ts';
 
@@ -52,6 +54,9 @@ export function adoptRedis({ url, dataDir, replaces, makeId }: AdoptOptions): Pr
   const file = new PositionFile(dataDir);
   const { known } = file;
   return withRedis(url, async (redis) => {
+    if ((await defaultUserMayLoad(redis)) === false) {
+      throw new StoreUnavailableError(`${STRIPPED_MESSAGE}; then restart Redis, and do not adopt before`);
+    }
     const [, values, timeMs] = await runScript(redis, 'inspect');
     const meta = parseMeta(list(values!) as (Buffer | null)[]);
     if (!isLost(meta, known, replaces) && (meta === null || (await entriesAgree(redis)))) {

@@ -1,6 +1,7 @@
 /**
  * How a control stands to its Redis; steps are tried in state 'up' only:
- * - unreachable: Redis does not answer, or cannot do its work;
+ * - unreachable: Redis does not answer, cannot do its work, or would lose changes at its next start (reason
+ *   default-user-stripped);
  * - lost-data: Redis lacks data that was acknowledged, until `registry adopt`;
  * - newer-format: a newer release wrote the data in a format that this one does not read.
  */
@@ -19,6 +20,7 @@ export type WarningCode =
   | 'maxmemory_policy'
   | 'slowlog'
   | 'config_not_readable'
+  | 'default_user_not_checked'
   | 'aof_not_rewritten'
   | 'entries_differ'
   | 'housekeeping_failed';

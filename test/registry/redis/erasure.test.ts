@@ -21,7 +21,7 @@ function files(server: RedisServer): Buffer {
 }
 
 it('what is given up leaves the keys, the log, the snapshot, the append-only file and SLOWLOG', async () => {
-  const server = await RedisServer.start({ args: ['--rdbcompression', 'no'] });
+  const server = await RedisServer.start({ shipped: true, args: ['--rdbcompression', 'no'] });
   onTestFinished(() => server.stop());
   const leader = { logKeepMs: 400, snapshotEveryMs: 200, rewriteEveryMs: 0 };
   const opened = await openTestStore(server.url, { leader });

@@ -364,6 +364,43 @@ describe('ways to a Redis', () => {
     });
   });
 
+  describe('whose user `default` is stripped', () => {
+    const probe = { username: 'control', password: 'x' };
+    const strip = ['ACL', 'SETUSER', 'default', 'reset', 'off'] as const;
+    const heal = ['ACL', 'SETUSER', 'default', 'reset', 'off', '~*', '&*', '+@all'] as const;
+    const urlOf = (server: RedisServer) => server.url.replace('//', '//control:x@');
+
+    it('is not used, and not adopted, until the user has its rights', async () => {
+      const server = await startServer({
+        args: ['--user', 'control', 'on', '>x', '~*', '&*', '+@all'],
+        probe,
+      });
+      await command(server, [...strip]);
+      const { store, events } = await open(urlOf(server), { waitMs: 300 });
+      const call = store.createAccount(newAccount('a'));
+      await expect(call).rejects.toMatchObject({
+        code: 'store_unavailable',
+        message: expect.stringContaining('+@all'),
+      });
+      expect(events.lines).toEqual(['unreachable default-user-stripped']);
+      const dataDir = mkdtempSync(join(tmpdir(), 'adopt-'));
+      const adopt = () => adoptRedis({ url: urlOf(server), dataDir, replaces: [], makeId: () => 'id' });
+      await expect(adopt()).rejects.toMatchObject({ message: expect.stringContaining('do not adopt') });
+      await command(server, [...heal]);
+      await until(() => store.status().failed === null);
+      expect((await store.createAccount(newAccount('a'))).outcome).toBe('created');
+      await expect(adopt(), 'nothing to adopt').rejects.toMatchObject({ code: 'nothing_lost' });
+    });
+
+    it('is used with a warning if Redis does not answer the question', async () => {
+      const rights = ['on', '>x', '~*', '&*', '+@all', '-acl'];
+      const server = await startServer({ args: ['--user', 'control', ...rights], probe: {} });
+      const { store, events } = await open(urlOf(server));
+      expect((await store.createAccount(newAccount('a'))).outcome).toBe('created');
+      expect(events.lines).toContain('warning default_user_not_checked');
+    });
+  });
+
   it('warns of settings that lose or keep data', async () => {
     const server = await startServer({
       args: ['--appendfsync', 'everysec', '--slowlog-log-slower-than', '0'],

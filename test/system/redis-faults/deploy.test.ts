@@ -1,60 +1,42 @@
-/** The files of config/deploy, as they are but for ports, paths and passwords: Redis, a control and two edges. */
-import { createHash, randomBytes } from 'node:crypto';
+/** config/deploy's files with other ports, paths and passwords: Redis, a control and two edges. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { freePort } from '../../support/redis-server.ts';
+import {
+  freePort,
+  type RedisServer,
+  type ShippedUser,
+  writeShippedFiles,
+} from '../../support/redis-server.ts';
 import { Program, ROOT, type RunningService, temporaryFolder } from '../../support/service.ts';
-import { ask, reaches, SERVED, soon, startControl, startEdge } from './support.ts';
+import { ask, reaches, SERVED, soon, startControl, startEdge, startRedis } from './support.ts';
 
 const DEPLOY = join(ROOT, 'config/deploy');
-const USERS = ['CONTROL', 'EDGE', 'REPLICA', 'BACKUP'] as const;
 const ADDRESS = '127.43.0.1';
 
-const passwords = Object.fromEntries(USERS.map((who) => [who, randomBytes(12).toString('hex')]));
-let port: number;
-let redis: Program;
-let confPath: string;
+let server: RedisServer;
 let control: RunningService;
 let edges: RunningService[];
 
-const url = (user: string): string => `redis://${user}:${passwords[user.toUpperCase()]}@127.0.0.1:${port}`;
-
 /** A connection of a user of users.acl. */
-function client(user: string): Redis {
-  const connection = new Redis(url(user), { protocol: 2, enableReadyCheck: false, maxRetriesPerRequest: 0 });
+function client(user: ShippedUser): Redis {
+  const connection = new Redis(server.urlOf(user), {
+    protocol: 2,
+    enableReadyCheck: false,
+    maxRetriesPerRequest: 0,
+  });
   connection.on('error', () => {});
   clients.push(connection);
   return connection;
 }
 const clients: Redis[] = [];
 
-async function launchRedis(): Promise<Program> {
-  const program = new Program('sh', [join(DEPLOY, 'start-redis.sh'), confPath]);
-  await program.until(() => program.stdout.includes('Ready to accept connections'), 'ready Redis');
-  return program;
-}
-
 beforeAll(async () => {
-  const folder = temporaryFolder();
-  port = await freePort();
-  let acl = readFileSync(join(DEPLOY, 'users.acl'), 'utf8');
-  for (const who of USERS) {
-    const hash = createHash('sha256').update(passwords[who]).digest('hex');
-    acl = acl.replace(`${who}_PASSWORD_SHA256`, hash);
-  }
-  writeFileSync(join(folder, 'users.acl'), acl);
-  const conf = readFileSync(join(DEPLOY, 'redis.conf'), 'utf8')
-    .replace(/^port .*$/m, `port ${port}`)
-    .replace(/^dir .*$/m, `dir ${folder}`)
-    .replace(/^aclfile .*$/m, `aclfile ${join(folder, 'users.acl')}`);
-  confPath = join(folder, 'redis.conf');
-  writeFileSync(confPath, conf);
-  redis = await launchRedis();
-  control = await startControl(url('control'));
-  edges = await Promise.all([startEdge(url('edge')), startEdge(url('edge'))]);
+  server = await startRedis();
+  control = await startControl(server.url);
+  edges = await Promise.all([startEdge(server.edgeUrl), startEdge(server.edgeUrl)]);
 }, 120_000);
 afterAll(() => {
   for (const one of clients) one.disconnect();
@@ -81,10 +63,8 @@ describe('the files of config/deploy', { timeout: 60_000 }, () => {
     async (signal) => {
       const { id, registrations } = await control.household(['127.43.0.2', '127.43.0.3', '127.43.0.4']);
       await control.admin.call('DELETE', `/v1/accounts/${id}/registrations/${registrations['127.43.0.3']}`);
-      redis.kill(signal);
-      await redis.exited;
-      redis = await launchRedis();
-      expect(redis.stdout).not.toContain('NOPERM');
+      await server.signal(signal);
+      await server.launch();
       await soon(async () => (await control.admin.call('GET', '/v1/accounts')).status === 200);
       const { registrations: kept } = (await control.admin.call('GET', `/v1/accounts/${id}/registrations`))
         .body as {
@@ -137,24 +117,48 @@ describe('the files of config/deploy', { timeout: 60_000 }, () => {
   });
 
   it('let nobody in without a password', async () => {
-    const stranger = new Redis({ host: '127.0.0.1', port, protocol: 2, enableReadyCheck: false });
+    const stranger = new Redis({
+      host: '127.0.0.1',
+      port: server.port,
+      protocol: 2,
+      enableReadyCheck: false,
+    });
     clients.push(stranger);
     stranger.on('error', () => {});
     await expect(stranger.get('{mediastreamer}:1:meta')).rejects.toThrow(/NOAUTH/);
   });
 
-  it('keep Redis from losing or telling what it should not', async () => {
-    const admin = client('control');
-    const [, value] = (await admin.call('CONFIG', 'GET', 'appendfsync')) as string[];
-    expect(value).toBe('always');
+  it('keep Redis from losing data and from telling it', async () => {
+    const tester = server.client();
+    clients.push(tester);
     for (const [name, wanted] of [
       ['appendonly', 'yes'],
+      ['appendfsync', 'always'],
       ['maxmemory-policy', 'noeviction'],
       ['slowlog-log-slower-than', '-1'],
       ['save', ''],
     ]) {
-      expect(await admin.call('CONFIG', 'GET', name)).toEqual([name, wanted]);
+      expect(await tester.call('CONFIG', 'GET', name)).toEqual([name, wanted]);
     }
+    const admin = client('control');
+    for (const name of ['masterauth', 'tls-key-file-pass', 'appendfsync']) {
+      await expect(admin.call('CONFIG', 'GET', name), name).rejects.toThrow(/NOPERM/);
+    }
+  });
+
+  it.each([
+    ['user default reset off', '+@all ~*'],
+    ['user default on nopass ~* &* +@all -@write', '+@all'],
+    ['user default reset off +@all', '~*'],
+    ['user default reset off ~* &* +@all -exec', '+@all'],
+  ])('do not start Redis with "%s": it would drop changes', async (line, lacks) => {
+    const folder = temporaryFolder();
+    const conf = writeShippedFiles(folder, await freePort());
+    const path = join(folder, 'users.acl');
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/^user default .*$/m, line));
+    const program = new Program('sh', [join(DEPLOY, 'start-redis.sh'), conf]);
+    expect((await program.exited).code).toBe(1);
+    expect(program.stderr).toContain(`${path}: the user 'default' lacks ${lacks}`);
   });
 
   it('make a compose file whose services use the host network, these files, and volumes of their own', () => {

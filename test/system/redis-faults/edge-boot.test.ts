@@ -18,7 +18,7 @@ async function abandoned(): Promise<{ server: RedisServer; control: FakeControl;
   const control = new FakeControl(server, BASE);
   await control.set(1);
   await control.pack();
-  const edge = await startEdge(server.url);
+  const edge = await startEdge(server.edgeUrl);
   await reaches(edge, 'following');
   expect(await ask(edge, IN_LIST)).toBe(SERVED);
   expect(await edge.stop()).toEqual({ code: 0, signal: null });
@@ -47,7 +47,7 @@ describe.concurrent('an edge', { timeout: 60_000 }, () => {
   it('serves the list on its disk where the store does not answer, says so, and follows the store again', async () => {
     const { server, control, edge: before } = await abandoned();
     expect(statSync(listPath(before)).mode & 0o777).toBe(0o600);
-    const edge = await startEdge(server.url, { folder: before.folder });
+    const edge = await startEdge(server.edgeUrl, { folder: before.folder });
     expect(await readiness(edge)).toMatchObject({ ready: true, state: 'from-disk', epoch: 'e1', seq: 1 });
     expect(await ask(edge, IN_LIST)).toBe(SERVED);
     expect(await ask(edge, NEVER)).toBe('REFUSED');
@@ -70,14 +70,14 @@ describe.concurrent('an edge', { timeout: 60_000 }, () => {
     flipped[flipped.length - 40] ^= 4;
     for (const damaged of [whole.subarray(0, whole.length - 7), flipped, Buffer.alloc(0)]) {
       writeFileSync(listPath(before), damaged);
-      const edge = await startEdge(server.url, { folder: before.folder });
+      const edge = await startEdge(server.edgeUrl, { folder: before.folder });
       expect(await readiness(edge)).toMatchObject({ ready: false, state: 'empty', entries: 0 });
       expect(await ask(edge, IN_LIST)).toBe('REFUSED');
       expect(edge.output).toContain('last known allowlist on disk is damaged: ignored');
       await edge.stop();
     }
     await server.launch();
-    const edge = await startEdge(server.url, { folder: before.folder });
+    const edge = await startEdge(server.edgeUrl, { folder: before.folder });
     await reaches(edge, 'following');
     expect(await ask(edge, IN_LIST)).toBe(SERVED);
     control.redis.disconnect();
@@ -89,7 +89,7 @@ describe.concurrent('an edge', { timeout: 60_000 }, () => {
     const later = readFileSync(listPath(before));
     later.writeUInt16BE(2, 6);
     writeFileSync(listPath(before), later);
-    const edge = await startEdge(server.url, { folder: before.folder });
+    const edge = await startEdge(server.edgeUrl, { folder: before.folder });
     expect((await readiness(edge)).state).toBe('empty');
     expect(edge.output).toContain('list_file_version_unknown');
     control.redis.disconnect();
@@ -103,20 +103,20 @@ describe.concurrent('an edge', { timeout: 60_000 }, () => {
     await server.launch();
     await control.set(2);
     await control.pack();
-    const second = await startEdge(server.url, { folder: before.folder });
+    const second = await startEdge(server.edgeUrl, { folder: before.folder });
     await reaches(second, 'following');
     await second.stop();
     const newest = readFileSync(listPath(before));
 
     writeFileSync(listPath(before), readFileSync(older));
-    const third = await startEdge(server.url, { folder: before.folder });
+    const third = await startEdge(server.edgeUrl, { folder: before.folder });
     await reaches(third, 'following');
     expect([await ask(third, IN_LIST), await ask(third, LATER)]).toEqual([SERVED, SERVED]);
     await third.stop();
 
     writeFileSync(listPath(before), newest);
     await control.redis.hset(Key.META, 'seq', 1);
-    const fourth = await startEdge(server.url, { folder: before.folder });
+    const fourth = await startEdge(server.edgeUrl, { folder: before.folder });
     await reaches(fourth, 'lost-data');
     expect([await ask(fourth, IN_LIST), await ask(fourth, LATER)]).toEqual([SERVED, SERVED]);
     expect(await ask(fourth, NEVER)).toBe('REFUSED');
@@ -130,7 +130,7 @@ describe.concurrent('an edge', { timeout: 60_000 }, () => {
     const control = new FakeControl(server, BASE);
     await control.set(1);
     await control.pack();
-    const edge = await startEdge(server.url);
+    const edge = await startEdge(server.edgeUrl);
     await reaches(edge, 'following');
     await control.redis.hset(Key.META, { format: 2, leastFormat: 2 });
     await reaches(edge, 'newer-format');

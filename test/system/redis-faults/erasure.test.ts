@@ -51,7 +51,7 @@ it('an address that is given up leaves Redis, its file and the lists of all edge
   await store.createAccount(newAccount('goes'));
   await store.register(registration('keeps', KEPT));
   await store.register(registration('goes', GONE, { label: LABEL, idempotency: mark('goes') }));
-  const edges = await Promise.all([startEdge(server.url), startEdge(server.url)]);
+  const edges = await Promise.all([startEdge(server.edgeUrl), startEdge(server.edgeUrl)]);
   const client = server.client();
   onTestFinished(() => client.disconnect());
   const isIn = (edge: RunningService, address: string): boolean =>

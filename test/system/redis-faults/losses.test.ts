@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { RedisServer } from '../../support/redis-server.ts';
+import { RedisServer, shippedPassword } from '../../support/redis-server.ts';
 import { temporaryFolder } from '../../support/service.ts';
 import { Site, Watch } from './site.ts';
 import { ask, metric, readiness, SERVED, soon, startRedis } from './support.ts';
@@ -86,7 +86,8 @@ describe('lost data', { timeout: 90_000 }, () => {
   });
 
   it('by the promotion of a replica that lacks the last changes', async () => {
-    const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', `${site.redis.port}`] });
+    const login = ['--masteruser', 'replica', '--masterauth', shippedPassword('replica')];
+    const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', `${site.redis.port}`, ...login] });
     const client = replica.client();
     await soon(async () => (await client.info('replication')).includes('master_link_status:up'));
     await soon(async () => (await client.hget('{mediastreamer}:1:meta', 'seq')) === String(await site.seq()));

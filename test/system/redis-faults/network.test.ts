@@ -18,7 +18,7 @@ let far: RunningService;
 beforeAll(async () => {
   site = await Site.start('127.45');
   wire = await Wire.to(site.redis.port);
-  far = await startEdge(wire.url);
+  far = await startEdge(wire.urlOf('edge'));
 }, 120_000);
 afterAll(() => wire.close());
 
@@ -68,7 +68,9 @@ describe('an edge far from its store', { timeout: 60_000 }, () => {
 
   it('is no reason for a control to fail: over 200 ms a registration is answered in time', async () => {
     wire.delayMs = 100;
-    const control = await startControl(wire.url, { config: { registration: { allowPrivate: true } } });
+    const control = await startControl(wire.urlOf('control'), {
+      config: { registration: { allowPrivate: true } },
+    });
     const account = await control.admin.make('/v1/accounts');
     const address = site.next();
     const startedAt = performance.now();

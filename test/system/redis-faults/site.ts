@@ -30,7 +30,7 @@ export class Site {
     site.redis = await startRedis();
     site.control = await startControl(site.redis.url, { config: CONFIG });
     site.account = await site.control.admin.make('/v1/accounts');
-    site.edges = await Promise.all([startEdge(site.redis.url), startEdge(site.redis.url)]);
+    site.edges = await Promise.all([startEdge(site.redis.edgeUrl), startEdge(site.redis.edgeUrl)]);
     return site;
   }
 

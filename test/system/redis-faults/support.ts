@@ -76,9 +76,9 @@ afterAll(async () => {
   for (const server of servers.splice(0)) await server.stop();
 });
 
-/** A Redis that is ended, and its files removed, when the file's tests have ended. */
+/** Starts a Redis on the shipped files; it is stopped, and its files removed, after the file's tests. */
 export async function startRedis(options?: RedisServerOptions): Promise<RedisServer> {
-  const server = await RedisServer.start(options);
+  const server = await RedisServer.start({ shipped: true, ...options });
   servers.push(server);
   return server;
 }

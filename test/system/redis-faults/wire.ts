@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type ShippedUser, shippedPassword } from '../../support/redis-server.ts';
 
-/** A TCP way to a server that can be long, and that can be cut: what is sent meanwhile comes when it is whole again. */
+/** A TCP path to a server with a delay, and which can be cut: bytes sent meanwhile arrive once it is mended. */
 export class Wire {
-  /** Milliseconds that bytes are on their way, in each direction. */
+  /** One-way delay. */
   delayMs = 0;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
@@ -29,8 +30,9 @@ export class Wire {
     return (this.server.address() as AddressInfo).port;
   }
 
-  get url(): string {
-    return `redis://127.0.0.1:${this.port}/0`;
+  /** The URL for a user of a shipped Redis. */
+  urlOf(user: ShippedUser): string {
+    return `redis://${user}:${shippedPassword(user)}@127.0.0.1:${this.port}/0`;
   }
 
   cut(): void {

@@ -11,6 +11,12 @@ export function logStoreEvents(log: Log): StoreEvents {
         log.error(fields, 'the store lost data: the API answers 503 until registry adopt');
       else if (state === 'newer-format')
         log.error(fields, 'the store is of a newer format: update this control');
+      else if (reason === 'default-user-stripped')
+        log.error(
+          fields,
+          "the user 'default' of Redis lacks rights, so Redis would lose acknowledged changes at its next start: write " +
+            'in its ACL: user default reset off ~* &* +@all',
+        );
       else log.warn(fields, 'the store is not usable: the API answers 503');
     },
     warning(setting, expected) {

@@ -79,7 +79,7 @@ export function reportKey(id: string): string {
 
 /** The fields of meta. */
 export const MetaField = {
-  /** The format of the release that wrote last. */
+  /** Version of the key names, as in every key. */
   FORMAT: 'format',
   /** The lowest format whose readers understand the data; readers of a lower one stop. */
   LEAST_FORMAT: 'leastFormat',

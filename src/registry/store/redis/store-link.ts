@@ -13,7 +13,7 @@ import { KEY_SPACE_FORMAT, type Meta, parseMeta } from './keys.ts';
 import { redisCode, refusalOf, toStoreError } from './redis-error.ts';
 import { list, text } from './reply.ts';
 import { type Reply, runScript, type StepArguments } from './script.ts';
-import { checkSettings } from './settings.ts';
+import { checkSettings, defaultUserMayLoad } from './settings.ts';
 
 export interface StoreLinkOptions {
   /** redis:// or rediss://, as net/redis-url.ts parses it. */
@@ -26,6 +26,11 @@ export interface StoreLinkOptions {
   /** Called when the store is first found, and again in another epoch: changes continue after `seq`. */
   onPlaced: (seq: number) => void;
 }
+
+const STRIPPED = 'default-user-stripped';
+export const STRIPPED_MESSAGE =
+  "the user 'default' of Redis lacks rights, so Redis would drop acknowledged changes when it loads its file; " +
+  'write in its ACL: user default reset off ~* &* +@all';
 
 const LOST: Readonly<Record<LossReason, string>> = {
   'store-empty': 'is empty',
@@ -45,6 +50,7 @@ export class StoreLink {
   private isClosed = false;
   private connectionCount = 0;
   private placedEpoch: string | null = null;
+  private checkedConnection = 0;
   private looking: Promise<void> | null = null;
   private readonly placed = Promise.withResolvers<void>();
 
@@ -151,6 +157,10 @@ export class StoreLink {
   private async examine(): Promise<void> {
     let meta: Meta | null;
     try {
+      if (!(await this.mayLoad())) {
+        this.enter('unreachable', STRIPPED);
+        return;
+      }
       meta = await this.readMeta();
     } catch (error) {
       this.enter('unreachable', redisCode(error));
@@ -161,6 +171,16 @@ export class StoreLink {
     else if (verdict.state === 'empty') this.lose('store-empty');
     else if (verdict.state === 'newer-format') this.enter('newer-format', null);
     else this.place(meta!);
+  }
+
+  /** Checks once a connection that Redis can load what it writes. */
+  private async mayLoad(): Promise<boolean> {
+    if (this.checkedConnection === this.connectionCount) return true;
+    const mayLoad = await defaultUserMayLoad(this.redis);
+    if (mayLoad === false) return false;
+    this.checkedConnection = this.connectionCount;
+    if (mayLoad === null) this.options.events.warning('default_user_not_checked', 'a user with +acl|dryrun');
+    return true;
   }
 
   /** Begins the store if Redis is empty and this installation has never had one. */
@@ -209,6 +229,7 @@ export class StoreLink {
     if (this.currentState === 'newer-format') {
       return new StoreVersionError('a newer release wrote the data in Redis; update this control');
     }
+    if (this.currentReason === STRIPPED) return new StoreUnavailableError(STRIPPED_MESSAGE);
     return new StoreUnavailableError('Redis is not connected');
   }
 

@@ -62,7 +62,7 @@ local function flush(changes)
   local first = meta.seq
   meta.seq = first + #changes
   -- Readers of format 1.0 would miss evidence: they stop at the first write of this release.
-  call('HSET', META, 'format', FORMAT, 'leastFormat', FORMAT, 'seq', text(meta.seq), 'digestA', text(meta.digestA),
+  call('HSET', META, 'format', LAYOUT, 'leastFormat', FORMAT, 'seq', text(meta.seq), 'digestA', text(meta.digestA),
     'digestB', text(meta.digestB))
   flushAccounts()
   flushEntries()

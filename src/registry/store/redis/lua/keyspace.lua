@@ -2,6 +2,8 @@
 -- `flush`, which a step calls once everything is decided. keys.ts describes the key space. Values are arguments only.
 
 local ROOT = '{mediastreamer}:1:'
+-- LAYOUT is that of the key names; FORMAT is the lowest that a reader must know.
+local LAYOUT = '1'
 local FORMAT = '1.1'
 local MAX_PROFILES = 65534
 local MAX_MARKS = 1000

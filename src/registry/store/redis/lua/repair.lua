@@ -6,7 +6,7 @@ local free = {}
 function free.begin()
   if meta.epoch then return { 'read', 'there' } end
   if call('EXISTS', ENTRIES, ACCOUNTS, LOG, SNAPSHOT) > 0 then return { 'read', 'there' } end
-  call('HSET', META, 'format', FORMAT, 'leastFormat', FORMAT, 'epoch', args.epoch, 'seq', 0, 'trimmed', 0,
+  call('HSET', META, 'format', LAYOUT, 'leastFormat', FORMAT, 'epoch', args.epoch, 'seq', 0, 'trimmed', 0,
     'digestA', 0, 'digestB', 0, 'heartbeat', text(time()), 'snapshotSeq', -1)
   return { 'read', 'begun' }
 end
@@ -61,7 +61,7 @@ end
 -- Declares the present data to be the truth: a new epoch, whose numbers continue above all that were known.
 function free.adopt()
   local seq = math.max(meta.seq, numberArg('knownSeq'), tonumber(meta.lostSeq or 0))
-  call('HSET', META, 'format', FORMAT, 'leastFormat', FORMAT, 'epoch', args.epoch, 'seq', text(seq),
+  call('HSET', META, 'format', LAYOUT, 'leastFormat', FORMAT, 'epoch', args.epoch, 'seq', text(seq),
     'trimmed', text(seq), 'digestA', text(meta.digestA), 'digestB', text(meta.digestB), 'snapshotSeq', -1,
     'adopted', args.epoch, 'predecessors', args.predecessors, 'heartbeat', text(time()))
   call('HDEL', META, 'lostSeq')
