@@ -112,6 +112,11 @@ export class Inquiry {
     this.next(tried === Tried.TRUNCATED || tried === Tried.DOUBTFUL);
   }
 
+  /** Ends with an answer that a UDP thread got. */
+  supply(answer: BuiltEntry): void {
+    if (this.actionFor(Event.ANSWER) === SETTLE) this.settle({ kind: 'answered', answer }, null);
+  }
+
   /** Ends at once, as busy. */
   abort(): void {
     if (this.state === State.SETTLED) return;

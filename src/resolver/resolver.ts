@@ -117,7 +117,7 @@ export class Resolver {
   /** Null: UDP threads hand all misses to this resolver. */
   readonly forward: ForwardHandle | null;
   private readonly publisher: ForwardPublisher | null;
-  private readonly inquiries = new Set<Inquiry>();
+  private readonly inquiries = new Map<string, Inquiry>();
   private readonly datagrams: DatagramPools;
   private readonly recentAnswers = new LRUCache<string, RecentAnswer>({ max: RECENT_ANSWERS });
   private isClosed = false;
@@ -199,7 +199,7 @@ export class Resolver {
   async close(): Promise<void> {
     this.isClosed = true;
     this.publisher?.close();
-    for (const inquiry of [...this.inquiries]) inquiry.abort();
+    for (const inquiry of [...this.inquiries.values()]) inquiry.abort();
     await Promise.all(this.context.endpoints.map((endpoint) => endpoint.close()));
     await this.datagrams.close();
   }
@@ -235,7 +235,7 @@ export class Resolver {
       return false;
     }
     const inquiry = new Inquiry(this.context, key, keepRequest(request));
-    this.inquiries.add(inquiry);
+    this.inquiries.set(key, inquiry);
     inquiry.start();
     return true;
   }
@@ -261,7 +261,7 @@ export class Resolver {
   }
 
   /**
-   * Ends the wait for a question by a reply that a UDP thread got after it had handed the question over. Its tries go on.
+   * Ends a question with a reply that a UDP thread got after it had handed the question over.
    * @param reply checked by the thread, its question in lower case
    */
   supply(reply: Uint8Array, dnssecOk: boolean, checkingDisabled: boolean): void {
@@ -270,9 +270,9 @@ export class Resolver {
     const { type, qclass } = question;
     const { bytes: name, length: nameLength } = question.name;
     const request = keepRequest({ name, nameLength, type, qclass, dnssecOk, checkingDisabled });
-    const key = requestKey(request);
-    const answer = this.pending.has(key) ? this.readAnswer(request, reply, reply.length) : null;
-    if (answer !== null) this.pending.settle(key, this.keep(key, answer));
+    const inquiry = this.inquiries.get(requestKey(request));
+    const answer = inquiry === undefined ? null : this.readAnswer(request, reply, reply.length);
+    if (answer !== null) inquiry?.supply(answer);
   }
 
   private readAnswer(request: ResolveRequest, message: Uint8Array, length: number): BuiltEntry | null {
@@ -304,7 +304,7 @@ export class Resolver {
 
   private settle(inquiry: Inquiry, result: InquiryResult): void {
     const { key, request } = inquiry;
-    this.inquiries.delete(inquiry);
+    this.inquiries.delete(key);
     this.zones.release(zoneKey(request.name, request.nameLength));
     let resolved: Resolved;
     try {

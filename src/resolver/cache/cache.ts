@@ -56,10 +56,11 @@ const LOCK_SPINS = 100;
 const LOCK_WAIT_MS = 10;
 
 /**
- * A writer of the cache. Several threads may write: each through a CacheWriter of its own, one at a time by a lock in the
- * shared memory. Readers take no lock. The arena is a log that goes round: entries are written at the head, and the tail
- * gives way to it. An entry that was found since it was written is carried on to the head when the tail meets it, so what
- * is asked for stays and what is not goes, in the order of its arrival. Deleting and replacing only changes the index.
+ * Writes to the cache. Several threads may write, each through its own CacheWriter, one at a time by a lock
+ * in the shared memory; readers take no lock. The arena is a circular log: entries are written at the head,
+ * and the tail makes room. An entry found since it was written is carried to the head when the tail reaches
+ * it (second chance), so used answers stay and others leave in order of arrival. Deleting and replacing
+ * change the index only.
  */
 export class CacheWriter {
   protected readonly memory: CacheHandle;
@@ -94,8 +95,8 @@ export class CacheWriter {
   }
 
   /**
-   * Stores the entry in entry[0, length), as buildEntry made it, over one of the same key. Only what BuiltEntry calls
-   * cacheable may be stored. Allocates nothing if `entry` is a Buffer.
+   * Stores the entry in entry[0, length), as buildEntry made it, over one of the same key. Only cacheable
+   * entries (BuiltEntry) may be stored. Allocates nothing if `entry` is a Buffer.
    */
   store(entry: Uint8Array, length = entry.length): void {
     for (let i = 0; i < ENTRY_HEADER_BYTES; i++) this.header[i] = entry[i];

@@ -21,20 +21,20 @@ import {
   UNIT_BYTES,
 } from './layout.ts';
 
-/** What was asked of the upstream. The question's hashes must be made with the seed that all readers use. */
+/** Question to the upstream. Its hashes must be made with the readers' seed. */
 export interface EntryRequest {
   readonly question: Question;
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
 }
 
-/** Records of an entry as the encoder takes them. */
+/** Records of an entry, as input of the encoder. */
 export interface EntryBody {
-  /** The records: bytes[start, end). */
+  /** The records are bytes[start, end). */
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
-  /** Offsets from `start` of each record's TTL, and of the ends of RRsets but the last. */
+  /** Offsets from `start` of each record's TTL, and of the ends of all RRsets but the last. */
   readonly ttlOffsets: ArrayLike<number>;
   readonly recordCount: number;
   readonly cuts: ArrayLike<number>;
@@ -43,9 +43,9 @@ export interface EntryBody {
   readonly ttlSeconds: number;
 }
 
-/** Puts entries together (layout.ts), one after the other in the same memory. Allocates nothing. */
+/** Encodes entries (layout.ts), one after the other in the same memory. Allocates nothing. */
 export class EntryEncoder {
-  /** The entry encoded last, at 0. */
+  /** The latest entry, at 0. */
   readonly bytes: Buffer;
   private readonly words: Uint32Array;
   private readonly halves: Uint16Array;
@@ -78,7 +78,7 @@ export class EntryEncoder {
     const bodyOffset = nameOffset + nameLength;
     const units = Math.ceil((bodyOffset + bodyLength) / UNIT_BYTES);
     const flags = keyFlags(request.dnssecOk, request.checkingDisabled);
-    // Behind a CNAME it is another name that does not exist (RFC 8020 2).
+    // Behind a CNAME another name does not exist (RFC 8020 2).
     const isDenial = rcode === Rcode.NXDOMAIN && answerCount === 0;
     const type = isDenial ? DENIAL_TYPE : question.type;
     words[SIZE_WORD] = units;

@@ -15,7 +15,7 @@ import { type RecordSet, type Selection, selectRecords } from './select.ts';
 
 const EMPTY: Selection = { answers: [], authorities: [], conclusive: false };
 
-/** Bounds that every record's TTL is held to before it is stored. */
+/** Bounds on the TTL of every stored record. */
 export interface TtlLimits {
   readonly minTtlSeconds: number;
   readonly maxTtlSeconds: number;
@@ -24,18 +24,18 @@ export interface TtlLimits {
 export const DEFAULT_TTL_LIMITS: TtlLimits = { minTtlSeconds: 0, maxTtlSeconds: 86_400 };
 
 export interface BuiltEntry {
-  /** For EntryReader and AnswerCache.store. */
+  /** For EntryReader and CacheWriter.store. */
   readonly entry: Uint8Array;
   /** The least TTL in it. */
   readonly ttlSeconds: number;
-  /** Whether it may be stored: NOERROR or NXDOMAIN, with the answer or a SOA, and a TTL above 0. */
+  /** True if it may be stored: NOERROR or NXDOMAIN, with the answer or an SOA, and a TTL above 0. */
   readonly cacheable: boolean;
 }
 
-/** The records as the writer has them, from `start` to its offset. */
+/** Records in the writer's memory, from `start` to its offset. */
 interface Body {
   readonly start: number;
-  /** Where TTLs stand and RRsets end, counted from `start`. */
+  /** Offsets from `start` of TTLs and of the ends of RRsets. */
   readonly ttlOffsets: number[];
   readonly cuts: number[];
   answerCount: number;
@@ -46,12 +46,12 @@ const writer = new RecordWriter();
 const encoder = new EntryEncoder();
 
 /**
- * Makes an entry of an upstream's reply m[0, length): only what answers the question (select.ts), with
- * TTLs as RFC 2181 5.2 and 8 and RFC 2308 5 have them, within `limits`. An rcode other than NOERROR and
- * NXDOMAIN gives an entry without records; an extended one becomes SERVFAIL.
- * @param nowMs the process' clock; entries keep whole seconds of it.
- * @returns null for a reply that no one should be given: malformed, truncated, to another question, or
- *   with a chain of CNAMEs that goes round.
+ * Makes an entry of an upstream's reply m[0, length). Keeps only what answers the question (select.ts), with
+ * TTLs by RFC 2181 5.2 and 8 and RFC 2308 5, within `limits`. An rcode other than NOERROR and NXDOMAIN gives
+ * an entry without records; an extended one becomes SERVFAIL.
+ * @param nowMs the process's clock; entries keep whole seconds
+ * @returns null for an unusable reply: malformed, truncated, to another question, or with a looping chain of
+ *   CNAMEs
  */
 export function buildEntry(
   request: EntryRequest,
@@ -100,14 +100,14 @@ export function buildEntry(
   return { entry, ttlSeconds: body.ttlSeconds, cacheable: selection.conclusive && body.ttlSeconds > 0 };
 }
 
-/** Whether the reply is to this question, whatever its case. */
+/** True if the reply is to this question, in any case. */
 function asks(m: Uint8Array, reply: ReplyRecords, name: NameKey, question: Question): boolean {
   const end = reply.questionEnd;
   if (reply.question !== name || end !== HEADER_BYTES + name.length + 4) return false;
   return readU16(m, end - 4) === question.type && readU16(m, end - 2) === question.qclass;
 }
 
-/** Writes the records behind the question. @returns null where one is malformed or they are over 64 KiB. */
+/** Writes the records behind the question. @returns null if one is malformed or they exceed 64 KiB */
 function writeBody(selection: Selection, limits: TtlLimits): Body | null {
   const body: Body = {
     start: writer.offset,

@@ -16,21 +16,21 @@ import type { TtlLimits } from './entry.ts';
 import { EntryEncoder, type EntryRequest } from './entry-encoder.ts';
 import { MAX_CHAIN, MAX_NEGATIVE_TTL_SECONDS, MIN_SOA_BYTES } from './select.ts';
 
-/** Returned by build instead of a length: buildEntry has to look at this reply. */
+/** Returned by build instead of a length: use buildEntry for this reply. */
 export const NOT_PLAIN = -1;
-/** A record of the reply is malformed: nobody should be given it. */
+/** A record of the reply is malformed; the reply must not be used. */
 export const BAD_REPLY = -2;
 
 const MAX_RECORDS = 64;
 const MAX_TTL = 0x7fffffff;
 
 /**
- * Makes entries as buildEntry does, from replies of the usual forms only, and without garbage: for questions without DO,
- * a chain of CNAMEs in order that ends in the RRset asked for, or no answers and an SOA. buildEntry is the reference;
- * a test compares both.
+ * Makes entries like buildEntry, without garbage, of the usual forms of replies: for questions without DO, an
+ * ordered chain of CNAMEs ending in the RRset asked for, or no answers and an SOA. buildEntry is the
+ * reference, and a test compares both.
  */
 export class PlainEntryBuilder {
-  /** The entry built last, at 0. */
+  /** The latest entry, at 0. */
   readonly encoder = new EntryEncoder();
   /** True if it may be stored. */
   cacheable = false;
@@ -165,7 +165,7 @@ export class PlainEntryBuilder {
   ): number {
     const { body, writer, chain, count, ttls } = this;
     const { minTtlSeconds, maxTtlSeconds } = limits;
-    // An RRset has one TTL, the least of its records' (RFC 2181 5.2). Each CNAME is a set of its own.
+    // An RRset has one TTL, the least of its records' (RFC 2181 5.2). Each CNAME is an RRset of its own.
     let setTtl = MAX_TTL;
     for (let i = chain; i < count; i++) if (ttls[i] < setTtl) setTtl = ttls[i];
     let least = maxTtlSeconds;
@@ -189,7 +189,7 @@ export class PlainEntryBuilder {
   }
 }
 
-/** Of the whole name. A chance collision makes a reply NOT_PLAIN, no more. */
+/** Hash of the whole name. A chance collision only makes a reply NOT_PLAIN. */
 function hashOf(name: NameScratch): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.bytes[i], 0x01000193);
@@ -205,7 +205,7 @@ function sameName(a: NameScratch, b: NameScratch): boolean {
   return a.length === b.length && equalBytes(a.bytes, 0, b.bytes, 0, a.length);
 }
 
-/** True if `name` is `ancestor` or lies below it. */
+/** True if `name` is `ancestor` or below it. */
 function isBelow(name: NameScratch, ancestor: NameScratch): boolean {
   const label = name.labelCount - ancestor.labelCount;
   if (label < 0) return false;

@@ -154,8 +154,7 @@ function finalSets(records: readonly ReplyRecord[], request: SelectionRequest): 
 }
 
 /**
- * Selects one RRset with its signatures for ANY: a validating resolver accepts it, and it is no larger than needed for
- * that (RFC 8482 4.1). The smallest, signed before unsigned.
+ * Selects one RRset with its signatures for ANY: enough for a validating resolver, and as small as possible (RFC 8482 4.1). The smallest, signed before unsigned.
  */
 function oneSignedSet(records: readonly ReplyRecord[]): RecordSet[] {
   let chosen: RecordSet | null = null;

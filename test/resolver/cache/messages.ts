@@ -101,7 +101,7 @@ export interface BuildOptions {
 
 const plain = new PlainEntryBuilder();
 const survey = new ReplySurvey();
-/** How often the plain builder has built what buildEntry builds. */
+/** Entries that the plain builder has built like buildEntry. */
 export const plainTally = { built: 0 };
 
 /** buildEntry on a message, for the question that stands in it. PlainEntryBuilder must agree wherever it builds. */
