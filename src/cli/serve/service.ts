@@ -128,7 +128,8 @@ export class Service {
     if (config.store !== 'embedded') this.reports = await this.openReports(config.store);
     if (has('control') || config.store === 'embedded') {
       this.registry = await this.openRegistry();
-      this.leases = await LeaseExpiry.start(this.registry, log);
+      const clocks = { now: monotonicClock(), wallClock: Date.now };
+      this.leases = await LeaseExpiry.start(this.registry, log, clocks);
     }
     if (has('control')) this.adminKey = readAdminKey(config.control.adminKey, config.dataDir);
     if (has('edge') || has('relay')) this.tables = await this.openTables();
@@ -142,8 +143,9 @@ export class Service {
     if (has('control')) {
       this.control = await ControlRole.start(this.tables, this.registry!, this.adminKey!.key, this.context);
     }
-    const { roles, blocks, registry, tables, adminKey } = this;
-    this.metrics = await Metrics.open({ config, registry, tables, roles, blocks, counters });
+    const { roles, blocks, registry, tables, adminKey, leases } = this;
+    const clock = leases?.clock ?? null;
+    this.metrics = await Metrics.open({ config, clock, registry, tables, roles, blocks, counters });
     if (tables !== null) await this.openOperatorSocket(tables, policy);
     const { terminal, write } = this.options;
     announce({ config, log, roles, metrics: this.metrics.urls, adminKey, terminal, write });

@@ -26,6 +26,8 @@ export interface Sources {
     ageSeconds: number;
     heartbeatAgeSeconds: number;
   };
+  /** Seconds that the wall clock jumped forward and is not trusted for; 0 while it is. */
+  readonly clockJump?: () => number;
   /** The registry's store answers. */
   readonly store?: () => boolean;
   /** Followed host names that wait for a look-up or its end. */
@@ -51,13 +53,27 @@ export function upstreamLabel(url: string): string {
 
 /** Lists the metrics of the sources that are there. */
 export function sourceFamilies(sources: Sources): MetricFamily[] {
-  const { allowlist, remoteList, store, hostnamesDue, upstreams, cache, relays, shield, xdp, relay } =
-    sources;
+  const {
+    clockJump,
+    allowlist,
+    remoteList,
+    store,
+    hostnamesDue,
+    upstreams,
+    cache,
+    relays,
+    shield,
+    xdp,
+    relay,
+  } = sources;
   return [
     ...(allowlist ? allowlistFamilies(allowlist) : []),
     ...(remoteList ? remoteListFamilies(remoteList) : []),
     ...(store
       ? [single('gauge', 'store_up', "Whether the registry's store answers", () => (store() ? 1 : 0))]
+      : []),
+    ...(clockJump
+      ? [single('gauge', 'clock_jump_seconds', 'Forward jump of the clock; leases wait', clockJump)]
       : []),
     ...(hostnamesDue
       ? [single('gauge', 'hostnames_due', 'Followed host names waiting for a look-up', hostnamesDue)]

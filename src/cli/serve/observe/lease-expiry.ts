@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Registry } from '../../../registry/index.ts';
-import { monotonicClock } from '../../../sys/index.ts';
 import { errorCode } from '../../error-code.ts';
 import type { Log } from '../log.ts';
+import { type Clocks, ClockWatch } from './clock-watch.ts';
 
 const EXPIRY_INTERVAL_MS = 60_000;
 /** Leadership of a shared store can change at any time, so it is polled. */
@@ -10,23 +10,26 @@ const POLL_MS = 1_000;
 /** Upper bound on how long expiry may delay the start. */
 const FIRST_EXPIRY_MS = 10_000;
 
-/** Ends leases that have expired, once a minute. With a shared store only the leader does it. */
+/** Ends leases that have expired, once a minute, if the clock can be trusted. With a shared store only the leader does. */
 export class LeaseExpiry {
-  private readonly registry: Registry;
+  readonly clock: ClockWatch;
+  private readonly registry: Pick<Registry, 'expireLeases' | 'isLeader'>;
   private readonly log: Log;
-  private readonly now = monotonicClock();
+  private readonly now: () => number;
   private readonly timer: NodeJS.Timeout;
   private dueAtMs = Number.NEGATIVE_INFINITY;
 
-  private constructor(registry: Registry, log: Log) {
+  constructor(registry: Pick<Registry, 'expireLeases' | 'isLeader'>, log: Log, clocks: Clocks) {
     this.registry = registry;
     this.log = log;
+    this.now = clocks.now;
+    this.clock = new ClockWatch(clocks, log);
     this.timer = setInterval(() => void this.expire(), POLL_MS).unref();
   }
 
   /** Resolves when leases that ended while the process was off are gone, or after 10 s. */
-  static async start(registry: Registry, log: Log): Promise<LeaseExpiry> {
-    const expiry = new LeaseExpiry(registry, log);
+  static async start(registry: Registry, log: Log, clocks: Clocks): Promise<LeaseExpiry> {
+    const expiry = new LeaseExpiry(registry, log, clocks);
     await Promise.race([expiry.expire(), delay(FIRST_EXPIRY_MS, undefined, { ref: false })]);
     return expiry;
   }
@@ -35,7 +38,8 @@ export class LeaseExpiry {
     clearInterval(this.timer);
   }
 
-  private async expire(): Promise<void> {
+  async expire(): Promise<void> {
+    if (this.clock.check()) return;
     if (!this.registry.isLeader || this.now() < this.dueAtMs) return;
     this.dueAtMs = this.now() + EXPIRY_INTERVAL_MS;
     try {

@@ -13,13 +13,16 @@ import type { Role } from '../roles/role.ts';
 import { ALLOWLIST_STATES } from '../tables/remote-allowlist.ts';
 import { copyResolverCounters } from '../tables/resolver.ts';
 import type { Tables } from '../tables/tables.ts';
-import { allowlistReadiness, storeReadiness } from './readiness.ts';
+import type { ClockWatch } from './clock-watch.ts';
+import { allowlistReadiness, clockReadiness, storeReadiness } from './readiness.ts';
 
 /** A few scrapers and probes. */
 const METRICS_LIMITS = { connections: 64, connectionsPerSource: 16, isProxy: () => false };
 
 export interface MetricsOptions {
   readonly config: Config;
+  /** Null on a process that keeps no leases. */
+  readonly clock: ClockWatch | null;
   readonly registry: Registry | null;
   readonly tables: Tables | null;
   readonly roles: readonly Role[];
@@ -78,8 +81,9 @@ export class Metrics {
   }
 }
 
-function sourcesOf({ registry, tables, roles }: MetricsOptions): Sources {
+function sourcesOf({ clock, registry, tables, roles }: MetricsOptions): Sources {
   return {
+    ...(clock !== null && { clockJump: () => clock.jumpSeconds }),
     ...(registry !== null && { store: () => registry.status().failed === null }),
     ...(tables !== null && tableSources(tables)),
     ...Object.assign({}, ...roles.map(({ metrics }) => metrics)),
@@ -112,8 +116,9 @@ function tableSources(tables: Tables): Sources {
   };
 }
 
-function checksOf({ registry, tables, roles }: MetricsOptions): ReadinessCheck[] {
+function checksOf({ clock, registry, tables, roles }: MetricsOptions): ReadinessCheck[] {
   const checks: ReadinessCheck[] = [];
+  if (clock !== null) checks.push({ name: 'clock', check: () => clockReadiness(clock) });
   const hasRemote = tables !== null && tables.remote !== null;
   if (registry !== null) checks.push({ name: 'store', check: () => storeReadiness(registry, hasRemote) });
   if (tables !== null) checks.push({ name: 'allowlist', check: () => allowlistReadiness(tables) });

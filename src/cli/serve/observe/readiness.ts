@@ -2,8 +2,15 @@ import type { ReadinessCheck, RelayHealthSource } from '../../../metrics/scrape/
 import type { Registry } from '../../../registry/index.ts';
 import type { ShieldView } from '../roles/shield.ts';
 import type { Tables } from '../tables/tables.ts';
+import type { ClockWatch } from './clock-watch.ts';
 
 type Readiness = ReturnType<ReadinessCheck['check']>;
+
+/** Not ready after a jump: new leases would get a wrong end. */
+export function clockReadiness({ jumpSeconds }: ClockWatch): Readiness {
+  if (jumpSeconds === 0) return { ready: true, state: 'trusted' };
+  return { ready: false, state: 'jumped', detail: { jumpSeconds } };
+}
 
 /** @param hasRemote a process that follows Redis serves on without the store, and its allowlist answers for it */
 export function storeReadiness(registry: Registry, hasRemote: boolean): Readiness {
