@@ -8,6 +8,7 @@ import { policyOf } from '../policy.ts';
 import { checkDirectory } from '../private-text.ts';
 import { type AdminKey, readAdminKey } from './admin-key.ts';
 import { changedKeys } from './changed-keys.ts';
+import { planDescriptors } from './descriptors.ts';
 import { loadFiles } from './files.ts';
 import type { Log } from './log.ts';
 import { announce } from './observe/announcement.ts';
@@ -65,13 +66,20 @@ export class Service {
   private constructor(options: ServiceOptions) {
     const { loaded, log, version, onFailure } = options;
     const counters = new CounterBlock();
+    const { available, needed, forwardsInThreads, config } = planDescriptors(loaded.config);
+    if (available !== null && needed > available) {
+      const message =
+        'the limit of open files is below what the limits add up to: connections are limited to fit';
+      log.warn({ nofile: available, needed }, message);
+    }
     this.options = options;
     this.log = log;
     this.blocks = [counters];
     this.context = {
-      config: loaded.config,
+      config,
       seed: randomInt(0x1_0000_0000) | 0,
       version,
+      forwardsInThreads,
       log,
       counters,
       files: () => this.files,

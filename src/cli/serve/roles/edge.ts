@@ -183,7 +183,7 @@ export class EdgeRole implements Role {
   }
 
   private async listen(): Promise<void> {
-    const { config, addCounters, onFailure } = this.context;
+    const { config, addCounters, onFailure, forwardsInThreads } = this.context;
     const { answerer, tables, policy } = this;
     const { tcpLimits: limits, engine } = config.dns;
     const workers = config.dns.workers === 'auto' ? automaticWorkers() : config.dns.workers;
@@ -194,7 +194,7 @@ export class EdgeRole implements Role {
       rateLimit: this.rateLimit,
       rateLimitOptions: config.dns.rateLimit,
       policy,
-      forward: tables.resolver.forward,
+      forward: forwardsInThreads ? tables.resolver.forward : null,
     };
     tables.resolver.serveEdge(shared);
     addCounters(tables.resolver.counters);

@@ -21,6 +21,8 @@ export interface RoleContext {
   /** Name-hash seed; must match the one the catalog was built with. */
   readonly seed: number;
   readonly version: string;
+  /** False: UDP threads ask the resolver for every miss, because their sockets exceed the limit of open files. */
+  readonly forwardsInThreads: boolean;
   readonly log: Log;
   /** Counters of the main thread. */
   readonly counters: CounterBlock;
