@@ -3,15 +3,15 @@ import { requireLibc } from './libc.ts';
 const READINGS = 8;
 
 /**
- * A clock in milliseconds that never goes back (CLOCK_MONOTONIC) and is the same in all threads of the
- * process. Reading it allocates nothing, which process.hrtime would.
+ * A monotonic clock in milliseconds (CLOCK_MONOTONIC), the same in all threads of the process. Unlike process.hrtime,
+ * reading it allocates nothing.
  */
 export function monotonicClock(): () => number {
   const offset = monotonicOffset();
   return () => performance.now() + offset;
 }
 
-/** The same clock, written to out[0]: a number with a fraction that is returned is allocated at each call. */
+/** Writes the same clock to out[0]; returning a fractional number would allocate at each call. */
 export function monotonicClockInto(): (out: Float64Array) => void {
   const offset = monotonicOffset();
   return (out) => {
@@ -20,7 +20,7 @@ export function monotonicClockInto(): (out: Float64Array) => void {
 }
 
 function monotonicOffset(): number {
-  // A thread that is held up between the two readings gets an offset that is too small: the largest is the truest.
+  // A delay between the two readings makes an offset too small, so the largest offset is the best.
   let offset = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < READINGS; i++) {
     const [seconds, nanoseconds] = process.hrtime();
@@ -29,7 +29,7 @@ function monotonicOffset(): number {
   return offset;
 }
 
-/** Keeps the thread from going on for so long, and some 50 us more (the timer slack of prctl(2)). */
+/** Blocks the thread for that long, plus about 50 us of timer slack (prctl(2)). */
 export function sleepMicroseconds(microseconds: number): void {
   requireLibc().usleep(microseconds);
 }

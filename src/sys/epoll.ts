@@ -15,18 +15,18 @@ export const EpollEvent = {
   ERR: 0x8,
   HUP: 0x10,
   RDHUP: 0x2000,
-  /** A descriptor is reported when something new has come, not as long as something is there. */
+  /** Edge-triggered: reported when something new arrives, not for as long as something waits. */
   EDGE: 0x8000_0000,
 } as const;
 
-/** struct epoll_event is packed on x86-64 alone: events at 0, data (of which 32 bits are used) behind it. */
+/** struct epoll_event is packed on x86-64 only: events at 0, then data, of which 32 bits are used. */
 const EVENT_WORDS = process.arch === 'x64' ? 3 : 4;
 const DATA_WORD = process.arch === 'x64' ? 1 : 2;
 
-/** Waits for events of many descriptors: epoll(7). Each is known by a number of the caller's, 0 to 2^31 - 1. */
+/** Waits for events of many descriptors by epoll(7). The caller gives each a number, 0 to 2^31 - 1. */
 export class Epoll {
   private readonly libc: Libc = requireLibc();
-  /** Its own descriptor, by which another thread can wait on it too. */
+  /** The epoll descriptor, through which another thread can wait on it too. */
   readonly fd: number;
   private readonly capacity: number;
   private readonly memory: Memory;
@@ -35,8 +35,8 @@ export class Epoll {
   private readonly requestWords = new Int32Array(this.request.bytes.buffer);
 
   /**
-   * @param capacity events that one call of wait gives at the most
-   * @param fd that of another thread's Epoll, to wait on the same descriptors; the other closes it
+   * @param capacity most events per call of `wait`
+   * @param fd another thread's epoll descriptor, to wait on the same descriptors; that thread closes it
    */
   constructor(capacity: number, fd: number | null = null) {
     this.capacity = capacity;
@@ -60,7 +60,7 @@ export class Epoll {
     this.control(EPOLL_CTL_DEL, fd, 0, 0);
   }
 
-  /** @returns how many events there are; 0 after timeoutMs or a signal. */
+  /** @returns the number of events; 0 after timeoutMs or a signal. */
   wait(timeoutMs: number): number {
     const count = this.libc.epoll_wait(this.fd, this.memory.address, this.capacity, timeoutMs);
     return count > 0 ? count : 0;

@@ -3,7 +3,7 @@ import { requireLibc, SystemCallError } from './libc.ts';
 const EFD_NONBLOCK = 0o4000;
 const EFD_CLOEXEC = 0o2000000;
 
-/** A descriptor by which one thread wakes another out of epoll_wait: eventfd(2). */
+/** An eventfd(2), by which one thread wakes another from epoll_wait. */
 export function openEvent(): number {
   const libc = requireLibc();
   const fd = libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -17,7 +17,7 @@ export function signalEvent(fd: number): void {
   requireLibc().write(fd, one, 8);
 }
 
-/** Makes it quiet until the next signal. */
+/** Clears it until the next signal. */
 export function clearEvent(fd: number): void {
   requireLibc().read(fd, new Uint8Array(8), 8);
 }

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 
 /**
- * The C library through koffi: the only place where foreign functions are declared. koffi is loaded on
- * first use and in each thread by itself; its async calls are never used.
+ * The C library through koffi: the only place that declares foreign functions. Each thread loads koffi on first use. Its
+ * async calls are never used.
  */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
@@ -19,7 +19,7 @@ export interface Libc {
   accept4(fd: number, address: Uint8Array, length: Uint32Array, flags: number): number;
   connect(fd: number, address: Uint8Array, length: number): number;
   shutdown(fd: number, how: number): number;
-  /** `address` is one of memory that the kernel may keep a pointer to during the call: see Memory. */
+  /** `address` points to memory that the kernel reads during the call: see Memory. */
   recv(fd: number, address: number, length: number, flags: number): number;
   send(fd: number, address: number, length: number, flags: number): number;
   pipe2(descriptors: Int32Array, flags: number): number;
@@ -32,10 +32,10 @@ export interface Libc {
   epoll_ctl(epoll: number, operation: number, fd: number, event: number): number;
   epoll_wait(epoll: number, events: number, count: number, timeoutMs: number): number;
   close(fd: number): number;
-  /** A system call by its number, of which the C library has no function. */
+  /** Makes a system call by number, for those without a C library function. */
   syscall(number: number, first: number, second: number, third: number): number;
   setrlimit(resource: number, limit: Uint32Array): number;
-  /** @returns the address, -1 where it fails */
+  /** @returns the address, or -1 on failure */
   mmap(
     address: number,
     length: number,
@@ -47,9 +47,9 @@ export interface Libc {
   munmap(address: number, length: number): number;
   /** errno of the last call in this thread. */
   errno(): number;
-  /** The address of a view's first byte as two 32-bit words: [low, high]. */
+  /** Returns the address of a view's first byte as two 32-bit words: [low, high]. */
   addressOf(view: ArrayBufferView): [low: number, high: number];
-  /** Memory that was mapped, as a buffer; to be forgotten before it is unmapped. */
+  /** Wraps mapped memory in a buffer, which must not be used after the memory is unmapped. */
   bufferAt(address: number, length: number): ArrayBuffer;
 }
 
@@ -75,15 +75,15 @@ function errnoName(errno: number): string {
 let loaded: Libc | null | undefined;
 
 /**
- * The C library, or null where the layouts that sys/ relies on do not hold (anything but 64-bit
- * little-endian Linux) or koffi has no build for this platform.
+ * Loads the C library. Null on platforms where the struct layouts of sys/ do not hold (anything but 64-bit little-endian
+ * Linux), or without a koffi build.
  */
 export function libc(): Libc | null {
   if (loaded === undefined) loaded = load();
   return loaded;
 }
 
-/** The C library where the caller has made sure that it is there. */
+/** Returns the C library; the caller has checked that it is available. */
 export function requireLibc(): Libc {
   const library = libc();
   if (library === null) throw new SystemCallError('dlopen', constants.errno.ENOSYS);

@@ -1,15 +1,15 @@
 import { requireLibc } from './libc.ts';
 
-/** The least that is allotted: small SharedArrayBuffers share no page that the kernel writes to. */
+/** Minimum allocation, so that small SharedArrayBuffers never share a page that the kernel writes to. */
 const MIN_BYTES = 128;
 
 /**
- * Memory with an address that stays as it is, for system calls that are made too often to look it up each time.
- * It lives as long as it is referred to from JavaScript.
+ * Memory with a fixed, known address, for system calls that are too frequent to look it up each time. It lives for as
+ * long as JavaScript references it.
  */
 export class Memory {
   readonly bytes: Uint8Array;
-  /** User addresses are below 2^47: a number holds them. */
+  /** A JavaScript number holds the address exactly: user addresses are below 2^47. */
   readonly address: number;
 
   constructor(length: number) {

@@ -24,18 +24,18 @@ export const CONTROL_STRIDE = 40;
 export const CMSG_HEADER_BYTES = 16;
 export const IN_PKTINFO_BYTES = 12;
 export const IN6_ADDRESS_BYTES = 16;
-/** In sockaddr_in6. */
+/** Offset within sockaddr_in6. */
 export const SCOPE_ID = 24;
-/** In in_pktinfo: ipi_ifindex, ipi_spec_dst (the local address), ipi_addr (the destination of the header). */
+/** Offsets within in_pktinfo: ipi_ifindex, ipi_spec_dst (the local address), ipi_addr (the destination of the header). */
 export const IN_SPEC_DST = CMSG_HEADER_BYTES + 4;
 export const MSG_WAITFORONE = 0x10000;
 export const MSG_DONTWAIT = 0x40;
 
-/** Bytes of a packet's endpoint: its socket address and its control message, as readEndpoint gives them. */
+/** Size of a packet's endpoint, as readEndpoint writes it: socket address and control message. */
 export const ENDPOINT_BYTES = NAME_STRIDE + CONTROL_STRIDE + 8;
 
 /**
- * Addresses of `count` places in a view, `stride` bytes apart, as the 32-bit words (low, high) that the kernel's structs hold.
+ * Computes the addresses of `count` slots of a view, `stride` bytes apart, as 32-bit words (low, high) for kernel structs.
  */
 export function pointersInto(
   libc: Libc,
@@ -54,9 +54,9 @@ export function pointersInto(
 }
 
 /**
- * Writes an endpoint as readEndpoint gives it, for a packet that no socket received.
- * @param bytes holds the peer's and the own address, 4 or 16 bytes in network order, at peerAt and localAt
- * @param interfaceIndex the zone of a link-local peer
+ * Writes an endpoint in readEndpoint's format, for a packet that did not come by a socket.
+ * @param bytes holds the peer's and our own address, 4 or 16 bytes in network order, at peerAt and localAt
+ * @param interfaceIndex zone of a link-local peer
  */
 export function encodeEndpoint(
   out: Uint8Array,

@@ -1,12 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Collections until nothing more is given back: the first ones only find out what can be moved together. */
+/** Number of full collections until no more memory is released; the first ones only find out what can be compacted. */
 const ROUNDS = 2;
 
 /**
- * Collects what the start of this thread left behind, so that it idles on what it needs. V8 would keep that
- * memory until there is work, which for a thread without garbage is never.
+ * Releases garbage left by this thread's start. V8 would keep it until later allocations trigger a collection, which never
+ * happens in a thread that makes no garbage.
  */
 export function settleHeap(): void {
   setFlagsFromString('--expose-gc');

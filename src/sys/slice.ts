@@ -10,13 +10,13 @@ const FLAGS_AT = 8;
 /** SCHED_FLAG_KEEP_POLICY */
 const KEEP_POLICY = 0x08;
 const NICE_AT = 16;
-/** For a thread of the normal policy, the slice that it asks for. */
+/** Time slice requested for a thread of the normal policy. */
 const RUNTIME_AT = 24;
 
 /**
- * Asks for a shorter slice of the processor for this thread: it then gets its turn sooner when it wakes up beside
- * others that work, and as much time in all (Linux 6.12 and later, sched(7); before, nothing changes). Takes no rights.
- * @returns whether the kernel took it
+ * Requests a shorter time slice for this thread: on wake-up it is scheduled sooner beside busy threads, with the same share
+ * of time in total. Linux 6.12 and later (sched(7)), no effect before. Needs no privileges.
+ * @returns true if the kernel accepted it
  */
 export function askForSlice(microseconds: number): boolean {
   const attributes = new Memory(ATTRIBUTES_BYTES);

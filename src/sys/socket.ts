@@ -20,25 +20,25 @@ const IPV6_MTU_DISCOVER = 23;
 const IPV6_V6ONLY = 26;
 const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
-/** Sets DF and believes no ICMP about the path's MTU, which anyone could forge. */
+/** Sets DF and ignores ICMP about the path's MTU, which anyone could forge. */
 const PMTUDISC_PROBE = 3;
 
-/** Bytes of the largest socket address used here, sockaddr_in6. */
+/** Size of the largest socket address used here, sockaddr_in6. */
 export const SOCKADDR_BYTES = 28;
 
 export interface UdpSocketOptions {
   family: 4 | 6;
-  /** Network order, 4 or 16 bytes; all zero: every address of the family. */
+  /** Network order, 4 or 16 bytes; all zero binds every address of the family. */
   address: Uint8Array;
   /** 0: the system chooses one. */
   port: number;
-  /** SO_REUSEPORT: several sockets share the port, the kernel spreads sources over them. */
+  /** SO_REUSEPORT: several sockets share the port; the kernel spreads sources over them. */
   reusePort: boolean;
-  /** Wished for; the kernel's net.core.rmem_max may give less where the process may not exceed it. */
+  /** SO_RCVBUF; the kernel cuts it to net.core.rmem_max without CAP_NET_ADMIN. */
   receiveBufferBytes: number;
-  /** A receive call returns after this time without a packet, so that its thread can look about. */
+  /** Timeout of a receive call, so that its thread can check its stop flag. */
   receiveTimeoutMs: number;
-  /** Ask for the address that a packet was sent to, so that the answer can come from it. */
+  /** Report each packet's destination address, so that the reply can come from it. */
   packetInfo: boolean;
 }
 
@@ -73,20 +73,20 @@ export function openUdpSocket(options: UdpSocketOptions): number {
   }
 }
 
-/** What a UDP socket that is connected takes. */
+/** Options of a connected UDP socket. */
 export interface UdpConnection {
   readonly family: 4 | 6;
   /** Network order, 4 or 16 bytes. */
   readonly address: Uint8Array;
   readonly port: number;
-  /** Of the same family; null: the system chooses. */
+  /** Local address of the same family; null lets the system choose. */
   readonly from: Uint8Array | null;
-  /** Wished for, as that of UdpSocketOptions is. */
+  /** SO_RCVBUF, as in UdpSocketOptions. */
   readonly receiveBufferBytes: number;
 }
 
 /**
- * Opens a UDP socket that sends to one peer and takes from it alone.
+ * Opens a UDP socket connected to one peer; it receives from this peer only.
  * @returns its file descriptor, or -errno
  */
 export function connectUdp({
@@ -117,12 +117,12 @@ export function closeSocket(fd: number): void {
   requireLibc().close(fd);
 }
 
-/** The port that a socket is bound to. */
+/** Reads the port that a socket is bound to. */
 export function localPort(fd: number): number {
   return localName(fd).port;
 }
 
-/** The address, in network order, and the port that a socket is bound to. */
+/** Reads the address, in network order, and the port that a socket is bound to. */
 export function localName(fd: number): { bytes: Uint8Array; port: number } {
   const libc = requireLibc();
   const name = new Uint8Array(SOCKADDR_BYTES);
@@ -132,7 +132,7 @@ export function localName(fd: number): { bytes: Uint8Array; port: number } {
   return { bytes, port: (name[2] << 8) | name[3] };
 }
 
-/** Bytes of receive buffer that the kernel gave; it counts its own overhead, so twice what was asked. */
+/** Reads the granted receive buffer in bytes. The kernel counts its overhead, so this is twice the requested size. */
 export function receiveBufferBytes(fd: number): number {
   const libc = requireLibc();
   const value = new Uint8Array(4);
@@ -157,7 +157,7 @@ export function trySetInteger(fd: number, level: number, option: number, value: 
   return requireLibc().setsockopt(fd, level, option, integerOptionBytes, 4) === 0;
 }
 
-/** Memory that stays: a typed array made for one call costs more than the call. */
+/** Reused memory: making a typed array for one call costs more than the call. */
 const integerOption = new Int32Array(new SharedArrayBuffer(128));
 const integerOptionBytes = new Uint8Array(integerOption.buffer);
 
@@ -167,7 +167,7 @@ export function setInteger(fd: number, level: number, option: number, value: num
   }
 }
 
-/** SO_RCVBUFFORCE passes rmem_max, with CAP_NET_ADMIN; without, the kernel cuts to rmem_max in silence. */
+/** SO_RCVBUFFORCE exceeds rmem_max, with CAP_NET_ADMIN. Without it, the kernel silently cuts to rmem_max. */
 function setReceiveBuffer(fd: number, bytes: number): void {
   if (!trySetInteger(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes)) setInteger(fd, SOL_SOCKET, SO_RCVBUF, bytes);
 }
@@ -182,7 +182,7 @@ function setReceiveTimeout(fd: number, timeoutMs: number): void {
   }
 }
 
-/** Whether an error is the system's word that an address cannot be bound, with what it says. */
+/** True for an error of bind(2): the address is in use, not ours, or not permitted. */
 export function isBindError(error: unknown): error is SystemCallError {
   return error instanceof SystemCallError && error.syscall === 'bind' && error.code in constants.errno;
 }

@@ -34,8 +34,8 @@ const O_CLOEXEC = 0o2000000;
 const F_SETPIPE_SZ = 1031;
 
 /*
- * Memory that stays, for calls that each connection makes: the address of a typed array that is made for one call
- * costs more than the call. A thread has these modules for itself.
+ * Reused memory for calls made per connection: getting the address of a fresh typed array costs more than the call. Each
+ * thread has its own copy of this module.
  */
 const shared = (): Uint8Array => new Uint8Array(new SharedArrayBuffer(128));
 const connectName = shared();
@@ -55,8 +55,8 @@ export interface TcpEndpoint {
 }
 
 /**
- * Opens a TCP listener that does not block. IPv6 ones take IPv6 only.
- * @param reusePort several listeners share the port, the kernel spreads connections over them
+ * Opens a non-blocking TCP listener. IPv6 listeners take IPv6 only.
+ * @param reusePort several listeners share the port; the kernel spreads connections over them
  * @throws SystemCallError EADDRINUSE, EACCES, EADDRNOTAVAIL ...
  */
 export function listenTcp(at: TcpEndpoint, port: number, backlog: number, reusePort: boolean): number {
@@ -80,7 +80,7 @@ export function listenTcp(at: TcpEndpoint, port: number, backlog: number, reuseP
 
 /** Accepts connections from listeners. */
 export class TcpAcceptor {
-  /** Peer of the latest connection. */
+  /** Address of the latest connection's peer. */
   family: 4 | 6 = 4;
   port = 0;
   private readonly libc: Libc = requireLibc();
@@ -98,7 +98,7 @@ export class TcpAcceptor {
     return fd;
   }
 
-  /** The peer's address as 32-bit words in host order; IPv4 uses the first alone. */
+  /** The peer's address as 32-bit words in host order; IPv4 uses the first only. */
   words(): [number, number, number, number] {
     const { view } = this;
     if (this.family === 4) return [view.getUint32(4), 0, 0, 0];
@@ -107,9 +107,9 @@ export class TcpAcceptor {
 }
 
 /**
- * Begins to connect; the descriptor becomes writable when that has ended, and connectError tells how.
- * @param local the address to connect from; null: the system chooses
- * @returns the descriptor, or -errno where it failed at once
+ * Starts to connect. The descriptor becomes writable when the attempt has ended; connectError gives the result.
+ * @param local the address to connect from; null lets the system choose
+ * @returns the descriptor, or -errno if it failed at once
  */
 export function connectTcp(to: TcpEndpoint, port: number, local: TcpEndpoint | null): number {
   const libc = requireLibc();
@@ -135,7 +135,7 @@ function failed(libc: Libc, fd: number): number {
   return -errno;
 }
 
-/** What became of a connect that has ended: 0, or its errno. */
+/** Result of a connect that has ended: 0 or its errno. */
 export function connectError(fd: number): number {
   const libc = requireLibc();
   errorLength[0] = 4;
@@ -143,54 +143,54 @@ export function connectError(fd: number): number {
   return errorValue[0];
 }
 
-/** TCP_NODELAY: what is sent does not wait for what was sent before to be acknowledged. */
+/** Sets TCP_NODELAY: data does not wait for earlier data to be acknowledged. */
 export function sendAtOnce(fd: number): void {
   trySetInteger(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-/** Ends the direction to the peer, which reads an end of file. */
+/** Shuts down sending; the peer reads an end of file. */
 export function shutdownWrite(fd: number): void {
   requireLibc().shutdown(fd, SHUT_WR);
 }
 
-/** Makes close send a reset, so that the peer does not take what it got for the whole. */
+/** Makes close(2) send a reset, so that the peer does not mistake a cut stream for a complete one. */
 export function resetOnClose(fd: number): void {
   requireLibc().setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_NOT, 8);
 }
 
-/** Bytes moved between sockets and memory, without blocking. */
+/** Moves bytes between sockets, memory and pipes without blocking. */
 export class TcpTransfer {
   private readonly libc: Libc = requireLibc();
 
-  /** @returns how many bytes came; 0: the peer has ended; -errno: -EAGAIN where none are there. */
+  /** @returns bytes received; 0 at the end of the stream; -errno: -EAGAIN if none are waiting. */
   receive(fd: number, address: number, length: number): number {
     const count = this.libc.recv(fd, address, length, MSG_DONTWAIT);
     return count >= 0 ? count : -this.libc.errno();
   }
 
-  /** @returns how many bytes were taken; -errno: -EAGAIN where there is no room. */
+  /** @returns bytes accepted; -errno: -EAGAIN if there is no room. */
   send(fd: number, address: number, length: number): number {
     const count = this.libc.send(fd, address, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     return count >= 0 ? count : -this.libc.errno();
   }
 
   /**
-   * Moves bytes of a socket into an empty pipe, splice(2).
-   * @returns how many; 0: the peer has ended; -errno: -EAGAIN where none are there, -EINVAL where it cannot be done.
+   * Moves bytes from a socket into an empty pipe by splice(2).
+   * @returns bytes moved; 0 at the end of the stream; -errno: -EAGAIN if none are waiting, -EINVAL if not supported.
    */
   spliceIn(fd: number, pipe: Pipe, length: number): number {
     const count = this.libc.splice(fd, null, pipe.writeEnd, null, length, SPLICE_FLAGS);
     return count >= 0 ? count : -this.libc.errno();
   }
 
-  /** Moves `length` bytes of a pipe, or fewer, to a socket. @returns how many; -errno: -EAGAIN where there is no room. */
+  /** Moves up to `length` bytes from a pipe to a socket. @returns bytes moved; -errno: -EAGAIN if there is no room. */
   spliceOut(pipe: Pipe, fd: number, length: number): number {
     const count = this.libc.splice(pipe.readEnd, null, fd, null, length, SPLICE_FLAGS);
     return count >= 0 ? count : -this.libc.errno();
   }
 }
 
-/** A pipe that does not block, which bytes pass through from socket to socket without being copied. */
+/** A non-blocking pipe that carries bytes from socket to socket without copying. */
 export class Pipe {
   readonly readEnd: number;
   readonly writeEnd: number;
@@ -201,8 +201,8 @@ export class Pipe {
   }
 
   /**
-   * @param bytes what it should hold; the kernel gives its default of 64 KiB where a user has too many (pipe(7))
-   * @returns null where there are no descriptors for it
+   * @param bytes wanted capacity; the kernel falls back to 64 KiB if the user has too many pipe pages (pipe(7))
+   * @returns null if no descriptors are left
    */
   static open(bytes: number): Pipe | null {
     const libc = requireLibc();

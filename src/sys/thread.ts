@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type Transferable, Worker } from 'node:worker_threads';
 
-/** Where transpiled and compiled code is kept between starts: beside the program, as npm's tools do. */
+/** Cache of transpiled and compiled code between starts, in node_modules/.cache as npm's tools have it. */
 export const COMPILE_CACHE_DIRECTORY = fileURLToPath(
   new URL('../../node_modules/.cache/mediastreamer', import.meta.url),
 );
@@ -10,19 +10,19 @@ const BOOTSTRAP = new URL('./thread-bootstrap.mjs', import.meta.url);
 const YOUNG_GENERATION_MB = 4;
 
 export interface ThreadOptions {
-  /** For the process's list of threads and for errors; at most 15 characters are shown. */
+  /** Thread name for ps, top and errors; the kernel shows 15 characters. */
   readonly name: string;
-  /** What the entry reads as `workerData` of node:worker_threads. */
+  /** The entry's `workerData` (node:worker_threads). */
   readonly workerData?: unknown;
   readonly transferList?: readonly Transferable[];
-  /** Objects that die young have this much; V8's own choice grows to 48 MB a thread. */
+  /** Semi-space of the young generation; V8's default grows to 48 MB a thread. */
   readonly youngGenerationMb?: number;
   readonly oldGenerationMb?: number;
 }
 
 /**
- * Starts `entry` (the URL of a module of ours) as a thread. Errors of the thread come as the worker's 'error'
- * event: a worker without a listener for it takes the process down, as an uncaught error does.
+ * Starts `entry` (the URL of one of our modules) as a thread. An error in the thread becomes the worker's 'error' event;
+ * without a listener for it the process crashes, as with any uncaught error.
  *
  * The module sees no arguments: `process.argv` belongs to the bootstrap.
  */

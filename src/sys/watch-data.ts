@@ -1,6 +1,6 @@
-/** What a SocketWatch hands to its thread. */
+/** `workerData` of a SocketWatch's thread. */
 export interface WatchThreadData {
-  /** The epoll's descriptor, which both threads wait on. */
+  /** The epoll descriptor; both threads wait on it. */
   readonly epoll: number;
   readonly control: Int32Array;
 }
@@ -9,6 +9,6 @@ export interface WatchThreadData {
 export const STATE_WORD = 0;
 export const STOP_WORD = 1;
 
-/** States: nothing is to be read, as far as the thread knows; or something is, and it waits for that to be taken. */
+/** States: nothing to read as far as the thread knows, or something to read and the thread waits until it is consumed. */
 export const QUIET = 0;
 export const RUNG = 1;

@@ -7,16 +7,16 @@ import { startThread } from './thread.ts';
 import { QUIET, STATE_WORD, STOP_WORD, type WatchThreadData } from './watch-data.ts';
 
 const CAPACITY = 128;
-/** Of one turn: whoever else lives on the event loop has its turn too. */
+/** Bound of one turn, so that the event loop's other work gets its turn. */
 const MAX_ROUNDS = 8;
-/** `data` of the event that ends the thread. */
+/** `data` of the event that stops the thread. */
 const STOP_DATA = 0x7fffffff;
 const YOUNG_GENERATION_MB = 1;
 
 /**
- * Tells this thread's event loop that sockets have something to be read: for descriptors that libuv does not know. A
- * thread of its own waits in epoll_wait(2), rings once, and waits again only when everything has been taken, so that a
- * busy loop is not rung for each packet.
+ * Tells this thread's event loop when sockets become readable, for descriptors that libuv does not know. A helper thread
+ * waits in epoll_wait(2), wakes the loop once, and waits again only after everything was read, so that a busy loop is not
+ * woken for each packet.
  */
 export class SocketWatch {
   private readonly epoll = new Epoll(CAPACITY);
@@ -29,9 +29,8 @@ export class SocketWatch {
   private closed = false;
 
   /**
-   * @param onReadable called with the number that a socket was added with; as long as the socket is not read empty, it is
-   *   called again
-   * @param onFailure the thread ended by itself: nothing is read any more
+   * @param onReadable called with the socket's number, again and again until the socket is read empty
+   * @param onFailure called if the helper thread ends by itself; no socket is reported after that
    */
   constructor(onReadable: (data: number) => void, onFailure: (error: Error) => void) {
     this.onReadable = onReadable;
@@ -49,7 +48,7 @@ export class SocketWatch {
   }
 
   /**
-   * Watches a socket until it is closed. Keeps no event loop alive.
+   * Watches a socket until it is closed. Does not keep the event loop alive.
    * @param data 0 to 2^31 - 2
    * @throws SystemCallError ENOSPC where fs.epoll.max_user_watches is reached
    */
@@ -87,7 +86,7 @@ export class SocketWatch {
     }
   }
 
-  /** @returns how often it told of a socket */
+  /** @returns the number of calls made to onReadable */
   private drain(): number {
     const { epoll, onReadable } = this;
     let told = 0;

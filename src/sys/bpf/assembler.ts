@@ -1,9 +1,9 @@
 /**
- * An assembler for eBPF (RFC 9669): each function makes one instruction, `assemble` lays them out. It has what a
- * filter of packets needs and no more.
+ * An assembler for eBPF (RFC 9669): each function makes one instruction, `assemble` lays them out. It covers what a
+ * packet filter needs, nothing else.
  */
 
-/** R0: results; R1 to R5: arguments, lost in a call; R6 to R9: kept over calls; R10: the frame, which is read only. */
+/** R0: result; R1 to R5: arguments, clobbered by calls; R6 to R9: preserved by calls; R10: frame pointer, read-only. */
 export const Register = {
   R0: 0,
   R1: 1,
@@ -19,7 +19,7 @@ export const Register = {
 } as const;
 export type Register = (typeof Register)[keyof typeof Register];
 
-/** Bytes that one load or store moves, by their code (RFC 9669 5.1). */
+/** Size codes of loads and stores (RFC 9669 5.1). */
 const SIZE = { 4: 0x00, 2: 0x08, 1: 0x10, 8: 0x18 } as const;
 export type Size = keyof typeof SIZE;
 
@@ -45,7 +45,7 @@ const XOR = 0xa0;
 const MOVE = 0xb0;
 const CALL = 0x80;
 const EXIT = 0x90;
-/** In the source's place of a wide load: the immediate is a descriptor of a map. */
+/** Source register value of a wide load whose immediate is a map's descriptor. */
 const MAP_DESCRIPTOR = 1;
 
 export const INSTRUCTION_BYTES = 8;
@@ -56,22 +56,22 @@ interface Instruction {
   readonly from?: number;
   readonly offset?: number;
   readonly immediate?: number;
-  /** Of a wide load: the immediate's upper half, in an instruction of its own. */
+  /** Upper half of a wide load's immediate; takes an instruction of its own. */
   readonly upper?: number;
-  /** Of a jump: the label that it leads to. */
+  /** Target label of a jump. */
   readonly target?: string;
 }
 
-/** A place that jumps lead to. */
+/** A jump target. */
 interface Label {
   readonly label: string;
 }
 
 export type Line = Instruction | Label;
 
-/** A program that cannot be laid out: a label that is missing, or there twice. */
+/** The program has a label that is missing or defined twice. */
 export class AssemblyError extends Error {
-  readonly code = 'BPF_ASSEMBLY';
+  readonly code = 'bpf_assembly';
   constructor(message: string) {
     super(message);
     this.name = 'AssemblyError';
@@ -94,10 +94,10 @@ export const move32 = (to: Register, from: Register): Line => ({
   from,
 });
 
-/** to = a number of 32 bits, its sign extended. */
+/** to = a sign-extended 32-bit number. */
 export const set = (to: Register, immediate: number): Line => ({ opcode: ALU64 | MOVE, to, immediate });
 
-/** to = a map, by its descriptor, as calls take it. */
+/** to = a map's address, from its descriptor; calls take it as an argument. */
 export const setMap = (to: Register, descriptor: number): Line => ({
   opcode: LD | SIZE[8],
   to,
@@ -106,7 +106,7 @@ export const setMap = (to: Register, descriptor: number): Line => ({
   upper: 0,
 });
 
-/** to += a number of 32 bits, its sign extended. */
+/** to += a sign-extended 32-bit number. */
 export const add = (to: Register, immediate: number): Line => ({ opcode: ALU64 | ADD, to, immediate });
 
 /** to += from, 64 bits. */
@@ -144,10 +144,10 @@ export const shiftRightBy32 = (to: Register, from: Register): Line => ({
   from,
 });
 
-/** to = a number of 32 bits without a sign. */
+/** to = an unsigned 32-bit number. */
 export const set32 = (to: Register, immediate: number): Line => ({ opcode: ALU32 | MOVE, to, immediate });
 
-/** to &= a number of 32 bits; the upper ones become zero. */
+/** to &= a 32-bit number; the upper 32 bits become zero. */
 export const and32 = (to: Register, immediate: number): Line => ({ opcode: ALU32 | AND, to, immediate });
 
 /** to = the memory at from + offset. */
@@ -176,7 +176,7 @@ export const storeNumber = (size: Size, to: Register, offset: number, immediate:
 
 export const jump = (target: string): Line => ({ opcode: JUMP, target });
 
-/** Jumps where a register, 64 bits without a sign, compares so with a number. */
+/** Jumps if the comparison of a register with a number holds (unsigned, 64 bits). */
 export const jumpIf = (to: Register, condition: Condition, immediate: number, target: string): Line => ({
   opcode: JUMP | CONDITION[condition],
   to,
@@ -184,7 +184,7 @@ export const jumpIf = (to: Register, condition: Condition, immediate: number, ta
   target,
 });
 
-/** Jumps where a register compares so with another. */
+/** Jumps if the comparison of two registers holds (unsigned, 64 bits). */
 export const jumpIfRegister = (to: Register, condition: Condition, from: Register, target: string): Line => ({
   opcode: JUMP | CONDITION[condition] | FROM_REGISTER,
   to,
@@ -192,14 +192,14 @@ export const jumpIfRegister = (to: Register, condition: Condition, from: Registe
   target,
 });
 
-/** Calls a function of the kernel, by its number in include/uapi/linux/bpf.h; R0 is what it gives. */
+/** Calls a kernel helper by its number in include/uapi/linux/bpf.h; the result is in R0. */
 export const call = (helper: number): Line => ({ opcode: JUMP | CALL, immediate: helper });
 
-/** Ends the program with what R0 holds. */
+/** Ends the program; R0 is its result. */
 export const exit = (): Line => ({ opcode: JUMP | EXIT });
 
 /**
- * Lays a program out as the kernel takes it: little-endian, 8 bytes an instruction, jumps relative.
+ * Encodes a program for the kernel: little-endian, 8 bytes an instruction, relative jumps.
  * @throws AssemblyError
  */
 export function assemble(lines: readonly Line[]): Uint8Array {

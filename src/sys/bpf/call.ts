@@ -4,7 +4,7 @@ import { Memory } from '../memory.ts';
 import { BpfError } from './errors.ts';
 import { bpfRefusal } from './refusal.ts';
 
-/** bpf(2)'s number (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h). */
+/** System call number of bpf(2) (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h). */
 const SYSCALL_BPF = process.arch === 'x64' ? 321 : 280;
 const RLIMIT_MEMLOCK = 8;
 const RLIM_INFINITY_WORD = 0xffffffff;
@@ -22,7 +22,7 @@ export const BpfCommand = {
 } as const;
 export type BpfCommand = (typeof BpfCommand)[keyof typeof BpfCommand];
 
-/** What bpf(2) takes: a union of structs of which each command reads its own; pointers are 64 bits wide. */
+/** union bpf_attr: each command reads its own struct; pointers are 64 bits wide. */
 export class Attributes {
   readonly memory: Memory;
   private readonly bytes: number;
@@ -51,15 +51,16 @@ export class Attributes {
     this.view.setUint32(at + 4, Math.floor(address / 0x1_0000_0000), true);
   }
 
-  /** A name that bpftool shows: 15 letters, digits, dots and underscores at the most. */
+  /** Name that bpftool shows: at most 15 letters, digits, dots and underscores. */
   setName(at: number, name: string): void {
     this.memory.bytes.set(new TextEncoder().encode(name.slice(0, 15)), at);
   }
 }
 
 /**
- * @param bytes of the attributes that the command is given: what it does not read must be zero
- * @returns what the kernel gives, -1 where it fails; errno then tells why.
+ * Calls bpf(2).
+ * @param bytes length of the attributes passed; those that the command does not read must be zero
+ * @returns the kernel's result, or -1 on failure, with errno set.
  */
 export function bpf(
   libc: Libc,
@@ -71,9 +72,9 @@ export function bpf(
 }
 
 /**
- * Makes a descriptor by bpf(2). Kernels before 5.11 count maps and programs as locked memory, and say EPERM where
- * the limit is reached: then it is raised, and the call made once more.
- * @throws BpfError with the reason, as far as it can be found out.
+ * Creates a map, program or link. Kernels before 5.11 count maps and programs as locked memory and fail with EPERM at the
+ * limit; the limit is then raised and the call made once more.
+ * @throws BpfError with the reason, if it is known.
  */
 export function bpfDescriptor(command: BpfCommand, attributes: Attributes, what: string): number {
   const libc = requireLibc();

@@ -1,8 +1,8 @@
-/** The kernel does not take a map or a program. `code` is the errno's name; `reason` is for people. */
+/** The kernel refused a map or a program. `code` is the errno's name; `reason` is for people. */
 export class BpfError extends Error {
   readonly code: string;
   readonly reason: string;
-  /** What the verifier says of a program that it refuses; empty otherwise. */
+  /** The verifier's log if it refused the program, else empty. */
   readonly verifierLog: string;
   constructor(what: string, code: string, reason: string, verifierLog = '') {
     super(`${what} failed: ${code}: ${reason}`);

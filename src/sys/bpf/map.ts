@@ -9,21 +9,21 @@ import { Attributes, BpfCommand, bpf, bpfDescriptor } from './call.ts';
 export const BpfMapType = { HASH: 1, ARRAY: 2, PER_CPU_ARRAY: 6, XSK: 17 } as const;
 export type BpfMapType = (typeof BpfMapType)[keyof typeof BpfMapType];
 
-/** Bytes of an element's attributes without its value. */
+/** Length of an element command's attributes, in bytes, value not counted. */
 const KEY_ATTRIBUTES = 16;
-/** Entries of one batch; the more there are, the longer this thread is kept. */
+/** Most entries of one batch. A larger batch would block this thread for longer. */
 export const BATCH_ENTRIES = 4096;
 
 export interface BpfMapOptions {
   readonly type: BpfMapType;
-  /** Shown by bpftool: 15 letters, digits, dots and underscores at the most. */
+  /** Name that bpftool shows: at most 15 letters, digits, dots and underscores. */
   readonly name: string;
   readonly keyBytes: number;
   readonly valueBytes: number;
   readonly maxEntries: number;
 }
 
-/** A map that programs in the kernel read or write. */
+/** A map that BPF programs read or write. */
 export class BpfMap {
   readonly fd: number;
   readonly options: BpfMapOptions;
@@ -33,7 +33,7 @@ export class BpfMap {
   private readonly value: Memory;
   private readonly view: DataView;
   private isOpen = true;
-  /** Made at the first batch. */
+  /** Allocated by the first batch. */
   private batch: { attributes: Attributes; keys: Memory; values: Memory } | null = null;
 
   /** @throws BpfError */
@@ -44,7 +44,7 @@ export class BpfMap {
     for (const [at, word] of [type, keyBytes, valueBytes, maxEntries].entries()) create.setWord(at * 4, word);
     create.setName(28, name);
     this.key = new Memory(keyBytes);
-    // Of a map per processor each has its value, 8 bytes aligned.
+    // A per-CPU map has one value per processor, aligned to 8 bytes.
     const copies = type === BpfMapType.PER_CPU_ARRAY ? possibleProcessors() : 1;
     this.value = new Memory(Math.ceil(valueBytes / 8) * 8 * copies);
     this.view = new DataView(this.value.bytes.buffer);
@@ -55,8 +55,8 @@ export class BpfMap {
   }
 
   /**
-   * Sets an entry; from when this returns programs see it.
-   * @returns false where the map is full, or memory has run out.
+   * Sets an entry. Programs see it once this returns.
+   * @returns false if the map is full or memory has run out.
    * @throws SystemCallError
    */
   set(key: Uint8Array, value: Uint8Array): boolean {
@@ -66,7 +66,7 @@ export class BpfMap {
     return this.isFull();
   }
 
-  /** @returns false where there was no such entry. @throws SystemCallError */
+  /** Deletes an entry. @returns false if there was none. @throws SystemCallError */
   delete(key: Uint8Array): boolean {
     this.key.bytes.set(key);
     if (bpf(this.libc, BpfCommand.MAP_DELETE, this.element, KEY_ATTRIBUTES) === 0) return true;
@@ -74,7 +74,7 @@ export class BpfMap {
     throw new SystemCallError('bpf', this.libc.errno());
   }
 
-  /** Whether there is such an entry. @throws SystemCallError */
+  /** Looks an entry up. @throws SystemCallError */
   has(key: Uint8Array): boolean {
     this.key.bytes.set(key);
     if (bpf(this.libc, BpfCommand.MAP_LOOKUP, this.element) === 0) return true;
@@ -82,7 +82,7 @@ export class BpfMap {
     throw new SystemCallError('bpf', this.libc.errno());
   }
 
-  /** The sum over all processors of the 64-bit number at `offset` of an array's value. @throws SystemCallError */
+  /** Sums the 64-bit number at `offset` of an array's value over all processors. @throws SystemCallError */
   sum(index: number, offset: number): number {
     new DataView(this.key.bytes.buffer).setUint32(0, index, true);
     if (bpf(this.libc, BpfCommand.MAP_LOOKUP, this.element) !== 0) {
@@ -96,10 +96,10 @@ export class BpfMap {
   }
 
   /**
-   * Sets entries, by one system call where the kernel has batches (5.6).
-   * @param keys one after the other, as are the values
-   * @param count BATCH_ENTRIES at the most
-   * @returns false where the map is full, or memory has run out: some are then in it.
+   * Sets entries, by one system call on kernels with batches (5.6).
+   * @param keys one behind the other, like the values
+   * @param count at most BATCH_ENTRIES
+   * @returns false if the map is full or memory has run out; some entries may then be set.
    * @throws SystemCallError
    */
   setAll(keys: Uint8Array, values: Uint8Array, count: number): boolean {
@@ -108,7 +108,7 @@ export class BpfMap {
     batch.values.bytes.set(values);
     batch.attributes.setWord(32, count);
     if (bpf(this.libc, BpfCommand.MAP_UPDATE_BATCH, batch.attributes) === 0) return true;
-    // A kernel without batches does not know the command; what else is wrong shows one by one.
+    // A kernel without batches rejects the command. Any other error shows again when set one by one.
     return this.setEach(keys, values, count);
   }
 
@@ -148,7 +148,7 @@ export class BpfMap {
 
 let processors = 0;
 
-/** Processors that the kernel keeps room for, also such as are not there: `0-7` is 8. */
+/** Possible processors, including absent ones: `0-7` is 8. */
 function possibleProcessors(): number {
   if (processors === 0) {
     const text = readFileSync('/sys/devices/system/cpu/possible', 'utf8').trim();

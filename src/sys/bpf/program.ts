@@ -7,39 +7,39 @@ import { BpfError } from './errors.ts';
 /** Kinds of program (include/uapi/linux/bpf.h). */
 const SOCKET_FILTER = 1;
 const XDP = 6;
-/** Where a link holds a program: at the entry of a network interface. */
+/** Attach type of a link: ingress of a network interface. */
 const ATTACH_XDP = 37;
 const SOL_SOCKET = 1;
 const SO_DETACH_FILTER = 27;
 const SO_ATTACH_BPF = 50;
 const LOG_BYTES = 64 << 10;
-/** The program calls no function that the kernel keeps for GPL programs. */
+/** License of the program. It calls no GPL-only helper. */
 const LICENSE = 'MIT';
 
 /**
- * Loads a filter of a socket's packets: it gives how many bytes of a packet stay, 0 to drop it.
- * @param code as `assemble` lays it out
+ * Loads a socket filter. Its result is how many bytes of the packet to keep; 0 drops it.
+ * @param code from `assemble`
  * @returns its descriptor.
- * @throws BpfError, with the verifier's log where that has refused the program.
+ * @throws BpfError, with the verifier's log if the verifier refused the program.
  */
 export function loadSocketFilter(name: string, code: Uint8Array): number {
   return loadProgram(SOCKET_FILTER, 'a socket filter', name, code);
 }
 
 /**
- * Loads a program for the entry of a network interface: it gives what becomes of each frame.
- * @param code as `assemble` lays it out
+ * Loads an XDP program, which decides for each frame of a network interface.
+ * @param code from `assemble`
  * @returns its descriptor.
- * @throws BpfError, with the verifier's log where that has refused the program.
+ * @throws BpfError, with the verifier's log if the verifier refused the program.
  */
 export function loadXdpProgram(name: string, code: Uint8Array): number {
   return loadProgram(XDP, 'an XDP program', name, code);
 }
 
 /**
- * Puts an XDP program on an interface, for as long as the descriptor that this gives is open (Linux 5.9).
+ * Attaches an XDP program to an interface until the returned descriptor is closed (Linux 5.9).
  * @param flags XDP_FLAGS_* of include/uapi/linux/if_link.h
- * @throws BpfError EBUSY or EEXIST where there is another one, EOPNOTSUPP where the driver has no such mode.
+ * @throws BpfError EBUSY or EEXIST if another one is attached, EOPNOTSUPP if the driver lacks this mode.
  */
 export function linkXdpProgram(program: number, interfaceIndex: number, flags: number): number {
   const attributes = new Attributes(48);
@@ -50,7 +50,7 @@ export function linkXdpProgram(program: number, interfaceIndex: number, flags: n
 
 /**
  * Runs an XDP program once on a frame, without a network (BPF_PROG_TEST_RUN).
- * @returns what it gives
+ * @returns its result
  * @throws SystemCallError
  */
 export function runProgram(program: number, frame: Uint8Array): number {
@@ -85,12 +85,12 @@ function loadProgram(type: number, what: string, name: string, code: Uint8Array)
   }
 }
 
-/** Gives a socket a filter, in the place of the one that it has. @throws SystemCallError */
+/** Attaches a filter to a socket, replacing its current one. @throws SystemCallError */
 export function attachFilter(socket: number, program: number): void {
   setOption(socket, SO_ATTACH_BPF, program);
 }
 
-/** Takes a socket's filter away, if it has one. */
+/** Detaches a socket's filter, if it has one. */
 export function detachFilter(socket: number): void {
   const libc = requireLibc();
   libc.setsockopt(socket, SOL_SOCKET, SO_DETACH_FILTER, new Uint8Array(4), 4);
@@ -105,7 +105,7 @@ function setOption(socket: number, option: number, value: number): void {
   }
 }
 
-/** Asks once more with room for the log: it costs the kernel time, and is of use for a refused program alone. */
+/** Loads again with a log buffer. Writing the log costs time and is useful for a refused program only. */
 function withVerifierLog(error: BpfError, attributes: Attributes, what: string): BpfError {
   if (error.code !== 'EINVAL' && error.code !== 'EACCES') return error;
   const log = new Memory(LOG_BYTES);

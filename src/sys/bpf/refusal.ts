@@ -5,16 +5,16 @@ const SYSCTL = 'kernel.unprivileged_bpf_disabled';
 const CAP_SYS_ADMIN = 21;
 const CAP_BPF = 39;
 
-/** What the system tells of a process's rights. */
+/** A process's rights to use bpf(2). */
 export interface BpfRights {
-  /** Of kernel.unprivileged_bpf_disabled: 0, 1 or 2; null where it cannot be read. */
+  /** kernel.unprivileged_bpf_disabled: 0, 1 or 2; null if unreadable. */
   readonly unprivilegedDisabled: string | null;
-  /** Whether CAP_BPF or CAP_SYS_ADMIN is in effect; null where it cannot be found out. */
+  /** True with CAP_BPF or CAP_SYS_ADMIN in effect; null if unknown. */
   readonly hasCapability: boolean | null;
 }
 
 /**
- * Why bpf(2) said no, in words that tell an operator what to change.
+ * Explains to an operator why bpf(2) was refused and what to change.
  * @param code the errno's name
  */
 export function bpfRefusal(code: string, rights: BpfRights = readRights()): string {
@@ -42,7 +42,7 @@ function readRights(): BpfRights {
   };
 }
 
-/** Whether a bit is set in a hexadecimal number of 16 digits. */
+/** Tests a bit of a hexadecimal number of 16 digits. */
 function holds(hexadecimal: string, bit: number): boolean {
   const digit = Number.parseInt(hexadecimal.at(-1 - (bit >> 2)) ?? '0', 16);
   return ((digit >> (bit & 3)) & 1) === 1;

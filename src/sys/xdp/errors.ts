@@ -1,6 +1,6 @@
-/** AF_XDP cannot be had here, or has ended. The message says what is missing. */
+/** AF_XDP is not available or has failed. The message says what is missing. */
 export class XdpError extends Error {
-  readonly code = 'XDP';
+  readonly code = 'xdp';
   constructor(message: string) {
     super(message);
     this.name = 'XdpError';

@@ -7,17 +7,17 @@
  *   14 version ...  18 payload's length  20 next header  21 hop limit  22 source  38 destination   (RFC 8200)
  *   then source port, destination port, length, checksum                                   (UDP, RFC 768)
  *
- * Sums are made of 16-bit words as this machine reads them, little-endian: the sum of swapped words is the swapped
- * sum (RFC 1071, 2 B).
+ * Checksums add 16-bit words in this machine's little-endian order: the sum of swapped words is the swapped sum (RFC 1071,
+ * 2 B).
  */
 const ETHERNET_BYTES = 14;
 const IPV4_BYTES = 20;
 const IPV6_BYTES = 40;
 const UDP_BYTES = 8;
-/** Where a frame's payload begins. */
+/** Offset of the payload within a frame. */
 export const PAYLOAD_OFFSET_4 = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES;
 export const PAYLOAD_OFFSET_6 = ETHERNET_BYTES + IPV6_BYTES + UDP_BYTES;
-/** Ethernet's least, without the check sequence. Hardware pads as well, but not all of it does. */
+/** Ethernet's minimum without the check sequence. We pad ourselves, because not all hardware does. */
 const LEAST_FRAME_BYTES = 60;
 
 const UDP = 17;
@@ -28,7 +28,7 @@ const UDP_WORD = UDP << 8;
 /** Version 4, five words of header, no service class. */
 const VERSION_4 = 0x0045;
 const DONT_FRAGMENT = 0x0040;
-/** All of the fragment's word but DF: more fragments, an offset, or the reserved bit. */
+/** All bits of the fragment word except DF: more fragments, offset, reserved. */
 const FRAGMENT = 0xffbf;
 /** TTL 64, protocol UDP. */
 const TTL_UDP = (UDP << 8) | 64;
@@ -36,28 +36,28 @@ const VERSION_6 = 0x0060;
 /** Next header UDP, hop limit 64. */
 const UDP_HOPS = (64 << 8) | UDP;
 
-/** What a frame is. */
+/** Classification of a received frame. */
 export const FrameVerdict = {
   /** A packet for one of our listeners. */
   TAKEN: 0,
-  /** Lengths or fields that contradict one another. */
+  /** Contradictory lengths or fields. */
   MALFORMED: 1,
-  /** Changed on its way. */
+  /** Wrong checksum. */
   CHECKSUM: 2,
-  /** From an address that no packet on a wire is from. */
+  /** Impossible source address. */
   SPOOFED: 3,
-  /** For nobody here. */
+  /** Not for one of our listeners. */
   STRAY: 4,
 } as const;
 export type FrameVerdict = (typeof FrameVerdict)[keyof typeof FrameVerdict];
 
-/** An address and port that packets are taken for. */
+/** A listener's address and port. */
 export interface XdpTarget {
   readonly family: 4 | 6;
   /** Network order, 4 or 16 bytes. */
   readonly address: Uint8Array;
   readonly port: number;
-  /** The owner's number of it, 0 to 255. */
+  /** Listener number given by the caller, 0 to 255. */
   readonly listener: number;
 }
 
@@ -66,20 +66,20 @@ const TARGET_FAMILY = 0;
 const TARGET_PORT = 1;
 const TARGET_ADDRESS = 2;
 
-/** Reads frames in a memory and turns them round into answers. A frame begins at an even offset. */
+/** Reads frames in memory and turns them into replies in place. Frames start at even offsets. */
 export class Frames {
-  /** Of the frame that was read last: 4 or 6. */
+  /** IP version of the last frame read: 4 or 6. */
   family = 4;
   sourcePort = 0;
   listener = 0;
   payloadAt = 0;
   payloadBytes = 0;
-  /** Its source in host order; IPv4 uses the first word alone. */
+  /** Its source in host order; IPv4 uses the first word only. */
   readonly source = new Uint32Array(4);
 
   private readonly bytes: Uint8Array;
   private readonly words: Uint16Array;
-  /** A target: its family, its port, its address, as this machine reads their words. */
+  /** Targets: family, port and address, as words in this machine's order. */
   private readonly targets: Uint16Array;
   private readonly listeners: Uint8Array;
 
@@ -97,12 +97,12 @@ export class Frames {
   }
 
   /**
-   * Judges a frame as the kernel would on its way to a socket, and reads it.
-   * @param at where it begins @param length its bytes, padding included
+   * Classifies and reads a frame, with the checks that the kernel makes before delivering to a socket.
+   * @param at offset of the frame @param length its length in bytes, padding included
    */
   read(at: number, length: number): FrameVerdict {
     if (length < PAYLOAD_OFFSET_4) return FrameVerdict.MALFORMED;
-    // A group is nobody's source.
+    // A multicast address is never a source.
     if ((this.bytes[at + 6] & 1) !== 0) return FrameVerdict.SPOOFED;
     const type = this.words[(at + 12) >> 1];
     if (type === TYPE_IPV4) return this.read4(at, length);
@@ -111,9 +111,9 @@ export class Frames {
   }
 
   /**
-   * Makes the frame that was read at `at` the way back for the `payload` bytes that stand where its own were: from
-   * the address that was asked to the one that asked, through the machine that brought it.
-   * @returns the bytes of the frame
+   * Turns the frame read at `at` into the reply that carries `payload` bytes, already written in place of the query: source
+   * and destination change places at each layer.
+   * @returns the length of the frame in bytes
    */
   turn(at: number, payload: number): number {
     const { words } = this;
@@ -128,7 +128,7 @@ export class Frames {
     words[ports + 2] = swap(udpBytes);
     words[ports + 3] = 0;
     const sum = ~fold(this.sum(udp, udpBytes, this.pseudoHeader(at, ipv4, udpBytes))) & 0xffff;
-    // RFC 768: zero says that there is none; 0xffff is the same number.
+    // RFC 768: zero means no checksum; 0xffff is the equivalent sum.
     words[ports + 3] = sum === 0 ? 0xffff : sum;
     return this.pad(at, udp - at + udpBytes);
   }
@@ -171,12 +171,12 @@ export class Frames {
     if (udpBytes < UDP_BYTES || udpBytes > room) return FrameVerdict.MALFORMED;
     const checksum = words[header + 3];
     if (checksum === 0) {
-      // RFC 8200, 8.1: IPv6 has no packets without.
+      // RFC 8200, 8.1: IPv6 requires a checksum.
       if (!ipv4) return FrameVerdict.CHECKSUM;
     } else {
       const pseudo = this.pseudoHeader(at, ipv4, udpBytes);
-      // A neighbour on this machine (veth, virtio) leaves the sum to hardware that never comes: it has begun with the
-      // pseudo-header, and nothing of it was on a wire.
+      // Checksum offload of a local peer (veth, virtio): the field holds the pseudo-header's sum only, and the packet was
+      // never on a wire.
       if (checksum !== fold(pseudo) && fold(this.sum(udp, udpBytes, pseudo)) !== 0xffff) {
         return FrameVerdict.CHECKSUM;
       }
@@ -188,7 +188,7 @@ export class Frames {
     return FrameVerdict.TAKEN;
   }
 
-  /** @returns the target's index, -1 where there is none. */
+  /** @returns the target's index, or -1. */
   private target(family: number, address: number, addressWords: number, port: number): number {
     const { words, targets } = this;
     for (let at = 0, i = 0; at < targets.length; at += TARGET_WORDS, i++) {
@@ -200,7 +200,7 @@ export class Frames {
     return -1;
   }
 
-  /** "This network", loopback, multicast, broadcast (RFC 1122, 3.2.1.3), and the address that is asked. */
+  /** Rejects "this network", loopback, multicast, broadcast (RFC 1122, 3.2.1.3) and the destination itself. */
   private isForged4(source: number): boolean {
     const { bytes, words } = this;
     const first = bytes[source];
@@ -210,7 +210,7 @@ export class Frames {
     return words[w] === words[w + 2] && words[w + 1] === words[w + 3];
   }
 
-  /** Multicast, none, loopback, an IPv4 address in IPv6's clothes (RFC 4291), and the address that is asked. */
+  /** Rejects multicast, unspecified, loopback, IPv4-mapped (RFC 4291) and the destination itself. */
   private isForged6(at: number): boolean {
     const { source, words } = this;
     if (source[0] >>> 24 === 0xff) return true;
@@ -225,7 +225,7 @@ export class Frames {
     const { words } = this;
     words[ip] = VERSION_4;
     words[ip + 1] = swap(total);
-    // RFC 6864, 4.1: a packet that is never cut needs no number.
+    // RFC 6864, 4.1: an atomic datagram needs no ID.
     words[ip + 2] = 0;
     words[ip + 3] = DONT_FRAGMENT;
     words[ip + 4] = TTL_UDP;
@@ -243,7 +243,7 @@ export class Frames {
     swapWords(words, ip + 4, 8);
   }
 
-  /** The sum of what UDP's checksum covers besides the packet: both addresses, the protocol, the length. */
+  /** Sums the pseudo-header of UDP's checksum: both addresses, the protocol, the length. */
   private pseudoHeader(at: number, ipv4: boolean, udpBytes: number): number {
     return ipv4
       ? this.sum(at + 26, 8, UDP_WORD + swap(udpBytes))
@@ -277,7 +277,7 @@ function swap(word: number): number {
   return ((word & 0xff) << 8) | (word >> 8);
 }
 
-/** The one's complement sum in 16 bits. */
+/** Folds a sum to a 16-bit one's complement. */
 function fold(sum: number): number {
   const once = (sum & 0xffff) + (sum >>> 16);
   return (once & 0xffff) + (once >>> 16);

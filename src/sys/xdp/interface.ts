@@ -9,16 +9,16 @@ export interface NetworkInterface {
   readonly name: string;
   readonly index: number;
   readonly mtu: number;
-  /** Its hardware address, 6 bytes. */
+  /** Hardware address, 6 bytes. */
   readonly mac: Uint8Array;
   /** Receive queues in use. */
   readonly queues: number;
 }
 
 /**
- * What the kernel tells of an Ethernet interface.
- * @param folder where it tells so: that of the network namespace which the process is in
- * @throws XdpError where there is none of that name
+ * Reads an Ethernet interface's properties from sysfs.
+ * @param folder sysfs folder of the process's network namespace
+ * @throws XdpError if there is no such interface
  */
 export function readInterface(name: string, folder = '/sys/class/net'): NetworkInterface {
   const read = (file: string): string => {
@@ -32,8 +32,8 @@ export function readInterface(name: string, folder = '/sys/class/net'): NetworkI
     throw new XdpError(`there is no network interface "${name}"`);
   }
   const index = Number(read('ifindex'));
-  if (Number(read('type')) !== ARPHRD_ETHER) throw new XdpError(`the interface "${name}" is no Ethernet`);
-  const mac = Uint8Array.from(read('address').split(':'), (octet) => Number.parseInt(octet, 16));
+  if (Number(read('type')) !== ARPHRD_ETHER) throw new XdpError(`the interface "${name}" is not Ethernet`);
+  const mac = Uint8Array.from(read('address').split(':'), (byte) => Number.parseInt(byte, 16));
   const queues = readdirSync(`${folder}/${name}/queues`).filter((queue) => queue.startsWith('rx-')).length;
   return { name, index, mtu: Number(read('mtu')), mac, queues };
 }

@@ -44,13 +44,13 @@ const XDP_FLAGS_DRV_MODE = 4;
 
 export type XdpMode = 'driver' | 'generic';
 
-/** Addresses that one program compares with; each costs it a few instructions a packet. */
+/** Most addresses of one program; each costs a few instructions a packet. */
 export const MAX_XDP_TARGETS = 32;
 
 /**
- * A program that sends UDP packets for `targets` to the socket of the queue that they came by, and lets pass what
- * it does not know: other packets, fragments, IPv4 options, IPv6 extension headers, VLAN tags, frames for other
- * machines, those longer than `maxFrameBytes`, and all of a queue that has no socket.
+ * Builds a program that redirects UDP packets for `targets` to the socket of their receive queue. It passes everything else
+ * to the kernel: other packets, fragments, IPv4 options, IPv6 extension headers, VLAN tags, frames for other machines or
+ * longer than `maxFrameBytes`, and all packets of a queue without a socket.
  */
 export function redirectProgram(
   map: number,
@@ -95,19 +95,19 @@ export function redirectProgram(
     label('take'),
     load(4, R2, R6, RECEIVE_QUEUE),
     setMap(R1, map),
-    // What becomes of a queue without a socket.
+    // Action for a queue without a socket: pass.
     set(R3, PASS),
     call(REDIRECT_MAP),
     exit(),
   ]);
 }
 
-/** Jumps where the frame, at R2, ends before `bytes`. */
+/** Jumps if the frame at R2 is shorter than `bytes`. */
 function boundary(bytes: number, target: string): Line[] {
   return [move(R4, R2), add(R4, bytes), jumpIfRegister(R4, '>', R3, target)];
 }
 
-/** Jumps where the four bytes at `offset` are not those of `word`. */
+/** Jumps if the four bytes at `offset` differ from `word`. */
 function unlessWord(offset: number, word: number, target: string): Line[] {
   return [load(4, R7, R2, offset), set32(R5, word | 0), jumpIfRegister(R7, '!=', R5, target)];
 }
@@ -130,7 +130,7 @@ function readLittle(bytes: Uint8Array, at: number): number {
   return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }
 
-/** That program on an interface. It goes away with the process, however that ends. */
+/** The program on an interface. The kernel removes it when the process ends, however it ends. */
 export class XdpProgram {
   readonly mode: XdpMode;
   private readonly map: BpfMap;
@@ -146,8 +146,8 @@ export class XdpProgram {
   }
 
   /**
-   * Loads it and puts it on the interface. As long as no queue has a socket everything passes.
-   * @param modes those to try, in their order
+   * Loads the program and attaches it. Everything passes until a queue gets a socket.
+   * @param modes attach modes to try, in order
    * @throws XdpError
    */
   static attach(
@@ -160,7 +160,10 @@ export class XdpProgram {
     let program = -1;
     try {
       map = new BpfMap({
-        ...{ type: BpfMapType.XSK, name: 'dns_queues', keyBytes: 4, valueBytes: 4 },
+        type: BpfMapType.XSK,
+        name: 'dns_queues',
+        keyBytes: 4,
+        valueBytes: 4,
         maxEntries: on.queues,
       });
       program = loadXdpProgram('dns_redirect', redirectProgram(map.fd, on.mac, targets, maxFrameBytes));
@@ -174,7 +177,7 @@ export class XdpProgram {
     }
   }
 
-  /** Sends what comes by a queue to a socket that is bound to that queue. @throws SystemCallError */
+  /** Redirects a queue to the socket bound to it. @throws SystemCallError */
   serve(queue: number, socket: number): void {
     const words = new Int32Array(2);
     words[0] = queue;
@@ -183,7 +186,7 @@ export class XdpProgram {
     this.map.set(bytes.subarray(0, 4), bytes.subarray(4, 8));
   }
 
-  /** Takes it off the interface: everything passes again. */
+  /** Detaches the program: everything passes again. */
   detach(): void {
     if (!this.isOpen) return;
     this.isOpen = false;

@@ -4,23 +4,22 @@ import type { XdpRingHandle } from './socket.ts';
 const NEED_WAKEUP = 1;
 
 /**
- * A ring between this thread and the kernel. One side produces and the other consumes; each of the two counters runs
- * over at 2^32 and is written by one side. Entries are words; counters are kept as 31-bit integers with a sign, which
- * V8 does not box.
+ * A ring between this thread and the kernel: one side produces, the other consumes. Each counter is written by one side and
+ * wraps at 2^32. Entries are words. Counters are kept as small signed integers, which V8 does not box.
  */
 export class XdpRing {
-  /** The bytes of the ring as words: descriptors begin at `descriptors`. */
+  /** The ring's memory as words; descriptors start at index `descriptors`. */
   readonly words: Int32Array;
   readonly descriptors: number;
   readonly mask: number;
-  /** This side's own counter; published by `publish`. */
+  /** This side's counter; the kernel sees it after `publish`. */
   own: number;
   private readonly entries: number;
   private readonly ownWord: number;
   private readonly othersWord: number;
   private readonly flagsWord: number;
 
-  /** @param side of this thread */
+  /** @param side this thread's side */
   constructor(handle: XdpRingHandle, side: 'producer' | 'consumer') {
     this.words = new Int32Array(requireLibc().bufferAt(handle.address, handle.bytes & ~3));
     this.descriptors = handle.descriptors >> 2;
@@ -32,27 +31,27 @@ export class XdpRing {
     this.own = Atomics.load(this.words, this.ownWord);
   }
 
-  /** For a consumer: entries that wait. */
+  /** Consumer: number of entries to read. */
   filled(): number {
     return (Atomics.load(this.words, this.othersWord) - this.own) | 0;
   }
 
-  /** For a producer: entries that the kernel has not taken yet. */
+  /** Producer: number of entries that the kernel has not consumed yet. */
   pending(): number {
     return (this.own - Atomics.load(this.words, this.othersWord)) | 0;
   }
 
-  /** For a producer: entries that there is room for. */
+  /** Producer: number of free entries. */
   room(): number {
     return this.entries - this.pending();
   }
 
-  /** Lets the kernel see what was produced, or have back what was consumed. */
+  /** Publishes produced entries to the kernel, or returns consumed ones. */
   publish(): void {
     Atomics.store(this.words, this.ownWord, this.own);
   }
 
-  /** Whether the kernel sleeps until a system call. */
+  /** True if the kernel sleeps until a system call wakes it. */
   needsWakeup(): boolean {
     return (Atomics.load(this.words, this.flagsWord) & NEED_WAKEUP) !== 0;
   }

@@ -28,25 +28,25 @@ const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const MAP_POPULATE = 0x8000;
-/** Where each ring is found on the socket's descriptor, in the order of XDP_MMAP_OFFSETS. */
+/** mmap offsets of the rings on the socket's descriptor, in the order of XDP_MMAP_OFFSETS. */
 const RING_OFFSETS = [0, 0x8000_0000, 0x1_0000_0000, 0x1_8000_0000] as const;
 const MAP_FAILED = -1;
 
-/** Bytes of a frame's place in memory, and how many of them stay free before the frame (XDP_PACKET_HEADROOM). */
+/** Size of a frame slot, and the free bytes in it before the frame (XDP_PACKET_HEADROOM). */
 export const FRAME_PLACE_BYTES = 2048;
 export const FRAME_HEADROOM_BYTES = 256;
-/** Some 15 ms of a flood at full rate, as long as nothing is read. */
+/** Buffers about 15 ms of a flood at full rate while nothing is read. */
 const FRAMES = 4096;
-/** Answers on their way: the device has as many frames left to receive into. */
+/** Replies in flight; the other frames are left for the device to receive into. */
 const SEND_ENTRIES = FRAMES / 2;
-/** Packets that one system call sends where they are copied; what the kernel allows before it may be told otherwise. */
+/** Packets per send call in copy mode: the kernel's default limit. */
 const DEFAULT_SEND_BUDGET = 32;
 const SEND_BUDGET = 256;
 const SEND_BUFFER_BYTES = 4 << 20;
 const DESCRIPTOR_BYTES = 16;
 const ADDRESS_BYTES = 8;
 
-/** A ring as another thread can map it: bytes from its address. */
+/** A ring that another thread can map: address and length in bytes. */
 export interface XdpRingHandle {
   readonly address: number;
   readonly bytes: number;
@@ -57,7 +57,7 @@ export interface XdpRingHandle {
   readonly flags: number;
 }
 
-/** What a thread needs to work with a socket that another has opened. */
+/** Lets a thread use a socket that another thread has opened. */
 export interface XdpSocketHandle {
   readonly fd: number;
   readonly interfaceIndex: number;
@@ -67,25 +67,25 @@ export interface XdpSocketHandle {
   readonly send: XdpRingHandle;
   readonly fill: XdpRingHandle;
   readonly completion: XdpRingHandle;
-  /** Whether the device itself reads and writes the memory. */
+  /** True if the device itself reads and writes the memory (zero-copy). */
   readonly zeroCopy: boolean;
-  /** Packets that one call sends at the most. */
+  /** Most packets per send call. */
   readonly sendBudget: number;
 }
 
-/** What the kernel dropped, since the socket was bound. */
+/** Packets that the kernel dropped since the socket was bound. */
 export interface XdpStatistics {
-  /** Longer than a frame's place, or no memory. */
+  /** Longer than a frame slot, or out of memory. */
   readonly dropped: number;
   /** The receive ring was full: this process was too slow. */
   readonly ringFull: number;
-  /** There was no frame to write to: this process was too slow. */
+  /** No free frame to receive into: this process was too slow. */
   readonly fillEmpty: number;
-  /** Descriptors of this process that the kernel did not take. */
+  /** Invalid descriptors from this process. */
   readonly invalid: number;
 }
 
-/** The socket of one receive queue, with its memory: opened by one thread, worked with by another. */
+/** The socket of one receive queue, with its memory. One thread opens it, another uses it. */
 export class XdpSocket {
   readonly handle: XdpSocketHandle;
   private readonly libc: Libc = requireLibc();
@@ -93,7 +93,7 @@ export class XdpSocket {
   private isOpen = true;
   private last: XdpStatistics = { dropped: 0, ringFull: 0, fillEmpty: 0, invalid: 0 };
 
-  /** @throws XdpError, in words that say what is missing; nothing stays open then. */
+  /** Opens and binds it. @throws XdpError that says what is missing; nothing stays open then. */
   constructor(on: NetworkInterface, queue: number, mode: XdpMode) {
     const { libc } = this;
     const fd = libc.socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -107,7 +107,7 @@ export class XdpSocket {
     }
   }
 
-  /** Of a socket that is closed, what it last said. @throws SystemCallError */
+  /** Reads the drop counters; after closing, their last values. @throws SystemCallError */
   statistics(): XdpStatistics {
     if (!this.isOpen) return this.last;
     const value = new BigUint64Array(6);
@@ -117,7 +117,7 @@ export class XdpSocket {
     return this.last;
   }
 
-  /** No thread may work with it any more. */
+  /** Closes it. The caller makes sure that no thread uses it. */
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
@@ -161,7 +161,7 @@ export class XdpSocket {
       completion: ring(3, sizes.completion, ADDRESS_BYTES),
     };
     this.offerFrames(rings.fill);
-    // Packets that are copied are held against it until they have left.
+    // Copied packets count against the send buffer until they have left.
     trySetInteger(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
     const sendBudget = trySetInteger(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, SEND_BUDGET)
       ? SEND_BUDGET
@@ -173,7 +173,7 @@ export class XdpSocket {
     return { fd, interfaceIndex: on.index, frames: FRAMES, memory, ...rings, zeroCopy, sendBudget };
   }
 
-  /** Some drivers never begin where no frame is offered when the socket is bound. */
+  /** Some drivers never start receiving unless frames are offered when the socket is bound. */
   private offerFrames(fill: XdpRingHandle): void {
     const words = new Int32Array(this.libc.bufferAt(fill.address, fill.bytes & ~3));
     for (let i = 0; i < FRAMES; i++)
@@ -202,7 +202,7 @@ export class XdpSocket {
     const address = new Uint8Array(16);
     const view = new DataView(address.buffer);
     view.setUint16(0, AF_XDP, true);
-    // Without a wish the kernel takes zero-copy where the driver has it.
+    // With no mode requested, the kernel uses zero-copy if the driver supports it.
     view.setUint16(2, XDP_USE_NEED_WAKEUP | (mode === 'generic' ? XDP_COPY : 0), true);
     view.setUint32(4, on.index, true);
     view.setUint32(8, queue, true);
