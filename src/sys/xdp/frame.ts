@@ -111,7 +111,7 @@ export class Frames {
   }
 
   /**
-   * Turns the frame read at `at` into the reply that carries `payload` bytes, already written in place of the query: source
+   * Turns the frame read at `at` into the reply that carries `payload` bytes, already written over the query: source
    * and destination change places at each layer.
    * @returns the length of the frame in bytes
    */

@@ -41,7 +41,7 @@ describe('a network interface', () => {
   );
 
   it('is Ethernet: loopback and tunnels have no frames of that kind', () => {
-    expect(() => readInterface('lo', folder)).toThrow('the interface "lo" is no Ethernet');
+    expect(() => readInterface('lo', folder)).toThrow('the interface "lo" is not Ethernet');
   });
 
   it('of this machine, loopback, is refused too', () => {
