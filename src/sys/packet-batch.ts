@@ -30,30 +30,30 @@ import {
   SOL_IPV6,
 } from './socket.ts';
 
-/** Slots for packets that are received, answered in place and sent, wherever they come from. */
+/** Slots of packets that are received, answered in place and sent, whatever the engine. */
 export interface PacketSlots {
-  /** data[i]: the bytes of slot i: the packet received, then the answer to it. */
+  /** data[i]: bytes of slot i: first the received packet, then the reply. */
   readonly data: readonly Uint8Array[];
-  /** Bytes of the packet received in each slot. */
+  /** Length of the packet received in each slot, in bytes. */
   readonly lengths: Uint32Array;
-  /** Bytes of the answer in each slot; 0: none is sent. */
+  /** Length of the reply in each slot, in bytes; 0 sends none. */
   readonly replyLengths: Uint32Array;
-  /** 4 or 6. */
+  /** IP version: 4 or 6. */
   readonly families: Uint8Array;
-  /** Source address: four words a slot in host order; IPv4 uses the first alone. */
+  /** Source address: four words a slot in host order; IPv4 uses the first only. */
   readonly addresses: Uint32Array;
   readonly ports: Uint16Array;
-  /** Which listener each slot's packet came to, counted from the one that the batch is answered for. */
+  /** Listener of each slot's packet, as an offset from the batch's first listener. */
   readonly targets: Uint8Array;
-  /** Sends the answers of the first `count` slots; a slot without one is let go. */
+  /** Sends the replies of the first `count` slots and releases the slots. */
   send(fd: number, count: number): void;
-  /** Copies where slot i's packet came from and was sent to, as PacketBatch.writeEndpoint takes it. */
+  /** Copies slot i's source and destination, in the format of PacketBatch.writeEndpoint. */
   readEndpoint(i: number, out: Uint8Array, offset: number): void;
 }
 
 /**
- * Slots for packets that are received, answered in place and sent by one system call each way. The kernel
- * keeps pointers into this memory, so it lives in a SharedArrayBuffer, which is never moved.
+ * Slots of packets that are received, answered in place and sent by one system call each way. The kernel keeps pointers
+ * into this memory, so it lives in a SharedArrayBuffer, which V8 never moves.
  */
 export class PacketBatch implements PacketSlots {
   readonly slots: number;
@@ -64,7 +64,7 @@ export class PacketBatch implements PacketSlots {
   readonly families: Uint8Array;
   readonly addresses: Uint32Array;
   readonly ports: Uint16Array;
-  /** Which of several addresses each packet came to: a socket stands for one, so always 0. */
+  /** Always 0: a socket has one listener. */
   readonly targets: Uint8Array;
 
   private readonly libc: Libc = requireLibc();
@@ -72,7 +72,7 @@ export class PacketBatch implements PacketSlots {
   private readonly controls: Uint8Array;
   private readonly receiveHeaders: Uint32Array;
   private readonly sendHeaders: Uint32Array;
-  /** sendParts[i]: the headers from the i-th on, for what is left of a batch of which the kernel took a part. */
+  /** sendParts[i]: headers from i on, to send the rest of a batch that the kernel took in part. */
   private readonly sendParts: readonly Uint32Array[];
   private readonly iovecs: Uint32Array;
   private readonly namePointers: Uint32Array;
@@ -81,9 +81,9 @@ export class PacketBatch implements PacketSlots {
   private readonly packetInfo: boolean;
 
   /**
-   * @param slots packets a call carries at the most
-   * @param slotBytes room for a packet; a longer one is cut
-   * @param packetInfo whether the socket tells the address that was asked (UdpSocketOptions.packetInfo)
+   * @param slots most packets per call
+   * @param slotBytes size of a slot; longer packets are cut
+   * @param packetInfo true if the socket reports destination addresses (UdpSocketOptions.packetInfo)
    */
   constructor(slots: number, slotBytes: number, packetInfo: boolean) {
     this.slots = slots;
@@ -111,10 +111,10 @@ export class PacketBatch implements PacketSlots {
   }
 
   /**
-   * Takes the packets that are there, up to `slots`, and reads where each came from.
-   * @param waits whether to wait for the first one
-   * @param limit packets to take at the most
-   * @returns how many slots are filled; 0 where none is there, after the receive timeout or a signal.
+   * Receives waiting packets and their sources.
+   * @param waits true to wait for the first one
+   * @param limit most packets to receive
+   * @returns the number of slots filled; 0 if none waits, after the receive timeout or a signal.
    */
   receive(fd: number, waits: boolean, limit = this.slots): number {
     const flags = waits ? MSG_WAITFORONE : MSG_DONTWAIT;
@@ -133,8 +133,8 @@ export class PacketBatch implements PacketSlots {
   }
 
   /**
-   * Sends the answers of the first `count` slots, in order, leaving out those whose replyLength is 0.
-   * @returns how many the kernel took; the rest is dropped, as a network would, and counted in failedSends.
+   * Sends the replies of the first `count` slots, in order, except those with replyLength 0.
+   * @returns the number sent; the rest is dropped, as by a network, and counted in failedSends.
    */
   send(fd: number, count: number): number {
     const headers = this.sendHeaders;
@@ -154,8 +154,8 @@ export class PacketBatch implements PacketSlots {
   }
 
   /**
-   * Sends the bytes that slots [first, first + count) received to the peer of a connected socket.
-   * @returns how many the kernel took, as send does.
+   * Sends the packets received in slots [first, first + count) to the peer of a connected socket.
+   * @returns the number sent, as `send` does.
    */
   forward(fd: number, first: number, count: number): number {
     const headers = this.sendHeaders;
@@ -171,9 +171,9 @@ export class PacketBatch implements PacketSlots {
   }
 
   /**
-   * Sends the bytes that the first `count` slots received to one endpoint, as readEndpoint gave it for a packet of
-   * the same socket. Slots of length 0 are left out.
-   * @returns how many the kernel took, as send does.
+   * Sends the packets received in the first `count` slots to one endpoint, which readEndpoint read from a packet of the same
+   * socket. Skips slots of length 0.
+   * @returns the number sent, as `send` does.
    */
   forwardTo(fd: number, count: number, endpoint: Uint8Array): number {
     const headers = this.sendHeaders;
@@ -206,7 +206,7 @@ export class PacketBatch implements PacketSlots {
     let failed = 0;
     while (done < messages) {
       const taken = this.libc.sendmmsg(fd, this.sendParts[done], messages - done, MSG_DONTWAIT);
-      // An error belongs to the first message not sent (a route that is gone, a full buffer): it is given up.
+      // The error belongs to the first unsent message (no route, full buffer): drop that one.
       done += taken > 0 ? taken : 1;
       if (taken <= 0) failed++;
     }
@@ -217,7 +217,7 @@ export class PacketBatch implements PacketSlots {
   /** Messages that the kernel refused to send since the batch was made. */
   failedSends = 0;
 
-  /** Copies where slot i's packet came from and was sent to, so that another thread can answer it. */
+  /** Copies slot i's source and destination, so that another thread can reply. */
   readEndpoint(i: number, out: Uint8Array, offset: number): void {
     for (let k = 0; k < NAME_STRIDE; k++) out[offset + k] = this.names[i * NAME_STRIDE + k];
     const control = offset + NAME_STRIDE;
@@ -225,7 +225,7 @@ export class PacketBatch implements PacketSlots {
     out[control + CONTROL_STRIDE] = this.families[i];
   }
 
-  /** Sets where slot i's answer goes, from what readEndpoint gave for a batch of the same socket. */
+  /** Sets the destination of slot i's reply, as read by readEndpoint from a batch of the same socket. */
   writeEndpoint(i: number, endpoint: Uint8Array, offset: number): void {
     for (let k = 0; k < NAME_STRIDE; k++) this.names[i * NAME_STRIDE + k] = endpoint[offset + k];
     const control = offset + NAME_STRIDE;
@@ -234,8 +234,8 @@ export class PacketBatch implements PacketSlots {
   }
 
   /**
-   * Sets where slot i's packet goes, for packets that answer none. In a batch with packetInfo the kernel
-   * chooses the address that it comes from, until setSource names one.
+   * Sets the destination of slot i, for packets that are not replies. In a batch with packetInfo the kernel chooses the
+   * source address until setSource sets one.
    * @param address network order, 4 or 16 bytes
    */
   setDestination(i: number, family: 4 | 6, address: Uint8Array, port: number): void {
@@ -252,10 +252,10 @@ export class PacketBatch implements PacketSlots {
   }
 
   /**
-   * Sets which address of this machine slot i's packet comes from (ip(7): ipi_spec_dst; RFC 3542 6.2:
-   * ipi6_addr), after setDestination, in a batch with packetInfo. One socket on every address can so send from
-   * each of 127.0.0.0/8. A packet from an address that is not the machine's counts in failedSends.
-   * @param address holds 4 or 16 bytes at `offset`, as the destination's family has it
+   * Sets the source address of slot i's packet (ip(7): ipi_spec_dst; RFC 3542 6.2: ipi6_addr). Call after setDestination, in
+   * a batch with packetInfo. One wildcard socket can thus send from each address of 127.0.0.0/8. A packet from a foreign
+   * address counts in failedSends.
+   * @param address holds 4 or 16 bytes at `offset`, by the destination's family
    */
   setSource(i: number, address: Uint8Array, offset: number): void {
     const ipv4 = this.families[i] === 4;
@@ -264,7 +264,7 @@ export class PacketBatch implements PacketSlots {
     for (let k = 0; k < bytes; k++) this.controls[at + k] = address[offset + k];
   }
 
-  /** Whether the packet received in slot i was sent to `address` (bytes at `offset`), in a batch with packetInfo. */
+  /** True if slot i's packet was sent to `address` (bytes at `offset`). Needs a batch with packetInfo. */
   wasSentTo(i: number, address: Uint8Array, offset: number): boolean {
     const ipv4 = this.families[i] === 4;
     const at = i * CONTROL_STRIDE + (ipv4 ? IN_SPEC_DST : CMSG_HEADER_BYTES);
@@ -289,8 +289,8 @@ export class PacketBatch implements PacketSlots {
   }
 
   /**
-   * The control message that told where the packet was sent to serves to answer from there: ipi_spec_dst
-   * or ipi6_addr is the source. The interface index is cleared: the route decides, or the zone of a link-local source.
+   * Turns the received control message, which holds the packet's destination, into one that sets the reply's source:
+   * ipi_spec_dst or ipi6_addr. Clears the interface index, so that the route or a link-local zone decides.
    */
   private pointControl(header: number, slot: number): void {
     const headers = this.sendHeaders;

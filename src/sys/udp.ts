@@ -7,28 +7,28 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
-/** Of sockaddr_in6; the machine's order, which is little-endian wherever sys/ loads. */
+/** Offset within sockaddr_in6. In the machine's order, which is little-endian wherever sys/ loads. */
 const SCOPE_ID = 24;
 const MAX_DATAGRAM_BYTES = 65_535;
 
-/** Whom a connected socket speaks to. */
+/** Peer of a connected socket. */
 export interface UdpPeer {
   readonly family: 4 | 6;
   /** Network order, 4 or 16 bytes. */
   readonly address: Uint8Array;
   readonly port: number;
-  /** The interface's index for a link-local IPv6 address; else 0. */
+  /** Interface index of a link-local IPv6 address, else 0. */
   readonly scopeId: number;
 }
 
 /**
- * UDP sockets that speak to one peer each, as a client's do: the kernel draws the port at random, drops what comes from
- * anywhere else, and reports ICMP errors. Datagrams travel through two buffers that all sockets share.
+ * Client UDP sockets, each connected to one peer: the kernel draws a random port, drops packets from other sources and
+ * reports ICMP errors. All sockets share two datagram buffers.
  */
 export class UdpClients {
-  /** What `send` sends. */
+  /** Datagram to send. */
   readonly outgoing: Uint8Array;
-  /** What `receive` received. */
+  /** Datagram received last. */
   readonly incoming: Uint8Array;
   private readonly libc: Libc = requireLibc();
   private readonly outgoingAddress: number;
@@ -42,18 +42,18 @@ export class UdpClients {
     this.incomingAddress = incoming.address;
   }
 
-  /** As openUdpClient. */
+  /** Same as openUdpClient. */
   open(family: 4 | 6, name: Uint8Array): number {
     return openUdpClient(family, name);
   }
 
-  /** Sends outgoing[0, length). @returns `length`, or -errno: that of an ICMP error that came before, too */
+  /** Sends outgoing[0, length). @returns `length`, or -errno, possibly of an earlier ICMP error */
   send(fd: number, length: number): number {
     const sent = this.libc.send(fd, this.outgoingAddress, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent >= 0 ? sent : -this.libc.errno();
   }
 
-  /** @returns bytes of the datagram, now in `incoming`; -errno: -EAGAIN where none is there */
+  /** @returns length of the datagram now in `incoming`; -errno: -EAGAIN if none waits */
   receive(fd: number): number {
     const count = this.libc.recv(fd, this.incomingAddress, MAX_DATAGRAM_BYTES, MSG_DONTWAIT);
     return count >= 0 ? count : -this.libc.errno();
@@ -61,8 +61,8 @@ export class UdpClients {
 }
 
 /**
- * Opens a socket that does not block and speaks to one peer.
- * @param name of the peer, by peerName
+ * Opens a non-blocking socket connected to one peer.
+ * @param name the peer, from peerName
  * @returns the descriptor, or -errno
  */
 export function openUdpClient(family: 4 | 6, name: Uint8Array): number {
@@ -76,7 +76,7 @@ export function openUdpClient(family: 4 | 6, name: Uint8Array): number {
   return -errno;
 }
 
-/** A peer as the system calls want it. */
+/** Encodes a peer as a socket address. */
 export function peerName({ family, address, port, scopeId }: UdpPeer): Uint8Array {
   const name = encodeSocketAddress(family, address, port);
   if (family === 6) new DataView(name.buffer).setUint32(SCOPE_ID, scopeId, true);

@@ -9,21 +9,21 @@ import { FRAME_HEADROOM_BYTES, FRAME_PLACE_BYTES, type XdpSocketHandle } from '.
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const MSG_DONTWAIT = 0x40;
-/** An address and a length, of 8 and 4 bytes, and 4 of options; an address alone. */
+/** struct xdp_desc: 8 bytes of address, 4 of length, 4 of options. Fill and completion entries: an address only. */
 const DESCRIPTOR_WORDS = 4;
 const ADDRESS_WORDS = 2;
-/** Calls that are made at the most to send what is there: a device that takes nothing gets it with the next batch. */
+/** Most send calls per batch. A stalled device gets the rest with the next batch. */
 const SEND_ATTEMPTS = 8;
 
-/** Of frames, besides FrameVerdict: an answer for which the send ring had no room. */
+/** Result besides FrameVerdict: a reply that found the send ring full. */
 export const FRAME_UNSENT = 5;
-/** Numbers that a batch counts frames by: those of FrameVerdict, and FRAME_UNSENT. */
+/** Number of results that a batch counts: FrameVerdict and FRAME_UNSENT. */
 export const FRAME_RESULTS = 6;
 
 /**
- * Packets of one queue of a network interface, received, answered in place and sent by rings in memory that is shared
- * with the kernel (Documentation/networking/af_xdp.rst). It has the shape of a PacketBatch, with which sockets do
- * the same. Of a frame that is received only what Frames takes is given a slot.
+ * Packets of one queue of a network interface, received, answered in place and sent through rings shared with the kernel
+ * (Documentation/networking/af_xdp.rst). The same interface as PacketBatch has for sockets. Only frames that Frames accepts
+ * get a slot.
  */
 export class FrameBatch implements PacketSlots {
   readonly slots: number;
@@ -46,7 +46,7 @@ export class FrameBatch implements PacketSlots {
   private readonly tally: Float64Array;
   private readonly error = new Uint8Array(4);
   private readonly errorLength = Uint32Array.of(4);
-  /** Which frame each slot has. */
+  /** Frame of each slot. */
   private readonly held: Int32Array;
   /** The payloads of all frames, for each family. */
   private readonly payloads4: readonly Uint8Array[];
@@ -85,15 +85,14 @@ export class FrameBatch implements PacketSlots {
     return this.handle.fd;
   }
 
-  /** Whether frames wait that receive would take. */
+  /** True if frames wait to be received. */
   hasFrames(): boolean {
     return this.receiveRing.filled() !== 0;
   }
 
   /**
-   * Takes the frames that are there, as many as there are slots, without waiting. Those of the batch before must have
-   * been sent or let go, by `send`.
-   * @returns how many slots are filled; 0 also where all that came was dropped.
+   * Receives waiting frames, at most one per slot, without blocking. Call `send` first for the batch before.
+   * @returns the number of slots filled; 0 also if all frames were dropped.
    */
   receive(): number {
     this.reclaim();
@@ -111,7 +110,7 @@ export class FrameBatch implements PacketSlots {
     return slot;
   }
 
-  /** Hands the answers of the first `count` slots to the kernel; those whose replyLength is 0 are let go. */
+  /** Passes the replies of the first `count` slots to the kernel and releases slots with replyLength 0. */
   send(_fd: number, count: number): void {
     const ring = this.sendRing;
     let room = ring.room();
@@ -141,8 +140,8 @@ export class FrameBatch implements PacketSlots {
   }
 
   /**
-   * Sees to it that what was handed over leaves. @param waits whether poll(2) follows, which sends as well
-   * @returns answers that are still in the ring
+   * Makes the kernel send. @param waits true if poll(2) follows, which sends as well
+   * @returns the number of replies still in the ring
    */
   flush(waits: boolean): number {
     const { sendRing, handle, libc } = this;
@@ -150,26 +149,26 @@ export class FrameBatch implements PacketSlots {
       const pending = sendRing.pending();
       if (pending === 0 || !sendRing.needsWakeup()) return pending;
       if (waits && pending <= handle.sendBudget) return pending;
-      // EAGAIN: there was more than it sends at a time; other errors pass, and the next call tries again.
+      // EAGAIN: more than it sends at a time. Other errors are temporary; the next call tries again.
       libc.send(handle.fd, 0, 0, MSG_DONTWAIT);
-      // The device itself sends: it has been woken.
+      // Zero-copy: the device sends by itself once woken.
       if (handle.zeroCopy) return sendRing.pending();
     }
     return sendRing.pending();
   }
 
-  /** Lets the device go on where it waits for frames and no poll(2) follows. */
+  /** Wakes a device that waits for free frames, if no poll(2) follows. */
   wake(): void {
     if (this.fillRing.needsWakeup()) this.libc.recv(this.handle.fd, 0, 0, MSG_DONTWAIT);
   }
 
-  /** @throws XdpError where the interface is gone. */
+  /** @throws XdpError if the interface is gone. */
   checkDevice(): void {
     this.libc.getsockopt(this.handle.fd, SOL_SOCKET, SO_ERROR, this.error, this.errorLength);
-    for (const octet of this.error) if (octet !== 0) throw new XdpError('the network interface is gone');
+    for (const byte of this.error) if (byte !== 0) throw new XdpError('the network interface is gone');
   }
 
-  /** Copies where slot i's packet came from and was sent to, as PacketBatch.writeEndpoint takes it. */
+  /** Copies slot i's source and destination, in the format of PacketBatch.writeEndpoint. */
   readEndpoint(i: number, out: Uint8Array, offset: number): void {
     const ip = this.held[i] * FRAME_PLACE_BYTES + FRAME_HEADROOM_BYTES + 14;
     const { interfaceIndex } = this.handle;
@@ -180,7 +179,7 @@ export class FrameBatch implements PacketSlots {
     }
   }
 
-  /** @returns 1 where the frame has got the slot, 0 where it is none for us. */
+  /** @returns 1 if the frame took the slot, 0 if it is not for us. */
   private take(slot: number, address: number, length: number): number {
     const frame = (address / FRAME_PLACE_BYTES) | 0;
     const begin = frame * FRAME_PLACE_BYTES + FRAME_HEADROOM_BYTES;
@@ -204,7 +203,7 @@ export class FrameBatch implements PacketSlots {
     return 1;
   }
 
-  /** Gives the frames of answers that have left back to the kernel. */
+  /** Returns the frames of sent replies to the kernel. */
   private reclaim(): void {
     const ring = this.completionRing;
     const count = ring.filled();
@@ -218,7 +217,7 @@ export class FrameBatch implements PacketSlots {
     this.offer();
   }
 
-  /** There is room: the fill ring has as many entries as there are frames. */
+  /** Never overflows: the fill ring has as many entries as there are frames. */
   private release(frame: number): void {
     const ring = this.fillRing;
     const at = ring.descriptors + (ring.own & ring.mask) * ADDRESS_WORDS;
