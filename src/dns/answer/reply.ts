@@ -67,7 +67,7 @@ export function finishReply(
 /**
  * Limits a finished reply over UDP, so that a forged source gains nothing (see AnswerLimit). Past the limit, and at once
  * for an address that was told and never proved, a steered answer keeps one relay, so that devices without TCP still work;
- * every other answer becomes an empty one with TC=1. Valid cookies are exempt.
+ * every other answer becomes an empty one with TC=1. Valid cookies are exempt. Needs state.profile.
  */
 export function limitReply(
   state: QueryState,
@@ -94,14 +94,24 @@ export function limitReply(
   finishReply(state, message, end, state.rcode, state.replyLimit(traits));
 }
 
+/** Limits the reply to a deferred query: since `decide`, the state has served other sources. */
+export function limitLateReply(
+  state: QueryState,
+  message: Uint8Array,
+  verdict: QueryVerdict,
+  traits: TransportTraits,
+): void {
+  if (traits.spoofable) state.profile = state.allowlist.lookup(state.source);
+  limitReply(state, message, verdict, traits);
+}
+
 /** Notes a source that cannot be forged, if its address was only told. */
 export function proveSource(state: QueryState): void {
   if (state.profile !== 0 && state.catalog.isTold(state.profile)) state.answerLimit.prove(state.source);
 }
 
-function isUnproved(state: QueryState): boolean {
-  const profile = state.allowlist.lookup(state.source);
-  return profile !== 0 && state.catalog.isTold(profile) && !state.answerLimit.isProved(state.source);
+function isUnproved({ profile, catalog, answerLimit, source }: QueryState): boolean {
+  return profile !== 0 && catalog.isTold(profile) && !answerLimit.isProved(source);
 }
 
 /** The offset that records in a reply may reach: OPT is kept behind them. */
@@ -139,7 +149,7 @@ export function replyFromResolved(
   traits: TransportTraits,
 ): QueryVerdict {
   const verdict = writeResolved(state, message, resolved, traits);
-  limitReply(state, message, verdict, traits);
+  limitLateReply(state, message, verdict, traits);
   return verdict;
 }
 
@@ -185,7 +195,7 @@ export function replyFromAnswer(
   traits: TransportTraits,
 ): void {
   replyFromEntry(state, message, entry, traits);
-  limitReply(state, message, QueryVerdict.RESOLVED, traits);
+  limitLateReply(state, message, QueryVerdict.RESOLVED, traits);
 }
 
 /** Writes an entry's answer: whole, or as many whole RRsets as fit with TC=1 (RFC 2181 9). */

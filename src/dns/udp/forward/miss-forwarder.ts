@@ -49,7 +49,7 @@ import {
   writeQuery,
 } from '../../../wire/index.ts';
 import type { QueryState } from '../../answer/query-state.ts';
-import { limitReply, replyFromAnswer, replyFromCache } from '../../answer/reply.ts';
+import { limitLateReply, replyFromAnswer, replyFromCache } from '../../answer/reply.ts';
 import {
   DEFERRED_ENDPOINT,
   DEFERRED_HEADER_BYTES,
@@ -510,12 +510,12 @@ export class MissForwarder {
     if (w === NONE) return true;
     const first = this.beginAnswer(w);
     if (!replyFromCache(state, first, UDP_TRAITS)) return false;
-    limitReply(state, first, QueryVerdict.CACHED, UDP_TRAITS);
+    limitLateReply(state, first, QueryVerdict.CACHED, UDP_TRAITS);
     this.finishAnswer(w, QueryVerdict.CACHED);
     for (w = waiters.next[w]; w !== NONE; w = waiters.next[w]) {
       const message = this.beginAnswer(w);
       if (!replyFromCache(state, message, UDP_TRAITS)) continue;
-      limitReply(state, message, QueryVerdict.CACHED, UDP_TRAITS);
+      limitLateReply(state, message, QueryVerdict.CACHED, UDP_TRAITS);
       this.finishAnswer(w, QueryVerdict.CACHED);
     }
     this.drop(q);
