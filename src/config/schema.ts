@@ -145,6 +145,7 @@ const control = section({
 // encrypted, so only silence shows it: RFC 4787, REQ-5 keeps a UDP mapping for at least two minutes.
 const relayLimits = section({
   connections: integer(1, 1_000_000, 10_000),
+  strangerConnections: integer(1, 1_000_000, 256),
   connectionsPerSource: integer(1, 1_000_000, 512),
   newPerSecond: integer(1, 1_000_000, 50),
   newBurst: integer(1, 1_000_000, 250),

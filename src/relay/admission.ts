@@ -19,7 +19,11 @@ export class Admission {
    * Returns true for a registered source or a probing edge. An open tunnel may stay as long as this holds.
    */
   admits(source: ClientSource): boolean {
-    return this.allowlist.lookup(source) !== NOT_REGISTERED || this.probeSources.hasClient(source);
+    return this.isRegistered(source) || this.isProbe(source);
+  }
+
+  isRegistered(source: ClientSource): boolean {
+    return this.allowlist.lookup(source) !== NOT_REGISTERED;
   }
 
   /** Returns true for an edge that probes the relay. */

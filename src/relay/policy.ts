@@ -2,8 +2,6 @@ import type { ProxyHeaderVersion, ProxyUrl } from '../net/index.ts';
 import type { SourceLimitOptions } from './source-limits.ts';
 
 export interface RelayLimits extends SourceLimitOptions {
-  /** Open connections of the whole relay. */
-  readonly connections: number;
   /** Time for a client to name its origin. */
   readonly handshakeMs: number;
   /** Ends a tunnel that has carried nothing for this long. */

@@ -2,6 +2,10 @@ import type { Source } from '../net/index.ts';
 
 /** Limits of one source: an IPv4 address or IPv6 /64. */
 export interface SourceLimitOptions {
+  /** Open connections of the whole relay. */
+  readonly connections: number;
+  /** Open connections of all sources that are not registered: edges that probe, and those whose PROXY header is awaited. */
+  readonly strangerConnections: number;
   readonly connectionsPerSource: number;
   /** New connections a second, and the burst allowed at once. */
   readonly newPerSecond: number;
@@ -12,6 +16,14 @@ export interface SourceLimitOptions {
 
 const CELLS = 65_536;
 const ROWS = 2;
+/** Cells of `open` behind the rows: all connections, and those of strangers. */
+const ALL = CELLS * ROWS;
+const STRANGERS = ALL + 1;
+/**
+ * Part of the free connections that one source may hold (dynamic threshold, Choudhury and Hahne 1998): as the relay fills,
+ * each source's share shrinks: of 10,000 connections, 20 sources that take all they can, one after the other, leave 2,800.
+ */
+const FREE_SHARE = 1 / 16;
 /** Bytes of this much time may pass in one burst. */
 const BYTES_BURST_MS = 250;
 
@@ -24,7 +36,7 @@ export interface SourceLimitMemory {
 
 export function allocateSourceLimits(): SourceLimitMemory {
   return {
-    open: new SharedArrayBuffer(CELLS * ROWS * Int32Array.BYTES_PER_ELEMENT),
+    open: new SharedArrayBuffer((STRANGERS + 1) * Int32Array.BYTES_PER_ELEMENT),
     newEmptyAtMs: new SharedArrayBuffer(CELLS * Float64Array.BYTES_PER_ELEMENT),
     bytesEmptyAtMs: new SharedArrayBuffer(CELLS * Float64Array.BYTES_PER_ELEMENT),
   };
@@ -60,24 +72,44 @@ export class SourceLimits {
     return hash >>> 0;
   }
 
-  /** Counts a new connection. @returns false if the source has too many or opens them too fast */
+  /** Counts a new connection. @returns false if the source has too many or opens them too fast, or the relay is full */
   enter(hash: number, nowMs: number): boolean {
-    const { connectionsPerSource, newPerSecond, newBurst } = this.options;
+    const { newPerSecond, newBurst } = this.options;
     const intervalMs = 1000 / newPerSecond;
     const cell = hash & (CELLS - 1);
     const emptyAtMs = Math.max(this.newEmptyAtMs[cell], nowMs);
     if (emptyAtMs - nowMs > intervalMs * (newBurst - 1)) return false;
     this.newEmptyAtMs[cell] = emptyAtMs + intervalMs;
+    const all = Atomics.add(this.open, ALL, 1);
     const first = Atomics.add(this.open, cell, 1);
     const second = Atomics.add(this.open, secondCell(hash), 1);
-    if (Math.min(first, second) < connectionsPerSource) return true;
+    if (Math.min(first, second) < this.shareAt(all)) return true;
     this.leave(hash);
     return false;
   }
 
   leave(hash: number): void {
+    Atomics.sub(this.open, ALL, 1);
     Atomics.sub(this.open, hash & (CELLS - 1), 1);
     Atomics.sub(this.open, secondCell(hash), 1);
+  }
+
+  /** Counts a connection that is not of a registered source. @returns false if their pool is full */
+  enterStranger(): boolean {
+    if (Atomics.add(this.open, STRANGERS, 1) < this.options.strangerConnections) return true;
+    this.leaveStranger();
+    return false;
+  }
+
+  leaveStranger(): void {
+    Atomics.sub(this.open, STRANGERS, 1);
+  }
+
+  /** Connections that one source may hold while `all` are open; the engines enforce the total. */
+  private shareAt(all: number): number {
+    const { connections, connectionsPerSource } = this.options;
+    const free = connections - all;
+    return Math.min(connectionsPerSource, Math.max(1, Math.ceil(free * FREE_SHARE)));
   }
 
   /** Counts carried bytes. @returns milliseconds that the source must wait */

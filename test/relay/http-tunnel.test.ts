@@ -90,6 +90,19 @@ describe('an HTTP relay', () => {
     await client.closed;
   });
 
+  it.each([
+    get('a.films.example.'),
+    get('a.films.example.:80'),
+    head('GET http://a.films.example./ HTTP/1.1', 'Host: a.films.example.'),
+    head('GET http://a.films.example/ HTTP/1.1', 'Host: a.films.example.'),
+  ])('serves a Host with a root dot like the name without it: %j', async (request) => {
+    const client = await bed.dial({ protocol: 'http' });
+    client.socket.write(request);
+    await client.until(({ text }) => text === 'first 1;');
+    expect((await origins[0]!.peer(0)).text).toBe(request);
+    client.socket.destroy();
+  });
+
   it('serves HTTP/1.0 as consoles send it: one request, half-close, the whole answer', async () => {
     const client = await bed.dial({ protocol: 'http' });
     const request = head(
@@ -139,7 +152,7 @@ describe('an HTTP relay', () => {
     ['an address', 'MALFORMED', get('127.0.0.1')],
     ['the metadata address', 'MALFORMED', get('169.254.169.254')],
     ['an IPv6 address', 'MALFORMED', get('[::ffff:127.0.0.1]')],
-    ['a dot at the end', 'MALFORMED', get('a.films.example.')],
+    ['two dots at the end', 'MALFORMED', get('a.films.example..')],
     ['CONNECT', 'MALFORMED', head('CONNECT a.films.example:80 HTTP/1.1', 'Host: a.films.example')],
     ['TLS', 'MALFORMED', '\x16\x03\x01\x02\x00'],
     ['a listed host that resolves to the metadata address', 'FORBIDDEN', get('c.films.example')],

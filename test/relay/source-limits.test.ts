@@ -8,6 +8,8 @@ import {
 } from '../../src/relay/source-limits.ts';
 
 const OPTIONS: SourceLimitOptions = {
+  connections: 10_000,
+  strangerConnections: 2,
   connectionsPerSource: 3,
   newPerSecond: 10,
   newBurst: 5,
@@ -47,6 +49,33 @@ describe('the limits of a source', () => {
     expect(tries(20, 0)).toBe(5);
     expect(tries(20, 100)).toBe(1);
     expect(tries(20, 10_000)).toBe(5);
+  });
+
+  it('shrink as the relay fills: 20 sources leave room for another home', () => {
+    const limits = new SourceLimits(
+      allocateSourceLimits(),
+      { ...OPTIONS, connectionsPerSource: 512, newPerSecond: 1e6, newBurst: 1e6 },
+      99,
+    );
+    const fill = (source: string) => {
+      const home = hash(limits, source);
+      let open = 0;
+      while (limits.enter(home, 0)) open++;
+      return open;
+    };
+    for (let n = 0; n < 20; n++) fill(`2001:db8:0:${n.toString(16)}::1`);
+    expect(fill('192.0.2.7')).toBeGreaterThan(150);
+  });
+
+  it('give strangers a pool of their own', () => {
+    const limits = make();
+    expect([limits.enterStranger(), limits.enterStranger(), limits.enterStranger()]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    limits.leaveStranger();
+    expect(limits.enterStranger()).toBe(true);
   });
 
   it('bound bytes if configured', () => {

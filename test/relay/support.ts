@@ -191,6 +191,7 @@ export class RelayBed {
         limits: {
           connections: 5000,
           connectionsPerSource: 1000,
+          strangerConnections: 100,
           newPerSecond: 10_000,
           newBurst: 10_000,
           bytesPerSecond: null,

@@ -472,6 +472,66 @@ describe.each(['epoll', 'streams'] as const)('a strict TLS relay by %s', (engine
     origin.stop();
   });
 
+  it.each([
+    ['v1 UNKNOWN', Buffer.from('PROXY UNKNOWN\r\n')],
+    ['v2 LOCAL', Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex')],
+    [
+      'v2 LOCAL with addresses',
+      Buffer.from('0d0a0d0a000d0a515549540a2011000c7f0000017f00000104d201bb', 'hex'),
+    ],
+    ['v2 of AF_UNSPEC', Buffer.from('0d0a0d0a000d0a515549540a21000000', 'hex')],
+  ])("uses the balancer's own address after a %s header", async (_, header) => {
+    const origin = await Origin.start();
+    const policy = { proxyProtocolFrom: ['127.0.0.20/32', '127.0.0.21/32'] };
+    const bed = await RelayBed.start({ engine, originPort: origin.port, policy });
+    bed.register('127.0.0.20');
+    bed.names.set(NAME, ['127.0.0.1']);
+    const check = await bed.dial({ from: '127.0.0.20' });
+    check.socket.write(Buffer.concat([header, helloFor(NAME)]));
+    const server = await origin.peer(0);
+    await server.until(({ received }) => received.length === helloFor(NAME).length);
+    const stranger = await bed.dial({ from: '127.0.0.21' });
+    stranger.socket.on('end', () => stranger.socket.end());
+    stranger.socket.write(Buffer.concat([header, helloFor(NAME)]));
+    await stranger.closed;
+    expect([origin.peers.length, bed.count('UNREGISTERED')]).toEqual([1, 1]);
+    check.socket.destroy();
+    await bed.stop();
+    origin.stop();
+  });
+
+  it('keeps room for an honest home beside 20 sources and a balancer that take all they can', async () => {
+    const origin = await Origin.start();
+    const bed = await RelayBed.start({
+      engine,
+      originPort: origin.port,
+      policy: { proxyProtocolFrom: ['127.0.0.20/32'] },
+      limits: { connections: 200, connectionsPerSource: 50, strangerConnections: 10 },
+    });
+    bed.register(HOME);
+    bed.names.set(NAME, ['127.0.0.1']);
+    const sockets: Peer[] = [];
+    const open = async (from: string) => {
+      const client = await bed.dial({ from });
+      client.socket.on('end', () => client.socket.end());
+      sockets.push(client);
+    };
+    for (let i = 0; i < 30; i++) await open('127.0.0.20');
+    for (let n = 0; n < 20; n++) {
+      bed.register(`127.0.2.${n}`);
+      for (let i = 0; i < 20; i++) await open(`127.0.2.${n}`);
+    }
+    const home = await bed.dial({ from: HOME });
+    home.socket.write(helloFor(NAME));
+    const server = await origin.peer(0);
+    server.socket.write('film');
+    await home.until(({ text }) => text === 'film');
+    expect(bed.count('LIMITED')).toBeGreaterThan(200);
+    for (const { socket } of [home, ...sockets]) socket.destroy();
+    await bed.stop();
+    origin.stop();
+  });
+
   it('while draining accepts nothing new, lets tunnels end, and finally ends the rest', async () => {
     const origin = await Origin.start();
     const bed = await RelayBed.start({ engine, originPort: origin.port });

@@ -53,6 +53,8 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
   private cancelWait: (() => void) | null = null;
   /** End of the handshake time. */
   private readonly deadlineMs: number;
+  /** Counted in the strangers' pool. */
+  private isStranger = false;
   private isQueued = false;
   private isThrottled = false;
 
@@ -68,9 +70,10 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
     context.tunnels.add(this);
   }
 
-  /** Admits the source, if it is known. */
+  /** Admits the source; one that a PROXY header is to name is a stranger until then. */
   start(): void {
     if (this.state === State.HELLO) this.admit();
+    else this.enterStrangers();
   }
 
   get isCarrying(): boolean {
@@ -94,6 +97,7 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
     }
     this.state = State.CLOSED;
     if (this.sourceHash >= 0) limits.leave(this.sourceHash);
+    this.leaveStrangers();
     // Count before the peers can notice the end.
     counters.ended(this.serviceSlot, outcome);
     this.givePrelude();
@@ -137,6 +141,7 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
       this.end(RelayOutcome.UNREGISTERED);
       return false;
     }
+    if (!admission.isRegistered(this.source) && !this.enterStrangers()) return false;
     const sourceHash = limits.hashOf(this.source);
     if (!limits.enter(sourceHash, this.context.reactor.nowMs)) {
       this.end(RelayOutcome.LIMITED);
@@ -144,6 +149,17 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
     }
     this.sourceHash = sourceHash;
     return true;
+  }
+
+  private enterStrangers(): boolean {
+    this.isStranger = this.context.relay.limits.enterStranger();
+    if (!this.isStranger) this.end(RelayOutcome.LIMITED);
+    return this.isStranger;
+  }
+
+  private leaveStrangers(): void {
+    if (this.isStranger) this.context.relay.limits.leaveStranger();
+    this.isStranger = false;
   }
 
   private readPrelude(): void {
@@ -198,14 +214,16 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
   private readHeader({ bytes }: Memory): boolean {
     const header = readProxyHeader(bytes, this.preludeLength);
     if (header.kind === 'partial') return false;
-    if (header.kind === 'malformed' || header.source === null) {
-      this.end(header.kind === 'malformed' ? RelayOutcome.MALFORMED : RelayOutcome.ABANDONED);
+    if (header.kind === 'malformed') {
+      this.end(RelayOutcome.MALFORMED);
       return false;
     }
-    this.source = sourceOf(header.source.address, header.source.port);
+    // A header without a client is the balancer's own health check: its own address counts.
+    if (header.source !== null) this.source = sourceOf(header.source.address, header.source.port);
     bytes.copyWithin(0, header.bytes, this.preludeLength);
     this.preludeLength -= header.bytes;
     this.state = State.HELLO;
+    this.leaveStrangers();
     return this.admit();
   }
 

@@ -1,6 +1,6 @@
 /** Parts of a request head that the relay needs (RFC 9112). */
 export interface RequestHead {
-  /** Position of the host in the head's bytes, port excluded. */
+  /** Position of the host in the head's bytes, without port and root dot (RFC 3986 section 3.2.2). */
   readonly hostStart: number;
   readonly hostEnd: number;
   readonly body: RequestBody;
@@ -11,8 +11,8 @@ export type RequestBody = { readonly kind: 'length'; readonly bytes: number } | 
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
-/** Authority without userinfo: a host and an optional port, which is ignored, as the relay has its own. */
-const AUTHORITY = /^([^:/?#@[\]]+)(?::\d{0,5})?$/;
+/** Authority without userinfo: a host, which may end with the root dot, and an optional port, which is ignored. */
+const AUTHORITY = /^([^:/?#@[\]]+?)\.?(?::\d{0,5})?$/;
 // A tab is the only control character of a field value (RFC 9110, 5.5).
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const NO_BODY: RequestBody = { kind: 'length', bytes: 0 };
@@ -61,9 +61,14 @@ function absoluteForm(
   const authority = match && AUTHORITY.exec(match[1]);
   if (!authority) return null;
   if (host === null && minorVersion === '1') return null;
-  if (host !== null && host[0].toLowerCase() !== authority[0].toLowerCase()) return null;
+  if (host !== null && withoutRootDot(host) !== withoutRootDot(authority)) return null;
   const hostStart = targetAt + 'http://'.length;
   return { hostStart, hostEnd: hostStart + authority[1].length, body };
+}
+
+/** The authority in the form to compare. */
+function withoutRootDot(authority: RegExpExecArray): string {
+  return authority[0].replace(/\.(?=:|$)/, '').toLowerCase();
 }
 
 function readFields(lines: readonly string[]): Fields | null {

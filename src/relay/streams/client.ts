@@ -43,6 +43,8 @@ export class Client implements OpenConnection {
   private readonly context: StreamContext;
   private sourceHash = -1;
   private serviceSlot = 0;
+  /** Counted in the strangers' pool. */
+  private isStranger = false;
   private hasEnded = false;
   /** The client has named an origin and may now half-close. */
   private hasName = false;
@@ -72,7 +74,8 @@ export class Client implements OpenConnection {
       if (!this.isCarrying) this.end(RelayOutcome.ABANDONED);
     });
     socket.on('data', (chunk) => this.handleData(chunk));
-    if (!fromBalancer) this.admit();
+    if (fromBalancer) this.enterStrangers();
+    else this.admit();
   }
 
   /** Ends the client and its origin connection, and counts the outcome. */
@@ -84,6 +87,7 @@ export class Client implements OpenConnection {
     this.cancelConnect();
     if (this.isCarrying) counters.addOpen(this.serviceSlot, -1);
     if (this.sourceHash >= 0) limits.leave(this.sourceHash);
+    this.leaveStrangers();
     // Count before the peers can notice the end.
     counters.ended(this.serviceSlot, outcome);
     const notice =
@@ -167,11 +171,12 @@ export class Client implements OpenConnection {
     const header = readProxyHeader(this.header, this.header.length);
     if (header.kind === 'partial' && this.header.length < MAX_HEADER_BYTES) return;
     if (header.kind !== 'header') this.end(RelayOutcome.MALFORMED);
-    else if (header.source === null) this.end(RelayOutcome.ABANDONED);
     else {
       const rest = this.header.subarray(header.bytes);
       this.header = null;
-      this.source = sourceOf(header.source.address, header.source.port);
+      // A header without a client is the balancer's own health check: its own address counts.
+      if (header.source !== null) this.source = sourceOf(header.source.address, header.source.port);
+      this.leaveStrangers();
       if (this.admit() && rest.length > 0) this.onData(rest);
     }
   }
@@ -180,9 +185,21 @@ export class Client implements OpenConnection {
     const { admission, limits } = this.context.relay;
     const sourceHash = limits.hashOf(this.source);
     if (!admission.admits(this.source)) this.end(RelayOutcome.UNREGISTERED);
+    else if (!admission.isRegistered(this.source) && !this.enterStrangers()) return false;
     else if (!limits.enter(sourceHash, this.context.now())) this.end(RelayOutcome.LIMITED);
     else this.sourceHash = sourceHash;
     return !this.hasEnded;
+  }
+
+  private enterStrangers(): boolean {
+    this.isStranger = this.context.relay.limits.enterStranger();
+    if (!this.isStranger) this.end(RelayOutcome.LIMITED);
+    return this.isStranger;
+  }
+
+  private leaveStrangers(): void {
+    if (this.isStranger) this.context.relay.limits.leaveStranger();
+    this.isStranger = false;
   }
 
   private connectTo(found: readonly Address[] | null, port: number, done: (origin: Socket) => void): void {

@@ -450,8 +450,9 @@ describe('a QUIC relay with limits', () => {
   it('refuses connections past the total at once', async () => {
     await start({ limits: { connections: 1 } });
     await carried();
-    await send(opening(NAME, { destination: id('second-id') })[0]!);
-    const { bytes } = await client.arrival(1);
+    const other = await Party.on(OTHER_HOME);
+    await send(opening(NAME, { destination: id('second-id') })[0]!, other);
+    const { bytes } = await other.arrival(0);
     expect(openServerInitial(bytes, VERSION_1, id('second-id')).frames.toString('hex')).toBe('1c020000');
     expect(counted('LIMITED')).toBe(1);
   });
