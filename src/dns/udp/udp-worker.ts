@@ -3,7 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
 import { MAX_FORWARDERS } from '../../resolver/forward/index.ts';
 import { Epoll, EpollEvent, monotonicClockInto, PacketBatch, Poller } from '../../sys/index.ts';
-import { BatchPacer } from './batch-pacer.ts';
+import { BatchPacer, FORWARD_PACE } from './batch-pacer.ts';
 import { MissForwarder } from './forward/miss-forwarder.ts';
 import { BATCH_SLOTS, type UdpWorkerData, WAIT_MS } from './udp-thread-data.ts';
 import { UdpThreadState } from './udp-thread-state.ts';
@@ -18,6 +18,7 @@ class UdpThread {
   private readonly fds: readonly number[];
   private readonly batches: readonly PacketBatch[];
   private readonly pacer = new BatchPacer(BATCH_SLOTS);
+  private readonly forwardPacer = new BatchPacer(EVENTS, FORWARD_PACE);
   private readonly poller: Poller | null;
   private readonly epoll = new Epoll(EVENTS);
   private readonly forwarder: MissForwarder | null;
@@ -47,11 +48,11 @@ class UdpThread {
   /** Nothing is awaited from upstreams: one system call waits and receives. */
   private waitForClients(): void {
     const { poller, thread, fds } = this;
-    if (poller === null) this.receive(0, true);
+    if (poller === null) this.pacer.after(this.receive(0, true));
     else if (poller.wait(WAIT_MS) <= 0) thread.pollUpdates();
     else {
       for (let listener = 0; listener < fds.length; listener++) {
-        if (poller.isReady(listener)) this.receive(listener, false);
+        if (poller.isReady(listener)) this.pacer.after(this.receive(listener, false));
       }
     }
   }
@@ -61,21 +62,24 @@ class UdpThread {
     const { epoll, fds, thread } = this;
     const count = epoll.wait(forwarder.waitMs(WAIT_MS));
     if (count === 0) thread.pollUpdates();
+    let packets = 0;
     for (let i = 0; i < count; i++) {
       const tag = epoll.dataAt(i);
-      if (tag < fds.length) this.receive(tag, false);
-      else forwarder.receive(tag - fds.length, epoll.eventsAt(i));
+      if (tag < fds.length) packets += this.receive(tag, false);
+      else packets += forwarder.receive(tag - fds.length, epoll.eventsAt(i));
     }
     forwarder.finishTurn();
+    this.forwardPacer.after(packets);
   }
 
-  private receive(listener: number, waits: boolean): void {
+  /** @returns packets received */
+  private receive(listener: number, waits: boolean): number {
     const { thread, batches, fds } = this;
     const count = batches[listener].receive(fds[listener], waits);
     // After the wait and before the answers: a change is effective for the next query.
     thread.pollUpdates();
     if (count > 0) thread.answerer.answer(batches[listener], count, fds[listener], listener);
-    this.pacer.after(count);
+    return count;
   }
 
   private createForwarder(): MissForwarder | null {

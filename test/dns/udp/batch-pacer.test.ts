@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { BatchPacer } from '../../../src/dns/udp/batch-pacer.ts';
+import { ANSWER_PACE, BatchPacer } from '../../../src/dns/udp/batch-pacer.ts';
 
 const SLOTS = 64;
 let nowMs: number;
@@ -11,6 +11,7 @@ beforeEach(() => {
   slept = [];
   pacer = new BatchPacer(
     SLOTS,
+    ANSWER_PACE,
     (microseconds) => slept.push(microseconds),
     (out) => {
       out[0] = nowMs;

@@ -222,15 +222,16 @@ export class MissForwarder {
     this.wakeResolver();
   }
 
-  /** Reads replies of a socket. @param events what epoll said of it */
-  receive(socket: number, events: number): void {
+  /** Reads replies of a socket. @param events reported by epoll @returns datagrams read */
+  receive(socket: number, events: number): number {
     const { sockets, replies, state } = this;
     const fd = sockets.fd(socket);
-    if (fd < 0) return;
+    if (fd < 0) return 0;
     const count = replies.receive(fd, false);
     if (count > 0) state.readClock(this.clockInto);
     for (let i = 0; i < count; i++) this.takeReply(socket, replies.data[i], replies.lengths[i]);
     if (count === 0 && (events & EpollEvent.ERR) !== 0) this.failSocket(socket);
+    return count;
   }
 
   /** After all sockets were read: looks at deadlines and parked questions, and sends the answers. */
