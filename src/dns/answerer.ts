@@ -17,16 +17,16 @@ import { decide } from './query.ts';
 import { homeHash } from './rate-limit.ts';
 import { DEFERRED, QueryVerdict } from './verdict.ts';
 
-/** RFC 8767 5: the client response timer. Clients wait 2 seconds at the least before they ask again or elsewhere. */
+/** RFC 8767 5: the client response timer. Clients wait at least 2 s before they retry or ask elsewhere. */
 const STALE_AFTER_MS = 1750;
 /**
- * Who has waited for so long before the resolver could be asked has asked again: more comes than can be resolved, and what
- * is left of the time goes to those who still listen.
+ * Clients retry after about 1 s. Shed queries that have queued longer: we are overloaded, and their clients no longer
+ * listen.
  */
 const TOO_LATE_MS = 1000;
 const NOT_YET: Resolved = { entry: null, rcode: Rcode.SERVFAIL, extendedError: ExtendedError.NONE };
 
-/** What is known of a query that the resolver is asked about. */
+/** A query that waits for the resolver. */
 interface DeferredFields {
   readonly query: Uint8Array;
   readonly source: Source;
@@ -36,19 +36,19 @@ interface DeferredFields {
   readonly send: (reply: Uint8Array | null) => void;
 }
 
-/** Where a query's answer can come from. */
+/** The resolver, or another thread's as seen through a port. */
 export type AnswererResolver = Pick<Resolver, 'ask' | 'refresh'> & Partial<Pick<Resolver, 'supply'>>;
 
 /**
- * Answers the queries of listeners that live on an event loop, and the deferred ones of all threads: decide,
- * then the resolver where decide defers.
+ * Answers queries on an event loop: those of its listeners, and those that UDP threads have deferred. Calls decide,
+ * then the resolver if decide defers.
  */
 export class Answerer {
   private readonly state: QueryState;
   private readonly resolver: AnswererResolver;
   private readonly now: () => number;
   private readonly onFault: (fault: unknown) => void;
-  /** Where answers are made. */
+  /** Buffer that replies are written to. */
   readonly reply: Uint8Array;
   private receivedAt = 0;
   private waiting = 0;
@@ -56,7 +56,7 @@ export class Answerer {
 
   /**
    * @param now the monotonic clock, in ms
-   * @param onFault told of a fault of this program that kept one query from being answered; the others go on
+   * @param onFault called when a bug in this program left one query unanswered; others go on
    */
   constructor(
     state: QueryState,
@@ -75,15 +75,15 @@ export class Answerer {
     return this.state.counters;
   }
 
-  /** Whether a source is registered: who is not has no use for a connection that is made at a cost. */
+  /** True if a source is registered. Others get no TLS connection, because the handshake is expensive. */
   admits(source: Source): boolean {
     return this.state.allowlist.lookup(source) !== 0;
   }
 
   /**
    * Answers one query.
-   * @param send called once with the reply, or with null where none is to be sent; during this call, or later
-   *   where an upstream is asked. The reply is valid during the call only.
+   * @param send called once, during this call or later, with the reply, or with null for no reply. The reply is valid
+   *   during the call only.
    */
   answer(
     query: Uint8Array,
@@ -97,8 +97,8 @@ export class Answerer {
   }
 
   /**
-   * Answers the query at `start` to `end` of `bytes`, if no upstream has to be asked.
-   * @returns bytes of the answer in `reply`; 0: none is to be sent; DEFERRED: `defer` is the next call
+   * Answers the query in bytes[start, end) if no upstream is needed.
+   * @returns bytes of the answer in `reply`; 0 for no reply; DEFERRED: call `defer` next
    */
   answerNow(bytes: Uint8Array, start: number, end: number, source: Source, traits: TransportTraits): number {
     const { state, reply } = this;
@@ -116,8 +116,8 @@ export class Answerer {
   }
 
   /**
-   * Asks the resolver what `answerNow` has just deferred.
-   * @param query is kept until it is answered
+   * Asks the resolver for the query that `answerNow` has just deferred.
+   * @param query kept until it is answered
    * @param send called once, later; as in `answer`
    */
   defer(
@@ -132,9 +132,9 @@ export class Answerer {
   }
 
   /**
-   * Answers a query that a thread has deferred: decide has passed it, what is left is to ask the resolver.
-   * @param query is kept until it is answered
-   * @param isRegistered whether its source is; one that is not has asked for a bootstrap name
+   * Resolves a query that decide has deferred in a UDP thread.
+   * @param query kept until it is answered
+   * @param isRegistered false for a bootstrap name that an unregistered source asked for
    */
   answerDeferred(
     query: Uint8Array,
@@ -149,7 +149,7 @@ export class Answerer {
     this.resolve({ query, source, receivedAt, traits, isRegistered, send }, tried);
   }
 
-  /** Has an answer asked for again that is about to expire; nobody waits for it. @param query that a thread wrote */
+  /** Prefetches the answer to a question that nobody waits for. */
   refresh(query: Uint8Array): void {
     this.readAgain(query, query.length);
     this.resolver.refresh(this.request(query));
@@ -160,7 +160,7 @@ export class Answerer {
     this.resolver.supply?.(reply, dnssecOk, checkingDisabled);
   }
 
-  /** Whether a deferred query has waited for too long to be asked for; counts it. */
+  /** Sheds load: true, and counted, if a deferred query has queued for too long. */
   givesUp(receivedAt: number): boolean {
     if (this.now() - receivedAt <= TOO_LATE_MS) return false;
     this.counters.increment(Counter.DEFER_OVERFLOW);
@@ -186,7 +186,7 @@ export class Answerer {
     deferred.isAsking = false;
   }
 
-  /** What state.question and state.edns ask for. @param m a query or reply with the CD bit */
+  /** The question in state.question and state.edns. @param message query or reply with the CD bit */
   private request(message: Uint8Array): ResolveRequest {
     const { question, edns } = this.state;
     return {
@@ -205,8 +205,8 @@ export class Answerer {
   }
 
   /**
-   * Answers with what is past its time while the upstreams are still asked; their answer goes to the cache. For
-   * DeferredQuery. @returns whether there was something.
+   * Serve-stale: answers from an expired entry while upstreams are still being asked. For DeferredQuery. @returns
+   * false if the cache has none
    */
   answerStale(fields: DeferredFields): boolean {
     this.readAgain(fields.query, fields.query.length);
@@ -218,7 +218,7 @@ export class Answerer {
     return found !== CacheResult.MISS;
   }
 
-  /** Answers with what the resolver gave. For DeferredQuery. */
+  /** Answers with the resolver's result. For DeferredQuery. */
   finish(fields: DeferredFields, resolved: Resolved): void {
     const { query, source, receivedAt, traits, isRegistered, send } = fields;
     const { reply } = this;
@@ -231,7 +231,7 @@ export class Answerer {
     send(reply.subarray(0, this.state.replyLength));
   }
 
-  /** A deferred query's time is over; `fault`: one of this program kept it from being answered. For DeferredQuery. */
+  /** Ends a deferred query. For DeferredQuery. @param fault the bug that left it unanswered, or null */
   ended(fault: unknown): void {
     if (fault !== null) this.onFault(fault);
     if (--this.waiting > 0) return;
@@ -243,7 +243,7 @@ export class Answerer {
     this.state.source.words.set(words);
   }
 
-  /** Reads question and OPT of a query that decide has passed before, so that both are known to be whole. */
+  /** Parses a query that decide has passed before. */
   private readAgain(message: Uint8Array, length: number): void {
     if (!this.state.read(message, length)) throw new DeferredQueryError();
   }
@@ -260,7 +260,7 @@ export class Answerer {
 class DeferredQuery implements ResolveWaiter {
   private readonly answerer: Answerer;
   private readonly fields: DeferredFields;
-  /** What the resolver knows at once it says at once; listeners count on hearing it later. */
+  /** The resolver may answer during `ask`; listeners rely on being called later. */
   isAsking = true;
   private isAnswered = false;
   private late: NodeJS.Timeout | undefined;
@@ -301,9 +301,9 @@ class DeferredQuery implements ResolveWaiter {
   }
 }
 
-/** A deferred query could not be read again: a fault of this program, not of the query. */
+/** A deferred query could not be parsed again: a bug in this program. */
 export class DeferredQueryError extends Error {
-  readonly code = 'DEFERRED_QUERY_UNREADABLE';
+  readonly code = 'deferred_query_unreadable';
   constructor() {
     super('a deferred query could not be read a second time');
     this.name = 'DeferredQueryError';

@@ -40,7 +40,7 @@ export function allocateRing(capacity: number): SharedArrayBuffer {
 export class RingWriter extends RingEnd {
   /**
    * Makes room for a record of `length` bytes.
-   * @returns the index in `bytes` at which to write it before commit, or -1 where the ring is full.
+   * @returns index in `bytes` to write it at before commit, or -1 if the ring is full
    */
   reserve(length: number): number {
     const needed = padded(length);
@@ -60,7 +60,7 @@ export class RingWriter extends RingEnd {
     return WORD;
   }
 
-  /** Whether the reader is behind, so that what can wait is better left out. */
+  /** True if the reader lags, so that prefetches should wait. */
   get isHalfFull(): boolean {
     const unread = ((this.state[WRITTEN] >>> 0) - (Atomics.load(this.state, READ) >>> 0)) >>> 0;
     return unread > this.capacity / 2;
@@ -71,7 +71,7 @@ export class RingWriter extends RingEnd {
     Atomics.store(this.state, WRITTEN, (this.state[WRITTEN] + padded(length)) | 0);
   }
 
-  /** Wakes the reader. Once a batch, for it takes a lock. */
+  /** Wakes the reader. Once a batch, because it takes a lock. */
   ring(): void {
     Atomics.add(this.state, RUNG, 1);
     Atomics.notify(this.state, RUNG);
@@ -83,8 +83,8 @@ export class RingReader extends RingEnd {
   private stopped = false;
 
   /**
-   * Calls `take` for each record that is there, with where it stands in `bytes`; valid during the call.
-   * @returns how many there were
+   * Calls `take` for each record, with its offset in `bytes`; the bytes are valid during the call.
+   * @returns number of records
    */
   drain(take: (bytes: Uint8Array, offset: number, length: number) => void): number {
     for (let taken = 0; ; ) {
@@ -104,7 +104,7 @@ export class RingReader extends RingEnd {
     }
   }
 
-  /** Drains whenever the writer rings, until stop. Keeps no event loop alive by itself. */
+  /** Drains whenever the writer rings, until stop. Keeps no event loop alive. */
   async follow(take: (bytes: Uint8Array, offset: number, length: number) => void): Promise<void> {
     while (!this.stopped) {
       let rung = Atomics.load(this.state, RUNG);
@@ -112,7 +112,7 @@ export class RingReader extends RingEnd {
         await this.polling.pause();
         rung = Atomics.load(this.state, RUNG);
       }
-      // The word may have come during the pause: nobody rings after it.
+      // stop may have been called during the pause; nobody rings after it.
       if (this.stopped) return;
       const waiting = Atomics.waitAsync(this.state, RUNG, rung);
       if (waiting.async) await waiting.value;

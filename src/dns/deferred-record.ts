@@ -42,7 +42,7 @@ export const DeferredKind = {
   REGISTERED: 1,
   /** Prefetch: nobody waits for the answer. */
   REFRESH: 2,
-  /** An upstream's late reply to a question that was handed over, in place of the query. */
+  /** An upstream's late reply to a question that was handed over, instead of a query. */
   LATE_REPLY: 3,
 } as const;
 export type DeferredKind = (typeof DeferredKind)[keyof typeof DeferredKind];
@@ -199,7 +199,7 @@ export interface DeferredRecord {
   readonly listener: number;
   readonly kind: DeferredKind;
   readonly tried: Tried;
-  /** Of a late reply: what the question was asked with. */
+  /** DO and CD of the question, for a late reply. */
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
   readonly receivedMs: number;

@@ -28,19 +28,19 @@ export interface ExplainedQuestion {
   readonly source: Address;
 }
 
-/** What the numbers of the tables mean. */
+/** Names for the numbers in the tables. */
 export interface ExplainNames {
   readonly services: readonly string[];
   readonly regions: readonly string[];
   /** By number; null for no group. */
   readonly groups: readonly (string | null)[];
-  /** The relays of a region, and how each stands. */
+  /** Relays of a region, with their state. */
   relays(region: number): readonly string[];
-  /** What the account of a registered address has chosen. */
+  /** Choices of a registered address's account. */
   profile(id: number): { region: string; ipv4: boolean; ipv6: boolean };
 }
 
-/** One step of the way, in the order of decide. */
+/** One step of a decision, in the order of decide. */
 export interface ExplainStep {
   readonly step: 'gate' | 'name' | 'relays' | 'cache' | 'answer';
   readonly finding: string;
@@ -63,9 +63,9 @@ const SPECIAL_USES: Readonly<Record<number, string>> = {
 };
 
 /**
- * What a question from a source would be answered, and why. It is decided as over TCP, which has no limits on rate and
- * size; an upstream is not asked.
- * @param state one of its own, with the time set: it counts into its own counters, and spends its own budgets
+ * Explains what a source would be answered to a question, and why. Decides as over TCP, which has no limits on rate
+ * and size; asks no upstream.
+ * @param state of its own, with the time set: it has its own counters and budgets
  */
 export function explain(
   state: QueryState,
@@ -116,7 +116,7 @@ function explainGate(state: QueryState, source: Address, names: ExplainNames): s
 
 interface NameFinding {
   readonly text: string;
-  /** Of the catalog; -1 where the name is in none. */
+  /** Index in the catalog; -1 for other names. */
   readonly service: number;
 }
 
@@ -135,7 +135,7 @@ function explainName(state: QueryState, names: ExplainNames): NameFinding {
   return { text: SPECIAL_USES[special] ?? 'in no list: resolved as usual', service: -1 };
 }
 
-/** The region is the account's: it is known when the gate has been passed. */
+/** Adds the region, which belongs to the account and so is known only for registered sources. */
 function explainRegion(state: QueryState, { text, service }: NameFinding, names: ExplainNames): string {
   if (service < 0 || state.profile === 0) return text;
   const region = state.catalog.region(state.profile, service);
@@ -154,7 +154,7 @@ function explainRegion(state: QueryState, { text, service }: NameFinding, names:
   return `${where}${hindrance}`;
 }
 
-/** What is known of the relays among which the answer's were chosen. */
+/** State of the relays that the answer was chosen from. */
 function explainRelays(state: QueryState, { service }: NameFinding, names: ExplainNames): ExplainStep[] {
   const region = service < 0 || state.profile === 0 ? -1 : state.catalog.region(state.profile, service);
   return region < 0 ? [] : [{ step: 'relays', finding: names.relays(region).join('; ') }];
@@ -179,7 +179,7 @@ function answerOf(reply: Uint8Array, questionEnd: number): string {
     const rdata = reply.slice(cursor.rdataOffset, cursor.rdataOffset + cursor.rdataLength);
     const isAddress = cursor.type === RecordType.A || cursor.type === RecordType.AAAA;
     const family = cursor.type === RecordType.A ? 4 : 6;
-    const data = isAddress ? formatAddress({ family, bytes: rdata }) : `${rdata.length} octets`;
+    const data = isAddress ? formatAddress({ family, bytes: rdata }) : `${rdata.length} bytes`;
     records.push(`${typeName(cursor.type)} ${data} (TTL ${cursor.ttl})`);
   }
   return records.length === 0 ? `${code}, without records` : `${code}: ${records.join(', ')}`;

@@ -8,17 +8,19 @@ export const OPEN_CELLS_START = BUCKETS;
 const OPEN_CELLS = 8192 + 8;
 export const ANSWER_CELLS_START = OPEN_CELLS_START + OPEN_CELLS;
 const IPV6_SECOND_WORD_MASK = 0xffffff00;
-/** Threads take the time once a batch, so that one may be behind another by as much. */
+/** Threads read the clock once a batch, so one may lag behind another by this much. */
 const BEHIND_MS = 1000;
 
 export interface RateLimitOptions {
-  /** Replies a second to one prefix, on average. */
+  /** Sustained replies a second to one prefix. */
   perSecond: number;
-  /** Replies to one prefix at once. */
+  /** Replies to one prefix in a burst. */
   burst: number;
 }
 
-/** Generic cell rate limiters (ITU-T I.371) in shared memory: of each one number, when it would be empty again. */
+/**
+ * Generic cell rate limiters (ITU-T I.371) in shared memory: one number each, the time when it would be empty again.
+ */
 export class Cells {
   private readonly emptyAtMs: Float64Array;
   private readonly intervalMs: number;
@@ -30,11 +32,11 @@ export class Cells {
     this.toleranceMs = this.intervalMs * (options.burst - 1);
   }
 
-  /** @param clock the time in ms, in memory: a number with a fraction would be allocated for the call */
+  /** @param clock ms, in memory: a fractional number as an argument would be allocated */
   take(cell: number, clock: Float64Array): boolean {
     const emptyAt = this.emptyAtMs[cell];
     const wait = emptyAt - clock[0];
-    // No cell is ever further ahead than this, unless the clock has gone back: then it is of no account.
+    // Further ahead than possible: the clock went back.
     const full = this.toleranceMs + this.intervalMs + BEHIND_MS;
     if (wait <= 0 || wait > full) {
       this.emptyAtMs[cell] = clock[0] + this.intervalMs;
@@ -47,8 +49,9 @@ export class Cells {
 }
 
 /**
- * A hash of a source's prefix: IPv4 /24, IPv6 /56, for whoever forges one address of a network can forge them all.
- * @param source the address as words in host order; IPv4: the first alone
+ * Hash of a source's prefix, IPv4 /24 or IPv6 /56: an attacker that can forge one address of a network can forge them
+ * all.
+ * @param source words in host order; IPv4 uses the first alone
  */
 export function prefixHash(family: number, source: ArrayLike<number>, seed: number): number {
   return family === 4
@@ -78,12 +81,12 @@ function hash(value: number, salt: number, seed: number): number {
 }
 
 /**
- * How many replies unregistered sources get, by prefix, so that the edge is of no use for reflection. The buckets are
- * shared by all threads and written without locks: a lost update lets one reply too many pass. Prefixes that fall into
- * one bucket share it; the seed is secret, so nobody can choose whom to share with.
+ * Limits replies to unregistered sources by prefix, so that the edge is useless for reflection. Threads share the
+ * buckets and write without locks: a lost update lets one reply too many pass. Prefixes with the same bucket share
+ * it; the seed is secret, so nobody can choose whom to share with.
  */
 export class RateLimiter {
-  /** All that threads share: its own buckets, and the cells of the open names' budget. */
+  /** Shared by all threads: its buckets, and the cells of OpenBudget and AnswerLimit. */
   readonly memory: SharedArrayBuffer;
   private readonly cells: Cells;
   private readonly seed: number;
@@ -99,10 +102,10 @@ export class RateLimiter {
   }
 
   /**
-   * Takes one reply's worth from the bucket of the source's prefix.
-   * @param source the address as words in host order; IPv4: the first alone
-   * @param clock the time in ms
-   * @returns false where nothing is left.
+   * Takes one reply from the bucket of the source's prefix.
+   * @param source words in host order; IPv4 uses the first alone
+   * @param clock ms
+   * @returns false if the bucket is empty
    */
   take(family: number, source: Int32Array, clock: Float64Array): boolean {
     return this.cells.take(prefixHash(family, source, this.seed) & (BUCKETS - 1), clock);

@@ -1,10 +1,10 @@
 import type { AllowlistHandle } from '../allowlist/index.ts';
 import type { CatalogHandle } from '../catalog/lookup/index.ts';
 
-/** Tables to attach to in place of those before. */
+/** New tables for threads to attach to. */
 export interface TableUpdate {
   allowlist?: AllowlistHandle;
   catalog?: CatalogHandle;
-  /** As QueryPolicy has it. */
+  /** See QueryPolicy. */
   discovery?: readonly Uint8Array[];
 }

@@ -6,12 +6,12 @@ export const COOKIE_SECRET_BYTES = 16;
 const VERSION = 1;
 const TIMESTAMP = 12;
 const HASH = 16;
-/** RFC 9018 4.3: a cookie is good for an hour, and replaced after half of it; clocks may differ by five minutes. */
+/** RFC 9018 4.3: a cookie is valid for an hour and replaced after half of it; clocks may differ by five minutes. */
 const OLDEST_SECONDS = 3600;
 const FUTURE_SECONDS = 300;
 const RENEW_SECONDS = 1800;
 
-/** Server cookies (RFC 7873) in the form that all servers of an address agree upon (RFC 9018 4). */
+/** Server cookies (RFC 7873) in the form that all servers behind one address share (RFC 9018 4). */
 export class ServerCookies {
   private readonly hashes: readonly SipHash[];
   private readonly wallClock: () => number;
@@ -19,7 +19,7 @@ export class ServerCookies {
   private readonly expected = new Uint8Array(8);
 
   /**
-   * @param secrets of COOKIE_SECRET_BYTES each, at least one: the first signs, all verify
+   * @param secrets COOKIE_SECRET_BYTES each, at least one: the first signs, all verify
    * @param wallClock ms since 1970
    */
   constructor(secrets: readonly Uint8Array[], wallClock: () => number) {
@@ -28,18 +28,18 @@ export class ServerCookies {
   }
 
   /**
-   * Whether cookie[0, length), client's and server's part, was made here for this source not long ago.
-   * @param source the address as words in host order; IPv4: the first alone
+   * True if cookie[0, length), client and server part, was made here for this source and has not expired.
+   * @param source words in host order; IPv4 uses the first alone
    */
   isValid(cookie: Uint8Array, length: number, family: number, source: Int32Array): boolean {
     return this.signerOf(cookie, length, family, source) >= 0;
   }
 
   /**
-   * Completes the client's cookie in `cookie` by a server cookie: the one that it has where that is valid, young and made
-   * with the first secret.
-   * @param length bytes of the cookie as the client sent it
-   * @returns true if that was valid
+   * Completes the client cookie in `cookie` with a server cookie. Keeps the present one if it is valid, young and
+   * made with the first secret.
+   * @param length bytes of the cookie that the client sent
+   * @returns true if the client's was valid
    */
   complete(cookie: Uint8Array, length: number, family: number, source: Int32Array): boolean {
     const signer = this.signerOf(cookie, length, family, source);
@@ -52,7 +52,7 @@ export class ServerCookies {
     return signer >= 0;
   }
 
-  /** @returns the index of the secret that a valid cookie was made with, else -1. */
+  /** @returns index of the secret that a valid cookie was made with, or -1 */
   private signerOf(cookie: Uint8Array, length: number, family: number, source: Int32Array): number {
     if (length !== COOKIE_BYTES || cookie[CLIENT_COOKIE_BYTES] !== VERSION) return -1;
     const age = this.ageSeconds(cookie);
@@ -66,12 +66,12 @@ export class ServerCookies {
     return -1;
   }
 
-  /** In the arithmetic of serial numbers (RFC 1982), for the clock's 32 bits end in 2106. */
+  /** In serial number arithmetic (RFC 1982), because the clock's 32 bits end in 2106. */
   private ageSeconds(cookie: Uint8Array): number {
     return (Math.floor(this.wallClock() / 1000) - readU32(cookie, TIMESTAMP)) | 0;
   }
 
-  /** Makes `expected` of the client's cookie, version, reserved bytes, timestamp and the client's address. */
+  /** Computes `expected` from client cookie, version, reserved bytes, timestamp and client address. */
   private sign(hash: SipHash, cookie: Uint8Array, family: number, source: Int32Array): void {
     const { hashed, expected } = this;
     for (let i = 0; i < HASH; i++) hashed[i] = cookie[i];

@@ -10,16 +10,16 @@ const IPV6_HINT = 6;
 const DOH_PATH_KEY = 7;
 
 export interface DiscoveryOptions {
-  /** The names that the certificate is for. */
+  /** Names in the certificate. */
   readonly names: readonly string[];
   readonly tls: readonly SocketAddress[];
   readonly https: readonly SocketAddress[];
 }
 
 /**
- * The data of the SVCB records that lead clients of ours to DNS over TLS and HTTPS (RFC 9462 4): the first name of the
- * certificate as the target, since clients check that, and an address as a hint where the listener has a public one.
- * @returns none where the certificate has no name: a client could check nothing.
+ * RDATA of the SVCB records that lead clients to our DNS over TLS and HTTPS (RFC 9462 4). The target is the
+ * certificate's first name, because clients check it; public listener addresses become hints.
+ * @returns none if the certificate has no name: clients could not verify it
  */
 export function discoveryRecords({ names, tls, https }: DiscoveryOptions): Uint8Array[] {
   const target = names.length === 0 ? null : nameFromText(names[0]);

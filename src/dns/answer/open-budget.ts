@@ -4,7 +4,7 @@ import { Cells, OPEN_CELLS_START, prefixHash } from '../rate-limit.ts';
 const PREFIX = { perSecond: 5, burst: 60 };
 /** Of all unregistered sources together, over UDP, where they may be forged, and over streams. */
 const TOTAL = { perSecond: 200, burst: 1000 };
-/** Questions to the upstreams that they cause: an answer is asked for once in its TTL. */
+/** Upstream queries that they may cause: each answer is needed once per TTL. */
 const DEFERRALS = { perSecond: 10, burst: 50 };
 
 /** Cells for prefixes; behind them stand the totals. */
@@ -13,9 +13,9 @@ const TOTAL_CELL = OPEN_CELLS_START + OPEN_PREFIX_CELLS;
 const DEFERRAL_CELL = TOTAL_CELL + 2;
 
 /**
- * How many questions for open names unregistered sources are answered, so that the edge is no open resolver. It is
- * apart from what they may be refused, so that a home's other questions do not use it up; UDP, where sources may be
- * forged, cannot use up what is for streams.
+ * Limits answers to unregistered sources for open names, so that the edge cannot serve as an open resolver. Separate from
+ * RateLimiter, so that a home's refused queries do not use it up. UDP, where sources may be forged, cannot use up the
+ * share of streams.
  */
 export class OpenBudget {
   private readonly prefixes: Cells;
@@ -31,7 +31,7 @@ export class OpenBudget {
     this.seed = seed;
   }
 
-  /** Takes an answer from what the source's prefix and all together have. @returns false where nothing is left. */
+  /** Takes an answer from the budgets of the source's prefix and of all sources. @returns false if one is empty */
   take(family: number, source: Int32Array, spoofable: boolean, clock: Float64Array): boolean {
     const cell = prefixHash(family, source, this.seed) & (OPEN_PREFIX_CELLS - 1);
     return (
@@ -40,7 +40,7 @@ export class OpenBudget {
     );
   }
 
-  /** Takes a question to the upstreams. @returns false where nothing is left. */
+  /** Takes an upstream query. @returns false if the budget is empty */
   takeDeferral(spoofable: boolean, clock: Float64Array): boolean {
     return this.deferrals.take(DEFERRAL_CELL + Number(spoofable), clock);
   }

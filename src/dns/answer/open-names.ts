@@ -1,15 +1,15 @@
 import { equalBytes, hashName, nameFromText, type Question } from '../../wire/index.ts';
 
-/** What a name is that is answered otherwise than by the gate. */
+/** Kinds of names that the gate lets pass. */
 export const OpenName = {
   NONE: 0,
-  /** Resolved for everyone: how a device whose address has changed finds the control API. */
+  /** Resolved for everyone: a device with a new address finds the control API by it. */
   BOOTSTRAP: 1,
   /** Below reached.TESTZONE: the control's address, for everyone. */
   REACHED: 2,
-  /** Below registered.TESTZONE: the control's address for the registered, NXDOMAIN for everyone else. */
+  /** Below registered.TESTZONE: the control's address for registered sources, NXDOMAIN for others. */
   REGISTERED: 3,
-  /** TESTZONE itself, reached.TESTZONE, registered.TESTZONE: they have names below, and nothing of their own. */
+  /** TESTZONE, reached.TESTZONE and registered.TESTZONE: names exist below them, but they have no records. */
   NODE: 4,
   /** Anything else in TESTZONE. */
   OTHER: 5,
@@ -18,11 +18,11 @@ export const OpenName = {
 export interface OpenNamesOptions {
   /** Exact names. */
   readonly bootstrapNames: readonly string[];
-  /** The self-test's zone, which no one else answers for. */
+  /** Zone of the page's self-test, answered by the edge alone. */
   readonly testZone: string | null;
-  /** Where the control API is, 4 bytes an address. */
+  /** Addresses of the control API, 4 bytes each. */
   readonly controlAddresses4: Uint8Array;
-  /** 16 bytes an address. */
+  /** 16 bytes each. */
   readonly controlAddresses6: Uint8Array;
 }
 
@@ -35,24 +35,24 @@ export const NO_OPEN_NAMES: OpenNamesOptions = {
 
 interface Suffix {
   bytes: Uint8Array;
-  /** What a question for just this name is; 0: nothing of ours. */
+  /** OpenName of the name itself. */
   itself: number;
-  /** What one for a name below it is. */
+  /** OpenName of the names below it. */
   below: number;
 }
 
-/** Finds bootstrap names and those of the test zone by the suffix hashes of a question, without allocation. */
+/** Finds open names by the suffix hashes of a question. Allocates nothing. */
 export class OpenNames {
-  /** Whether there are any. */
+  /** True if there are any. */
   readonly isAny: boolean;
   readonly addresses4: Uint8Array;
   readonly addresses6: Uint8Array;
   private readonly byHash = new Map<number, Suffix>();
-  /** After a match of the test zone's: the label at which the zone's own name starts. */
+  /** Label at which the test zone's name starts. Valid after a match in the test zone. */
   zoneLabel = 0;
   private readonly zoneLabels: number;
 
-  /** @param seed the one that the questions were hashed with */
+  /** @param seed name-hash seed of the questions */
   constructor(seed: number, options: OpenNamesOptions) {
     const add = (name: string, itself: number, below: number) => {
       const bytes = nameFromText(name)!;

@@ -19,23 +19,23 @@ import { OpenName } from './open-names.ts';
 import type { QueryState, TransportTraits } from './query-state.ts';
 import { finishReply, recordLimit, replyFromCache } from './reply.ts';
 
-/** What an unregistered source's question for an open name comes to. */
+/** Outcome of an unregistered source's question for an open name. */
 export const OpenOutcome = {
-  /** Not for an open name, or in no form that is answered: the gate's refusal. */
+  /** Another name, or a query that is not answered: the gate refuses it. */
   CLOSED: 0,
-  /** For one, and the budget is used up. */
+  /** An open name, but the budget is used up. */
   SPENT: 1,
   ANSWERED: 2,
-  /** An upstream has to be asked. */
+  /** An upstream is needed. */
   DEFERRED: 3,
 } as const;
 export type OpenOutcome = (typeof OpenOutcome)[keyof typeof OpenOutcome];
 
 const RECORD_FIXED_BYTES = 12;
-/** Nothing of the test is to be remembered by anyone. */
+/** Test answers must not be cached. */
 const TEST_TTL_SECONDS = 0;
 
-/** Answers an unregistered source's question for an open name, within the budget. */
+/** Answers an unregistered source's question for an open name, within OpenBudget. */
 export function answerOpen(
   state: QueryState,
   message: Uint8Array,
@@ -49,7 +49,8 @@ export function answerOpen(
   }
   const name = state.openNames.match(question);
   if (name === OpenName.NONE || name > OpenName.REGISTERED) return OpenOutcome.CLOSED;
-  // Who is not registered gets no encrypted connection; one from before the registration ended is not kept for this.
+  // Bootstrap names are for UDP and TCP: an unregistered source gets no new encrypted connection, and an old one must
+  // not last for this.
   if (name === OpenName.BOOTSTRAP && traits.encrypted) return OpenOutcome.CLOSED;
   if (!isOpenType(question.type) || state.edns.parse(message, length, question.end) !== Rcode.NOERROR) {
     return OpenOutcome.CLOSED;
@@ -67,12 +68,12 @@ export function answerOpen(
     : OpenOutcome.SPENT;
 }
 
-/** What it takes to reach the name; other types are of use to those who look for large answers. */
+/** Types that help to reach the name. Others only serve to get large answers. */
 function isOpenType(type: number): boolean {
   return type === RecordType.A || type === RecordType.AAAA || type === RecordType.HTTPS;
 }
 
-/** An empty answer that sends the client to TCP, where a source is not forged and has a budget of its own. */
+/** Sends the client to TCP, where sources are not forged and have a budget of their own. */
 export function answerTruncated(state: QueryState, message: Uint8Array, length: number): void {
   beginReply(message, Rcode.NOERROR, 1);
   setTruncated(message);
@@ -80,9 +81,8 @@ export function answerTruncated(state: QueryState, message: Uint8Array, length: 
 }
 
 /**
- * A name of the self-test's zone, answered here: the control's address, or that there is none.
- *
- * @param name what OpenNames.match found
+ * Answers a name of the test zone: the control's address, NODATA or NXDOMAIN.
+ * @param name result of OpenNames.match
  */
 export function answerTestZone(
   state: QueryState,
@@ -108,7 +108,7 @@ export function answerTestZone(
   return isNegative ? QueryVerdict.NEGATIVE_LOCAL : QueryVerdict.LOCAL;
 }
 
-/** @returns the offset behind them. */
+/** @returns offset behind the records */
 function writeControlAddresses(state: QueryState, message: Uint8Array, traits: TransportTraits): number {
   const { type, end: start } = state.question;
   if (type !== RecordType.A && type !== RecordType.AAAA) return start;

@@ -12,21 +12,21 @@ import { OpenBudget } from './open-budget.ts';
 import { NO_OPEN_NAMES, OpenNames, type OpenNamesOptions } from './open-names.ts';
 import { SpecialNames } from './special.ts';
 
-/** The largest UDP reply: what passes without fragments almost everywhere, and no more (RFC 9715, we choose less). */
+/** Largest UDP reply; passes unfragmented almost everywhere (RFC 9715 recommends 1400, we choose less). */
 export const MAX_UDP_REPLY_BYTES = 1232;
 
-/** What a transport means for the answers that go over it. */
+/** Properties of a transport that affect answers. */
 export interface TransportTraits {
   readonly transport: Transport;
-  /** Whether a source address may be forged: then replies to the unregistered are small and few. */
+  /** True if sources may be forged: replies to unregistered sources are small and few. */
   readonly spoofable: boolean;
-  /** Whether an onlooker sees no more of a message than its length: then replies are padded where the query was. */
+  /** True if onlookers see message lengths only: replies to padded queries are padded. */
   readonly encrypted: boolean;
-  /** The longest reply that it carries, in bytes. */
+  /** Bytes of the longest reply. */
   readonly maxReplyBytes: number;
 }
 
-/** What a thread that answers queries works with. */
+/** Tables of a thread that answers queries. */
 export interface QueryTables {
   readonly allowlist: AllowlistReader;
   readonly catalog: CatalogView;
@@ -36,19 +36,19 @@ export interface QueryTables {
 }
 
 export interface QueryPolicy {
-  /** Secret seed of the hashes of names, the one that the catalog's and the cache's tables were built with. */
+  /** Name-hash seed, secret; must match the one of the catalog's and the cache's tables. */
   readonly seed: number;
-  /** TTL of a steered answer and of negative answers made here, in seconds. */
+  /** TTL of steered and of local negative answers. */
   readonly answerTtlSeconds: number;
-  /** What unregistered sources get. */
+  /** Reply to unregistered sources. */
   readonly unregistered: 'refuse' | 'drop';
-  /** Limit of UDP answers to one prefix; DEFAULT_ANSWER_LIMIT without. */
+  /** Limit of UDP answers to one prefix; default DEFAULT_ANSWER_LIMIT. */
   readonly answerLimit?: AnswerLimitOptions;
-  /** Names that the gate does not hold back; none by default. */
+  /** Names that the gate lets pass; none by default. */
   readonly openNames?: OpenNamesOptions;
-  /** Secrets of server cookies, COOKIE_SECRET_BYTES each: the first signs, all verify. At least one. */
+  /** Server cookie secrets, COOKIE_SECRET_BYTES each, at least one: the first signs, all verify. */
   readonly cookieSecrets: readonly Uint8Array[];
-  /** The SVCB records of `_dns.resolver.arpa`: the data of each; none where there is nothing to be discovered. */
+  /** RDATA of the SVCB records at `_dns.resolver.arpa`; empty without encrypted listeners. */
   readonly discovery: readonly Uint8Array[];
 }
 
@@ -58,10 +58,7 @@ export class QuerySource implements Source {
   readonly words = new Int32Array(4);
 }
 
-/**
- * The state of one query while it is decided on: made once a thread and filled again for each query, so that
- * nothing is allocated on the way.
- */
+/** State of one query while it is decided. Made once per thread and reused, so that nothing is allocated per query. */
 export class QueryState {
   readonly allowlist: AllowlistReader;
   readonly catalog: CatalogView;
@@ -82,26 +79,26 @@ export class QueryState {
 
   /** Set by the listener. */
   readonly source = new QuerySource();
-  /** The monotonic clock in ms, one for all threads. Set by the listener, once a batch. */
+  /** Monotonic clock in ms, the same in all threads. Set by the listener, once a batch. */
   readonly clock = new Float64Array(1);
-  /** The same in whole seconds. */
+  /** The clock in whole seconds. */
   nowSeconds = 0;
 
-  /** The source's profile; 0: not registered. */
+  /** Profile of the source; 0 if it is not registered. */
   profile = 0;
   /** Bytes of the query. */
   queryLength = 0;
   /** True if the query had a cookie that only its source can have learnt. Known once the reply is finished. */
   hasValidCookie = false;
-  /** Bytes of the reply, 0: none is sent. */
+  /** Bytes of the reply; 0 for no reply. */
   replyLength = 0;
-  /** The full rcode of the reply. */
+  /** Full rcode of the reply. */
   rcode = 0;
-  /** Whether the transport shows no more than lengths. */
+  /** TransportTraits.encrypted of the transport. */
   encrypted = false;
-  /** Whether the answer is about to expire and in use: whoever sends it has it asked for again. */
+  /** True if the cached answer is popular and about to expire: the caller prefetches it. */
   wantsRefresh = false;
-  /** The extended error that goes into the reply's OPT. */
+  /** Extended error for the reply's OPT. */
   extendedError: number = ExtendedError.NONE;
 
   /** @param wallClock ms since 1970 */
@@ -123,14 +120,14 @@ export class QueryState {
     this.discovery = policy.discovery;
   }
 
-  /** Turns to other tables, from the next query on. */
+  /** Switches to new tables, from the next query on. */
   attach(update: TableUpdate): void {
     if (update.allowlist !== undefined) this.allowlist.attach(update.allowlist);
     if (update.catalog !== undefined) this.catalog.attach(update.catalog);
     if (update.discovery !== undefined) this.discovery = update.discovery;
   }
 
-  /** Reads question and OPT of a query that is known to be whole. @returns false where it is not. */
+  /** Parses question and OPT of a query. @returns false if they are malformed */
   read(message: Uint8Array, length: number): boolean {
     this.extendedError = ExtendedError.NONE;
     this.queryLength = length;
@@ -139,14 +136,14 @@ export class QueryState {
     return this.edns.parse(message, length, this.question.end) === Rcode.NOERROR;
   }
 
-  /** Whether the query has a cookie that only its source can have learnt (RFC 7873 5.2.4); parses it for that. */
+  /** True if the query has a cookie that only its source can know (RFC 7873 5.2.4). Parses the query. */
   provesSource(message: Uint8Array, length: number): boolean {
     if (!this.read(message, length)) return false;
     const { edns } = this;
     return this.cookies.isValid(edns.cookie, edns.cookieLength, this.source.family, this.source.words);
   }
 
-  /** Sets the time by the clock itself, without a number that would be allocated on its way here. */
+  /** Reads the clock into `clock`, without a number that would have to be allocated. */
   readClock(clockInto: (out: Float64Array) => void): void {
     clockInto(this.clock);
     this.nowSeconds = Math.floor(this.clock[0] / 1000);
@@ -157,7 +154,7 @@ export class QueryState {
     this.nowSeconds = Math.floor(nowMs / 1000);
   }
 
-  /** The longest reply to this query, in bytes: what the transport and the client's OPT allow (RFC 6891 6.2.3). */
+  /** Longest reply to this query in bytes, by the transport and the client's OPT (RFC 6891 6.2.3). */
   replyLimit(traits: TransportTraits): number {
     if (!traits.spoofable) return traits.maxReplyBytes;
     const asked = this.edns.present ? this.edns.udpSize : MIN_UDP_SIZE;

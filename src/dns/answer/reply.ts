@@ -32,9 +32,9 @@ const A_RECORD_BYTES = 16;
 const AAAA_RECORD_BYTES = 28;
 
 /**
- * Ends a reply at `end`: OPT where the query had one (RFC 6891 6.1.1), with what fits of: a cookie where the query had one
- * (RFC 7873 5.2), state.extendedError, and padding where the query had it and only lengths can be seen (RFC 8467 4.1).
- * Sets state.replyLength and state.rcode.
+ * Finishes a reply at `end`: adds OPT if the query had one (RFC 6891 6.1.1), with as many of these as fit: a cookie
+ * if the query had one (RFC 7873 5.2), state.extendedError, and padding for padded queries over encrypted transports
+ * (RFC 8467 4.1). Sets state.replyLength and state.rcode.
  * @param limit bytes that the reply may have
  */
 export function finishReply(
@@ -114,14 +114,14 @@ function isUnproved({ profile, catalog, answerLimit, source }: QueryState): bool
   return profile !== 0 && catalog.isTold(profile) && !answerLimit.isProved(source);
 }
 
-/** The offset that records in a reply may reach: OPT is kept behind them. */
+/** Offset that a reply's records may reach, leaving room for OPT. */
 export function recordLimit(state: QueryState, traits: TransportTraits): number {
   if (!state.edns.present) return state.replyLimit(traits);
   const cookie = state.edns.cookieLength > 0 ? COOKIE_OPTION_BYTES : 0;
   return state.replyLimit(traits) - optBytes(state.extendedError) - cookie;
 }
 
-/** Answers from the cache where it holds a fresh answer. @returns false where not; the query stays as it was. */
+/** Answers from the cache if it has a fresh answer. @returns false, with the query unchanged, if not */
 export function replyFromCache(state: QueryState, message: Uint8Array, traits: TransportTraits): boolean {
   const found = state.cache.find(
     state.question,
@@ -138,10 +138,7 @@ export function replyFromCache(state: QueryState, message: Uint8Array, traits: T
   return false;
 }
 
-/**
- * Answers with what the resolver gave: an upstream's answer, or, where none was to be had, an answer of the
- * cache past its time (RFC 8767 4) or SERVFAIL.
- */
+/** Answers with the resolver's result: an upstream's answer; without one, a stale answer (RFC 8767 4) or SERVFAIL. */
 export function replyFromResolved(
   state: QueryState,
   message: Uint8Array,
@@ -170,7 +167,7 @@ function writeResolved(
     checkingDisabled(message),
     state.nowSeconds,
   );
-  // Fresh: another answer came while this one was given up.
+  // Another answer was stored after this question was given up.
   if (found === CacheResult.FRESH && replyFromEntry(state, message, state.cache, traits))
     return QueryVerdict.CACHED;
   if (found === CacheResult.STALE) {
@@ -187,7 +184,7 @@ function writeResolved(
   return QueryVerdict.SERVFAIL;
 }
 
-/** Answers with an entry that an upstream's reply was made into. */
+/** Answers with an entry made from an upstream's reply. */
 export function replyFromAnswer(
   state: QueryState,
   message: Uint8Array,
@@ -198,7 +195,7 @@ export function replyFromAnswer(
   limitLateReply(state, message, QueryVerdict.RESOLVED, traits);
 }
 
-/** Writes an entry's answer: whole, or as many whole RRsets as fit with TC=1 (RFC 2181 9). */
+/** Writes an entry's answer, whole, or as many whole RRsets as fit with TC=1 (RFC 2181 9). */
 function replyFromEntry(
   state: QueryState,
   message: Uint8Array,
@@ -217,7 +214,7 @@ function replyFromEntry(
     restoreQuery(state, message);
     return false;
   }
-  // RFC 6840 5.8: AD is for those who asked for it, by AD or DO.
+  // RFC 6840 5.8: AD is for clients that asked for it by AD or DO.
   const tellsAuthentic = entry.authenticData && (state.edns.dnssecOk || authenticData(message));
   beginReply(message, entry.rcode, 1);
   if (truncated) setTruncated(message);
@@ -229,8 +226,8 @@ function replyFromEntry(
 }
 
 /**
- * Writes the query's OPT again, over which an answer was begun that turned out not to be whole. There is
- * room for it: one stood there. Its options are lost: the reply is without a cookie and padding then.
+ * Restores the query's OPT after an answer that was overtaken has been written over it. There is room, because one
+ * stood there. Its options are lost, so the reply has neither cookie nor padding.
  */
 function restoreQuery(state: QueryState, message: Uint8Array): void {
   setAnswerCount(message, 0);

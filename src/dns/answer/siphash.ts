@@ -1,6 +1,4 @@
-/**
- * SipHash-2-4 (Aumasson and Bernstein, 2012) with a 64-bit result, in 32-bit halves: nothing here allocates.
- */
+/** SipHash-2-4 (Aumasson and Bernstein, 2012) with a 64-bit result, in 32-bit halves. Allocates nothing. */
 export class SipHash {
   private readonly key = new Int32Array(4);
   /** v0 to v3, the low half of each first. */
@@ -79,7 +77,7 @@ export class SipHash {
   }
 }
 
-/** Four bytes, the least significant first; those from `end` on are zero. */
+/** Four bytes, least significant first; bytes from `end` on count as zero. */
 function word(message: Uint8Array, at: number, end: number): number {
   let value = 0;
   for (let i = 0; i < 4 && at + i < end; i++) value |= message[at + i] << (8 * i);

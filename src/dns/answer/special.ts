@@ -1,30 +1,30 @@
 import { equalBytes, hashName, nameFromText, type Question } from '../../wire/index.ts';
 
-/** What is answered for a special-use name, without asking anyone. */
+/** Answers to special-use names, for which no upstream is asked. */
 export const SpecialUse = {
   /** An ordinary name. */
   NONE: 0,
   /** The name does not exist. */
   NAME_ERROR: 1,
-  /** 127.0.0.1 and ::1, nothing else. */
+  /** 127.0.0.1 and ::1, no other records. */
   LOOPBACK: 2,
-  /** The name does not exist, but DS is asked of the upstreams (RFC 8375 4). */
+  /** The name does not exist, except for DS, which upstreams answer (RFC 8375 4). */
   NAME_ERROR_BUT_DS: 3,
-  /** Our own DNS over TLS and HTTPS, where they are on (RFC 9462 4). */
+  /** Our own DNS over TLS and HTTPS, if they are on (RFC 9462 4). */
   DISCOVERY: 4,
 } as const;
 
-const octets = (first: number, last: number): number[] =>
+const numbers = (first: number, last: number): number[] =>
   Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
-/** Names of which all that is below is meant too, each with its source. */
+/** Special-use names, with their sources. Each includes all names below it. */
 const SPECIAL: readonly (readonly [use: number, names: readonly string[]])[] = [
-  // A browser's or system's own resolver gives way where these do not exist (Mozilla's canary domain;
-  // Apple, "Prepare your network or web server for iCloud Private Relay").
+  // Browsers and systems turn their own resolvers off if these do not exist (Mozilla's canary domain; Apple, "Prepare
+  // your network or web server for iCloud Private Relay").
   [SpecialUse.NAME_ERROR, ['use-application-dns.net', 'mask.icloud.com', 'mask-h2.icloud.com']],
   // RFC 6761 6.3
   [SpecialUse.LOOPBACK, ['localhost']],
-  // RFC 6761 6.2 and 6.4, RFC 7686 2, RFC 9476 3; RFC 9462 6.4: names of discovery are not forwarded
+  // RFC 6761 6.2 and 6.4, RFC 7686 2, RFC 9476 3; RFC 9462 6.4: discovery names are not forwarded
   [SpecialUse.NAME_ERROR, ['test', 'invalid', 'onion', 'alt', 'resolver.arpa']],
   [SpecialUse.DISCOVERY, ['_dns.resolver.arpa']],
   // RFC 8375 4
@@ -42,8 +42,8 @@ const SPECIAL: readonly (readonly [use: number, names: readonly string[]])[] = [
       '113.0.203.in-addr.arpa',
       '168.192.in-addr.arpa',
       '255.255.255.255.in-addr.arpa',
-      ...octets(16, 31).map((octet) => `${octet}.172.in-addr.arpa`),
-      ...octets(64, 127).map((octet) => `${octet}.100.in-addr.arpa`), // RFC 7793
+      ...numbers(16, 31).map((number) => `${number}.172.in-addr.arpa`),
+      ...numbers(64, 127).map((number) => `${number}.100.in-addr.arpa`), // RFC 7793
     ],
   ],
   // RFC 6303 4.3 to 4.6
@@ -67,13 +67,13 @@ interface SpecialName {
   use: number;
 }
 
-/** Finds special-use names by the suffix hashes of a question, without allocation. */
+/** Finds special-use names by the suffix hashes of a question. Allocates nothing. */
 export class SpecialNames {
   private readonly byHash = new Map<number, SpecialName>();
-  /** After a match: the label at which the matched name starts. */
+  /** Label at which the matched name starts. Valid after a match. */
   matchedLabel = 0;
 
-  /** @param seed the one that the questions were hashed with */
+  /** @param seed name-hash seed of the questions */
   constructor(seed: number) {
     for (const [use, names] of SPECIAL) {
       for (const name of names) {

@@ -14,13 +14,13 @@ import { DEFERRED, QueryVerdict } from '../verdict.ts';
 import type { MissForwarder } from './forward/miss-forwarder.ts';
 import { UDP_TRAITS } from './udp-traits.ts';
 
-/** Answers batches of packets in place, and hands what it cannot answer to the resolver's thread. */
+/** Answers batches of packets in place. Misses go to the forwarder, or to the resolver's thread. */
 export class BatchAnswerer {
   private readonly state: QueryState;
   private readonly records: DeferredRecordWriter;
   private readonly clockInto: (out: Float64Array) => void;
   private readonly endClock = new Float64Array(1);
-  /** Asks upstreams for plain misses; null: the resolver is asked for all. */
+  /** Asks upstreams for plain misses; null: the resolver is asked for all misses. */
   forwarder: MissForwarder | null = null;
   private readonly fetched = new Int32Array(1);
 
@@ -30,7 +30,7 @@ export class BatchAnswerer {
     this.clockInto = clockInto;
   }
 
-  /** Decides on the first `count` slots and sends the answers. @param listener index of the batch's (first) listener */
+  /** Decides the first `count` slots and sends the answers. @param listener index of the batch's first listener */
   answer(batch: PacketSlots, count: number, fd: number, listener: number): void {
     const state = this.state;
     const counters = state.counters;
@@ -78,8 +78,8 @@ export class BatchAnswerer {
   }
 
   /**
-   * Reads the place of each source in the list: the processor then waits for the memory of all of them together. One by
-   * one, a look-up among a million addresses waits for 0.2 us, among 10 million for 0.4.
+   * Prefetches each source's place in the allowlist, so that the processor waits for all of them at once. One by one,
+   * a lookup waits 0.2 us among a million addresses and 0.4 us among 10 million.
    */
   private fetchSources(batch: PacketSlots, count: number): void {
     const { allowlist } = this.state;
@@ -91,7 +91,7 @@ export class BatchAnswerer {
           ? allowlist.touch4(word)
           : allowlist.touch6(word, batch.addresses[i * 4 + 1] | 0);
     }
-    // A read whose result is not used may be left out by the compiler.
+    // The compiler may drop reads whose result is unused.
     this.fetched[0] = fetched;
   }
 

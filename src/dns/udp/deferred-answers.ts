@@ -4,7 +4,7 @@ import { DeferredKind, type DeferredRecord } from '../deferred-record.ts';
 import type { ReplyQueue } from './udp-listener.ts';
 import { UDP_TRAITS } from './udp-traits.ts';
 
-/** Resolves a query that a thread has deferred, and answers from the address that it was sent to. */
+/** Resolves a query that a thread has deferred, and answers from the address that was asked. */
 export function answerDeferred(
   record: DeferredRecord,
   answerer: Answerer,
@@ -19,7 +19,7 @@ export function answerDeferred(
     answerer.refresh(query);
     return;
   }
-  // A question that a thread has asked has waited for the upstream, not for us.
+  // Load shedding is for queries that waited for us. These have waited for an upstream.
   if (tried === Tried.NOTHING && answerer.givesUp(receivedMs)) return;
   const { replies } = listeners[record.listener];
   const isRegistered = kind === DeferredKind.REGISTERED;

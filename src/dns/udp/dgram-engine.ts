@@ -15,21 +15,20 @@ export interface DgramEngineOptions {
 }
 
 /**
- * UDP by node:dgram, for platforms where sys/ has no system calls. It answers on the event loop that it was
- * started on, a packet at a time, at about a quarter of the rate. What it cannot do:
- * - answer from the address that was asked where it is bound to all of them (IP_PKTINFO): the route decides,
- *   so bind each address by itself;
- * - set DF and keep forged path MTUs out (IP_MTU_DISCOVER): replies are small enough not to need it;
- * - spread over threads, or exceed the system's limit on receive buffers.
+ * UDP by node:dgram, for platforms without the system calls of sys/. Answers on the event loop of its thread, one
+ * packet at a time, at about a quarter of the rate. It cannot:
+ * - answer from the address that was asked when bound to all addresses (IP_PKTINFO): bind each address by itself;
+ * - set DF or ignore forged path MTUs (IP_MTU_DISCOVER): replies are small enough without;
+ * - use several threads, or exceed the system's limit on receive buffers.
  */
 export class DgramEngine implements UdpEngine {
   readonly name = 'dgram';
   readonly addresses: readonly SocketAddress[];
-  /** Node does not tell their descriptors. */
+  /** Node does not expose their descriptors. */
   readonly sockets = [];
   private readonly opened: Socket[];
   private stopping = false;
-  /** Replies that have not left yet; those of a socket that is closed would be lost. */
+  /** Replies being sent; closing the socket would lose them. */
   private sending = 0;
   private onSent: () => void = () => {};
 
@@ -38,12 +37,12 @@ export class DgramEngine implements UdpEngine {
     this.addresses = addresses;
     for (const socket of sockets) {
       socket.on('message', (query, peer) => this.take(socket, query, peer, answerer));
-      // An error of one send (a route that is gone) is that packet's loss.
+      // A failed send (a lost route) loses that packet only.
       socket.on('error', () => {});
     }
   }
 
-  /** @throws ListenError; nothing stays open then. */
+  /** @throws ListenError, leaving nothing open */
   static async start(options: DgramEngineOptions): Promise<DgramEngine> {
     const sockets: Socket[] = [];
     const bound: SocketAddress[] = [];
@@ -60,7 +59,7 @@ export class DgramEngine implements UdpEngine {
     return new DgramEngine(sockets, bound, options.answerer);
   }
 
-  /** The tables are those of the event loop's own thread, which attaches to new ones by itself. */
+  /** The event loop's own thread attaches to new tables by itself. */
   async publish(): Promise<void> {}
 
   async stop(): Promise<void> {
@@ -93,7 +92,7 @@ export class DgramEngine implements UdpEngine {
 
   private send(socket: Socket, reply: Uint8Array, peer: RemoteInfo): void {
     this.sending++;
-    // Sending is not synchronous, and the reply is valid during this call only.
+    // Sending is asynchronous, and the reply is valid during this call only.
     socket.send(Uint8Array.from(reply), peer.port, peer.address, () => {
       if (--this.sending === 0) this.onSent();
     });
@@ -113,7 +112,7 @@ async function open(address: SocketAddress): Promise<Socket> {
   try {
     socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
   } catch {
-    // The system's limit is lower: its default stays.
+    // The system's limit is lower: keep its default.
   }
   return socket;
 }

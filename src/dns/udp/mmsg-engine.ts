@@ -11,23 +11,23 @@ import { UdpThreads } from './udp-threads.ts';
 
 export interface MmsgEngineOptions extends UdpTables {
   addresses: readonly SocketAddress[];
-  /** Threads, each with a socket of its own for each address. */
+  /** Number of threads, each with one socket per address. */
   workers: number;
   /** Answers what the threads defer. */
   deferred: DeferredQueries;
   /** Called with each thread's counters. */
   onCounters(block: CounterBlock): void;
-  /** A thread ended by itself: its queries are not answered any more. */
+  /** Called when a thread crashed: its queries are no longer answered. */
   onFailure(error: Error): void;
 }
 
-/** Threads that block in recvmmsg(2), and the way back for what they defer. */
+/** Threads that receive and send batches with recvmmsg(2) and sendmmsg(2). */
 export class MmsgEngine implements UdpEngine {
   readonly name = 'mmsg';
   private readonly listeners: Listener[] = [];
   private readonly deferred: DeferredQueries;
   private readonly threads: UdpThreads;
-  /** Number of the sockets that deferred queries are answered from; null before they are open. */
+  /** Number of the sockets that deferred queries are answered from; null until they are open. */
   replySockets: number | null = null;
 
   private constructor(options: MmsgEngineOptions) {
@@ -37,7 +37,7 @@ export class MmsgEngine implements UdpEngine {
 
   /**
    * Binds all addresses, then starts the threads.
-   * @throws ListenError; nothing stays open then.
+   * @throws ListenError, leaving nothing open
    */
   static async start(options: MmsgEngineOptions): Promise<MmsgEngine> {
     const engine = new MmsgEngine(options);

@@ -3,32 +3,32 @@ import type { XdpStatistics } from '../../sys/xdp/index.ts';
 import type { TableUpdate } from '../table-update.ts';
 import type { ShieldSocket } from './shield/index.ts';
 
-/** How a network interface is served by AF_XDP. */
+/** State of a network interface served by AF_XDP. */
 export interface XdpStatus {
   readonly interface: string;
-  /** The network card writes into our memory; its driver copies there; or the kernel does, behind the driver. */
+  /** Writer of packets into our memory: the network card, its driver, or the kernel behind the driver. */
   readonly mode: 'zero-copy' | 'driver' | 'generic';
   readonly queues: number;
-  /** What the kernel dropped on the way into and out of the rings. */
+  /** Packets that the kernel dropped on the way into and out of the rings. */
   readonly drops: () => XdpStatistics;
 }
 
 /**
- * What receives and answers over UDP: threads with batched system calls (mmsg), node:dgram, or threads with the queues
- * of a network interface (af-xdp).
+ * Receives and answers over UDP: mmsg (threads with batched system calls), dgram (node:dgram), or af-xdp (threads
+ * with the queues of a network interface).
  */
 export interface UdpEngine {
   readonly name: 'mmsg' | 'dgram' | 'af-xdp';
-  /** Of af-xdp. */
+  /** For af-xdp only. */
   readonly xdp?: XdpStatus;
-  /** The addresses that are listened on, in the order asked for, with the ports that the system chose for 0. */
+  /** Listening addresses in configured order, with the ports that the system chose for 0. */
   readonly addresses: readonly SocketAddress[];
-  /** Those that a filter can be put on, until they are closed. */
+  /** Sockets that a filter can be attached to, until they are closed. */
   readonly sockets: readonly ShieldSocket[];
-  /** Gives all threads new tables. Resolves when each works with them; they do from the next query on at once. */
+  /** Publishes new tables. Effective from each thread's next query; resolves once all have attached. */
   publish(update: TableUpdate): Promise<void>;
-  /** Takes no more queries; those that have been received are still answered. */
+  /** Stops receiving; queries that were received are still answered. */
   stop(): Promise<void>;
-  /** Closes the sockets; nothing is answered after that. */
+  /** Closes the sockets: nothing is answered after that. */
   close(): Promise<void>;
 }

@@ -3,24 +3,24 @@ import { closeSocket, localPort, openUdpSocket, PacketBatch, SystemCallError } f
 import { BATCH_SLOTS, WAIT_MS } from './udp-thread-data.ts';
 import { SLOT_BYTES } from './udp-traits.ts';
 
-/** The kernel's queue for a socket: about 20 ms of a flood at full rate. */
+/** Kernel queue of a socket: about 20 ms of a flood at full rate. */
 const RECEIVE_BUFFER_BYTES = 4 << 20;
 
-/** The sockets that answer for one address: a thread's each. */
+/** Sockets of one address, one per thread. */
 export interface Listener {
   readonly address: SocketAddress;
   readonly packetInfo: boolean;
   readonly fds: number[];
 }
 
-/** Collects replies that are made in one turn of the event loop and sends them in one system call. */
+/** Collects the replies of one event loop turn and sends them in one system call. */
 export class ReplyQueue {
   private readonly batch: PacketBatch;
   private readonly fds: readonly number[];
   private count = 0;
   private isClosed = false;
 
-  /** @param fds sockets of one address: any of them sends with it as the source */
+  /** @param fds sockets of one address: replies from any of them have it as their source */
   constructor(fds: readonly number[], packetInfo: boolean) {
     this.fds = fds;
     this.batch = new PacketBatch(BATCH_SLOTS, SLOT_BYTES, packetInfo);
@@ -42,7 +42,7 @@ export class ReplyQueue {
     if (count > 0 && !this.isClosed && this.fds.length > 0) this.batch.send(this.fds[0], count);
   }
 
-  /** Sends what is queued, and nothing after that. */
+  /** Sends what is queued; nothing is sent after that. */
   close(): void {
     this.flush();
     this.isClosed = true;
@@ -50,12 +50,12 @@ export class ReplyQueue {
 }
 
 /**
- * The sockets for one address. A first one without SO_REUSEPORT finds out whether another process has it.
- * @throws ListenError; nothing stays open then.
+ * Opens the sockets of one address. Binds one without SO_REUSEPORT first, to find out if another process has it.
+ * @throws ListenError, leaving nothing open
  */
 export function openListener(address: SocketAddress, workers: number): Listener {
   const { family, bytes } = address.address;
-  const packetInfo = bytes.every((octet) => octet === 0);
+  const packetInfo = bytes.every((byte) => byte === 0);
   const open = (port: number, reusePort: boolean): number =>
     openUdpSocket({
       family,

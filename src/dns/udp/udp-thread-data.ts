@@ -8,9 +8,9 @@ import type { XdpSocketHandle, XdpTarget } from '../../sys/xdp/index.ts';
 import type { QueryPolicy } from '../answer/query-state.ts';
 import type { RateLimitOptions } from '../rate-limit.ts';
 
-/** Packets that one system call carries at the most. */
+/** Most packets in one system call. */
 export const BATCH_SLOTS = 64;
-/** How long a thread waits for a packet before it looks whether it should stop. */
+/** Longest wait for a packet, after which a thread checks if it should stop. */
 export const WAIT_MS = 100;
 /** Words of the control memory. */
 export const STOP_WORD = 0;
@@ -18,11 +18,11 @@ export const UPDATE_WORD = 1;
 
 export interface UdpSocketHandle {
   fd: number;
-  /** Bound to every address of its family, so that it must tell which one was asked. */
+  /** True if bound to all addresses, so that it must report the one that was asked. */
   packetInfo: boolean;
 }
 
-/** What all UDP threads decide by. */
+/** Tables and policy of all UDP threads. */
 export interface UdpTables {
   allowlist: AllowlistHandle;
   catalog: CatalogHandle;
@@ -34,7 +34,7 @@ export interface UdpTables {
   forward: ForwardHandle | null;
 }
 
-/** What a UDP thread starts with, wherever its packets come from. */
+/** Data that every UDP thread starts with. */
 export interface UdpThreadData extends UdpTables {
   control: SharedArrayBuffer;
   updatePort: MessagePort;
@@ -45,11 +45,11 @@ export interface UdpThreadData extends UdpTables {
 }
 
 export interface UdpWorkerData extends UdpThreadData {
-  /** One socket a listener, in the order of the listeners. */
+  /** One socket per listener, in the order of the listeners. */
   sockets: UdpSocketHandle[];
 }
 
-/** What a thread of queues reads besides. */
+/** Additional data of an AF_XDP thread. */
 export interface XdpThreadData {
   sockets: readonly XdpSocketHandle[];
   targets: readonly XdpTarget[];

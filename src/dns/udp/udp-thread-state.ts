@@ -12,13 +12,12 @@ import type { TableUpdate } from '../table-update.ts';
 import { BatchAnswerer } from './batch-answerer.ts';
 import { STOP_WORD, type UdpThreadData, UPDATE_WORD } from './udp-thread-data.ts';
 
-/** A packet waits no longer for a processor that another thread works on: a batch takes less. */
+/** Slice of the processor: longer than a batch takes, so a packet does not wait for another thread's slice. */
 const SLICE_US = 300;
 
 /**
- * What a UDP thread works with, wherever its packets come from: the tables, the answerer over them, and the
- * owner's word. It never returns to its event loop; new tables reach it by a message port that it looks into
- * when the updatePort word has changed.
+ * Tables, answerer and control words of a UDP thread. The thread never returns to its event loop: new tables arrive
+ * by a message port, which it reads when the update word has changed.
  */
 export class UdpThreadState {
   readonly answerer: BatchAnswerer;
@@ -47,7 +46,7 @@ export class UdpThreadState {
     this.answerer = new BatchAnswerer(this.state, this.records, monotonicClockInto());
   }
 
-  /** Tells the owner that packets are taken from now on. */
+  /** Reports that the thread takes packets from now on. */
   begin(): void {
     settleHeap();
     askForSlice(SLICE_US);
@@ -58,7 +57,7 @@ export class UdpThreadState {
     return Atomics.load(this.control, STOP_WORD) === 0;
   }
 
-  /** Attaches to tables that were posted, and says so: the old ones may then be let go. */
+  /** Attaches to new tables, and reports it, so that the old ones can be freed. */
   pollUpdates(): void {
     const posted = Atomics.load(this.control, UPDATE_WORD);
     if (posted === this.updatePort) return;

@@ -6,15 +6,15 @@ import type { TableUpdate } from '../table-update.ts';
 import type { DeferredQueries } from './deferred-queries.ts';
 import { STOP_WORD, type UdpTables, type UdpThreadData, UPDATE_WORD } from './udp-thread-data.ts';
 
-/** Room for what a flood of misses leaves between two turns of the resolver's loop: some 8,000 queries. */
+/** Room for about 8,000 queries: a flood of misses between two turns of the resolver's loop. */
 const RING_BYTES = 1 << 20;
-/** A UDP thread makes no garbage once it runs. */
+/** A UDP thread makes next to no garbage once it runs. */
 const YOUNG_GENERATION_MB = 1;
 
 export interface UdpThreadsOptions extends UdpTables {
   /** Called with each thread's counters. */
   onCounters(block: CounterBlock): void;
-  /** A thread ended by itself: its queries are not answered any more. */
+  /** Called when a thread crashed: its queries are no longer answered. */
   onFailure(error: Error): void;
   /** Answers what the threads defer. */
   readonly deferred: DeferredQueries;
@@ -27,18 +27,18 @@ interface UdpThread {
   /** Number of its ring. */
   readonly ring: number;
   readonly exited: Promise<void>;
-  /** Updates of the tables that it has taken, in their order. */
+  /** Table updates that it has attached, in order. */
   updates: number;
 }
 
-/** UDP threads as their owner sees them: how they start, take new tables, hand over what they defer, and stop. */
+/** UDP threads as their owner sees them: start, publish tables, stop. */
 export class UdpThreads {
   private readonly options: UdpThreadsOptions;
   private readonly threads: UdpThread[] = [];
   private stopping = false;
   private started = 0;
   private updates = 0;
-  /** Publishers that wait until every thread has taken their update, the first first. */
+  /** Publishers that wait until all threads have attached, first come first. */
   private readonly publishers: { update: number; resolve: () => void }[] = [];
 
   constructor(options: UdpThreadsOptions) {
@@ -46,7 +46,8 @@ export class UdpThreads {
   }
 
   /**
-   * Starts one. @param own what its entry reads besides UdpThreadData
+   * Starts a thread.
+   * @param own data for its entry besides UdpThreadData
    * @param replySockets number of the sockets that its deferred queries are answered from
    * @returns a promise that resolves when it takes packets
    */
@@ -97,14 +98,14 @@ export class UdpThreads {
         if (!this.stopping) on.onFailure(error);
       });
       worker.on('exit', () => {
-        // It reads no table any more.
+        // An ended thread reads no tables.
         this.countUpdate(thread, Number.POSITIVE_INFINITY);
         ended();
       });
     });
   }
 
-  /** Gives all threads new tables. Resolves when each works with them; they do from the next query on at once. */
+  /** Publishes new tables. Effective from each thread's next query; resolves once all have attached. */
   async publish(update: TableUpdate): Promise<void> {
     if (this.threads.length === 0 || this.stopping) return;
     this.updates++;
@@ -119,7 +120,7 @@ export class UdpThreads {
     await taken;
   }
 
-  /** Ends all threads; what they have deferred is handed over before this resolves. */
+  /** Ends all threads. Resolves once their deferred queries are handed over. */
   async stop(): Promise<void> {
     this.stopping = true;
     for (const thread of this.threads) Atomics.store(thread.control, STOP_WORD, 1);

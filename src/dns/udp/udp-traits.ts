@@ -8,5 +8,5 @@ export const UDP_TRAITS: TransportTraits = {
   maxReplyBytes: MAX_UDP_REPLY_BYTES,
 };
 
-/** A slot: longer queries are cut, and then answered FORMERR; every UDP reply fits. */
+/** Bytes of a slot. Longer queries are cut, and answered FORMERR; every UDP reply fits. */
 export const SLOT_BYTES = 2048;

@@ -1,4 +1,7 @@
-/** A UDP thread: receives, decides and answers in batches, and asks upstreams for plain misses, until it is told to stop. */
+/**
+ * UDP thread: receives, decides and answers in batches, and asks upstreams for plain misses, until it is told to
+ * stop.
+ */
 import { randomFillSync } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
 import { MAX_FORWARDERS } from '../../resolver/forward/index.ts';
@@ -9,7 +12,7 @@ import { BATCH_SLOTS, type UdpWorkerData, WAIT_MS } from './udp-thread-data.ts';
 import { UdpThreadState } from './udp-thread-state.ts';
 import { SLOT_BYTES } from './udp-traits.ts';
 
-/** Events that one wait gives. */
+/** Most events of one wait. */
 const EVENTS = 64;
 
 class UdpThread {
@@ -45,7 +48,7 @@ class UdpThread {
     this.epoll.close();
   }
 
-  /** Nothing is awaited from upstreams: one system call waits and receives. */
+  /** Without outstanding questions: one system call waits and receives. */
   private waitForClients(): void {
     const { poller, thread, fds } = this;
     if (poller === null) this.pacer.after(this.receive(0, true));
@@ -76,7 +79,7 @@ class UdpThread {
   private receive(listener: number, waits: boolean): number {
     const { thread, batches, fds } = this;
     const count = batches[listener].receive(fds[listener], waits);
-    // After the wait and before the answers: a change is effective for the next query.
+    // After the wait and before the answers, so that a change applies to the next query.
     thread.pollUpdates();
     if (count > 0) thread.answerer.answer(batches[listener], count, fds[listener], listener);
     return count;

@@ -17,26 +17,26 @@ import type { XdpThreadData } from './udp-thread-data.ts';
 import { UdpThreads } from './udp-threads.ts';
 import { xdpTargets } from './xdp-targets.ts';
 
-/** An IPv6 and a UDP header before the longest reply. */
+/** IPv6 and UDP headers before the longest reply. */
 const LEAST_MTU = MAX_UDP_REPLY_BYTES + 48;
-/** Longer frames are left to the sockets: no query is, and a frame's place in memory is 1,792 bytes. */
+/** Longer frames go to the sockets. No query is longer, and a frame has 1,792 bytes of memory. */
 const MAX_FRAME_BYTES = 1600;
-/** Threads of the sockets that take what the program lets pass. */
+/** Threads for the sockets, which get what the program passes. */
 const SOCKET_THREADS = 1;
 
 export interface XdpEngineOptions extends MmsgEngineOptions {
-  /** The name of the network interface. */
+  /** Name of the network interface. */
   readonly interface: string;
-  /** Modes to try, in their order. */
+  /** Modes to try, in order. */
   readonly modes: readonly XdpMode[];
-  /** Receive queues that are served, from the first on; null: all that the interface has. */
+  /** Number of receive queues to serve, from the first on; null: all of them. */
   readonly queues: number | null;
 }
 
 /**
  * Threads that take queries from the receive queues of a network interface by AF_XDP, past the kernel's sockets, and
- * put their answers there. A program at the interface's entry picks the packets to our listeners; what it lets pass
- * reaches ordinary sockets on the same addresses, which also send the answers that have to be resolved first.
+ * write answers there. A program at the interface picks packets to our listeners; others reach ordinary sockets on
+ * the same addresses, which also send the answers to deferred queries.
  */
 export class XdpEngine implements UdpEngine {
   readonly name = 'af-xdp';
@@ -53,8 +53,8 @@ export class XdpEngine implements UdpEngine {
   }
 
   /**
-   * Binds the sockets, then begins to serve the queues.
-   * @throws ListenError, XdpError; nothing stays open then.
+   * Binds the sockets, then serves the queues.
+   * @throws ListenError, XdpError, leaving nothing open
    */
   static async start(options: XdpEngineOptions): Promise<XdpEngine> {
     const on = readInterface(options.interface);
@@ -75,7 +75,7 @@ export class XdpEngine implements UdpEngine {
     return this.mmsg.addresses;
   }
 
-  /** None: a filter on those that there are would not reach what comes by the rings. */
+  /** Empty: packets in the rings pass by a filter on the sockets. */
   get sockets(): readonly ShieldSocket[] {
     return [];
   }
@@ -94,7 +94,7 @@ export class XdpEngine implements UdpEngine {
     await Promise.all([this.threads.publish(update), this.mmsg.publish(update)]);
   }
 
-  /** The program leaves first: from then on the sockets get everything, and the rings run dry. */
+  /** Detaches the program first, so that the sockets get everything and the rings run dry. */
   async stop(): Promise<void> {
     this.program?.detach();
     await this.threads.stop();
@@ -106,7 +106,10 @@ export class XdpEngine implements UdpEngine {
     await this.mmsg.close();
   }
 
-  /** The program comes before the queues, as some drivers need it, and a queue gets nothing before its thread works. */
+  /**
+   * Attaches the program before the queues, as some drivers need it, and starts each thread before its queue gets
+   * packets.
+   */
   private async serve(on: NetworkInterface): Promise<void> {
     const { options, queues } = this;
     const targets = xdpTargets(on.name, this.addresses);

@@ -2,14 +2,14 @@ import { networkInterfaces } from 'node:os';
 import { formatSocketAddress, parseAddress, type SocketAddress, scopeOf } from '../../net/index.ts';
 import { MAX_XDP_TARGETS, XdpError, type XdpTarget } from '../../sys/xdp/index.ts';
 
-/** The addresses of an interface, and those of the loopback interface, where anycast addresses often stand. */
+/** Addresses of an interface and of the loopback interface, which often has anycast addresses. */
 type AddressesOf = (name: string) => readonly string[];
 
 /**
- * Which packets are taken from the interface: those to a listener's address where the interface or the loopback
- * interface has it; for a listener on all addresses, those to each of these. Addresses of other interfaces are left
- * to the sockets: their packets may be meant for a VLAN, or for another host.
- * @throws XdpError where there are none, or too many
+ * Lists the destinations to take from the interface: the listeners' addresses that the interface or the loopback
+ * interface has; for a listener on all addresses, each of these. Other interfaces' addresses are left to the sockets,
+ * because their packets may be for a VLAN or another host.
+ * @throws XdpError if there are none or too many
  */
 export function xdpTargets(
   name: string,
@@ -20,7 +20,7 @@ export function xdpTargets(
     .map((text) => parseAddress(text)!)
     .filter((address) => scopeOf(address) !== 'loopback');
   const targets = listeners.flatMap(({ address: { family, bytes }, port }, listener) => {
-    const isWildcard = bytes.every((octet) => octet === 0);
+    const isWildcard = bytes.every((byte) => byte === 0);
     return own
       .filter((address) => address.family === family)
       .filter((address) => isWildcard || Buffer.compare(address.bytes, bytes) === 0)

@@ -1,6 +1,6 @@
 /**
- * A UDP thread that serves receive queues of a network interface by AF_XDP rings. It works on as long as frames are
- * there, and waits in poll(2) otherwise, which sends what it has answered on its way.
+ * UDP thread for receive queues of a network interface (AF_XDP rings). Works while there are frames, else waits in
+ * poll(2), which also makes the kernel send the answers.
  */
 import { workerData } from 'node:worker_threads';
 import { XDP_FRAMES } from '../../metrics/index.ts';
@@ -10,11 +10,11 @@ import { BatchPacer } from './batch-pacer.ts';
 import { BATCH_SLOTS, type UdpThreadData, WAIT_MS, type XdpThreadData } from './udp-thread-data.ts';
 import { UdpThreadState } from './udp-thread-state.ts';
 
-/** Batches that are answered after the word to stop has come: more than a ring holds. */
+/** Batches to answer after the order to stop: more than a ring holds. */
 const LAST_BATCHES = 128;
-/** How soon answers are tried again that the kernel had no memory for. */
+/** Delay before answers are sent again that the kernel had no memory for. */
 const SEND_AGAIN_MS = 1;
-/** Waits of a millisecond for the device to send the last answers. */
+/** Waits of 1 ms for the device to send the last answers. */
 const LAST_WAITS = 20;
 
 class XdpThread {
@@ -22,7 +22,7 @@ class XdpThread {
   private readonly batches: readonly FrameBatch[];
   private readonly poller: Poller;
   private readonly pacer = new BatchPacer(BATCH_SLOTS);
-  /** Packets of the last pass over the queues. */
+  /** Packets in the last pass over the queues. */
   private taken = 0;
 
   constructor(data: UdpThreadData & XdpThreadData) {
@@ -43,7 +43,7 @@ class XdpThread {
     this.finish();
   }
 
-  /** Answers a batch of each queue. @returns whether a queue has more */
+  /** Answers a batch of each queue. @returns true if a queue has more */
   private answerWaiting(): boolean {
     const { batches, state } = this;
     let more = false;
@@ -52,7 +52,7 @@ class XdpThread {
       const batch = batches[i];
       const count = batch.receive();
       this.taken += count;
-      // After the wait and before the answers: a change is effective for the next query.
+      // After the wait and before the answers, so that a change applies to the next query.
       state.pollUpdates();
       if (count > 0) state.answerer.answer(batch, count, batch.fd, 0);
       more = batch.hasFrames() || more;
@@ -69,8 +69,8 @@ class XdpThread {
   }
 
   /**
-   * poll(2) sends what it can when it begins. What it cannot, for want of memory, is tried again soon. After an idle
-   * time it is seen whether the interface is still there: some kernels tell by poll(2), some do not.
+   * Waits in poll(2), which first sends what it can. Retries soon if the kernel lacked memory. After an idle wait,
+   * checks that the interface still exists: only some kernels report that by poll(2).
    */
   private wait(): void {
     const { batches, poller } = this;
@@ -82,7 +82,7 @@ class XdpThread {
     }
   }
 
-  /** Answers what is in the rings, and lets it leave: their interface has been told to give them no more. */
+  /** Answers what is left in the rings, and waits until it is sent. The interface gives them no more packets. */
   private finish(): void {
     for (let batch = 0; batch < LAST_BATCHES && this.answerWaiting(); batch++) this.sendOn();
     for (let wait = 0; wait < LAST_WAITS; wait++) {

@@ -74,7 +74,7 @@ const SLOW_SECONDS = 5;
 /** A reply may come this late and still serve; and so many questions are kept for that. */
 const LINGER_MS = 5000;
 const MAX_LINGERING = 1024;
-/** Of the 4096 questions, those below one zone; past that the resolver's shares decide. */
+/** Share of one zone in the 4096 questions; past it the resolver's shares decide. */
 const QUESTIONS_PER_ZONE = 1024;
 /** Between two looks whether the thread that asks a parked question has its answer. */
 const PARKED_MS = 1;
@@ -103,7 +103,7 @@ export interface MissForwarderOptions {
 /**
  * Asks the upstream for plain misses in the thread that received them: over UDP, one question once, matching replies in
  * place by socket, ID and question with its case, storing them in the cache and answering all clients that wait. All else
- * goes to the resolver: no reply in time, TC, another case, floods of false replies, replies that are no answer.
+ * goes to the resolver: no reply in time, TC, another case, floods of false replies, replies without an answer.
  * Nothing is allocated, but for replies that PlainEntryBuilder leaves to buildEntry and for new sockets.
  */
 export class MissForwarder {

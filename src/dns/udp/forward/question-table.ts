@@ -14,9 +14,9 @@ const HEADS = 8192;
 /** Counters of questions under way by zone. */
 const ZONE_CELLS = 4096;
 export const NONE = -1;
-/** In place of a socket: another thread asks the question. */
+/** Instead of a socket: another thread asks the question. */
 export const PARKED = -2;
-/** In place of a socket: sent at the end of the batch. */
+/** Instead of a socket: sent at the end of the batch. */
 export const QUEUED = -3;
 
 /**
@@ -198,7 +198,7 @@ function cut(heads: Int16Array, next: Int16Array, head: number, q: number): void
   next[at] = next[q];
 }
 
-/** How a reply's question stands to the one that was sent. */
+/** Relation of a reply's question to the one that was sent. */
 export const QuestionMatch = { OTHER: 0, SAME: 1, OTHER_CASE: 2 } as const;
 export type QuestionMatch = (typeof QuestionMatch)[keyof typeof QuestionMatch];
 

@@ -13,12 +13,12 @@ import { COUNTS_BYTES, DROPPED_OFFSET, SAMPLED_OFFSET, shieldProgram } from './p
 import { type PrefixGroup, SourceSet } from './source-set.ts';
 
 const FAMILIES = [4, 6] as const;
-/** What homes register: looked for though there may be none yet. */
+/** Kinds of prefixes that homes register; the filter looks for them even before there is one. */
 const COMMON_KINDS = [
   { family: 4, length: 32 },
   { family: 6, length: 64 },
 ] as const;
-/** Work that is done before the event loop has its turn. */
+/** Work between two turns of the event loop. */
 const TURN_MS = 5;
 const MOST_LOTS = 0xffffffff;
 const FIRST = new Uint8Array(4);
@@ -29,7 +29,7 @@ export interface ShieldSocket {
   readonly fd: number;
 }
 
-/** One use of the filter: its maps, its programs, and the sockets that it is on. */
+/** One use of the filter: maps, programs, and the sockets that it is attached to. */
 export class Engagement {
   private readonly sources: SourceSet;
   private readonly control: BpfMap;
@@ -42,11 +42,11 @@ export class Engagement {
   private isClosed = false;
 
   /**
-   * Makes maps and programs, which are on no socket yet.
-   * @param groups the list as it stands; what is added to it further must be told by `add`
-   * @param exempt prefixes that pass though they are not on the list
+   * Makes maps and programs, attached to no socket yet.
+   * @param groups the allowlist now; report later additions by `add`
+   * @param exempt prefixes that pass without being registered
    * @param seed 32 secret bits
-   * @throws BpfError; nothing stays open then.
+   * @throws BpfError, leaving nothing open
    */
   constructor(groups: readonly PrefixGroup[], exempt: readonly Prefix[], seed: number) {
     this.groups = groups;
@@ -74,25 +74,25 @@ export class Engagement {
     }
   }
 
-  /** Prefixes that were put into the filter's set. */
+  /** Prefixes in the filter's set. */
   get entries(): number {
     return this.sources.entries;
   }
 
-  /** Packets that the filter kept away. */
+  /** Packets that the filter has dropped. */
   get dropped(): number {
     return this.counts.sum(0, DROPPED_OFFSET);
   }
 
-  /** Packets of sources that are not listed, that passed as a sample. */
+  /** Packets of unregistered sources that passed as a sample. */
   get sampled(): number {
     return this.counts.sum(0, SAMPLED_OFFSET);
   }
 
   /**
-   * Puts the list into the set. The event loop has its turns between, but few: while a thread is flooded on the same
-   * processor, each costs more than the work that is left.
-   * @param now milliseconds that never go back
+   * Fills the set with the allowlist. Yields to the event loop, but seldom: while a thread is flooded on the same
+   * processor, each turn costs more than the remaining work.
+   * @param now monotonic, ms
    * @throws SystemCallError, BpfError
    */
   async fill(now: () => number): Promise<void> {
@@ -108,25 +108,25 @@ export class Engagement {
     throw new BpfError('filling the set of sources', 'ENOMEM', 'the kernel has no room for it');
   }
 
-  /** Puts the filter on sockets. @throws SystemCallError; some may have it then. */
+  /** Attaches the filter to sockets. @throws SystemCallError; some sockets may have it then */
   attach(sockets: readonly ShieldSocket[]): void {
     this.sockets = sockets;
     for (const { family, fd } of sockets) attachFilter(fd, this.programs.get(family)!);
   }
 
-  /** A prefix is going to be listed. @returns false where there is no room for it. @throws SystemCallError */
+  /** Adds a prefix before it is registered. @returns false if the set is full. @throws SystemCallError */
   add(prefix: Prefix): boolean {
     return this.sources.add(prefix);
   }
 
-  /** @param share of the packets of unlisted sources that pass, 0 to 1 */
+  /** @param share of the packets of unregistered sources to pass, 0 to 1 */
   passSample(share: number): void {
     const word = new Uint8Array(4);
     new DataView(word.buffer).setUint32(0, Math.floor(share * MOST_LOTS), true);
     this.control.set(FIRST, word);
   }
 
-  /** Takes the filter off and lets maps and programs go. */
+  /** Detaches the filter and frees maps and programs. */
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;

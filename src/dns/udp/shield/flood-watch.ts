@@ -1,19 +1,19 @@
 export interface FloodOptions {
-  /** Packets of unregistered sources a second from which on it is a flood. */
+  /** Packets a second from unregistered sources that make a flood. */
   readonly engagePerSecond: number;
-  /** How long there must be less than half of that before it is over. */
+  /** Time with less than half of that, after which the flood is over. */
   readonly holdSeconds: number;
 }
 
-/** A flood is one that lasts for as many looks: a burst is not. */
+/** A flood lasts for this many looks; a burst is shorter. */
 const LOOKS = 2;
-/** A flood that comes back so soon was not over: it is then waited for longer, twice as long each time. */
+/** A flood that returns within this time was not over: the hold time doubles each time. */
 const AGAIN_MS = 60_000;
 const LONGEST_HOLD_MS = 600_000;
 
-/** Tells from counts of packets when a flood has begun, and when it is over. */
+/** Detects the beginning and the end of a flood from packet counts. */
 export class FloodWatch {
-  /** Between the last two looks. */
+  /** Rate between the last two looks. */
   perSecond = 0;
   private readonly engagePerSecond: number;
   private readonly leastHoldMs: number;
@@ -30,7 +30,7 @@ export class FloodWatch {
     this.holdMs = this.leastHoldMs;
   }
 
-  /** Counts from now on are of another place, and go on from `count`. */
+  /** Continues with the counts of another place, from `count` on. */
   countFrom(count: number, nowMs: number): void {
     this.count = count;
     this.lookedMs = nowMs;
@@ -58,13 +58,13 @@ export class FloodWatch {
     return this.calmSinceMs !== null && nowMs - this.calmSinceMs >= this.holdMs;
   }
 
-  /** Something is done about a flood from now on. */
+  /** Notes that a countermeasure is active. */
   begun(nowMs: number): void {
     const again = nowMs - this.endedMs < AGAIN_MS;
     this.holdMs = again ? Math.min(this.holdMs * 2, LONGEST_HOLD_MS) : this.leastHoldMs;
   }
 
-  /** A flood was over, and nothing is done any more. */
+  /** Notes that the flood is over and the countermeasure off. */
   ended(nowMs: number): void {
     this.endedMs = nowMs;
   }

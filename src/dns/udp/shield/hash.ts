@@ -10,13 +10,13 @@ import {
 } from '../../../sys/bpf/index.ts';
 
 /*
- * One hash twice: for this process, which notes what is listed, and for the filter, which looks it up. It is murmur3's
- * finalizer over the words of a prefix, as a little-endian processor reads them from a packet.
+ * One hash in two forms: for this process, which fills the set, and for the filter, which looks prefixes up. It is
+ * murmur3's finalizer over the words of a prefix, as a little-endian processor reads them from a packet.
  */
 const FIRST_FACTOR = 0x85ebca6b;
 const SECOND_FACTOR = 0xc2b2ae35;
 
-/** Mixes the words; `hash` is 32 bits of which nobody knows where they come from. */
+/** Mixes a word in; `hash` is any 32 bits. */
 export function mix(hash: number, word: number): number {
   let h = hash ^ word;
   h = Math.imul(h ^ (h >>> 16), FIRST_FACTOR);
@@ -24,24 +24,24 @@ export function mix(hash: number, word: number): number {
   return h ^ (h >>> 16);
 }
 
-/** What the hash of each prefix of a family and length begins with. @param seed 32 secret bits */
+/** Initial hash for the prefixes of a family and length. @param seed 32 secret bits */
 export function saltOf(seed: number, family: 4 | 6, length: number): number {
   return mix(seed, (family << 8) | length);
 }
 
-/** 32-bit words that hold a prefix. */
+/** Number of 32-bit words that hold a prefix. */
 export function wordsOf(length: number): number {
   return Math.ceil(length / 32);
 }
 
-/** The hash of a prefix whose bytes stand at `at`, zero past its length. */
-export function hashAt(salt: number, octets: DataView, at: number, length: number): number {
+/** Hash of the prefix at `at`, whose bytes past its length are zero. */
+export function hashAt(salt: number, bytes: DataView, at: number, length: number): number {
   let hash = salt;
-  for (let word = 0; word < wordsOf(length); word++) hash = mix(hash, octets.getInt32(at + 4 * word, true));
+  for (let word = 0; word < wordsOf(length); word++) hash = mix(hash, bytes.getInt32(at + 4 * word, true));
   return hash;
 }
 
-/** to = mix(to, word), in a filter; `spare` is lost. */
+/** Filter code: to = mix(to, word). Overwrites `spare`. */
 export function mixLines(to: Register, word: Register, spare: Register): Line[] {
   const fold = (bits: number): Line[] => [move32(spare, to), shiftRight32(spare, bits), xor32(to, spare)];
   return [
@@ -50,7 +50,10 @@ export function mixLines(to: Register, word: Register, spare: Register): Line[] 
   ];
 }
 
-/** to = the hash of the prefix of `length` bits at frame + `at`, in a filter; it begins with the salt. R1 and R2 are lost. */
+/**
+ * Filter code: to = hash of the prefix of `length` bits at frame + `at`, starting from the salt in `to`. Overwrites
+ * R1 and R2.
+ */
 export function hashLines(to: Register, at: number, length: number): Line[] {
   const { R1, R2, FRAME } = Register;
   return Array.from({ length: wordsOf(length) }, (_, word) => {
@@ -60,9 +63,9 @@ export function hashLines(to: Register, at: number, length: number): Line[] {
   }).flat();
 }
 
-/** The first `bits` of four bytes in the order of the network, as a little-endian processor reads them. */
+/** Mask for the first `bits` of four bytes in network order, as a little-endian processor reads them. */
 function maskOf(bits: number): number {
-  const octets = new DataView(new ArrayBuffer(4));
-  octets.setInt32(0, -1 << (32 - bits));
-  return octets.getInt32(0, true);
+  const bytes = new DataView(new ArrayBuffer(4));
+  bytes.setInt32(0, -1 << (32 - bits));
+  return bytes.getInt32(0, true);
 }

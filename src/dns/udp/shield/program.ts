@@ -33,28 +33,27 @@ const RANDOM_32 = 7;
 const LOAD_BYTES_RELATIVE = 68;
 const FROM_NETWORK_HEADER = 1;
 
-/** Where the source's address is in the header: RFC 791 3.1, RFC 8200 3. */
+/** Place of the source address in the header: RFC 791 3.1, RFC 8200 3. */
 const SOURCE = { 4: { offset: 12, bytes: 4 }, 6: { offset: 8, bytes: 16 } } as const;
 
-/** Below the frame's pointer: the source, and an index into an array. */
+/** Offsets below the frame pointer: the source, and an index into an array. */
 const ADDRESS = -16;
 const INDEX = -20;
 
-/** More bytes than a packet has: nothing is cut off. */
+/** Longer than any packet: cuts nothing off. */
 const WHOLE = 0x7fffffff;
 
-/** In the one entry of the map that counts: packets dropped, and those that passed as a sample. */
+/** Offsets in the counting map's one entry: packets dropped, and packets passed as a sample. */
 export const DROPPED_OFFSET = 0;
 export const SAMPLED_OFFSET = 8;
 export const COUNTS_BYTES = 16;
 
 /**
- * The filter of an IPv4 or IPv6 socket: a packet passes whose source is in the set; of the others a part, so many of 2^32
- * as the control map says. What cannot be read passes: it is no business of a filter.
- *
- * @param lengths of the prefixes of this family that the set has
- * @param control an array of one 32-bit number
- * @param counts an array, a copy for each processor, of COUNTS_BYTES
+ * Filter for an IPv4 or IPv6 socket: passes packets whose source is in the set, and a sample of the others, as many
+ * of 2^32 as the control map says. Passes unreadable packets, which decide handles.
+ * @param lengths prefix lengths of this family in the set
+ * @param control array of one 32-bit number
+ * @param counts array of COUNTS_BYTES per processor
  */
 export function shieldProgram(
   family: 4 | 6,
@@ -83,7 +82,7 @@ function loadSource(family: 4 | 6): Line[] {
   ];
 }
 
-/** Passes a source whose first `length` bits are in the set: all of its bits are then set in its line. */
+/** Passes a source whose first `length` bits are in the set, that is, all of its bits are set in its line. */
 function passIfIn(sources: SourceSet, family: 4 | 6, length: number): Line[] {
   const next = `not-in-${length}`;
   return [
@@ -96,7 +95,7 @@ function passIfIn(sources: SourceSet, family: 4 | 6, length: number): Line[] {
   ];
 }
 
-/** Looks at the bit that R8 >>> `shift` names in the line at R0. */
+/** Tests the bit that R8 >>> `shift` names in the line at R0. */
 function goOnUnlessSet(shift: number, next: string): Line[] {
   return [
     ...[move32(R1, R8), shiftRight32(R1, shift), move32(R2, R1), shiftRight32(R2, 3), and32(R2, 0x3c)],
@@ -105,7 +104,7 @@ function goOnUnlessSet(shift: number, next: string): Line[] {
   ];
 }
 
-/** Goes on with those that are not drawn. */
+/** Continues with packets that are not drawn as a sample. */
 function drawLot(control: number): Line[] {
   return [
     ...[call(RANDOM_32), move32(R7, R0)],
@@ -114,7 +113,7 @@ function drawLot(control: number): Line[] {
   ];
 }
 
-/** Adds one for this processor: nothing else on it counts meanwhile, as packets come in with interrupts held off. */
+/** Adds one for this processor. Not atomic: packets arrive with interrupts off, so nothing else counts on it. */
 function count(counts: number, offset: number): Line[] {
   const counted = `counted-${offset}`;
   return [
@@ -125,7 +124,7 @@ function count(counts: number, offset: number): Line[] {
   ];
 }
 
-/** R0 = the address of an array's one entry; 0 never happens, but the verifier does not know. */
+/** R0 = address of an array's only entry. 0 never happens, but the verifier requires the check. */
 function entry(array: number): Line[] {
   return [storeNumber(4, FRAME, INDEX, 0), ...entryAtIndex(array)];
 }

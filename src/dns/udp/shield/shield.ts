@@ -5,40 +5,42 @@ import { Engagement, type ShieldSocket } from './engagement.ts';
 import { type FloodOptions, FloodWatch } from './flood-watch.ts';
 
 const LOOK_MS = 100;
-/** After the kernel has refused what it took at the start: it is not asked all the time. */
+/** Pause after the kernel has refused a filter that it accepted at the start. */
 const REST_MS = 60_000;
 
-/** calm: the flood is over; full: no room for a new entry; replaced: by another list; fault: the kernel failed. */
+/**
+ * calm: the flood is over; full: no room for a new entry; replaced: by another allowlist; fault: the kernel failed.
+ */
 export type DisengageCause = 'calm' | 'full' | 'replaced' | 'fault';
 
 export interface ShieldEvents {
   engaged(facts: { entries: number; unregisteredPerSecond: number; durationMs: number }): void;
   disengaged(facts: { cause: DisengageCause; dropped: number }): void;
-  /** It could not be put in place; the edge serves without it. */
+  /** The filter could not be attached; the edge serves without it. */
   failed(facts: { code: string; reason: string }): void;
 }
 
 export interface ShieldOptions extends FloodOptions {
-  /** Whether it is on all the time, and not in floods alone. */
+  /** True to filter always, not only in floods. */
   readonly always: boolean;
-  /** So many packets a second of sources that are not listed still pass, about. */
+  /** Packets a second of unregistered sources that still pass, approximately. */
   readonly samplePerSecond: number;
   readonly table: AllowlistTable;
   readonly sockets: readonly ShieldSocket[];
-  /** Prefixes that pass though they are not listed: balancers, whose own probes are answered. */
+  /** Prefixes that pass without being registered: load balancers, whose probes are answered. */
   readonly exempt: readonly Prefix[];
   /** Packets of unregistered sources that the threads have seen so far. */
   readonly unregistered: () => number;
-  /** Milliseconds that never go back. */
+  /** Monotonic, ms. */
   readonly now: () => number;
-  /** 32 random bits that nobody can guess. */
+  /** 32 unpredictable bits. */
   readonly random: () => number;
   readonly events: ShieldEvents;
-  /** Calls back again and again; returns what ends it. */
+  /** Calls back at intervals; returns a function that ends it. */
   readonly setTimer?: (callback: () => void, intervalMs: number) => () => void;
 }
 
-/** What is told of it: numbers since the start, and of the list that the filter has now. */
+/** State for metrics: counts since the start, and of the current filter. */
 export interface ShieldStatus {
   readonly state: 'ready' | 'engaging' | 'engaged';
   readonly engagements: number;
@@ -48,12 +50,12 @@ export interface ShieldStatus {
 }
 
 /**
- * Keeps a flood of packets from unregistered sources away from the UDP threads: a filter in the kernel, before the
- * sockets' queues, passes the sources that are listed and a sample of the others. What a packet that passes gets is
- * decided as always. The filter is made when a flood has begun and let go when it is over: nothing is held meanwhile.
+ * Keeps a flood from unregistered sources away from the UDP threads: a filter in the kernel, before the sockets'
+ * queues, passes registered sources and a sample of the others. Packets that pass are decided as always. The filter
+ * exists during floods only.
  *
- * A source that is listed is never kept away: an entry is in the filter's set before it is in the table, and whenever that
- * cannot be, the filter is taken off first.
+ * A registered source is never dropped: an entry is in the filter's set before it is in the table, and if that is not
+ * possible the filter is detached first.
  */
 export class Shield {
   private readonly options: ShieldOptions;
@@ -61,14 +63,14 @@ export class Shield {
   private readonly stopTimer: () => void;
   private engagement: Engagement | null = null;
   private isAttached = false;
-  /** The filter was taken off though the flood goes on. */
+  /** The filter was detached although the flood goes on. */
   private isInterrupted = false;
   private engagements = 0;
   private dropped = 0;
   private sampled = 0;
   private restsUntilMs = Number.NEGATIVE_INFINITY;
 
-  /** @throws BpfError where the kernel does not take such a filter from this process */
+  /** @throws BpfError if the kernel accepts no such filter from this process */
   constructor(options: ShieldOptions) {
     new Engagement([], options.exempt, options.random()).close();
     this.options = options;
@@ -94,7 +96,7 @@ export class Shield {
     };
   }
 
-  /** Takes the filter off; to be called before the sockets are closed. */
+  /** Detaches the filter. Call it before the sockets are closed. */
   close(): void {
     this.stopTimer();
     this.options.table.observe(null);
@@ -124,7 +126,7 @@ export class Shield {
       engagement = new Engagement(options.table.pack(), options.exempt, options.random());
       this.engagement = engagement;
       await engagement.fill(options.now);
-      // The list may have been replaced meanwhile, or the shield closed.
+      // The allowlist may have been replaced meanwhile, or the shield closed.
       if (this.engagement !== engagement) return;
       this.passSample(engagement);
       engagement.attach(options.sockets);
@@ -152,7 +154,7 @@ export class Shield {
     engagement.passSample(Math.min(1, samplePerSecond / Math.max(this.watch.perSecond, 1)));
   }
 
-  /** Adds what the table is going to have; the filter is taken off where that cannot be. */
+  /** Adds a prefix before the table has it; detaches the filter if that fails. */
   private add(prefix: Prefix): void {
     if (this.engagement === null) return;
     try {
@@ -162,7 +164,7 @@ export class Shield {
     }
   }
 
-  /** Takes the filter off, to be made anew at the next look. */
+  /** Detaches the filter; the next look makes a new one. */
   private interrupt(cause: DisengageCause): void {
     if (this.engagement === null) return;
     this.isInterrupted = true;
@@ -205,7 +207,7 @@ export class Shield {
   }
 }
 
-/** It does not keep a process alive that has nothing else to do. */
+/** Keeps no process alive. */
 function everyInterval(callback: () => void, intervalMs: number): () => void {
   const timer = setInterval(callback, intervalMs).unref();
   return () => clearInterval(timer);

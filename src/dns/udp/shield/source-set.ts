@@ -2,21 +2,21 @@ import type { Prefix } from '../../../net/index.ts';
 import { BATCH_ENTRIES, BpfMap, BpfMapType } from '../../../sys/bpf/index.ts';
 import { hashAt, mix, saltOf, wordsOf } from './hash.ts';
 
-/** A cache line, so that a look-up waits for memory once. */
+/** A cache line, so that a lookup waits for memory once. */
 export const LINE_BYTES = 64;
 const LINE_WORDS = LINE_BYTES / 4;
 /** Bits that a prefix sets in its line. */
 export const PROBES = 3;
-/** Bits of the second hash that one of them takes: 4 for the word, 5 for the bit in it. */
+/** Bits of the second hash for one probe: 4 for the word, 5 for the bit in it. */
 export const PROBE_BITS = 9;
-/** From the first hash, which chooses the line, to the second. */
+/** Makes the second hash from the first, which chooses the line. */
 export const SECOND_HASH = 0x9e3779b9;
 
-/** At 16 bits a prefix one in 140 of the others seems listed, at 8 one in 26: then the set is made anew. */
+/** At 16 bits a prefix one in 140 of the others passes, at 8 one in 26: then the set is rebuilt. */
 const BITS_AT_FIRST = 16;
 const BITS_AT_LAST = 8;
 const LEAST_LINES = 1024;
-/** Of one slice of the work: a millisecond, or ten where the set is far larger than caches. */
+/** Entries in one slice of work: 1 ms, or 10 ms if the set is far larger than the caches. */
 const SLICE_ENTRIES = 16_384;
 
 /** The prefixes of one family and length. */
@@ -29,17 +29,16 @@ export interface PrefixGroup {
 }
 
 /**
- * What is listed, where a filter in the kernel finds it: a hashed set of bits (a Bloom filter, each prefix in one cache
- * line). Who is in it is always found; of the others a few seem to be, pass, and get what is decided for them. That is why
- * it may be so: it takes 2 to 4 bytes a prefix and 30 ns to add one, where the kernel's own hash maps took 107 bytes and
- * 700 ns, so that a list of a million was filtered 1.6 s after a flood had begun. What leaves the list stays in the set until
- * that is made anew.
+ * The allowlist in a form that a kernel filter reads: a Bloom filter with each prefix in one cache line. Registered
+ * sources are always found; a few others pass too, and are decided as always. It takes 2 to 4 bytes a prefix and 30
+ * ns to add one. The kernel's hash maps took 107 bytes and 700 ns, so that a million addresses were filtered only 1.6
+ * s after a flood began. A removed prefix stays until the set is rebuilt.
  */
 export class SourceSet {
   readonly map: BpfMap;
   readonly lines: number;
   readonly seed: number;
-  /** Prefixes that were added. */
+  /** Prefixes added. */
   entries = 0;
   private readonly kinds: ReadonlySet<number>;
   private readonly words: Int32Array;
@@ -47,9 +46,9 @@ export class SourceSet {
   private readonly key = new Uint8Array(4);
 
   /**
-   * Makes an empty set with room for `entries` and as many again.
-   * @param kinds the lengths of the prefixes that it takes
-   * @param seed 32 secret bits, so that nobody can choose addresses that seem listed
+   * Makes an empty set with room for twice `entries`.
+   * @param kinds prefix lengths that it accepts
+   * @param seed 32 secret bits, so that nobody can choose addresses that pass
    * @throws BpfError
    */
   constructor(entries: number, kinds: readonly Pick<PrefixGroup, 'family' | 'length'>[], seed: number) {
@@ -63,26 +62,26 @@ export class SourceSet {
     this.map = new BpfMap({ ...sizes, type: BpfMapType.ARRAY, name: 'shield_sources' });
   }
 
-  /** Bytes that the kernel holds. */
+  /** Bytes of kernel memory. */
   get bytes(): number {
     return this.lines * LINE_BYTES;
   }
 
   /**
-   * Adds a prefix; from when this returns the filter finds it.
-   * @returns false where there is no room for it, or the filter does not look for its length. @throws SystemCallError
+   * Adds a prefix. The filter finds it once this returns.
+   * @returns false if the set is full or does not accept the length. @throws SystemCallError
    */
   add(prefix: Prefix): boolean {
     const { family, length, bytes } = prefix;
     const isFull = this.entries >= (this.bytes * 8) / BITS_AT_LAST;
     if (isFull || !this.kinds.has(kindOf(prefix))) return false;
-    const octets = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const index = this.note(hashAt(saltOf(this.seed, family, length), octets, 0, length));
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const index = this.note(hashAt(saltOf(this.seed, family, length), view, 0, length));
     new DataView(this.key.buffer).setUint32(0, index, true);
     return this.map.set(this.key, this.line.subarray(index * LINE_BYTES, (index + 1) * LINE_BYTES));
   }
 
-  /** Notes prefixes of a group from `first` on, which the filter finds after `upload`. @returns how many */
+  /** Adds prefixes of a group from `first` on; the filter finds them after `upload`. @returns their number */
   noteFrom({ family, length, count, keys }: PrefixGroup, first: number): number {
     const keyWords = family === 4 ? 1 : length <= 64 ? 2 : 4;
     const end = Math.min(first + SLICE_ENTRIES, count);
@@ -93,7 +92,7 @@ export class SourceSet {
     return end - first;
   }
 
-  /** Gives the filter lines from `first` on. @returns how many. @throws SystemCallError */
+  /** Uploads lines from `first` on. @returns their number. @throws SystemCallError */
   uploadFrom(first: number): number {
     const count = Math.min(BATCH_ENTRIES, this.lines - first);
     const keys = new Uint8Array(Uint32Array.from({ length: count }, (_, i) => first + i).buffer);
@@ -105,7 +104,7 @@ export class SourceSet {
     this.map.close();
   }
 
-  /** @returns the line that a prefix of this hash has its bits in */
+  /** @returns the line that holds the bits of a prefix with this hash */
   private note(hash: number): number {
     const index = hash & (this.lines - 1);
     setBits(this.words, index * LINE_WORDS, mix(hash, SECOND_HASH));
