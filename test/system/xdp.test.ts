@@ -155,7 +155,7 @@ function promises(what: string, body: () => Promise<void>): void {
     if (hasNetwork) return body();
     const { code, stderr, stdout } = await start({ udp: ['127.0.0.1:0'], xdp: { interface: 'nothing' } });
     expect(code).toBe(1);
-    expect(stdout + stderr).toContain('network interface "nothing" does not exist');
+    expect(stdout + stderr).toContain('there is no network interface "nothing"');
   });
 }
 
@@ -269,7 +269,7 @@ describe('the engine on the rings of an interface', () => {
     ]);
     expect(said.map(({ code }) => code)).toEqual([1, 1, 1]);
     const [unknown, elsewhere, refused] = said.map(({ stdout, stderr }) => stdout + stderr);
-    expect(unknown).toContain('network interface "msx-nothing" does not exist');
+    expect(unknown).toContain('there is no network interface "msx-nothing"');
     expect(elsewhere).toContain('has none of the addresses that are listened on (127.0.0.1:');
     expect(refused).toMatch(/dns.engine: af-xdp is not available: .*CAP_BPF/);
     expect(hasProgram()).toBe(false);
