@@ -255,6 +255,7 @@ export const CONFIG_SCHEMA = section({
   }),
   control,
   relay: relayRole,
+  readiness: section({ upstreamsDownSeconds: integer(0, DAY_SECONDS, 30) }),
   metrics: section({ listen: list('socket-address', ['127.0.0.1:9153']) }),
   log: section({ level: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'info') }),
 });

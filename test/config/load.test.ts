@@ -24,6 +24,7 @@ describe('defaults', () => {
       defaultRegion: 'us',
       registration: { perAccount: 5, leaseDays: 90, allowPrivate: false },
       control: { listen: ['127.0.0.1:8080'], adminKey: '', trustedProxies: [] },
+      readiness: { upstreamsDownSeconds: 30 },
       metrics: { listen: ['127.0.0.1:9153'] },
       log: { level: 'info' },
     });

@@ -180,9 +180,11 @@ describe('health', () => {
       {
         ready: true,
         checks: [
+          { name: 'clock', ready: true, state: 'trusted' },
           { name: 'store', ready: true, state: 'up' },
           { name: 'allowlist', ready: true, state: 'following' },
           { name: 'shield', ready: true },
+          { name: 'upstreams', ready: true, state: 'up' },
         ],
       },
     ]);

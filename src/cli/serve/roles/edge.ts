@@ -34,6 +34,7 @@ import { XdpError } from '../../../sys/xdp/index.ts';
 import { prefixes, socketAddresses } from '../../addresses.ts';
 import { crashReport } from '../../crash.ts';
 import { relayHealth, relayReadiness, shieldReadiness } from '../observe/readiness.ts';
+import { countMisses, UpstreamWatch } from '../observe/upstream-watch.ts';
 import type { Tables } from '../tables/tables.ts';
 import type { LoadedFiles, Role, RoleContext } from './role.ts';
 import { ShieldRole } from './shield.ts';
@@ -63,6 +64,9 @@ export class EdgeRole implements Role {
   private udp: UdpEngine | null = null;
   private streams: StreamEngine | null = null;
   private shield: ShieldRole | null = null;
+  private readonly upstreams: UpstreamWatch;
+  /** Counters of all threads that answer queries. */
+  private readonly blocks: CounterBlock[];
 
   private constructor(tables: Tables, policy: QueryPolicy, context: RoleContext) {
     const { config, seed, counters } = context;
@@ -82,6 +86,13 @@ export class EdgeRole implements Role {
     this.answerer = new Answerer(this.state, tables.resolver, tables.now, this.logUnanswered);
     this.certificate = context.files().certificate;
     this.ticketTimer = setInterval(() => this.useCertificate(this.certificate), TICKET_KEYS_MS).unref();
+    this.blocks = [counters];
+    this.upstreams = new UpstreamWatch({
+      upstreams: () => tables.resolver.upstreams(),
+      misses: () => countMisses(this.blocks),
+      downSeconds: config.readiness.upstreamsDownSeconds,
+      now: tables.now,
+    });
   }
 
   /** Opens the listeners. @throws ListenError, EngineError, ShieldError; nothing stays open then */
@@ -126,6 +137,7 @@ export class EdgeRole implements Role {
     const checks: ReadinessCheck[] = [];
     if (shield !== null) checks.push({ name: 'shield', check: () => shieldReadiness(shield.view) });
     if (tables.relayWatch?.isProbing) checks.push({ name: 'relays', check: () => relayReadiness(tables) });
+    checks.push({ name: 'upstreams', check: () => this.upstreams.readiness() });
     return checks;
   }
 
@@ -146,6 +158,7 @@ export class EdgeRole implements Role {
 
   async close(graceMs: number): Promise<void> {
     clearInterval(this.ticketTimer);
+    this.upstreams.close();
     const drained = this.streams?.stop();
     this.shield?.close();
     await this.udp?.stop();
@@ -183,7 +196,11 @@ export class EdgeRole implements Role {
   }
 
   private async listen(): Promise<void> {
-    const { config, addCounters, onFailure, forwardsInThreads } = this.context;
+    const { config, onFailure, forwardsInThreads } = this.context;
+    const addCounters = (block: CounterBlock): void => {
+      this.blocks.push(block);
+      this.context.addCounters(block);
+    };
     const { answerer, tables, policy } = this;
     const { tcpLimits: limits, engine } = config.dns;
     const workers = config.dns.workers === 'auto' ? automaticWorkers() : config.dns.workers;
