@@ -7,7 +7,7 @@ export interface Call {
   idempotencyKey?: string;
 }
 
-export interface TransportOptions {
+interface TransportOptions {
   url: string;
   adminKey: string;
   timeoutMs?: number;

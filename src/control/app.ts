@@ -36,7 +36,7 @@ import { ticketsRoutes } from './routes/tickets.ts';
 import { updateTokensRoutes } from './routes/update-tokens.ts';
 import { compileSchema } from './validation.ts';
 
-export const BODY_LIMIT_BYTES = 64 * 1024;
+const BODY_LIMIT_BYTES = 64 * 1024;
 const MAX_PARAM_LENGTH = 128;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 

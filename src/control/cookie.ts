@@ -9,7 +9,7 @@ const VALUE = /^[\w-]{1,128}$/;
 const MAX_SECRETS = 8;
 
 /** Session cookies of a call. */
-export interface SessionCookies {
+interface SessionCookies {
   /** The session's secret; null if there is none of our form, or more than one cookie of the name. */
   readonly secret: string | null;
   /** All secrets, for sign-out. */
@@ -20,7 +20,7 @@ export interface SessionCookies {
 /**
  * Reads and writes the session's cookie. Over https its name has the prefix `__Host-`, which browsers accept only from
  * our own host by https: a sibling site (or an http page of it) cannot plant its own session. A second cookie of the
- * name is a sign of such an attack; then none of them counts (a request does not tell which is ours).
+ * name is a sign of such an attack; then neither counts (a request does not tell which is ours).
  */
 export class SessionCookie {
   readonly name: string;

@@ -5,7 +5,7 @@ import { describeRoutes, type JsonObject } from './openapi.ts';
 import { operation } from './operation.ts';
 
 /** Swagger UI runs from our own origin and loads nothing from elsewhere. */
-export const DOCS_CONTENT_POLICY =
+const DOCS_CONTENT_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

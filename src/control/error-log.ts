@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { ControlLogger } from './options.ts';
 
 /** The parts of an error that may be logged; its message can hold what a client sent. */
-export interface LoggedError {
+interface LoggedError {
   errorName: string;
   code: string | null;
   stack: string[];

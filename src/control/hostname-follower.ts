@@ -14,7 +14,7 @@ export interface HostnameFollowerOptions {
   /** Looks a name up, bypassing the cache. Should give up soon after the signal. */
   resolve(hostname: string, signal: AbortSignal): Promise<HostnameAnswer>;
   /** True if this process is the leader of the controls that share the store. */
-  isHolder(): boolean;
+  isLeader(): boolean;
   /** Milliseconds since 1970. */
   now(): number;
   /** 0 to 1. */
@@ -120,9 +120,9 @@ export class HostnameFollower {
   }
 
   private async fetch(): Promise<void> {
-    const { hostnames, isHolder, onError } = this.options;
+    const { hostnames, isLeader, onError } = this.options;
     this.mayHaveMore = false;
-    if (!isHolder()) return this.dropQueues();
+    if (!isLeader()) return this.dropQueues();
     try {
       const limit = this.pending.size + BATCH;
       const found = await hostnames.due(limit);

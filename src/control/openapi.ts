@@ -4,7 +4,7 @@ import type { App } from './context.ts';
 import { SessionCookie } from './cookie.ts';
 import { PROBLEMS } from './problem.ts';
 
-export const TAGS = [
+const TAGS = [
   { name: 'My account', description: 'For an account, with its secret' },
   { name: 'My addresses', description: 'For an account, with its secret' },
   { name: 'Routers', description: 'Automatic address updates: host names, update tokens, dyndns2' },
@@ -19,7 +19,7 @@ Times are ISO 8601 in UTC. Bodies are \`application/json\`; unknown fields and p
 \`application/problem+json\` document (RFC 9457) with a stable \`code\`. A call that got 503 or no answer is safe to
 repeat: POST with an \`Idempotency-Key\`. A 2xx means that the change is on disk and effective from the next query.`;
 
-export interface OpenApiOptions {
+interface OpenApiOptions {
   version: string;
   publicUrl: string;
 }

@@ -16,7 +16,7 @@ declare module 'fastify' {
 }
 
 /** Declaration of an operation, without the replies that all operations have. */
-export interface OperationShape {
+interface OperationShape {
   operationId: string;
   summary: string;
   description?: string;

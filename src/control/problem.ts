@@ -48,14 +48,14 @@ export interface FieldError {
   expected: string;
 }
 
-export interface ProblemExtras {
+interface ProblemExtras {
   detail?: string;
   errors?: readonly FieldError[];
   headers?: Readonly<Record<string, string | string[]>>;
 }
 
 /** Body of a problem reply (RFC 9457, section 3.1); `code` and `errors` are extension members. */
-export interface ProblemBody {
+interface ProblemBody {
   type: string;
   title: string;
   status: number;

@@ -5,7 +5,7 @@ interface Window {
   endsAt: number;
 }
 
-export interface ThrottleOptions {
+interface ThrottleOptions {
   /** Events per window and source. */
   limit: number;
   windowSeconds: number;

@@ -72,9 +72,9 @@ describe('the client', () => {
 
   it('throws errors with the code of the API', async () => {
     const { client } = await api();
-    const fault = await client.createAccount({ region: 'mars' }).catch((error) => error);
-    expect(fault).toBeInstanceOf(MediaStreamerError);
-    expect(fault).toMatchObject({
+    const refusal = await client.createAccount({ region: 'mars' }).catch((error) => error);
+    expect(refusal).toBeInstanceOf(MediaStreamerError);
+    expect(refusal).toMatchObject({
       code: 'bad_input',
       status: 400,
       errors: [{ field: 'region', expected: 'one of us, gb' }],
@@ -91,6 +91,16 @@ describe('the client', () => {
     expect(keys).toHaveLength(3);
     expect(new Set(keys).size).toBe(1);
     expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('waits and repeats after too_many_changes, and not after other refusals by 429', async () => {
+    const refuse = (code: string) => (reply: ServerResponse) =>
+      reply.writeHead(429, { 'retry-after': '0' }).end(JSON.stringify({ code }));
+    const busy = await server(refuse('too_many_changes'), made);
+    expect(await busy.client.createAccount()).toEqual({ id: 'a' });
+    const guessing = await server(refuse('too_many_attempts'), made);
+    await expect(guessing.client.createAccount()).rejects.toMatchObject({ code: 'too_many_attempts' });
+    expect(guessing.asked).toHaveLength(1);
   });
 
   it('gives up after its retries, and does not repeat refused calls', async () => {

@@ -21,7 +21,7 @@ class Scene {
   readonly errors: unknown[] = [];
   readonly signals = new Map<string, AbortSignal>();
   answers: Record<string, HostnameAnswer | Error> = {};
-  isHolder = true;
+  isLeader = true;
   random = 0;
   inProgress = 0;
   most = 0;
@@ -61,7 +61,7 @@ class Scene {
         if (found instanceof Error) throw found;
         return found;
       },
-      isHolder: () => this.isHolder,
+      isLeader: () => this.isLeader,
       now: () => this.nowMs,
       random: () => this.random,
       onError: (error) => this.errors.push(error),
@@ -209,7 +209,7 @@ describe('the follower of host names', () => {
   });
 
   it('rests while another process is the leader', async () => {
-    scene.isHolder = false;
+    scene.isLeader = false;
     scene.add('h.example');
     await run();
     expect(scene.settled).toEqual([]);
@@ -220,7 +220,7 @@ describe('the follower of host names', () => {
     const follower = new HostnameFollower({
       hostnames: failing,
       resolve: async () => answer(60),
-      isHolder: () => true,
+      isLeader: () => true,
       now: () => 0,
       random: () => 0,
       onError: (error) => scene.errors.push(error),

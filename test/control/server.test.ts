@@ -48,7 +48,7 @@ describe('listeners', () => {
     const other = await ControlBench.make();
     const error = await other.control
       .listen([{ host: '127.0.0.2', port: 0 }, taken!])
-      .catch((fault) => fault);
+      .catch((reason) => reason);
     expect(error).toBeInstanceOf(ListenError);
     expect([error.code, error.errno, error.address.port]).toEqual([
       'listen_failed',

@@ -1,7 +1,7 @@
 import { isBusy, setBusy } from './dialog.js';
 import { h } from './dom.js';
 import { icon } from './icons.js';
-import { tellFault } from './notice.js';
+import { tellError } from './notice.js';
 
 /**
  * Creates a button for work that takes a while: it shows progress, ignores further presses, and reports a failure.
@@ -29,7 +29,7 @@ export function actionButton({ label, icon: name, kind, id, name: spoken, act })
         try {
           await act();
         } catch (error) {
-          tellFault(error);
+          tellError(error);
         } finally {
           setBusy(button, false);
         }

@@ -19,21 +19,21 @@ export function ask({ title, body, yes, isGrave, typed, act }) {
   return new Promise((resolve) => {
     const bringBack = rememberFocus(document.activeElement);
     let isDone = false;
-    const fault = h('p', { class: 'fault', role: 'alert', hidden: true });
+    const message = h('p', { class: 'error-text', role: 'alert', hidden: true });
     const go = h('button', { class: isGrave ? 'button danger' : 'button primary', type: 'submit' }, yes);
     const field = typed === undefined ? null : typedField(typed, go);
     const submit = async (/** @type {Event} */ event) => {
       event.preventDefault();
       if (field !== null && !isTyped(field.input, /** @type {string} */ (typed))) return;
       setBusy(go, true);
-      fault.hidden = true;
+      message.hidden = true;
       try {
         await act();
         isDone = true;
         dialog.close();
       } catch (error) {
-        fault.textContent = sentenceOf(error);
-        fault.hidden = false;
+        message.textContent = sentenceOf(error);
+        message.hidden = false;
       } finally {
         setBusy(go, false);
       }
@@ -48,7 +48,7 @@ export function ask({ title, body, yes, isGrave, typed, act }) {
         h('h2', { id: 'dialog-title' }, title),
         body,
         field === null ? null : field.element,
-        fault,
+        message,
         h('div', { class: 'row dialog-row' }, go, cancel),
       ),
     );

@@ -3,7 +3,7 @@ import { byId, focusHeading, h, replaceContent } from './dom.js';
 import { icon } from './icons.js';
 import { goToSignIn, isRemembered, remember } from './memory.js';
 import { findPaths, registerPaths } from './network.js';
-import { speak, tell, tellFault } from './notice.js';
+import { speak, tell, tellError } from './notice.js';
 import { CallError, codeOf, sentenceOf } from './problems.js';
 import { runSelfTest, verdictOf } from './self-test.js';
 import { verdictTitle } from './test-card.js';
@@ -135,7 +135,7 @@ async function change(act, words) {
     await reload(words);
   } catch (error) {
     leaveIfSignedOut(error);
-    tellFault(error);
+    tellError(error);
     render();
   }
 }
@@ -146,7 +146,7 @@ async function attempt(act) {
     await act();
   } catch (error) {
     leaveIfSignedOut(error);
-    tellFault(error);
+    tellError(error);
   }
 }
 

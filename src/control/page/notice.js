@@ -21,7 +21,7 @@ export function tell(text) {
  *
  * @param {unknown} error
  */
-export function tellFault(error) {
+export function tellError(error) {
   show(sentenceOf(error), 'alert', 'bad');
 }
 

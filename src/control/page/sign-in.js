@@ -11,7 +11,7 @@ const REASONS = {
 };
 
 const secret = /** @type {HTMLInputElement} */ (byId('secret'));
-const fault = byId('fault');
+const message = byId('error-text');
 
 /** One-time token of a sign-in link. It is in the fragment, which neither servers nor mail scanners see. */
 let link = location.hash.slice(1);
@@ -24,9 +24,9 @@ function showReason() {
 }
 
 /** @param {string} words */
-function showFault(words) {
-  fault.textContent = words;
-  fault.hidden = false;
+function showMessage(words) {
+  message.textContent = words;
+  message.hidden = false;
 }
 
 /** @param {boolean} isLink */
@@ -43,7 +43,7 @@ function showForm(isLink) {
 async function signIn(button, body) {
   if (isBusy(button)) return null;
   setBusy(button, true);
-  fault.hidden = true;
+  message.hidden = true;
   try {
     await call('POST', '/v1/session', body);
     remember('signedIn', true);
@@ -55,7 +55,7 @@ async function signIn(button, body) {
       'link' in body
         ? 'This sign-in link has been used already, or is older than five minutes. Ask for a new one where you got it.'
         : 'That is not an account secret we know. Check that you copied all of it.';
-    showFault(isWrong ? what : sentenceOf(error));
+    showMessage(isWrong ? what : sentenceOf(error));
     setBusy(button, false);
     return codeOf(error);
   }
@@ -64,7 +64,7 @@ async function signIn(button, body) {
 byId('secret-form').addEventListener('submit', async (event) => {
   event.preventDefault();
   const text = secret.value.trim();
-  if (text === '') showFault('Please enter your account secret.');
+  if (text === '') showMessage('Please enter your account secret.');
   const code = text === '' ? 'empty' : await signIn(byId('secret-button'), { secret: text });
   secret.setAttribute('aria-invalid', String(code === 'unauthorized' || code === 'empty'));
   if (code !== null) secret.focus();
@@ -89,7 +89,7 @@ byId('show-secret').addEventListener('click', () => {
 
 window.addEventListener('hashchange', () => {
   link = location.hash.slice(1);
-  fault.hidden = true;
+  message.hidden = true;
   showForm(link !== '');
 });
 

@@ -308,16 +308,16 @@ function addForm({ id, label, placeholder, button, inputmode, maxlength, add, ap
     autocapitalize: 'none',
     spellcheck: 'false',
   });
-  const fault = h('p', { class: 'fault', id: `${id}-fault`, role: 'alert', hidden: true });
-  input.setAttribute('aria-describedby', fault.id);
+  const message = h('p', { class: 'error-text', id: `${id}-error`, role: 'alert', hidden: true });
+  input.setAttribute('aria-describedby', message.id);
   const submit = actionButton({
     label: button,
     act: async () => {
       const text = input.value.trim();
-      fault.hidden = true;
+      message.hidden = true;
       if (text === '') {
-        fault.textContent = 'Please fill this in first.';
-        fault.hidden = false;
+        message.textContent = 'Please fill this in first.';
+        message.hidden = false;
         input.focus();
         return;
       }
@@ -326,8 +326,8 @@ function addForm({ id, label, placeholder, button, inputmode, maxlength, add, ap
         await add(text);
       } catch (error) {
         input.value = text;
-        fault.textContent = app.sentence(error, label);
-        fault.hidden = false;
+        message.textContent = app.sentence(error, label);
+        message.hidden = false;
         input.focus();
       }
     },
@@ -338,6 +338,6 @@ function addForm({ id, label, placeholder, button, inputmode, maxlength, add, ap
     { class: 'add-form', onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
     h('div', { class: 'field' }, h('label', { for: id }, label), input),
     submit,
-    fault,
+    message,
   );
 }

@@ -157,7 +157,7 @@ function addSecret(app: App, context: Context): void {
     summary: 'Give an account a new secret',
     description:
       'The old secret ends at once, and with it all sessions, sign-in links, tickets, update tokens and followed host ' +
-      'names: whoever had the secret may have made some. Registered addresses stay, except those of host names. An ' +
+      'names: somebody who knew the secret may have made some. Registered addresses stay, except those of host names. An ' +
       'account may make this call for itself.',
     tag,
     params: AccountParams,

@@ -152,7 +152,7 @@ it('follows a host name, explains an invalid one, and stops following', async ()
   await visit.go('routers');
   await page.getByRole('textbox', { name: 'Host name' }).fill('no host name');
   await page.getByRole('button', { name: 'Follow' }).click();
-  await page.locator('#hostname-fault:visible').waitFor();
+  await page.locator('#hostname-error:visible').waitFor();
   expect(await page.evaluate('document.activeElement.id')).toBe('hostname');
   await page.getByRole('textbox', { name: 'Host name' }).fill('elsewhere.example.com');
   await page.keyboard.press('Enter');

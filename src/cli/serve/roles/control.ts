@@ -77,7 +77,7 @@ export class ControlRole implements Role {
     const follower = new HostnameFollower({
       hostnames: registry.hostnames,
       resolve: lookUp,
-      isHolder: () => registry.isLeader,
+      isLeader: () => registry.isLeader,
       now: Date.now,
       random: Math.random,
       onError: (error) => log.error({ code: errorCode(error) }, 'host names not followed'),
