@@ -26,6 +26,7 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<Regist
     dataDir: options.dataDir,
     epoch: makeId(options.randomBytes),
     onFailed: options.onFailed ?? (() => {}),
+    onHealth: (cause) => options.events?.state(cause === null ? 'up' : 'unreachable', cause),
     ...(options.readYourWrites !== undefined && { readYourWrites: options.readYourWrites }),
   });
   const { seq } = await store.state();

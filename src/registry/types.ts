@@ -154,7 +154,7 @@ export interface OpenRegistryOptions {
   logSeconds?: number;
   /** Called once if the store's thread ends by itself: from then on nothing can be changed. */
   onFailed?: (error: Error) => void;
-  /** For a store on Redis. */
+  /** Hears about the store's state; warnings come from Redis only. */
   events?: StoreEvents;
   /**
    * Resolves to true once this process's own allowlist has applied the changes `from` to `to`. Calls are answered after

@@ -27,28 +27,47 @@ export interface BatchResult {
 /**
  * Does steps that arrived together in one transaction, so that one sync makes all of them durable. Each is atomic by
  * itself (a savepoint). All replies are durable when this returns.
+ *
+ * @param onError receives the errors of steps as they were thrown
  */
-export function runBatch(database: DatabaseSync, steps: SqliteSteps, calls: readonly Call[]): BatchResult {
+export function runBatch(
+  database: DatabaseSync,
+  steps: SqliteSteps,
+  calls: readonly Call[],
+  onError: (error: unknown) => void = () => {},
+): BatchResult {
+  const convert: Convert = (error) => {
+    onError(error);
+    return toRegistryError(error);
+  };
   if (calls.every((call) => STEPS[call.name] === 'read')) {
-    return { changes: [], erased: false, replies: calls.map((call) => read(steps, call)) };
+    return { changes: [], erased: false, replies: calls.map((call) => read(steps, call, convert)) };
   }
   const result: BatchResult = { changes: [], replies: [], erased: false };
   try {
     database.exec('BEGIN IMMEDIATE');
-    for (const call of calls) result.replies.push(write(database, steps, call, result));
+    for (const call of calls) result.replies.push(write(database, steps, call, result, convert));
     database.exec('COMMIT');
     return result;
   } catch (error) {
     steps.reset();
     rollBack(database);
-    const shared = toRegistryError(error);
+    const shared = convert(error);
     return { changes: [], erased: false, replies: calls.map(({ id }) => ({ id, error: shared })) };
   }
 }
 
+type Convert = (error: unknown) => RegistryError;
+
 /** @throws if the whole transaction is lost */
-function write(database: DatabaseSync, steps: SqliteSteps, call: Call, result: BatchResult): Reply {
-  if (STEPS[call.name] === 'read') return read(steps, call);
+function write(
+  database: DatabaseSync,
+  steps: SqliteSteps,
+  call: Call,
+  result: BatchResult,
+  convert: Convert,
+): Reply {
+  if (STEPS[call.name] === 'read') return read(steps, call, convert);
   database.exec('SAVEPOINT step');
   try {
     const value = invoke(steps, call);
@@ -63,15 +82,15 @@ function write(database: DatabaseSync, steps: SqliteSteps, call: Call, result: B
     if (!database.isTransaction) throw error;
     database.exec('ROLLBACK TO step; RELEASE step');
     steps.reset();
-    return { id: call.id, error: toRegistryError(error) };
+    return { id: call.id, error: convert(error) };
   }
 }
 
-function read(steps: SqliteSteps, call: Call): Reply {
+function read(steps: SqliteSteps, call: Call, convert: Convert): Reply {
   try {
     return { id: call.id, value: invoke(steps, call) };
   } catch (error) {
-    return { id: call.id, error: toRegistryError(error) };
+    return { id: call.id, error: convert(error) };
   }
 }
 

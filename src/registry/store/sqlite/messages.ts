@@ -29,4 +29,6 @@ export type ToClient =
   | { kind: 'failed'; error: ErrorMessage }
   /** Emit the changes before the replies: they belong to the same steps. */
   | { kind: 'batch'; changes: Change[]; replies: ReplyMessage[] }
+  /** The database cannot be used, for a cause that an operator understands; null: it can again. */
+  | { kind: 'health'; cause: string | null }
   | { kind: 'closed' };

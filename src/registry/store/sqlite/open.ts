@@ -1,22 +1,20 @@
 import { startThread } from '../../../sys/index.ts';
 import type { Store } from '../store.ts';
 import type { StoreWorkerData } from './messages.ts';
-import { openThreadStore } from './thread-store.ts';
+import { openThreadStore, type ThreadStoreOptions } from './thread-store.ts';
 
 /** Changes that the log keeps at most, whatever their age. */
 const LOG_LIMIT = 100_000;
 /** How long erased bytes may stay in the write-ahead log. */
 const ERASE_DELAY_MS = 500;
 
-export interface OpenSqliteOptions {
+export interface OpenSqliteOptions extends Partial<Omit<ThreadStoreOptions, 'onFailed'>> {
   dataDir: string;
   /** The epoch of a new database. */
   epoch: string;
   logLimit?: number;
   /** Called once if the thread ends by itself. */
   onFailed: (error: Error) => void;
-  /** See OpenRegistryOptions. */
-  readYourWrites?: (from: number, to: number) => Promise<boolean>;
 }
 
 /**
@@ -38,5 +36,9 @@ export function openSqliteStore(options: OpenSqliteOptions): Promise<Store> {
     youngGenerationMb: 2,
     oldGenerationMb: 128,
   });
-  return openThreadStore(worker, options.onFailed, options.readYourWrites);
+  const { onHealth, readYourWrites } = options;
+  return openThreadStore(worker, options.onFailed, {
+    ...(onHealth && { onHealth }),
+    ...(readYourWrites && { readYourWrites }),
+  });
 }

@@ -1,8 +1,11 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { Snapshot } from '../../../feed/index.ts';
 import { settleHeap } from '../../../sys/index.ts';
+import { StoreUnavailableError } from '../../errors.ts';
+import { STEPS } from '../store.ts';
 import { type BatchResult, type Call, runBatch } from './batch.ts';
 import { type OpenedDatabase, openDatabase } from './database.ts';
+import { FileHealth } from './file-health.ts';
 import type { StoreWorkerData, ToClient, ToWorker } from './messages.ts';
 import { toRegistryError } from './sqlite-error.ts';
 import { SqliteSteps } from './steps.ts';
@@ -10,6 +13,8 @@ import { takeSnapshot } from './take-snapshot.ts';
 
 /** By then the first snapshot is taken and the heap can shrink. */
 const SETTLE_MS = 1000;
+/** Interval of examining the file: a failure shows within it without any call. */
+const EXAMINE_MS = 1_000;
 /** Steps per transaction at most. */
 const BATCH_LIMIT = 256;
 
@@ -19,6 +24,8 @@ class SqliteServer {
   private readonly opened: OpenedDatabase;
   private readonly steps: SqliteSteps;
   private readonly eraseDelayMs: number;
+  private readonly health: FileHealth;
+  private readonly examining: NodeJS.Timeout;
   private readonly calls: Call[] = [];
   private next: NodeJS.Immediate | null = null;
   private eraseTimer: NodeJS.Timeout | null = null;
@@ -29,6 +36,8 @@ class SqliteServer {
     this.opened = opened;
     this.steps = new SqliteSteps(opened.database, data.logLimit);
     this.eraseDelayMs = data.eraseDelayMs;
+    this.health = new FileHealth(opened.path, (cause) => this.post({ kind: 'health', cause }));
+    this.examining = setInterval(() => this.health.examine(opened.database), EXAMINE_MS);
     // An earlier process may have left erased bytes in the write-ahead log.
     this.eraseSoon();
     port.on('message', (message: ToWorker) => this.handle(message));
@@ -59,7 +68,15 @@ class SqliteServer {
 
   private run(): void {
     const calls = this.calls.splice(0, BATCH_LIMIT);
-    this.answer(runBatch(this.opened.database, this.steps, calls));
+    const isWriting = calls.some(({ name }) => STEPS[name] === 'write');
+    const cause = isWriting ? this.health.checkName() : null;
+    if (cause === null) {
+      const note = (error: unknown): void => this.health.note(error);
+      this.answer(runBatch(this.opened.database, this.steps, calls, note));
+    } else {
+      const error = new StoreUnavailableError(`the store could not write (${cause})`);
+      this.answer({ changes: [], erased: false, replies: calls.map(({ id }) => ({ id, error })) });
+    }
   }
 
   private answer(result: BatchResult): void {
@@ -113,6 +130,7 @@ class SqliteServer {
     if (this.next !== null) clearImmediate(this.next);
     this.port.removeAllListeners('message');
     if (this.eraseTimer !== null) clearTimeout(this.eraseTimer);
+    clearInterval(this.examining);
     void this.snapshots.then(() => {
       this.truncateLog();
       this.opened.close();

@@ -18,26 +18,33 @@ interface Pending {
   deadlineMs: number;
 }
 
-type ReadYourWrites = (from: number, to: number) => Promise<boolean>;
+export interface ThreadStoreOptions {
+  /** Called once if the worker ends by itself after opening. */
+  onFailed: (error: Error) => void;
+  /** Called when the database can no longer be used, with the cause, and with null when it can again. */
+  onHealth: (cause: string | null) => void;
+  /** See OpenRegistryOptions. */
+  readYourWrites: (from: number, to: number) => Promise<boolean>;
+}
 
 /** The main thread's end of the store's thread. */
 class ThreadStore {
   private readonly worker: Worker;
   private readonly pending = new Map<number, Pending>();
   private readonly listeners = new ChangeListeners();
-  private readonly onFailed: (error: Error) => void;
-  private readonly readYourWrites: ReadYourWrites;
+  private readonly options: ThreadStoreOptions;
   private readonly exited: Promise<void>;
   private readonly opening = Promise.withResolvers<{ epoch: string; seq: number }>();
   private nextId = 1;
   private sweep: NodeJS.Timeout | null = null;
   private closing = false;
   private failed: string | null = null;
+  /** Why the thread cannot use its file; null: it can. */
+  private cause: string | null = null;
 
-  constructor(worker: Worker, onFailed: (error: Error) => void, readYourWrites: ReadYourWrites) {
+  constructor(worker: Worker, options: ThreadStoreOptions) {
     this.worker = worker;
-    this.onFailed = onFailed;
-    this.readYourWrites = readYourWrites;
+    this.options = options;
     worker.on('message', (message: ToClient) => this.handle(message));
     worker.on('error', (error: NodeJS.ErrnoException) => this.end(error.code ?? error.name));
     this.exited = new Promise((resolve) => {
@@ -65,7 +72,7 @@ class ThreadStore {
   }
 
   status(): StoreStatus {
-    return { pending: this.pending.size, failed: this.failed };
+    return { pending: this.pending.size, failed: this.failed ?? this.cause };
   }
 
   async close(): Promise<void> {
@@ -93,6 +100,9 @@ class ThreadStore {
     if (message.kind === 'batch') {
       if (message.changes.length > 0) this.listeners.emit(message.changes);
       for (const reply of message.replies) void this.answer(reply);
+    } else if (message.kind === 'health') {
+      this.cause = message.cause;
+      this.options.onHealth(message.cause);
     } else if (message.kind === 'opened') {
       this.opening.resolve(message);
     } else if (message.kind === 'failed') {
@@ -108,7 +118,7 @@ class ThreadStore {
     if (pending === undefined) return;
     this.pending.delete(reply.id);
     if ('error' in reply) pending.reject(storeError(reply.error.code, reply.error.message));
-    else if (reply.changes === undefined || (await this.readYourWrites(...reply.changes))) {
+    else if (reply.changes === undefined || (await this.options.readYourWrites(...reply.changes))) {
       pending.resolve(reply.value as never);
     } else pending.reject(notAppliedError());
   }
@@ -135,30 +145,29 @@ class ThreadStore {
     this.pending.clear();
     if (this.closing || this.failed !== null) return;
     this.failed = code;
-    this.onFailed(error);
+    this.options.onFailed(error);
   }
 }
 
 /**
  * Connects to the store that a worker serves.
  *
- * @param onFailed called once if the worker ends by itself after opening
- * @param readYourWrites see OpenRegistryOptions
  * @throws StoreUnavailableError, StoreCorruptError, StoreVersionError, StoreLockedError
  */
 export async function openThreadStore(
   worker: Worker,
   onFailed: (error: Error) => void,
-  readYourWrites: ReadYourWrites = () => Promise.resolve(true),
+  options: Partial<ThreadStoreOptions> = {},
 ): Promise<Store> {
   let isOpen = false;
-  const thread = new ThreadStore(
-    worker,
-    (error) => {
+  const thread = new ThreadStore(worker, {
+    onHealth: () => {},
+    readYourWrites: () => Promise.resolve(true),
+    ...options,
+    onFailed(error) {
       if (isOpen) onFailed(error);
     },
-    readYourWrites,
-  );
+  });
   const { epoch } = await thread.opened;
   isOpen = true;
   return {
