@@ -13,6 +13,7 @@ export function policyOf(config: Config, seed: number): QueryPolicy {
     unregistered: config.dns.unregistered,
     openNames: openNamesOf(config),
     answerLimit: config.dns.answerLimit,
+    streamIdleSeconds: config.dns.tcpLimits.idleSeconds,
     cookieSecrets: secrets.length > 0 ? secrets : [randomBytes(COOKIE_SECRET_BYTES)],
     discovery: [],
   };

@@ -17,7 +17,7 @@ import { answerAny, answerSpecial, answerSteered } from './answer/local.ts';
 import { answerOpen, answerTestZone, answerTruncated, OpenOutcome } from './answer/open.ts';
 import { OpenName } from './answer/open-names.ts';
 import type { QueryState, TransportTraits } from './answer/query-state.ts';
-import { finishReply, limitReply, proveSource, replyFromCache } from './answer/reply.ts';
+import { finishReply, hasKeepalive, limitReply, proveSource, replyFromCache } from './answer/reply.ts';
 import { SpecialUse } from './answer/special.ts';
 import { DEFERRED, type Outcome, QueryVerdict } from './verdict.ts';
 
@@ -71,6 +71,7 @@ function decideUnlimited(
   state.extendedError = ExtendedError.NONE;
   state.edns.present = false;
   state.encrypted = traits.encrypted;
+  state.hasKeepalive = hasKeepalive(traits);
   if (length < HEADER_BYTES || isResponse(message)) return QueryVerdict.DROPPED;
 
   const { source } = state;

@@ -34,6 +34,8 @@ export class Edns {
   cookieLength = 0;
   /** True with a Padding option; the reply must then be padded, too (RFC 7830 4). */
   padded = false;
+  /** True with an empty edns-tcp-keepalive option (RFC 7828 3.2.1). */
+  keepalive = false;
 
   /**
    * Reads the records behind the question of the query message[0, length), which ends at `offset`. Bytes behind
@@ -49,6 +51,7 @@ export class Edns {
     this.optionsLength = 0;
     this.cookieLength = 0;
     this.padded = false;
+    this.keepalive = false;
     const before = answerCount(message) + authorityCount(message);
     const count = before + additionalCount(message);
     if (count === 0) return Rcode.NOERROR;
@@ -85,6 +88,7 @@ export class Edns {
       if (data + length > end) return false;
       const code = readU16(message, at);
       if (code === EdnsOption.PADDING) this.padded = true;
+      else if (code === EdnsOption.TCP_KEEPALIVE) this.keepalive = length === 0;
       else if (code === EdnsOption.COOKIE && !this.readCookie(message, data, length)) return false;
       at = data + length;
     }
@@ -121,6 +125,29 @@ export function writeCookieOption(
   writeU16(message, end + 2, COOKIE_BYTES);
   for (let i = 0; i < COOKIE_BYTES; i++) message[end + OPTION_HEADER_BYTES + i] = cookie[i];
   return end + COOKIE_OPTION_BYTES;
+}
+
+/** Size of an edns-tcp-keepalive option in a reply. */
+export const KEEPALIVE_OPTION_BYTES = OPTION_HEADER_BYTES + 2;
+
+/**
+ * Writes an edns-tcp-keepalive option (RFC 7828 3.1) behind a message that ends with its OPT record.
+ * @param optOffset start of the OPT record, as given to writeOpt
+ * @param timeout in units of 100 ms
+ * @returns the offset behind it
+ */
+export function writeKeepaliveOption(
+  message: Uint8Array,
+  optOffset: number,
+  end: number,
+  timeout: number,
+): number {
+  const rdlength = optOffset + OPT_BYTES - 2;
+  writeU16(message, rdlength, readU16(message, rdlength) + KEEPALIVE_OPTION_BYTES);
+  writeU16(message, end, EdnsOption.TCP_KEEPALIVE);
+  writeU16(message, end + 2, 2);
+  writeU16(message, end + OPTION_HEADER_BYTES, timeout);
+  return end + KEEPALIVE_OPTION_BYTES;
 }
 
 /** Size of the OPT record that writeOpt writes for this extended error, in bytes. */

@@ -64,6 +64,7 @@ export const RecordType = {
 export const EdnsOption = {
   CLIENT_SUBNET: 8,
   COOKIE: 10,
+  TCP_KEEPALIVE: 11,
   PADDING: 12,
   EXTENDED_ERROR: 15,
 } as const;

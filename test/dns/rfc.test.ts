@@ -7,6 +7,7 @@ import {
   discoveryRecords,
   TCP_TRAITS,
   type TransportTraits,
+  UDP_TRAITS,
 } from '../../src/dns/index.ts';
 import { QueryVerdict } from '../../src/dns/verdict.ts';
 import { Transport } from '../../src/metrics/index.ts';
@@ -148,6 +149,37 @@ describe('padding (RFC 7830, RFC 8467)', () => {
     ]);
     const seen = edge.ask(message, HOME, TLS);
     expect([seen.bytes.length, cookieOf(seen)?.length, seen.extendedError]).toEqual([468, 48, 4]);
+  });
+});
+
+describe('edns-tcp-keepalive (RFC 7828)', () => {
+  const KEEPALIVE = 11;
+  const edge = new TestEdge();
+  const ASKS = withOptions('netflix.com', [[KEEPALIVE, '']]);
+  const timeout = (message: Uint8Array, traits: TransportTraits, source = HOME): string | undefined =>
+    option(edge.ask(message, source, traits), KEEPALIVE)?.toString('hex');
+
+  it('3.1: the reply has the idle time of 10 s in units of 100 ms, over TCP and TLS', () => {
+    expect([timeout(ASKS, TCP_TRAITS), timeout(ASKS, TLS)]).toEqual(['0064', '0064']);
+  });
+
+  it.each([
+    ['over UDP', ASKS, UDP_TRAITS, HOME],
+    ['over HTTPS', ASKS, { ...TLS, transport: Transport.HTTPS }, HOME],
+    ['without being asked', withOptions('netflix.com', []), TCP_TRAITS, HOME],
+    ['if the query has a timeout', withOptions('netflix.com', [[KEEPALIVE, '0001']]), TCP_TRAITS, HOME],
+    ['to strangers', ASKS, TCP_TRAITS, STRANGER],
+  ])('is not sent %s', (_, message, traits, source) => {
+    expect(timeout(message, traits, source)).toBeUndefined();
+  });
+
+  it('is padded with the rest of the reply', () => {
+    const both = withOptions('netflix.com', [
+      [KEEPALIVE, ''],
+      [PADDING, '00'],
+    ]);
+    const seen = edge.ask(both, HOME, TLS);
+    expect([option(seen, KEEPALIVE)?.toString('hex'), seen.bytes.length % 468]).toEqual(['0064', 0]);
   });
 });
 

@@ -139,6 +139,7 @@ export class TestEdge {
     this.policy = {
       seed: SEED,
       answerTtlSeconds: 60,
+      streamIdleSeconds: 10,
       unregistered: parts.unregistered ?? 'refuse',
       ...(parts.openNames && { openNames: parts.openNames }),
       ...(parts.answerLimit && { answerLimit: parts.answerLimit }),

@@ -42,6 +42,8 @@ export interface QueryPolicy {
   readonly answerTtlSeconds: number;
   /** Reply to unregistered sources. */
   readonly unregistered: 'refuse' | 'drop';
+  /** Idle time of stream connections, told to clients that ask for it (RFC 7828); not told if absent. */
+  readonly streamIdleSeconds?: number;
   /** Limit of UDP answers to one prefix; default DEFAULT_ANSWER_LIMIT. */
   readonly answerLimit?: AnswerLimitOptions;
   /** Names that the gate lets pass; none by default. */
@@ -86,6 +88,10 @@ export class QueryState {
 
   /** Profile of the source; 0 if it is not registered. */
   profile = 0;
+  /** Idle time of stream connections in 100 ms; 0: not told. */
+  readonly keepaliveTimeout: number;
+  /** True if the transport keeps a connection whose idle time the client may ask for (TCP, TLS). */
+  hasKeepalive = false;
   /** Bytes of the query. */
   queryLength = 0;
   /** True if the query had a cookie that only its source can have learnt. Known once the reply is finished. */
@@ -116,6 +122,7 @@ export class QueryState {
     const { memory } = tables.rateLimiter;
     this.openBudget = new OpenBudget(memory, policy.seed);
     this.answerLimit = new AnswerLimit(memory, policy.answerLimit ?? DEFAULT_ANSWER_LIMIT, policy.seed);
+    this.keepaliveTimeout = (policy.streamIdleSeconds ?? 0) * 10;
     this.cookies = new ServerCookies(policy.cookieSecrets, wallClock);
     this.discovery = policy.discovery;
   }

@@ -1,4 +1,4 @@
-import { CacheLookup, Counter, cacheCounter } from '../../metrics/index.ts';
+import { CacheLookup, Counter, cacheCounter, Transport } from '../../metrics/index.ts';
 import { CacheResult, EntryScratch, type EntryView, OVERTAKEN } from '../../resolver/cache/index.ts';
 import type { Resolved } from '../../resolver/index.ts';
 import {
@@ -8,6 +8,7 @@ import {
   COOKIE_OPTION_BYTES,
   checkingDisabled,
   ExtendedError,
+  KEEPALIVE_OPTION_BYTES,
   movePointers,
   OPT_BYTES,
   optBytes,
@@ -21,6 +22,7 @@ import {
   setAuthorityCount,
   setTruncated,
   writeCookieOption,
+  writeKeepaliveOption,
   writeOpt,
 } from '../../wire/index.ts';
 import { QueryVerdict } from '../verdict.ts';
@@ -30,6 +32,10 @@ const resolvedEntry = new EntryScratch();
 /** Address records whose owner is a pointer. */
 const A_RECORD_BYTES = 16;
 const AAAA_RECORD_BYTES = 28;
+
+/** True for TCP and TLS. HTTP has its own ways, and RFC 7828 3.3.2 forbids the option over UDP. */
+export const hasKeepalive = ({ transport }: TransportTraits): boolean =>
+  transport === Transport.TCP || transport === Transport.TLS;
 
 /**
  * Finishes a reply at `end`: adds OPT if the query had one (RFC 6891 6.1.1), with as many of these as fit: a cookie
@@ -59,6 +65,11 @@ export function finishReply(
     const { family, words } = state.source;
     if (state.cookies.complete(edns.cookie, edns.cookieLength, family, words)) state.hasValidCookie = true;
     length = writeCookieOption(message, end, length, edns.cookie);
+  }
+  const tellsIdleTime =
+    edns.keepalive && state.hasKeepalive && state.keepaliveTimeout > 0 && state.profile !== 0;
+  if (tellsIdleTime && length + KEEPALIVE_OPTION_BYTES <= limit) {
+    length = writeKeepaliveOption(message, end, length, state.keepaliveTimeout);
   }
   if (edns.padded && state.encrypted) length = padMessage(message, end, length, RESPONSE_BLOCK_BYTES, limit);
   state.replyLength = length;
@@ -157,6 +168,7 @@ function writeResolved(
   traits: TransportTraits,
 ): QueryVerdict {
   state.encrypted = traits.encrypted;
+  state.hasKeepalive = hasKeepalive(traits);
   if (resolved.entry !== null) {
     replyFromEntry(state, message, resolvedEntry.load(resolved.entry, state.nowSeconds), traits);
     return QueryVerdict.RESOLVED;

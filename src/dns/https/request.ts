@@ -12,7 +12,7 @@ export type Refusal = 400 | 404 | 405 | 413 | 414 | 415 | 417 | 431 | 501;
 
 /** Where a request's DNS message is: decoded in the thread's GetQuery, or in the body to come. */
 export const DohMessage = { IN_QUERY: 0, IN_BODY: 1 } as const;
-export type DohRequest = (typeof DohMessage)[keyof typeof DohMessage] | Refusal;
+type DohRequest = (typeof DohMessage)[keyof typeof DohMessage] | Refusal;
 
 /** Offset and bit of QR, set in replies (RFC 1035 4.1.1). */
 const FLAGS = 2;

@@ -11,7 +11,7 @@ const MAX_IN_FLIGHT = 200;
 /** Time for a request to arrive whole. */
 const REQUEST_TIMEOUT_MS = 5000;
 
-export interface HttpsSessionOptions {
+interface HttpsSessionOptions {
   readonly answerer: Answerer;
   readonly source: Source;
   readonly traits: TransportTraits;

@@ -7,7 +7,7 @@ import type { StreamServer } from './stream-server.ts';
 import type { TlsServer } from './tls-server.ts';
 import type { StreamKey } from './worker-data.ts';
 
-export interface StreamListenersOptions {
+interface StreamListenersOptions {
   readonly addresses: Readonly<Record<StreamKey, readonly SocketAddress[]>>;
   readonly budgets: Readonly<Record<StreamKey, ConnectionBudget>>;
   readonly answerer: Answerer;

@@ -10,7 +10,7 @@ export interface TlsListenerOptions extends StreamListenerOptions {
 }
 
 /** The part of a TLS listener that depends on its protocol. */
-export interface TlsService {
+interface TlsService {
   readonly key: 'tls' | 'https';
   readonly transport: Transport;
   readonly alpn: readonly string[];

@@ -3,7 +3,7 @@ import { DynamicTable, ENTRY_OVERHEAD, MAX_TABLE_BYTES } from './dynamic-table.t
 import { decodeHuffman } from './huffman.ts';
 import { STATIC_FIELDS } from './static-table.ts';
 
-export interface FieldSink {
+interface FieldSink {
   /**
    * Receives the fields of a block, in order.
    * @param name INVALID if the name or the value breaks a rule of HTTP

@@ -27,7 +27,7 @@ const CLOSE = Buffer.from('close');
 const CONTINUE = Buffer.from('100-continue');
 
 /** 0: the head is valid; else the status to refuse it with. */
-export type HeadVerdict = 0 | Refusal;
+type HeadVerdict = 0 | Refusal;
 
 /**
  * Parses the head of an HTTP/1.1 request (RFC 9112 3, 5), strictly: refuses everything that another hop could read

@@ -14,9 +14,9 @@ import {
 export const MAX_CONCURRENT_STREAMS = 100;
 /** Window of each stream: four times the longest query. */
 const INITIAL_WINDOW_BYTES = 16 * 1024;
-export const SETTING_BYTES = 6;
+const SETTING_BYTES = 6;
 /** Entries that one SETTINGS frame may have. */
-export const MAX_SETTINGS = 32;
+const MAX_SETTINGS = 32;
 const LARGEST_FRAME_BYTES = 0xffffff;
 
 /** Our settings, the first frame of a connection (RFC 9113 3.4). */
