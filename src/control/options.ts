@@ -85,7 +85,8 @@ export interface ConnectionLimits {
   connectionsPerSource: number;
 }
 
-export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = { connections: 4096, connectionsPerSource: 64 };
+/** An operator's backend may make a few hundred calls at once. */
+export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = { connections: 4096, connectionsPerSource: 256 };
 
 export interface ControlOptions {
   registry: ControlRegistry;

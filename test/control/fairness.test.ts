@@ -117,13 +117,20 @@ describe('pipelined calls', () => {
 
 describe('connections', () => {
   test('kept by one source do not close the API to others', async () => {
-    const port = await start({ connections: { connections: 100 } });
+    const port = await start({ connections: { connections: 100, connectionsPerSource: 64 } });
     const { secret } = await bench.account();
     for (let index = 0; index < 200; index += 1) (await open(port, ATTACKER)).resume().write(GET_IP);
     expect(await call(port, HONEST, secret)).toBe(200);
     await expect.poll(() => sockets.filter((socket) => !socket.closed).length).toBe(64);
     // The newest are those that stay.
     expect(sockets.at(-1)!.closed).toBe(false);
+  });
+
+  test('of an operator that makes 250 calls at once are all served', async () => {
+    const port = await start();
+    const { secret } = await bench.account();
+    const calls = Array.from({ length: 250 }, () => call(port, HONEST, secret));
+    expect((await Promise.all(calls)).filter((status) => status === 200)).toHaveLength(250);
   });
 
   test('kept by many sources give way, those idle longest first', async () => {
