@@ -144,7 +144,7 @@ function packAddresses(relays: readonly Relay[], size: 4 | 16): SharedArrayBuffe
 const NAMED_IDLE_SERVICES = 5;
 
 /**
- * Warns of services without relays in any of their regions, in one line: a shipped catalog covers the world,
+ * Lists services without relays in any of their regions, in one line: a shipped catalog covers the world,
  * most configurations a few countries.
  */
 function idleServices(services: readonly Service[], model: RegionModel, file: string): Finding[] {
@@ -156,7 +156,7 @@ function idleServices(services: readonly Service[], model: RegionModel, file: st
   const ids = named.join(', ') + more;
   return [
     {
-      severity: 'warning',
+      severity: 'info',
       file,
       line: null,
       path: 'catalog.services',

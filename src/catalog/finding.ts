@@ -1,9 +1,9 @@
 /**
- * One thing wrong with the catalog or its sources. An error keeps the catalog from being used, a warning does
- * not.
+ * One thing to say about the catalog or its sources. An error keeps the catalog from being used; info is as expected with
+ * the shipped catalog.
  */
 export interface Finding {
-  readonly severity: 'error' | 'warning';
+  readonly severity: 'error' | 'warning' | 'info';
   readonly file: string;
   /** Counted from 1; null if no line can be named. */
   readonly line: number | null;

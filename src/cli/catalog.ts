@@ -28,6 +28,8 @@ export class CatalogError extends Error {
 export interface LoadedCatalog {
   readonly tables: CatalogTables;
   readonly warnings: readonly string[];
+  /** Findings that are as expected with the shipped catalog. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -55,8 +57,8 @@ export async function loadCatalog(loaded: LoadedConfig, seed: number): Promise<L
   });
   notes.push(...built.findings);
   if (built.catalog === null) throw errorOf(notes);
-  const warnings = notes.filter(({ severity }) => severity === 'warning').map(formatFinding);
-  return { tables: built.catalog, warnings };
+  const lines = (wanted: string) => notes.filter(({ severity }) => severity === wanted).map(formatFinding);
+  return { tables: built.catalog, warnings: lines('warning'), notes: lines('info') };
 }
 
 /** Falls back to the shipped services, so that a configuration without `services/` beside it works anywhere. */

@@ -31,7 +31,7 @@ async function run(args: string[], io: Io): Promise<number> {
   const certificate = readCertificate(loaded.config);
   for (const line of summary(loaded, catalog)) io.out(line);
   for (const warning of loaded.warnings) io.out(`${loaded.file}: warning: ${warning}`);
-  for (const warning of catalog.warnings) io.out(warning);
+  for (const line of [...catalog.warnings, ...catalog.notes]) io.out(line);
   const expiry = certificate === null ? null : certificateWarning(certificate, Date.now());
   if (expiry !== null) io.out(`${loaded.file}: warning: ${expiry}`);
   return 0;

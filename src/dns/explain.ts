@@ -107,7 +107,7 @@ function explainGate(state: QueryState, source: Address, names: ExplainNames): s
   const text = formatAddress(source);
   if (state.profile === 0) {
     const consequence = state.dropsUnregistered ? 'no reply' : 'REFUSED (EDE 18)';
-    return `${text} is not registered: ${consequence}, but for bootstrap names and the self-test's`;
+    return `${text} is not registered, or its account is suspended: ${consequence}, but for bootstrap names and the self-test's`;
   }
   const { region, ipv4, ipv6 } = names.profile(state.profile);
   const families = [ipv4 ? 'IPv4' : '', ipv6 ? 'IPv6' : ''].filter(Boolean).join(' and ');

@@ -47,7 +47,9 @@ describe('explain, of a running edge', () => {
 
   it('tells that a stranger is refused, and that another name is in the cache once it was asked for', async () => {
     const stranger = await explain(config, FILMS, '--from', '127.0.0.6');
-    expect(stranger.lines[1]).toMatch(/127\.0\.0\.6 is not registered: REFUSED \(EDE 18\)/);
+    expect(stranger.lines[1]).toMatch(
+      /127\.0\.0\.6 is not registered, or its account is suspended: REFUSED \(EDE 18\)/,
+    );
     expect((await explain(config, 'w.example', '--from', HOME)).lines.slice(2)).toEqual([
       '  name    in no list: resolved as usual',
       '  cache   not in the cache: the upstreams are asked',

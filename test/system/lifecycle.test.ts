@@ -418,6 +418,18 @@ describe('a file that others may write, or another user owns,', () => {
   });
 });
 
+it.runIf(process.getuid?.() === 0)(
+  'runs without /sys, and says that the shield is not available',
+  async () => {
+    const wrapper = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /sys; exec "$@"', 'sh'];
+    const service = await RunningService.start({ config: { upstreams: [upstream.url] }, wrapper });
+    expect(await service.logged('shield not available')).toMatchObject({ level: 'info', code: 'ENOENT' });
+    await service.household([HOME]);
+    expect(shown(await askUdp(service.udp, HOME, { name: FILMS }))).toBe(STEERED);
+    await service.stop();
+  },
+);
+
 it('opens no debugger on SIGUSR1, however it was started', async () => {
   const service = await start();
   service.kill('SIGUSR1');

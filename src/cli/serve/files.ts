@@ -14,7 +14,7 @@ export async function loadFiles(
   seed: number,
   before: LoadedFiles | null,
 ): Promise<LoadedFiles> {
-  const { tables: catalog, warnings } = await loadCatalog(loaded, seed);
+  const { tables: catalog, warnings, notes } = await loadCatalog(loaded, seed);
   const needsCertificate = before === null || before.certificate !== null;
   const certificate = needsCertificate ? readCertificate(loaded.config) : null;
   const expiry = certificate === null ? null : certificateWarning(certificate, Date.now());
@@ -22,6 +22,7 @@ export async function loadFiles(
     loaded,
     catalog,
     certificate,
+    notes,
     warnings: [...loaded.warnings, ...warnings, ...(expiry === null ? [] : [expiry])],
   };
 }

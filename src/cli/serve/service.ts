@@ -235,6 +235,7 @@ export class Service {
 
   private logWarnings(): void {
     for (const warning of this.files.warnings) this.log.warn({ warning }, 'configuration');
+    for (const note of this.files.notes) this.log.info({ note }, 'configuration');
   }
 
   private async reloadNow(load: () => LoadedConfig): Promise<void> {

@@ -4,6 +4,7 @@ import { type Libc, requireLibc, SystemCallError } from '../libc.ts';
 import { Memory } from '../memory.ts';
 import { closeSocket } from '../socket.ts';
 import { Attributes, BpfCommand, bpf, bpfDescriptor } from './call.ts';
+import { BpfError } from './errors.ts';
 
 /** Kinds of map (include/uapi/linux/bpf.h). */
 export const BpfMapType = { HASH: 1, ARRAY: 2, PER_CPU_ARRAY: 6, XSK: 17 } as const;
@@ -151,8 +152,17 @@ let processors = 0;
 /** Possible processors, including absent ones: `0-7` is 8. */
 function possibleProcessors(): number {
   if (processors === 0) {
-    const text = readFileSync('/sys/devices/system/cpu/possible', 'utf8').trim();
-    processors = Number(text.split(/[-,]/).at(-1)) + 1;
+    processors = Number(readPossible().split(/[-,]/).at(-1)) + 1;
   }
   return processors;
+}
+
+/** @throws BpfError where /sys is not mounted (a chroot, a sandbox) */
+function readPossible(): string {
+  try {
+    return readFileSync('/sys/devices/system/cpu/possible', 'utf8').trim();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new BpfError('a map', code, '/sys/devices/system/cpu/possible is not readable');
+  }
 }

@@ -12,6 +12,8 @@ export interface LoadedFiles {
   /** Null when no listener needs one. */
   readonly certificate: TlsCertificate | null;
   readonly warnings: readonly string[];
+  /** Findings that are as expected with the shipped catalog. */
+  readonly notes: readonly string[];
 }
 
 /** Passed to every role when it starts. */
