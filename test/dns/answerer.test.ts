@@ -38,7 +38,7 @@ class Scene {
     (fault) => this.faults.push(fault),
   );
 
-  /** Starts a query; resolves to what is sent. */
+  /** Starts a query; resolves to its reply. */
   ask(message: Uint8Array, source = HOME, traits = UDP_TRAITS): Promise<Seen | null> {
     return new Promise((resolve) => {
       this.answerer.answer(message, sourceFromText(source)!, traits, (reply) =>

@@ -19,7 +19,7 @@ function drain(ring: RingReader): Uint8Array[] {
   return found;
 }
 
-/** A ring whose counts are shortly before they start over at 2^32. */
+/** A ring whose counters are about to overflow at 2^32. */
 function nearWrap(capacity: number): SharedArrayBuffer {
   const memory = allocateRing(capacity);
   new Int32Array(memory).fill(-2 * capacity, 0, 2);
@@ -105,7 +105,7 @@ describe('the ring', () => {
     const all = new Promise<void>((resolve) => {
       void reader.follow((bytes, offset, length) => {
         const expected = patternRecord(next++);
-        if (length !== expected.length || expected.some((octet, i) => bytes[offset + i] !== octet)) wrong++;
+        if (length !== expected.length || expected.some((byte, i) => bytes[offset + i] !== byte)) wrong++;
         if (next === records) resolve();
       });
     });

@@ -11,16 +11,16 @@ const BASE = query('netflix.com');
 const WITH_OPT = query('netflix.com', 'A', { opt: {} });
 const QUESTION_END = BASE.length;
 
-/** The bytes with these at `at` in their place. */
-function patched(message: Uint8Array, at: number, ...octets: number[]): Buffer {
+/** The message with these bytes at `at`. */
+function patched(message: Uint8Array, at: number, ...bytes: number[]): Buffer {
   const copy = Buffer.from(message);
-  copy.set(octets, at);
+  copy.set(bytes, at);
   return copy;
 }
 
 /** These bytes behind the question of BASE, as `count` additional records. */
-function withAdditional(count: number, ...octets: number[]): Buffer {
-  return patched(Buffer.concat([BASE, Buffer.from(octets)]), 10, 0, count);
+function withAdditional(count: number, ...bytes: number[]): Buffer {
+  return patched(Buffer.concat([BASE, Buffer.from(bytes)]), 10, 0, count);
 }
 
 const OPT = [0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 0];
@@ -52,7 +52,7 @@ describe('FORMERR is the reply', () => {
     ['to a label of the type 01', patched(BASE, 12, 0x40)],
     ['to a label of the type 10', patched(BASE, 12, 0x80)],
     [
-      'to a name over 255 octets',
+      'to a name over 255 bytes',
       Buffer.concat([BASE.subarray(0, 12), Buffer.alloc(300, 1), BASE.subarray(-5)]),
     ],
     ['to a question that is cut off', BASE.subarray(0, -1)],
@@ -77,8 +77,8 @@ it.each([1, 2, 3, 4, 5, 6, 15])('NOTIMP is the reply to opcode %i, which is kept
 
 describe('a query is answered', () => {
   it.each<[string, Buffer]>([
-    ['with octets behind it', Buffer.concat([BASE, Buffer.alloc(20, 0xff)])],
-    ['with octets behind its OPT', Buffer.concat([WITH_OPT, Buffer.alloc(20, 0xff)])],
+    ['with bytes behind it', Buffer.concat([BASE, Buffer.alloc(20, 0xff)])],
+    ['with bytes behind its OPT', Buffer.concat([WITH_OPT, Buffer.alloc(20, 0xff)])],
     ['with the payload size 0', patched(WITH_OPT, QUESTION_END + 3, 0, 0)],
     ['with a payload size below 512', patched(WITH_OPT, QUESTION_END + 3, 0, 40)],
     ['with TC, AA, RA, Z and an rcode set', patched(BASE, 2, 0x07, 0xcf)],
@@ -126,7 +126,7 @@ it('BADVERS, with OPT of version 0, is the reply to an EDNS version to come', ()
   expect(reply.answers).toEqual([]);
 });
 
-it('every reply to any bytes has QR, the ID, RD, CD and opcode of the query, no AA, and is no larger than may be', () => {
+it('every reply to any bytes has QR, the ID, RD, CD and opcode of the query, no AA, and keeps the size limit', () => {
   const edge = new TestEdge();
   const bases = [BASE, WITH_OPT, query('localhost', 'AAAA'), query('example.com', 'ANY', { opt: {} })];
   fc.assert(
@@ -140,7 +140,7 @@ it('every reply to any bytes has QR, the ID, RD, CD and opcode of the query, no 
           )
           .map(([base, changes]) => {
             const message = Uint8Array.from(base);
-            for (const [at, octet] of changes) if (at < message.length) message[at] = octet;
+            for (const [at, byte] of changes) if (at < message.length) message[at] = byte;
             return message;
           }),
       ),

@@ -270,7 +270,7 @@ describe('an unregistered source', () => {
         fc.nat(40),
         (base, changes, cut) => {
           const message = Buffer.from(base.subarray(0, base.length - (cut % base.length)));
-          for (const [at, octet] of changes) if (at < message.length) message[at] = octet;
+          for (const [at, byte] of changes) if (at < message.length) message[at] = byte;
           const { bytes } = edge.ask(message, STRANGER);
           expect(bytes.length).toBeLessThanOrEqual(message.length);
           if (bytes.length === 0) return;

@@ -6,12 +6,12 @@ const make = (perSecond: number, burst: number, memory = RateLimiter.allocate())
   new RateLimiter(memory, { perSecond, burst }, SEED);
 const ADDRESS = 0xc6336407;
 
-/** Takes one reply's worth for the address that starts with these words. */
+/** Takes one reply for the address that starts with these words. */
 function take(limiter: RateLimiter, family: number, word0: number, word1: number, nowMs: number): boolean {
   return limiter.take(family, Int32Array.of(word0, word1, 0, 0), Float64Array.of(nowMs));
 }
 
-/** How many replies one prefix gets at once. */
+/** Number of replies that one prefix gets in a burst. */
 function takeAll(limiter: RateLimiter, nowMs: number, family = 4, word0 = ADDRESS, word1 = 0): number {
   let taken = 0;
   while (taken < 10_000 && take(limiter, family, word0, word1, nowMs)) taken++;

@@ -1,4 +1,4 @@
-/** protocol.md's DNS part as far as the decision goes, by the sections of the RFCs that ask for it. */
+/** The DNS rules of the RFCs that concern decide, by section. */
 import type * as dnsPacket from 'dns-packet';
 import { describe, expect, it } from 'vitest';
 import {
@@ -20,7 +20,7 @@ const COOKIE = 10;
 const PADDING = 12;
 const CLIENT = '2464c4abcf10c957';
 const SERVER = '010000005cf79f111f8130c3eee29480';
-/** Whom SERVER was made for, at TestEdge's time (RFC 9018 A.1). */
+/** Client address of SERVER, valid at TestEdge's time (RFC 9018 A.1). */
 const COOKIE_HOME = '198.51.100.100';
 
 /** A query with EDNS options, each a code and its bytes. */
@@ -32,11 +32,11 @@ function withOptions(
   const message = query(name, type, { opt: {} });
   const rdata = Buffer.concat(
     options.map(([code, data]) => {
-      const octets = Buffer.from(data, 'hex');
+      const bytes = Buffer.from(data, 'hex');
       const head = Buffer.alloc(4);
       head.writeUInt16BE(code);
-      head.writeUInt16BE(octets.length, 2);
-      return Buffer.concat([head, octets]);
+      head.writeUInt16BE(bytes.length, 2);
+      return Buffer.concat([head, bytes]);
     }),
   );
   message.writeUInt16BE(rdata.length, message.length - 2);
@@ -93,7 +93,7 @@ describe('cookies (RFC 7873, RFC 9018)', () => {
     }
   });
 
-  it('7873 5.2.3: a valid one is no forged source, and so outside the rate limit; a wrong one is not', () => {
+  it('7873 5.2.3: a valid cookie proves the source and lifts the rate limit; a wrong one does not', () => {
     const limited = new TestEdge({ rateLimit: { perSecond: 1, burst: 1 } });
     const ask = (cookie: string): number =>
       limited.ask(withOptions('www.example.com', [[COOKIE, cookie]]), COOKIE_HOME).outcome;
@@ -139,7 +139,7 @@ describe('padding (RFC 7830, RFC 8467)', () => {
 
   it('7830 3: is of zeros', () => {
     const data = option(edge.ask(padded('localhost'), HOME, TLS), PADDING)!;
-    expect(data.every((octet) => octet === 0)).toBe(true);
+    expect(data.every((byte) => byte === 0)).toBe(true);
   });
 
   it('stands beside a cookie and an extended error', () => {
@@ -255,14 +255,14 @@ describe('header and question (RFC 1035, RFC 4343)', () => {
     ['a pointer to itself', 'c00c'],
     ['a pointer forward', 'c020'],
     ['a label of type 01', `40${'61'.repeat(4)}00`],
-    ['a name over 255 octets', `${`3f${'61'.repeat(63)}`.repeat(4)}00`],
+    ['a name over 255 bytes', `${`3f${'61'.repeat(63)}`.repeat(4)}00`],
   ])('1035 4.1.4: %s is FORMERR', (_, name) => {
     const header = Buffer.from('12340100000100000000000000'.slice(0, 24), 'hex');
     const message = Buffer.concat([header, Buffer.from(name, 'hex'), Buffer.from('00010001', 'hex')]);
     expect(edge.ask(message).rcode).toBe(Rcode.FORMERR);
   });
 
-  it('1035 4.1: bytes behind the message are no reason not to answer it', () => {
+  it('1035 4.1: answers a message with trailing bytes', () => {
     expect(edge.ask(Buffer.concat([query('localhost'), Buffer.from('trailing')])).rcode).toBe(Rcode.NOERROR);
   });
 

@@ -32,7 +32,7 @@ export const SEED = 0x5eed;
 /** A registered home in the US, IPv4 and IPv6. */
 export const HOME = '198.51.100.7';
 export const HOME6 = '2001:db8:1:2::7';
-/** Of RFC 9018's examples. */
+/** From RFC 9018's examples. */
 export const COOKIE_SECRET = Buffer.from('e5e973e5a6b2a43f48e7dc849e37bfcf', 'hex');
 export const STRANGER = '203.0.113.9';
 export const STRANGER6 = '2001:db8:ffff:1::9';
@@ -47,7 +47,7 @@ export interface QueryFields {
   class?: string;
 }
 
-/** A query for `name`, which keeps its case; the type by its name or its number. */
+/** A query for `name`, case kept; type by name or number. */
 export function query(
   name: string,
   type: keyof typeof RecordType | number = 'A',
@@ -67,19 +67,19 @@ export function query(
   return message;
 }
 
-/** A reply as a test looks at it. */
+/** A reply for assertions. */
 export interface Seen {
   outcome: Outcome;
-  /** Empty where none is sent. */
+  /** Empty without a reply. */
   bytes: Buffer;
-  /** Throws where there is no reply. */
+  /** Throws without a reply. */
   reply: dnsPacket.DecodedPacket & { flag_aa: boolean; flag_tc: boolean; flag_rd: boolean; flag_ra: boolean };
   /** The rcode, with OPT's upper bits. */
   rcode: number;
-  /** The data of the answer's records, in one line each: `A 192.0.2.10 60`. */
+  /** Answer records, one line each: `www.example A 60 192.0.2.10`. */
   answers: string[];
   authorities: string[];
-  /** The extended error, null without one. */
+  /** Extended error, or null. */
   extendedError: number | null;
   hasOpt: boolean;
 }
@@ -115,7 +115,7 @@ export function catalog(regions: RegionOptions = REGIONS): CatalogTables {
   return catalog;
 }
 
-/** All tables of an edge, with HOME and HOME6 on the list, and no sockets. */
+/** All tables of an edge, with HOME and HOME6 registered, without sockets. */
 export class TestEdge {
   readonly catalog: CatalogTables;
   readonly steering: Steering;
@@ -173,12 +173,12 @@ export class TestEdge {
     this.table.remove(prefixOf(parsed, parsed.family === 4 ? 32 : 64));
   }
 
-  /** Fills the cache with an upstream's answer to `name`. */
+  /** Stores an upstream's answer to `name` in the cache. */
   cacheAnswer(name: string, answers: dnsPacket.Answer[], fields: CacheFields = {}): void {
     this.cache.store(this.entry(name, answers, fields));
   }
 
-  /** The entry of an upstream's answer, as the resolver would give it. */
+  /** Cache entry of an upstream's answer, as the resolver would give it. */
   entry(name: string, answers: dnsPacket.Answer[], fields: CacheFields = {}): Uint8Array {
     const { rcode = 0, authorities = [], type = 'A', authenticData = false } = fields;
     const reply = dnsPacket.encode({
@@ -198,7 +198,7 @@ export class TestEdge {
     return buildEntry(asked, reply, reply.length, this.nowMs)!.entry;
   }
 
-  /** What `source` gets for a query. */
+  /** Decides a query from `source`. */
   ask(message: Uint8Array, source = HOME, traits: TransportTraits = UDP_TRAITS): Seen {
     const m = new Uint8Array(65_536).fill(0xee);
     m.set(message);
@@ -225,7 +225,7 @@ export interface CacheFields {
   checkingDisabled?: boolean;
 }
 
-/** Takes a reply apart. Everything but `outcome` and `bytes` is read when it is asked for. */
+/** Parses a reply lazily: only `outcome` and `bytes` are read at once. */
 export function seen(outcome: Outcome, bytes: Buffer): Seen {
   const decoded = (): Seen['reply'] => dnsPacket.decode(bytes) as Seen['reply'];
   const opt = (): OptRecord | undefined =>
@@ -281,7 +281,7 @@ export const soa = (name: string, ttl: number): dnsPacket.Answer => ({
   data: { mname: 'ns', rname: 'root', serial: 1, refresh: 2, retry: 3, expire: 4, minimum: ttl },
 });
 
-/** A resolver that does as a function says. */
+/** A resolver that answers by a function. */
 export function answering(
   resolve: (request: ResolveRequest) => Promise<Resolved>,
   refresh: (request: ResolveRequest) => void = () => {},

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { AdaptivePolling } from '../../src/sys/index.ts';
 
-/** Whether a reader looks again by itself after each of [time in ms, items]. */
+/** For each of [time in ms, items]: true if the reader polls again by itself. */
 const looks = (steps: readonly (readonly [number, number])[]): boolean[] => {
   const polling = new AdaptivePolling();
   return steps.map(([nowMs, taken]) => polling.shouldPoll(nowMs, taken));

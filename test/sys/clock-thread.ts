@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicClock } from '../../src/sys/clock.ts';
 
-/** Stamps the shared times in turn with another thread: odd places are this one's. */
+/** Stamps shared times in turn with another thread; this thread has the odd places. */
 const turn = new Int32Array(workerData.turn as SharedArrayBuffer);
 const times = new Float64Array(workerData.times as SharedArrayBuffer);
 const now = monotonicClock();

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { monotonicClock } from '../../src/sys/index.ts';
 
-/** What a reading of two clocks one after the other may be off by. */
+/** Tolerance for reading two clocks one after the other. */
 const READING_MS = 1;
 
 function hrtimeMs(): number {

@@ -8,13 +8,13 @@ afterEach(closeAll);
 const text = (batch: PacketBatch, i: number): string =>
   Buffer.from(batch.data[i].subarray(0, batch.lengths[i])).toString('latin1');
 
-/** Puts an answer into a slot. */
+/** Writes an answer into a slot. */
 function put(batch: PacketBatch, i: number, answer: string): void {
   batch.data[i].set(Buffer.from(answer, 'latin1'));
   batch.replyLengths[i] = answer.length;
 }
 
-/** Another address of loopback than the peer's own, where the family has one. */
+/** A loopback address other than the peer's, if the family has one. */
 const LOOPBACKS: readonly (readonly [family: 4 | 6, server: string, client: string])[] = [
   [4, '127.0.0.11', '127.0.0.12'],
   [6, '::1', '::1'],
@@ -86,7 +86,7 @@ describe.each(LOOPBACKS)('a batch over IPv%i', (family, server, client) => {
     expect(batch.receive(fd, true)).toBe(1);
     expect(batch.lengths[0]).toBe(64);
     expect(text(batch, 0)).toBe('x'.repeat(64));
-    expect(batch.data[1].every((octet) => octet === 0x7a)).toBe(true);
+    expect(batch.data[1].every((byte) => byte === 0x7a)).toBe(true);
   });
 
   it('lets another batch answer, from where the packet was sent to', async () => {
@@ -125,13 +125,16 @@ describe.each(LOOPBACKS)('a batch over IPv%i', (family, server, client) => {
     expect(received.wasSentTo(0, parseAddress(family === 4 ? '127.0.0.99' : '::2')!.bytes, 0)).toBe(false);
   });
 
-  it('forwards what came to the peer of a connected socket, and what comes from there to one client', async () => {
+  it('forwards packets to the peer of a connected socket, and its packets to one client', async () => {
     const fd = open(family === 4 ? '0.0.0.0' : '::', { packetInfo: true });
     const [peer, origin] = [await Peer.on(client), await Peer.on(server)];
     const address = parseAddress(server)!.bytes;
     const connected = connectUdp({
-      ...{ family, address, port: origin.port },
-      ...{ from: parseAddress(client)!.bytes, receiveBufferBytes: 1 << 20 },
+      family,
+      address,
+      port: origin.port,
+      from: parseAddress(client)!.bytes,
+      receiveBufferBytes: 1 << 20,
     });
     const batch = new PacketBatch(4, 512, true);
     for (const sent of ['left out', 'one', 'another']) await peer.send(sent, localPort(fd), server);

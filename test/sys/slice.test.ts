@@ -3,7 +3,7 @@ import { getPriority } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { askForSlice } from '../../src/sys/index.ts';
 
-/** The slice of this thread, in nanoseconds, as kernels of 6.12 and later tell it; null: this one does not. */
+/** This thread's slice in nanoseconds, from kernels of 6.12 and later; null on others. */
 function sliceNs(): number | null {
   const found = /^se\.slice\s*:\s*(\d+)$/m.exec(readFileSync('/proc/self/sched', 'utf8'));
   return found === null ? null : Number(found[1]);

@@ -17,7 +17,7 @@ import { closeAll, open, Peer } from './support.ts';
 
 afterEach(closeAll);
 
-/** An integer option as the kernel has it (include/uapi/linux/in.h, in6.h). */
+/** Reads an integer socket option (include/uapi/linux/in.h, in6.h). */
 function option(fd: number, level: number, name: number): number {
   const value = new Uint8Array(4);
   if (libc()!.getsockopt(fd, level, name, value, Uint32Array.of(4)) !== 0) throw new Error('getsockopt');
@@ -132,7 +132,7 @@ describe('a connected UDP socket', () => {
   });
 });
 
-it('what is no fault of bind is no bind error', () => {
+it('other errors are not bind errors', () => {
   expect(isBindError(new SystemCallError('socket', 24))).toBe(false);
   expect(isBindError(new Error('EADDRINUSE'))).toBe(false);
   expect(new SystemCallError('socket', 24).message).toBe('socket failed: EMFILE');

@@ -23,14 +23,14 @@ export function open(address: string, options: Partial<UdpSocketOptions> = {}): 
   return fd;
 }
 
-/** A packet that a peer received, and from where. */
+/** A packet that a peer received. */
 export interface Received {
   readonly text: string;
   readonly address: string;
   readonly port: number;
 }
 
-/** A node:dgram socket on a free port of `address`, with what it has received. */
+/** A node:dgram socket on a free port of `address` that records packets. */
 export class Peer {
   readonly socket: Socket;
   readonly received: Received[] = [];
@@ -74,7 +74,7 @@ export class Peer {
   }
 }
 
-/** Closes all sockets that were opened here. */
+/** Closes all sockets of this module. */
 export function closeAll(): void {
   for (const fd of opened.splice(0)) closeSocket(fd);
   for (const socket of peers.splice(0)) socket.close();

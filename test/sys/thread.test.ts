@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** Threads are started from a process of their own: the test runner's loader would reach into them. */
+/** Starts threads from a process of its own, because the test runner's loader would interfere. */
 describe('a thread', () => {
   let directory: string;
   beforeEach(() => {

@@ -1,6 +1,6 @@
 /**
- * 2,000 messages, valid, odd and malformed, to the edge and to Debian's unbound in front of the same upstream: whatever
- * they answer differently is on the list below, with its reason.
+ * Sends 2,000 valid, odd and malformed messages to the edge and to Debian's unbound with the same upstream. Every
+ * difference between the replies must be on the list below, with its reason.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -15,7 +15,7 @@ import { Chance, PacketMaker } from '../support/mutate.ts';
 import { type Endpoint, RunningService, temporaryFolder, until } from '../support/service.ts';
 
 const MESSAGES = 2_000;
-/** The same messages each time: a difference is a fault of the program, not of chance. */
+/** Fixed, so that a difference is a bug and not chance. */
 const SEED = 0x5eed;
 const HOME = '127.0.0.1';
 const SILENCE_MS = 400;
@@ -28,7 +28,7 @@ interface Answer {
   records: string[];
 }
 
-/** A difference, and why it is none to mend. */
+/** A difference that is intended, and why. */
 interface Difference {
   readonly reason: string;
   is(query: Buffer, ours: Answer | null, theirs: Answer | null): boolean;
@@ -37,7 +37,7 @@ interface Difference {
 const opcodeOf = (query: Buffer): number => (query[2]! >>> 3) & 15;
 const counts = (query: Buffer): number[] => [4, 6, 8, 10].map((at) => query.readUInt16BE(at));
 
-/** Type and class of the question, as far as it can be read. */
+/** Type and class of the question, as far as they are readable. */
 function questionOf(query: Buffer): { type: number; qclass: number; end: number } | null {
   let at = 12;
   while (at < query.length && query[at] !== 0 && query[at] < 64) at += 1 + query[at];
@@ -45,7 +45,7 @@ function questionOf(query: Buffer): { type: number; qclass: number; end: number 
   return { type: query.readUInt16BE(at + 1), qclass: query.readUInt16BE(at + 3), end: at + 5 };
 }
 
-/** Whether what follows the question is one OPT record (RFC 6891 6.1.2) with whole options, and nothing else. */
+/** True if the question is followed by one well-formed OPT record (RFC 6891 6.1.2) and nothing else. */
 function endsWithOpt(query: Buffer, end: number): boolean {
   if (query.length < end + 11 || query[end] !== 0 || query.readUInt16BE(end + 1) !== 41) return false;
   let at = end + 11;
@@ -57,7 +57,7 @@ function endsWithOpt(query: Buffer, end: number): boolean {
 const isFormerr = (answer: Answer | null): boolean => answer?.rcode === 'FORMERR';
 const isBare = (answer: Answer | null, rcode: string): boolean =>
   answer?.rcode === rcode && answer.records.length === 0;
-/** A query for one question of class IN and this type. */
+/** True for one question of class IN and a matching type. */
 const asksFor = (query: Buffer, types: (type: number) => boolean): boolean => {
   const question = opcodeOf(query) === 0 && counts(query)[0] === 1 ? questionOf(query) : null;
   return question !== null && question.qclass === 1 && types(question.type);
@@ -97,8 +97,7 @@ const DIFFERENCES: readonly Difference[] = [
       isBare(theirs, 'FORMERR'),
   },
   {
-    reason:
-      'what follows the question and is no whole OPT that ends the message: we ignore it, unbound says FORMERR',
+    reason: 'anything but one whole OPT behind the question: we ignore it, unbound says FORMERR',
     is: (query, ours, theirs) =>
       asksFor(query, () => true) &&
       !endsWithOpt(query, questionOf(query)!.end) &&
@@ -139,7 +138,7 @@ async function freePort(): Promise<number> {
 
 /** An A record of the question's name, for 300 s. */
 const ADDRESS = Buffer.from('c00c000100010000012c0004c0000201', 'hex');
-/** The SOA of the root, which holds every name, for 300 s. */
+/** The root's SOA, for 300 s. */
 const START_OF_AUTHORITY = Buffer.from(
   `0000060001${'0000012c'}${'0016'}${'00'}${'00'}${'00000001'}${'00000e10'}${'00000258'}${'00015180'}${'0000012c'}`,
   'hex',
@@ -147,7 +146,7 @@ const START_OF_AUTHORITY = Buffer.from(
 
 const DENIED = '\u0002no\u0007example\u0000';
 
-/** What both resolvers stand before: known names, NXDOMAIN for those that end with `no.example`, NODATA for other types. */
+/** The upstream of both: known names; NXDOMAIN below `no.example`; NODATA for other types. */
 function answerAll({ bytes }: { bytes: Buffer }, replier: { send(message: Uint8Array): void }): void {
   const { type, end } = questionOf(bytes)!;
   const isDenied = bytes
@@ -206,7 +205,7 @@ afterAll(async () => {
   await upstream.stop();
 });
 
-/** One message to one server; null where it is silent. */
+/** Asks one server; null without a reply. */
 async function ask(
   client: UdpClient,
   to: Endpoint,
@@ -273,7 +272,7 @@ it(`answers ${MESSAGES} messages as unbound does, but for what is on the list`, 
     }
     const listed = DIFFERENCES.find((difference) => difference.is(message, ours, theirs));
     if (listed !== undefined) used.set(listed.reason, (used.get(listed.reason) ?? 0) + 1);
-    // On a busy machine a reply may have come too late.
+    // A reply may have come too late on a busy machine.
     else if (patienceMs < PATIENCE_MS) await compare(message, [one, other], PATIENCE_MS);
     else unexplained.push(`${message.toString('hex')} ${JSON.stringify({ ours, theirs })}`);
   };
@@ -285,7 +284,7 @@ it(`answers ${MESSAGES} messages as unbound does, but for what is on the list`, 
   for (const pair of clients) for (const client of pair) client.close();
   expect(unexplained).toEqual([]);
   expect(same).toBeGreaterThan(MESSAGES / 2);
-  // A reason that nothing needs any more is to be taken off the list.
+  // Unused reasons must be removed from the list.
   expect(DIFFERENCES.filter(({ reason }) => !used.has(reason)).map(({ reason }) => reason)).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 /**
- * 100,000 random and mutated packets over UDP and TCP, from a registered source: whatever comes back is a reply to
- * what was sent, a good query is answered after each thousand, and memory is flat.
+ * Sends 100,000 random and mutated packets over UDP and TCP from a registered source. Every reply must answer
+ * something that was sent, a good query is answered after each thousand, and memory stays flat.
  */
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -14,11 +14,11 @@ const UDP_PACKETS = 80_000;
 const TCP_PACKETS = 20_000;
 const ROUND = 1_000;
 const WARM_UP_ROUNDS = 10;
-/** What the process may grow by after its warm-up: caches fill, and V8's heap breathes. */
+/** Allowed growth after the warm-up: caches fill, and V8's heap varies. */
 const MOST_GROWTH_BYTES = 64 * 1024 * 1024;
 const HOME = '127.0.6.1';
 
-/** To see a failure again: MEDIASTREAMER_FUZZ_SEED=n */
+/** Repeat a failure with MEDIASTREAMER_FUZZ_SEED=n. */
 const seed = Number(process.env['MEDIASTREAMER_FUZZ_SEED'] ?? randomInt(2 ** 32));
 const NAMES = [FILMS, `www.${SERIES}`, 'other.example', 'localhost', '1.0.0.10.in-addr.arpa', 'onion', '.'];
 
@@ -33,9 +33,9 @@ function residentBytes(pid: number): number {
   return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
 }
 
-/** What is wrong with a reply to `sent`; null if nothing is. */
+/** Describes an error in a reply to `sent`; null if there is none. */
 function faultOf(reply: Buffer, isSent: (id: number) => boolean): string | null {
-  if (reply.length < 12) return `a reply of ${reply.length} octets`;
+  if (reply.length < 12) return `a reply of ${reply.length} bytes`;
   if ((reply[2] & 0x80) === 0) return 'QR=0';
   return isSent(reply.readUInt16BE(0)) ? null : 'an ID that nobody asked with';
 }
@@ -43,7 +43,7 @@ function faultOf(reply: Buffer, isSent: (id: number) => boolean): string | null 
 const good = { name: `www.${FILMS}` };
 const steered = `NOERROR ${RELAY.us.address}`;
 
-/** A socket, the IDs that it has sent, and what was wrong with what came back. */
+/** A socket, the IDs that it has sent, and the errors in its replies. */
 class FuzzSocket {
   readonly client: UdpClient;
   readonly faults: string[] = [];
@@ -83,13 +83,13 @@ async function udpRound(
 ): Promise<void> {
   for (let index = 0; index < ROUND; index++) {
     sockets[index % sockets.length].send(to, maker.next((firstId + index) & 0xffff));
-    // Datagrams that the kernel drops for lack of room would test nothing.
+    // Packets that the kernel drops would test nothing.
     if (index % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
   }
   expect(await sockets[0].askGood(to, (firstId + ROUND) & 0xffff), `seed ${seed}`).toBe(steered);
 }
 
-/** As many packets over connections, whatever many the server closes. @returns the replies' faults */
+/** Sends as many packets over connections, however many the server closes. @returns errors in replies */
 async function tcpRound(to: Endpoint, maker: PacketMaker, firstId: number): Promise<string[]> {
   const faults: string[] = [];
   let id = firstId;
@@ -105,7 +105,7 @@ async function tcpRound(to: Endpoint, maker: PacketMaker, firstId: number): Prom
     const last = encodeQuery({ ...good, id: ++id & 0xffff });
     sent.add(id & 0xffff);
     client.send(last);
-    // Closed before it is a right answer too: what was sent before may have been no query at all.
+    // Closing first is correct, too: earlier bytes may have been no query.
     const reply = await client.next(id & 0xffff);
     if (reply !== null && shown(readReply(reply)) !== steered) faults.push('a good query was not answered');
     for (const other of client.replies)
@@ -147,7 +147,7 @@ describe.each(['mmsg', 'dgram'])(`random and mutated packets (seed ${seed}) to %
     for (const { client } of sockets) client.close();
     const faults = sockets.flatMap((socket) => socket.faults);
     expect({ seed, faults: faults.slice(0, 5) }).toEqual({ seed, faults: [] });
-    // Most packets are near enough to a query to be answered: else this would test nothing.
+    // Most packets must be close enough to a query to be answered.
     const replies = sockets.reduce((sum, socket) => sum + socket.replies, 0);
     expect(replies).toBeGreaterThan(udpPackets / 4);
     if (warm > 0) expect(end - warm, `seed ${seed}`).toBeLessThan(MOST_GROWTH_BYTES);

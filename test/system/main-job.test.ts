@@ -1,4 +1,4 @@
-/** The main job, from outside: a registered device gets a relay's address, everyone else is refused. */
+/** The main job from outside: a registered device gets a relay's address, everyone else is refused. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askTcp, askUdp, dig, shown, TcpClient } from '../support/dns-client.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => upstream.stop());
 
-/** Names of their own, so that no test sees another's cache. */
+/** Unique names, so that no test sees another's cache. */
 let names = 0;
 const otherName = () => `other-${++names}.example.com`;
 
@@ -26,7 +26,7 @@ describe.each(['mmsg', 'dgram'])('by the engine %s', (engine) => {
   });
 
   const steered = (relay: string) => `NOERROR ${relay}`;
-  /** What an address gets for A of a catalog name, over UDP and over TCP. */
+  /** Answers to A of a catalog name over UDP and TCP. */
   const both = async (from: string, name = FILMS, type: 'A' | 'AAAA' = 'A') => [
     shown(await askUdp(from.includes(':') ? service.udp6 : service.udp, from, { name, type })),
     shown(await askTcp(from.includes(':') ? service.tcp6 : service.tcp, from, { name, type })),

@@ -1,6 +1,6 @@
 /**
- * Whatever goes on behind or beside them, a steered answer and a cache hit come at once: while the upstream is silent, while
- * 10,000 names wait for a slow one, and while one source asks as much as it can.
+ * Steered answers and cache hits stay fast while the upstream is silent, while 10,000 names wait for a slow one, and
+ * while one source floods.
  */
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -15,13 +15,13 @@ const NEIGHBOUR = '127.0.61.2';
 const WAITING = ['127.0.61.3', '127.0.61.4', '127.0.61.5', HOME, NEIGHBOUR];
 const CACHED = 'cached.example';
 const IN_FLIGHT = 10_000;
-/** Half of the answers come within this time; it is what a person notices, and long for a machine that is busy. */
+/** Limit of the median: what a person notices, and generous for a busy machine. */
 const AT_ONCE_MS = 250;
 const ASKED = 40;
 
-/** An upstream that takes its time, or for ever; cheap enough for thousands of queries beside a test. */
+/** A slow or silent upstream, cheap enough for thousands of queries beside a test. */
 class SlowUpstream {
-  /** Numbers of the names `nNUMBER.example` that have been asked for. */
+  /** Numbers of the names `nNUMBER.example` that were asked for. */
   readonly numbers = new Set<number>();
   isSilent = false;
   private readonly socket = dgram.createSocket('udp4');
@@ -63,7 +63,7 @@ class SlowUpstream {
   }
 }
 
-/** One A record behind the question, without OPT. */
+/** One A record, without OPT. */
 function answerTo(query: Buffer): Buffer {
   let end = 12;
   while (query[end] !== 0) end += query[end]! + 1;
@@ -96,7 +96,7 @@ afterAll(async () => {
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
-/** Asks for a steered name and a cached one in turns, and tells how long half of each took at the most. */
+/** Asks for a steered and a cached name in turns. @returns the median time of each */
 async function medians(): Promise<{ steeredMs: number; cachedMs: number }> {
   const timed = async (name: string, expected: string): Promise<number> => {
     const startedAt = performance.now();
@@ -118,7 +118,7 @@ async function expectAtOnce(): Promise<void> {
   expect(cachedMs).toBeLessThan(AT_ONCE_MS);
 }
 
-/** Asks for `nNUMBER.example` for all of these numbers, without waiting for answers. */
+/** Asks for `nNUMBER.example` for all numbers, without waiting for answers. */
 async function askAll(from: UdpClient, numbers: Iterable<number>): Promise<void> {
   let sent = 0;
   for (const number of numbers) {
@@ -142,7 +142,7 @@ describe('a steered answer and a cache hit come at once', () => {
   it(`while ${IN_FLIGHT} names wait for a slow upstream`, async () => {
     upstream.hold();
     const all = Array.from({ length: IN_FLIGHT }, (_, i) => 1000 + i);
-    // What a full buffer has lost on the way is sent again; how much is lost hangs on the machine.
+    // Repeats what full buffers have lost, which depends on the machine.
     for (let round = 0; round < 20 && upstream.numbers.size < IN_FLIGHT * 0.9; round++) {
       const lost = all.filter((number) => !upstream.numbers.has(number));
       await Promise.all(
@@ -163,7 +163,7 @@ describe('a steered answer and a cache hit come at once', () => {
   it('while another source of the same household asks as much as it can', async () => {
     let isFlooding = true;
     const flood = (async () => {
-      // Some fifty thousand at the most.
+      // At most about fifty thousand.
       for (let round = 0; round < 500 && isFlooding; round++) {
         await askAll(
           neighbour,

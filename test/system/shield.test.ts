@@ -1,6 +1,6 @@
 /**
- * A flood of unregistered sources at the running service: the filter comes and goes by itself, and who is registered
- * is served all the time. Where the kernel takes no filter from the tests, the service must say so, and serve.
+ * A flood from unregistered sources at the running service: the filter comes and goes by itself, and registered
+ * sources are served all the time. Where the kernel refuses filters, the service must say so, and serve.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { monotonicClock } from '../../src/sys/index.ts';
@@ -19,7 +19,7 @@ import {
 const HOME = '127.0.11.1';
 const STRANGER = '127.0.11.99';
 const OPEN_NAME = 'api.operator.example';
-/** A flood that any machine can make, which the filter is to keep away but for one in ten. */
+/** A flood that any machine can make; the filter drops all but one in ten packets. */
 const SHIELD = { engagePerSecond: 500, samplePerSecond: 100, holdSeconds: 2 };
 const FLOOD_PER_TURN = 40;
 
@@ -133,7 +133,7 @@ describe('the shield of a service', () => {
   });
 });
 
-/** A home that registers while the filter is in place is served from its 2xx on, each time. */
+/** Homes that register while the filter is attached are served from their 2xx on. */
 async function registeredMeanwhile(): Promise<void> {
   for (let i = 0; i < 10; i++) {
     const address = `127.0.12.${i + 1}`;
@@ -144,7 +144,7 @@ async function registeredMeanwhile(): Promise<void> {
   }
 }
 
-/** A home that lost its registration gets through by asking again, as its router does. */
+/** A home that lost its registration gets through by retrying, as its router does. */
 async function someOpenName(): Promise<void> {
   const client = await UdpClient.open(STRANGER);
   const query = encodeQuery({ name: OPEN_NAME });
@@ -176,12 +176,12 @@ describe('a service', () => {
   });
 
   it('without the right to load one says why in one line and serves; where it must have one it does not start', async () => {
-    // Root's processes have what the bounding set leaves; others have none of these rights.
+    // Processes of root have what the bounding set leaves; others have none of these rights.
     const wrapper = process.getuid!() === 0 ? ['setpriv', '--bounding-set=-bpf,-sys_admin'] : [];
     const other = await RunningService.start({ wrapper });
     const { state, reason } = await readiness(other);
     const lines = other.lines.filter(({ msg }) => msg === 'shield not available');
-    // A kernel that lets everyone load filters takes this one's, too.
+    // A kernel that lets everyone load filters accepts this process's, too.
     expect(lines.length).toBe(state === 'ready' ? 0 : 1);
     if (state !== 'ready') expect(reason).toContain('CAP_BPF');
     await other.household([HOME]);

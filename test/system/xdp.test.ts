@@ -1,6 +1,6 @@
 /**
- * The engine on the rings of a network interface: the real program on one end of a veth pair, clients on the other, in
- * a network namespace of their own. Where the system makes neither, each test holds the refusal to its words.
+ * The engine on the rings of a network interface: the real program on one end of a veth pair, clients on the other,
+ * in a network namespace. Where the system creates neither, each test checks the error instead.
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -26,7 +26,7 @@ const PREFIX = 'msxdp';
 const NAMESPACE = `${PREFIX}${process.pid}`;
 const SERVER_END = `msx${process.pid}`;
 const CLIENT_END = 'eth0';
-/** Private networks, as registering takes, of this process's own: several runs may be under way on a machine. */
+/** Private networks, which may register, of this process's own: several runs may be under way on a machine. */
 const NETWORK = `10.${128 + ((process.pid >> 8) & 63)}.${process.pid & 255}`;
 const NETWORK6 = `fd77:${(process.pid & 0xffff).toString(16)}`;
 const SERVER = `${NETWORK}.1`;
@@ -40,7 +40,7 @@ function run(command: string, ...args: string[]): { status: number | null; stdou
   return spawnSync(command, args, { env, encoding: 'utf8' });
 }
 
-/** What a run that was killed has left: its interfaces go with its namespace. */
+/** Removes what a killed run has left: its interfaces go with its namespace. */
 function removeStale(): void {
   for (const line of run('ip', 'netns', 'list').stdout.split('\n')) {
     const name = line.split(' ')[0]!;
@@ -50,7 +50,7 @@ function removeStale(): void {
   }
 }
 
-/** Makes the pair and the namespace. @returns whether the system let us */
+/** Creates the pair and the namespace. @returns false if the system refuses */
 function makeNetwork(): boolean {
   removeStale();
   const steps = [
@@ -79,7 +79,7 @@ afterAll(async () => {
   run('ip', 'netns', 'delete', NAMESPACE);
 });
 
-/** A service of the last test may hold the interface. */
+/** A service of the last test may still hold the interface. */
 const services: RunningService[] = [];
 afterEach(async () => {
   await Promise.all(services.splice(0).map((service) => service.stop('SIGKILL')));
@@ -102,7 +102,7 @@ const dns = (fields: object = {}) => ({
 
 const execute = promisify(execFile);
 
-/** What dig is told, from the other end. It waits beside this process, in which the upstream lives. */
+/** Runs dig at the other end, beside this process, in which the upstream runs. */
 async function dig(
   at: { host: string; port: number },
   ...args: string[]
@@ -124,7 +124,7 @@ async function dig(
   return { rcode, answers: section.split('\n').flatMap((line) => line.split('\t').at(-1) || []) };
 }
 
-/** Sends a query with so much behind it that it is cut on the way. @returns how many answers it gets */
+/** Sends a query so long that it is fragmented. @returns number of answers */
 async function askInFragments({ host, port }: { host: string; port: number }): Promise<number> {
   const hex = Buffer.concat([encodeQuery({ name: FILMS }), Buffer.alloc(3000)]).toString('hex');
   const code = `
@@ -139,7 +139,7 @@ async function askInFragments({ host, port }: { host: string; port: number }): P
   return Number(stdout);
 }
 
-/** Whether the interface has a program. */
+/** True if the interface has a program. */
 const hasProgram = (): boolean => /\bprog\/xdp\b/.test(run('ip', 'link', 'show', SERVER_END).stdout);
 
 async function counted(service: RunningService, metric: string): Promise<number> {
@@ -149,7 +149,7 @@ async function counted(service: RunningService, metric: string): Promise<number>
   return Number(line?.split(' ').at(-1));
 }
 
-/** A promise that holds where the system makes interfaces; elsewhere the start must say what is missing. */
+/** A test for systems that create interfaces; elsewhere the start must say what is missing. */
 function promises(what: string, body: () => Promise<void>): void {
   it(what, async () => {
     if (hasNetwork) return body();
@@ -159,7 +159,7 @@ function promises(what: string, body: () => Promise<void>): void {
   });
 }
 
-/** Starts it where that fails. */
+/** Starts a service that is expected to fail. */
 function start(fields: object, wrapper: readonly string[] = []) {
   const file = writeConfig(temporaryFolder(), { dns: dns(fields) });
   return runProgram(['serve', '--config', file], { wrapper });
@@ -175,27 +175,27 @@ describe('the engine on the rings of an interface', () => {
     expect(service.engine).toBe('af-xdp');
     expect(hasProgram()).toBe(true);
 
-    // What decide knows.
+    // Answered by decide.
     expect(await dig(service.udp, FILMS)).toEqual({ rcode: 'NOERROR', answers: [RELAY.us.address] });
     expect(await dig(service.udp6, FILMS, 'AAAA')).toEqual({
       rcode: 'NOERROR',
       answers: [RELAY.us.address6],
     });
     expect(await dig(service.udp, FILMS, '-b', STRANGER)).toEqual({ rcode: 'REFUSED', answers: [] });
-    // What an upstream knows: a socket sends it.
+    // Answered by an upstream, through a socket.
     const before = upstream.queries.length;
     expect((await dig(service.udp, 'other.example.com')).rcode).toBe('NOERROR');
     expect((await dig(service.udp6, 'another.example.com')).rcode).toBe('NOERROR');
     expect((await dig(service.udp, 'portal.example.net', '-b', STRANGER)).rcode).toBe('NOERROR');
     expect(upstream.queries.length).toBe(before + 3);
-    // What that has left in the cache.
+    // Answered from the cache.
     expect((await dig(service.udp6, 'other.example.com')).rcode).toBe('NOERROR');
     expect(upstream.queries.length).toBe(before + 3);
     expect(await counted(service, 'xdp_frames_total{result="taken"}')).toBe(7);
     expect(await counted(service, `xdp_queues{interface="${SERVER_END}",mode="generic"}`)).toBe(1);
     expect(await counted(service, 'xdp_drops_total{reason="ring_full"}')).toBe(0);
 
-    // What the program lets pass: TCP, a query in fragments, another port.
+    // Passed by the program: TCP, a fragmented query, another port.
     expect((await dig(service.tcp, FILMS, '+tcp')).answers).toEqual([RELAY.us.address]);
     expect(await askInFragments(service.udp)).toBe(1);
     const other = createSocket('udp4');
@@ -210,7 +210,7 @@ describe('the engine on the rings of an interface', () => {
     other.close();
     expect(await counted(service, 'xdp_frames_total{result="taken"}')).toBe(7);
 
-    // It takes one program at a time.
+    // An interface takes one program at a time.
     const second = await start({ xdp: { interface: SERVER_END, mode: 'generic' } });
     expect([second.code, second.stdout + second.stderr]).toEqual([
       1,

@@ -71,7 +71,7 @@ class UdpThread {
       if (tag < fds.length) packets += this.receive(tag, false);
       else packets += forwarder.receive(tag - fds.length, epoll.eventsAt(i));
     }
-    forwarder.finishTurn();
+    forwarder.finishTurn(count < EVENTS);
     this.forwardPacer.after(packets);
   }
 

@@ -50,7 +50,7 @@ export interface CacheStats {
   refused: number;
 }
 
-/** Tries to take the lock before a writer sleeps. A store holds it for about 1 us. */
+/** Tries to take the lock before a writer sleeps. A store holds it briefly. */
 const LOCK_SPINS = 100;
 /** Bounds a sleep whose wake-up got lost. */
 const LOCK_WAIT_MS = 10;

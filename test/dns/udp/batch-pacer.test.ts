@@ -19,7 +19,7 @@ beforeEach(() => {
   );
 });
 
-/** Batches of `count` packets that come at a rate; tells how many of them were followed by a pause. */
+/** Receives batches of `count` packets at a rate. @returns number of pauses */
 function receive(batches: number, count: number, perSecond: number): number {
   let paused = 0;
   for (let i = 0; i < batches; i++) {

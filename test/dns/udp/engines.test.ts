@@ -24,7 +24,7 @@ const WORKERS = 2;
 
 type EngineName = UdpEngine['name'];
 
-/** An engine over a TestEdge and a resolver that answers names below `example`, when it is let. */
+/** An engine over a TestEdge and a resolver that answers names below `example`; slow.example waits for `release`. */
 class Stage {
   readonly edge: TestEdge;
   readonly counters: CounterBlock[] = [];
@@ -32,7 +32,7 @@ class Stage {
   engine!: UdpEngine;
   answerer!: Answerer;
   resolving = 0;
-  /** What names below `slow.example` wait for. */
+  /** Lets names below `slow.example` be answered. */
   release: () => void = () => {};
   private readonly released = new Promise<void>((resolve) => {
     this.release = resolve;
@@ -45,7 +45,7 @@ class Stage {
     edge.register('::1');
   }
 
-  /** What is to be asked for again before it expires: name, type, DO and CD. */
+  /** Prefetched questions: name, type, DO and CD. */
   readonly refreshed: string[] = [];
 
   async start(name: EngineName, listen: readonly string[]): Promise<this> {
@@ -210,7 +210,7 @@ describe.each(engines)('UDP by %s', (name) => {
     }
   });
 
-  it('sends nothing for what is no query, and goes on', async () => {
+  it('ignores packets other than queries, and goes on', async () => {
     const stage = await new Stage().start(name, ['127.0.0.40:0']);
     const peer = await Peer.on(CLIENT);
     const response = query('netflix.com');
@@ -247,7 +247,7 @@ describe.each(engines)('UDP by %s', (name) => {
     expect(await rcode()).toBe(Rcode.NOERROR);
     stage.edge.unregister(STRANGER);
     expect(await rcode()).toBe(Rcode.REFUSED);
-    // Enough to outgrow the first table more than once: readers must turn to the new one.
+    // Outgrows the first table more than once: readers must switch to the new one.
     for (let i = 0; i < 20_000; i++)
       stage.edge.register(`100.${64 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`);
     stage.edge.register(STRANGER);
@@ -378,7 +378,7 @@ describe.runIf(engines.includes('mmsg'))('UDP by mmsg alone', () => {
     while (stage.counted(QueryVerdict.REFUSED) + stage.counted(QueryVerdict.RATELIMITED) < 16) {
       await new Promise((resolve) => setImmediate(resolve));
     }
-    // Two threads may each let one pass that the other has counted.
+    // Each of two threads may pass one that the other has counted.
     expect(stage.counted(QueryVerdict.REFUSED)).toBeLessThanOrEqual(6);
     expect(stage.counted(QueryVerdict.REFUSED)).toBeGreaterThanOrEqual(5);
   });

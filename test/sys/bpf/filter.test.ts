@@ -1,4 +1,4 @@
-/** Maps and filters in the kernel that runs the tests. Where it takes none, each test holds the refusal to its words. */
+/** Maps and filters in this machine's kernel. Where it refuses them, each test checks the reason instead. */
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   add,
@@ -38,7 +38,7 @@ afterEach(() => {
   for (const program of programs.splice(0)) closeSocket(program);
 });
 
-/** What the kernel lets this process do, told once: the refusal, or null. */
+/** The kernel's refusal, or null. */
 const refusal = ((): BpfError | null => {
   try {
     new BpfMap({ type: BpfMapType.HASH, name: 'probe', keyBytes: 4, valueBytes: 1, maxEntries: 1 }).close();
@@ -48,7 +48,7 @@ const refusal = ((): BpfError | null => {
   }
 })();
 
-/** A promise that holds where the kernel takes programs; elsewhere the refusal must say why, clearly. */
+/** A test for kernels that accept programs; elsewhere it checks that the refusal says why. */
 function promises(what: string, body: () => Promise<void> | void): void {
   it(what, async () => {
     if (refusal === null) return body();
@@ -140,7 +140,11 @@ describe('a filter', () => {
 
   promises('counts in a map of which each processor has its part', async () => {
     const counts = new BpfMap({
-      ...{ type: BpfMapType.PER_CPU_ARRAY, name: 'counts', keyBytes: 4, valueBytes: 16, maxEntries: 1 },
+      type: BpfMapType.PER_CPU_ARRAY,
+      name: 'counts',
+      keyBytes: 4,
+      valueBytes: 16,
+      maxEntries: 1,
     });
     maps.push(counts);
     const fd = open('127.0.0.1');

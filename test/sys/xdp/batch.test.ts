@@ -1,4 +1,4 @@
-/** A batch over rings in ordinary memory, whose other side is played by the test. */
+/** A batch over rings in ordinary memory; the test plays the kernel. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ENDPOINT_BYTES, localPort, Memory, PacketBatch } from '../../../src/sys/index.ts';
@@ -15,9 +15,9 @@ import { frame, readFrame, target } from './support.ts';
 const HEADROOM = 256;
 const SERVER = '192.0.2.53';
 const SERVER6 = '2001:db8::53';
-/** Counters begin shortly before they run over, so that every test crosses that. */
+/** Counters start shortly before they overflow, so that every test crosses that. */
 const BEGIN = -3;
-/** No such descriptor: system calls fail, and are not what these tests are about. */
+/** An invalid descriptor: system calls fail, which these tests ignore. */
 const NO_FD = -1;
 
 /** The kernel's side of a ring. */
@@ -45,7 +45,7 @@ class FakeRing {
     this.words[1] = BEGIN;
   }
 
-  /** Entries that were produced and not consumed. */
+  /** Entries that were produced and not yet consumed. */
   get count(): number {
     return (this.words[0]! - this.words[1]!) | 0;
   }
@@ -63,7 +63,7 @@ class FakeRing {
   }
 }
 
-/** A device of `frames` frames that delivers, takes and completes when it is told to. */
+/** A device of `frames` frames that delivers, takes and completes on demand. */
 class FakeDevice {
   readonly memory: Memory;
   readonly receive: FakeRing;
@@ -73,7 +73,7 @@ class FakeDevice {
   readonly batch: FrameBatch;
   readonly tally = new Float64Array(FRAME_RESULTS);
   readonly frames: number;
-  /** Frames that were sent and are not completed. */
+  /** Frames that were sent and not yet completed. */
   readonly inFlight: number[] = [];
 
   constructor(frames = 8, slots = 4, sendEntries = 4) {
@@ -87,9 +87,16 @@ class FakeDevice {
     const { address, bytes } = this.memory;
     this.batch = new FrameBatch(
       {
-        ...{ fd: NO_FD, interfaceIndex: 7, frames, memory: { address, bytes: bytes.length } },
-        ...{ receive: this.receive.handle, send: this.send.handle, fill: this.fill.handle },
-        ...{ completion: this.completion.handle, zeroCopy: false, sendBudget: 32 },
+        fd: NO_FD,
+        interfaceIndex: 7,
+        frames,
+        memory: { address, bytes: bytes.length },
+        receive: this.receive.handle,
+        send: this.send.handle,
+        fill: this.fill.handle,
+        completion: this.completion.handle,
+        zeroCopy: false,
+        sendBudget: 32,
       },
       [target(SERVER, 53, 1), target(SERVER6, 53, 2)],
       slots,
@@ -97,7 +104,7 @@ class FakeDevice {
     );
   }
 
-  /** @returns whether there was a frame to write to */
+  /** @returns false if there was no frame to write to */
   deliver(content: Uint8Array, offset = HEADROOM): boolean {
     if (this.fill.count === 0) return false;
     const at = this.fill.consume()[0]! + offset;
@@ -106,7 +113,7 @@ class FakeDevice {
     return true;
   }
 
-  /** What was handed over to be sent, which leaves. */
+  /** Takes the frames to be sent. */
   sent(): Buffer[] {
     return Array.from({ length: this.send.count }, () => {
       const [at, , length] = this.send.consume();
@@ -128,7 +135,7 @@ class FakeDevice {
     batch.send(NO_FD, count);
   }
 
-  /** Every frame is somewhere, and nowhere twice. */
+  /** True if every frame is in exactly one place. */
   get accounted(): boolean {
     const places = [...this.inFlight];
     const look = (ring: FakeRing, stride: number) => {
@@ -183,7 +190,7 @@ describe('a batch of frames', () => {
     expect(device.accounted).toBe(true);
   });
 
-  it('drops what is no packet for us, counts it by what it was, and uses its frame again', () => {
+  it('drops and counts packets for others, and reuses their frames', () => {
     const device = new FakeDevice();
     device.deliver(frame({ to: '192.0.2.54' }));
     device.deliver(frame({ checksum: 'wrong' }));

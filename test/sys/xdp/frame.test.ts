@@ -10,10 +10,10 @@ const SERVER6 = '2001:db8::53';
 const CLIENT6 = '2001:db8:77::1';
 const SIX = { from: CLIENT6, to: SERVER6 } as const;
 const PLACE = 2048;
-/** Where a frame lies, as the kernel puts it. */
+/** Offset of the frame, as the kernel chooses it. */
 const AT = 256;
 
-/** A memory with one frame in it, and its reader. */
+/** A memory with one frame, and its reader. */
 class Desk {
   readonly memory = new ArrayBuffer(2 * PLACE);
   readonly bytes = Buffer.from(this.memory);
@@ -45,7 +45,7 @@ const changed = (fields: FrameFields, change: (bytes: Buffer) => void): Buffer =
 const address4 = fc
   .tuple(fc.integer({ min: 1, max: 223 }), fc.nat(255), fc.nat(255), fc.nat(255))
   .filter(([first]) => first !== 127)
-  .map((octets) => octets.join('.'))
+  .map((bytes) => bytes.join('.'))
   .filter((text) => text !== SERVER);
 const address6 = fc
   .array(fc.nat(0xffff), { minLength: 7, maxLength: 7 })
@@ -134,7 +134,7 @@ describe('a frame', () => {
 
   it('never has the checksum zero where the sum is: it would mean that there is none', () => {
     const desk = new Desk();
-    // Two bytes of the payload are chosen so that all adds up to 0xffff, whose complement is 0.
+    // Two bytes of the payload make the sum 0xffff, whose complement is 0.
     desk.read(frame());
     const first = desk.turn(Buffer.from([0, 0]));
     const rest = ~first.readUInt16BE(40) & 0xffff;
@@ -211,7 +211,7 @@ describe('a frame', () => {
     fc.assert(
       fc.property(fc.constantFrom(...seeds), edits, fc.nat(100), (seed, changes, length) => {
         const bytes = Buffer.from(seed);
-        for (const [at, octet] of changes) if (at < bytes.length) bytes[at] = octet;
+        for (const [at, byte] of changes) if (at < bytes.length) bytes[at] = byte;
         const desk = new Desk();
         const cut = Math.min(length, bytes.length);
         if (desk.read(bytes.subarray(0, cut)) !== FrameVerdict.TAKEN) return;
@@ -221,8 +221,8 @@ describe('a frame', () => {
         const read = readFrame(desk.turn(Buffer.from('reply')));
         expect(read.payload.toString()).toBe('reply');
         expect([53, 5353]).toContain(read.sourcePort);
-        expect(desk.bytes.subarray(0, AT).every((octet) => octet === 0xee)).toBe(true);
-        expect(desk.bytes.subarray(PLACE).every((octet) => octet === 0xee)).toBe(true);
+        expect(desk.bytes.subarray(0, AT).every((byte) => byte === 0xee)).toBe(true);
+        expect(desk.bytes.subarray(PLACE).every((byte) => byte === 0xee)).toBe(true);
       }),
       { numRuns: 2000 },
     );

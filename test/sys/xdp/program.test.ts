@@ -1,4 +1,7 @@
-/** The program, run by the kernel on frames of ours (BPF_PROG_TEST_RUN); where it loads none, the refusal is read. */
+/**
+ * The program, run by the kernel on made-up frames (BPF_PROG_TEST_RUN); where the kernel refuses it, the refusal is
+ * checked.
+ */
 import { afterAll, describe, expect, it } from 'vitest';
 import { BpfError, BpfMap, loadXdpProgram, runProgram } from '../../../src/sys/bpf/index.ts';
 import { closeSocket } from '../../../src/sys/index.ts';
@@ -12,7 +15,7 @@ const SIX = { from: '2001:db8:77::1', to: SERVER6 } as const;
 const PASS = 2;
 const REDIRECT = 4;
 const LONGEST = 1600;
-/** A map that takes any value, in the place of one that takes sockets: the program does not know the difference. */
+/** A map that takes any value, instead of one that takes sockets: the program does not notice. */
 const CPU_MAP = 16 as never;
 
 const descriptors: number[] = [];

@@ -4,7 +4,7 @@ import type { XdpTarget } from '../../../src/sys/xdp/index.ts';
 export const CLIENT_MAC = Buffer.from('0200000000c1', 'hex');
 export const SERVER_MAC = Buffer.from('0200000000a1', 'hex');
 
-/** A UDP packet in an Ethernet frame, as a client sends it. */
+/** A UDP packet in an Ethernet frame, as clients send it. */
 export interface FrameFields {
   readonly from?: string;
   readonly to?: string;
@@ -13,9 +13,9 @@ export interface FrameFields {
   readonly payload?: Uint8Array;
   readonly sourceMac?: Uint8Array;
   readonly mac?: Uint8Array;
-  /** UDP's checksum: right, none at all, left to hardware (the pseudo-header's sum alone), or wrong. */
+  /** UDP checksum: correct, absent, left to hardware (pseudo-header only), or wrong. */
   readonly checksum?: 'full' | 'none' | 'partial' | 'wrong';
-  /** Bytes behind the packet, as Ethernet pads short ones. */
+  /** Padding behind the packet, as Ethernet pads short ones. */
   readonly padding?: number;
 }
 
@@ -64,7 +64,7 @@ function header4(from: Uint8Array, to: Uint8Array, payload: number): Buffer {
   return sealHeader(header);
 }
 
-/** Writes an IPv4 header's checksum, after a change too. */
+/** Writes an IPv4 header's checksum. */
 export function sealHeader(header: Buffer): Buffer {
   header.writeUInt16BE(0, 10);
   header.writeUInt16BE(~sumOf(header) & 0xffff, 10);
@@ -99,7 +99,7 @@ export function sumOf(bytes: Uint8Array): number {
   return sum;
 }
 
-/** A packet as its receiver reads it. Throws where a checksum or a length is not right. */
+/** A packet as its receiver reads it. Throws on a wrong checksum or length. */
 export interface ReadFrame {
   readonly mac: string;
   readonly sourceMac: string;

@@ -234,11 +234,15 @@ export class MissForwarder {
     return count;
   }
 
-  /** After all sockets were read: looks at deadlines and parked questions, and sends the answers. */
-  finishTurn(): void {
+  /**
+   * Ends a turn: sends the answers, and looks at parked questions and deadlines.
+   * @param isDrained false if sockets may hold unread replies: a thread that was held up must read them before it gives
+   *   questions up, because asking all of them again would hold it up for longer
+   */
+  finishTurn(isDrained: boolean): void {
     this.state.readClock(this.clockInto);
     if (this.parked > 0) this.lookAtParked();
-    this.expire();
+    if (isDrained) this.expire();
     this.sendAnswers();
     this.flush();
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FloodWatch } from '../../../../src/dns/udp/shield/flood-watch.ts';
 
-/** A watch at 1,000 a second with 10 s of hold, and a look each 100 ms at so many packets a second. */
+/** A watch that engages at 1,000 packets/s and holds for 10 s; looks every 100 ms. */
 function watching() {
   const watch = new FloodWatch({ engagePerSecond: 1000, holdSeconds: 10 });
   let nowMs = 0;
@@ -10,7 +10,7 @@ function watching() {
   return {
     watch,
     now: () => nowMs,
-    /** Looks for so many seconds. */
+    /** Looks for so many seconds at this rate. */
     pass(perSecond: number, seconds: number) {
       for (let look = 0; look < Math.round(seconds * 10); look++) {
         nowMs += 100;
@@ -30,7 +30,7 @@ describe('a flood', () => {
     expect(watch.isFlood).toBe(true);
   });
 
-  it('is no burst, and nothing below the threshold', () => {
+  it('ignores bursts and rates below the threshold', () => {
     const { watch, pass } = watching();
     for (let i = 0; i < 20; i++) {
       pass(5000, 0.1);

@@ -1,4 +1,4 @@
-/** Runs filters in the kernel on packets that are made here: what no socket of this machine could receive. */
+/** Runs filters in the kernel on packets that no socket of this machine could receive. */
 import { it } from 'vitest';
 import { formatAddress, type Prefix, parseAddress } from '../../../../src/net/index.ts';
 import { Attributes } from '../../../../src/sys/bpf/call.ts';
@@ -7,11 +7,11 @@ import { requireLibc, SystemCallError } from '../../../../src/sys/libc.ts';
 import { Memory } from '../../../../src/sys/memory.ts';
 
 const SYSCALL_BPF = process.arch === 'x64' ? 321 : 280;
-/** BPF_PROG_TEST_RUN: a frame of Ethernet in, what the program gives out. */
+/** BPF_PROG_TEST_RUN: takes an Ethernet frame, returns the program's result. */
 const TEST_RUN = 10;
 const ETHERNET_BYTES = 14;
 
-/** Why the kernel takes no maps from this process; null: it does. */
+/** The kernel's reason to refuse maps from this process; null if it accepts them. */
 export const refusal = ((): BpfError | null => {
   try {
     new BpfMap({ type: BpfMapType.HASH, name: 'probe', keyBytes: 4, valueBytes: 1, maxEntries: 1 }).close();
@@ -21,7 +21,7 @@ export const refusal = ((): BpfError | null => {
   }
 })();
 
-/** A promise that holds where the kernel takes filters; elsewhere `otherwise` holds it to a clean refusal. */
+/** A test for kernels that accept filters; elsewhere `otherwise` checks for a clean refusal. */
 export function promises(
   what: string,
   body: () => Promise<void> | void,
@@ -30,7 +30,7 @@ export function promises(
   it(what, () => (refusal === null ? body() : otherwise()));
 }
 
-/** What a filter gives for a UDP packet from `source`: bytes that stay, 0 where it is dropped. */
+/** Runs a filter on a UDP packet from `source`. @returns bytes kept; 0 if dropped */
 export function runFilter(program: number, source: string): number {
   const { family, bytes } = parseAddress(source)!;
   const frame = new Memory(128);
@@ -52,11 +52,11 @@ export function runFilter(program: number, source: string): number {
   return attributes.word(4);
 }
 
-/** An address of a prefix: its own bits, and `rest` behind them. */
+/** An address in a prefix: the prefix's bits, then `rest`. */
 export function addressIn({ family, bytes, length }: Prefix, rest: Uint8Array): string {
-  const address = bytes.map((octet, index) => {
+  const address = bytes.map((byte, index) => {
     const own = Math.max(0, Math.min(8, length - index * 8));
-    return octet | (rest[index] & (0xff >> own));
+    return byte | (rest[index] & (0xff >> own));
   });
   return formatAddress({ family, bytes: address });
 }

@@ -29,7 +29,7 @@ const keep = <T extends { close(): void }>(resource: T): T => {
   return resource;
 };
 
-/** A filter that knows these prefixes and lets `share` of the others pass. */
+/** A filter with these prefixes that passes `share` of the others. */
 function filterOf(family: 4 | 6, prefixes: readonly string[], share = 0) {
   const parsed = prefixes.map((text) => parsePrefix(text)!);
   const lengths = [...new Set(parsed.map(({ length }) => length))];
@@ -79,16 +79,16 @@ describe('the filter', () => {
   });
 
   promises('agrees with the prefixes for any family, length and address', () => {
-    const octets = (count: number) => fc.uint8Array({ minLength: count, maxLength: count });
+    const bytes = (count: number) => fc.uint8Array({ minLength: count, maxLength: count });
     const cases = fc.constantFrom(4 as const, 6 as const).chain((family) => {
-      const [bytes, least, most] = family === 4 ? [4, 8, 32] : [16, 16, 128];
+      const [size, least, most] = family === 4 ? [4, 8, 32] : [16, 16, 128];
       const length = fc.integer({ min: least, max: most });
-      return fc.tuple(fc.constant(family), octets(bytes), length, octets(bytes), fc.nat(most - 1));
+      return fc.tuple(fc.constant(family), bytes(size), length, bytes(size), fc.nat(most - 1));
     });
     fc.assert(
       fc.property(cases, ([family, bytes, length, rest, bit]) => {
         const prefix = prefixOf(addressFromBytes(bytes), length);
-        // An IPv4-mapped address would be one of IPv4.
+        // IPv4-mapped addresses count as IPv4.
         fc.pre(prefix.family === family);
         const { passes } = filterOf(family, []);
         const listed = filterOf(family, [`${addressIn(prefix, new Uint8Array(16))}/${length}`]);
@@ -112,7 +112,7 @@ describe('the filter', () => {
     const { passes, counts } = filterOf(4, ['198.51.100.7/32'], 0.25);
     let passed = 0;
     for (let i = 0; i < 2000; i++) if (passes(`203.0.${i >> 8}.${i & 255}`)) passed += 1;
-    // Six deviations of 2,000 draws at 1 in 4 are 116.
+    // Six standard deviations of 2,000 draws at 1 in 4 are 116.
     expect(Math.abs(passed - 500)).toBeLessThan(117);
     expect([counts.sum(0, 0), counts.sum(0, 8)]).toEqual([2000 - passed, passed]);
     const all = filterOf(4, [], 1);
@@ -144,7 +144,7 @@ describe('the set of sources', () => {
     expect(seeming).toBeLessThan(40);
   });
 
-  promises('takes 2 to 4 octets a prefix', () => {
+  promises('takes 2 to 4 bytes a prefix', () => {
     const million = keep(new SourceSet(1_000_000, [{ family: 4, length: 32 }], SEED));
     expect(million.bytes / 1e6).toBeLessThanOrEqual(4.2);
     expect(million.bytes / 1e6).toBeGreaterThanOrEqual(2);

@@ -1,4 +1,6 @@
-/** The shield over real sockets, with a clock of the tests'. Where the kernel takes no filter, it must say so and be off. */
+/**
+ * The shield on real sockets, with the test's clock. Where the kernel refuses filters, it must say so and stay off.
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import { AllowlistTable, type ProfileId } from '../../../../src/allowlist/index.ts';
 import { Shield, type ShieldOptions } from '../../../../src/dns/index.ts';
@@ -16,9 +18,9 @@ interface Site {
   readonly table: AllowlistTable;
   readonly shield: Shield;
   readonly events: string[];
-  /** Looks once, after so many ms with so many packets. */
+  /** Looks once, after `ms` and `packets`. */
   look(packets?: number, ms?: number): void;
-  /** Sends from an address to one of the sockets, and tells whether it came. */
+  /** Sends from an address to a socket. @returns true if it arrives */
   comes(from: string, socket?: number): Promise<boolean>;
 }
 
@@ -51,7 +53,12 @@ function site(options: Partial<ShieldOptions> = {}): Site {
       return batch.receive(fds[socket], false) === 1;
     },
     shield: new Shield({
-      ...{ always: false, engagePerSecond: 1000, samplePerSecond: 1, holdSeconds: 10, table, exempt: [] },
+      always: false,
+      engagePerSecond: 1000,
+      samplePerSecond: 1,
+      holdSeconds: 10,
+      table,
+      exempt: [],
       sockets: fds.map((fd) => ({ family: 4, fd })),
       random: () => 0x5eed1234,
       unregistered: () => flood,
@@ -74,7 +81,7 @@ function site(options: Partial<ShieldOptions> = {}): Site {
   return made;
 }
 
-/** A site in a flood of a million a second, with the filter in place. */
+/** A site with the filter attached, in a flood of a million packets a second. */
 async function engaged(options: Partial<ShieldOptions> = {}): Promise<Site> {
   const made = site(options);
   made.look(100_000);
@@ -84,7 +91,7 @@ async function engaged(options: Partial<ShieldOptions> = {}): Promise<Site> {
   return made;
 }
 
-/** Filling goes on in turns of the event loop. */
+/** Waits for the filling, which yields to the event loop. */
 async function settled({ shield }: Site): Promise<void> {
   for (let turn = 0; turn < 1000 && shield.status.state === 'engaging'; turn++) {
     await new Promise((resolve) => setImmediate(resolve));
@@ -138,7 +145,7 @@ describe('the shield', () => {
   });
 
   promises('knows what was added while it was filled', async () => {
-    // Time passes at each look at the clock, so that each slice of the work is a turn.
+    // Time passes at each reading of the clock, so that each slice of work is a turn.
     let nowMs = 0;
     const made = site({ now: () => (nowMs += 10) });
     for (let i = 0; i < 40_000; i++) made.table.set(parsePrefix(`127.2.${i >> 8}.${i & 255}/32`)!, PROFILE);
@@ -173,7 +180,7 @@ describe('the shield', () => {
 
   promises('is off before it would be full', async () => {
     const made = await engaged();
-    // The least set has 64 KiB, of which a prefix takes an byte at the most.
+    // The smallest set has 64 KiB, at most one byte a prefix.
     for (let i = 0; i < 65_536; i++) made.table.set(parsePrefix(`127.5.${i >> 8}.${i & 255}/32`)!, PROFILE);
     expect(made.shield.status.state).toBe('ready');
     expect(made.events.at(-1)).toBe('disengaged: full, dropped 0');
