@@ -81,7 +81,7 @@ const RECENT_ANSWER_MS = 1000;
 const RECENT_ANSWERS = 1024;
 const RECENT_ANSWER_BYTES = 4096;
 
-/** Above this part of `questions`, nothing is asked that nobody waits for. */
+/** Refreshes are dropped while more than this part of `questions` is under way. */
 const REFRESH_SHARE = 1 / 8;
 
 const NOBODY: ResolveWaiter = { resolved() {}, failed() {} };

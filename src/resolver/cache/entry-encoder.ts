@@ -78,7 +78,7 @@ export class EntryEncoder {
     const bodyOffset = nameOffset + nameLength;
     const units = Math.ceil((bodyOffset + bodyLength) / UNIT_BYTES);
     const flags = keyFlags(request.dnssecOk, request.checkingDisabled);
-    // Behind a CNAME another name does not exist (RFC 8020 2).
+    // Behind a CNAME it is the target that does not exist (RFC 8020 2).
     const isDenial = rcode === Rcode.NXDOMAIN && answerCount === 0;
     const type = isDenial ? DENIAL_TYPE : question.type;
     words[SIZE_WORD] = units;
