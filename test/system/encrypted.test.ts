@@ -168,7 +168,7 @@ describe('a certificate', () => {
     writeFileSync(file, makeCertificate(['DNS:other.example']).key);
     service.kill('SIGHUP');
     const line = await service.logged('not reloaded: the old configuration and catalog stay');
-    expect(line['faults']).toEqual([
+    expect(line['errors']).toEqual([
       `tls.keyFile: found another key in ${file}, expected the private key of the certificate in ${join(folder, 'cert.pem')}`,
     ]);
     writeFileSync(file, key);
