@@ -8,7 +8,7 @@ export interface Prefix {
   readonly length: number;
 }
 
-/** What an address gets. Regions and services are names, because edges may be configured differently. */
+/** The service of an address. Regions and services are names, because edges may be configured differently. */
 export interface Profile {
   readonly region: string;
   /** Service -> the region it is watched from, or 'off'. */

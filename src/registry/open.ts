@@ -10,7 +10,7 @@ import type { OpenRegistryOptions } from './types.ts';
 const MAX_LEASE_DAYS = 3_650;
 
 /**
- * Opens the store, or makes it. A Redis that is away or has lost data is no error here: calls and `status` report it.
+ * Opens the store, or makes it. A Redis that is away or has lost data is reported by calls and `status`, not here.
  *
  * @throws InvalidFieldError, StoreUnavailableError, StoreCorruptError, StoreVersionError, StoreLockedError; nothing was
  * changed then

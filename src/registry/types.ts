@@ -9,7 +9,7 @@ export interface Account {
   /** 16 characters, base 62, random. */
   id: string;
   region: string;
-  /** How many addresses it may have registered at a time. */
+  /** Registered addresses at a time. */
   perAccount: number;
   /** A suspended account keeps its registrations; none of them is in the allowlist. */
   suspended: boolean;
@@ -19,7 +19,7 @@ export interface Account {
   createdAt: string;
 }
 
-/** Which way a registration was first made. */
+/** The way by which a registration was first made. */
 export type Source = 'api' | 'page' | 'dyndns2' | 'hostname' | 'admin';
 
 /** A registered address of an account. */
@@ -29,7 +29,7 @@ export interface Registration {
   /** '203.0.113.7'; IPv6 by its /64: '2001:db8:1:2::/64'. */
   address: string;
   label: string | null;
-  /** Of the first registration; renewals do not change it. */
+  /** The source of the first registration; renewals do not change it. */
   source: Source;
   /** seen: a request came from the address. told: a host name or the operator said so. */
   evidence: Evidence;

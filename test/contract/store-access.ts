@@ -22,7 +22,7 @@ function pass(secret: string, changes: Partial<AddCredentialStep> = {}): AddCred
   };
 }
 
-/** Credentials, update tokens and host names: what every store promises of them. */
+/** Promises of every store about credentials, update tokens and host names. */
 export function accessContract(get: () => Store): void {
   let store: Store;
   beforeEach(async () => {
@@ -36,8 +36,8 @@ export function accessContract(get: () => Store): void {
   const addresses = async (id = 'a') =>
     ((await store.readAccount(id))?.registrations ?? []).map((held) => formatPrefix(held.prefix)).sort();
 
-  describe('passes', () => {
-    it('let in until they end, and only as what they are', async () => {
+  describe('credentials', () => {
+    it('are valid until they end, and only as their kind', async () => {
       expect(await store.addCredential(pass('one'))).toBe(true);
       expect(
         await store.findCredential({ kind: 'session', hash: hash('one'), nowMs: START_MS }),
@@ -53,7 +53,7 @@ export function accessContract(get: () => Store): void {
       expect(await store.addCredential(pass('two', { accountId: 'nobody' }))).toBe(false);
     });
 
-    it('are used once where that is meant', async () => {
+    it('can be redeemed once', async () => {
       await store.addCredential(pass('link', { kind: 'link' }));
       const take = (nowMs = START_MS) => store.redeemCredential({ kind: 'link', hash: hash('link'), nowMs });
       expect(await take(START_MS + HOUR_MS), 'too late').toBeNull();
@@ -62,7 +62,7 @@ export function accessContract(get: () => Store): void {
       expect(await take()).toBeNull();
     });
 
-    it('are renewed while they last, and removed', async () => {
+    it('are renewed while valid, and removed', async () => {
       await store.addCredential(pass('one'));
       const renew = (nowMs: number) =>
         store.renewCredential({ kind: 'session', hash: hash('one'), nowMs, expiresAtMs: nowMs + HOUR_MS });
@@ -74,7 +74,7 @@ export function accessContract(get: () => Store): void {
       expect(await find('one')).toBeNull();
     });
 
-    it('are as many of a kind as may be: the one that ends first gives way', async () => {
+    it('are limited per kind: the one that ends first gives way', async () => {
       const ends = [3, 1, 2, 4];
       for (const [index, hours] of ends.entries()) {
         await store.addCredential(pass(`s${index}`, { expiresAtMs: START_MS + hours * HOUR_MS }));
@@ -103,7 +103,7 @@ export function accessContract(get: () => Store): void {
       expect(await find('theirs')).toBeNull();
     });
 
-    it('that are over are forgotten by the chore', async () => {
+    it('are forgotten by the housekeeping once expired', async () => {
       await store.addCredential(pass('one'));
       await store.addCredential(pass('two', { expiresAtMs: START_MS + 5 * HOUR_MS }));
       await store.expireLeases({ nowMs: START_MS + 2 * HOUR_MS, limit: 100 });
@@ -121,7 +121,7 @@ export function accessContract(get: () => Store): void {
       ...changes,
     });
 
-    it('are found by their hash until they are removed, and counted', async () => {
+    it('are found by hash until removed, and limited in number', async () => {
       expect(await store.addUpdateToken(token('x'))).toEqual({ outcome: 'created', token: token('x').token });
       expect(await store.findAccountByUpdateToken(hash('token x'))).toMatchObject({
         account: { id: 'a' },
@@ -152,7 +152,7 @@ export function accessContract(get: () => Store): void {
       expect(await store.findAccountByUpdateToken(hash('token x'))).toBeNull();
     });
 
-    it('are made once by a repeated call, with the hash of the repeat', async () => {
+    it('are made once by a repeated call, and get the hash of the repeat', async () => {
       const idempotency = mark('key');
       await store.addUpdateToken(token('x', { idempotency }));
       const again = token('y', { idempotency, hash: hash('fresh') });
@@ -168,14 +168,14 @@ export function accessContract(get: () => Store): void {
     const move = (address: string, labels: string[], nowMs = START_MS) =>
       store.register(registration('a', address, { label: labels[0], movedLabels: labels, nowMs }));
 
-    it('takes its old address away at once, of the same family', async () => {
+    it('ends its old address of the same family at once', async () => {
       expect(await move('198.51.99.1', ['home'])).toMatchObject({ outcome: 'created', changed: true });
       expect(await move('2a00:0:0:1::9', ['home'])).toMatchObject({ outcome: 'created', changed: true });
       expect(await move('198.51.99.2', ['home'])).toMatchObject({ outcome: 'created', changed: true });
       expect(await addresses()).toEqual(['198.51.99.2/32', '2a00:0:0:1::/64']);
     });
 
-    it('says that nothing has changed where the address has the name already, and renews it', async () => {
+    it('reports no change if the address already has the label, and renews it', async () => {
       await move('198.51.99.1', ['home']);
       const again = await move('198.51.99.1', ['home'], START_MS + DAY_MS);
       expect(again).toMatchObject({ outcome: 'renewed', changed: false });
@@ -184,7 +184,7 @@ export function accessContract(get: () => Store): void {
       );
     });
 
-    it('changes nothing where the account may not have as many', async () => {
+    it('changes nothing past the limit of the account', async () => {
       await move('198.51.99.1', ['home']);
       await move('198.51.99.2', ['tv']);
       await store.updateAccount({ id: 'a', perAccount: 1 });
@@ -196,7 +196,7 @@ export function accessContract(get: () => Store): void {
       expect(await addresses()).toEqual(['198.51.99.2/32', '198.51.99.3/32']);
     });
 
-    it('takes over an address that had another name or none', async () => {
+    it('replaces another label of an address', async () => {
       await store.register(registration('a', '198.51.99.1', { label: 'tv' }));
       expect(await move('198.51.99.1', ['home'])).toMatchObject({
         outcome: 'renewed',
@@ -206,7 +206,7 @@ export function accessContract(get: () => Store): void {
       expect(await move('198.51.99.1', ['home'])).toMatchObject({ changed: false });
     });
 
-    it('moves several names at once, and leaves others and other accounts alone', async () => {
+    it('moves several labels at once, without touching others and other accounts', async () => {
       await move('198.51.99.1', ['home']);
       await move('198.51.99.2', ['den']);
       await store.register(registration('a', '198.51.99.3', { label: 'cabin' }));
@@ -216,7 +216,7 @@ export function accessContract(get: () => Store): void {
       expect(await addresses('b')).toEqual(['198.51.99.1/32']);
     });
 
-    it('makes room for itself at the limit', async () => {
+    it('counts its old address as free at the limit', async () => {
       await store.updateAccount({ id: 'a', perAccount: 1 });
       await move('198.51.99.1', ['home']);
       expect(await move('198.51.99.2', ['home'])).toMatchObject({ outcome: 'created', replaced: null });
@@ -267,7 +267,7 @@ export function accessContract(get: () => Store): void {
       expect((await add('k', 'h.example', { accountId: 'b' })).outcome, "another account's").toBe('created');
     });
 
-    it('are due at once, and then when it was said, the longest due first', async () => {
+    it('are due at once, then at the given time, the longest overdue first', async () => {
       await add('h');
       await add('i', 'i.example', { nowMs: START_MS - 5 });
       const due = async (nowMs: number, limit = 9) =>
@@ -288,7 +288,7 @@ export function accessContract(get: () => Store): void {
       expect(await due(START_MS + DAY_MS)).toEqual([]);
     });
 
-    it('register what they have, with their name, and give up what they had', async () => {
+    it('register their present addresses with the name as label, and end the former ones', async () => {
       await add('h');
       expect(await settle('h', ['198.51.99.1', '2a00:0:0:1::9'])).toBe(true);
       expect((await store.readAccount('a'))?.registrations[0]).toMatchObject({
@@ -304,7 +304,7 @@ export function accessContract(get: () => Store): void {
       expect(await settle('nothing', [])).toBe(false);
     });
 
-    it('keep what is not known of: a family, or both', async () => {
+    it('keep the addresses of families that were not looked up', async () => {
       await add('h');
       await settle('h', ['198.51.99.1', '2a00:0:0:1::9']);
       await settle('h', ['198.51.99.2'], { families: [4] });
@@ -314,7 +314,7 @@ export function accessContract(get: () => Store): void {
       expect(await states()).toEqual([['h.example', 'failing', START_MS + 1]]);
     });
 
-    it('renew leases when that is due, and not at each look-up', async () => {
+    it('renew leases when due, not at each look-up', async () => {
       await add('h');
       await settle('h', ['198.51.99.1']);
       const expiresAt = async () => (await store.readAccount('a'))?.registrations[0].expiresAtMs;
@@ -324,7 +324,7 @@ export function accessContract(get: () => Store): void {
       expect(await expiresAt()).toBe(START_MS + 92 * DAY_MS);
     });
 
-    it('push no other address out at the limit', async () => {
+    it('never displace another address at the limit', async () => {
       await store.updateAccount({ id: 'a', perAccount: 2 });
       await store.register(registration('a', '198.51.99.9'));
       await add('h');
@@ -333,7 +333,7 @@ export function accessContract(get: () => Store): void {
       expect((await states())?.[0].slice(0, 2)).toEqual(['h.example', 'too-many']);
     });
 
-    it('leave addresses alone that were registered otherwise, though they have the same', async () => {
+    it('do not end an address that was also registered in another way', async () => {
       await store.register(registration('a', '198.51.99.1', { label: 'tv', source: 'page' }));
       await add('h');
       await settle('h', ['198.51.99.1']);
@@ -341,7 +341,7 @@ export function accessContract(get: () => Store): void {
       expect(await addresses()).toEqual(['198.51.99.1/32', '198.51.99.2/32']);
     });
 
-    it('end with the secret, and what they registered', async () => {
+    it('end with the secret, together with their registrations', async () => {
       await add('h');
       await settle('h', ['198.51.99.1']);
       await store.register(registration('a', '198.51.99.2'));
@@ -351,7 +351,7 @@ export function accessContract(get: () => Store): void {
       expect(await store.dueHostnames({ nowMs: START_MS + DAY_MS, limit: 9 })).toEqual([]);
     });
 
-    it('take along what they registered when they are removed', async () => {
+    it('end their registrations when removed', async () => {
       await add('h');
       await settle('h', ['198.51.99.1']);
       await store.register(registration('a', '198.51.99.2', { label: 'h.example' }));

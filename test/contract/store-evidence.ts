@@ -17,7 +17,7 @@ const HOME6 = '2a00:0:0:1::9';
 const ELSEWHERE = '198.51.99.2';
 const ELSEWHERE6 = '2a00:0:0:2::9';
 
-/** What every store promises about who has shown that an address is theirs. `victim` and `thief` are accounts. */
+/** Promises of every store about evidence that an address is an account's. `victim` and `thief` are accounts. */
 export function evidenceContract(get: () => Store): void {
   let store: Store;
   let followed: Entries;
@@ -107,7 +107,7 @@ export function evidenceContract(get: () => Store): void {
       expect(await entry()).toBe('us 4');
     });
 
-    it('belongs to whoever was seen there last, without a union of families', async () => {
+    it('belongs to the account that was seen there last, without a union of families', async () => {
       await see('victim', HOME);
       await see('victim', HOME6);
       await see('thief', HOME);
@@ -135,7 +135,7 @@ export function evidenceContract(get: () => Store): void {
       expect(await state('thief')).toBe('not-usable');
     });
 
-    it('stays with those who were seen there, too', async () => {
+    it('stays with other accounts that were seen there', async () => {
       await see('victim', HOME);
       await see('thief', HOME);
       await store.deleteAccount('victim');
@@ -154,7 +154,7 @@ export function evidenceContract(get: () => Store): void {
       expect(await entry()).toBe('gb 4 barflix=off');
     });
 
-    it('bars both addresses of a name', async () => {
+    it('stays refused for each address of a name', async () => {
       await see('victim', HOME);
       await see('victim', HOME6);
       await follow('thief', [HOME, HOME6]);

@@ -87,7 +87,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 
 let runs = 0;
 
-/** The rules of the registry once more, in the plainest way, and the store held against them. */
+/** A second, plain implementation of the registry's rules, which the store is compared with. */
 class Model {
   private readonly store: Store;
   private readonly run = ++runs;
@@ -107,7 +107,7 @@ class Model {
     else await this.change(step);
   }
 
-  /** From the accounts alone: who holds an address, who renewed it last. */
+  /** Computes the allowlist from the accounts alone. */
   entries(): Entries {
     const entries: Entries = new Map();
     const live = this.accounts.filter((one) => one !== null && !one.suspended) as ModelAccount[];
@@ -206,15 +206,15 @@ class Model {
   }
 }
 
-/** How many entries differ: what a step has to log, and no more. */
+/** Counts the entries that differ: exactly these have to be logged. */
 function difference(before: Entries, after: Entries): number {
   const keys = new Set([...before.keys(), ...after.keys()]);
   return [...keys].filter((key) => before.get(key) !== after.get(key)).length;
 }
 
-/** Random steps of several accounts that share addresses: the feed, the snapshot and the rules always agree. */
+/** Runs random steps of accounts that share addresses: feed, snapshot and rules always agree. */
 export function storeModel(store: () => Store): void {
-  it('agrees with the rules: feed, snapshot and model have the same entries after every step', async () => {
+  it('agrees with the rules: feed, snapshot and model have equal entries after every step', async () => {
     const followed: Entries = new Map();
     let heard = 0;
     let seq = 0;

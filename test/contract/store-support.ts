@@ -103,7 +103,7 @@ export function sorted(entries: Entries): [string, string][] {
   return [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** Hears the changes of a store from now on. */
+/** Records the changes of a store from now on. */
 export class Recorder {
   readonly changes: Change[] = [];
   readonly stop: () => void;
@@ -112,7 +112,7 @@ export class Recorder {
     this.stop = store.subscribe((changes) => this.changes.push(...changes));
   }
 
-  /** What was heard since this was last called, as 'seq prefix profile' or 'seq prefix gone'. */
+  /** Returns the changes since the last call, as 'seq prefix profile' or 'seq prefix gone'. */
   take(): string[] {
     return this.changes.splice(0).map(changeWords);
   }

@@ -29,9 +29,9 @@ function made(result: RegisterResult): Extract<RegisterResult, { registration: u
   return result;
 }
 
-/** What every store promises. `open` gives an empty one, which the suite closes. */
+/** Promises of every store. `open` returns an empty one, which the suite closes. */
 export function storeContract(name: string, open: () => Promise<Store>): void {
-  describe(`${name} keeps what a store promises`, () => {
+  describe(`the store on ${name}`, () => {
     let store: Store;
     let heard: Recorder;
 
@@ -46,14 +46,14 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     }
 
     describe('accounts', () => {
-      it('keeps an account as it was made', async () => {
+      it('keeps an account as it was created', async () => {
         const step = newAccount('a', { services: { netflix: 'gb' }, perAccount: 3 });
         expect(await store.createAccount(step)).toEqual({ outcome: 'created', account: step.account });
         expect(await store.getAccount('a')).toEqual(step.account);
         expect(await store.getAccount('b')).toBeNull();
       });
 
-      it('gives pages in the order of ids', async () => {
+      it('lists pages ordered by id', async () => {
         for (const id of ['b', 'C', 'a', 'd']) await store.createAccount(newAccount(id));
         const ids = async (after: string | null, limit: number) =>
           (await store.listAccounts({ after, limit })).map((account) => account.id);
@@ -62,7 +62,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await ids('bb', 3), 'after one that is gone').toEqual(['d']);
       });
 
-      it('finds an account by the hash of its secret, and not by an old one', async () => {
+      it('finds an account by the hash of its present secret only', async () => {
         await store.createAccount(newAccount('a'));
         const old = hash('secret of a');
         expect(await store.findAccountBySecret(old)).toMatchObject({ account: { id: 'a' }, secretHash: old });
@@ -72,7 +72,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await store.setSecret({ id: 'b', secretHash: hash('new') })).toBe(false);
       });
 
-      it('makes one account of a repeated call, with the secret of the repeat', async () => {
+      it('creates one account for a repeated call, with the secret of the repeat', async () => {
         const first = { ...newAccount('a'), idempotency: mark('key') };
         await store.createAccount(first);
         const again = { ...newAccount('b'), idempotency: mark('key') };
@@ -82,7 +82,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect((await store.findAccountBySecret(again.secretHash))?.account.id).toBe('a');
       });
 
-      it('refuses a key with another body, until the key is forgotten', async () => {
+      it('rejects a key with another body until the key expires', async () => {
         await store.createAccount({ ...newAccount('a'), idempotency: mark('key') });
         const other = { ...newAccount('b'), idempotency: mark('key', 'other', START_MS + 2 * DAY_MS) };
         expect(await store.createAccount(other)).toEqual({ outcome: 'key-reused' });
@@ -106,14 +106,14 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(result.outcome).toBe('created');
       });
 
-      it('answers for an account that is not there', async () => {
+      it('answers for a missing account', async () => {
         expect(await store.updateAccount({ id: 'a', region: 'gb' })).toBeNull();
         expect(await store.readAccount('a')).toBeNull();
         expect(await store.register(registration('a', HOME))).toEqual({ outcome: 'no-account' });
         expect(await store.removeRegistration({ accountId: 'a', id: 'x' })).toBe(false);
       });
 
-      it('keeps text as it is, quotes, NUL and commands in it', async () => {
+      it('keeps text unchanged, with quotes, NUL and commands in it', async () => {
         const label = 'a\'"; DROP TABLE account; --\0 FLUSHALL\r\n ☃';
         await store.createAccount(newAccount(label));
         await store.register(registration(label, HOME, { label }));
@@ -126,7 +126,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     describe('registrations', () => {
       beforeEach(() => store.createAccount(newAccount('a', { perAccount: 2 })));
 
-      it('registers an address, and renews it when it is registered again', async () => {
+      it('registers an address, and renews it the second time', async () => {
         const first = made(await store.register(registration('a', HOME, { label: 'home' })));
         expect(first.outcome).toBe('created');
         const nowMs = START_MS + DAY_MS;
@@ -136,7 +136,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(heard.take()).toEqual([`1 ${HOME}/32 us 4`]);
       });
 
-      it('changes a label when one is given, and takes it away for null', async () => {
+      it('changes a given label, and removes it for null', async () => {
         await store.register(registration('a', HOME, { label: 'home' }));
         const labelOf = async (label: string | null | undefined) =>
           made(await store.register(registration('a', HOME, { label }))).registration.label;
@@ -145,7 +145,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await labelOf(null)).toBeNull();
       });
 
-      it('refuses one more than the limit, and still renews', async () => {
+      it('rejects an address past the limit, and still renews', async () => {
         await store.register(registration('a', HOME));
         await store.register(registration('a', AWAY));
         const more = registration('a', '198.51.99.9');
@@ -154,7 +154,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect((await store.register(registration('a', HOME))).outcome).toBe('renewed');
       });
 
-      it('lets the oldest renewal give way, in the same step, whatever the clock says', async () => {
+      it('replaces the oldest renewal in the same step, whatever the clock says', async () => {
         const away = made(await store.register(registration('a', AWAY, { nowMs: START_MS + DAY_MS })));
         await store.register(registration('a', HOME));
         await store.register(registration('a', AWAY, { nowMs: START_MS - DAY_MS }));
@@ -168,7 +168,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(left).toEqual([away.registration.id, result.registration.id]);
       });
 
-      it('comes down to a limit that was lowered', async () => {
+      it('shrinks to a lowered limit', async () => {
         await store.register(registration('a', HOME));
         await store.register(registration('a', AWAY));
         await store.updateAccount({ id: 'a', perAccount: 1 });
@@ -177,7 +177,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await entries()).toEqual([['2a00:1450:1:2::/64', 'us 6']]);
       });
 
-      it('takes no room for a lease that is over', async () => {
+      it('does not count expired leases', async () => {
         await store.register(registration('a', HOME));
         await store.register(registration('a', AWAY, { expiresAtMs: START_MS + DAY_MS }));
         const nowMs = START_MS + DAY_MS;
@@ -186,7 +186,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect((await entries()).map(([key]) => key)).toEqual([`${HOME}/32`, '2a00:1450:1:2::/64']);
       });
 
-      it('removes a registration by its id, and only for its own account', async () => {
+      it('removes a registration by id, for its own account only', async () => {
         await store.createAccount(newAccount('b'));
         const { id } = made(await store.register(registration('a', HOME))).registration;
         expect(await store.removeRegistration({ accountId: 'b', id })).toBe(false);
@@ -195,7 +195,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(heard.take()).toEqual([`1 ${HOME}/32 us 4`, `2 ${HOME}/32 gone`]);
       });
 
-      it('expires leases, no more at a time than asked', async () => {
+      it('expires at most the given number of leases', async () => {
         await store.createAccount(newAccount('b'));
         for (const [id, address] of [
           ['a', HOME],
@@ -211,7 +211,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await entries()).toEqual([['2a00:1450:1:2::/64', 'us 6']]);
       });
 
-      it('answers a repeated call as the first time, and makes nothing twice', async () => {
+      it('answers a repeated call like the first, and registers once', async () => {
         const idempotency = mark('key');
         const first = made(await store.register(registration('a', HOME, { idempotency, label: 'x' })));
         const again = made(await store.register(registration('a', HOME, { idempotency, label: 'x' })));
@@ -243,7 +243,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         await store.createAccount(newAccount('b', { region: 'gb', services: { hulu: 'off' } }));
       });
 
-      it('has one entry for an address of several accounts, until the last gives it up', async () => {
+      it('has one entry for an address of several accounts, until the last one ends', async () => {
         const a = made(await store.register(registration('a', HOME))).registration;
         const b = made(await store.register(registration('b', HOME))).registration;
         await store.removeRegistration({ accountId: 'b', id: b.id });
@@ -256,7 +256,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         ]);
       });
 
-      it('takes the regions of the latest renewal', async () => {
+      it('uses the profile of the latest renewal', async () => {
         await store.register(registration('a', HOME));
         await store.register(registration('b', HOME));
         heard.take();
@@ -280,7 +280,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(heard.take()).toEqual(['6 2a00:1450:1:2::/64 gone', `7 ${HOME}/32 us 4`, `8 ${AWAY}/32 us 4`]);
       });
 
-      it('logs nothing for a family that is lost and gained in one step', async () => {
+      it('logs nothing for a family that is lost and regained in one step', async () => {
         await store.updateAccount({ id: 'a', perAccount: 2 });
         await store.register(registration('a', HOME6));
         await store.register(registration('a', HOME));
@@ -312,7 +312,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(heard.take()).toEqual([`3 ${HOME}/32 us 4 a=gb b=us`]);
       });
 
-      it('leaves out a suspended account, and takes it back', async () => {
+      it('excludes a suspended account until it is resumed', async () => {
         await store.register(registration('a', HOME));
         await store.register(registration('b', HOME));
         await store.register(registration('b', HOME6));
@@ -357,13 +357,13 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         for (const address of [HOME, AWAY, HOME6]) await store.register(registration('a', address));
       });
 
-      it('starts at 0 in an epoch of its own', async () => {
+      it('starts at change 0 of its own epoch', async () => {
         expect(store.epoch).toMatch(/./);
         expect(await store.state()).toEqual({ epoch: store.epoch, seq: 5 });
         expect((await store.snapshot()).epoch).toBe(store.epoch);
       });
 
-      it('gives what came after a number', async () => {
+      it('returns the changes after a number', async () => {
         const all = await store.changesSince({ seq: 0, limit: 99 });
         expect(all === 'gap' ? all : all.map(changeWords)).toEqual(heard.take());
         const some = await store.changesSince({ seq: 2, limit: 2 });
@@ -371,7 +371,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await store.changesSince({ seq: 5, limit: 99 })).toEqual([]);
       });
 
-      it('says that there is a gap once it is trimmed, and for a number that never was', async () => {
+      it('reports a gap after trimming, and for a number that was never reached', async () => {
         await store.trimLog(3);
         expect(await store.changesSince({ seq: 2, limit: 99 })).toBe('gap');
         expect(await store.changesSince({ seq: 3, limit: 99 })).toHaveLength(2);
@@ -383,7 +383,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await store.changesSince({ seq: 5, limit: 99 })).toHaveLength(1);
       });
 
-      it('numbers the changes of calls made together without a gap, and tells them before the answer', async () => {
+      it('numbers the changes of concurrent calls without a gap, and emits them before the answers', async () => {
         const start = heard.take().length;
         const told: boolean[] = [];
         await Promise.all(
@@ -397,7 +397,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(heard.changes.map((change) => change.seq)).toEqual(told.map((_, index) => start + index + 1));
       });
 
-      it('takes a snapshot that has everything that was answered before it was asked for', async () => {
+      it('takes a snapshot with everything that was answered before', async () => {
         const [, snapshot] = await Promise.all([
           store.register(registration('a', '23.0.1.1')),
           store.register(registration('a', '23.0.1.2')).then(() => store.snapshot()),
@@ -406,7 +406,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(entriesOf(snapshot).has('23.0.1.2/32')).toBe(true);
       });
 
-      it('stops telling who does not listen any more', async () => {
+      it('stops emitting to ended subscriptions', async () => {
         heard.take();
         heard.stop();
         await store.register(registration('a', '23.0.1.1'));
@@ -414,7 +414,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       });
     });
 
-    describe('what lets in, and names that are followed:', () => accessContract(() => store));
+    describe('credentials and host names:', () => accessContract(() => store));
 
     describe('evidence:', () => evidenceContract(() => store));
 

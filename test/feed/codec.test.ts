@@ -64,7 +64,7 @@ const SMALL: Snapshot = {
 };
 const EMPTY: Snapshot = { version: 1, epoch: 'e1', seq: 0, profiles: [], groups: [] };
 
-/** The bytes with a change made in them, and a checksum that fits. */
+/** Changes bytes and fixes the checksum. */
 function resealed(bytes: Uint8Array, change: (content: Buffer) => void): Uint8Array {
   const content = Buffer.from(bytes.subarray(0, -CHECKSUM_BYTES));
   change(content);
@@ -93,7 +93,7 @@ describe('a packed snapshot', () => {
     expect(decodeSnapshot(encodeSnapshot(EMPTY))).toEqual(EMPTY);
   });
 
-  test('is read from bytes that begin anywhere in their memory', () => {
+  test('is read from bytes at any offset of their buffer', () => {
     const bytes = encodeSnapshot(SMALL);
     const within = Buffer.alloc(bytes.length + 3);
     within.set(bytes, 3);
@@ -109,10 +109,10 @@ describe('a packed snapshot', () => {
   });
 });
 
-describe('decodeSnapshot refuses', () => {
+describe('decodeSnapshot rejects', () => {
   const bytes = encodeSnapshot(SMALL);
 
-  test('any length but the whole', () => {
+  test('any other length', () => {
     for (let length = 0; length < bytes.length; length++) {
       expect(() => decodeSnapshot(bytes.subarray(0, length))).toThrow(SnapshotCorruptError);
     }
@@ -127,13 +127,13 @@ describe('decodeSnapshot refuses', () => {
     }
   });
 
-  test('another version, and says which', () => {
+  test('another version, naming it', () => {
     const later = resealed(bytes, (content) => content.writeUInt16BE(2, 6));
     expect(() => decodeSnapshot(later)).toThrow(SnapshotVersionUnknownError);
     expect(() => decodeSnapshot(later)).toThrow('version 2; this release reads version 1');
   });
 
-  test('random bytes behind a sound beginning and checksum, with one of its errors', () => {
+  test('random bytes behind a valid header and checksum, with its own errors', () => {
     fc.assert(
       fc.property(fc.nat(bytes.length - CHECKSUM_BYTES - 25), fc.nat(255), (at, value) => {
         const changed = resealed(bytes, (content) => {
@@ -149,7 +149,7 @@ describe('decodeSnapshot refuses', () => {
     );
   });
 
-  test('a profile that is not there, an unknown prefix length, a group twice', () => {
+  test('a missing profile, an unknown prefix length, a group twice', () => {
     const end = bytes.length - CHECKSUM_BYTES;
     expect(() => decodeSnapshot(resealed(bytes, (content) => content.writeUInt16BE(1, end - 2)))).toThrow(
       'profile',
@@ -162,7 +162,7 @@ describe('decodeSnapshot refuses', () => {
   });
 });
 
-test('encodeSnapshot refuses groups that contradict themselves', () => {
+test('encodeSnapshot rejects groups that contradict themselves', () => {
   const [group] = SMALL.groups;
   for (const wrong of [
     { count: 2 },

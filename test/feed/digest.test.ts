@@ -28,7 +28,7 @@ const profile: fc.Arbitrary<Profile> = fc.record(
   { requiredKeys: ['region', 'services', 'ipv4', 'ipv6'] },
 );
 
-/** Few enough that changes meet. */
+/** Few prefixes, so that changes collide. */
 const prefix: fc.Arbitrary<Prefix> = fc.oneof(
   fc
     .nat(5)
@@ -73,8 +73,8 @@ function entriesOf(snapshot: Snapshot): Map<string, string> {
   return entries;
 }
 
-describe('a snapshot with the changes after it', () => {
-  it('is the list that the changes make, however they are cut, and has its digest', () => {
+describe('a snapshot merged with changes', () => {
+  it('equals the allowlist that the changes make, in any batches, with its digest', () => {
     fc.assert(
       fc.property(fc.array(change, { maxLength: 40 }), fc.nat(40), (all, cut) => {
         const changes = numbered(all, 0);
@@ -102,7 +102,7 @@ describe('a snapshot with the changes after it', () => {
 });
 
 describe('a digest', () => {
-  it('goes back to what it was when what was added is taken away, in any order', () => {
+  it('returns to its former value when added entries are subtracted in any order', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ prefix, profile }), { maxLength: 20 }), (entries) => {
         const digest = new ListDigest();
@@ -113,7 +113,7 @@ describe('a digest', () => {
     );
   });
 
-  it('tells entries apart by address, length, family and profile', () => {
+  it('differs by address, length, family and profile', () => {
     const bytes = Uint8Array.of(198, 51, 99, 0);
     const us: Profile = { region: 'us', services: {}, ipv4: true, ipv6: false };
     const digests = [

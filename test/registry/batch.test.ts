@@ -36,7 +36,7 @@ describe('steps that arrive together', () => {
     expect(result.changes.map((change) => change.seq)).toEqual([1]);
   });
 
-  it('fail each by itself: the others are done', () => {
+  it('fail one by one: the others succeed', () => {
     const { call, run, steps } = open();
     const result = run(
       call('createAccount', newAccount('a')),
@@ -48,7 +48,7 @@ describe('steps that arrive together', () => {
     expect(steps.steps.state().seq).toBe(1);
   });
 
-  it('leave nothing of a step that failed in its middle', () => {
+  it('leave nothing of a step that failed halfway', () => {
     const { call, run, database, steps } = open();
     run(call('createAccount', newAccount('a')), call('register', registration('a', '198.51.99.7')));
     const fill = database.prepare('INSERT INTO profile (text, uses) VALUES (?, 1)');
@@ -69,7 +69,7 @@ describe('steps that arrive together', () => {
     expect(uses).toEqual([expect.objectContaining({ uses: 2 })]);
   });
 
-  it('are all refused when the disk is full, change nothing, and work again when it is not', () => {
+  it('all fail on a full disk, change nothing, and work again when there is room', () => {
     const { call, run, database, steps } = open();
     run(call('createAccount', newAccount('a', { perAccount: 9_999 })));
     const pages = database.prepare('PRAGMA page_count').get()!['page_count'] as number;
@@ -96,7 +96,7 @@ describe('steps that arrive together', () => {
     expect(result.changes.map((change) => change.seq)).toEqual([answered + 1]);
   });
 
-  it('say when the files may still hold what was erased', () => {
+  it('report when the files may still hold erased bytes', () => {
     const { call, run } = open();
     const made = run(
       call('createAccount', newAccount('a')),

@@ -3,8 +3,7 @@ import { writeSync } from 'node:fs';
 import { openRegistry } from '../../src/registry/index.ts';
 
 /**
- * Registers addresses with eight clients at a time, for ever, and says each on standard output once it is
- * acknowledged: 'account address seq'. Ends by being killed.
+ * Registers addresses by eight clients until it is killed, and prints each acknowledged one as 'account address seq'.
  */
 async function main(): Promise<void> {
   const registry = await openRegistry({

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { applyChanges, type Entries, entriesOf, sorted } from '../contract/store-support.ts';
 import { openStore, temporaryDirectory } from './support.ts';
 
-/** Runs the child until it has acknowledged this many calls, and kills it in the middle of the next. */
+/** Runs the child until it has acknowledged this many calls, then kills it during the next. */
 function runAndKill(dataDir: string, acknowledged: number): Promise<string[]> {
   const child = spawn(process.execPath, [new URL('./crash-child.ts', import.meta.url).pathname, dataDir]);
   let output = '';
@@ -12,12 +12,12 @@ function runAndKill(dataDir: string, acknowledged: number): Promise<string[]> {
       output += data;
       if (output.split('\n').length > acknowledged) child.kill('SIGKILL');
     });
-    // A line that the kill cut short was not heard.
+    // Ignore a line that the kill truncated.
     child.on('close', () => resolve(output.split('\n').slice(0, -1)));
   });
 }
 
-it('has everything that was acknowledged after kill -9, and a log without a gap', {
+it('has everything acknowledged after kill -9, and a log without a gap', {
   timeout: 60_000,
 }, async () => {
   const dataDir = temporaryDirectory();
@@ -44,7 +44,7 @@ it('has everything that was acknowledged after kill -9, and a log without a gap'
       const held = new Set(registrations.map((one) => one.prefix.bytes.join('.')));
       for (const [key, isHeld] of expected) {
         const [id, address] = key.split(' ');
-        // What was removed and not heard of any more may be registered by a call that the kill left unanswered.
+        // An unanswered call may have registered a removed address again.
         if (id === account.id && isHeld) expect(held.has(address), address).toBe(true);
       }
     }

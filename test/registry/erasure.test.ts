@@ -6,13 +6,13 @@ import { parseAddress } from '../../src/net/index.ts';
 import { openRegistry, type Registry } from '../../src/registry/index.ts';
 import { registryOptions, temporaryDirectory } from './support.ts';
 
-/** What these tests let a change stay in the log; 60 otherwise. */
+/** Seconds that a change stays in the log here; the default is 60. */
 const LOG_SECONDS = 1;
-/** The log's time, then the write-ahead log's (half a second), then a slow machine's. */
+/** The log's time, the write-ahead log's (half a second), and slack for a slow machine. */
 const STATED_MS = LOG_SECONDS * 1_000 + 500;
 const SLACK_MS = 8_000;
 
-/** Which of the addresses stand in which file, as bytes, as text, as a number of either order, in hex, in base64. */
+/** Finds addresses in files: as bytes, text, numbers of either byte order, hex and base64. */
 function found(dataDir: string, addresses: readonly string[]): string[] {
   const files = readdirSync(dataDir).map((name) => ({ name, bytes: readFileSync(join(dataDir, name)) }));
   const places: string[] = [];
@@ -72,12 +72,12 @@ async function open(dataDir: string): Promise<Registry> {
   return openRegistry(registryOptions({ dataDir, perAccount: 5_000, logSeconds: LOG_SECONDS }));
 }
 
-it('leaves nothing of addresses that were given up, in any file', { timeout: 60_000 }, async () => {
+it('leaves no trace of ended addresses in any file', { timeout: 60_000 }, async () => {
   const dataDir = temporaryDirectory();
   const registry = await open(dataDir);
   const staying = (await registry.createAccount({})).account.id;
   const leaving = (await registry.createAccount({})).account.id;
-  // Enough of both, mixed in the order of keys, that pages split, merge and are freed.
+  // Enough addresses of both kinds, mixed in key order, to split, merge and free pages.
   const kept = spread(1_500, 37);
   const gone = [
     ...spread(1_499, 41).map((address, index) => address.replace('41.', `${37 + (index % 5)}.`)),
@@ -97,7 +97,7 @@ it('leaves nothing of addresses that were given up, in any file', { timeout: 60_
   expect(found(dataDir, kept.slice(0, 5))).toHaveLength(5);
 });
 
-it('erases what a process that ended early left behind', { timeout: 60_000 }, async () => {
+it('erases the remains of a process that was killed', { timeout: 60_000 }, async () => {
   const dataDir = temporaryDirectory();
   const first = await open(dataDir);
   const { account } = await first.createAccount({});

@@ -4,11 +4,11 @@ import { idempotencyMark } from '../../src/registry/idempotency.ts';
 
 const NOW_MS = 1_000;
 
-it('marks nothing without a key', () => {
+it('makes no mark without a key', () => {
   expect(idempotencyMark(undefined, ['call'], {}, NOW_MS)).toBeNull();
 });
 
-it('tells calls, callers, keys and bodies apart, and remembers for a day', () => {
+it('distinguishes calls, callers, keys and bodies, for a day', () => {
   const mark = (scope: string[], key: string, body: unknown) => idempotencyMark(key, scope, body, NOW_MS)!;
   const first = mark(['register', 'a'], 'k', [1]);
   expect(mark(['register', 'a'], 'k', [1])).toEqual(first);
@@ -19,7 +19,7 @@ it('tells calls, callers, keys and bodies apart, and remembers for a day', () =>
   expect(first.expiresAtMs).toBe(NOW_MS + 24 * 3_600_000);
 });
 
-it('keys the fingerprint, so that what the body held cannot be tried out', () => {
+it('keys the fingerprint, so that the body cannot be found by trial', () => {
   const one = idempotencyMark('k1', ['call'], '198.51.99.7', NOW_MS)!;
   const other = idempotencyMark('k2', ['call'], '198.51.99.7', NOW_MS)!;
   expect(one.fingerprint).not.toEqual(other.fingerprint);

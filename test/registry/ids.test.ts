@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { hashSecret, makeId, makeSecret, sameHash } from '../../src/registry/ids.ts';
 
-it('makes each letter of an id as likely as any other', () => {
+it('uses all letters of an id equally often', () => {
   const counts = new Map<string, number>();
   for (let index = 0; index < 8_000; index++) {
     for (const letter of makeId(randomBytes)) counts.set(letter, (counts.get(letter) ?? 0) + 1);
@@ -12,13 +12,13 @@ it('makes each letter of an id as likely as any other', () => {
   for (const count of counts.values()) expect(Math.abs(count - mean)).toBeLessThan(mean * 0.2);
 });
 
-it('leaves out bytes that would favour the first letters', () => {
+it('skips bytes that would favor the first letters', () => {
   let asked = 0;
   const biased = (count: number) => new Uint8Array(count).fill(asked++ === 0 ? 255 : 61);
   expect(makeId(biased)).toBe('z'.repeat(16));
 });
 
-it('makes secrets of 190 bits and keeps their SHA-256 alone', () => {
+it('makes secrets of 190 bits and hashes them by SHA-256', () => {
   const secret = makeSecret(randomBytes);
   expect(secret).toMatch(/^ms_[0-9A-Za-z]{32}$/);
   const hash = hashSecret(secret);

@@ -23,7 +23,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('lets a change stay three quarters of its time, and not longer than all of it', async () => {
+it('keeps a change for 75 to 100 % of its time', async () => {
   trimmer.reached(7);
   await vi.advanceTimersByTimeAsync(KEEP_MS * 0.75);
   expect(trimmed).toEqual([]);
@@ -31,7 +31,7 @@ it('lets a change stay three quarters of its time, and not longer than all of it
   expect(trimmed).toEqual([7]);
 });
 
-it('keeps what came later, and takes it in its turn', async () => {
+it('keeps later changes, and trims them in turn', async () => {
   trimmer.reached(7);
   await vi.advanceTimersByTimeAsync(KEEP_MS / 2);
   trimmer.reached(9);
@@ -41,14 +41,14 @@ it('keeps what came later, and takes it in its turn', async () => {
   expect(trimmed).toEqual([7, 9]);
 });
 
-it('rests while there is nothing to trim', async () => {
+it('sets no timer without changes', async () => {
   trimmer.reached(7);
   await vi.advanceTimersByTimeAsync(3 * KEEP_MS);
   expect(trimmed).toEqual([7]);
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('tries again when the store could not', async () => {
+it('tries again after an error of the store', async () => {
   fails = true;
   trimmer.reached(7);
   await vi.advanceTimersByTimeAsync(KEEP_MS);

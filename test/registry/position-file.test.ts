@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { PositionFile } from '../../src/registry/store/position-file.ts';
 import { temporaryDirectory } from './support.ts';
 
-it('knows after a restart what was kept, in a file of its owner alone', () => {
+it('keeps a position over a restart, in a file of mode 0600', () => {
   const dataDir = temporaryDirectory();
   const file = new PositionFile(dataDir);
   expect(file.known).toBeNull();

@@ -11,7 +11,7 @@ function registered(text: string, options: { allowPrivate?: boolean; own?: strin
   return prefix && formatPrefix(prefix);
 }
 
-describe('what may be registered', () => {
+describe('a registrable address', () => {
   it('is a public address, IPv6 by its /64', () => {
     expect(registered('198.51.99.7')).toBe('198.51.99.7/32');
     expect(registered('::ffff:198.51.99.7')).toBe('198.51.99.7/32');
@@ -45,7 +45,7 @@ describe('what may be registered', () => {
     expect(registered(text)).toBeNull();
   });
 
-  it('is never the service itself, nor the /64 that it lies in', () => {
+  it('is never one of the service, nor the /64 around it', () => {
     const own = ['198.51.99.7', '2a00:1450:1:2::53'];
     expect(registered('198.51.99.7', { own })).toBeNull();
     expect(registered('198.51.99.8', { own })).toBe('198.51.99.8/32');
@@ -53,7 +53,7 @@ describe('what may be registered', () => {
     expect(registered('2a00:1450:1:3::1', { own })).toBe('2a00:1450:1:3::/64');
   });
 
-  it('includes with allowPrivate the addresses of a trial, and no others', () => {
+  it('may be one of a trial with allowPrivate, and no others', () => {
     for (const text of [
       '10.0.0.1',
       '192.168.1.1',
@@ -70,7 +70,7 @@ describe('what may be registered', () => {
     }
   });
 
-  it('includes with allowPrivate the loopback address that the service listens on, but no other own one', () => {
+  it('may be the loopback listener with allowPrivate, but no other own address', () => {
     const own = ['127.0.0.1', '10.0.0.1'];
     expect(registered('127.0.0.1', { allowPrivate: true, own })).toBe('127.0.0.1/32');
     expect(registered('10.0.0.1', { allowPrivate: true, own })).toBeNull();

@@ -16,7 +16,7 @@ const HOME = address('198.51.99.7');
 const DAY_MS = 86_400_000;
 
 describe('accounts', () => {
-  it('come with a secret that authenticates, and no other does', async () => {
+  it('authenticate by their secret only', async () => {
     const registry = await openTestRegistry();
     const { account, secret } = await registry.createAccount({});
     expect(account).toEqual({
@@ -36,7 +36,7 @@ describe('accounts', () => {
     expect(await registry.authenticate(secret)).toMatchObject({ id: account.id, suspended: true });
   });
 
-  it('get a fresh secret, and the old one ends', async () => {
+  it('get a new secret that ends the old one', async () => {
     const registry = await openTestRegistry();
     const { account, secret } = await registry.createAccount({});
     const fresh = await registry.rotateSecret(account.id);
@@ -47,7 +47,7 @@ describe('accounts', () => {
     expect(await registry.rotateSecret('nobody')).toBeNull();
   });
 
-  it('are made once for one idempotency key, with a fresh secret each time', async () => {
+  it('are created once for an idempotency key, with a fresh secret each time', async () => {
     const registry = await openTestRegistry();
     const first = await registry.createAccount({ region: 'gb', idempotencyKey: 'k' });
     const again = await registry.createAccount({ region: 'gb', idempotencyKey: 'k' });
@@ -82,7 +82,7 @@ describe('accounts', () => {
     expect(await registry.getAccount(account.id)).toEqual(account);
   });
 
-  it('are exported whole, and gone when deleted', async () => {
+  it('are exported as a whole, and erased when deleted', async () => {
     const registry = await openTestRegistry();
     const { account, secret } = await registry.createAccount({});
     const { registration } = await registry.register(account.id, {
@@ -111,7 +111,7 @@ describe('accounts', () => {
 });
 
 describe('registrations', () => {
-  it('name the address, and the /64 of an IPv6 one', async () => {
+  it('show the IPv4 address, or the /64 of an IPv6 one', async () => {
     const registry = await openTestRegistry();
     const { account } = await registry.createAccount({});
     const four = await registry.register(account.id, { address: HOME, source: 'api' });
@@ -136,7 +136,7 @@ describe('registrations', () => {
     expect(await registry.removeRegistration(account.id, four.registration.id)).toBe(false);
   });
 
-  it('stop at the limit, or let the oldest give way', async () => {
+  it('stop at the limit, or replace the oldest', async () => {
     const registry = await openTestRegistry({ perAccount: 1 });
     const { account } = await registry.createAccount({});
     const first = await registry.register(account.id, { address: HOME, source: 'api' });
@@ -146,7 +146,7 @@ describe('registrations', () => {
     expect(result.replaced).toEqual(first.registration);
   });
 
-  it('are made once for one idempotency key', async () => {
+  it('are made once for an idempotency key', async () => {
     const registry = await openTestRegistry();
     const { account } = await registry.createAccount({});
     const request = { address: HOME, source: 'api' as const, idempotencyKey: 'k' };
@@ -160,7 +160,7 @@ describe('registrations', () => {
     );
   });
 
-  it('refuse an address that is not public, and name none in the fault', async () => {
+  it('reject an address that is not public, without it in the error', async () => {
     const registry = await openTestRegistry();
     const { account } = await registry.createAccount({});
     const fault = await registry
@@ -170,7 +170,7 @@ describe('registrations', () => {
     expect(`${fault.message}${JSON.stringify(fault)}`).not.toContain('10.1.2.3');
   });
 
-  it('expire when their lease is over', async () => {
+  it('end with their lease', async () => {
     const clock = new Clock();
     const registry = await openTestRegistry({ now: clock.now, leaseDays: 30 });
     const { account } = await registry.createAccount({});
@@ -188,7 +188,7 @@ describe('registrations', () => {
 });
 
 describe('the feed', () => {
-  it('tells a change with its epoch before the call that made it is answered', async () => {
+  it('delivers a change with its epoch before the call is answered', async () => {
     const registry = await openTestRegistry();
     const { account } = await registry.createAccount({});
     const order: string[] = [];
@@ -208,7 +208,7 @@ describe('the feed', () => {
     expect(registry.status()).toMatchObject({ seq: 2, pending: 0, failed: null });
   });
 
-  it('goes on from where it was after a restart', async () => {
+  it('continues after a restart', async () => {
     const dataDir = temporaryDirectory();
     const first = await openTestRegistry({ dataDir });
     const { account, secret } = await first.createAccount({});
@@ -221,7 +221,7 @@ describe('the feed', () => {
     expect(await second.authenticate(secret)).toEqual(account);
   });
 
-  it('keeps a change in the log for the stated time only', async () => {
+  it('keeps a change in the log for the configured time only', async () => {
     const dataDir = temporaryDirectory();
     const registry = await openTestRegistry({ dataDir, logSeconds: 0.2 });
     const { account } = await registry.createAccount({});
@@ -235,7 +235,7 @@ describe('the feed', () => {
   });
 });
 
-it('answers nothing more once it is closed', async () => {
+it('answers no call once closed', async () => {
   const registry = await openTestRegistry();
   const pending = registry.createAccount({});
   const closing = registry.close();
@@ -245,7 +245,7 @@ it('answers nothing more once it is closed', async () => {
   await expect(registry.createAccount({})).rejects.toThrow(StoreUnavailableError);
 });
 
-it('refuses to open with a region or a lease that makes no sense', async () => {
+it('does not open with an invalid region or lease', async () => {
   await expect(openTestRegistry({ defaultRegion: () => 'fr' })).rejects.toThrow(InvalidFieldError);
   await expect(openTestRegistry({ leaseDays: 0 })).rejects.toThrow(InvalidFieldError);
 });

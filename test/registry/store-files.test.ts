@@ -49,7 +49,7 @@ const TO_VERSION_2 = `
   ALTER TABLE hostname DROP COLUMN barred; PRAGMA user_version = 2`;
 
 describe('a file of an earlier release', () => {
-  it('is brought up to date, with all that it holds', async () => {
+  it('is upgraded with everything it holds', async () => {
     const dataDir = temporaryDirectory();
     const before = await openStore(dataDir);
     await before.createAccount(newAccount('a'));
@@ -100,7 +100,7 @@ describe('a file of an earlier release', () => {
 });
 
 describe('the data directory', () => {
-  it('is made for its owner alone, with all its files', async () => {
+  it('and its files are private to their owner', async () => {
     const dataDir = join(temporaryDirectory(), 'a', 'b');
     const store = await openStore(dataDir);
     await store.createAccount(newAccount('a'));
@@ -136,7 +136,7 @@ describe('the data directory', () => {
     await (await openStore(dataDir)).close();
   });
 
-  it('is free again when the process that used it was killed', async () => {
+  it('is unlocked when its process is killed', async () => {
     const dataDir = temporaryDirectory();
     const child = spawn(process.execPath, [new URL('./crash-child.ts', import.meta.url).pathname, dataDir]);
     await new Promise((resolve) => child.stdout.once('data', resolve));
@@ -258,12 +258,12 @@ describe('a damaged file', () => {
     expect(fault.message.split('\n')).toHaveLength(1);
     expect(fault.message).toContain(join(dataDir, 'registry.db'));
     const after = contents(dataDir);
-    // Reading may leave an empty log and its index behind; it never changes what was there.
+    // Reading may leave an empty log and its index; it never changes other files.
     for (const name of Object.keys(before)) expect(after[name] === before[name], name).toBe(true);
     expect((await faultOf(dataDir)).code, 'the second time too').toBe(code);
   });
 
-  it('opens undamaged, and what a creation that was killed left is no hindrance', async () => {
+  it('opens when undamaged, whatever a killed creation left behind', async () => {
     const dataDir = damage((path) => writeFileSync(`${path}.new`, noise(100)));
     await (await openStore(dataDir)).close();
     const fresh = temporaryDirectory();
@@ -275,7 +275,7 @@ describe('a damaged file', () => {
 });
 
 describe('the log', () => {
-  it('is bounded in number whatever its age', async () => {
+  it('is limited in number, whatever its age', async () => {
     const store = await openStore(temporaryDirectory(), { logLimit: 10 });
     await store.createAccount(newAccount('a', { perAccount: 100 }));
     for (let index = 0; index < 25; index++) await store.register(registration('a', `23.0.0.${index}`));

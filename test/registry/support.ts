@@ -15,7 +15,7 @@ export class Clock {
   readonly now = (): number => this.nowMs;
 }
 
-/** A directory that goes when the test is over. */
+/** Makes a directory that is removed after the test. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'registry-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
@@ -42,7 +42,7 @@ export function registryOptions(changes: Partial<OpenRegistryOptions> = {}): Ope
   };
 }
 
-/** A registry that is closed when the test is over. */
+/** Opens a registry that is closed after the test. */
 export async function openTestRegistry(changes: Partial<OpenRegistryOptions> = {}): Promise<Registry> {
   const registry = await openRegistry(registryOptions(changes));
   onTestFinished(() => registry.close());

@@ -3,7 +3,7 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { StoreUnavailableError, TooManyProfilesError } from '../../src/registry/index.ts';
 import { openThreadStore } from '../../src/registry/store/sqlite/thread-store.ts';
 
-/** A worker that is opened, and then does `body` for each message. */
+/** Starts a worker that opens, and runs `body` for each message. */
 function worker(body: string): Worker {
   const made = new Worker(
     `const { parentPort: port } = require('node:worker_threads');
@@ -26,7 +26,7 @@ it('restores the class of an error from the thread', async () => {
   await expect(store.deleteAccount('a')).rejects.toThrow(TooManyProfilesError);
 });
 
-it('refuses what waits when the thread ends by itself, says so once, and refuses all that comes', async () => {
+it('rejects waiting and later calls when the thread ends by itself, and reports it once', async () => {
   const onFailed = vi.fn();
   const store = await openThreadStore(worker("throw new RangeError('x')"), onFailed);
   const calls = [store.deleteAccount('a'), store.snapshot()];
@@ -39,7 +39,7 @@ it('refuses what waits when the thread ends by itself, says so once, and refuses
   await expect(store.state()).rejects.toThrow(StoreUnavailableError);
 });
 
-it('waits a bounded time for an answer, and hears the changes that come after it', async () => {
+it('limits the wait for an answer, and still emits later changes', async () => {
   const store = await openThreadStore(
     worker(
       "if (id === 2) port.postMessage({ kind: 'batch', changes: [{ seq: 1 }], replies: [{ id: 1 }, { id: 2 }] })",
@@ -53,7 +53,7 @@ it('waits a bounded time for an answer, and hears the changes that come after it
   expect(heard).toHaveBeenCalledWith([{ seq: 1 }]);
 });
 
-it('lets no more wait than it can hold', async () => {
+it('limits the number of waiting calls', async () => {
   const store = await openThreadStore(worker(''), () => {});
   const calls = Array.from({ length: 10_001 }, () => store.state().catch((fault) => fault));
   expect(await calls[10_000]).toBeInstanceOf(StoreUnavailableError);

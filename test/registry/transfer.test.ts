@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** Of everything that an account can have, and addresses that accounts share. */
+/** Fills a store with everything that an account can hold, and with shared addresses. */
 async function fill(store: Store): Promise<void> {
   const label = 'a\'"; \0 FLUSHALL\r\n ☃';
   for (const [index, id] of ['b', 'a', 'C', 'late', 'away'].entries()) {
@@ -113,8 +113,8 @@ async function flush(): Promise<void> {
   client.disconnect();
 }
 
-describe('a store that is moved', () => {
-  it('from embedded to Redis and back has changed in nothing', async () => {
+describe('export and import', () => {
+  it('from embedded to Redis and back changes nothing', async () => {
     await flush();
     const { dataDir, entries } = await filled();
     const files = temporaryDirectory();
@@ -140,7 +140,7 @@ describe('a store that is moved', () => {
     await store.close();
   });
 
-  it('goes on where it was: secrets, repeats, sessions, renewals', async () => {
+  it('keep secrets, repeats, sessions and renewals', async () => {
     await flush();
     const { dataDir } = await filled();
     const file = join(temporaryDirectory(), 'export');
@@ -163,7 +163,7 @@ describe('a store that is moved', () => {
     expect((await store.snapshot()).seq).toBeGreaterThan(0);
   });
 
-  it('has to come into an empty one', async () => {
+  it('need an empty store', async () => {
     await flush();
     const { dataDir } = await filled();
     const file = join(temporaryDirectory(), 'export');
@@ -175,7 +175,7 @@ describe('a store that is moved', () => {
     await expect(exportTo(file, server.url, control)).rejects.toThrow('is there already');
   });
 
-  it('is not taken from a file that was cut or changed, and nothing of it is', async () => {
+  it('import nothing from a truncated or changed file', async () => {
     await flush();
     const { dataDir } = await filled();
     const file = join(temporaryDirectory(), 'export');
@@ -201,7 +201,7 @@ describe('a store that is moved', () => {
     }
   });
 
-  it('is left alone while a service runs on it', async () => {
+  it('do not touch a store that a service uses', async () => {
     const dataDir = temporaryDirectory();
     const store = await openStore(dataDir);
     await expect(exportTo(join(dataDir, 'x'), 'embedded', dataDir)).rejects.toMatchObject({
@@ -210,7 +210,7 @@ describe('a store that is moved', () => {
     await store.close();
   });
 
-  it('on Redis answers nobody while an import goes on, and one that broke off is begun again', async () => {
+  it('close Redis to other calls, and start an interrupted import again', async () => {
     await flush();
     const { dataDir } = await filled();
     const file = join(temporaryDirectory(), 'export');

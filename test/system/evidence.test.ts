@@ -1,4 +1,4 @@
-/** What a subscriber can do to the address of another home by a host name: nothing. Each attack has an honest twin. */
+/** Attacks on another home's address by a host name, each beside an honest home. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { askTcp, askUdp, shown } from '../support/dns-client.ts';
 import { answer, FakeUpstream } from '../support/fake-upstream.ts';

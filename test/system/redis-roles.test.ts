@@ -1,4 +1,4 @@
-/** The real program on Redis: both roles in one process, two controls on one store, and moving there and back. */
+/** The real program on Redis: both roles in one process, two controls on one store, export and import. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -24,7 +24,7 @@ const STEERED = `NOERROR ${RELAY.us.address}`;
 const answer = async (service: RunningService, from: string) =>
   shown(await askUdp(service.udp, from, { name: FILMS }));
 
-it('who was answered 2xx is served by the same process at once, and not a query longer than registered', async () => {
+it('a 2xx is effective in the same process at once, for registration and removal', async () => {
   const service = await RunningService.start({ config: { store: redis.url } });
   const { secret } = await service.household([]);
   for (let round = 0; round < 20; round++) {
@@ -38,7 +38,7 @@ it('who was answered 2xx is served by the same process at once, and not a query 
   expect(service.stderr).toBe('');
 });
 
-it('a second control has the same accounts, and one of the two does the chores', async () => {
+it('a second control has the same accounts, and one of both leads', async () => {
   const config = { store: redis.url };
   const [one, two] = [
     await RunningService.start({ config: { ...config, roles: ['control'] } }),
@@ -55,7 +55,7 @@ it('a second control has the same accounts, and one of the two does the chores',
   await two.stop();
 });
 
-it('a silent Redis is a 503 within 2 s, DNS goes on, and a repeat is safe', async () => {
+it('a silent Redis gives 503 within 2 s, DNS continues, and a repeat is safe', async () => {
   const service = await RunningService.start({ config: { store: redis.url } });
   const { secret } = await service.household(['127.0.9.1']);
   await redis.signal('SIGSTOP');

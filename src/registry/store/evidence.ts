@@ -1,5 +1,5 @@
 /**
- * How a registration's address was shown to be the account's, the weakest first:
+ * Evidence that a registration's address is the account's, the weakest first:
  * - told: a followed host name moved there, or the operator said so;
  * - proved: a host name's registration from before evidence was kept; treated as told, but not limited by edges;
  * - seen: a request came from the address, or the operator saw the customer.

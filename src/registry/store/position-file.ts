@@ -8,7 +8,7 @@ const NAME = 'registry.epoch';
 const VERSION = 1;
 
 /**
- * What this control knows of its Redis, in dataDir/registry.epoch (JSON, mode 0600): the epoch, and a change number
+ * The position of Redis that this control knows, in dataDir/registry.epoch (JSON, mode 0600): the epoch, and a change number
  * that was reached. A Redis with another epoch or a lower number has lost data. The number is written at most once a
  * second and not synced: an old number detects less and never accuses wrongly.
  */

@@ -1,4 +1,4 @@
-/** How far somebody has followed a store: the last change of which epoch. */
+/** The last change that was followed, and its epoch. */
 export interface Position {
   readonly epoch: string;
   readonly seq: number;

@@ -13,7 +13,7 @@ import type { RedisServer } from '../../support/redis-server.ts';
 export const US: Profile = { region: 'us', services: {}, ipv4: true, ipv6: false };
 export const GB: Profile = { ...US, region: 'gb' };
 
-/** Writes what a control writes for edges, into a real Redis, without accounts and without its checks. */
+/** Writes a control's data for edges to a real Redis, without accounts and checks. */
 export class FakeControl {
   readonly redis: Redis;
   readonly entries = new Map<number, Profile>();
@@ -32,7 +32,7 @@ export class FakeControl {
     this.base = base;
   }
 
-  /** The list as it stands: BASE.N for each entry. */
+  /** The present allowlist: BASE.N for each entry. */
   get list(): Snapshot {
     const profiles = [...new Set(this.entries.values())];
     const keys = Uint8Array.from([...this.entries.keys()].flatMap((last) => [...this.prefixOf(last).bytes]));
@@ -51,7 +51,7 @@ export class FakeControl {
     await this.append({ seq: ++this.seq, kind: 'remove', prefix: this.prefixOf(last) });
   }
 
-  /** The heartbeat, and everything else that meta says. */
+  /** Writes the heartbeat and all of meta. */
   async beat(fields: Record<string, string | number> = {}): Promise<void> {
     const [digestA, digestB] = digestSnapshot(this.list).split('.');
     await this.redis.hset(Key.META, {
@@ -81,7 +81,7 @@ export class FakeControl {
     await this.beat();
   }
 
-  /** As `registry adopt` does: what Redis has now is the truth, and says of which epoch it takes the place. */
+  /** Adopts the present data in a new epoch, as `registry adopt` does. */
   async adopt(epoch: string): Promise<void> {
     this.predecessors.unshift(this.epoch);
     this.epoch = epoch;

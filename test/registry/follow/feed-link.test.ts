@@ -1,4 +1,4 @@
-/** The edge's connection, against a real redis-server. */
+/** An edge's connection to a real redis-server. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -23,7 +23,7 @@ async function connected(): Promise<FeedLink> {
   return link;
 }
 
-/** Bytes of the heap that are in use. */
+/** Returns the used heap in bytes. */
 function heapBytes(): number {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
@@ -33,7 +33,7 @@ function heapBytes(): number {
 }
 
 describe('an edge that runs for months', () => {
-  test('keeps nothing of what its store has answered', async () => {
+  test('keeps no memory of answers', async () => {
     const link = await connected();
     const ask = async (times: number): Promise<void> => {
       for (let time = 0; time < times; time++) await link.meta();
@@ -41,13 +41,13 @@ describe('an edge that runs for months', () => {
     await ask(1_000);
     const before = heapBytes();
     await ask(5_000);
-    // 200 bytes a question were 10 MB in an hour of a hundred changes a second.
+    // 200 bytes a read would be 10 MB in an hour with a hundred changes a second.
     expect(heapBytes() - before).toBeLessThan(1_000_000);
   });
 });
 
-describe('what is waited for', () => {
-  test('fails at once when the link is closed, and so does what is asked then', async () => {
+describe('a pending read', () => {
+  test('fails at once when the link is closed, like later ones', async () => {
     const link = await connected();
     const waiting = link.follow(0);
     link.close();
@@ -55,7 +55,7 @@ describe('what is waited for', () => {
     await expect(link.meta()).rejects.toMatchObject({ code: 'feed_closed' });
   });
 
-  test('fails when a store is silent, which is then asked over another connection', async () => {
+  test('fails when the store is silent, and the link reconnects', async () => {
     const link = await connected();
     await server.signal('SIGSTOP');
     await expect(link.meta()).rejects.toMatchObject({ code: 'feed_timeout' });

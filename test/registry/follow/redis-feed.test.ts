@@ -1,4 +1,4 @@
-/** The edge's side of the feed, against a real redis-server and what a control writes there. */
+/** The feed of an edge on a real redis-server with a fake control. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AllowlistFollower, AllowlistTable, Profiles } from '../../../src/allowlist/index.ts';
@@ -29,7 +29,7 @@ afterEach(async () => {
   control.redis.disconnect();
 });
 
-/** An edge without DNS: the feed and the list that follows it. */
+/** An edge without DNS: the feed and an allowlist that follows it. */
 function edge(options: Partial<RedisFeedOptions> = {}) {
   const table = new AllowlistTable({ seed: 3 });
   const profiles = new Profiles();
@@ -64,7 +64,7 @@ async function soon(check: () => unknown): Promise<void> {
   await expect.poll(check, { timeout: 5_000, interval: 10 }).toBe(true);
 }
 
-/** Waits until the edge has what the control has. */
+/** Waits until the edge's allowlist equals the control's. */
 async function same({ list, follower }: ReturnType<typeof edge>): Promise<void> {
   await soon(() => follower.state.seq === control.seq && follower.state.epoch === control.epoch);
   expect(list()).toEqual(shown(control.entries));
@@ -79,8 +79,8 @@ async function stocked(): Promise<void> {
   await control.beat();
 }
 
-describe('a list is loaded', () => {
-  test('from the snapshot and the log after it, and followed', async () => {
+describe('an allowlist is loaded', () => {
+  test('from the snapshot and the log after it, then followed', async () => {
     await stocked();
     const one = edge();
     await one.follower.start();
@@ -92,7 +92,7 @@ describe('a list is loaded', () => {
     await soon(() => one.feed.state.lagChanges === 0 && one.feed.state.currentAtMs !== null);
   });
 
-  test('from the log alone, where there is no snapshot yet and nothing was trimmed', async () => {
+  test('from the log alone, before the first snapshot and trimming', async () => {
     await control.set(1);
     await control.set(1, GB);
     await control.beat();
@@ -101,7 +101,7 @@ describe('a list is loaded', () => {
     expect(one.list()).toEqual(shown(control.entries));
   });
 
-  test('once there is a store: until then an edge without a list waits', async () => {
+  test('once the store exists; until then an edge without an allowlist waits', async () => {
     const one = edge();
     await one.follower.start({ lastKnown: null, waitMs: 50 });
     expect(one.follower.state.phase).toBe('loading');
@@ -110,7 +110,7 @@ describe('a list is loaded', () => {
     await same(one);
   });
 
-  test('a batch after another, however long the log is', async () => {
+  test('in batches, however long the log is', async () => {
     await control.pack();
     const pipeline = control.redis.pipeline();
     for (let seq = 1; seq <= 25_000; seq++) {
@@ -132,7 +132,7 @@ describe('a list is loaded', () => {
   });
 });
 
-describe('noticed within a second or so, also in silence', () => {
+describe('an edge notices soon, even without changes,', () => {
   let one: ReturnType<typeof edge>;
   let kept: Record<number, string>;
   beforeEach(async () => {
@@ -142,7 +142,7 @@ describe('noticed within a second or so, also in silence', () => {
     kept = one.list();
   });
 
-  /** Still served what was served, and the feed says why. */
+  /** Expects the allowlist to be held, and the feed to say why. */
   const holds = async (phase: string, reason: string | null = null) => {
     await soon(() => one.feed.state.phase === phase && one.feed.state.reason === reason);
     expect(one.list()).toEqual(kept);
@@ -163,7 +163,7 @@ describe('noticed within a second or so, also in silence', () => {
     expect(one.list()).toEqual(kept);
   });
 
-  test('a store with less than was seen', async () => {
+  test('a store that lacks changes it has seen', async () => {
     await control.redis.hset(Key.META, MetaField.SEQ, control.seq - 1);
     await holds('lost-data', 'older');
     await control.redis.hset(Key.META, MetaField.SEQ, control.seq);
@@ -171,7 +171,7 @@ describe('noticed within a second or so, also in silence', () => {
     await soon(() => one.feed.state.phase === 'following');
   });
 
-  test('a store that has another history with a number that was seen', async () => {
+  test('a store with another history at the same number', async () => {
     const last = logId(control.seq);
     await control.set(7);
     await same(one);
@@ -193,12 +193,12 @@ describe('noticed within a second or so, also in silence', () => {
     await holds('lost-data', 'other-history');
   });
 
-  test('what a control has found lost', async () => {
+  test('a loss that a control has found', async () => {
     await control.redis.hset(Key.META, MetaField.LOST_SEQ, control.seq + 5);
     await holds('lost-data', 'found-by-control');
   });
 
-  test('a log and a snapshot of a version that it does not read', async () => {
+  test('a store of a newer format', async () => {
     await control.redis.hset(Key.META, { [MetaField.FORMAT]: 2, [MetaField.LEAST_FORMAT]: 2 });
     await holds('newer-format');
     await control.redis.hset(Key.META, { [MetaField.LEAST_FORMAT]: 1 });
@@ -206,7 +206,7 @@ describe('noticed within a second or so, also in silence', () => {
     await same(one);
   });
 
-  test('changes that were trimmed before it had them, and loads again', async () => {
+  test('changes that were trimmed too early, and loads again', async () => {
     await control.redis.xtrim(Key.LOG, 'MAXLEN', 0);
     await control.redis
       .multi()
@@ -220,7 +220,7 @@ describe('noticed within a second or so, also in silence', () => {
     expect(one.follower.state.reloads).toBe(1);
   });
 
-  test('a stream that was made anew below its cursor', async () => {
+  test('a stream that was recreated below its cursor', async () => {
     await control.redis.del(Key.LOG);
     control.seq += 1;
     control.entries.set(12, GB);
@@ -241,7 +241,7 @@ describe('noticed within a second or so, also in silence', () => {
     await soon(() => one.follower.state.digestCheck === 'agrees');
   });
 
-  test('the operator’s word: another epoch that names the one that was held', async () => {
+  test('an adopted epoch that names the held one', async () => {
     control.entries.clear();
     control.seq = 0;
     await control.redis.flushall();
@@ -253,7 +253,7 @@ describe('noticed within a second or so, also in silence', () => {
   });
 });
 
-test('a snapshot of another version is not taken, said, and taken when it can be read', async () => {
+test('a snapshot of another version is reported, and loaded once it can be read', async () => {
   await stocked();
   const packed = (await control.redis.getBuffer(Key.SNAPSHOT))!;
   packed.writeUInt16BE(2, 6);
@@ -266,7 +266,7 @@ test('a snapshot of another version is not taken, said, and taken when it can be
   await same(one);
 });
 
-test('a store that has less than the list on disk is not taken', async () => {
+test('a store that lacks changes of the allowlist on disk is not loaded', async () => {
   await stocked();
   const one = edge({ held: { epoch: 'e1', seq: control.seq + 1 } });
   await one.follower.start({ lastKnown: { ...control.list, seq: control.seq + 1 }, waitMs: 200 });
@@ -274,7 +274,7 @@ test('a store that has less than the list on disk is not taken', async () => {
   expect(one.feed.state).toMatchObject({ phase: 'lost-data', reason: 'older' });
 });
 
-test('a feed that is closed gives no snapshot and ends what waits for one', async () => {
+test('a closed feed rejects pending and later snapshots', async () => {
   const { feed } = edge();
   const waiting = feed.snapshot();
   await feed.close();

@@ -37,7 +37,7 @@ function pick<T>(values: readonly T[]): T {
   return values[Math.floor(Math.random() * values.length)];
 }
 
-/** One step of a client that knows nothing of the others. */
+/** Makes one random step of a client. */
 async function hammer(store: Store): Promise<void> {
   const accountId = pick(ACCOUNTS);
   const dice = Math.random();
@@ -65,7 +65,7 @@ async function hammer(store: Store): Promise<void> {
   }
 }
 
-/** The prefixes that the accounts hold, with the families that the rules give them. */
+/** Lists the held prefixes with the families of their owners. */
 function expected(
   accounts: readonly AccountHoldings[],
 ): Map<string, { regions: Set<string>; families: string }> {
@@ -91,7 +91,7 @@ function expected(
   );
 }
 
-it('eight clients of two controls change the same accounts and addresses, and all agrees in the end', async () => {
+it('eight clients of two controls change the same accounts and addresses, and everything agrees in the end', async () => {
   const stores = [await openOne(), await openOne()];
   for (const id of ACCOUNTS) await stores[0].createAccount(newAccount(id, { perAccount: 3 }));
   const followed: Entries[] = stores.map((store) => {
@@ -108,7 +108,7 @@ it('eight clients of two controls change the same accounts and addresses, and al
       for (let step = 0; step < STEPS; step++) await hammer(stores[client % stores.length]);
     }),
   );
-  // One more change of each, so that both have heard everything.
+  // One more change by each control, so that both have received everything.
   for (const [index, store] of stores.entries()) {
     await store.createAccount(newAccount(`last${index}`));
     await store.register(registration(`last${index}`, `198.51.98.${index}`));
@@ -120,7 +120,7 @@ it('eight clients of two controls change the same accounts and addresses, and al
     expect(registrations.length).toBeLessThanOrEqual(account.perAccount);
     expect(new Set(registrations.map(({ prefix }) => formatPrefix(prefix))).size).toBe(registrations.length);
   }
-  // Taken by merging the log into what was packed, with the store's own digest compared; and by a scan of all entries.
+  // Once from the packed snapshot and the log, compared with the store's digest; once by a scan of all entries.
   const snapshot = await stores[0].snapshot();
   const entries = entriesOf(snapshot);
   const rules = expected(accounts);
@@ -135,7 +135,7 @@ it('eight clients of two controls change the same accounts and addresses, and al
   onTestFinished(() => client.disconnect());
   await client.del('{mediastreamer}:1:snapshot');
   expect(sorted(entriesOf(await stores[1].snapshot())), 'read entry by entry').toEqual(sorted(entries));
-  // Nothing is left of what went: with all accounts deleted only counters stay.
+  // With all accounts deleted, only counters stay.
   for (const id of ids) await stores[1].deleteAccount(id);
   expect((await stores[1].snapshot()).groups).toEqual([]);
   await stores[1].expireLeases({ nowMs: Number.MAX_SAFE_INTEGER, limit: 9 });

@@ -14,13 +14,13 @@ function bytesOfAddress(address: string): Buffer {
   return Buffer.from(address.split('.').map(Number));
 }
 
-/** Every byte that Redis has on its disk. */
+/** Reads every byte that Redis has on disk. */
 function files(server: RedisServer): Buffer {
   const directory = join(server.directory, 'appendonlydir');
   return Buffer.concat(readdirSync(directory).map((name) => readFileSync(join(directory, name))));
 }
 
-it('what is given up leaves the keys, the log, the snapshot, the append-only file and SLOWLOG', async () => {
+it('an ended address leaves the keys, the log, the snapshot, the append-only file and SLOWLOG', async () => {
   const server = await RedisServer.start({ shipped: true, args: ['--rdbcompression', 'no'] });
   onTestFinished(() => server.stop());
   const leader = { logKeepMs: 400, snapshotEveryMs: 200, rewriteEveryMs: 0 };
@@ -34,7 +34,7 @@ it('what is given up leaves the keys, the log, the snapshot, the append-only fil
   expect(files(server).includes(bytesOfAddress(GONE))).toBe(true);
   expect(files(server).includes(LABEL)).toBe(true);
   await store.deleteAccount('goes');
-  // A change now and then goes on, as it does in life: what was trimmed shares nodes of the log with what was not.
+  // Other changes continue, so that trimmed entries share stream nodes with kept ones.
   const going = setInterval(() => {
     void store.updateAccount({ id: 'keeps', region: Math.random() < 0.5 ? 'us' : 'gb' }).catch(() => {});
   }, 150);

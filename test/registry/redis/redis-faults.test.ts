@@ -31,7 +31,7 @@ async function open(url: string, options: Partial<OpenRedisOptions> = {}) {
   return { opened, store: storeFace(opened) as Store, positionFile, events };
 }
 
-/** Runs commands that a test needs beside the store. */
+/** Runs commands beside the store. */
 async function command(server: RedisServer, ...commands: [string, ...(string | number)[]][]): Promise<void> {
   const client = server.client();
   try {
@@ -57,7 +57,7 @@ async function untilAsync(isSo: () => Promise<boolean>): Promise<void> {
 }
 
 describe('a Redis in trouble', () => {
-  it('that does not answer is told within 2 s, and a repeat is safe when it is back', async () => {
+  it('that does not answer is reported within 2 s, and a repeat is safe afterwards', async () => {
     const server = await startServer();
     const { store, opened } = await open(server.url);
     await store.createAccount(newAccount('a'));
@@ -76,7 +76,7 @@ describe('a Redis in trouble', () => {
     expect((await store.snapshot()).groups[0].count).toBe(1);
   });
 
-  it('that was killed has every change that was answered when it is back', async () => {
+  it('that was killed has every answered change after its restart', async () => {
     const server = await startServer();
     const { store, opened } = await open(server.url);
     await store.createAccount(newAccount('a', { perAccount: 10_000 }));
@@ -100,7 +100,7 @@ describe('a Redis in trouble', () => {
     expect((await store.snapshot()).groups[0].count).toBe(kept.size);
   });
 
-  it('that was told to forget its scripts is given them again', async () => {
+  it('that lost its scripts gets them again', async () => {
     const server = await startServer();
     const { store } = await open(server.url);
     await store.createAccount(newAccount('a'));
@@ -136,7 +136,7 @@ describe('a Redis in trouble', () => {
     await store.snapshot();
   });
 
-  it('that was not there at the start is used when it comes', async () => {
+  it('that was away at the start is used once it answers', async () => {
     const server = await startServer();
     await server.kill();
     const { store, opened } = await open(server.url, { waitMs: 100 });
@@ -158,7 +158,7 @@ describe('a Redis that lost data', () => {
     return { server, ...first };
   }
 
-  it('because it is empty is not begun anew', async () => {
+  it('because it is empty is not initialized again', async () => {
     const { server, store, opened, positionFile } = await withData();
     await command(server, ['FLUSHALL']);
     await expect(store.register(registration('a', HOME))).rejects.toMatchObject({ code: 'store_lost_data' });
@@ -169,7 +169,7 @@ describe('a Redis that lost data', () => {
     await expect(next.store.getAccount('a')).rejects.toMatchObject({ code: 'store_lost_data' });
   });
 
-  it('because it is another one is not used', async () => {
+  it('because it is a stranger is not used', async () => {
     const { positionFile } = await withData();
     const other = await startServer();
     await (await open(other.url)).store.createAccount(newAccount('b'));
@@ -178,7 +178,7 @@ describe('a Redis that lost data', () => {
     expect(next.store.status().failed).toBe('lost-data (other-epoch)');
   });
 
-  it('because changes are missing is found by who knows them, and told to all controls', async () => {
+  it('because changes are missing is detected by a control that knows them, and marked for all', async () => {
     const { server, store } = await withData();
     const ignorant = await open(server.url);
     await ignorant.opened.close();
@@ -192,7 +192,7 @@ describe('a Redis that lost data', () => {
     await expect(fresh.store.getAccount('a')).rejects.toMatchObject({ code: 'store_lost_data' });
   });
 
-  it('is the truth again once it was adopted, for all who know what was before', async () => {
+  it('works again after adoption, for all that knew the ended epoch', async () => {
     const { server, store, opened } = await withData();
     const other = await open(server.url);
     const { epoch } = store;
@@ -216,7 +216,7 @@ describe('a Redis that lost data', () => {
 describe('a Redis with half of a change', () => {
   const PHANTOM = '23.1.2.3';
 
-  it('has a file without it soon after its start, so that no further start does it', async () => {
+  it('gets rid of it soon after its start, so that no later start runs it', async () => {
     const server = await startServer({ args: ['--rdbcompression', 'no'] });
     const { store, opened } = await open(server.url, { leader: { rewriteEveryMs: 0 } });
     await store.createAccount(newAccount('a'));
@@ -239,7 +239,7 @@ describe('a Redis with half of a change', () => {
     expect((await store.snapshot()).seq).toBe(2);
   }, 20_000);
 
-  it('is said to have other entries than it counted, and adopt makes them anew from the registrations', async () => {
+  it('is detected by its digest, and adopt rebuilds the entries from the registrations', async () => {
     const server = await startServer();
     const { store, opened, events } = await open(server.url, { leader: { snapshotEveryMs: 0 } });
     await store.createAccount(newAccount('a'));
@@ -281,7 +281,7 @@ describe('a Redis with half of a change', () => {
     expect(await store.readAccount('b')).toEqual(sound.accounts);
     expect(await store.expireLeases({ nowMs: 2, limit: 9 })).toBe(0);
     await expect(adoptRedis(adoption)).rejects.toMatchObject({ code: 'nothing_lost' });
-    // What is counted goes on: the last registration of an address takes its entry away.
+    // Counting continues: an address's last registration ends its entry.
     expect(await store.deleteAccount('b')).toBe(true);
     expect(await store.deleteAccount('a')).toBe(true);
     expect(await client.hlen(Key.ENTRIES)).toBe(0);
@@ -289,15 +289,15 @@ describe('a Redis with half of a change', () => {
   }, 20_000);
 });
 
-/** A transaction as a crash leaves it in the append-only file. */
+/** Half a transaction, as a crash leaves it in the append-only file. */
 function torn(...commands: string[][]): string {
   return [['MULTI'], ...commands]
     .map((words) => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`)
     .join('');
 }
 
-describe('ways to a Redis', () => {
-  it('by user and password, with the rights that users.acl gives to a control', async () => {
+describe('connections to Redis', () => {
+  it("work by user and password, with the rights of users.acl's control", async () => {
     const rules = /^user control reset on #\S+ (.*)$/m.exec(
       readFileSync('config/deploy/users.acl', 'utf8'),
     )![1];
@@ -321,7 +321,7 @@ describe('ways to a Redis', () => {
     expect(await adoptRedis(adoption)).toMatchObject({ entries: 1 });
   });
 
-  it('with a wrong password says so and gives nothing away', async () => {
+  it('with a wrong password report it without details', async () => {
     const server = await startServer({ args: ['--requirepass', 'right'], probe: { password: 'right' } });
     const { store } = await open(server.url.replace('//', '//:not-right@'), { waitMs: 300 });
     const fault = await store.getAccount('a').catch((error: Error) => error);
@@ -329,7 +329,7 @@ describe('ways to a Redis', () => {
     expect((fault as Error).message).not.toMatch(/not-right|127\.0\.0\.1/);
   });
 
-  it('by TLS, with a certificate of its own authority', async () => {
+  it('work by TLS with a private authority', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'redis-tls-'));
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
     const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
@@ -364,13 +364,13 @@ describe('ways to a Redis', () => {
     });
   });
 
-  describe('whose user `default` is stripped', () => {
+  describe('to a Redis whose user `default` is stripped', () => {
     const probe = { username: 'control', password: 'x' };
     const strip = ['ACL', 'SETUSER', 'default', 'reset', 'off'] as const;
     const heal = ['ACL', 'SETUSER', 'default', 'reset', 'off', '~*', '&*', '+@all'] as const;
     const urlOf = (server: RedisServer) => server.url.replace('//', '//control:x@');
 
-    it('is not used, and not adopted, until the user has its rights', async () => {
+    it('are refused, and so is adoption, until the user has its rights', async () => {
       const server = await startServer({
         args: ['--user', 'control', 'on', '>x', '~*', '&*', '+@all'],
         probe,
@@ -392,7 +392,7 @@ describe('ways to a Redis', () => {
       await expect(adopt(), 'nothing to adopt').rejects.toMatchObject({ code: 'nothing_lost' });
     });
 
-    it('is used with a warning if Redis does not answer the question', async () => {
+    it('work with a warning if Redis does not answer the question', async () => {
       const rights = ['on', '>x', '~*', '&*', '+@all', '-acl'];
       const server = await startServer({ args: ['--user', 'control', ...rights], probe: {} });
       const { store, events } = await open(urlOf(server));
@@ -401,7 +401,7 @@ describe('ways to a Redis', () => {
     });
   });
 
-  it('warns of settings that lose or keep data', async () => {
+  it('warn of settings that lose or keep data', async () => {
     const server = await startServer({
       args: ['--appendfsync', 'everysec', '--slowlog-log-slower-than', '0'],
     });

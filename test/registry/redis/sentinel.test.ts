@@ -29,7 +29,7 @@ async function startSentinel(primary: RedisServer): Promise<number> {
   return port;
 }
 
-it('a primary that dies is replaced by Sentinel, and the control goes on with the new one', async () => {
+it('Sentinel replaces a primary that dies, and the control continues on the new one', async () => {
   const primary = await RedisServer.start();
   onTestFinished(() => primary.stop());
   const replica = await RedisServer.start({ args: ['--replicaof', '127.0.0.1', `${primary.port}`] });
@@ -50,7 +50,7 @@ it('a primary that dies is replaced by Sentinel, and the control goes on with th
   };
   await store.register(registration('a', '198.51.99.7'));
   await until('replication', async () => (await client.hget('{mediastreamer}:1:meta', 'seq')) === '1');
-  // Sentinel finds replicas by asking the primary, every ten seconds at first.
+  // Sentinel discovers replicas through the primary, every ten seconds at first.
   const sentinel = new (await import('ioredis')).Redis({ port, host: '127.0.0.1', protocol: 2 });
   onTestFinished(() => sentinel.disconnect());
   await until('the replica is known', async () =>

@@ -1,4 +1,4 @@
-/** Crashes and stops lose nothing: what was answered 2xx is in Redis, and soon on every edge. */
+/** Crashes and stops lose nothing: every 2xx is in Redis, and soon on every edge. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Gate } from './gate.ts';
@@ -6,7 +6,7 @@ import { Site, Watch } from './site.ts';
 import { ask, metric, readiness, SERVED, soon, startControl } from './support.ts';
 
 const CLIENTS = 8;
-/** The API's word: 503 within 2 s; the rest is for a machine that runs all tests at once. */
+/** The API promises 503 within 2 s; the rest is slack for a machine that runs all tests at once. */
 const ANSWER_MS = 2_000 + 2_000;
 /** The promise is a second. */
 const RETURN_MS = 1_000 + 3_000;
@@ -16,7 +16,7 @@ beforeAll(async () => {
   site = await Site.start('127.42');
 }, 120_000);
 
-/** Registers new addresses one after another, each again and again until it is answered 2xx, until it is stopped. */
+/** Registers new addresses one by one until stopped, and repeats each call until it is answered 2xx. */
 class Clients {
   refusals = 0;
   slowestMs = 0;
@@ -28,7 +28,7 @@ class Clients {
     this.running = Promise.all(Array.from({ length: CLIENTS }, () => this.run()));
   }
 
-  /** Lets each finish the address that it has. */
+  /** Stops after the present address of each client. */
   async stop(): Promise<void> {
     this.isStopped = true;
     await this.running;
@@ -52,7 +52,7 @@ class Clients {
   }
 }
 
-/** While clients register and devices ask, Redis goes and comes back; sees that nothing was lost by it. */
+/** Interrupts Redis while clients register and devices ask, and checks that nothing was lost. */
 async function losesNothing(fault: () => Promise<void>): Promise<Clients> {
   const before = await site.register(3);
   const watch = new Watch(site.edges, before, [site.never()]);
@@ -149,7 +149,7 @@ describe('nothing is lost', { timeout: 90_000 }, () => {
 
   it('and edges, Redis and its parts agree in the end', async () => {
     const urls = site.edges.flatMap((edge) => ['--edge', edge.metricsUrl, '--list', edge.dataDir]);
-    // Some seconds after the last change it is on every edge's disk.
+    // Every edge writes its allowlist to disk some seconds after the last change.
     await soon(async () => {
       const { code, stdout } = await site.run('verify', ...urls);
       return code === 0 || stdout;
@@ -158,7 +158,7 @@ describe('nothing is lost', { timeout: 90_000 }, () => {
   });
 });
 
-/** Takes out of the log all that the snapshot has, once that has everything: what the chores do within a minute. */
+/** Trims the log once the snapshot covers it, which the leader does within a minute. */
 async function trimLog(): Promise<void> {
   const client = site.redis.client();
   const seq = await site.seq();

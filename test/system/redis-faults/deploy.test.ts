@@ -43,7 +43,7 @@ afterAll(() => {
 });
 
 describe('the files of config/deploy', { timeout: 60_000 }, () => {
-  it('run a control and two edges, without a word of complaint', async () => {
+  it('run a control and two edges without a warning', async () => {
     await control.household([ADDRESS]);
     for (const edge of edges) {
       await reaches(edge, 'following');
@@ -52,7 +52,7 @@ describe('the files of config/deploy', { timeout: 60_000 }, () => {
     }
     const levels = new Set([control, ...edges].flatMap(({ lines }) => lines.map(({ level }) => level)));
     expect([...levels]).toEqual(['info']);
-    // Snapshot and log are the chores of a control, which must be allowed all that they take.
+    // The leader's housekeeping needs rights of its own.
     const admin = client('control');
     await soon(async () => Number(await admin.hget('{mediastreamer}:1:meta', 'snapshotSeq')) >= 0);
     expect(control.output).not.toContain('housekeeping_failed');
@@ -102,7 +102,7 @@ describe('the files of config/deploy', { timeout: 60_000 }, () => {
     expect(await edge.hmget('{mediastreamer}:1:meta', 'format')).toEqual(['1']);
   });
 
-  it('let a control do its work, and not end the server or leave its keys', async () => {
+  it('let a control work, but not stop the server or use other keys', async () => {
     const admin = client('control');
     for (const command of [
       ['FLUSHALL'],
@@ -116,7 +116,7 @@ describe('the files of config/deploy', { timeout: 60_000 }, () => {
     await expect(admin.set('another', 'x')).rejects.toThrow(/NOPERM/);
   });
 
-  it('let nobody in without a password', async () => {
+  it('require a password', async () => {
     const stranger = new Redis({
       host: '127.0.0.1',
       port: server.port,
@@ -161,7 +161,7 @@ describe('the files of config/deploy', { timeout: 60_000 }, () => {
     expect(program.stderr).toContain(`${path}: the user 'default' lacks ${lacks}`);
   });
 
-  it('make a compose file whose services use the host network, these files, and volumes of their own', () => {
+  it('include a compose file whose services use the host network, these files and named volumes', () => {
     const compose = parse(readFileSync(join(DEPLOY, 'compose.yaml'), 'utf8'), { merge: true }) as {
       services: Record<string, { network_mode: string; volumes: string[] }>;
       volumes: Record<string, null>;

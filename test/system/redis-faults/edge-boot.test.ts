@@ -1,4 +1,4 @@
-/** Edges that start without a store, with what is on their disk, and with stores and files of another release. */
+/** Edges that start without a store, from their disk, and with stores and files of another release. */
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Key } from '../../../src/registry/store/redis/keys.ts';
@@ -12,7 +12,7 @@ const IN_LIST = `${BASE}.1`;
 const LATER = `${BASE}.2`;
 const NEVER = `${BASE}.99`;
 
-/** A Redis of its own with one address, an edge that has followed it to a clean stop, and Redis gone. */
+/** Starts a Redis with one address and an edge that follows it, then stops both. */
 async function abandoned(): Promise<{ server: RedisServer; control: FakeControl; edge: RunningService }> {
   const server = await startRedis();
   const control = new FakeControl(server, BASE);
@@ -27,7 +27,7 @@ async function abandoned(): Promise<{ server: RedisServer; control: FakeControl;
 }
 
 describe.concurrent('an edge', { timeout: 60_000 }, () => {
-  it('without a store and without a list refuses everyone, is not ready, and takes the store when it comes', async () => {
+  it('without a store and an allowlist refuses everyone, is not ready, and loads the store when it comes', async () => {
     const port = await freePort();
     const edge = await startEdge(`redis://127.0.0.1:${port}`);
     expect(await readiness(edge)).toMatchObject({ ready: false, state: 'empty', epoch: null });
@@ -44,7 +44,7 @@ describe.concurrent('an edge', { timeout: 60_000 }, () => {
     control.redis.disconnect();
   });
 
-  it('serves the list on its disk where the store does not answer, says so, and follows the store again', async () => {
+  it('serves the allowlist on disk while the store does not answer, says so, and follows it again', async () => {
     const { server, control, edge: before } = await abandoned();
     expect(statSync(listPath(before)).mode & 0o777).toBe(0o600);
     const edge = await startEdge(server.edgeUrl, { folder: before.folder });
@@ -63,7 +63,7 @@ describe.concurrent('an edge', { timeout: 60_000 }, () => {
     await edge.stop();
   });
 
-  it('never serves a list that is truncated or has a flipped bit', async () => {
+  it('never serves an allowlist file that is truncated or has a flipped bit', async () => {
     const { server, control, edge: before } = await abandoned();
     const whole = readFileSync(listPath(before));
     const flipped = Buffer.from(whole);
@@ -84,7 +84,7 @@ describe.concurrent('an edge', { timeout: 60_000 }, () => {
     await edge.stop();
   });
 
-  it('says that a list on disk is of a version that it does not read, and serves it not', async () => {
+  it('rejects an allowlist file of an unknown version', async () => {
     const { server, control, edge: before } = await abandoned();
     const later = readFileSync(listPath(before));
     later.writeUInt16BE(2, 6);
@@ -96,7 +96,7 @@ describe.concurrent('an edge', { timeout: 60_000 }, () => {
     await edge.stop();
   });
 
-  it('takes what the store has over an older list, and keeps a newer list over an older store', async () => {
+  it('prefers the store to an older file, and a newer file to an older store', async () => {
     const { server, control, edge: before } = await abandoned();
     const older = `${listPath(before)}.older`;
     copyFileSync(listPath(before), older);
@@ -125,7 +125,7 @@ describe.concurrent('an edge', { timeout: 60_000 }, () => {
     await fourth.stop();
   });
 
-  it('holds its list before a store of a newer format, says so, and follows when it can read it', async () => {
+  it('holds its allowlist while the store has a newer format, says so, and follows once it can', async () => {
     const server = await startRedis();
     const control = new FakeControl(server, BASE);
     await control.set(1);

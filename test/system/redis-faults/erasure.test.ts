@@ -1,4 +1,4 @@
-/** What is given up leaves every place that has had it: Redis, its file, and the files of edges in processes of their own. */
+/** Ended addresses leave Redis, its file, and the files of edges in other processes. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -12,13 +12,13 @@ import { ask, reaches, SERVED, soon, startEdge, startRedis } from './support.ts'
 const GONE = '127.44.201.203';
 const KEPT = '127.44.201.204';
 const LABEL = 'the house by the lake';
-/** A control's are 60 s, 20 s and 30 s; README.md states what follows from them. */
+/** The defaults are 60 s, 20 s and 30 s; the documentation states the resulting time. */
 const CHORES = { logKeepMs: 1_000, snapshotEveryMs: 500, rewriteEveryMs: 500 };
-/** Twice what one erasure takes, for one may have to wait for another: the log and a quarter, and the rewrite. */
+/** Twice the time of one erasure (log time and a quarter, rewrite), because one may wait for another. */
 const STATED_MS = 2 * (1_250 + 500);
-/** An edge writes its list every five seconds where it changed. */
+/** An edge writes a changed allowlist every five seconds. */
 const EDGE_MS = 5_000;
-/** The control's beat, once a second, before each of four steps; and a machine that does much else. */
+/** The control's heartbeat of a second before each of four steps, and slack for a busy machine. */
 const SLACK_MS = 15_000;
 
 function everyByte(directory: string): Buffer {
@@ -28,7 +28,7 @@ function everyByte(directory: string): Buffer {
   return Buffer.concat(files.map(({ parentPath, name }) => readUnlessGone(join(parentPath, name))));
 }
 
-/** Files are replaced while they are looked at. */
+/** Files may be replaced while they are read. */
 function readUnlessGone(file: string): Buffer {
   try {
     return readFileSync(file);
@@ -42,7 +42,7 @@ function bytesOf(address: string): Buffer {
   return Buffer.from(address.split('.').map(Number));
 }
 
-it('an address that is given up leaves Redis, its file and the lists of all edges within the stated time', async () => {
+it('an ended address leaves Redis, its file and the files of all edges within the stated time', async () => {
   const server = await startRedis({ args: ['--rdbcompression', 'no'] });
   const opened = await openTestStore(server.url, { leader: CHORES });
   onTestFinished(() => opened.close());
@@ -66,7 +66,7 @@ it('an address that is given up leaves Redis, its file and the lists of all edge
   const startedMs = performance.now();
   expect(await store.deleteAccount('goes')).toBe(true);
   for (const edge of edges) await soon(async () => (await ask(edge, GONE)) === 'REFUSED', 1_000);
-  // Others come and go meanwhile: a log that is never empty, and erasures that wait for one another.
+  // Other addresses come and go: the log is never empty, and erasures wait for one another.
   let turn = 0;
   const going = setInterval(() => {
     const step = registration('keeps', '127.44.201.205', { id: `r${turn}` });

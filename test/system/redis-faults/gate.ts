@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A TCP way to a server that lets questions through and can keep the answers back. */
+/** A TCP path to a server that can hold back replies. */
 export class Gate {
   private readonly sockets = new Set<Socket>();
   private readonly server: Server;
   private isShut = false;
-  /** What went towards the server since the gate was shut. */
+  /** Bytes sent to the server since the gate was shut. */
   private asked = '';
 
   private constructor(port: number) {
@@ -37,7 +37,7 @@ export class Gate {
     return `redis://127.0.0.1:${(this.server.address() as AddressInfo).port}/0`;
   }
 
-  /** Keeps all answers back from now on; they are lost. */
+  /** Drops all replies from now on. */
   shut(): void {
     this.asked = '';
     this.isShut = true;

@@ -1,4 +1,4 @@
-/** Lost data is noticed: edges hold their list, the API says so, and nothing goes on before the operator's word. */
+/** Lost data is noticed: edges hold their allowlist, the API says so, and nothing continues before `registry adopt`. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ beforeAll(async () => {
   site = await Site.start('127.41');
 }, 120_000);
 
-/** Does something to Redis, and sees that all hold: edges their list, and the API its tongue. */
+/** Damages Redis, and checks that edges hold their allowlist and the API answers 503. */
 async function holdsThrough(fault: () => Promise<void>): Promise<string[]> {
   const kept = await site.register(3);
   const epochs = await Promise.all(site.edges.map(async (edge) => (await readiness(edge)).epoch));
@@ -61,7 +61,7 @@ describe('lost data', { timeout: 90_000 }, () => {
     for (const edge of site.edges) expect(await ask(edge, lost[0])).toBe('REFUSED');
   });
 
-  it('by an empty server in the place of it', async () => {
+  it('by an empty server with the same address', async () => {
     await holdsThrough(async () => {
       await site.redis.kill();
       rmSync(join(site.redis.directory, 'appendonlydir'), { recursive: true });
@@ -128,7 +128,7 @@ describe('lost data', { timeout: 90_000 }, () => {
     }
   });
 
-  it('is not adopted where nothing is lost, nor without the word', async () => {
+  it('is not adopted if nothing is lost, nor without --yes', async () => {
     expect((await site.run('adopt')).code).toBe(2);
     const { code, stderr } = await site.run('adopt', '--yes');
     expect([code, stderr]).toEqual([1, expect.stringContaining('Redis has what this control knows')]);
@@ -141,14 +141,14 @@ function appendOnlyFile(directory: string): string {
   return join(folder, files.sort().at(-1)!);
 }
 
-/** As config/deploy/start-redis.sh does: Redis itself leaves a MULTI without its EXEC in the file. */
+/** Repairs the file as start-redis.sh does: Redis itself leaves a MULTI without its EXEC. */
 function mend(directory: string): void {
   const folder = join(directory, 'appendonlydir');
   const manifest = readdirSync(folder).find((name) => name.endsWith('.manifest'))!;
   execFileSync('redis-check-aof', ['--fix', join(folder, manifest)], { input: 'y\n', stdio: 'pipe' });
 }
 
-/** BGSAVE, and a copy of the file once it is whole. */
+/** Runs BGSAVE, and copies the file once it is complete. */
 async function takeBackup(): Promise<string> {
   const client = site.redis.client();
   const before = await client.lastsave();

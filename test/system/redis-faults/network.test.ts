@@ -1,4 +1,4 @@
-/** What comes between edges and their store: distance, a cut, a password or a certificate that is over, a wrong clock. */
+/** Trouble between edges and their store: distance, a cut, an expired password or certificate, a wrong clock. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const CLOCK_AHEAD_DAYS = 400;
 
 let site: Site;
 let wire: Wire;
-/** It follows the same Redis, over the wire. */
+/** Follows the same Redis over the wire. */
 let far: RunningService;
 beforeAll(async () => {
   site = await Site.start('127.45');
@@ -33,7 +33,7 @@ async function command(server: RedisServer, ...words: string[]): Promise<void> {
 }
 
 describe('an edge far from its store', { timeout: 60_000 }, () => {
-  it('follows it over 200 ms, and DNS takes no notice', async () => {
+  it('follows it over 200 ms, without an effect on DNS', async () => {
     wire.delayMs = 100;
     const kept = await site.register(1);
     await served(far, kept[0]);
@@ -48,7 +48,7 @@ describe('an edge far from its store', { timeout: 60_000 }, () => {
     wire.delayMs = 0;
   });
 
-  it('that is cut off serves what it has, says so, and is right again once it is back, as all others were', async () => {
+  it('serves what it has while cut off, says so, and catches up afterwards', async () => {
     const kept = await site.register(2);
     await served(far, kept[1]);
     const watch = new Watch([far, ...site.edges], kept, [site.never()]);
@@ -66,7 +66,7 @@ describe('an edge far from its store', { timeout: 60_000 }, () => {
     expect(await metric(far, 'allowlist_reloads')).toBe(0);
   });
 
-  it('is no reason for a control to fail: over 200 ms a registration is answered in time', async () => {
+  it('lets a control answer a registration in time over 200 ms', async () => {
     wire.delayMs = 100;
     const control = await startControl(wire.urlOf('control'), {
       config: { registration: { allowPrivate: true } },
@@ -83,12 +83,12 @@ describe('an edge far from its store', { timeout: 60_000 }, () => {
 });
 
 describe('a password that is replaced', { timeout: 60_000 }, () => {
-  it('leaves an edge its list and its connection, and an edge that has to come again says what it lacks', async () => {
+  it('leaves an edge its allowlist and connection; an edge that reconnects says what is wrong', async () => {
     const rights = ['~*', '+@all'];
     await command(site.redis, 'ACL', 'SETUSER', 'far', 'reset', 'on', '>old', ...rights);
     const login = (password: string) => site.redis.url.replace('//', `//far:${password}@`);
     const edge = await startEdge(login('old'));
-    // Redis takes both for as long as edges are restarted, one after the other.
+    // Redis accepts both while edges are restarted one by one.
     await command(site.redis, 'ACL', 'SETUSER', 'far', '>new');
     const renewed = await startEdge(login('new'));
     await command(site.redis, 'ACL', 'SETUSER', 'far', '<old');
@@ -111,7 +111,7 @@ describe('a password that is replaced', { timeout: 60_000 }, () => {
 });
 
 describe('a clock that is wrong by more than a year', { timeout: 60_000 }, () => {
-  it('is no matter between an edge and its control', async () => {
+  it('does not disturb an edge and its control', async () => {
     const edge = await RunningService.start({
       config: { roles: ['edge'], store: site.redis.url },
       env: clockAhead(CLOCK_AHEAD_DAYS),
@@ -126,7 +126,7 @@ describe('a clock that is wrong by more than a year', { timeout: 60_000 }, () =>
 });
 
 describe('a certificate of Redis', { timeout: 60_000 }, () => {
-  it('that ends is said by edge and control, which come back with the next one', async () => {
+  it('is reported by edge and control when it expires, and replaced without a restart', async () => {
     const port = await freePort();
     const good = makeCertificate('20991231000000Z');
     const over = makeCertificate('20200102000000Z');
@@ -156,7 +156,7 @@ interface Certificate {
   readonly cert: string;
 }
 
-/** Of its own authority, for redis.test. @param end YYYYMMDDHHMMSSZ */
+/** Makes a certificate of a private authority for redis.test. @param end YYYYMMDDHHMMSSZ */
 function makeCertificate(end: string): Certificate {
   const folder = temporaryFolder();
   const [key, request, cert] = ['key', 'request', 'cert'].map((name) => join(folder, `${name}.pem`));

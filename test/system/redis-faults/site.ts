@@ -1,4 +1,4 @@
-/** A control and two edges on one Redis, the addresses that the API has acknowledged, and a watch on the answers. */
+/** A control and two edges on one Redis, with the acknowledged addresses and a watch on DNS answers. */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,18 +34,18 @@ export class Site {
     return site;
   }
 
-  /** An address that nobody has asked for yet. */
+  /** Returns an unused address. */
   next(): string {
     this.last += 1;
     return `${this.base}.${this.last >> 8}.${this.last & 255}`;
   }
 
-  /** One that is never registered. */
+  /** Returns an address that is never registered. */
   never(): string {
     return `${this.base}.250.${++this.last & 255}`;
   }
 
-  /** One attempt at a registration. */
+  /** Tries to register an address once. */
   async tryRegister(address: string, key = address): Promise<ApiReply> {
     const path = `/v1/accounts/${this.account.id}/registrations`;
     const reply = await this.control.admin.call('POST', path, { address }, { 'idempotency-key': key });
@@ -73,7 +73,7 @@ export class Site {
     }
   }
 
-  /** Waits until both edges follow, and stand where the store stands. */
+  /** Waits until both edges follow, at the store's position. */
   async followed(timeoutMs?: number): Promise<void> {
     const seq = await this.seq();
     for (const edge of this.edges) {
@@ -84,7 +84,7 @@ export class Site {
     }
   }
 
-  /** What of the acknowledged addresses an edge does not serve. */
+  /** Lists acknowledged addresses that an edge does not serve. */
   async unserved(): Promise<string[]> {
     const missing: string[] = [];
     for (const edge of this.edges) {
@@ -95,7 +95,7 @@ export class Site {
     return missing;
   }
 
-  /** The state of both edges, once it is the same. */
+  /** Waits until both edges have the same state, and returns it. */
   async bothAre(state: string): Promise<void> {
     for (const edge of this.edges) {
       await soon(async () => {
@@ -105,7 +105,7 @@ export class Site {
     }
   }
 
-  /** Waits until the API takes registrations again, for another account: the old one may be lost. */
+  /** Waits until the API accepts registrations again, with a new account: the old one may be lost. */
   async taking(): Promise<void> {
     await soon(async () => {
       const { status, body, text } = await this.control.admin.call('POST', '/v1/accounts', {});
@@ -115,12 +115,12 @@ export class Site {
     await this.register(1);
   }
 
-  /** `mediastreamer registry` with the control's configuration. */
+  /** Runs `mediastreamer registry` with the control's configuration. */
   run(...args: string[]): ReturnType<typeof runProgram> {
     return runProgram(['registry', ...args, '--config', `${this.control.folder}/config.yaml`]);
   }
 
-  /** The operator's word, and what follows from it: another epoch, in which edges and API work. */
+  /** Adopts the data: a new epoch begins, in which edges and API work. */
   async adopt(): Promise<void> {
     const { code, stdout, stderr } = await this.run('adopt', '--yes');
     if (code !== 0) throw new Error(`adopt: ${code} ${stdout}${stderr}`);
@@ -131,8 +131,7 @@ export class Site {
 }
 
 /**
- * Asks all edges, without a pause, for addresses that are registered and for some that never were; keeps what was
- * answered wrong, and what was not answered.
+ * Asks all edges continuously, from registered addresses and from others, and records wrong and missing answers.
  */
 export class Watch {
   asked = 0;
@@ -162,7 +161,7 @@ export class Watch {
     while (!this.isStopped) {
       const answer = await askOnce(socket, edge);
       this.asked += 1;
-      // Strangers are answered at a limited rate, and past it not at all.
+      // Edges limit the rate of answers to unregistered sources.
       if (answer === null && expected === SERVED) this.silent.push(from);
       if (answer !== null && answer !== expected) this.wrong.push(`${from}: ${answer}`);
       await delay(expected === SERVED ? 25 : 100);

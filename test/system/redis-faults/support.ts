@@ -1,4 +1,4 @@
-/** Edges as processes of their own that follow a Redis, and what can be seen of them from outside. */
+/** Edge processes that follow a Redis, and what is visible from outside. */
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { askUdp, shown } from '../../support/dns-client.ts';
@@ -18,7 +18,7 @@ export interface Readiness {
   readonly ageSeconds: number;
 }
 
-/** An edge; `folder` is that of an earlier one, whose list is on disk there. */
+/** Starts an edge; `folder` may be that of an earlier one with its allowlist on disk. */
 export function startEdge(
   store: string,
   options: { folder?: string; config?: ConfigFields } = {},
@@ -35,7 +35,7 @@ export function startControl(
   return RunningService.start({ ...options, config });
 }
 
-/** What /readyz says of the list. */
+/** Returns the allowlist check of /readyz. */
 export async function readiness(edge: RunningService): Promise<Readiness> {
   const reply = await fetch(`${edge.metricsUrl}/readyz`);
   const { checks } = (await reply.json()) as { checks: ({ name: string } & Readiness)[] };
@@ -43,18 +43,18 @@ export async function readiness(edge: RunningService): Promise<Readiness> {
   return found;
 }
 
-/** The value of a metric without labels, or with these. */
+/** Returns the value of a metric. */
 export async function metric(edge: RunningService, name: string): Promise<number> {
   const line = (await edge.metrics()).split('\n').find((text) => text.startsWith(`mediastreamer_${name} `));
   return Number(line?.split(' ')[1] ?? Number.NaN);
 }
 
-/** What an address gets for a catalog name: SERVED, or REFUSED. */
+/** Asks for a catalog name from an address: SERVED or REFUSED. */
 export async function ask(edge: RunningService, from: string): Promise<string> {
   return shown(await askUdp(edge.udp, from, { name: FILMS }));
 }
 
-/** Waits until `check` holds; says what it was last if it never does. */
+/** Waits until `check` returns true; fails with its last value. */
 export async function soon(check: () => unknown, timeoutMs = 15_000): Promise<void> {
   for (const startedAt = Date.now(); ; ) {
     const found = await check();

@@ -172,7 +172,7 @@ export function encodeLogEntry(change: Change): Buffer {
  * Decodes a change of the log.
  *
  * @param profileOf parses a profile's text; throws for other text
- * @throws RangeError for bytes that are no change
+ * @throws RangeError for other bytes
  */
 export function decodeLogEntry(
   seq: number,

@@ -2,7 +2,7 @@ import { RedisStore, type RedisStoreOptions } from './redis-store.ts';
 
 export interface OpenRedisOptions extends Omit<RedisStoreOptions, 'leader'> {
   leader?: RedisStoreOptions['leader'];
-  /** How long to wait for Redis before callers get StoreUnavailableError. */
+  /** Milliseconds to wait for Redis before callers get StoreUnavailableError. */
   waitMs?: number;
 }
 
@@ -12,8 +12,7 @@ export { redisTransfer } from './redis-transfer.ts';
 const WAIT_MS = 3_000;
 
 /**
- * Opens the store. A Redis that is away or has lost data is no error here: calls report it, and the store works once
- * Redis does.
+ * Opens the store. A Redis that is away or has lost data is reported by calls, not here; the store works once Redis does.
  *
  * @throws StoreUnavailableError for an invalid URL, or certificate files that cannot be read
  */

@@ -43,7 +43,7 @@ export class Entries {
     );
     this.releaseStatement = database.prepare('UPDATE entry SET holders = holders - 1 WHERE prefix = ?');
     this.get = database.prepare('SELECT profile, holders FROM entry WHERE prefix = ?');
-    // Whoever holds the address with the strongest evidence, and of these the latest renewal, decides alone.
+    // The holder with the strongest evidence, and of these the latest renewal, decides alone.
     this.owner = database.prepare(
       `SELECT region, services, ipv4, ipv6, evidence
        FROM registration JOIN account ON account.number = registration.account

@@ -8,7 +8,7 @@ export interface StoreWorkerData {
   epoch: string;
   /** Changes that the log keeps at most. */
   logLimit: number;
-  /** How long erased bytes may stay in the write-ahead log. */
+  /** Milliseconds that erased bytes may stay in the write-ahead log. */
   eraseDelayMs: number;
 }
 

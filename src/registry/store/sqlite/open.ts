@@ -5,7 +5,7 @@ import { openThreadStore, type ThreadStoreOptions } from './thread-store.ts';
 
 /** Changes that the log keeps at most, whatever their age. */
 const LOG_LIMIT = 100_000;
-/** How long erased bytes may stay in the write-ahead log. */
+/** Milliseconds that erased bytes may stay in the write-ahead log. */
 const ERASE_DELAY_MS = 500;
 
 export interface OpenSqliteOptions extends Partial<Omit<ThreadStoreOptions, 'onFailed'>> {
