@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { shippedPassword } from '../../support/redis-server.ts';
 
 /** A TCP path to a server that can hold back replies. */
 export class Gate {
@@ -33,8 +34,9 @@ export class Gate {
     return gate;
   }
 
+  /** The URL for a control of a shipped Redis. */
   get url(): string {
-    return `redis://127.0.0.1:${(this.server.address() as AddressInfo).port}/0`;
+    return `redis://control:${shippedPassword('control')}@127.0.0.1:${(this.server.address() as AddressInfo).port}/0`;
   }
 
   /** Drops all replies from now on. */
