@@ -15,13 +15,13 @@ const ROOT_NAME_SERVERS: ResolveRequest = {
   checkingDisabled: false,
 };
 
-/** Asks an upstream whether it lives: any DNS reply, whatever its rcode, proves it. */
+/** Asks an upstream whether it lives: any DNS reply, whatever its rcode, proves it. One lost packet does not count. */
 export class HealthCheck implements ReplyListener {
   private readonly upstream: Upstream;
   private readonly random: RandomSource;
   private readonly onEnd: (isAlive: boolean) => void;
   private query: UpstreamQuery | null = null;
-  private exchange: Exchange | null = null;
+  private readonly exchanges: Exchange[] = [];
   private timer: NodeJS.Timeout | undefined;
 
   /** @param onEnd called once for each start, unless `cancel` is called first */
@@ -35,36 +35,42 @@ export class HealthCheck implements ReplyListener {
     return this.query !== null;
   }
 
-  /** @returns false if there was no room to send; nothing has started then */
+  /** Asks twice, the second time after half of the timeout. @returns false, without a start, if there is no room to send */
   start(timeoutMs: number): boolean {
-    const { upstream } = this;
-    this.query = buildQuery(ROOT_NAME_SERVERS, true, upstream.isEncrypted, false, this.random);
-    this.exchange = upstream.ask(this.query, this);
-    if (this.exchange === null) {
+    if (!this.send()) {
       this.query = null;
       return false;
     }
-    this.timer = setTimeout(() => this.end(false), timeoutMs).unref();
+    this.timer = setTimeout(() => {
+      this.send();
+      this.timer = setTimeout(() => this.end(false), timeoutMs / 2).unref();
+    }, timeoutMs / 2).unref();
     return true;
   }
 
   reply(message: Uint8Array, length: number): boolean {
+    // Both queries hold the same question, in lower case.
     if (this.query === null || matchReply(message, length, this.query) === Match.NONE) return false;
-    this.exchange = null;
     this.end(true);
     return true;
   }
 
   failed(): void {
-    this.exchange = null;
     this.end(false);
   }
 
   cancel(): void {
     clearTimeout(this.timer);
-    this.exchange?.cancel();
-    this.exchange = null;
+    for (const exchange of this.exchanges.splice(0)) exchange.cancel();
     this.query = null;
+  }
+
+  private send(): boolean {
+    const { upstream } = this;
+    this.query = buildQuery(ROOT_NAME_SERVERS, true, upstream.isEncrypted, false, this.random);
+    const exchange = upstream.ask(this.query, this);
+    if (exchange !== null) this.exchanges.push(exchange);
+    return exchange !== null;
   }
 
   private end(isAlive: boolean): void {

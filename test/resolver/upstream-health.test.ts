@@ -87,6 +87,16 @@ describe('an upstream stays healthy, whatever it does with one name or type:', (
   });
 });
 
+test('a health check that is lost once does not count', async () => {
+  let checks = 0;
+  upstream.udp = (query, replier) => {
+    if (query.type === 'NS' && ++checks > 1) answer()(query, replier);
+  };
+  await resolver.resolve(request('www.example'));
+  await until(() => checks === 2);
+  expect(isHealthy()).toBe(true);
+});
+
 test('an upstream that answers nothing is unhealthy, and healthy again with its first reply', async () => {
   upstream.udp = drop();
   await resolver.resolve(request('www.example'));
