@@ -17,7 +17,8 @@ const TAGS = [
 const INTRODUCTION = `JSON over HTTP. Give the key as \`Authorization: Bearer KEY\`: the admin key, or an account's secret.
 Times are ISO 8601 in UTC. Bodies are \`application/json\`; unknown fields and parameters are errors. A failure is an
 \`application/problem+json\` document (RFC 9457) with a stable \`code\`. A call that got 503 or no answer is safe to
-repeat: POST with an \`Idempotency-Key\`. A 2xx means that the change is on disk and effective from the next query.`;
+repeat: POST with an \`Idempotency-Key\`. A 2xx means that the change is on disk and effective from the next query.
+An account may make 300 changes a minute; their replies say how many are left (\`RateLimit\`, \`RateLimit-Policy\`).`;
 
 interface OpenApiOptions {
   version: string;
