@@ -77,7 +77,7 @@ describe('Happy Eyeballs', () => {
     expect(result).toBeUndefined();
     pass(1);
     expect(result).toBeNull();
-    expect(cancelled).toEqual(['2001:db8::1', '192.0.2.1']);
+    expect(cancelled.toSorted()).toEqual(['192.0.2.1', '2001:db8::1']);
   });
 
   it('calls nobody after it is cancelled', () => {
