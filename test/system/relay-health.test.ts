@@ -237,7 +237,7 @@ describe('a drained relay', () => {
       code: 0,
       lines: [
         `${ONE} is out of this edge's answers`,
-        'no relay runs here: its connections are counted where it runs',
+        'the connections are counted on the host of the relay',
       ],
       stderr: '',
     });
