@@ -235,10 +235,7 @@ describe('a drained relay', () => {
     const { 'last-good': edge, plain } = edges;
     expect(await mediastreamer(edge, 'relay', 'drain', '--relay', ONE)).toEqual({
       code: 0,
-      lines: [
-        `${ONE} is out of this edge's answers`,
-        'the connections are counted on the host of the relay',
-      ],
+      lines: [`${ONE} is out of this edge's answers`, 'the connections are counted on the host of the relay'],
       stderr: '',
     });
     await gives(edge, TWO);

@@ -131,7 +131,10 @@ describe('lost data', { timeout: 90_000 }, () => {
   it('is not adopted if nothing is lost, nor without --yes', async () => {
     expect((await site.run('adopt')).code).toBe(2);
     const { code, stderr } = await site.run('adopt', '--yes');
-    expect([code, stderr]).toEqual([1, expect.stringContaining('Redis has everything that this control knows')]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining('Redis has everything that this control knows'),
+    ]);
   });
 });
 
