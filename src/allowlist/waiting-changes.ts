@@ -37,8 +37,11 @@ export class WaitingChanges {
 
   /** Ms of the clock at which the next change is due; null if none waits. */
   get nextDueMs(): number | null {
-    if (this.byPrefix.size === 0) return null;
-    return Math.min(...[...this.byPrefix.values()].map(({ dueAtMs }) => dueAtMs));
+    let nextMs: number | null = null;
+    for (const { dueAtMs } of this.byPrefix.values()) {
+      if (nextMs === null || dueAtMs < nextMs) nextMs = dueAtMs;
+    }
+    return nextMs;
   }
 
   /** True if one of the changes `from` to `to` waits. */
