@@ -106,7 +106,9 @@ export class RecordWriter {
     const layout = layoutOf(record.type, record.rclass);
     const end = record.rdataOffset + record.rdataLength;
     let at = record.rdataOffset;
-    for (const part of layout.parts) {
+    const { parts } = layout;
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i];
       if (part === NAME) {
         at = this.copyName(at, end, layout.compress);
         if (at === MALFORMED) return false;
@@ -122,7 +124,9 @@ export class RecordWriter {
 
   private copyBytesFrom(from: number, size: number): boolean {
     if (this.offset + size > MAX_MESSAGE_BYTES) return false;
-    this.bytes.set(this.message.subarray(from, from + size), this.offset);
+    const { bytes, message, offset } = this;
+    // A subarray for Uint8Array.set would be allocated for each record.
+    for (let i = 0; i < size; i++) bytes[offset + i] = message[from + i];
     this.offset += size;
     return true;
   }

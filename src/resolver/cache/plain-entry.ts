@@ -47,7 +47,8 @@ export class PlainEntryBuilder {
     rdataOffset: 0,
     rdataLength: 0,
   }));
-  private readonly ttls = new Float64Array(MAX_RECORDS);
+  /** Integers, because a Float64Array's numbers would be allocated as arguments. */
+  private readonly ttls = new Int32Array(MAX_RECORDS);
   private readonly body = {
     bytes: this.writer.bytes,
     start: 0,

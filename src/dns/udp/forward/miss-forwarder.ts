@@ -194,15 +194,15 @@ export class MissForwarder {
     const prefix = prefixHash(state.source.family, state.source.words, state.seed);
     if (waiters.waiting(prefix) >= forward.questionsPerSource) return false;
     const flags = keyFlags(edns.dnssecOk, checkingDisabled(message));
-    const key = keyHash(question.hashes[0], question.type, question.qclass, flags);
+    const key = keyHash(question.hashes[0], question.type, question.qclass, flags) | 0;
     if (forward.isSlow(key, state.nowSeconds)) return false;
-    let q = questions.find(key | 0, question, flags);
+    let q = questions.find(key, question, flags);
     if (q === NONE) {
       const { hashes, name } = question;
       const zone = hashes[name.labelCount > 2 ? name.labelCount - 2 : 0];
       if (questions.isFull || questions.inZone(zone) >= QUESTIONS_PER_ZONE) return false;
       if (this.queuedCount === REPLY_SLOTS) return false;
-      q = this.begin(key | 0, flags, zone, message);
+      q = this.begin(key, flags, zone, message);
     } else state.counters.increment(Counter.COALESCED);
     const w = waiters.add(length, prefix, questions.firstWaiters[q]);
     questions.firstWaiters[q] = w;
@@ -376,7 +376,7 @@ export class MissForwarder {
       this.ignore(questions.sockets[q]);
       return;
     }
-    forward.reportReply(this.index, Math.round((state.clock[0] - questions.sentMs[q]) * 1000));
+    forward.reportReply(this.index, ((state.clock[0] - questions.sentMs[q]) * 1000) | 0);
     this.answer(q, view);
   }
 
@@ -393,7 +393,7 @@ export class MissForwarder {
     }
     const isAnswer = survey.rcode === Rcode.NOERROR || survey.rcode === Rcode.NXDOMAIN;
     if (isAnswer && !survey.isLame && !isTruncated(message) && this.readAnswer(q, message, length) !== null) {
-      forward.reportReply(this.index, Math.round((state.clock[0] - questions.sentMs[q]) * 1000));
+      forward.reportReply(this.index, ((state.clock[0] - questions.sentMs[q]) * 1000) | 0);
       if (records.writeLate(message, length, questions.flags[q])) this.handedOver++;
     }
     this.drop(q);
