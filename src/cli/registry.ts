@@ -56,7 +56,7 @@ async function adopt(args: string[], io: Io): Promise<number> {
   const { store: url, dataDir } = redisConfig(options.config, io);
   const { adoptRedis } = await import('../registry/operator/index.ts');
   const makeId = (): string => randomBytes(12).toString('hex');
-  const { epoch, seq, entries, replaced } = await adoptRedis({
+  const { epoch, seq, entries, erased, replaced } = await adoptRedis({
     url,
     dataDir,
     replaces: options.replaces ?? [],
@@ -64,6 +64,7 @@ async function adopt(args: string[], io: Io): Promise<number> {
   });
   io.out(`adopted: epoch ${epoch} begins at change ${seq} with ${entries} addresses`);
   for (const ended of replaced) io.out(`  it replaces epoch ${ended}`);
+  if (erased > 0) io.out(`  erased again, as this control had erased them before: ${erased}`);
   return 0;
 }
 

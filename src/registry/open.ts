@@ -35,10 +35,11 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<Regist
 
 /** Imports the Redis client lazily: installations with the embedded store don't load it. */
 async function openShared(options: OpenRegistryOptions): Promise<Store> {
-  const { openRedisStore, storeFace } = await import('./store/redis/open.ts');
+  const { ErasedIds, openRedisStore, storeFace } = await import('./store/redis/open.ts');
   const store = await openRedisStore({
     url: options.store,
     positionFile: new PositionFile(options.dataDir),
+    erasedIds: new ErasedIds(options.dataDir),
     events: options.events ?? { state() {}, warning() {} },
     makeId: () => makeId(options.randomBytes),
     ...(options.readYourWrites !== undefined && { readYourWrites: options.readYourWrites }),

@@ -2,8 +2,9 @@ import type { Redis } from 'ioredis';
 import { RegistryError, StoreUnavailableError, TooManyProfilesError } from '../errors.ts';
 import { checkPosition, epochTime, makeEpoch, type Position } from '../store/position.ts';
 import { PositionFile } from '../store/position-file.ts';
+import { ErasedIds } from '../store/redis/erased-ids.ts';
 import { KEY_SPACE_FORMAT, Key, type Meta, parseMeta } from '../store/redis/keys.ts';
-import { list, text } from '../store/redis/reply.ts';
+import { list, ReplyRecord, text } from '../store/redis/reply.ts';
 import { runScript } from '../store/redis/script.ts';
 import { defaultUserMayLoad } from '../store/redis/settings.ts';
 import { STRIPPED_MESSAGE } from '../store/redis/store-link.ts';
@@ -24,6 +25,8 @@ export interface Adoption {
   readonly seq: number;
   /** Entries of the allowlist from now on. */
   readonly entries: number;
+  /** Accounts, registrations, tokens and host names that this control had erased and that were erased again. */
+  readonly erased: number;
   readonly replaced: readonly string[];
 }
 
@@ -62,7 +65,7 @@ export function adoptRedis({ url, dataDir, replaces, makeId }: AdoptOptions): Pr
     if (!isLost(meta, known, replaces) && (meta === null || (await entriesAgree(redis)))) {
       throw new NothingLostError();
     }
-    if (meta !== null) await repair(redis);
+    const erased = meta === null ? 0 : await repair(redis, new ErasedIds(dataDir));
     const ending = [meta?.epoch, known?.epoch, ...replaces, ...(meta?.predecessors ?? [])];
     const replaced = [...new Set(ending.filter((epoch) => epoch !== undefined))].slice(0, MOST_PREDECESSORS);
     // Begins after all ended epochs, whatever Redis' clock says.
@@ -75,12 +78,13 @@ export function adoptRedis({ url, dataDir, replaces, makeId }: AdoptOptions): Pr
     });
     const seq = Number(adoptedSeq);
     file.keep({ epoch, seq });
-    return { epoch, seq, entries: await redis.hlen(Key.ENTRIES), replaced };
+    return { epoch, seq, entries: await redis.hlen(Key.ENTRIES), erased, replaced };
   });
 }
 
-async function repair(redis: Redis): Promise<void> {
+async function repair(redis: Redis, erasedIds: ErasedIds): Promise<number> {
   await runScript(redis, 'beginRepair');
+  const erased = await eraseAgain(redis, erasedIds);
   for (let after = ''; ; ) {
     const [head, last] = await runScript(redis, 'repairAccounts', null, {
       after: after || undefined,
@@ -93,7 +97,32 @@ async function repair(redis: Redis): Promise<void> {
       throw new StoreUnavailableError('the entries could not be rebuilt; repeat the command');
     }
     after = text(last);
-    if (after === '') return;
+    if (after === '') return erased;
+  }
+}
+
+/** Erases what older data brought back. Returns how much that was. */
+async function eraseAgain(redis: Redis, erasedIds: ErasedIds): Promise<number> {
+  let erased = 0;
+  const erase = async (step: string, args: { id: string; accountId?: string }): Promise<void> => {
+    if (!erasedIds.has(args.id)) return;
+    await runScript(redis, 'eraseAgain', null, { step, ...args });
+    erased++;
+  };
+  for (let after: string | undefined; ; ) {
+    const [, page] = await runScript(redis, 'listIds', null, { after, limit: PAGE });
+    const accounts = list(page).map((account) => new ReplyRecord(account));
+    for (const account of accounts) {
+      const accountId = account.text('id');
+      for (const id of account.list('registrations'))
+        await erase('removeRegistration', { accountId, id: text(id) });
+      for (const id of account.list('updateTokens'))
+        await erase('removeUpdateToken', { accountId, id: text(id) });
+      for (const id of account.list('hostnames')) await erase('removeHostname', { accountId, id: text(id) });
+      await erase('deleteAccount', { id: accountId });
+    }
+    if (accounts.length < PAGE) return erased;
+    after = accounts[PAGE - 1].text('id');
   }
 }
 

@@ -26,7 +26,7 @@ const ids = new Map<string, string>();
 /** Registers and removes addresses of its own, and repeats each call until it is acknowledged. */
 async function client(number: number): Promise<void> {
   for (let index = 0; !isStopped; index++) {
-    const address = `127.46.${100 + number}.${1 + (index % 200)}`;
+    const address = `127.46.${100 + number}.${1 + (index % 100)}`;
     expected.set(address, null);
     if (!ids.has(address)) await register(address);
     else await remove(address);

@@ -6,6 +6,7 @@ export interface OpenRedisOptions extends Omit<RedisStoreOptions, 'leader'> {
   waitMs?: number;
 }
 
+export { ErasedIds } from './erased-ids.ts';
 export { storeFace } from './redis-store.ts';
 export { redisTransfer } from './redis-transfer.ts';
 

@@ -2,6 +2,7 @@ import type { Change, Snapshot } from '../../../feed/index.ts';
 import { notAppliedError } from '../../errors.ts';
 import { STEPS, type Store, type StoreStatus, type StoreSteps, storeCalls } from '../store.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
+import type { ErasedIds } from './erased-ids.ts';
 import { decodeLogEntry } from './keys.ts';
 import { Leader, type LeaderOptions } from './leader.ts';
 import { bytes, list, text } from './reply.ts';
@@ -13,9 +14,18 @@ import { StoreLink, type StoreLinkOptions } from './store-link.ts';
 
 export interface RedisStoreOptions extends Omit<StoreLinkOptions, 'onPlaced'> {
   leader: Omit<LeaderOptions, 'events'>;
+  /** Keeps the ids of what was erased, so that it never comes back by adopting older data. */
+  erasedIds?: Pick<ErasedIds, 'note'>;
   /** Resolves to true once this process's own allowlist has the change: read-your-writes. */
   readYourWrites?: (from: number, to: number) => Promise<boolean>;
 }
+
+/** Steps besides deleteAccount that erase what their id names. */
+const ERASING: ReadonlySet<keyof StoreSteps> = new Set([
+  'removeRegistration',
+  'removeUpdateToken',
+  'removeHostname',
+] as const);
 
 /** Changes per page. */
 const PAGE = 1_000;
@@ -26,6 +36,7 @@ export class RedisStore {
   readonly snapshots: Snapshots;
   private readonly sequencer: Sequencer;
   private readonly leader: Leader;
+  private readonly erasedIds: RedisStoreOptions['erasedIds'];
   private readonly readYourWrites: (from: number, to: number) => Promise<boolean>;
   /** 256 calls in flight are answered within one command's time; when Redis is silent, the waiting ones fail at once. */
   private readonly calls = new ConcurrencyLimit({ width: 256, limit: 10_000 });
@@ -39,6 +50,7 @@ export class RedisStore {
     this.sequencer = new Sequencer(
       (seq) => this.runStep('changesSince', [{ seq, limit: PAGE }]) as Promise<Change[] | 'gap'>,
     );
+    this.erasedIds = options.erasedIds;
     this.leader = new Leader(
       { link: this.link, snapshots: this.snapshots, ask, reached: (seq) => this.follow(seq) },
       { ...options.leader, events: options.events },
@@ -81,8 +93,16 @@ export class RedisStore {
     const epoch = this.link.epoch;
     const reply = await this.link.run(name, args);
     const isDone = STEPS[name] === 'write' && text(reply[0]) === 'done';
-    if (isDone) await this.emit(list(reply[1]), epoch);
+    if (isDone) {
+      this.noteErased(name, step[0]);
+      await this.emit(list(reply[1]), epoch);
+    }
     return codec.decode(reply[isDone ? 2 : 1], ...(step as never));
+  }
+
+  private noteErased(name: keyof StoreSteps, step: unknown): void {
+    if (name === 'deleteAccount') this.erasedIds?.note(step as string);
+    else if (ERASING.has(name)) this.erasedIds?.note((step as { id: string }).id);
   }
 
   private failure(): string | null {

@@ -45,6 +45,28 @@ local function repairAccount(one)
   for _, reg in ipairs(regs) do hold(one, reg) end
 end
 
+-- Lists a page of accounts with the ids of what they hold.
+function free.listIds()
+  local list = {}
+  for _, id in ipairs(accountPage()) do
+    local one = account(id)
+    local regs, tokens, names = {}, {}, {}
+    for _, reg in ipairs(one and registrations(one) or {}) do regs[#regs + 1] = reg.id end
+    for _, token in ipairs(one and tagged(one, 't:') or {}) do tokens[#tokens + 1] = token.id end
+    for _, name in ipairs(one and tagged(one, 'h:') or {}) do names[#names + 1] = name.id end
+    list[#list + 1] = { 'id', id, 'registrations', regs, 'updateTokens', tokens, 'hostnames', names }
+  end
+  return { 'read', list }
+end
+
+local ERASING = { deleteAccount = true, removeRegistration = true, removeUpdateToken = true, removeHostname = true }
+
+-- Erases again what an older state of the data brought back, by the step args.step.
+function free.eraseAgain()
+  if not meta.lostSeq or not ERASING[args.step] then return { 'fault', 'NOT_BEGUN' } end
+  return steps[args.step]()
+end
+
 -- Replies the last account of the page, '' on the last page.
 function free.repairAccounts()
   if not meta.lostSeq then return { 'fault', 'NOT_BEGUN' } end
