@@ -10,7 +10,7 @@ const MAX_SECRETS = 8;
 
 /** Session cookies of a call. */
 interface SessionCookies {
-  /** The session's secret; null if there is none of our form, or more than one cookie of the name. */
+  /** The session's secret; null without a valid one, or with more than one cookie of the name. */
   readonly secret: string | null;
   /** All secrets, for sign-out. */
   readonly secrets: readonly string[];
