@@ -29,7 +29,7 @@ interface Connection {
 /**
  * Shares the connections of HTTP servers fairly. At a limit, the connection that has waited longest for its client
  * (idle, or in the middle of a request) gives way to the new one; if all are being served, the new one is closed. A
- * pipeline is read only as fast as it is answered. Set each server's `keepAliveTimeout` for clients that are no proxies.
+ * pipeline is read only as fast as it is answered. Set each server's `keepAliveTimeout` for clients other than proxies.
  */
 export class HttpLimits {
   private readonly options: HttpLimitsOptions;

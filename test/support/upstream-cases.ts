@@ -20,7 +20,7 @@ import {
   wrongQuestion,
 } from './fake-upstream.ts';
 
-/** What `answer` gives by default. */
+/** Default address of `answer`. */
 export const ADDRESS = '192.0.2.1';
 
 /** One upstream, kind or malicious, and what must come of asking it for an A record. */

@@ -77,8 +77,12 @@ async function startRelay(address: string, atPort: number, folder?: string): Pro
       catalog: { services: ['services/*.yaml'], answerTtlSeconds: 1 },
       health: { intervalSeconds: 1 },
       relay: {
-        ...{ tls: [`${address}:${atPort}`], region: 'us', allowPrivateOrigins: true, drainSeconds: 1 },
-        ...{ originPort: (origin.address() as AddressInfo).port, probeSources: ['127.0.0.1'] },
+        tls: [`${address}:${atPort}`],
+        region: 'us',
+        allowPrivateOrigins: true,
+        drainSeconds: 1,
+        originPort: (origin.address() as AddressInfo).port,
+        probeSources: ['127.0.0.1'],
       },
     },
   });
@@ -90,8 +94,13 @@ async function startEdge(allDown: string): Promise<RunningService> {
     upstreams: [upstream.url],
     regions: { us: { relays: [{ address: ONE }, { address: TWO }] } },
     health: {
-      ...{ names: [`nowhere.${FILMS}`, `www.${FILMS}`], port, intervalSeconds: 1, timeoutSeconds: 20 },
-      ...{ fall: 2, rise: 1, allDown },
+      names: [`nowhere.${FILMS}`, `www.${FILMS}`],
+      port,
+      intervalSeconds: 1,
+      timeoutSeconds: 20,
+      fall: 2,
+      rise: 1,
+      allDown,
     },
   };
   const edge = await RunningService.start({ config, env });
@@ -149,8 +158,11 @@ describe('check-service', () => {
   beforeAll(() => {
     const { folder } = edges['last-good'];
     writeServiceFile(folder, {
-      ...{ service: 'mixed', title: 'Mixed', regions: ['us'] },
-      ...{ names: [`nowhere.${REFUSING}`], exact: [`a.${REFUSING}`] },
+      service: 'mixed',
+      title: 'Mixed',
+      regions: ['us'],
+      names: [`nowhere.${REFUSING}`],
+      exact: [`a.${REFUSING}`],
     });
   });
 
@@ -264,7 +276,13 @@ describe('a dead relay', () => {
     };
     expect(ready).toMatchObject({ ready: true });
     expect(ready.checks).toContainEqual({
-      ...{ name: 'relays', ready: true, state: 'relay-down', up: 1, down: 1, drained: 0, regionsDown: 0 },
+      name: 'relays',
+      ready: true,
+      state: 'relay-down',
+      up: 1,
+      down: 1,
+      drained: 0,
+      regionsDown: 0,
     });
     const { lines } = await mediastreamer(edge, 'explain', FILMS, '--from', HOME);
     expect(lines[3]).toMatch(/^ {2}relays {2}127\.0\.7\.1 down \(unreachable\); 127\.0\.7\.2 up, \d+ ms$/);
@@ -287,7 +305,9 @@ it('follows health.allDown when all relays die: the last good ones, or plain ans
   await gives(edges.plain, DIRECT);
   const edge = edges['last-good'];
   expect(await edge.logged('no relay of a region is up')).toMatchObject({
-    ...{ level: 'error', region: 'us', allDown: 'last-good' },
+    level: 'error',
+    region: 'us',
+    allDown: 'last-good',
   });
   expect(await given(edge)).toBe(`${ONE} ${TWO}`);
   expect(await edge.metrics()).toContain('mediastreamer_region_down{region="us"} 1');

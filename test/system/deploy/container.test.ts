@@ -7,7 +7,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { parseDockerfile } from '../../support/dockerfile.ts';
 import { ROOT, temporaryFolder } from '../../support/service.ts';
 
-/** What an orchestrator tells the runtime. */
+/** Settings that an orchestrator passes to the runtime. */
 interface Container {
   readonly environment: Readonly<Record<string, string>>;
   readonly capabilities: readonly string[];
