@@ -19,7 +19,7 @@ afterAll(() => {
 });
 
 let isStopped = false;
-/** What each address has to be by the last acknowledged call; null while a call is not acknowledged. */
+/** Expected state of each address by the last acknowledged call; null while a call is pending. */
 const expected = new Map<string, boolean | null>();
 const ids = new Map<string, string>();
 
