@@ -61,6 +61,15 @@ async function dig(port: number, ...question: string[]): Promise<{ header: strin
   return { header: `${status}${flags.includes('ad') ? ' AD' : ''}`, answer };
 }
 
+/** Waits until a server answers with the zone's keys. */
+async function untilAnswers(port: number): Promise<void> {
+  const answers = async () => {
+    const { header } = await dig(port, 'signed.example', 'DNSKEY').catch(() => ({ header: '' }));
+    return header.startsWith('NOERROR');
+  };
+  await until(answers, `port ${port} answers`);
+}
+
 beforeAll(async () => {
   const folder = temporaryFolder();
   [authorityPort, validatorPort] = [await freePort(), await freePort()];
@@ -76,8 +85,11 @@ beforeAll(async () => {
   for-upstream: no
 `,
   );
+  await untilAnswers(authorityPort);
   service = await RunningService.start({ config: { upstreams: [`udp://127.0.0.1:${authorityPort}`] } });
   await service.household([HOME]);
+  // A validator remembers for a minute that it could not get the keys: it starts last.
+  await untilAnswers(service.udp.port);
   startUnbound(
     folder,
     'validator',
@@ -89,13 +101,7 @@ forward-zone:
   forward-addr: 127.0.0.1@${service.udp.port}
 `,
   );
-  for (const port of [authorityPort, validatorPort]) {
-    await until(
-      async () =>
-        (await dig(port, 'signed.example', 'SOA').catch(() => null))?.header.startsWith('NOERROR') ?? false,
-      'unbound answers',
-    );
-  }
+  await untilAnswers(validatorPort);
 });
 afterAll(async () => {
   for (const child of processes) {
