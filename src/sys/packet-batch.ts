@@ -79,6 +79,8 @@ export class PacketBatch implements PacketSlots {
   private readonly iovecPointers: Uint32Array;
   private readonly controlPointers: Uint32Array;
   private readonly packetInfo: boolean;
+  /** Slots that hold packets since the last `clear`. */
+  private used = 0;
 
   /**
    * @param slots most packets per call
@@ -120,6 +122,7 @@ export class PacketBatch implements PacketSlots {
     const flags = waits ? MSG_WAITFORONE : MSG_DONTWAIT;
     const count = this.libc.recvmmsg(fd, this.receiveHeaders, limit, flags, null);
     if (count <= 0) return 0;
+    if (count > this.used) this.used = count;
     const headers = this.receiveHeaders;
     for (let i = 0; i < count; i++) {
       const at = i * HEADER_WORDS;
@@ -231,6 +234,7 @@ export class PacketBatch implements PacketSlots {
     const control = offset + NAME_STRIDE;
     for (let k = 0; k < CONTROL_STRIDE; k++) this.controls[i * CONTROL_STRIDE + k] = endpoint[control + k];
     this.families[i] = endpoint[control + CONTROL_STRIDE];
+    if (i >= this.used) this.used = i + 1;
   }
 
   /**
@@ -271,6 +275,17 @@ export class PacketBatch implements PacketSlots {
     const bytes = ipv4 ? 4 : IN6_ADDRESS_BYTES;
     for (let k = 0; k < bytes; k++) if (this.controls[at + k] !== address[offset + k]) return false;
     return true;
+  }
+
+  /** Zeroes what packets have left, so that no name stays beside an address in memory. For idle moments. */
+  clear(): void {
+    const { used, names, controls, addresses } = this;
+    if (used === 0) return;
+    this.used = 0;
+    for (let i = 0; i < used; i++) this.data[i].fill(0);
+    names.fill(0, 0, used * NAME_STRIDE);
+    controls.fill(0, 0, used * CONTROL_STRIDE);
+    addresses.fill(0, 0, used * 4);
   }
 
   private readSource(i: number): void {

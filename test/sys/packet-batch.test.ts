@@ -39,6 +39,28 @@ describe.each(LOOPBACKS)('a batch over IPv%i', (family, server, client) => {
     expect(batch.receive(fd, false)).toBe(0);
   });
 
+  it('keeps nothing of its packets once it is cleared, and works on', async () => {
+    const fd = open(server, { packetInfo: true });
+    const batch = new PacketBatch(4, 512, true);
+    const peer = await Peer.on(client);
+    for (const name of ['a secret name', 'another']) await peer.send(name, localPort(fd), server);
+    expect(batch.receive(fd, true)).toBe(2);
+    batch.clear();
+    const endpoint = new Uint8Array(ENDPOINT_BYTES);
+    for (const i of [0, 1]) {
+      batch.readEndpoint(i, endpoint, 0);
+      // The family says nothing about a home.
+      expect(endpoint.subarray(0, -8).every((byte) => byte === 0)).toBe(true);
+      expect(batch.data[i].every((byte) => byte === 0)).toBe(true);
+    }
+    expect(batch.addresses.every((word) => word === 0)).toBe(true);
+    await peer.send('next', localPort(fd), server);
+    expect(batch.receive(fd, true)).toBe(1);
+    put(batch, 0, 'answer');
+    expect(batch.send(fd, 1)).toBe(1);
+    expect((await peer.got(1))[0].text).toBe('answer');
+  });
+
   it('answers each from its slot, and leaves out those that get none', async () => {
     const fd = open(server);
     const batch = new PacketBatch(8, 512, false);

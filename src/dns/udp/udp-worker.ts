@@ -51,13 +51,24 @@ class UdpThread {
   /** Without outstanding questions: one system call waits and receives. */
   private waitForClients(): void {
     const { poller, thread, fds } = this;
-    if (poller === null) this.pacer.after(this.receive(0, true));
-    else if (poller.wait(WAIT_MS) <= 0) thread.pollUpdates();
-    else {
+    if (poller === null) {
+      const count = this.receive(0, true);
+      if (count === 0) this.clear();
+      this.pacer.after(count);
+    } else if (poller.wait(WAIT_MS) <= 0) {
+      thread.pollUpdates();
+      this.clear();
+    } else {
       for (let listener = 0; listener < fds.length; listener++) {
         if (poller.isReady(listener)) this.pacer.after(this.receive(listener, false));
       }
     }
+  }
+
+  /** Idle: nothing of the last packets stays in memory. */
+  private clear(): void {
+    for (let i = 0; i < this.batches.length; i++) this.batches[i].clear();
+    this.forwarder?.clear();
   }
 
   /** Waits for clients and upstreams together. */

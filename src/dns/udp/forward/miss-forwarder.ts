@@ -148,6 +148,7 @@ export class MissForwarder {
   private readonly answerCounts: Uint8Array;
   private parked = 0;
   private handedOver = 0;
+  private isCleared = true;
   private upstream: number = NO_UPSTREAM;
 
   constructor(options: MissForwarderOptions) {
@@ -256,6 +257,14 @@ export class MissForwarder {
     return left < 0 ? 0 : left < most ? left : most;
   }
 
+  /** Zeroes what served questions have left in the batches. For idle moments, without outstanding questions. */
+  clear(): void {
+    if (this.isCleared) return;
+    this.isCleared = true;
+    this.replies.clear();
+    for (let i = 0; i < REPLY_SLOTS; i++) this.queries.data[i].fill(0);
+  }
+
   /** Hands all questions to the resolver: the thread ends. */
   close(): void {
     while (this.questions.firstLingering !== NONE) this.drop(this.questions.firstLingering);
@@ -287,6 +296,7 @@ export class MissForwarder {
     const { questions, state, fields, forward } = this;
     const { question, edns } = state;
     const query = this.queries.data[0];
+    this.isCleared = false;
     fields.name = question.name.bytes;
     fields.nameLength = question.name.length;
     fields.type = question.type;
