@@ -29,7 +29,7 @@ async function abandoned(): Promise<{ server: RedisServer; control: FakeControl;
 describe.concurrent('an edge', { timeout: 60_000 }, () => {
   it('without a store and an allowlist refuses everyone, is not ready, and loads the store when it comes', async () => {
     const port = await freePort();
-    const edge = await startEdge(`redis://127.0.0.1:${port}`);
+    const edge = await startEdge(`redis://edge:password-of-edge@127.0.0.1:${port}/0`);
     expect(await readiness(edge)).toMatchObject({ ready: false, state: 'empty', epoch: null });
     expect(await ask(edge, IN_LIST)).toBe('REFUSED');
     const server = await startRedis({ port });

@@ -86,7 +86,7 @@ describe('a password that is replaced', { timeout: 60_000 }, () => {
   it('leaves an edge its allowlist and connection; an edge that reconnects says what is wrong', async () => {
     const rights = ['~*', '+@all'];
     await command(site.redis, 'ACL', 'SETUSER', 'far', 'reset', 'on', '>old', ...rights);
-    const login = (password: string) => site.redis.url.replace('//', `//far:${password}@`);
+    const login = (password: string) => `redis://far:${password}@127.0.0.1:${site.redis.port}/0`;
     const edge = await startEdge(login('old'));
     // Redis accepts both while edges are restarted one by one.
     await command(site.redis, 'ACL', 'SETUSER', 'far', '>new');
@@ -133,7 +133,7 @@ describe('a certificate of Redis', { timeout: 60_000 }, () => {
     const trusted = join(temporaryFolder(), 'both.pem');
     writeFileSync(trusted, readFileSync(good.cert, 'utf8') + readFileSync(over.cert, 'utf8'));
     const query = `caFile=${encodeURIComponent(trusted)}&serverName=redis.test`;
-    const store = `rediss://127.0.0.1:${port}/0?${query}`;
+    const store = `rediss://control:password-of-control@127.0.0.1:${port}/0?${query}`;
     await command(site.redis, 'CONFIG', 'SET', ...tlsSettings(good, trusted, port));
     const [edge, control] = await Promise.all([startEdge(store), startControl(store)]);
     await reaches(edge, 'following');
