@@ -65,7 +65,21 @@ export function rememberFocus(element) {
 }
 
 /**
- * Replaces the content of `parent`. The focus, text in fields with an id, and unfolded sections survive.
+ * Shows an error in the element of that id, if the view has one.
+ *
+ * @param {string} id
+ * @param {string} text
+ */
+export function showError(id, text) {
+  const element = document.getElementById(id);
+  if (element === null) return;
+  element.textContent = text;
+  element.hidden = false;
+}
+
+/**
+ * Replaces the content of `parent`. The focus, text in fields with an id, errors with an id, and unfolded sections
+ * survive.
  *
  * @param {HTMLElement} parent
  * @param {Node} content
@@ -79,8 +93,10 @@ export function replaceContent(parent, content) {
     if (field instanceof HTMLInputElement && field.type !== 'checkbox') typed.set(field.id, field.value);
   }
   const open = new Set([...parent.querySelectorAll('details[open][id]')].map((element) => element.id));
+  const errors = [...parent.querySelectorAll('.error-text[id]:not([hidden])')];
   parent.textContent = '';
   parent.append(content);
+  for (const { id, textContent } of errors) showError(id, textContent || '');
   for (const [id, value] of typed) {
     const field = document.getElementById(id);
     if (field instanceof HTMLInputElement && !field.hasAttribute('data-fresh')) field.value = value;

@@ -3,7 +3,7 @@ import { actionButton } from './button.js';
 import { card, item, pairs } from './card.js';
 import { copyButton } from './copy.js';
 import { ask } from './dialog.js';
-import { h } from './dom.js';
+import { h, showError } from './dom.js';
 import { icon } from './icons.js';
 import { followHostname } from './network.js';
 import { recipes } from './router-lines.js';
@@ -316,8 +316,7 @@ function addForm({ id, label, placeholder, button, inputmode, maxlength, add, ap
       const text = input.value.trim();
       message.hidden = true;
       if (text === '') {
-        message.textContent = 'Please fill this in first.';
-        message.hidden = false;
+        showError(message.id, 'Please fill this in first.');
         input.focus();
         return;
       }
@@ -325,10 +324,12 @@ function addForm({ id, label, placeholder, button, inputmode, maxlength, add, ap
       try {
         await add(text);
       } catch (error) {
-        input.value = text;
-        message.textContent = app.sentence(error, label);
-        message.hidden = false;
-        input.focus();
+        // The view may have been rendered again meanwhile.
+        const field = document.getElementById(id);
+        if (!(field instanceof HTMLInputElement)) throw error;
+        field.value = text;
+        showError(message.id, app.sentence(error, label));
+        field.focus();
       }
     },
   });
