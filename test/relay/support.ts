@@ -132,6 +132,8 @@ export class RelayBed {
   readonly names = new Map<string, readonly string[]>();
   /** TTL of the answers; 0: each connection asks again. */
   ttlSeconds = 300;
+  /** Types that the relay asked its resolver for: what no thread found in the cache. */
+  asked: readonly number[] = [];
   readonly relay: Relay;
   readonly upstream: FakeUpstream;
   private readonly resolver: Resolver;
@@ -179,6 +181,7 @@ export class RelayBed {
     const { catalog } = buildCatalog({ services, regions, defaultRegion: 'us', seed: SEED, configFile: '' });
     const table = new AllowlistTable();
     const counters: RelayCounters[] = [];
+    const asked: number[] = [];
     const relay = await Relay.start({
       tls: [parseSocketAddress(`127.0.0.1:${options.tlsPort ?? 0}`)!],
       http: [parseSocketAddress('127.0.0.1:0')!],
@@ -218,7 +221,12 @@ export class RelayBed {
         egress: { ownAddresses: options.ownAddresses ?? [], listeners: [], allowPrivate },
       },
       cache: cache.handle(),
-      resolver,
+      resolver: {
+        resolve(question) {
+          asked.push(question.type);
+          return resolver.resolve(question);
+        },
+      },
       now,
       makeCounters() {
         const block = new RelayCounters();
@@ -231,7 +239,9 @@ export class RelayBed {
         throw error;
       },
     });
-    return new RelayBed(relay, upstream, resolver, table, counters);
+    const bed = new RelayBed(relay, upstream, resolver, table, counters);
+    bed.asked = asked;
+    return bed;
   }
 
   register(text: string): void {

@@ -239,6 +239,20 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s', (engine) => {
     client.socket.destroy();
   });
 
+  it('asks its resolver once for an origin with IPv4 alone', async () => {
+    if (engine === 'streams') return;
+    bed.names.set(`ipv4.${NAME}`, ['127.0.0.1']);
+    const before = bed.asked.length;
+    for (let i = 0; i < 4; i++) {
+      const client = await bed.dial();
+      client.socket.write(helloFor(`ipv4.${NAME}`));
+      await origin.peer(i);
+      client.socket.destroy();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(bed.asked.length - before).toBe(2);
+  });
+
   it('closes a connection of an unregistered source without reading it', async () => {
     const before = bed.count('UNREGISTERED');
     const client = await bed.dial({ from: '127.0.0.66' });
