@@ -88,7 +88,9 @@ class UdpThread {
 
   /** @returns packets received */
   private receive(listener: number, waits: boolean): number {
-    const { thread, batches, fds } = this;
+    const { thread, batches, fds, forwarder } = this;
+    // Forwarded answers of this turn lie in the slots that the packets are received into.
+    if (forwarder !== null) forwarder.sendAnswersOf(listener);
     const count = batches[listener].receive(fds[listener], waits);
     // After the wait and before the answers, so that a change applies to the next query.
     thread.pollUpdates();

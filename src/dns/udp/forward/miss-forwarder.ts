@@ -584,7 +584,8 @@ export class MissForwarder {
     for (let listener = 0; listener < this.answerCounts.length; listener++) this.sendAnswersOf(listener);
   }
 
-  private sendAnswersOf(listener: number): void {
+  /** Sends the answers written so far; required before a listener's batch is used for anything else. */
+  sendAnswersOf(listener: number): void {
     const count = this.answerCounts[listener];
     if (count === 0) return;
     this.answerCounts[listener] = 0;

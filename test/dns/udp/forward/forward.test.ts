@@ -74,6 +74,20 @@ describe('the plain case', () => {
     expect(upstream.queries).toHaveLength(1);
   });
 
+  it('loses no answer while packets of clients and upstreams arrive in the same turn', async () => {
+    upstream.udp = delay(3);
+    const edge = await start();
+    const clients = await Promise.all(Array.from({ length: 50 }, () => Peer.on(CLIENT)));
+    const asked = clients.map(async (client, number) => {
+      for (let i = 0; i < 60; i++) {
+        const name = `n${number}-${i}.example`;
+        expect(shown(await edge.ask(name, 'A', {}, client))).toBe(ADDRESS);
+      }
+    });
+    await Promise.all(asked);
+    expect([upstream.queries.length, edge.handedOver]).toEqual([3000, 0]);
+  });
+
   it('asks for another type, DO and CD as another question', async () => {
     upstream.udp = delay(20);
     const edge = await start();
