@@ -386,9 +386,13 @@ describe('the PROXY protocol', () => {
 
 describe('a service that gets SIGTERM', () => {
   it('sends GOAWAY over HTTP/2, answers pending queries over all transports, then exits 0', async () => {
-    // Count names: a question that waits long is asked of the upstream again.
+    // Count names, not queries: a question that waits long is asked again, in another case (0x20).
     const held = new Map<string, () => void>();
-    upstream.udp = (query, replier) => void held.set(query.name, () => answer()(query, replier));
+    upstream.udp = (query, replier) => {
+      const name = query.name.toLowerCase();
+      if (name.startsWith('late-')) held.set(name, () => answer()(query, replier));
+      else answer()(query, replier);
+    };
     const session = openHttp2();
     const goaway = once(session, 'goaway');
     const paths = ['late-h2.example', 'late-h1.example'].map((name) => inQuery(encodeQuery({ name })));
