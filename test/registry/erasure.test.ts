@@ -10,7 +10,7 @@ import { registryOptions, temporaryDirectory } from './support.ts';
 const LOG_SECONDS = 1;
 /** The log's time, the write-ahead log's (half a second), and slack for a slow machine. */
 const STATED_MS = LOG_SECONDS * 1_000 + 500;
-const SLACK_MS = 8_000;
+const SLACK_MS = 30_000;
 
 /** Finds addresses in files: as bytes, text, numbers of either byte order, hex and base64. */
 function found(dataDir: string, addresses: readonly string[]): string[] {
@@ -36,9 +36,15 @@ function found(dataDir: string, addresses: readonly string[]): string[] {
 
 async function waitUntilGone(dataDir: string, addresses: readonly string[]): Promise<string[]> {
   await setTimeout(STATED_MS);
-  for (let waitedMs = 0; ; waitedMs += 100) {
-    const places = found(dataDir, addresses);
-    if (places.length === 0 || waitedMs >= SLACK_MS) return places;
+  const endsAt = performance.now() + SLACK_MS;
+  // All addresses are searched once more at the end; a search for thousands takes seconds, so not in between.
+  for (let left = addresses; ; ) {
+    const places = found(dataDir, left);
+    if (performance.now() >= endsAt || (places.length === 0 && left === addresses)) return places;
+    left =
+      places.length === 0
+        ? addresses
+        : left.filter((one) => places.some((text) => text.startsWith(`${one} `)));
     await setTimeout(100);
   }
 }
@@ -72,7 +78,7 @@ async function open(dataDir: string): Promise<Registry> {
   return openRegistry(registryOptions({ dataDir, perAccount: 5_000, logSeconds: LOG_SECONDS }));
 }
 
-it('leaves no trace of ended addresses in any file', { timeout: 60_000 }, async () => {
+it('leaves no trace of ended addresses in any file', { timeout: 120_000 }, async () => {
   const dataDir = temporaryDirectory();
   const registry = await open(dataDir);
   const staying = (await registry.createAccount({})).account.id;
