@@ -6,6 +6,7 @@ import type { FileConfig, RelayConfig } from './schema.ts';
 /** Checks rules between keys. Skips a check if a key that it reads is invalid, so that one mistake is one error. */
 export function checkConfig(config: FileConfig, reader: Reader): void {
   if (!reader.isValid('roles')) return;
+  checkDomain(config, reader);
   checkRoles(config, reader);
   checkListeners(config, reader);
   checkRegions(config, reader);
@@ -17,6 +18,19 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkTestZone(config, reader);
   checkCertificate(config, reader);
   checkXdp(config, reader);
+}
+
+/** Checks what `domain` and `acme` need. */
+function checkDomain({ domain, address, address6, acme }: FileConfig, reader: Reader): void {
+  if (domain !== null && address === null && address6 === null && reader.isValid('address')) {
+    reader.reject('address', 'nothing', "this host's public IPv4 address, as domain is set");
+  }
+  if (acme === null || !reader.isValid('acme')) return;
+  if (domain === null) reader.reject('domain', 'nothing', 'a name for the certificate, as acme is set');
+  if (!acme.agree) {
+    const expected = `true: the terms of the CA at ${acme.directory} must be agreed to`;
+    reader.reject('acme.agree', 'false', expected);
+  }
 }
 
 function checkRoles({ roles, dns, control, relay, upstreams }: FileConfig, reader: Reader): void {
@@ -184,13 +198,16 @@ function checkTestZone({ roles, dns, control }: FileConfig, reader: Reader): voi
   reader.reject('control.addresses', 'no address', `where ${host} is, for the names of dns.testZone`);
 }
 
-function checkCertificate({ roles, dns, tls }: FileConfig, reader: Reader): void {
-  if (!roles.includes('edge') || dns.tls.length + dns.https.length === 0) return;
+function checkCertificate({ roles, dns, tls, acme, domain }: FileConfig, reader: Reader): void {
+  if (!roles.includes('edge') || dns.tls.length + dns.https.length === 0 || !reader.isValid('acme')) return;
   const reason = dns.tls.length > 0 ? 'dns.tls' : 'dns.https';
+  // A certificate of our own files is never replaced by one of a CA.
+  if (acme !== null && tls.certFile === null && tls.keyFile === null) return;
+  const orAcme = domain === null ? '' : ' (or acme)';
   for (const name of ['certFile', 'keyFile'] as const) {
     const key = `tls.${name}`;
     if (!reader.isValid(key) || tls[name] !== null) continue;
-    reader.reject(key, 'nothing', `a PEM file, as ${reason} has listeners`);
+    reader.reject(key, 'nothing', `a PEM file${orAcme}, as ${reason} has listeners`);
   }
 }
 

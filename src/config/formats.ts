@@ -90,6 +90,10 @@ export const FORMATS = {
     parse: (text) =>
       region.test(text) ? text : isHostName(text) ? text.toLowerCase().replace(/\.$/, '') : null,
   },
+  email: {
+    expected: 'a mail address',
+    parse: (text) => (/^[^\s@<>,;:"()[\]\\]{1,64}@[^\s@]{1,255}$/.test(text) && isPlain(text) ? text : null),
+  },
   'http-url': {
     expected: 'an http:// or https:// URL without a user, a query or a fragment',
     parse: httpUrl,

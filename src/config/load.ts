@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { checkConfig } from './checks.ts';
+import { deriveFromDomain } from './derive.ts';
 import { ConfigError } from './problem.ts';
 import { Reader } from './read.ts';
 import { CONFIG_SCHEMA, type Config, type FileConfig } from './schema.ts';
@@ -41,7 +42,8 @@ export function loadConfig({ file, env, cwd }: LoadOptions): LoadedConfig {
   const document = parse(file, substitutions.tokenize(readText(file, path)), lines);
   const reader = new Reader(file, document, lines, substitutions);
   if (document.contents === null) throw fileError(file, 'nothing in it', 'a mapping');
-  const read = reader.read(document.contents, CONFIG_SCHEMA, '') as FileConfig;
+  const given = reader.read(document.contents, CONFIG_SCHEMA, '') as FileConfig;
+  const read = deriveFromDomain(given, (path) => reader.isGiven(path));
   checkConfig(read, reader);
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   const defaultRegion = read.defaultRegion ?? Object.keys(read.regions)[0] ?? '';

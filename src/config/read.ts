@@ -57,6 +57,11 @@ export class Reader {
     }
   }
 
+  /** True if the file has a key. */
+  isGiven(path: string): boolean {
+    return this.keyLines.has(path);
+  }
+
   /** Records an error at `path`, which need not be in the file. */
   reject(path: string, found: string, expected: string): void {
     this.problems.push({

@@ -210,8 +210,27 @@ const health = section({
   allDown: choice(['last-good', 'plain'], 'last-good'),
 });
 
+// Let's Encrypt: the CA that most clients of ACME know. Its terms must be agreed to, so `agree` has no default of true.
+const acme = {
+  anyOf: [
+    section({
+      directory: text('http-url', 'https://acme-v02.api.letsencrypt.org/directory'),
+      email: optional('email'),
+      agree: flag(false),
+      dnsHook: optional('path'),
+    }),
+    { type: 'null' },
+  ],
+  default: null,
+} as const;
+
 /** Every key of the configuration with its default, the strict choice. A section's default is made of its keys'. */
 export const CONFIG_SCHEMA = section({
+  // One host with one name: keys that the file leaves out are derived from these three (derive.ts).
+  domain: optional('host-name'),
+  address: optional('ipv4-address'),
+  address6: optional('ipv6-address'),
+  acme,
   // Not relay: it needs an address of its own for ports that other listeners want too.
   roles: {
     type: 'array',

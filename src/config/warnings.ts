@@ -1,4 +1,4 @@
-import { parseAddress, scopeOf } from '../net/index.ts';
+import { contains, parseAddress, parsePrefix, scopeOf } from '../net/index.ts';
 import { type Listener, listenersOf } from './listeners.ts';
 import type { FileConfig } from './schema.ts';
 
@@ -15,6 +15,8 @@ export function warningsOf(config: FileConfig): string[] {
     ...transportWarnings(config),
     ...engineWarnings(config),
     ...regionWarnings(config, open),
+    ...pageWarnings(config),
+    ...probeWarnings(config),
     ...accountWarnings(config),
   ];
 }
@@ -71,6 +73,42 @@ function regionWarnings({ regions, health }: FileConfig, open: readonly Listener
     }
   }
   return warnings;
+}
+
+/** Names what a public page cannot show. */
+function pageWarnings({ roles, dns, control }: FileConfig): string[] {
+  if (!roles.includes('control') || isLoopbackUrl(control.publicUrl)) return [];
+  const warnings: string[] = [];
+  if (control.dnsAddresses.length === 0) {
+    warnings.push(
+      "control.dnsAddresses: empty: the page tells nobody which DNS server to enter: list the edges' addresses",
+    );
+  }
+  if (dns.testZone === null) {
+    warnings.push(
+      'dns.testZone: not set: the page cannot check a device: choose a zone below a domain of yours',
+    );
+  }
+  return warnings;
+}
+
+/** An edge that probes a relay of its own process must be let in, or the relay looks down for ever. */
+function probeWarnings({ roles, regions, relay, health }: FileConfig): string[] {
+  if (!roles.includes('edge') || !roles.includes('relay') || health.names.length === 0) return [];
+  const admitted = relay.probeSources.map((text) => parsePrefix(text)!);
+  const relays = Object.values(regions).flatMap(({ relays }) =>
+    relays.flatMap(({ address, address6 }) => [address, address6].filter((text) => text !== null)),
+  );
+  // A connection to an address of the host itself comes from that address.
+  const own = relays.filter((text) => relay.tls.some((listener) => hostOf(listener) === text));
+  const missing = own.filter((text) => !admitted.some((prefix) => contains(prefix, parseAddress(text)!)));
+  if (missing.length === 0 && (own.length > 0 || admitted.length > 0)) return [];
+  const add = missing.length > 0 ? missing.join(', ') : "this host's address";
+  return [`relay.probeSources: health probes of this process cannot enter its own relay: add ${add}`];
+}
+
+function hostOf(listener: string): string {
+  return listener.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
 function accountWarnings({ roles, registration, control }: FileConfig): string[] {

@@ -55,7 +55,7 @@ describe('two listeners on one address and port', () => {
 describe('warnings', () => {
   const warningsOf = (yaml: string) => load(`${REGIONS}\n${yaml}\n`).warnings;
   const PUBLIC_RELAY =
-    'regions: { us: { relays: [{ address: 8.8.4.4 }] } }\ncontrol: { publicUrl: https://a.example }\n';
+    'regions: { us: { relays: [{ address: 8.8.4.4 }] } }\ncontrol: { publicUrl: https://a.example }\nroles: [edge]\n';
   const PROBED = 'health: { names: [a.example, b.example] }\n';
 
   it('do not appear for the defaults', () => {
