@@ -48,7 +48,7 @@ export interface Registration {
   address: string;
   label: string | null;
   /** The way by which the address was registered. */
-  source: 'api' | 'page' | 'dyndns2' | 'hostname' | 'admin';
+  source: 'api' | 'page' | 'dyndns2' | 'hostname' | 'private-name' | 'admin';
   /** `seen`: a request came from the address, or the operator registered it. `told`: a followed host name moved there; it does not override another account's `seen` address. */
   evidence: 'seen' | 'told';
   /** First registration of the address. */

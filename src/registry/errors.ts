@@ -44,6 +44,16 @@ export class TooManyHostnamesError extends RegistryError {
   }
 }
 
+/** The account has reached its limit of private names. */
+export class TooManyPrivateNamesError extends RegistryError {
+  readonly code = 'too_many_private_names';
+  readonly limit: number;
+  constructor(limit: number) {
+    super(`the account has ${limit} private names, which is the limit`);
+    this.limit = limit;
+  }
+}
+
 /** The address is in a range that may not be registered, or is one of the service's own. */
 export class AddressNotPublicError extends RegistryError {
   readonly code = 'address_not_public';

@@ -29,6 +29,16 @@ export function makeSecret(randomBytes: RandomBytes, kind: SecretKind = 'account
   return SECRET_PREFIXES[kind] + randomText(SECRET_LENGTH, randomBytes);
 }
 
+/** Base32 of RFC 4648 section 6, in lower case: host names and URLs lose their case on the way. */
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+/** 130 bits. */
+const PRIVATE_TOKEN_LENGTH = 26;
+
+/** Makes the token of a private name: 26 characters of base32, a label of a host name. */
+export function makePrivateToken(randomBytes: RandomBytes): string {
+  return Array.from(randomBytes(PRIVATE_TOKEN_LENGTH), (byte) => BASE32[byte % BASE32.length]).join('');
+}
+
 /** True if a text has the prefix of that kind of secret. */
 export function looksLike(kind: SecretKind, text: string): boolean {
   return text.startsWith(SECRET_PREFIXES[kind]);

@@ -3,6 +3,7 @@ export * from './errors.ts';
 export { checkHostname, type DueHostname, type HostnameFinding, type Hostnames } from './hostnames.ts';
 export { looksLike, type SecretKind } from './ids.ts';
 export { openRegistry } from './open.ts';
+export type { PrivateNames } from './private-names.ts';
 export type { Registry } from './registry.ts';
 export type { StoreEvents, StoreState, WarningCode } from './store/events.ts';
 export type * from './types.ts';

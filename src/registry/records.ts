@@ -1,6 +1,12 @@
 import { formatAddress, formatPrefix, type Prefix } from '../net/index.ts';
-import type { AccountRecord, HostnameRecord, RegistrationRecord, UpdateTokenRecord } from './store/store.ts';
-import type { Account, Hostname, HostnameState, Registration, UpdateToken } from './types.ts';
+import type {
+  AccountRecord,
+  HostnameRecord,
+  PrivateNameRecord,
+  RegistrationRecord,
+  UpdateTokenRecord,
+} from './store/store.ts';
+import type { Account, Hostname, HostnameState, PrivateName, Registration, UpdateToken } from './types.ts';
 
 /** Converts an account from the store's form to the API's, as the functions below do for the other records. */
 export function accountOf(record: AccountRecord): Account {
@@ -27,6 +33,17 @@ export function updateTokenOf({ id, label, createdAtMs }: UpdateTokenRecord): Up
 export function hostnameOf({ id, hostname, state, createdAtMs, checkedAtMs }: HostnameRecord): Hostname {
   const checkedAt = checkedAtMs === null ? null : timeText(checkedAtMs);
   return { id, hostname, state: readState(state), createdAt: timeText(createdAtMs), checkedAt };
+}
+
+/** @param registrations the account's; a name shows those that it holds */
+export function privateNameOf(
+  { id, label, homeOnly, createdAtMs, held }: PrivateNameRecord,
+  registrations: readonly RegistrationRecord[],
+): PrivateName {
+  const addresses = registrations
+    .filter((one) => held.includes(one.id))
+    .map(({ prefix }) => prefixText(prefix));
+  return { id, label, homeOnly, createdAt: timeText(createdAtMs), addresses };
 }
 
 /** Earlier releases stored two states for names without a usable address. */

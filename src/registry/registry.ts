@@ -12,7 +12,8 @@ import { Hostnames } from './hostnames.ts';
 import { idempotencyMark } from './idempotency.ts';
 import { hashSecret, makeId, makeSecret, sameHash } from './ids.ts';
 import { LogTrimmer } from './log-trimmer.ts';
-import { accountOf, hostnameOf, registrationOf, timeText, updateTokenOf } from './records.ts';
+import { PrivateNames } from './private-names.ts';
+import { accountOf, hostnameOf, privateNameOf, registrationOf, timeText, updateTokenOf } from './records.ts';
 import { registrable } from './registrable.ts';
 import type { Store } from './store/store.ts';
 import type {
@@ -47,6 +48,7 @@ export class Registry {
   readonly credentials: Credentials;
   readonly updateTokens: UpdateTokens;
   readonly hostnames: Hostnames;
+  readonly privateNames: PrivateNames;
   private readonly store: Store;
   private readonly options: OpenRegistryOptions;
   /** Null: the store trims its log itself. */
@@ -60,6 +62,7 @@ export class Registry {
     this.credentials = new Credentials(store, options);
     this.updateTokens = new UpdateTokens(store, options);
     this.hostnames = new Hostnames(store, options);
+    this.privateNames = new PrivateNames(store, options);
     this.trimmer = store.shared === undefined ? this.startTrimmer() : null;
     this.feed = {
       snapshot: () => store.snapshot(),
@@ -137,7 +140,10 @@ export class Registry {
     return record === null ? null : accountOf(record);
   }
 
-  /** Makes a new secret; the old one ends at once, with all sessions, links, tickets, update tokens and host names. */
+  /**
+   * Makes a new secret; the old one ends at once, with all sessions, links, tickets, update tokens, host names and private
+   * names.
+   */
   async rotateSecret(id: string): Promise<{ secret: string } | null> {
     const secret = makeSecret(this.options.randomBytes);
     return (await this.store.setSecret({ id, secretHash: hashSecret(secret) })) ? { secret } : null;
@@ -162,6 +168,7 @@ export class Registry {
       registrations: found.registrations.map(registrationOf),
       updateTokens: found.updateTokens.map(updateTokenOf),
       hostnames: found.hostnames.map(hostnameOf),
+      privateNames: found.privateNames.map((one) => privateNameOf(one, found.registrations)),
       sessions: found.sessions.map(({ createdAtMs, expiresAtMs }) => ({
         createdAt: timeText(createdAtMs),
         expiresAt: timeText(expiresAtMs),
@@ -173,8 +180,8 @@ export class Registry {
   async readAccount(id: string): Promise<AccountHoldings | null> {
     const exported = await this.exportAccount(id);
     if (exported === null) return null;
-    const { account, registrations, updateTokens, hostnames } = exported;
-    return { account, registrations, updateTokens, hostnames };
+    const { account, registrations, updateTokens, hostnames, privateNames } = exported;
+    return { account, registrations, updateTokens, hostnames, privateNames };
   }
 
   /**

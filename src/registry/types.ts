@@ -20,7 +20,7 @@ export interface Account {
 }
 
 /** The way by which a registration was first made. */
-export type Source = 'api' | 'page' | 'dyndns2' | 'hostname' | 'admin';
+export type Source = 'api' | 'page' | 'dyndns2' | 'hostname' | 'private-name' | 'admin';
 
 /** A registered address of an account. */
 export interface Registration {
@@ -107,12 +107,33 @@ export interface Hostname {
   checkedAt: string | null;
 }
 
+/** A name that registers the address that its queries come from. Its token is shown once, and a hash is kept. */
+export interface PrivateName {
+  id: string;
+  label: string;
+  /** True: it moves only after an hour of queries from the new address. */
+  homeOnly: boolean;
+  createdAt: string;
+  /** Addresses that it holds: at most one of each family. */
+  addresses: string[];
+}
+
+/**
+ * Outcome of a query by a private name:
+ * - registered: the address is registered for the name's account;
+ * - waiting: the name holds another address, and does not move yet;
+ * - too_many_addresses: the account has no room;
+ * - unknown: no such name, its account is suspended, or the address may not be registered.
+ */
+export type PrivateClaim = 'registered' | 'waiting' | 'too_many_addresses' | 'unknown';
+
 /** An account and what it holds. */
 export interface AccountHoldings {
   account: Account;
   registrations: Registration[];
   updateTokens: UpdateToken[];
   hostnames: Hostname[];
+  privateNames: PrivateName[];
 }
 
 /** Everything held about an account. */
@@ -150,6 +171,8 @@ export interface OpenRegistryOptions {
   /** Milliseconds since 1970. */
   now: () => number;
   randomBytes: (count: number) => Uint8Array;
+  /** Keys the hashes of private names that the store keeps; null: private names are off. */
+  privateNameKey?: Uint8Array | null;
   /** Seconds that a change stays in the log; a removed address leaves the log within this time. Default 60. */
   logSeconds?: number;
   /** Called once if the store's thread ends by itself: from then on nothing can be changed. */

@@ -7,6 +7,7 @@ import {
 import { accessContract } from './store-access.ts';
 import { evidenceContract } from './store-evidence.ts';
 import { storeModel } from './store-model.ts';
+import { privateNamesContract } from './store-private-names.ts';
 import {
   changeWords,
   DAY_MS,
@@ -415,6 +416,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     });
 
     describe('credentials and host names:', () => accessContract(() => store));
+    describe('private names:', () => privateNamesContract(() => store));
 
     describe('evidence:', () => evidenceContract(() => store));
 

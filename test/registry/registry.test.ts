@@ -97,6 +97,7 @@ describe('accounts', () => {
       registrations: [registration],
       updateTokens: [],
       hostnames: [],
+      privateNames: [],
       sessions: [],
     });
     expect(await registry.deleteAccount(account.id)).toBe(true);

@@ -41,8 +41,9 @@ async function faultOf(dataDir: string): Promise<{ code: string; message: string
   throw new Error('opened');
 }
 
-/** Undoes the upgrade from version 2 of the schema. */
+/** Undoes the upgrades from version 2 of the schema. */
 const TO_VERSION_2 = `
+  DROP TABLE private_name;
   DROP INDEX registration_prefix; ALTER TABLE registration DROP COLUMN evidence;
   CREATE INDEX registration_prefix ON registration (prefix, live, renewal);
   ALTER TABLE entry ADD COLUMN others INTEGER NOT NULL DEFAULT 0;

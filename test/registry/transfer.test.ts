@@ -55,6 +55,19 @@ async function fill(store: Store): Promise<void> {
       limit: 5,
       idempotency: mark(`token of ${id}`),
     });
+    await store.addPrivateName({
+      accountId: id,
+      name: {
+        id: `private ${id}`,
+        label,
+        homeOnly: index % 2 === 0,
+        createdAtMs: START_MS,
+        held: [],
+      },
+      hash: hash(`private name of ${id}`),
+      limit: 5,
+      idempotency: null,
+    });
     for (const kind of ['session', 'link', 'ticket'] as const) {
       const pass = { accountId: id, nowMs: START_MS, expiresAtMs: START_MS + 1_000, limit: 5 };
       await store.addCredential({ ...pass, kind, hash: hash(`${kind} of ${id}`) });

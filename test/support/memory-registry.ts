@@ -113,7 +113,7 @@ export class MemoryRegistry implements ControlRegistry {
     if (held === undefined) return null;
     const { account, registrations, hostnames } = held;
     const updateTokens = held.updateTokens.map(({ token: _token, ...shown }) => shown);
-    return { account, registrations, updateTokens, hostnames };
+    return { account, registrations, updateTokens, hostnames, privateNames: [] };
   }
 
   isRegistrable(address: Address): boolean {

@@ -6,6 +6,7 @@ const SOURCES = {
   api: 'Registered by an app',
   dyndns2: 'Kept up to date by a router',
   hostname: 'Followed by its host name',
+  'private-name': 'Kept up to date by a private name',
   admin: 'Added by your provider',
 };
 

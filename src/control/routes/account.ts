@@ -6,6 +6,7 @@ import { ProblemError } from '../problem.ts';
 import { AccountShape, Services } from '../shapes/account.ts';
 import { closed, RegionName, time } from '../shapes/common.ts';
 import { HostnameShape } from '../shapes/hostname.ts';
+import { PrivateNameShape } from '../shapes/private-name.ts';
 import { RegistrationShape } from '../shapes/registration.ts';
 import { UpdateTokenShape } from '../shapes/update-token.ts';
 
@@ -24,6 +25,7 @@ const ExportShape = Type.Object(
     registrations: Type.Array(RegistrationShape),
     updateTokens: Type.Array(UpdateTokenShape),
     hostnames: Type.Array(HostnameShape),
+    privateNames: Type.Array(PrivateNameShape),
     sessions: Type.Array(
       Type.Object({ createdAt: time('Time of the sign-in'), expiresAt: time('End of the session') }, closed),
       { description: 'Browsers that are signed in to the page' },

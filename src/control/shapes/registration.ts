@@ -9,7 +9,7 @@ export const RegistrationShape = Type.Object(
     id: Type.String(),
     address: Type.String({ description: 'An IPv4 address, or the /64 of an IPv6 address' }),
     label: Type.Union([Type.String(), Type.Null()]),
-    source: Type.Enum(['api', 'page', 'dyndns2', 'hostname', 'admin'], {
+    source: Type.Enum(['api', 'page', 'dyndns2', 'hostname', 'private-name', 'admin'], {
       description: 'The way by which the address was registered',
     }),
     evidence: Type.Enum(['seen', 'told'], {

@@ -119,6 +119,8 @@ async function eraseAgain(redis: Redis, erasedIds: ErasedIds): Promise<number> {
       for (const id of account.list('updateTokens'))
         await erase('removeUpdateToken', { accountId, id: text(id) });
       for (const id of account.list('hostnames')) await erase('removeHostname', { accountId, id: text(id) });
+      for (const id of account.list('privateNames'))
+        await erase('removePrivateName', { accountId, id: text(id) });
       await erase('deleteAccount', { id: accountId });
     }
     if (accounts.length < PAGE) return erased;

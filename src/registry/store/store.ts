@@ -55,6 +55,17 @@ export interface HostnameRecord {
   checkedAtMs: number | null;
 }
 
+/** A name that registers the address that its queries come from. */
+export interface PrivateNameRecord {
+  id: string;
+  label: string;
+  /** True: it moves only after an hour of queries from the new address. */
+  homeOnly: boolean;
+  createdAtMs: number;
+  /** Ids of the registrations that it made last, one per family; they may have ended. */
+  held: readonly string[];
+}
+
 /** Everything that an account holds. */
 export interface AccountHoldings {
   account: AccountRecord;
@@ -62,6 +73,7 @@ export interface AccountHoldings {
   registrations: RegistrationRecord[];
   updateTokens: UpdateTokenRecord[];
   hostnames: HostnameRecord[];
+  privateNames: PrivateNameRecord[];
   /** All valid sessions, and possibly some expired ones. */
   sessions: { createdAtMs: number; expiresAtMs: number }[];
 }
@@ -183,6 +195,55 @@ export interface SettleHostnameStep {
   nextAtMs: number;
 }
 
+export interface AddPrivateNameStep {
+  accountId: string;
+  name: PrivateNameRecord;
+  hash: Uint8Array;
+  /** Private names per account. */
+  limit: number;
+  idempotency: IdempotencyMark | null;
+}
+export type AddPrivateNameResult =
+  | { outcome: 'created' | 'repeated'; name: PrivateNameRecord }
+  | { outcome: 'too-many' | 'no-account' | 'key-reused' };
+
+export interface ChangePrivateNameStep {
+  accountId: string;
+  id: string;
+  homeOnly?: boolean;
+  label?: string;
+  /** The name's new hash: its old token ends. */
+  hash?: Uint8Array;
+}
+
+export interface ClaimPrivateNameStep {
+  hash: Uint8Array;
+  /** Used for a new registration. */
+  id: string;
+  /** The prefix that a query by the name came from. */
+  prefix: Prefix;
+  /** True: the prefix may take the place of the one that the name holds. */
+  mayMove: boolean;
+  nowMs: number;
+  expiresAtMs: number;
+  /** Leases that end before this are renewed, so that most claims write nothing. */
+  renewBeforeMs: number;
+}
+/**
+ * - unknown: no such name, or its account is suspended;
+ * - own, other: the account has the address registered, by this name or otherwise;
+ * - made, moved: registered now, moved from the name's last address;
+ * - occupied: the name holds another address of the family, and `mayMove` is false;
+ * - too-many: the account has no room.
+ */
+export type ClaimPrivateNameResult =
+  | { outcome: 'unknown' }
+  | {
+      outcome: 'own' | 'other' | 'made' | 'moved' | 'occupied' | 'too-many';
+      nameId: string;
+      homeOnly: boolean;
+    };
+
 /** The steps of a store: each is atomic, and does all of what it says or nothing. Times are in milliseconds since 1970. */
 export interface StoreSteps {
   /** A repeat gives the account of the first call the new secret. */
@@ -192,7 +253,7 @@ export interface StoreSteps {
   listAccounts(step: { after: string | null; limit: number }): AccountRecord[];
   findAccountBySecret(secretHash: Uint8Array): { account: AccountRecord; secretHash: Uint8Array } | null;
   updateAccount(step: UpdateAccountStep): AccountRecord | null;
-  /** Ends the account's sessions, links, tickets, update tokens and host names with the old secret. */
+  /** Ends the account's sessions, links, tickets, update tokens, host names and private names with the old secret. */
   setSecret(step: { id: string; secretHash: Uint8Array }): boolean;
   /** Erases the account and everything it holds. False: no such account. */
   deleteAccount(id: string): boolean;
@@ -235,6 +296,13 @@ export interface StoreSteps {
    * the state becomes `too-many`. False: the name is gone.
    */
   settleHostname(step: SettleHostnameStep): boolean;
+  /** A repeat gives the first call's name the new hash, or makes it again if it was removed. */
+  addPrivateName(step: AddPrivateNameStep): AddPrivateNameResult;
+  changePrivateName(step: ChangePrivateNameStep): PrivateNameRecord | null;
+  /** Ends the registrations that the name holds, too. */
+  removePrivateName(step: { accountId: string; id: string }): boolean;
+  /** Registers or renews the address for the name's account; a name's registration never takes another one's place. */
+  claimPrivateName(step: ClaimPrivateNameStep): ClaimPrivateNameResult;
   /** Ends up to `limit` expired registrations, and expired marks and credentials. Returns the number of registrations. */
   expireLeases(step: { nowMs: number; limit: number }): number;
   /** Forgets the changes up to and including this one. */
@@ -268,6 +336,10 @@ export const STEPS: Readonly<Record<keyof StoreSteps, 'read' | 'write'>> = {
   removeHostname: 'write',
   dueHostnames: 'read',
   settleHostname: 'write',
+  addPrivateName: 'write',
+  changePrivateName: 'write',
+  removePrivateName: 'write',
+  claimPrivateName: 'write',
   expireLeases: 'write',
   trimLog: 'write',
   changesSince: 'read',

@@ -34,6 +34,18 @@ export interface AccountTransfer {
     /** Keys of prefixes, hexadecimal, that the name may not register before it moves. Missing in files of older releases. */
     barred?: string[];
   }[];
+  /** Missing in files of older releases. */
+  privateNames?: {
+    id: string;
+    /** Keyed by privateNames.key: the names work where the key is the same. */
+    hash: string;
+    label: string;
+    homeOnly: boolean;
+    createdAtMs: number;
+    /** Ids of the registrations that the name made last. */
+    ipv4: string | null;
+    ipv6: string | null;
+  }[];
   passes: { kind: CredentialKind; hash: string; createdAtMs: number; expiresAtMs: number }[];
   /** Recognize repeated calls with an Idempotency-Key. */
   marks: {

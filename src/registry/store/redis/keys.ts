@@ -32,10 +32,13 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  *                         or false, rank of evidence; `i:<id of a registration>`: prefix;
  *                         `t:<id>` an update token: packed number, hash, label, createdAt;
  *                         `h:<id>` a host name: packed number, name, state, createdAt, checkedAt or false, next look-up,
- *                         prefixes that it may not register before it moves
+ *                         prefixes that it may not register before it moves;
+ *                         `p:<id>` a private name: packed number, hash, label, createdAt, home only (0, 1), and for each
+ *                         family the id of the registration that it made last, or false
  *   accounts      zset    account ids, all with score 0: paged by bytes
  *   secrets       hash    SHA-256 of a secret -> account id
  *   tokens        hash    SHA-256 of an update token -> account id
+ *   private-names hash    HMAC-SHA256 of a private name -> packed account id and the name's id
  *   leases        zset    prefix and account id, by the end of the lease
  *   passes        hash    credentials: kind (session, link, ticket), `:`, SHA-256 -> packed account id, createdAt,
  *                         expiresAt

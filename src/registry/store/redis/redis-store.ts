@@ -25,6 +25,7 @@ const ERASING: ReadonlySet<keyof StoreSteps> = new Set([
   'removeRegistration',
   'removeUpdateToken',
   'removeHostname',
+  'removePrivateName',
 ] as const);
 
 /** Changes per page. */

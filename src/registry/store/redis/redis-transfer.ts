@@ -13,7 +13,15 @@ import { prefixKey } from '../prefix-key.ts';
 import type { RedisStore } from './redis-store.ts';
 import { list, ReplyRecord, text } from './reply.ts';
 import type { Reply } from './script.ts';
-import { accountOf, hostnameOf, registrationOf, servicesText, sessionOf, updateTokenOf } from './steps.ts';
+import {
+  accountOf,
+  hostnameOf,
+  privateNameOf,
+  registrationOf,
+  servicesText,
+  sessionOf,
+  updateTokenOf,
+} from './steps.ts';
 
 /** Accounts per step: some milliseconds, during which other clients wait. */
 const PAGE = 100;
@@ -132,6 +140,17 @@ function transferOf(reply: Reply): AccountTransfer {
     hostnames: exported.list('hostnames').map((one) => {
       const name = new ReplyRecord(one);
       return { ...hostnameOf(one), nextAtMs: name.number('nextAtMs'), barred: name.list('barred').map(text) };
+    }),
+    privateNames: exported.list('privateNames').map((one) => {
+      const name = new ReplyRecord(one);
+      const { id, held: _, ...rest } = privateNameOf(one);
+      return {
+        id,
+        hash: name.text('hash'),
+        ...rest,
+        ipv4: name.textOrNull('ipv4'),
+        ipv6: name.textOrNull('ipv6'),
+      };
     }),
     passes: exported.list('credentials').map((one) => {
       const credential = new ReplyRecord(one);

@@ -14,6 +14,7 @@ const PARTS = [
   'update-tokens',
   'registrations',
   'hostnames',
+  'private-names',
   'accounts',
   'log',
   'leader',

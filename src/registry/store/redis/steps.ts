@@ -4,8 +4,10 @@ import { EVIDENCE, evidenceRank } from '../evidence.ts';
 import { prefixKey, prefixOfKey } from '../prefix-key.ts';
 import type {
   AccountRecord,
+  ClaimPrivateNameResult,
   HostnameRecord,
   IdempotencyMark,
+  PrivateNameRecord,
   RegistrationRecord,
   StoreSteps,
   UpdateTokenRecord,
@@ -78,6 +80,7 @@ export const CODECS: Codecs = {
           registrations: result.list('registrations').map(registrationOf),
           updateTokens: result.list('updateTokens').map(updateTokenOf),
           hostnames: result.list('hostnames').map(hostnameOf),
+          privateNames: result.list('privateNames').map(privateNameOf),
           sessions: result
             .list('sessions')
             .map(sessionOf)
@@ -204,6 +207,51 @@ export const CODECS: Codecs = {
     }),
     decode: isOne,
   },
+  addPrivateName: {
+    encode: ({ accountId, name, hash, limit, idempotency }) => ({
+      accountId,
+      id: name.id,
+      label: name.label,
+      homeOnly: name.homeOnly,
+      createdAtMs: name.createdAtMs,
+      hash,
+      limit,
+      ...markArguments(idempotency),
+    }),
+    decode(reply) {
+      const result = new ReplyRecord(reply);
+      const outcome = result.text('outcome');
+      if (outcome === 'created' || outcome === 'repeated') {
+        return { outcome, name: privateNameOf(result.get('name')) };
+      }
+      return { outcome: outcome as 'too-many' | 'no-account' | 'key-reused' };
+    },
+  },
+  changePrivateName: {
+    encode: ({ accountId, id, hash, label, homeOnly }) => ({
+      accountId,
+      id,
+      hash,
+      label,
+      // Present with 0: it means something else than absent.
+      homeOnly: homeOnly === undefined ? undefined : Number(homeOnly),
+    }),
+    decode: (reply) => orNull(reply, privateNameOf),
+  },
+  removePrivateName: { encode: ({ accountId, id }) => ({ accountId, id }), decode: isOne },
+  claimPrivateName: {
+    encode: ({ prefix, ...step }) => ({ ...step, prefix: prefixKey(prefix) }),
+    decode(reply) {
+      const result = new ReplyRecord(reply);
+      const outcome = result.text('outcome');
+      if (outcome === 'unknown') return { outcome };
+      return {
+        outcome: outcome as Exclude<ClaimPrivateNameResult['outcome'], 'unknown'>,
+        nameId: result.text('nameId'),
+        homeOnly: result.number('homeOnly') === 1,
+      };
+    },
+  },
   expireLeases: {
     encode: ({ nowMs, limit }) => ({ nowMs, limit }),
     decode: (count) => count as number,
@@ -270,6 +318,17 @@ export function hostnameOf(reply: Reply): HostnameRecord {
     state: name.text('state') as HostnameState,
     createdAtMs: name.number('createdAtMs'),
     checkedAtMs: name.numberOrNull('checkedAtMs'),
+  };
+}
+
+export function privateNameOf(reply: Reply): PrivateNameRecord {
+  const name = new ReplyRecord(reply);
+  return {
+    id: name.text('id'),
+    label: name.text('label'),
+    homeOnly: name.number('homeOnly') === 1,
+    createdAtMs: name.number('createdAtMs'),
+    held: [name.textOrNull('ipv4'), name.textOrNull('ipv6')].filter((id) => id !== null),
   };
 }
 

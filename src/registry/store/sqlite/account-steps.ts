@@ -8,9 +8,19 @@ import type {
 import type { CredentialSteps } from './credential-steps.ts';
 import type { HostnameSteps } from './hostname-steps.ts';
 import { hostnameRecord } from './hostname-table.ts';
+import type { PrivateNameSteps } from './private-name-steps.ts';
+import { privateNameRecord } from './private-name-table.ts';
 import type { RegistrationSteps } from './registration-steps.ts';
 import { accountRecord, registrationRecord } from './rows.ts';
 import type { Tables } from './tables.ts';
+
+interface AccountStepsParts {
+  tables: Tables;
+  credentials: CredentialSteps;
+  registrations: RegistrationSteps;
+  hostnames: HostnameSteps;
+  privateNames: PrivateNameSteps;
+}
 
 /** The steps of accounts, as StoreSteps describes them. */
 export class AccountSteps {
@@ -18,17 +28,14 @@ export class AccountSteps {
   private readonly credentials: CredentialSteps;
   private readonly registrations: RegistrationSteps;
   private readonly hostnames: HostnameSteps;
+  private readonly privateNames: PrivateNameSteps;
 
-  constructor(
-    tables: Tables,
-    credentials: CredentialSteps,
-    registrations: RegistrationSteps,
-    hostnames: HostnameSteps,
-  ) {
-    this.tables = tables;
-    this.credentials = credentials;
-    this.registrations = registrations;
-    this.hostnames = hostnames;
+  constructor(parts: AccountStepsParts) {
+    this.tables = parts.tables;
+    this.credentials = parts.credentials;
+    this.registrations = parts.registrations;
+    this.hostnames = parts.hostnames;
+    this.privateNames = parts.privateNames;
   }
 
   create(step: CreateAccountStep): CreateAccountResult {
@@ -83,6 +90,7 @@ export class AccountSteps {
     if (row === undefined) return false;
     this.credentials.endAll(row);
     this.hostnames.removeAll(row);
+    this.privateNames.removeAll(row);
     this.registrations.settle();
     return this.tables.accounts.setSecret(step.id, step.secretHash);
   }
@@ -101,13 +109,14 @@ export class AccountSteps {
   }
 
   read(id: string): AccountHoldings | null {
-    const { accounts, registrations, hostnames } = this.tables;
+    const { accounts, registrations, hostnames, privateNames } = this.tables;
     const row = accounts.byId(id);
     if (row === undefined) return null;
     return {
       account: accountRecord(row),
       registrations: registrations.ofAccount(row).map(registrationRecord),
       hostnames: hostnames.ofAccount(row).map(hostnameRecord),
+      privateNames: privateNames.ofAccount(row).map(privateNameRecord),
       ...this.credentials.ofAccount(row),
     };
   }

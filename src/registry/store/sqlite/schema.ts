@@ -1,7 +1,7 @@
 /** 'MSrg': marks a SQLite file as ours. */
 export const APPLICATION_ID = 0x4d537267;
 /** Version of the tables below. Files of a later version are not touched. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /**
  * The tables.
@@ -18,6 +18,7 @@ export const SCHEMA_VERSION = 3;
  * - `update_token`: by hash.
  * - `hostname`: followed DDNS names; `next_at` is when the next look-up is due, `barred` the keys (hexadecimal, JSON) of
  *   prefixes that the name may not register before it moves.
+ * - `private_name`: by keyed hash; `ipv4` and `ipv6` are ids of the registrations that the name made last.
  */
 const VERSION_1 = `
 CREATE TABLE state (
@@ -128,11 +129,26 @@ ALTER TABLE entry DROP COLUMN others;
 ALTER TABLE hostname ADD COLUMN barred TEXT NOT NULL DEFAULT '[]';
 `;
 
+const VERSION_4 = `
+CREATE TABLE private_name (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  account INTEGER NOT NULL REFERENCES account (number) ON DELETE CASCADE,
+  hash BLOB NOT NULL UNIQUE,
+  label TEXT NOT NULL,
+  home_only INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  ipv4 TEXT,
+  ipv6 TEXT
+) STRICT;
+CREATE INDEX private_name_account ON private_name (account);
+`;
+
 /** Creates the tables in a new file. */
-export const SCHEMA = `${VERSION_1}${VERSION_2}${VERSION_3}
+export const SCHEMA = `${VERSION_1}${VERSION_2}${VERSION_3}${VERSION_4}
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
 /** Upgrades a file to the next version, by its present version. */
-export const UPGRADES: readonly (string | null)[] = [null, VERSION_2, VERSION_3];
+export const UPGRADES: readonly (string | null)[] = [null, VERSION_2, VERSION_3, VERSION_4];

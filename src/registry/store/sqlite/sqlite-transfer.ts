@@ -71,6 +71,15 @@ function readAccount(database: DatabaseSync, row: AccountRow): AccountTransfer {
       nextAtMs: one['next_at'] as number,
       barred: JSON.parse(one['barred'] as string),
     })),
+    privateNames: all('SELECT * FROM private_name WHERE account = ? ORDER BY number').map((one) => ({
+      id: one['id'] as string,
+      hash: hexOf(one['hash'] as Uint8Array),
+      label: one['label'] as string,
+      homeOnly: one['home_only'] === 1,
+      createdAtMs: one['created_at'] as number,
+      ipv4: one['ipv4'] as string | null,
+      ipv6: one['ipv6'] as string | null,
+    })),
     passes: all('SELECT * FROM pass WHERE account = ?').map((one) => ({
       kind: one['kind'] as AccountTransfer['passes'][number]['kind'],
       hash: hexOf(one['hash'] as Uint8Array),
@@ -168,7 +177,8 @@ class ImportWriter {
     this.accounts.count(account, key[0], 1);
   }
 
-  private addRest({ updateTokens, hostnames, passes, marks }: AccountTransfer, number: number): void {
+  private addRest(account: AccountTransfer, number: number): void {
+    const { updateTokens, hostnames, privateNames = [], passes, marks } = account;
     const insert = (table: string, columns: string, values: (string | number | null | Uint8Array)[]) =>
       this.database
         .prepare(`INSERT INTO ${table} (${columns}) VALUES (${values.map(() => '?').join(', ')})`)
@@ -181,6 +191,11 @@ class ImportWriter {
     for (const { id, hostname, state, createdAtMs, checkedAtMs, nextAtMs, barred } of hostnames) {
       insert('hostname', 'id, account, hostname, state, created_at, checked_at, next_at, barred', [
         ...[id, number, hostname, state, createdAtMs, checkedAtMs, nextAtMs, JSON.stringify(barred ?? [])],
+      ]);
+    }
+    for (const { id, hash, label, homeOnly, createdAtMs, ipv4, ipv6 } of privateNames) {
+      insert('private_name', 'id, account, hash, label, home_only, created_at, ipv4, ipv6', [
+        ...[id, number, bytesOf(hash), label, Number(homeOnly), createdAtMs, ipv4, ipv6],
       ]);
     }
     for (const { kind, hash, createdAtMs, expiresAtMs } of passes) {

@@ -4,6 +4,7 @@ import type { StoreSteps } from '../store.ts';
 import { AccountSteps } from './account-steps.ts';
 import { CredentialSteps } from './credential-steps.ts';
 import { HostnameSteps } from './hostname-steps.ts';
+import { PrivateNameSteps } from './private-name-steps.ts';
 import { RegistrationSteps } from './registration-steps.ts';
 import { Tables } from './tables.ts';
 
@@ -19,7 +20,8 @@ export class SqliteSteps {
     const credentials = new CredentialSteps(database, tables.accounts, tables.idempotency);
     const registrations = new RegistrationSteps(tables);
     const hostnames = new HostnameSteps(tables, registrations);
-    const accounts = new AccountSteps(tables, credentials, registrations, hostnames);
+    const privateNames = new PrivateNameSteps(tables, registrations);
+    const accounts = new AccountSteps({ tables, credentials, registrations, hostnames, privateNames });
     this.tables = tables;
     this.registrations = registrations;
     this.steps = {
@@ -45,6 +47,10 @@ export class SqliteSteps {
       removeHostname: (step) => hostnames.remove(step),
       dueHostnames: (step) => hostnames.due(step),
       settleHostname: (step) => hostnames.settle(step),
+      addPrivateName: (step) => privateNames.add(step),
+      changePrivateName: (step) => privateNames.change(step),
+      removePrivateName: (step) => privateNames.remove(step),
+      claimPrivateName: (step) => privateNames.claim(step),
       expireLeases: (step) => {
         tables.idempotency.forget(step.nowMs);
         credentials.forgetExpired(step.nowMs);

@@ -5,6 +5,7 @@ import { ChangeLog } from './change-log.ts';
 import { Entries } from './entries.ts';
 import { HostnameTable } from './hostname-table.ts';
 import { IdempotencyTable } from './idempotency-table.ts';
+import { PrivateNameTable } from './private-name-table.ts';
 import { RegistrationTable } from './registration-table.ts';
 
 /** The tables that steps work on, and what the present step has changed. */
@@ -13,6 +14,7 @@ export class Tables {
   readonly registrations: RegistrationTable;
   readonly idempotency: IdempotencyTable;
   readonly hostnames: HostnameTable;
+  readonly privateNames: PrivateNameTable;
   readonly entries: Entries;
   readonly log: ChangeLog;
   private changes: Change[] = [];
@@ -23,6 +25,7 @@ export class Tables {
     this.registrations = new RegistrationTable(database);
     this.idempotency = new IdempotencyTable(database);
     this.hostnames = new HostnameTable(database);
+    this.privateNames = new PrivateNameTable(database);
     this.entries = new Entries(database);
     this.log = new ChangeLog(database, logLimit);
   }

@@ -68,6 +68,7 @@ function steps.setSecret()
   endCredentials(one)
   for _, token in ipairs(tagged(one, 't:')) do dropToken(one, token.id, token.value) end
   for _, name in ipairs(tagged(one, 'h:')) do dropHostname(one, name.id, name.value) end
+  for _, name in ipairs(tagged(one, 'p:')) do dropPrivateName(one, name.id, name.value) end
   changeSecret(one, args.secretHash)
   return done(1)
 end
@@ -81,6 +82,7 @@ function steps.deleteAccount()
   end
   for _, token in ipairs(tagged(one, 't:')) do write('HDEL', TOKENS, token.value[2]) end
   for _, name in ipairs(tagged(one, 'h:')) do write('ZREM', DUE, pack({ one.id, name.id })) end
+  for _, name in ipairs(tagged(one, 'p:')) do write('HDEL', PRIVATE_NAMES, name.value[2]) end
   endCredentials(one)
   dropMarksOf(one.id)
   write('HDEL', SECRETS, one.secret)
@@ -94,13 +96,16 @@ end
 function steps.readAccount()
   local one = account(args.id)
   if not one then return { 'read', false } end
-  local regs, tokens, names, sessions = {}, {}, {}, {}
+  local regs, tokens, names, privateNames, sessions = {}, {}, {}, {}, {}
   for _, reg in ipairs(registrations(one)) do regs[#regs + 1] = registrationReply(reg) end
   for _, token in ipairs(tagged(one, 't:')) do
     tokens[#tokens + 1] = tokenReply(token.id, token.value)
   end
   for _, name in ipairs(tagged(one, 'h:')) do
     names[#names + 1] = hostnameReply(name.id, name.value)
+  end
+  for _, name in ipairs(tagged(one, 'p:')) do
+    privateNames[#privateNames + 1] = privateNameReply(name.id, name.value)
   end
   for _, field in ipairs(call('ZRANGE', credentialsOf('session', one.id), 0, -1)) do
     local m = unpackMessage(call('HGET', CREDENTIALS, field))
@@ -110,7 +115,7 @@ function steps.readAccount()
     'read',
     {
       'account', accountReply(one), 'registrations', regs, 'updateTokens', tokens, 'hostnames', names,
-      'sessions', sessions,
+      'privateNames', privateNames, 'sessions', sessions,
     },
   }
 end

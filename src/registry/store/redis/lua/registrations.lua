@@ -45,15 +45,18 @@ local function renew(one, reg, expiresAt, evidence)
   if not one.suspended then renewHolder(one, reg) end
 end
 
--- Lists the registrations that give way to one more, the oldest renewal first; nil if none may.
-local function makeRoom(one, nowMs, replaceOldest)
-  local excess = one.ipv4 + one.ipv6 + 1 - one.perAccount
+-- Lists the registrations that give way to one more, the oldest renewal first; nil if none may. `moving` ends in any
+-- case.
+local function makeRoom(one, nowMs, replaceOldest, moving)
+  local excess = one.ipv4 + one.ipv6 + (moving and 0 or 1) - one.perAccount
   if excess <= 0 then return {} end
   local all = registrations(one)
   table.sort(all, function(a, b) return a.renewal < b.renewal end)
   local leaving, valid = {}, {}
   for _, reg in ipairs(all) do
-    if reg.expiresAt <= nowMs then leaving[#leaving + 1] = reg else valid[#valid + 1] = reg end
+    if reg ~= moving then
+      if reg.expiresAt <= nowMs then leaving[#leaving + 1] = reg else valid[#valid + 1] = reg end
+    end
   end
   if #leaving >= excess then return leaving end
   if not replaceOldest then return nil end

@@ -50,16 +50,22 @@ function free.listIds()
   local list = {}
   for _, id in ipairs(accountPage()) do
     local one = account(id)
-    local regs, tokens, names = {}, {}, {}
+    local regs, tokens, names, privateNames = {}, {}, {}, {}
     for _, reg in ipairs(one and registrations(one) or {}) do regs[#regs + 1] = reg.id end
     for _, token in ipairs(one and tagged(one, 't:') or {}) do tokens[#tokens + 1] = token.id end
     for _, name in ipairs(one and tagged(one, 'h:') or {}) do names[#names + 1] = name.id end
-    list[#list + 1] = { 'id', id, 'registrations', regs, 'updateTokens', tokens, 'hostnames', names }
+    for _, name in ipairs(one and tagged(one, 'p:') or {}) do privateNames[#privateNames + 1] = name.id end
+    list[#list + 1] = {
+      'id', id, 'registrations', regs, 'updateTokens', tokens, 'hostnames', names, 'privateNames', privateNames,
+    }
   end
   return { 'read', list }
 end
 
-local ERASING = { deleteAccount = true, removeRegistration = true, removeUpdateToken = true, removeHostname = true }
+local ERASING = {
+  deleteAccount = true, removeRegistration = true, removeUpdateToken = true, removeHostname = true,
+  removePrivateName = true,
+}
 
 -- Erases again what an older state of the data brought back, by the step args.step.
 function free.eraseAgain()

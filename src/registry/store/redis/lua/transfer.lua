@@ -23,7 +23,7 @@ local function markReply(key)
 end
 
 local function exportOf(one)
-  local regs, tokens, names, credentials, marks = {}, {}, {}, {}, {}
+  local regs, tokens, names, privateNames, credentials, marks = {}, {}, {}, {}, {}, {}
   for _, reg in ipairs(registrations(one)) do
     regs[#regs + 1] = append(registrationReply(reg), 'renewal', reg.renewal)
   end
@@ -34,6 +34,9 @@ local function exportOf(one)
     local barred = {}
     for _, prefix in ipairs(name.value[7] or {}) do barred[#barred + 1] = hex(prefix) end
     names[#names + 1] = append(hostnameReply(name.id, name.value), 'nextAtMs', name.value[6], 'barred', barred)
+  end
+  for _, name in ipairs(tagged(one, 'p:')) do
+    privateNames[#privateNames + 1] = append(privateNameReply(name.id, name.value), 'hash', hex(name.value[2]))
   end
   for _, kind in ipairs(CREDENTIAL_KINDS) do
     for _, field in ipairs(call('ZRANGE', credentialsOf(kind, one.id), 0, -1)) do
@@ -46,7 +49,7 @@ local function exportOf(one)
   for _, key in ipairs(call('ZRANGE', ROOT .. 'marks:' .. one.id, 0, -1)) do marks[#marks + 1] = markReply(key) end
   return {
     'account', accountReply(one), 'secretHash', hex(one.secret), 'registrations', regs, 'updateTokens', tokens,
-    'hostnames', names, 'credentials', credentials, 'marks', marks,
+    'hostnames', names, 'privateNames', privateNames, 'credentials', credentials, 'marks', marks,
   }
 end
 
@@ -123,6 +126,12 @@ function steps.importAccount()
     for _, prefix in ipairs(orFalse(name.barred) or {}) do barred[#barred + 1] = bytesOfHex(prefix) end
     writeHostname(one, name.id, {
       nextOf('number'), name.hostname, name.state, name.createdAtMs, orFalse(name.checkedAtMs), name.nextAtMs, barred,
+    })
+  end
+  for _, name in ipairs(orFalse(r.privateNames) or {}) do
+    writePrivateName(one, name.id, {
+      nextOf('number'), bytesOfHex(name.hash), name.label, name.createdAtMs, name.homeOnly and 1 or 0,
+      orFalse(name.ipv4), orFalse(name.ipv6),
     })
   end
   for _, given in ipairs(r.passes) do
