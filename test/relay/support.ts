@@ -17,8 +17,8 @@ import { Relay, type RelayLimits, type RelayOptions, type RelayPolicy } from '..
 import { AnswerCache, parseUpstream, Resolver } from '../../src/resolver/index.ts';
 import { monotonicClock } from '../../src/sys/index.ts';
 import { service } from '../catalog/support.ts';
+import { hello, inRecords } from '../net/hello/build.ts';
 import { answer, FakeUpstream } from '../support/fake-upstream.ts';
-import { hello, inRecords } from './hello/build.ts';
 
 const SEED = 4711;
 

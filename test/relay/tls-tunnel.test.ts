@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { connect as connectTls, TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { hello, inRecords, POST_QUANTUM } from '../net/hello/build.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { until } from '../support/until.ts';
-import { hello, inRecords, POST_QUANTUM } from './hello/build.ts';
 import { helloFor, Origin, type Peer, RelayBed } from './support.ts';
 
 const HOME = '127.0.0.9';

@@ -1,8 +1,7 @@
+import { ClientHelloReader, HelloState, MAX_PRELUDE_BYTES } from '../../net/hello/index.ts';
 import { type Address, addressFromBytes, readProxyHeader, type SocketAddress } from '../../net/index.ts';
 import { localName, type Memory, resetOnClose, sendAtOnce } from '../../sys/index.ts';
 import { RelayDirection, RelayOutcome } from '../counters.ts';
-import { ClientHelloReader, MAX_PRELUDE_BYTES } from '../hello/client-hello.ts';
-import { HelloState } from '../hello/server-name.ts';
 import { isBrokenOff } from '../open-connection.ts';
 import { dialOrigin } from '../origin-dial.ts';
 import { originHeader } from '../origin-header.ts';

@@ -4,7 +4,7 @@ import {
   helloLength,
   MAX_HELLO_BYTES,
   type ServerName,
-} from '../hello/server-name.ts';
+} from '../../net/hello/index.ts';
 import { readVarint } from './varint.ts';
 
 const PADDING = 0x00;

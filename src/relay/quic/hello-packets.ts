@@ -1,4 +1,4 @@
-import { HelloState } from '../hello/server-name.ts';
+import { HelloState } from '../../net/hello/index.ts';
 import { CryptoStream } from './crypto-stream.ts';
 import { openInitial } from './initial.ts';
 import { LongHeader, packetEnd } from './long-header.ts';

@@ -1,6 +1,6 @@
+import { HelloState } from '../../net/hello/index.ts';
 import type { Address } from '../../net/index.ts';
 import { RelayDirection, RelayOutcome } from '../counters.ts';
-import { HelloState } from '../hello/server-name.ts';
 import { dialOrigin } from '../origin-dial.ts';
 import { TLS_PORT } from '../policy.ts';
 import type { ClientSource } from '../source.ts';

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
+import { ClientHelloReader, HelloState } from '../../net/hello/index.ts';
 import { RelayDirection, RelayOutcome } from '../counters.ts';
-import { ClientHelloReader } from '../hello/client-hello.ts';
-import { HelloState } from '../hello/server-name.ts';
 import { TLS_PORT } from '../policy.ts';
 import type { Client } from './client.ts';
 import { carry } from './flow.ts';

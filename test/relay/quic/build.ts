@@ -1,7 +1,7 @@
 /** Builds QUIC packets byte by byte, and decrypts the relay's answers. */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { type InitialKeys, initialKeys } from '../../../src/relay/quic/initial-keys.ts';
-import { hello } from '../hello/build.ts';
+import { hello } from '../../net/hello/build.ts';
 
 export const VERSION_1 = 1;
 export const VERSION_2 = 0x6b3343cf;

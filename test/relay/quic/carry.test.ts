@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RelayOutcome } from '../../../src/relay/counters.ts';
+import { POST_QUANTUM } from '../../net/hello/build.ts';
 import { until } from '../../support/until.ts';
-import { POST_QUANTUM } from '../hello/build.ts';
 import { type BedOptions, RelayBed } from '../support.ts';
 import {
   crypto,

@@ -1,10 +1,10 @@
 import { createCipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HelloState } from '../../../src/relay/hello/server-name.ts';
+import { HelloState } from '../../../src/net/hello/server-name.ts';
 import { CryptoStream } from '../../../src/relay/quic/crypto-stream.ts';
 import { openInitial } from '../../../src/relay/quic/initial.ts';
-import { hello, POST_QUANTUM } from '../hello/build.ts';
+import { hello, POST_QUANTUM } from '../../net/hello/build.ts';
 
 /**
  * RFC 9001 A.2 and RFC 9369 A.2: the same CRYPTO frame for the same connection id, sealed for each version.

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ClientHelloReader, MAX_PRELUDE_BYTES } from '../../../src/relay/hello/client-hello.ts';
-import { HelloState } from '../../../src/relay/hello/server-name.ts';
+import { ClientHelloReader, MAX_PRELUDE_BYTES } from '../../../src/net/hello/client-hello.ts';
+import { HelloState } from '../../../src/net/hello/server-name.ts';
 import { hello, inRecords, nameList, POST_QUANTUM } from './build.ts';
 import captured from './captured.json' with { type: 'json' };
 
