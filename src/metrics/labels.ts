@@ -71,6 +71,7 @@ export const CONTROL_ROUTES = [
   '/v1/page',
   '/v1/ip',
   '/nic/update',
+  '/v3/update',
   '/nic/checkip',
   '/',
   '/sign-in',

@@ -20,6 +20,8 @@ export const TOOLS: readonly Tool[] = [
   { command: 'redis-server', debianPackage: 'redis-server' },
   { command: 'curl', debianPackage: 'curl' },
   { command: 'wget', debianPackage: 'wget' },
+  { command: 'busybox', debianPackage: 'busybox' },
+  { command: 'python3', debianPackage: 'python3' },
   { command: 'openssl', debianPackage: 'openssl' },
   { command: 'ip', debianPackage: 'iproute2' },
   { command: 'setpriv', debianPackage: 'util-linux' },

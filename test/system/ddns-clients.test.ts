@@ -255,6 +255,23 @@ describe.concurrent.each([
       `${home.url}/nic/update?${query}`,
     ],
   ],
+  [
+    'python3',
+    ({ id, token, home }: Router, query: string) => [
+      '-c',
+      [
+        'import sys, urllib.request as u',
+        'passwords = u.HTTPPasswordMgrWithDefaultRealm()',
+        'passwords.add_password(None, *sys.argv[1:4])',
+        'opener = u.build_opener(u.HTTPBasicAuthHandler(passwords))',
+        'print(opener.open(sys.argv[1] + sys.argv[4]).read().decode())',
+      ].join('\n'),
+      home.url,
+      id,
+      token,
+      `/nic/update?${query}`,
+    ],
+  ],
 ])('%s, which waits for the challenge', (program, args) => {
   test('updates 12 times a minute', async () => {
     const router = await Router.make();
@@ -274,6 +291,15 @@ describe.concurrent.each([
     const { output } = await run(program, args(router, 'hostname=w.example'));
     expect(output).toContain(`good ${FIRST}`);
   });
+});
+
+test('busybox wget updates, by GET and by a form', async () => {
+  const router = await Router.make();
+  const server = `http://${router.id}:${router.token}@127.0.0.1:${router.home.port}`;
+  const url = `${server}/nic/update?hostname=b.example&myip=192.168.1.2`;
+  expect((await run('busybox', ['wget', '-q', '-O', '-', url])).output).toContain(`good ${FIRST}`);
+  const form = ['--post-data', 'hostname=b.example', `${server}/v3/update`];
+  expect((await run('busybox', ['wget', '-q', '-O', '-', ...form])).output).toContain(`nochg ${FIRST}`);
 });
 
 test('no log line holds an address, a name or a token of the clients', async () => {

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type Address, formatAddress, parseAddress, scopeOf } from '../../net/index.ts';
 import { AddressNotPublicError } from '../../registry/index.ts';
@@ -14,6 +14,13 @@ const MAX_HOSTNAMES = 20;
 /** Host name, with underscores allowed. A single label is enough: the name only labels the registration. */
 const HOSTNAME =
   /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
+/** Dyn's own, and the one that its later clients and their copies call. */
+const PATHS = ['/nic/update', '/v3/update'];
+/** Other spellings: changeip.com's and dynv6's clients, which OpenWrt, Tomato and DD-WRT contain. */
+const HOSTNAME_FIELDS = ['hostname', 'host', 'domain'];
+const ADDRESS_FIELDS = ['myip', 'myipv6', 'myipv4', 'ip', 'ipv4', 'ipv6'];
+/** 20 names of 253 characters, with room. */
+const FORM_BYTES = 8192;
 /** RFC 7617, section 2. */
 const BASIC = /^basic +([A-Za-z0-9+/]{1,600}={0,2})$/i;
 const CHALLENGE = 'Basic realm="mediastreamer", charset="UTF-8"';
@@ -34,7 +41,8 @@ function addUpdate(app: App, context: Context): void {
     operationId: 'updateAddress',
     summary: "Update a home's address by dyndns2",
     description:
-      "The only GET that changes anything. HTTP Basic with the account's id and an update token; User-Agent is required. " +
+      'The only GET that changes anything; POST, with the parameters in the URL or as a form, and `/v3/update` do the same. ' +
+      "HTTP Basic with the account's id and an update token; User-Agent is required. " +
       'The first host name labels the registration. Another address of the same family with one of the labels is ' +
       'removed; at the limit the oldest address gives way. Replies, one line a host name: `good IP`, `nochg IP` (the lease ' +
       'is renewed), `!yours` (not the address of the call); one for all: `badauth` (401), `badagent`, `notfqdn`, ' +
@@ -56,20 +64,24 @@ function addUpdate(app: App, context: Context): void {
     now: context.now,
   });
   // The handler parses the query itself: errors get a word of the protocol, not a problem document.
-  app.get(
-    '/nic/update',
-    {
-      ...route,
-      exposeHeadRoute: false,
-      validatorCompiler: () => () => true,
-    },
-    async (request, reply) => {
-      reply.type('text/plain');
-      const { status, lines } = await update(context, throttle, request);
-      if (status === 401) reply.header('www-authenticate', CHALLENGE);
-      return reply.code(status).send(lines.join('\n'));
-    },
-  );
+  const options = { ...route, exposeHeadRoute: false, validatorCompiler: () => () => true };
+  const handler = async (request: FastifyRequest, reply: FastifyReply) => {
+    reply.type('text/plain');
+    const { status, lines } = await update(context, throttle, request);
+    if (status === 401) reply.header('www-authenticate', CHALLENGE);
+    return reply.code(status).send(lines.join('\n'));
+  };
+  app.get('/nic/update', options, handler);
+  const hidden = { ...options, schema: { ...options.schema, hide: true } };
+  app.get('/v3/update', hidden, handler);
+  app.register(async (forms) => {
+    forms.addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string', bodyLimit: FORM_BYTES },
+      (_request, body, done) => done(null, body),
+    );
+    for (const path of PATHS) forms.post(path, hidden, handler);
+  });
 }
 
 interface Answer {
@@ -110,11 +122,16 @@ async function authenticate({ registry }: Context, { headers }: FastifyRequest):
 
 async function move(context: Context, accountId: string, request: FastifyRequest): Promise<Answer> {
   const { searchParams } = new URL(request.raw.url ?? '', 'http://localhost');
-  const hostnames = listOf(searchParams, 'hostname').map((name) => name.toLowerCase().replace(/\.$/, ''));
+  if (typeof request.body === 'string') {
+    for (const [name, value] of new URLSearchParams(request.body)) searchParams.append(name, value);
+  }
+  const hostnames = listOf(searchParams, HOSTNAME_FIELDS).map((name) =>
+    name.toLowerCase().replace(/\.$/, ''),
+  );
   if (hostnames.length > MAX_HOSTNAMES) return one('numhost');
   if (hostnames.length === 0 || !hostnames.every((name) => HOSTNAME.test(name))) return one('notfqdn');
   const caller = callerAddress(request.raw, context.trustedProxies);
-  const address = claimed([...listOf(searchParams, 'myip'), ...listOf(searchParams, 'myipv6')], caller);
+  const address = claimed(listOf(searchParams, ADDRESS_FIELDS), caller);
   const answer = (line: string): Answer => ({ status: 200, lines: hostnames.map(() => line) });
   if (address === null) return answer('!yours');
   try {
@@ -132,10 +149,10 @@ async function move(context: Context, accountId: string, request: FastifyRequest
   }
 }
 
-/** Returns the elements of a repeatable parameter; each occurrence is a list separated by commas. */
-function listOf(parameters: URLSearchParams, name: string): string[] {
-  return parameters
-    .getAll(name)
+/** Returns the elements of a parameter in all its spellings; each occurrence is a list separated by commas. */
+function listOf(parameters: URLSearchParams, spellings: readonly string[]): string[] {
+  return spellings
+    .flatMap((name) => parameters.getAll(name))
     .flatMap((value) => value.split(','))
     .map((value) => value.trim())
     .filter((value) => value !== '');
