@@ -1,4 +1,3 @@
-import { excludeFromDumps } from '../sys/index.ts';
 import type { SlotsHandle } from './handle.ts';
 import { NarrowSlots } from './narrow-slots.ts';
 import { pairWords, type Slots } from './slots.ts';
@@ -77,7 +76,5 @@ function capacityFor(entries: number, load: number): number {
  * from malloc's heap, where outgrown tables stayed.
  */
 function collectableMemory(bytes: number): SharedArrayBuffer {
-  const memory = new SharedArrayBuffer(bytes, { maxByteLength: bytes });
-  excludeFromDumps(memory);
-  return memory;
+  return new SharedArrayBuffer(bytes, { maxByteLength: bytes });
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { Config } from '../config/index.ts';
 import { readTlsCertificate, type TlsCertificate } from '../net/index.ts';
 import { readPrivateText } from './private-text.ts';
@@ -7,6 +8,16 @@ export function readCertificate({ roles, dns, tls }: Config): TlsCertificate | n
   const isNeeded = roles.includes('edge') && dns.tls.length + dns.https.length > 0;
   // The configuration is valid, so both files are named.
   return isNeeded ? readTlsCertificate(tls.certFile!, tls.keyFile!, readPrivateText) : null;
+}
+
+/** Returns a warning if private names are on and the certificate does not cover them, else null. */
+export function privateNamesWarning({ cert }: TlsCertificate, domain: string | null): string | null {
+  if (domain === null) return null;
+  const certificate = new X509Certificate(cert);
+  const isCovered = (name: string) => certificate.checkHost(name, { subject: 'never' }) !== undefined;
+  const missing = [domain, `*.${domain}`].filter((name) => !isCovered(name.replace('*', 'a')));
+  if (missing.length === 0) return null;
+  return `tls.certFile: the certificate lacks ${missing.join(' and ')}: devices refuse private names (privateNames.domain)`;
 }
 
 const DAY_MS = 86_400_000;

@@ -7,7 +7,7 @@ import {
   locateConfig,
 } from '../config/index.ts';
 import { type LoadedCatalog, loadCatalog } from './catalog.ts';
-import { certificateWarning, readCertificate } from './certificate.ts';
+import { certificateWarning, privateNamesWarning, readCertificate } from './certificate.ts';
 import type { Command, Io } from './command.ts';
 import { parseOptions } from './options.ts';
 
@@ -33,7 +33,11 @@ async function run(args: string[], io: Io): Promise<number> {
   for (const warning of loaded.warnings) io.out(`${loaded.file}: warning: ${warning}`);
   for (const line of [...catalog.warnings, ...catalog.notes]) io.out(line);
   const expiry = certificate === null ? null : certificateWarning(certificate, Date.now());
-  if (expiry !== null) io.out(`${loaded.file}: warning: ${expiry}`);
+  const { domain } = loaded.config.privateNames;
+  const uncovered = certificate === null ? null : privateNamesWarning(certificate, domain);
+  for (const warning of [expiry, uncovered]) {
+    if (warning !== null) io.out(`${loaded.file}: warning: ${warning}`);
+  }
   return 0;
 }
 

@@ -14,6 +14,7 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkLimits(config, reader);
   checkTrustedProxies(config, reader);
   checkAdminKey(config, reader);
+  checkPrivateNames(config, reader);
   checkEgress(config, reader);
   checkTestZone(config, reader);
   checkCertificate(config, reader);
@@ -69,6 +70,29 @@ function checkAdminKey({ roles, control }: FileConfig, reader: Reader): void {
   if (listen.every((text) => scopeOf(parseSocketAddress(text)!.address) === 'loopback')) return;
   const expected = `at least ${MIN_OPEN_ADMIN_KEY_CHARACTERS} characters, as other machines reach control.listen`;
   reader.reject('control.adminKey', 'a short string (not shown)', expected);
+}
+
+/** Checks what private names need in this process. */
+function checkPrivateNames({ roles, store, privateNames }: FileConfig, reader: Reader): void {
+  const { domain, key, edgeKey } = privateNames;
+  if (domain === null || !reader.isValid('privateNames') || !reader.isValid('store')) return;
+  for (const [path, text] of [
+    ['privateNames.key', key],
+    ['privateNames.edgeKey', edgeKey],
+  ] as const) {
+    if (text === '' || text.length >= MIN_OPEN_ADMIN_KEY_CHARACTERS) continue;
+    const expected = `at least ${MIN_OPEN_ADMIN_KEY_CHARACTERS} characters, such as openssl rand -base64 24 makes`;
+    reader.reject(path, 'a short string (not shown)', expected);
+  }
+  if (store === 'embedded') return;
+  if (roles.includes('control')) {
+    if (key === '')
+      reader.reject('privateNames.key', 'nothing', 'one key on all controls, as store is Redis');
+    return;
+  }
+  if (!roles.includes('edge') || edgeKey !== '') return;
+  const expected = "the control's edgeKey, as this edge reports private names to the API of another process";
+  reader.reject('privateNames.edgeKey', 'nothing', expected);
 }
 
 function checkListeners(config: FileConfig, reader: Reader): void {

@@ -224,6 +224,14 @@ const acme = {
   default: null,
 } as const;
 
+// The keys have no default: one that several processes must share is never made up.
+const privateNames = section({
+  domain: optional('host-name'),
+  key: secret(text('admin-key', '')),
+  edgeKey: secret(text('admin-key', '')),
+  controlUrl: optional('http-url'),
+});
+
 /** Every key of the configuration with its default, the strict choice. A section's default is made of its keys'. */
 export const CONFIG_SCHEMA = section({
   // One host with one name: keys that the file leaves out are derived from these three (derive.ts).
@@ -272,6 +280,7 @@ export const CONFIG_SCHEMA = section({
     leaseDays: integer(1, 3650, 90),
     allowPrivate: flag(false),
   }),
+  privateNames,
   control,
   relay: relayRole,
   readiness: section({ upstreamsDownSeconds: integer(0, DAY_SECONDS, 30) }),

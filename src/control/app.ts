@@ -28,6 +28,7 @@ import { dyndns2Routes } from './routes/dyndns2.ts';
 import { hostnamesRoutes } from './routes/hostnames.ts';
 import { ipRoutes } from './routes/ip.ts';
 import { pageRoutes } from './routes/page.ts';
+import { privateNamesRoutes } from './routes/private-names.ts';
 import { PROBE_PATHS, probeRoutes } from './routes/probe.ts';
 import { registrationsRoutes } from './routes/registrations.ts';
 import { sessionRoutes } from './routes/session.ts';
@@ -94,6 +95,7 @@ async function addRoutes(app: App, options: ControlOptions, context: Context): P
     ipRoutes,
     hostnamesRoutes,
     updateTokensRoutes,
+    privateNamesRoutes,
     dyndns2Routes,
     sessionRoutes,
     pageRoutes,

@@ -3,6 +3,7 @@ import {
   RegistryError,
   TooManyAddressesError,
   TooManyHostnamesError,
+  TooManyPrivateNamesError,
   TooManyUpdateTokensError,
 } from '../registry/index.ts';
 import { codeOf } from './error-log.ts';
@@ -16,6 +17,7 @@ const REGISTRY_CODES: Readonly<Record<string, ProblemCode>> = {
   too_many_addresses: 'too_many_addresses',
   too_many_update_tokens: 'too_many_update_tokens',
   too_many_hostnames: 'too_many_hostnames',
+  too_many_private_names: 'too_many_private_names',
   address_not_public: 'address_not_public',
   account_not_found: 'not_found',
   idempotency_key_reused: 'idempotency_key_reused',
@@ -71,7 +73,11 @@ function registryProblem(error: RegistryError): ProblemError | null {
       detail: `The limit is ${error.perAccount}. Remove one, or send "replace": "oldest".`,
     });
   }
-  if (error instanceof TooManyUpdateTokensError || error instanceof TooManyHostnamesError) {
+  if (
+    error instanceof TooManyUpdateTokensError ||
+    error instanceof TooManyHostnamesError ||
+    error instanceof TooManyPrivateNamesError
+  ) {
     return new ProblemError(code, { detail: `The limit is ${error.limit}. Remove one first.` });
   }
   if (PROBLEMS[code].status !== 503) return new ProblemError(code);

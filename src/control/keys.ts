@@ -13,6 +13,8 @@ import { Throttle } from './throttle.ts';
 /** An authenticated caller. */
 export type Principal =
   | { kind: 'admin' }
+  /** An edge in another process, which may report queries by private names and nothing else. */
+  | { kind: 'edge' }
   | {
       kind: 'account';
       account: Account;
@@ -23,9 +25,9 @@ export type Principal =
 
 /**
  * The callers that a route admits. With `either` (operator or account) the handler tells them apart; `ticket` is an
- * account by its secret, its session or a ticket.
+ * account by its secret, its session or a ticket; `edge` is an edge in another process.
  */
-export type Access = 'anyone' | 'admin' | 'account' | 'either' | 'ticket';
+export type Access = 'anyone' | 'admin' | 'account' | 'either' | 'ticket' | 'edge';
 
 /** RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1). */
 const BEARER = /^bearer +([\x21-\x7e]{1,256})$/i;
@@ -36,6 +38,7 @@ const EXPECTED: Record<Exclude<Access, 'anyone'>, string> = {
   admin: 'This call needs the admin key.',
   account: "This call needs an account's secret.",
   either: "This call needs the admin key or an account's secret.",
+  edge: 'This call needs the key of edges.',
   ticket: "This call needs an account's secret, or a ticket.",
 };
 
@@ -57,6 +60,8 @@ export class Keys {
   private readonly options: ControlOptions;
   private readonly cookie: SessionCookie;
   private readonly adminHash: Buffer;
+  /** Null: no key is configured for edges. */
+  private readonly edgeHash: Buffer | null;
   private readonly throttle: Throttle;
 
   constructor(options: ControlOptions, cookie: SessionCookie) {
@@ -64,6 +69,8 @@ export class Keys {
     this.options = options;
     this.cookie = cookie;
     this.adminHash = sha256(options.adminKey);
+    const edgeKey = options.privateNames?.edgeKey ?? '';
+    this.edgeHash = edgeKey === '' ? null : sha256(edgeKey);
     const limits = { ...DEFAULT_AUTHENTICATION_LIMITS, ...options.authentication };
     this.throttle = new Throttle({ ...limits, limit: limits.failures, now: options.now });
   }
@@ -103,6 +110,12 @@ export class Keys {
     const header = request.headers.authorization;
     if (header === undefined) return this.principalOfSession(access, request);
     const key = BEARER.exec(header)?.[1] ?? '';
+    if (access === 'edge') {
+      if (this.edgeHash === null || !timingSafeEqual(sha256(key), this.edgeHash)) {
+        throw this.failure(EXPECTED.edge, request);
+      }
+      return { kind: 'edge' };
+    }
     if (timingSafeEqual(sha256(key), this.adminHash)) return { kind: 'admin' };
     const isTicket = access === 'ticket' && looksLike('ticket', key);
     const { registry } = this.options;

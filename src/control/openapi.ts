@@ -8,6 +8,7 @@ const TAGS = [
   { name: 'My account', description: 'For an account, with its secret' },
   { name: 'My addresses', description: 'For an account, with its secret' },
   { name: 'Routers', description: 'Automatic address updates: host names, update tokens, dyndns2' },
+  { name: 'Private names', description: 'Names that register the address that their queries come from' },
   { name: 'Page', description: 'For the DNS Settings page' },
   { name: 'Accounts', description: 'For the operator, with the admin key' },
   { name: 'Addresses of an account', description: 'For the operator, with the admin key' },
@@ -53,6 +54,7 @@ export async function collectRoutes(app: App, options: OpenApiOptions): Promise<
             name: new SessionCookie(options.publicUrl).name,
             description: 'The cookie of the DNS Settings page; valid from pages of the same origin only',
           },
+          edgeKey: { type: 'http', scheme: 'bearer', description: 'The key of edges (privateNames.edgeKey)' },
           ticket: { type: 'http', scheme: 'bearer', description: 'A ticket, which works once' },
           updateToken: {
             type: 'http',

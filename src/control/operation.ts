@@ -38,6 +38,7 @@ const SECURITY: Record<Access, readonly Record<string, string[]>[]> = {
   admin: [{ adminKey: [] }],
   account: [{ accountSecret: [] }, { session: [] }],
   either: [{ adminKey: [] }, { accountSecret: [] }, { session: [] }],
+  edge: [{ edgeKey: [] }],
   ticket: [{ accountSecret: [] }, { session: [] }, { ticket: [] }],
 };
 
@@ -49,7 +50,8 @@ function problemCodes(access: Access, shape: OperationShape): Set<ProblemCode> {
     codes.add('unauthorized').add('forbidden').add('too_many_attempts').add('store_unavailable');
   }
   const isWrite = shape.body !== undefined || 204 in shape.response;
-  if (isWrite && access !== 'anyone' && access !== 'admin') codes.add('too_many_changes');
+  if (isWrite && access !== 'anyone' && access !== 'admin' && access !== 'edge')
+    codes.add('too_many_changes');
   for (const code of shape.problems ?? []) codes.add(code);
   if (codes.has('store_unavailable')) codes.add('store_lost_data');
   return codes;

@@ -1,6 +1,6 @@
 import type { CounterBlock } from '../metrics/index.ts';
 import type { Prefix } from '../net/index.ts';
-import type { Credentials, Hostnames, Registry, UpdateTokens } from '../registry/index.ts';
+import type { Credentials, Hostnames, PrivateNames, Registry, UpdateTokens } from '../registry/index.ts';
 import type { HostnameAnswer } from './hostname-follower.ts';
 
 /** The part of the registry that the API uses. */
@@ -24,6 +24,7 @@ export type ControlRegistry = Pick<
   readonly credentials: Pick<Credentials, 'make' | 'session' | 'redeem' | 'endSession'>;
   readonly updateTokens: Pick<UpdateTokens, 'create' | 'remove' | 'authenticate'>;
   readonly hostnames: Pick<Hostnames, 'add' | 'remove' | 'settle'>;
+  readonly privateNames: Pick<PrivateNames, 'create' | 'renew' | 'change' | 'remove' | 'claim'>;
 };
 
 /** A catalog service for which accounts may choose a region. */
@@ -108,6 +109,13 @@ export interface ControlOptions {
   dnsAddresses?: readonly string[];
   /** Zone of the self-test's names; edges answer them with the API's address. */
   testZone?: string | null;
+  /** Null: there are no private names. */
+  privateNames?: {
+    /** Names are TOKEN.DOMAIN for DNS over TLS, and https://DOMAIN/dns-query/TOKEN. */
+    readonly domain: string;
+    /** Key of edges in other processes, which report queries; empty: there are none. */
+    readonly edgeKey: string;
+  } | null;
   /** The release, for the API's description. */
   version: string;
   logger: ControlLogger;

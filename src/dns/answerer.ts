@@ -127,7 +127,7 @@ export class Answerer {
     send: (reply: Uint8Array | null) => void,
   ): void {
     const { receivedAt } = this;
-    const isRegistered = this.state.profile !== 0;
+    const isRegistered = this.state.profile !== 0 || traits.isGuest === true;
     this.resolve({ query, source, receivedAt, traits, isRegistered, send });
   }
 

@@ -25,8 +25,8 @@ import { DEFERRED, type Outcome, QueryVerdict } from './verdict.ts';
  * Decides what a query gets; called by every listener. This is the only place with the order of the steps:
  *
  *   1 no query    under 12 bytes or QR=1: dropped
- *   2 gate        unregistered source: open names are answered within their budget; all else is dropped, rate-limited or,
- *                 after step 4, REFUSED. The gate looks at the source first, and at the rest of the header later, because a
+ *   2 gate        unregistered source, without a live private name: open names are answered within their budget; all else is
+ *                 dropped, rate-limited or, after step 4, REFUSED. The gate looks at the source first, and at the rest of the header later, because a
  *                 flood of unregistered queries must be cheap to drop.
  *   3 header      unknown opcode NOTIMP; not exactly one readable question FORMERR. Before REFUSED, because the refusal
  *                 echoes the question.
@@ -76,7 +76,8 @@ function decideUnlimited(
 
   const { source } = state;
   state.profile = state.allowlist.lookup(source);
-  if (state.profile === 0) {
+  const isRefused = state.profile === 0 && traits.isGuest !== true;
+  if (isRefused) {
     const open = state.openNames.isAny ? answerOpen(state, message, length, traits) : OpenOutcome.CLOSED;
     if (open === OpenOutcome.ANSWERED) return QueryVerdict.BOOTSTRAP;
     if (open === OpenOutcome.DEFERRED) return DEFERRED;
@@ -99,7 +100,7 @@ function decideUnlimited(
     return fail(state, message, Rcode.FORMERR, QueryVerdict.FORMERR);
   }
   const ednsRcode = state.edns.parse(message, length, state.question.end);
-  if (state.profile === 0) return refuseUnregistered(state, message, length, traits);
+  if (isRefused) return refuseUnregistered(state, message, length, traits);
   if (ednsRcode === Rcode.FORMERR) {
     state.edns.present = false;
     return fail(state, message, Rcode.FORMERR, QueryVerdict.FORMERR);
@@ -129,11 +130,7 @@ function decideUnlimited(
     if (list !== NO_LIST && type === RecordType.ANY) return answerAny(state, message, traits);
   }
   const special = open === OpenName.BOOTSTRAP ? SpecialUse.NONE : state.specialNames.match(question);
-  const isZoneDs =
-    special === SpecialUse.NAME_ERROR_BUT_DS &&
-    type === RecordType.DS &&
-    state.specialNames.matchedLabel === 0;
-  if (special !== SpecialUse.NONE && !isZoneDs) {
+  if (special !== SpecialUse.NONE && !(special === SpecialUse.NAME_ERROR_BUT_DS && type === RecordType.DS)) {
     return answerSpecial(state, message, special, traits);
   }
 

@@ -1,5 +1,4 @@
 import { requireLibc } from './libc.ts';
-import { excludeFromDumps } from './seal.ts';
 
 /** Minimum allocation, so that small SharedArrayBuffers never share a page that the kernel writes to. */
 const MIN_BYTES = 128;
@@ -14,9 +13,7 @@ export class Memory {
   readonly address: number;
 
   constructor(length: number) {
-    const memory = new SharedArrayBuffer(Math.max(length, MIN_BYTES));
-    excludeFromDumps(memory);
-    this.bytes = new Uint8Array(memory);
+    this.bytes = new Uint8Array(new SharedArrayBuffer(Math.max(length, MIN_BYTES)));
     const [low, high] = requireLibc().addressOf(this.bytes);
     this.address = high * 0x1_0000_0000 + low;
   }

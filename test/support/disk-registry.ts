@@ -26,6 +26,7 @@ export async function openDiskRegistry(): Promise<DiskRegistry> {
     isOwn: () => false,
     now: () => clock.nowMs,
     randomBytes,
+    privateNameKey: randomBytes(32),
   });
   return {
     registry,

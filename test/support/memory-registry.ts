@@ -198,6 +198,19 @@ export class MemoryRegistry implements ControlRegistry {
     },
   };
 
+  readonly privateNames: ControlRegistry['privateNames'] = {
+    create: async (accountId, { label, homeOnly = true }) => {
+      this.check();
+      if (this.find(accountId) === undefined) throw new AccountNotFoundError();
+      const privateName = { id: this.name('p'), label, homeOnly, createdAt: this.time(0), addresses: [] };
+      return { privateName, token: 'abcdefghijklmnopqrstuvwxyz' };
+    },
+    renew: async () => null,
+    change: async () => false,
+    remove: async () => false,
+    claim: async () => 'unknown',
+  };
+
   async register(accountId: string, request: RegisterRequest) {
     this.check();
     const held = this.find(accountId);

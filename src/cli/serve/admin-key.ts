@@ -12,7 +12,7 @@ export interface AdminKey {
   readonly isNew: boolean;
 }
 
-/** The file of the admin key is not readable, cannot be created, or holds no key. */
+/** The file of a key is not readable, cannot be created, or holds no key. */
 export class AdminKeyError extends Error {
   readonly code = 'admin_key_unusable';
   constructor(file: string, problem: string) {
@@ -32,13 +32,18 @@ const MIN_LENGTH = 16;
 export function readAdminKey(configured: string, dataDir: string): AdminKey {
   if (configured !== '') return { key: configured, file: null, isNew: false };
   const file = join(dataDir, 'admin.key');
+  return { ...readKeyFile(file, dataDir), file };
+}
+
+/** Returns the key in a file of dataDir, made if it is missing. @throws AdminKeyError, FileNotPrivateError */
+export function readKeyFile(file: string, dataDir: string): { key: string; isNew: boolean } {
   try {
     const isNew = createKey(file, dataDir);
     const key = readPrivateText(file).trim();
     if (key.length < MIN_LENGTH || /\s/.test(key)) {
       throw new AdminKeyError(file, `found no key in it, expected one of ${MIN_LENGTH} or more characters`);
     }
-    return { key, file, isNew };
+    return { key, isNew };
   } catch (error) {
     if (error instanceof AdminKeyError || error instanceof FileNotPrivateError) throw error;
     throw new AdminKeyError(file, `cannot be read or created: ${(error as NodeJS.ErrnoException).code}`);

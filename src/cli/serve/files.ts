@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../../config/index.ts';
 import { loadCatalog } from '../catalog.ts';
-import { certificateWarning, readCertificate } from '../certificate.ts';
+import { certificateWarning, privateNamesWarning, readCertificate } from '../certificate.ts';
 import type { LoadedFiles } from './roles/role.ts';
 
 /**
@@ -18,11 +18,13 @@ export async function loadFiles(
   const needsCertificate = before === null || before.certificate !== null;
   const certificate = needsCertificate ? readCertificate(loaded.config) : null;
   const expiry = certificate === null ? null : certificateWarning(certificate, Date.now());
+  const { domain } = loaded.config.privateNames;
+  const uncovered = certificate === null ? null : privateNamesWarning(certificate, domain);
   return {
     loaded,
     catalog,
     certificate,
     notes,
-    warnings: [...loaded.warnings, ...warnings, ...(expiry === null ? [] : [expiry])],
+    warnings: [...loaded.warnings, ...warnings, ...[expiry, uncovered].filter((one) => one !== null)],
   };
 }

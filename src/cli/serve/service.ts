@@ -20,6 +20,7 @@ import { runOperatorCommand } from './operator/commands.ts';
 import { explainWith } from './operator/explainer.ts';
 import { openOperatorSocket } from './operator/socket.ts';
 import { OwnAddresses, reportedAddresses } from './own-addresses.ts';
+import { readPrivateNameKey } from './private-name-key.ts';
 import { ControlRole } from './roles/control.ts';
 import { EdgeRole } from './roles/edge.ts';
 import type { RelayRole } from './roles/relay.ts';
@@ -142,7 +143,7 @@ export class Service {
     if (has('control')) this.adminKey = readAdminKey(config.control.adminKey, config.dataDir);
     if (has('edge') || has('relay')) this.tables = await this.openTables();
     const policy = policyOf(config, seed);
-    if (has('edge')) this.edge = await EdgeRole.start(this.tables!, policy, this.context);
+    if (has('edge')) this.edge = await EdgeRole.start(this.tables!, policy, this.context, this.registry);
     if (has('relay')) {
       // Imported lazily: processes without this role don't load it.
       const { RelayRole } = await import('./roles/relay.ts');
@@ -190,6 +191,10 @@ export class Service {
       randomBytes,
       onFailed: onFailure,
       events: logStoreEvents(log),
+      privateNameKey:
+        config.privateNames.domain === null
+          ? null
+          : readPrivateNameKey(config.privateNames.key, config.dataDir),
       readYourWrites: async (from, to) => (await this.tables?.readYourWrites?.reached(from, to)) ?? true,
     });
   }

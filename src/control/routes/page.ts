@@ -24,7 +24,7 @@ export function pageRoutes(app: App, context: Context): void {
     const caller = callerAddress(request.raw, context.trustedProxies);
     const stored = await registry.readAccount(id);
     if (stored === null) throw new ProblemError('not_found');
-    const { account, updateTokens, hostnames } = stored;
+    const { account, updateTokens, hostnames, privateNames } = stored;
     const { registrations, own } = await renew(context, id, stored.registrations, caller);
     return {
       account,
@@ -39,6 +39,8 @@ export function pageRoutes(app: App, context: Context): void {
       registrations,
       updateTokens,
       hostnames,
+      privateNames,
+      privateNamesDomain: context.privateNames?.domain ?? null,
       dnsAddresses: [...dnsAddresses],
       familyUrls: { ipv4: familyUrls?.ipv4 ?? null, ipv6: familyUrls?.ipv6 ?? null },
       testZone,

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { AccountShape } from './account.ts';
 import { closed, textOrNull } from './common.ts';
 import { HostnameShape } from './hostname.ts';
+import { PrivateNameShape } from './private-name.ts';
 import { RegistrationShape } from './registration.ts';
 import { UpdateTokenShape } from './update-token.ts';
 
@@ -25,6 +26,8 @@ export const PageShape = Type.Object(
     registrations: Type.Array(RegistrationShape),
     updateTokens: Type.Array(UpdateTokenShape),
     hostnames: Type.Array(HostnameShape),
+    privateNames: Type.Array(PrivateNameShape),
+    privateNamesDomain: textOrNull('The domain of private names; null: there are none'),
     dnsAddresses: Type.Array(Type.String(), { description: 'DNS servers to enter on a device' }),
     familyUrls: Type.Object(
       {

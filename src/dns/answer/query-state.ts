@@ -24,6 +24,8 @@ export interface TransportTraits {
   readonly encrypted: boolean;
   /** Bytes of the longest reply. */
   readonly maxReplyBytes: number;
+  /** True for a source that a live private name vouches for: unregistered, it resolves as usual, and nothing is steered. */
+  readonly isGuest?: boolean;
 }
 
 /** Tables of a thread that answers queries. */

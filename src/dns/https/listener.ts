@@ -15,20 +15,32 @@ export const HTTPS_TRAITS: TransportTraits = {
   maxReplyBytes: 65535,
 };
 
-/** Starts DNS over HTTPS. @throws ListenError; nothing stays open then. */
+const GUEST_TRAITS: TransportTraits = { ...HTTPS_TRAITS, isGuest: true };
+
+/**
+ * Starts DNS over HTTPS. With private names unregistered sources may connect within the strangers' pool, and get 403 unless
+ * the path has a live one.
+ * @throws ListenError; nothing stays open then.
+ */
 export function startHttpsListener(options: TlsListenerOptions): Promise<TlsServer> {
-  const { answerer, now } = options;
+  const { answerer, now, limits, privateNames = null } = options;
   const buffers = createThreadBuffers(options.outbox ?? new Outbox());
   return TlsServer.start(options, {
     key: 'https',
     transport: Transport.HTTPS,
     alpn: ['h2', 'http/1.1'],
-    open: (socket, source, maxQueries, onLimit) => {
+    admitsStrangers: privateNames !== null,
+    open: ({ source, maxQueries, onLimit, promote, secure }) => {
+      const socket = secure();
       const session = new HttpsSession((reader) => openTlsChannel(socket, reader), {
         answerer,
         source,
         traits: HTTPS_TRAITS,
+        guestTraits: GUEST_TRAITS,
         maxQueries,
+        registeredQueries: limits.queriesPerConnection,
+        privateNames,
+        promote,
         buffers,
         now,
         onLimit,

@@ -1,2 +1,2 @@
-/** The only path that is served; RFC 8484 4.1 uses it in its examples, and clients default to it. */
+/** The path that is served, alone or followed by a private name; RFC 8484 4.1 uses it, and clients default to it. */
 export const DOH_PATH = '/dns-query';

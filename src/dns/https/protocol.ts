@@ -8,6 +8,8 @@ export interface HttpProtocol extends ChannelReader {
   drain(): void;
   /** Ends a connection that went over one of its limits. */
   closeForAbuse(): void;
+  /** Refuses all requests in progress with 403, and ends the connection. */
+  forbid(): void;
   /** Gives up requests that began before `timeMs` (monotonic clock) and are still incomplete. */
   expireRequests(timeMs: number): void;
 }

@@ -1,6 +1,5 @@
 import { HEADER_BYTES } from '../../wire/index.ts';
 import { equals } from './field.ts';
-import { DOH_PATH } from './path.ts';
 import { ContentType, Method, type RequestHead } from './request-head.ts';
 
 /** Longest query; real ones are far shorter. */
@@ -8,7 +7,7 @@ export const MAX_QUERY_BYTES = 4096;
 const MAX_ENCODED_BYTES = Math.ceil((MAX_QUERY_BYTES * 4) / 3);
 
 /** Status codes of refused requests. */
-export type Refusal = 400 | 404 | 405 | 413 | 414 | 415 | 417 | 431 | 501;
+export type Refusal = 400 | 403 | 404 | 405 | 413 | 414 | 415 | 417 | 431 | 501;
 
 /** Where a request's DNS message is: decoded in the thread's GetQuery, or in the body to come. */
 export const DohMessage = { IN_QUERY: 0, IN_BODY: 1 } as const;
@@ -18,7 +17,6 @@ type DohRequest = (typeof DohMessage)[keyof typeof DohMessage] | Refusal;
 const FLAGS = 2;
 const QR = 0x80;
 
-const PATH = Buffer.from(DOH_PATH);
 const PARAMETER = Buffer.from('dns=');
 const QUESTION_MARK = 0x3f;
 const AMPERSAND = 0x26;
@@ -37,12 +35,19 @@ export class GetQuery {
   length = 0;
 }
 
+/** Decides whether a path is served. */
+export interface PathGate {
+  /** @returns 0: served; else the refusal of target[0, end) */
+  checkPath(target: Uint8Array, end: number): 0 | Refusal;
+}
+
 /** Reads a request's head (RFC 8484 4.1). Checks lengths first: an oversized query is never decoded. */
-export function readDohRequest(head: RequestHead, query: GetQuery): DohRequest {
+export function readDohRequest(head: RequestHead, query: GetQuery, gate: PathGate): DohRequest {
   const { target, targetLength } = head;
   let mark = 0;
   while (mark < targetLength && target[mark] !== QUESTION_MARK) mark++;
-  if (!equals(target, 0, mark, PATH)) return 404;
+  const refusal = gate.checkPath(target, mark);
+  if (refusal !== 0) return refusal;
   if (head.method === Method.POST) {
     if (head.contentType !== ContentType.DNS_MESSAGE) return 415;
     return head.contentLength > MAX_QUERY_BYTES ? 413 : DohMessage.IN_BODY;

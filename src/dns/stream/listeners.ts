@@ -1,5 +1,6 @@
 import type { Prefix, SocketAddress, TlsIdentity } from '../../net/index.ts';
 import type { Answerer } from '../answerer.ts';
+import type { PrivateNames } from '../private-names/index.ts';
 import { startTcpListener } from '../tcp/listener.ts';
 import type { ConnectionBudget, StreamLimits } from './connection-budget.ts';
 import { Outbox } from './outbox.ts';
@@ -16,6 +17,8 @@ interface StreamListenersOptions {
   readonly reusePort: boolean;
   /** Required for tls and https. */
   readonly identity: TlsIdentity | null;
+  /** Null: there are no private names. */
+  readonly privateNames: PrivateNames | null;
   now(): number;
 }
 
@@ -62,7 +65,8 @@ export class StreamListeners {
   /** Imports TLS lazily: threads without it save the memory. */
   private async open(options: StreamListenersOptions): Promise<void> {
     const { addresses, budgets, identity, answerer, limits, proxies, reusePort, now } = options;
-    const common = { answerer, limits, proxies, reusePort, outbox: new Outbox(), now };
+    const { privateNames } = options;
+    const common = { answerer, limits, proxies, reusePort, outbox: new Outbox(), privateNames, now };
     if (addresses.tcp.length > 0) {
       const { tcp } = budgets;
       this.servers.push(await startTcpListener({ ...common, addresses: addresses.tcp, budget: tcp }));

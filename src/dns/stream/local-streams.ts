@@ -42,6 +42,7 @@ export class LocalStreams implements StreamEngine {
       proxies,
       reusePort: false,
       identity: null,
+      privateNames: null,
       now,
     });
     return new LocalStreams(tcp, listeners);

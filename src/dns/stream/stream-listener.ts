@@ -1,5 +1,6 @@
 import type { Prefix, SocketAddress } from '../../net/index.ts';
 import type { Answerer } from '../answerer.ts';
+import type { PrivateNames } from '../private-names/index.ts';
 import { ConnectionBudget, type StreamLimits } from './connection-budget.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -14,6 +15,8 @@ export interface StreamListenerOptions {
   readonly outbox?: Outbox;
   readonly proxies?: readonly Prefix[];
   readonly reusePort?: boolean;
+  /** Null or absent: there are no private names. */
+  readonly privateNames?: PrivateNames | null;
   /** Monotonic clock in ms. */
   now(): number;
 }

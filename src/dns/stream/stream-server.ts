@@ -71,14 +71,21 @@ export interface StreamServerOptions {
    * Opens a session on a paused connection of which nothing has been read.
    * @param maxQueries queries that this connection may ask
    * @param onLimit to call when a limit closes the connection
+   * @param promote to call when a stranger has become registered: takes it out of the strangers' pool
    */
-  open(socket: Socket, source: Source, maxQueries: number, onLimit: () => void): StreamSession;
+  open(
+    socket: Socket,
+    source: Source,
+    maxQueries: number,
+    onLimit: () => void,
+    promote: () => boolean,
+  ): StreamSession;
 }
 
 interface Connection {
   readonly socket: Socket;
   readonly source: Source;
-  readonly isStranger: boolean;
+  isStranger: boolean;
   readonly session: StreamSession;
   isReleased: boolean;
 }
@@ -200,8 +207,9 @@ export class StreamServer {
     counters.add(openConnections(transport), 1);
     const queries = limits.queriesPerConnection;
     const maxQueries = isStranger ? Math.min(queries, STRANGER_QUERIES) : queries;
-    const session = open(socket, source, maxQueries, onLimit);
-    const connection = { socket, source, isStranger, session, isReleased: false };
+    const promote = (): boolean => this.promote(connection);
+    const session = open(socket, source, maxQueries, onLimit, promote);
+    const connection: Connection = { socket, source, isStranger, session, isReleased: false };
     this.connections.add(connection);
     socket.on('close', () => {
       this.release(connection);
@@ -272,6 +280,17 @@ export class StreamServer {
     counters.increment(limitedConnectionCounter(transport));
     this.release(connection);
     connection.socket.destroy();
+  }
+
+  /** Moves a stranger's connection to the share of its source, which is registered now. @returns false if that is full */
+  private promote(connection: Connection): boolean {
+    const { source } = connection;
+    if (!connection.isStranger || connection.isReleased) return false;
+    const claim = this.options.budget.claim(source, false);
+    if (claim !== Claim.GRANTED && claim !== Claim.CROWDED) return false;
+    this.options.budget.release(source, true);
+    connection.isStranger = false;
+    return true;
   }
 
   private release(connection: Connection): void {

@@ -2,6 +2,8 @@ import type { MessagePort, Worker } from 'node:worker_threads';
 import { CounterBlock } from '../../metrics/index.ts';
 import { ListenError, type Prefix, type SocketAddress, type TlsIdentity } from '../../net/index.ts';
 import { startThread } from '../../sys/index.ts';
+import type { PrivateNames } from '../private-names/index.ts';
+import type { ClaimMessage } from '../private-names/thread-claims.ts';
 import type { TableUpdate } from '../table-update.ts';
 import { ConnectionBudget, type StreamLimits } from './connection-budget.ts';
 import { probeAddress } from './probe-address.ts';
@@ -25,6 +27,8 @@ export interface StreamThreadsOptions extends SharedTables {
   readonly limits: StreamLimits;
   readonly proxies: readonly Prefix[];
   readonly identity: TlsIdentity | null;
+  /** Null: there are no private names. */
+  readonly privateNames: PrivateNames | null;
   /** Opens a port to the resolver, for a RemoteResolver in the thread. */
   openResolverPort(): MessagePort;
   /** Called with each thread's counters. */
@@ -105,6 +109,11 @@ export class StreamThreads implements StreamEngine {
     for (const thread of this.threads) if (!thread.hasExited) thread.worker.postMessage(order);
   }
 
+  private async answerClaim(worker: Worker, { id, ...claim }: ClaimMessage): Promise<void> {
+    const outcome = await this.options.privateNames!.claim(claim);
+    worker.postMessage({ kind: 'claimed', id, outcome } satisfies StreamOrder);
+  }
+
   private async startAll(): Promise<void> {
     const { limits, proxies, identity, workers } = this.options;
     const { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy } = this.options;
@@ -115,7 +124,17 @@ export class StreamThreads implements StreamEngine {
       https: ConnectionBudget.allocate(),
     };
     const shared = { allowlist, catalog, cache, rateLimit, rateLimitOptions, policy };
-    const data = { ...shared, budgets, limits, proxies, identity, reusePort, addresses: this.bound };
+    const privateDomain = this.options.privateNames?.domain ?? null;
+    const data = {
+      ...shared,
+      privateDomain,
+      budgets,
+      limits,
+      proxies,
+      identity,
+      reusePort,
+      addresses: this.bound,
+    };
     const ready: Promise<void>[] = [];
     for (let index = 0; index < (reusePort ? workers : 1); index++) ready.push(this.startThread(index, data));
     await Promise.all(ready);
@@ -151,6 +170,7 @@ export class StreamThreads implements StreamEngine {
         if (report.kind === 'ready') resolve();
         else if (report.kind === 'attached') thread.attaching.shift()?.();
         else if (report.kind === 'drained') drained.resolve();
+        else if (report.kind === 'claim') void this.answerClaim(worker, report.claim);
         else if (report.kind === 'error') options.onFault(report.error);
         else reject(new ListenError(report.key, report.address, report.errno));
       });

@@ -1,4 +1,5 @@
 import { constants } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import type { Transport } from '../../metrics/index.ts';
 import type { Source, TlsIdentity } from '../../net/index.ts';
@@ -14,11 +15,24 @@ interface TlsService {
   readonly key: 'tls' | 'https';
   readonly transport: Transport;
   readonly alpn: readonly string[];
-  /** Opens a session on a connection whose handshake has not begun; see StreamServerOptions. */
-  open(socket: TLSSocket, source: Source, maxQueries: number, onLimit: () => void): StreamSession;
+  /** True if unregistered sources may connect, within the strangers' pool. */
+  readonly admitsStrangers: boolean;
+  /** Opens a session on a connection that may be rejected before its handshake begins. */
+  open(connection: TlsConnection): StreamSession;
 }
 
-/** The listeners of DNS over TLS or HTTPS. Unregistered sources are reset before the handshake. */
+/** A connection whose handshake has not begun; see StreamServerOptions. */
+export interface TlsConnection {
+  readonly socket: Socket;
+  readonly source: Source;
+  readonly maxQueries: number;
+  onLimit(): void;
+  promote(): boolean;
+  /** Begins the handshake. */
+  secure(): TLSSocket;
+}
+
+/** The listeners of DNS over TLS or HTTPS. Without private names, unregistered sources are reset before the handshake. */
 export class TlsServer {
   readonly server: StreamServer;
   private readonly context: { current: SecureContext };
@@ -35,18 +49,13 @@ export class TlsServer {
       ...streamServerOptions(options),
       key: service.key,
       transport: service.transport,
-      admit: (source) => (options.answerer.admits(source) ? Admission.REGISTERED : Admission.REJECTED),
-      open: (socket, source, maxQueries, onLimit) => {
-        const secure = new TLSSocket(socket, {
-          isServer: true,
-          secureContext: context.current,
-          ALPNProtocols: [...service.alpn],
-        });
-        secure.setNoDelay(true);
-        // After the handshake Node only emits this event and leaves closing to tls.Server, which is not used here. The
-        // alert has been sent: close at once (RFC 8446 6.2, RFC 5246 7.2.2).
-        secure.on('_tlsError', () => secure.destroy());
-        return service.open(secure, source, maxQueries, onLimit);
+      admit: (source) => {
+        if (options.answerer.admits(source)) return Admission.REGISTERED;
+        return service.admitsStrangers ? Admission.STRANGER : Admission.REJECTED;
+      },
+      open: (socket, source, maxQueries, onLimit, promote) => {
+        const secure = (): TLSSocket => handshake(socket, context.current, service.alpn);
+        return service.open({ socket, source, maxQueries, onLimit, promote, secure });
       },
     });
     return new TlsServer(server, context);
@@ -56,6 +65,15 @@ export class TlsServer {
   useIdentity(identity: TlsIdentity): void {
     this.context.current = createContext(identity);
   }
+}
+
+function handshake(socket: Socket, secureContext: SecureContext, alpn: readonly string[]): TLSSocket {
+  const secure = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: [...alpn] });
+  secure.setNoDelay(true);
+  // After the handshake Node only emits this event and leaves closing to tls.Server, which is not used here. The
+  // alert has been sent: close at once (RFC 8446 6.2, RFC 5246 7.2.2).
+  secure.on('_tlsError', () => secure.destroy());
+  return secure;
 }
 
 /** Suites with forward secrecy and authenticated encryption (RFC 9325 4.2); HTTP/2 forbids others (RFC 9113 9.2.2). */

@@ -5,6 +5,8 @@ import type { BlockHandle } from '../../metrics/index.ts';
 import type { Prefix, SocketAddress, TlsIdentity } from '../../net/index.ts';
 import type { CacheHandle } from '../../resolver/cache/index.ts';
 import type { QueryPolicy } from '../answer/query-state.ts';
+import type { ClaimOutcome } from '../private-names/index.ts';
+import type { ClaimMessage } from '../private-names/thread-claims.ts';
 import type { RateLimitOptions } from '../rate-limit.ts';
 import type { TableUpdate } from '../table-update.ts';
 import type { StreamLimits } from './connection-budget.ts';
@@ -33,12 +35,15 @@ export interface StreamWorkerData extends SharedTables {
   readonly proxies: readonly Prefix[];
   readonly reusePort: boolean;
   readonly identity: TlsIdentity | null;
+  /** The domain of private names; null: there are none. */
+  readonly privateDomain: string | null;
 }
 
 /** Messages from the main thread. */
 export type StreamOrder =
   | { readonly kind: 'tables'; readonly update: TableUpdate }
   | { readonly kind: 'identity'; readonly identity: TlsIdentity }
+  | { readonly kind: 'claimed'; readonly id: number; readonly outcome: ClaimOutcome }
   /** Stop accepting, answer every query. */
   | { readonly kind: 'stop' }
   | { readonly kind: 'close' };
@@ -53,6 +58,7 @@ export type StreamReport =
       readonly errno: string;
     }
   | { readonly kind: 'attached' }
+  | { readonly kind: 'claim'; readonly claim: ClaimMessage }
   /** Every query that had arrived before 'stop' has been answered. */
   | { readonly kind: 'drained' }
   | { readonly kind: 'error'; readonly error: unknown };

@@ -10,6 +10,7 @@ import { RemoteResolver } from '../../resolver/remote/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
 import { QueryState } from '../answer/query-state.ts';
 import { Answerer } from '../answerer.ts';
+import { ThreadClaims } from '../private-names/thread-claims.ts';
 import { RateLimiter } from '../rate-limit.ts';
 import { ConnectionBudget } from './connection-budget.ts';
 import { StreamListeners } from './listeners.ts';
@@ -36,7 +37,11 @@ async function serve(data: StreamWorkerData): Promise<void> {
   );
   const budget = (memory: SharedArrayBuffer) => new ConnectionBudget(memory, limits, policy.seed);
   const { tcp, tls, https } = data.budgets;
-  const { addresses, identity, proxies, reusePort } = data;
+  const { addresses, identity, proxies, reusePort, privateDomain } = data;
+  const privateNames =
+    privateDomain === null
+      ? null
+      : new ThreadClaims(privateDomain, (claim) => report({ kind: 'claim', claim }));
   const listeners = await StreamListeners.start({
     addresses,
     answerer,
@@ -44,14 +49,18 @@ async function serve(data: StreamWorkerData): Promise<void> {
     proxies,
     reusePort,
     identity,
+    privateNames,
     now,
     budgets: { tcp: budget(tcp), tls: budget(tls), https: budget(https) },
   });
-  parentPort!.on('message', (order: StreamOrder) => void obey(order, state, listeners, data));
+  parentPort!.on('message', (order: StreamOrder) => {
+    if (order.kind === 'claimed') privateNames?.answered(order.id, order.outcome);
+    else void obey(order, state, listeners, data);
+  });
 }
 
 async function obey(
-  order: StreamOrder,
+  order: Exclude<StreamOrder, { kind: 'claimed' }>,
   state: QueryState,
   listeners: StreamListeners,
   data: StreamWorkerData,

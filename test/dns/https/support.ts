@@ -79,10 +79,14 @@ export class Stage {
       answerer: this.answerer,
       source: sourceFromText(HOME)!,
       traits: HTTPS_TRAITS,
+      guestTraits: HTTPS_TRAITS,
       maxQueries: parts.maxQueries ?? 10_000,
+      registeredQueries: 10_000,
+      privateNames: null,
       buffers: createThreadBuffers(new Outbox(), () => this.edge.unixSeconds * 1000),
       now: () => this.edge.nowMs,
       onLimit: () => this.limits++,
+      promote: () => true,
     });
     beginHttp(this.session, version);
   }

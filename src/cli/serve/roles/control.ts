@@ -67,6 +67,7 @@ export class ControlRole implements Role {
       familyUrls,
       dnsAddresses,
       testZone: config.dns.testZone,
+      privateNames: privateNamesOf(config),
       logger: log,
       now: Date.now,
       counters,
@@ -103,6 +104,12 @@ export class ControlRole implements Role {
     await Promise.all([this.server.close(graceMs), Promise.race([this.follower.stop(), timeout])]);
     await this.ownResolver?.close();
   }
+}
+
+function privateNamesOf({
+  privateNames: { domain, edgeKey },
+}: Config): { domain: string; edgeKey: string } | null {
+  return domain === null ? null : { domain, edgeKey };
 }
 
 /** Opens a resolver without a cache: the follower never asks twice within a TTL. Null: no upstream is configured. */

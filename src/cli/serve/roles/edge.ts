@@ -11,6 +11,7 @@ import {
   LocalStreams,
   MmsgEngine,
   type MmsgEngineOptions,
+  type PrivateNames,
   type QueryPolicy,
   QueryState,
   RateLimiter,
@@ -28,14 +29,17 @@ import {
   type TlsCertificate,
   type TlsIdentity,
 } from '../../../net/index.ts';
+import type { Registry } from '../../../registry/index.ts';
 import { CacheReader } from '../../../resolver/cache/index.ts';
 import { libc } from '../../../sys/index.ts';
 import { XdpError } from '../../../sys/xdp/index.ts';
 import { prefixes, socketAddresses } from '../../addresses.ts';
 import { crashReport } from '../../crash.ts';
+import { errorCode } from '../../error-code.ts';
 import { relayHealth, relayReadiness, shieldReadiness } from '../observe/readiness.ts';
 import { countMisses, UpstreamWatch } from '../observe/upstream-watch.ts';
 import type { Tables } from '../tables/tables.ts';
+import { privateNamesOf } from './private-name-claims.ts';
 import type { LoadedFiles, Role, RoleContext } from './role.ts';
 import { ShieldRole } from './shield.ts';
 
@@ -59,6 +63,7 @@ export class EdgeRole implements Role {
   private readonly state: QueryState;
   private readonly answerer: Answerer;
   private readonly rateLimit = RateLimiter.allocate();
+  private readonly privateNames: PrivateNames | null;
   private readonly ticketTimer: NodeJS.Timeout;
   private certificate: TlsCertificate | null;
   private udp: UdpEngine | null = null;
@@ -68,7 +73,7 @@ export class EdgeRole implements Role {
   /** Counters of all threads that answer queries. */
   private readonly blocks: CounterBlock[];
 
-  private constructor(tables: Tables, policy: QueryPolicy, context: RoleContext) {
+  private constructor(tables: Tables, policy: QueryPolicy, context: RoleContext, registry: Registry | null) {
     const { config, seed, counters } = context;
     this.tables = tables;
     this.context = context;
@@ -84,6 +89,13 @@ export class EdgeRole implements Role {
       policy,
     );
     this.answerer = new Answerer(this.state, tables.resolver, tables.now, this.logUnanswered);
+    this.privateNames = privateNamesOf({
+      config,
+      registry,
+      seed,
+      now: tables.now,
+      onState: this.logClaims,
+    });
     this.certificate = context.files().certificate;
     this.ticketTimer = setInterval(() => this.useCertificate(this.certificate), TICKET_KEYS_MS).unref();
     this.blocks = [counters];
@@ -95,9 +107,14 @@ export class EdgeRole implements Role {
     });
   }
 
-  /** Opens the listeners. @throws ListenError, EngineError, ShieldError; nothing stays open then */
-  static async start(tables: Tables, policy: QueryPolicy, context: RoleContext): Promise<EdgeRole> {
-    const edge = new EdgeRole(tables, policy, context);
+  /** Opens the listeners. @param registry null where another process has it @throws ListenError, EngineError, ShieldError; nothing stays open then */
+  static async start(
+    tables: Tables,
+    policy: QueryPolicy,
+    context: RoleContext,
+    registry: Registry | null,
+  ): Promise<EdgeRole> {
+    const edge = new EdgeRole(tables, policy, context, registry);
     try {
       await tables.addReader((update) => edge.publish(update));
       await edge.listen();
@@ -174,6 +191,18 @@ export class EdgeRole implements Role {
     void this.publishDiscovery();
   }
 
+  private readonly logClaims = (error: unknown): void => {
+    const { log } = this.context;
+    if (error === null) log.info({}, 'private names are registered again');
+    else {
+      const code = errorCode(error);
+      log.error(
+        { code },
+        'private names cannot be registered: the control does not answer; registered homes are served',
+      );
+    }
+  };
+
   private readonly logUnanswered = (error: unknown): void => {
     const { name, code, frames } = crashReport(error);
     this.context.log.error({ name, code, frames }, 'a query was not answered');
@@ -233,6 +262,7 @@ export class EdgeRole implements Role {
         onCounters: addCounters,
         onFailure,
         identity: this.certificate === null ? null : identityOf(this.certificate),
+        privateNames: this.privateNames,
         onFault: this.logUnanswered,
       });
     }

@@ -68,6 +68,11 @@ export class Http1Connection implements HttpProtocol {
     this.session.channel.destroy();
   }
 
+  forbid(): void {
+    this.next = Next.HEAD;
+    this.refuse(403, true);
+  }
+
   expireRequests(timeMs: number): void {
     if (this.partialSinceMs > 0 && this.partialSinceMs < timeMs) this.closeForAbuse();
   }
@@ -131,13 +136,13 @@ export class Http1Connection implements HttpProtocol {
       return;
     }
     const hasBody = parser.isChunked || head.contentLength > 0;
-    const request = readDohRequest(head, query);
+    const request = readDohRequest(head, query, this.session);
     this.closes = parser.closes || this.draining;
     if (request === DohMessage.IN_QUERY) {
       // A GET's body is never read, so the connection cannot go on behind it.
       this.closes ||= hasBody;
       this.ask(query.bytes, 0, query.length);
-    } else if (request !== DohMessage.IN_BODY) this.refuse(request, hasBody);
+    } else if (request !== DohMessage.IN_BODY) this.refuse(request, hasBody || request === 403);
     else if (!hasBody) this.refuse(400, false);
     else {
       this.next = parser.isChunked ? Next.CHUNKS : Next.BODY;

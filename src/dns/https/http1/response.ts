@@ -5,6 +5,7 @@ import { DNS_MESSAGE } from '../request-head.ts';
 
 const REASONS: Readonly<Record<Refusal, string>> = {
   400: 'Bad Request',
+  403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
   413: 'Content Too Large',

@@ -71,6 +71,16 @@ export class Http2Connection implements HttpProtocol, FrameSink {
     this.flush();
   }
 
+  forbid(): void {
+    const { state } = this;
+    for (const stream of state.streams.values()) {
+      state.windows.drop(stream);
+      state.refuse(stream.id, !stream.isOpen, 403);
+    }
+    state.streams.clear();
+    this.drain();
+  }
+
   expireRequests(timeMs: number): void {
     if (this.partialSinceMs > 0 && this.partialSinceMs < timeMs) this.closeForAbuse();
     const { state } = this;

@@ -74,13 +74,15 @@ function receiveBlock(
 
 function receiveRequest(state: ConnectionState, streamId: number, endsStream: boolean): ErrorCode {
   const { head, query } = state.session.buffers;
-  const request = readDohRequest(head, query);
+  const request = readDohRequest(head, query, state.session);
   if (request === DohMessage.IN_QUERY) {
     const stream = endsStream ? null : state.openStream(streamId, false);
     return askQuery(state, streamId, stream, query.bytes, 0, query.length);
   }
-  if (request !== DohMessage.IN_BODY) state.refuse(streamId, endsStream, request);
-  else if (!endsStream) state.openStream(streamId, true);
+  if (request !== DohMessage.IN_BODY) {
+    state.refuse(streamId, endsStream, request);
+    if (request === 403) state.session.drain();
+  } else if (!endsStream) state.openStream(streamId, true);
   else if (head.contentLength > 0) return state.streamError(streamId, ErrorCode.PROTOCOL_ERROR);
   else state.refuse(streamId, endsStream, 400);
   return ErrorCode.NO_ERROR;
