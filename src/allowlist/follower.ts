@@ -8,7 +8,7 @@ import type { AllowlistTable, TableEdit } from './table.ts';
 import { WaitingChanges } from './waiting-changes.ts';
 
 /** change: one could not be applied, and retrying did not help. */
-export type ReloadReason = 'gap' | 'epoch' | 'overflow' | 'digest' | 'change';
+export type ReloadReason = 'gap' | 'epoch' | 'rollback' | 'overflow' | 'digest' | 'change';
 
 export interface Reload {
   readonly reason: ReloadReason;
@@ -335,7 +335,8 @@ export class AllowlistFollower {
     const seq = seqOf(snapshot);
     // The allowlist from disk may have been installed while the snapshot loaded.
     const least = Math.max(heardBefore, this.seq);
-    if (snapshot.epoch === this.epoch && seq < least) throw new SnapshotOutdatedError(seq, least);
+    const isOutdated = snapshot.epoch === this.epoch && seq < least && snapshot.isRollback !== true;
+    if (isOutdated) throw new SnapshotOutdatedError(seq, least);
     this.install(snapshot);
     if (this.pendingCount > this.maxPending) return 'overflow';
     const pending = this.pending;

@@ -19,6 +19,13 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkTestZone(config, reader);
   checkCertificate(config, reader);
   checkXdp(config, reader);
+  checkReplicas(config, reader);
+}
+
+function checkReplicas({ store, redis }: FileConfig, reader: Reader): void {
+  if (!reader.isValid('store') || !reader.isValid('redis.waitReplicas')) return;
+  if (store !== 'embedded' || redis.waitReplicas === 0) return;
+  reader.reject('redis.waitReplicas', `${redis.waitReplicas}`, '0, as store is embedded');
 }
 
 /** Checks what `domain` and `acme` need. */

@@ -248,6 +248,7 @@ export const CONFIG_SCHEMA = section({
   },
   dataDir: text('path', './var'),
   store: secret(text('store', 'embedded')),
+  redis: section({ waitReplicas: integer(0, 10, 0) }),
   dns,
   tls: section({ certFile: optional('path'), keyFile: optional('path') }),
   upstreams: list('upstream', ['system']),

@@ -31,6 +31,8 @@ export interface Snapshot {
 
 /** A snapshot from a feed, with changes to apply before it is used. */
 export interface FeedSnapshot extends Snapshot {
+  /** True if the store lacks changes that were delivered, and was right to lose them. */
+  readonly isRollback?: boolean;
   /** From `seq` + 1 on, without a gap. */
   readonly changes?: readonly Change[];
 }
@@ -46,8 +48,11 @@ export interface FeedSignals {
   digest(at: DigestAt): void;
 }
 
-/** gap: changes are missing. epoch: another epoch began by `registry adopt`. */
-export type LostReason = 'gap' | 'epoch';
+/**
+ * gap: changes are missing. epoch: another epoch began by `registry adopt`. rollback: after a failover, the store lacks
+ * changes that no replica had confirmed.
+ */
+export type LostReason = 'gap' | 'epoch' | 'rollback';
 
 export interface DigestAt {
   readonly epoch: string;

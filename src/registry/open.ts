@@ -42,6 +42,7 @@ async function openShared(options: OpenRegistryOptions): Promise<Store> {
     erasedIds: new ErasedIds(options.dataDir),
     events: options.events ?? { state() {}, warning() {} },
     makeId: () => makeId(options.randomBytes),
+    waitReplicas: options.waitReplicas ?? 0,
     ...(options.readYourWrites !== undefined && { readYourWrites: options.readYourWrites }),
     ...(options.logSeconds !== undefined && { leader: { logKeepMs: options.logSeconds * 1_000 } }),
   });

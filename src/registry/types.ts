@@ -175,6 +175,8 @@ export interface OpenRegistryOptions {
   privateNameKey?: Uint8Array | null;
   /** Seconds that a change stays in the log; a removed address leaves the log within this time. Default 60. */
   logSeconds?: number;
+  /** Replicas of Redis that must confirm a write before its call succeeds. Default 0. */
+  waitReplicas?: number;
   /** Called once if the store's thread ends by itself: from then on nothing can be changed. */
   onFailed?: (error: Error) => void;
   /** Hears about the store's state; warnings come from Redis only. */

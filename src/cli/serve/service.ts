@@ -183,6 +183,7 @@ export class Service {
     return openRegistry({
       store: config.store,
       dataDir: config.dataDir,
+      waitReplicas: config.redis.waitReplicas,
       ...config.registration,
       defaultRegion: () => files().loaded.config.defaultRegion,
       regions: () => Object.keys(files().loaded.config.regions),

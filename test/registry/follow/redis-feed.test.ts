@@ -171,6 +171,40 @@ describe('an edge notices soon, even without changes,', () => {
     await soon(() => one.feed.state.phase === 'following');
   });
 
+  test('a promoted replica without changes that were not confirmed, and loads it once a control vouches', async () => {
+    await control.beat({ [MetaField.CONFIRMED]: control.seq });
+    const before = control.seq;
+    await soon(() => one.feed.state.heartbeatAtMs !== null && one.feed.state.phase === 'following');
+    await control.set(9);
+    await same(one);
+    kept = one.list();
+    // The promoted replica never had the last change.
+    await control.redis
+      .multi()
+      .xdel(Key.LOG, logId(control.seq))
+      .call('XSETID', Key.LOG, logId(before))
+      .hset(Key.META, MetaField.SEQ, before)
+      .exec();
+    control.seq = before;
+    control.entries.delete(9);
+    await holds('lost-data', 'older');
+    await control.beat();
+    await same(one);
+    await control.set(8);
+    await same(one);
+    expect(one.list()[9]).toBeUndefined();
+  });
+
+  test('a promoted replica without a confirmed change, even if a control vouches', async () => {
+    await control.beat({ [MetaField.CONFIRMED]: control.seq });
+    await delay(700);
+    await control.redis.hset(Key.META, MetaField.SEQ, control.seq - 1);
+    await holds('lost-data', 'older');
+    await control.redis.hset(Key.META, MetaField.HEARTBEAT, Date.now() + 1);
+    await delay(1_200);
+    await holds('lost-data', 'older');
+  });
+
   test('a store with another history at the same number', async () => {
     const last = logId(control.seq);
     await control.set(7);

@@ -73,6 +73,8 @@ function targetOptions(url: RedisUrl): RedisOptions {
     sentinels: hosts,
     role: url.role === 'replica' ? 'slave' : 'master',
     sentinelRetryStrategy: (attempt) => retryDelay(attempt),
+    // A primary that is cut off from its Sentinels would keep its clients.
+    failoverDetector: true,
     ...(username !== null && { sentinelUsername: username }),
     ...(password !== null && { sentinelPassword: password }),
     ...(tls !== null && { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),

@@ -104,6 +104,11 @@ export const MetaField = {
   PREDECESSORS: 'predecessors',
   /** The epoch, if it began by `registry adopt`. */
   ADOPTED: 'adopted',
+  /**
+   * The last change that redis.waitReplicas replicas are known to have; absent without it. Later changes may be missing
+   * after a failover.
+   */
+  CONFIRMED: 'confirmed',
 } as const;
 
 /** All fields of meta, in the order of `parseMeta`. */
@@ -117,6 +122,8 @@ export interface Meta extends StoreHead {
   readonly heartbeatMs: number;
   /** -1: no snapshot. */
   readonly snapshotSeq: number;
+  /** null: controls do not wait for replicas. */
+  readonly confirmedSeq: number | null;
 }
 
 /** Parses the reply of HMGET meta META_FIELDS; null for an empty Redis. */
@@ -134,6 +141,7 @@ export function parseMeta(values: readonly (string | Buffer | null)[]): Meta | n
     lostSeq,
     predecessors,
     adopted,
+    confirmed,
   ] = values.map((value) => (value === null ? null : value.toString()));
   if (format === null || epoch === null || seq === null) return null;
   return {
@@ -148,6 +156,7 @@ export function parseMeta(values: readonly (string | Buffer | null)[]): Meta | n
     lostSeq: lostSeq === null ? null : Number(lostSeq),
     predecessors: predecessors ? predecessors.split(',') : [],
     adopted: adopted ?? null,
+    confirmedSeq: confirmed ? Number(confirmed) : null,
   };
 }
 

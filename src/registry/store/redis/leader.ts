@@ -24,6 +24,8 @@ export interface LeaderParts {
   link: StoreLink;
   snapshots: Snapshots;
   ask: Ask;
+  /** True if controls wait for replicas. */
+  confirms: boolean;
   /** Called with the store's last change, every second. */
   reached(seq: number): void;
 }
@@ -124,14 +126,14 @@ export class Leader {
   }
 
   private async beatOnce(): Promise<void> {
-    const { link, ask, reached } = this.parts;
+    const { link, ask, reached, confirms } = this.parts;
     if (link.state !== 'up') {
       this.holdsLease = false;
       if (link.redis.status === 'ready') await link.look();
       return;
     }
     try {
-      const reply = await ask('beat', { token: this.token, campaigns: true, leaseMs: LEASE_MS });
+      const reply = await ask('beat', { token: this.token, campaigns: true, leaseMs: LEASE_MS, confirms });
       const beat = beatOf(new ReplyRecord(reply));
       this.holdsLease = beat.isLeader;
       reached(beat.seq);

@@ -5,6 +5,7 @@ import { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { ErasedIds } from './erased-ids.ts';
 import { decodeLogEntry } from './keys.ts';
 import { Leader, type LeaderOptions } from './leader.ts';
+import { Replication } from './replication.ts';
 import { bytes, list, text } from './reply.ts';
 import type { Reply, StepArguments } from './script.ts';
 import { Sequencer } from './sequencer.ts';
@@ -14,6 +15,8 @@ import { StoreLink, type StoreLinkOptions } from './store-link.ts';
 
 export interface RedisStoreOptions extends Omit<StoreLinkOptions, 'onPlaced'> {
   leader: Omit<LeaderOptions, 'events'>;
+  /** Replicas that must confirm a write before its call succeeds. Default 0. */
+  waitReplicas?: number;
   /** Keeps the ids of what was erased, so that it never comes back by adopting older data. */
   erasedIds?: Pick<ErasedIds, 'note'>;
   /** Resolves to true once this process's own allowlist has the change: read-your-writes. */
@@ -36,6 +39,7 @@ export class RedisStore {
   readonly link: StoreLink;
   readonly snapshots: Snapshots;
   private readonly sequencer: Sequencer;
+  private readonly replication: Replication;
   private readonly leader: Leader;
   private readonly erasedIds: RedisStoreOptions['erasedIds'];
   private readonly readYourWrites: (from: number, to: number) => Promise<boolean>;
@@ -45,6 +49,7 @@ export class RedisStore {
 
   constructor(options: RedisStoreOptions) {
     this.link = new StoreLink({ ...options, onPlaced: (seq) => this.sequencer.reset(seq) });
+    this.replication = new Replication(this.link, options.waitReplicas ?? 0);
     const ask = async (name: string, args: StepArguments): Promise<Reply> =>
       (await this.link.run(name, args))[1];
     this.snapshots = new Snapshots(this.link.redis, ask, () => this.link.epoch);
@@ -53,7 +58,13 @@ export class RedisStore {
     );
     this.erasedIds = options.erasedIds;
     this.leader = new Leader(
-      { link: this.link, snapshots: this.snapshots, ask, reached: (seq) => this.follow(seq) },
+      {
+        link: this.link,
+        snapshots: this.snapshots,
+        ask,
+        confirms: this.replication.isOn,
+        reached: (seq) => this.follow(seq),
+      },
       { ...options.leader, events: options.events },
     );
     this.readYourWrites = options.readYourWrites ?? (() => Promise.resolve(true));
@@ -91,12 +102,15 @@ export class RedisStore {
     const codec = CODECS[name] as StepCodec<never>;
     const args = (codec.encode as (...step: readonly unknown[]) => StepArguments)(...step);
     if (name === 'trimLog') await this.leader.coverBySnapshot(step[0] as number);
-    const epoch = this.link.epoch;
+    const { epoch, connections } = this.link;
     const reply = await this.link.run(name, args);
     const isDone = STEPS[name] === 'write' && text(reply[0]) === 'done';
     if (isDone) {
       this.noteErased(name, step[0]);
-      await this.emit(list(reply[1]), epoch);
+      await this.emit(list(reply[1]), epoch, connections);
+    } else if (STEPS[name] === 'write') {
+      // A repeated call that finds its work done must not succeed before the replicas have it.
+      await this.replication.confirm(connections);
     }
     return codec.decode(reply[isDone ? 2 : 1], ...(step as never));
   }
@@ -113,21 +127,27 @@ export class RedisStore {
     return reason === null ? state : `${state} (${reason})`;
   }
 
-  /** @throws StoreUnavailableError if this process's allowlist does not get the change in time */
-  private async emit(done: Reply[], epoch: string): Promise<void> {
-    if (epoch !== this.link.epoch) return;
+  /** @throws StoreUnavailableError if replicas or this process's allowlist do not get the change in time */
+  private async emit(done: Reply[], epoch: string, connection: number): Promise<void> {
+    if (epoch !== this.link.epoch) return this.replication.confirm(connection);
     const first = Number(text(done[0]));
     const changes = list(done[1]).map((change, index) => decodeLogEntry(first + index + 1, bytes(change)));
-    this.link.reached(first + changes.length);
-    await this.sequencer.offer(changes);
-    if (changes.length === 0 || (await this.readYourWrites(first + 1, first + changes.length))) return;
+    const last = first + changes.length;
+    if (this.replication.isOn) this.link.saw(last);
+    else this.link.reached(last);
+    await Promise.all([this.sequencer.offer(changes), this.replication.confirm(connection, last)]);
+    if (changes.length === 0 || (await this.readYourWrites(first + 1, last))) return;
     throw notAppliedError();
   }
 
   /** Follows changes that other controls made. */
   private follow(seq: number): void {
-    this.link.reached(seq);
     this.sequencer.reach(seq).catch(() => {});
+    if (!this.replication.isOn) this.link.reached(seq);
+    else {
+      this.link.saw(seq);
+      this.replication.confirm(this.link.connections, seq).catch(() => {});
+    }
   }
 }
 

@@ -23,7 +23,10 @@ export interface StoreLinkOptions {
   events: StoreEvents;
   /** Makes a random id for the epoch of a new store. */
   makeId: () => string;
-  /** Called when the store is first found, and again in another epoch: changes continue after `seq`. */
+  /**
+   * Called when the store is first found, again in another epoch, and where a promoted replica lacks changes that were
+   * not confirmed: changes continue after `seq`.
+   */
   onPlaced: (seq: number) => void;
 }
 
@@ -50,6 +53,8 @@ export class StoreLink {
   private isClosed = false;
   private connectionCount = 0;
   private placedEpoch: string | null = null;
+  /** The highest change that was seen in the store, confirmed or not. */
+  private placedSeq = 0;
   private checkedConnection = 0;
   private looking: Promise<void> | null = null;
   private readonly placed = Promise.withResolvers<void>();
@@ -99,8 +104,14 @@ export class StoreLink {
     return this.placed.promise;
   }
 
+  /** Notes a change of the store that replicas may lack. */
+  saw(seq: number): void {
+    this.placedSeq = Math.max(this.placedSeq, seq);
+  }
+
   /** Notes that the store has reached `seq`: a Redis that has less has lost data. */
   reached(seq: number): void {
+    this.saw(seq);
     if (this.known !== null && seq > this.known.seq) this.known = { epoch: this.known.epoch, seq };
   }
 
@@ -133,6 +144,19 @@ export class StoreLink {
     await this.look();
     if (this.currentState === 'up' && !isRepeat) return this.run(name, args, true);
     throw this.stateError();
+  }
+
+  /**
+   * Waits until `count` replicas have what this connection wrote; returns how many do, after `timeoutMs` at most.
+   *
+   * @throws StoreUnavailableError
+   */
+  async waitForReplicas(count: number, timeoutMs: number): Promise<number> {
+    try {
+      return await this.redis.wait(count, timeoutMs);
+    } catch (error) {
+      throw this.failed(error);
+    }
   }
 
   async inspect(): Promise<{ meta: Meta | null; timeMs: number }> {
@@ -197,10 +221,9 @@ export class StoreLink {
       this.known = { epoch, seq };
       this.options.positionFile.keep(this.known);
     }
-    if (this.placedEpoch !== epoch) {
-      this.placedEpoch = epoch;
-      this.options.onPlaced(seq);
-    }
+    if (this.placedEpoch !== epoch || seq < this.placedSeq) this.options.onPlaced(seq);
+    this.placedEpoch = epoch;
+    this.placedSeq = seq;
     this.enter('up', null);
     this.placed.resolve();
   }

@@ -92,6 +92,11 @@ class StreamFeed implements RedisFeed {
   private phase: FeedPhase = 'disconnected';
   private reason: string | null = null;
   private headSeq = 0;
+  /** The highest change that is known to be on replicas too. */
+  private confirmedSeq = 0;
+  private isRollback = false;
+  /** The heartbeat at which a store that lacks changes was first seen. */
+  private vouched: { connection: number; heartbeatMs: number } | null = null;
   /** A change of the store that is not delivered yet, and when it was first seen. */
   private goal: { seq: number; atMs: number } | null = null;
   private currentAtMs: number | null = null;
@@ -208,10 +213,31 @@ class StreamFeed implements RedisFeed {
   /** Checks the position, and compares the log entry at it where another server may answer. */
   private async examine(meta: Meta | null): Promise<PositionVerdict> {
     const verdict = this.check(meta, this.held);
+    if (verdict.state === 'lost-data')
+      return verdict.reason === 'older' ? this.judgeLoss(meta!, verdict) : verdict;
     if (verdict.state !== 'follow' || this.mark === null || !this.isDoubtful) return verdict;
     const found = await this.link.mark(this.held!.seq);
     if (found === null || found === this.mark) return verdict;
-    return { state: 'lost-data', reason: 'other-history' };
+    return this.judgeLoss(meta!, { state: 'lost-data', reason: 'other-history' });
+  }
+
+  /**
+   * Tells changes that no replica had confirmed from lost ones: after a failover they may be missing or replaced, and
+   * nobody was told that they were made. The allowlist is then loaded anew. A control must have written its heartbeat on
+   * this connection: it does so only where nothing that it has confirmed is missing.
+   */
+  private judgeLoss(meta: Meta, verdict: PositionVerdict): PositionVerdict {
+    if (meta.confirmedSeq === null || this.held === null || meta.epoch !== this.held.epoch) return verdict;
+    if (meta.seq < this.confirmedSeq || this.held.seq <= this.confirmedSeq) return verdict;
+    this.vouched ??= { connection: this.connections, heartbeatMs: meta.heartbeatMs };
+    if (this.vouched.connection !== this.connections) this.vouched = null;
+    if (this.vouched === null || this.vouched.heartbeatMs === meta.heartbeatMs) return verdict;
+    this.vouched = null;
+    this.lose('rollback');
+    this.isRollback = true;
+    this.held = { epoch: meta.epoch, seq: this.confirmedSeq };
+    this.mark = null;
+    return { state: 'follow' };
   }
 
   private check(meta: Meta | null, held: Position | null): PositionVerdict {
@@ -258,7 +284,8 @@ class StreamFeed implements RedisFeed {
     this.currentAtMs = this.options.now();
     const { resolve } = this.wanted!;
     this.wanted = null;
-    resolve({ ...snapshot, changes });
+    resolve({ ...snapshot, changes, isRollback: this.isRollback });
+    this.isRollback = false;
     this.enter('following');
   }
 
@@ -335,6 +362,9 @@ class StreamFeed implements RedisFeed {
     if (meta === null) return;
     const nowMs = this.options.now();
     this.headSeq = meta.seq;
+    if (this.held?.epoch === meta.epoch && this.isTailing && !this.isDoubtful) {
+      this.confirmedSeq = Math.max(this.confirmedSeq, meta.confirmedSeq ?? 0);
+    }
     const seq = this.isTailing && this.held?.epoch === meta.epoch ? this.held.seq : -1;
     if (this.goal !== null && seq >= this.goal.seq) {
       this.currentAtMs = this.goal.atMs;

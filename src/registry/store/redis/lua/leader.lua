@@ -3,6 +3,8 @@
 -- Writes the heartbeat, and takes or renews the leader's lease for args.token if it is free or held by it.
 function steps.beat()
   call('HSET', META, 'heartbeat', text(time()))
+  -- Controls that no longer wait for replicas end the excuse for missing changes.
+  if not args.confirms then call('HDEL', META, 'confirmed') end
   local holder = call('GET', LEADER)
   if not holder and args.campaigns == '1' then
     call('SET', LEADER, args.token, 'PX', args.leaseMs)
@@ -17,6 +19,13 @@ function steps.beat()
       'trimmed', meta.trimmed, 'erasures', counter('erasures'), 'erased', counter('erased'),
     },
   }
+end
+
+-- Publishes ARGV[3], the last change that replicas are known to have, and replies the last change of all.
+function steps.confirm()
+  local known = tonumber(ARGV[3])
+  call('HSET', META, 'confirmed', text(math.max(known, tonumber(call('HGET', META, 'confirmed') or 0))))
+  return { 'read', { 'seq', meta.seq } }
 end
 
 -- Resigns, so that another control may lead at once.
