@@ -3,9 +3,11 @@ import type { Config } from '../config/index.ts';
 import { readTlsCertificate, type TlsCertificate } from '../net/index.ts';
 import { readPrivateText } from './private-text.ts';
 
-/** Reads the certificate of the DNS listeners; null if none of them needs one. @throws TlsCertificateError, FileNotPrivateError */
-export function readCertificate({ roles, dns, tls }: Config): TlsCertificate | null {
-  const isNeeded = roles.includes('edge') && dns.tls.length + dns.https.length > 0;
+/** Reads the certificate of the DNS listeners and of the host's own names; null if neither needs one.
+ * @throws TlsCertificateError, FileNotPrivateError */
+export function readCertificate({ roles, dns, tls, domain }: Config): TlsCertificate | null {
+  const isEdge = roles.includes('edge') && dns.tls.length + dns.https.length > 0;
+  const isNeeded = (isEdge || domain !== null) && tls.certFile !== null && tls.keyFile !== null;
   // The configuration is valid, so both files are named.
   return isNeeded ? readTlsCertificate(tls.certFile!, tls.keyFile!, readPrivateText) : null;
 }

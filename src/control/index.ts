@@ -7,4 +7,5 @@ export type {
   ControlRegistry,
   ControlService,
 } from './options.ts';
+export type { OwnHost } from './own-host.ts';
 export { type ControlServer, createControl, type ListenAddress } from './server.ts';

@@ -1,3 +1,4 @@
+import type { ServerOptions } from 'node:http';
 import type { CounterBlock } from '../metrics/index.ts';
 import type { Prefix } from '../net/index.ts';
 import type { Credentials, Hostnames, PrivateNames, Registry, UpdateTokens } from '../registry/index.ts';
@@ -88,6 +89,16 @@ export interface ConnectionLimits {
 
 /** An operator's backend may make a few hundred calls at once. */
 export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = { connections: 4096, connectionsPerSource: 256 };
+
+/** Limits of every HTTP server for slow and silent clients. */
+export const HTTP_OPTIONS: ServerOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  // HttpLimits gives trusted proxies longer.
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 5000,
+  maxHeaderSize: 16_384,
+};
 
 export interface ControlOptions {
   registry: ControlRegistry;

@@ -14,8 +14,10 @@ function hostName(host: string): string | null {
  *
  * @throws Problem `http_version_not_supported`, `transfer_coding_not_supported`
  */
-export function checkFraming({ httpVersionMajor, headers }: IncomingMessage): void {
-  if (httpVersionMajor !== 1) throw new ProblemError('http_version_not_supported');
+export function checkFraming(request: IncomingMessage): void {
+  const { httpVersionMajor, headers } = request;
+  // HTTP/2 has frames of its own, and its requests a stream; anything else claims to be what it is not.
+  if (httpVersionMajor !== 1 && !('stream' in request)) throw new ProblemError('http_version_not_supported');
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
     throw new ProblemError('transfer_coding_not_supported');

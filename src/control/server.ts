@@ -1,10 +1,4 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { contains, HttpLimits, ListenError, parseAddress } from '../net/index.ts';
@@ -12,18 +6,10 @@ import { buildApp } from './app.ts';
 import type { App } from './context.ts';
 import { ErrorLog } from './error-log.ts';
 import { securityHeaders } from './headers.ts';
-import { type ControlOptions, DEFAULT_CONNECTION_LIMITS } from './options.ts';
+import { type ControlOptions, DEFAULT_CONNECTION_LIMITS, HTTP_OPTIONS } from './options.ts';
+import { OwnHost, type OwnHostOptions } from './own-host.ts';
 import { PROBLEM_TYPE, type ProblemCode, ProblemError } from './problem.ts';
 
-/** Limits for slow and silent clients. */
-const HTTP_OPTIONS: ServerOptions = {
-  headersTimeout: 10_000,
-  requestTimeout: 30_000,
-  // HttpLimits gives trusted proxies longer.
-  keepAliveTimeout: 5000,
-  connectionsCheckingInterval: 5000,
-  maxHeaderSize: 16_384,
-};
 const DEFAULT_GRACE_MS = 10_000;
 
 export interface ListenAddress {
@@ -41,12 +27,15 @@ export class ControlServer {
   private readonly headers: Record<string, string>;
   private readonly errorLog: ErrorLog;
   private readonly limits: HttpLimits;
+  private readonly publicUrl: string;
+  private ownHost: OwnHost | null = null;
   private inFlight = 0;
   private onIdle: (() => void) | null = null;
 
   /** Use `createControl`. */
   constructor(app: App, options: ControlOptions) {
     this.app = app;
+    this.publicUrl = options.publicUrl;
     this.headers = securityHeaders(options.publicUrl);
     this.errorLog = new ErrorLog(options.logger, options.now);
     const { trustedProxies, connections } = options;
@@ -78,11 +67,19 @@ export class ControlServer {
     return opened;
   }
 
+  /** Serves connections that a relay of this process hands over, under the name of `publicUrl`. */
+  openOwnHost(options: Pick<OwnHostOptions, 'serveDns' | 'challenge'>): OwnHost {
+    const { publicUrl, limits } = this;
+    const serve = (request: IncomingMessage, response: ServerResponse) => this.serve(request, response);
+    this.ownHost = new OwnHost({ ...options, publicUrl, limits, serve });
+    return this.ownHost;
+  }
+
   /** Stops accepting, waits up to `graceMs` for calls in flight, then closes all connections. */
   async close(graceMs = DEFAULT_GRACE_MS): Promise<void> {
     const servers = this.servers.splice(0);
     const all = Promise.all(servers.map((server) => closed(server)));
-    await this.idle(graceMs);
+    await Promise.all([this.idle(graceMs), this.ownHost?.close(graceMs)]);
     for (const server of servers) server.closeAllConnections();
     await all;
     await this.app.close();

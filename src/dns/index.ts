@@ -10,6 +10,7 @@ export {
 } from './answer/query-state.ts';
 export { Answerer, type AnswererResolver, DeferredQueryError } from './answerer.ts';
 export { type ExplainedQuestion, type ExplainNames, type ExplainStep, explain } from './explain.ts';
+export { DohHandler } from './https/node-handler.ts';
 export { type AskControl, ClaimDesk, ClaimOutcome, type PrivateNames } from './private-names/index.ts';
 export { decide } from './query.ts';
 export { RateLimiter, type RateLimitOptions } from './rate-limit.ts';

@@ -43,29 +43,38 @@ export class HttpLimits {
 
   /** Applies the limits to a server and passes its requests to `serve`. */
   attach(server: Server, serve: (request: IncomingMessage, response: ServerResponse) => void): void {
-    server.on('connection', (socket) => this.accept(socket));
+    server.on('connection', (socket) => this.admit(socket));
     server.on('request', (request, response) => {
       if (this.begin(request, response)) serve(request, response);
     });
   }
 
-  private accept(socket: Socket): void {
+  /** Counts a connection, once. @returns false if it was closed, because there are too many */
+  admit(socket: Socket): boolean {
+    if (this.connections.has(socket)) return true;
     const peer = peerAddress(socket.remoteAddress);
     if (peer === null) {
       socket.destroy();
-      return;
+      return false;
     }
     const source = formatPrefix(registrationPrefix(peer));
     const isProxy = this.options.isProxy(peer);
     if (!this.makeRoom(source, isProxy)) {
       socket.destroy();
-      return;
+      return false;
     }
     this.connections.set(socket, { source, isProxy, inFlight: new Set() });
     this.perSource.set(source, (this.perSource.get(source) ?? 0) + 1);
     socket.once('close', () => this.forget(socket));
     // Node resumes the socket after each request.
     socket.on('resume', () => this.pauseIfBusy(socket));
+    return true;
+  }
+
+  /** Notes that an HTTP/2 connection has made a request: others have waited longer for their clients. */
+  noteActivity(socket: Socket): void {
+    const connection = this.connections.get(socket);
+    if (connection !== undefined) this.touch(socket, connection);
   }
 
   private makeRoom(source: string, isProxy: boolean): boolean {

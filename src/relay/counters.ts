@@ -34,6 +34,8 @@ export const RelayOutcome = {
   REFUSED: 15,
   /** An edge's probe, which was told that the relay drains. */
   DRAINING: 16,
+  /** For a name of this host itself: handed to its own listeners. */
+  OWN: 17,
 } as const;
 export type RelayOutcome = (typeof RelayOutcome)[keyof typeof RelayOutcome];
 

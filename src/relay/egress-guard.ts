@@ -46,6 +46,11 @@ export class EgressGuard {
     this.allowPrivate = allowPrivate;
   }
 
+  /** True for addresses of this machine and of the service's other hosts. */
+  isOwn(address: Address): boolean {
+    return this.own.has(keyOf(address));
+  }
+
   allows(address: Address, port: number): boolean {
     const key = keyOf(address);
     if (METADATA.has(key) || this.listeners.get(key)?.has(port)) return false;

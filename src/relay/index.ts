@@ -2,6 +2,8 @@ export { RELAY_DIRECTIONS, RELAY_OUTCOMES, RelayCounters, RelayServiceSlots } fr
 export { EGRESS_OUTCOMES } from './egress/egress-outcome.ts';
 export type { EgressStatus } from './egress/egress-watch.ts';
 export type { EgressRules } from './egress-guard.ts';
+export type { TakeOwn } from './own-connection.ts';
+export { NO_OWN_NAMES, type OwnNamesPolicy } from './own-names.ts';
 export { canCarryQuic, type RelayLimits, type RelayPolicy } from './policy.ts';
 export type { QuicMode } from './quic/quic-context.ts';
 export { canRelayQuic, Relay, type RelayOptions } from './relay.ts';

@@ -10,6 +10,8 @@ export interface OriginDial<T> {
   readonly after: After;
   /** Starts to connect to an address that the guard allows. */
   readonly connect: Connect<T>;
+  /** False for the control API's own addresses, the one exemption from the egress guard. */
+  readonly isGuarded: boolean;
   won(connection: T): void;
   lost(outcome: RelayOutcome): void;
 }
@@ -24,7 +26,7 @@ export function dialOrigin<T>(
   relay: RelayContext,
   found: readonly Address[] | null,
   port: number,
-  { after, connect, won, lost }: OriginDial<T>,
+  { after, connect, isGuarded, won, lost }: OriginDial<T>,
 ): () => void {
   if (found === null || found.length === 0) {
     lost(RelayOutcome.UNRESOLVED);
@@ -34,7 +36,7 @@ export function dialOrigin<T>(
   return happyEyeballs<T>(
     found,
     (address, done) => {
-      if (!relay.guard.allows(address, port)) {
+      if (isGuarded && !relay.guard.allows(address, port)) {
         done(null);
         return () => {};
       }
@@ -46,6 +48,6 @@ export function dialOrigin<T>(
       if (connection !== null) won(connection);
       else lost(tried === 0 ? RelayOutcome.FORBIDDEN : RelayOutcome.UNREACHABLE);
     },
-    relay.proxies === null ? DIRECT_TIMING : PROXIED_TIMING,
+    relay.proxies === null || !isGuarded ? DIRECT_TIMING : PROXIED_TIMING,
   );
 }

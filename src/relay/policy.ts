@@ -1,4 +1,5 @@
 import type { ProxyHeaderVersion, ProxyUrl } from '../net/index.ts';
+import type { OwnNamesPolicy } from './own-names.ts';
 import type { SourceLimitOptions } from './source-limits.ts';
 
 export interface RelayLimits extends SourceLimitOptions {
@@ -28,6 +29,7 @@ export interface RelayPolicy {
   /** Prefixes of origins that are sent a PROXY header. */
   readonly proxyProtocolTo: readonly string[];
   readonly proxyProtocolVersion: ProxyHeaderVersion;
+  readonly ownNames: OwnNamesPolicy;
 }
 
 /** Returns true if datagrams can reach the origins: proxies carry TCP only. */

@@ -10,6 +10,7 @@ import { EgressGuard, type EgressRules } from './egress-guard.ts';
 import { HostName, readHostName } from './host-name.ts';
 import { noticeOf } from './notice.ts';
 import { OriginCache } from './origin-cache.ts';
+import { OwnName, OwnNames } from './own-names.ts';
 import type { RelayPolicy } from './policy.ts';
 import { type ClientSource, PrefixSet } from './source.ts';
 import { type SourceLimitMemory, SourceLimits } from './source-limits.ts';
@@ -52,10 +53,14 @@ export class RelayContext {
   /** Null: origins are connected to directly. */
   readonly proxies: ProxyPool | null;
   readonly proxyProtocolOrigins: PrefixSet;
+  private readonly ownNames: OwnNames;
+  private readonly controlAddresses: readonly Address[];
   /** Name of the connection being authorized; valid within one call. */
   readonly name = new HostName();
   /** Counter slot of that name's service. */
   serviceSlot = 0;
+  /** Addresses to connect to instead of the name's origin: the control API's for a name of the self-test; null for all others. */
+  fixedAddresses: readonly Address[] | null = null;
   guard: EgressGuard;
   /** Counter slots of the catalog's services, by service index. */
   serviceSlots: readonly number[];
@@ -78,15 +83,23 @@ export class RelayContext {
       proxies.length > 0 ? new ProxyPool(proxies, new ProxyHealth(proxies.length, proxyHealth)) : null;
     this.proxies?.locate(tables.proxyAddresses);
     this.proxyProtocolOrigins = new PrefixSet(policy.proxyProtocolTo);
+    this.ownNames = new OwnNames(policy.seed, policy.ownNames);
+    this.controlAddresses = policy.ownNames.controlAddresses.map((text) => parseAddress(text)!);
     this.guard = new EgressGuard(tables.egress);
     this.serviceSlots = tables.catalog.serviceSlots;
+  }
+
+  /** True if a source may name a host: it is registered, probes, or this process serves names to everyone. */
+  hears(source: ClientSource): boolean {
+    return this.ownNames.servesAny || this.admission.admits(source);
   }
 
   /**
    * Authorizes a connection, or a request on one: its source is registered, and bytes[start, end) is a catalog name. Leaves
    * the name in `name` and its service's counter slot in `serviceSlot`, until the next call.
    * @param canNotify the protocol can carry a notice to a probe, so a draining relay rejects probes
-   * @returns null if authorized, else the outcome to end the connection with
+   * @param canHand connections for own names can be handed to this process's listeners
+   * @returns null if authorized, OWN to hand the connection over, else the outcome to end the connection with
    */
   authorize(
     source: ClientSource,
@@ -94,14 +107,34 @@ export class RelayContext {
     start: number,
     end: number,
     canNotify: boolean,
+    canHand: boolean,
   ): RelayOutcome | null {
-    if (!this.admission.admits(source)) return RelayOutcome.UNREGISTERED;
+    this.fixedAddresses = null;
+    const isAdmitted = this.admission.admits(source);
+    if (!isAdmitted && !this.ownNames.servesAny) return RelayOutcome.UNREGISTERED;
     if (canNotify && this.draining && this.admission.isProbe(source)) return RelayOutcome.DRAINING;
     if (!readHostName(bytes, start, end, this.policy.seed, this.name)) return RelayOutcome.MALFORMED;
+    const own = this.ownNames.isAny ? this.ownNames.match(this.name) : OwnName.NONE;
+    if (own !== OwnName.NONE) return this.authorizeOwn(own, source, canHand);
+    if (!isAdmitted) return RelayOutcome.UNREGISTERED;
     const service = this.admission.serviceOf(this.name);
     if (service === NO_SERVICE) return RelayOutcome.UNLISTED;
     this.serviceSlot = this.serviceSlots[service] ?? 0;
     return null;
+  }
+
+  /** A name of the service itself: handed over, or carried to the control API for a registered home. */
+  private authorizeOwn(own: OwnName, source: ClientSource, canHand: boolean): RelayOutcome | null {
+    if (own === OwnName.HERE) return canHand ? RelayOutcome.OWN : RelayOutcome.UNLISTED;
+    if (!canHand) return RelayOutcome.UNLISTED;
+    if (this.admission.isRegistered(source)) {
+      this.fixedAddresses = this.controlAddresses;
+      this.serviceSlot = 0;
+      return null;
+    }
+    // The other end of such a connection: a relay has carried it here.
+    const isRelay = this.ownNames.servesAny && this.guard.isOwn(source.address);
+    return isRelay ? RelayOutcome.OWN : RelayOutcome.UNREGISTERED;
   }
 
   /** Notice for a probe whose connection ends without an origin; null for everyone else, who gets no byte. */

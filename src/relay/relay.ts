@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net';
 import { type Address, formatSocketAddress, type SocketAddress } from '../net/index.ts';
 import type { Resolver } from '../resolver/index.ts';
-import { libc } from '../sys/index.ts';
+import { closeSocket, libc } from '../sys/index.ts';
 import type { RelayCounters } from './counters.ts';
 import { type EgressStatus, EgressWatch } from './egress/egress-watch.ts';
 import type { EgressRules } from './egress-guard.ts';
 import { EpollEngine } from './epoll/epoll-engine.ts';
 import { OriginResolver } from './origin-resolver.ts';
+import { type OwnConnection, openOwnConnection, type TakeOwn } from './own-connection.ts';
 import { canCarryQuic, type RelayPolicy } from './policy.ts';
 import type { QuicMode } from './quic/quic-context.ts';
 import { QuicEngine } from './quic/quic-engine.ts';
@@ -36,6 +37,8 @@ export interface RelayOptions {
   lookup(host: string): Promise<readonly Address[]>;
   /** A proxy of relay.egress went down or came back. `proxy` is its URL without credentials. */
   onProxy(proxy: string, isUp: boolean): void;
+  /** Takes connections for names of our own (policy.ownNames). */
+  readonly takeOwn: TakeOwn;
   /** A thread ended by itself and its tunnels are lost. */
   onFailure(error: Error): void;
 }
@@ -126,16 +129,33 @@ export class Relay {
       limits: allocateSourceLimits(),
       proxyHealth: egress.health.memory,
     };
+    const { takeOwn } = options;
+    const onOwn = (connection: OwnConnection): void => {
+      try {
+        takeOwn('tls', openOwnConnection(connection));
+      } catch {
+        // The client has gone meanwhile.
+        closeSocket(connection.fd);
+      }
+    };
+    const streams = { handle, resolver, makeCounters, takeOwn, now };
     const byStreams = options.engine === 'streams' || (options.engine === 'auto' && libc() === null);
     if (tls.length > 0) {
       this.tls = byStreams
-        ? await StreamEngine.start({ protocol: 'tls', addresses: tls, handle, resolver, makeCounters, now })
-        : await EpollEngine.start({ addresses: tls, threads, handle, resolver, makeCounters, onFailure });
+        ? await StreamEngine.start({ ...streams, protocol: 'tls', addresses: tls })
+        : await EpollEngine.start({
+            addresses: tls,
+            threads,
+            handle,
+            resolver,
+            makeCounters,
+            onOwn,
+            onFailure,
+          });
       this.engines.push(this.tls);
     }
     if (http.length > 0) {
-      const engine = { protocol: 'http', addresses: http, handle, resolver, makeCounters, now } as const;
-      this.http = await StreamEngine.start(engine);
+      this.http = await StreamEngine.start({ ...streams, protocol: 'http', addresses: http });
       this.engines.push(this.http);
     }
     if (quic.length > 0 && canRelayQuic()) {

@@ -25,6 +25,8 @@ const STRANGERS = ALL + 1;
  * after the other, leave 2,600.
  */
 const FREE_SHARE = 1 / 16;
+/** Part of the strangers' pool that one unregistered source may hold. */
+const GUEST_SHARE = 1 / 8;
 /** Bytes of this much time may pass in one burst. */
 const BYTES_BURST_MS = 250;
 
@@ -73,8 +75,12 @@ export class SourceLimits {
     return hash >>> 0;
   }
 
-  /** Counts a new connection. @returns false if the source has too many or opens them too fast, or the relay is full */
-  enter(hash: number, nowMs: number): boolean {
+  /**
+   * Counts a new connection.
+   * @param isGuest the source is not registered and may only reach own names
+   * @returns false if the source has too many or opens them too fast, or the relay is full
+   */
+  enter(hash: number, nowMs: number, isGuest = false): boolean {
     const { newPerSecond, newBurst } = this.options;
     const intervalMs = 1000 / newPerSecond;
     const cell = hash & (CELLS - 1);
@@ -84,7 +90,8 @@ export class SourceLimits {
     const all = Atomics.add(this.open, ALL, 1);
     const first = Atomics.add(this.open, cell, 1);
     const second = Atomics.add(this.open, secondCell(hash), 1);
-    if (Math.min(first, second) < this.shareAt(all)) return true;
+    const share = isGuest ? this.guestShare : this.shareAt(all);
+    if (Math.min(first, second) < share) return true;
     this.leave(hash);
     return false;
   }
@@ -104,6 +111,10 @@ export class SourceLimits {
 
   leaveStranger(): void {
     Atomics.sub(this.open, STRANGERS, 1);
+  }
+
+  private get guestShare(): number {
+    return Math.max(1, Math.ceil(this.options.strangerConnections * GUEST_SHARE));
   }
 
   /** Connections that one source may hold while `all` are open; the engines enforce the total. */

@@ -13,7 +13,13 @@ import { AllowlistTable, type ProfileId } from '../../src/allowlist/index.ts';
 import { buildCatalog, Steering } from '../../src/catalog/index.ts';
 import { parseAddress, parseSocketAddress, registrationPrefix } from '../../src/net/index.ts';
 import { RelayCounters, RelayOutcome, RelayServiceSlots } from '../../src/relay/counters.ts';
-import { Relay, type RelayLimits, type RelayOptions, type RelayPolicy } from '../../src/relay/index.ts';
+import {
+  NO_OWN_NAMES,
+  Relay,
+  type RelayLimits,
+  type RelayOptions,
+  type RelayPolicy,
+} from '../../src/relay/index.ts';
 import { AnswerCache, parseUpstream, Resolver } from '../../src/resolver/index.ts';
 import { monotonicClock } from '../../src/sys/index.ts';
 import { service } from '../catalog/support.ts';
@@ -35,6 +41,7 @@ export interface BedOptions {
   /** Addresses of the proxies' names. */
   readonly hosts?: Readonly<Record<string, readonly string[]>>;
   readonly onProxy?: RelayOptions['onProxy'];
+  readonly takeOwn?: RelayOptions['takeOwn'];
 }
 
 export interface DialOptions {
@@ -210,6 +217,7 @@ export class RelayBed {
         proxies: [],
         proxyProtocolTo: [],
         proxyProtocolVersion: 'v2',
+        ownNames: NO_OWN_NAMES,
         ...policy,
       },
       tables: {
@@ -235,6 +243,7 @@ export class RelayBed {
       },
       lookup: async (host) => options.hosts?.[host]?.map((text) => parseAddress(text)!) ?? [],
       onProxy: options.onProxy ?? (() => {}),
+      takeOwn: options.takeOwn ?? ((_protocol, socket) => socket.destroy()),
       onFailure(error) {
         throw error;
       },

@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { Server } from 'node:net';
 import type { LoadedConfig } from '../../config/index.ts';
+import type { OwnHost } from '../../control/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
 import type { Registry } from '../../registry/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
@@ -20,6 +21,7 @@ import { runOperatorCommand } from './operator/commands.ts';
 import { explainWith } from './operator/explainer.ts';
 import { openOperatorSocket } from './operator/socket.ts';
 import { OwnAddresses, reportedAddresses } from './own-addresses.ts';
+import { servesOwnNames } from './own-names.ts';
 import { readPrivateNameKey } from './private-name-key.ts';
 import { ControlRole } from './roles/control.ts';
 import { EdgeRole } from './roles/edge.ts';
@@ -59,6 +61,7 @@ export class Service {
   private edge: EdgeRole | null = null;
   private relay: RelayRole | null = null;
   private control: ControlRole | null = null;
+  private ownHost: OwnHost | null = null;
   private metrics: Metrics | null = null;
   private operatorSocket: Server | null = null;
   private reloading: Promise<void> = Promise.resolve();
@@ -147,10 +150,13 @@ export class Service {
     if (has('relay')) {
       // Imported lazily: processes without this role don't load it.
       const { RelayRole } = await import('./roles/relay.ts');
-      this.relay = await RelayRole.start(this.tables!, this.context);
+      this.relay = await RelayRole.start(this.tables!, this.context, (protocol, socket) =>
+        this.ownHost === null ? socket.destroy() : this.ownHost.take(protocol, socket),
+      );
     }
     if (has('control')) {
       this.control = await ControlRole.start(this.tables, this.registry!, this.adminKey!.key, this.context);
+      if (servesOwnNames(config)) this.ownHost = this.openOwnHost(this.control);
     }
     const { roles, blocks, registry, tables, adminKey, leases } = this;
     const clock = leases?.clock ?? null;
@@ -159,6 +165,12 @@ export class Service {
     const { terminal, write } = this.options;
     announce({ config, log, roles, metrics: this.metrics.urls, adminKey, terminal, write });
     void this.metrics.load();
+  }
+
+  private openOwnHost(control: ControlRole): OwnHost {
+    const doh = this.edge?.openDoh() ?? null;
+    const serveDns = doh === null ? null : doh.serve.bind(doh);
+    return control.openOwnHost({ serveDns, challenge: () => null }, this.files.certificate);
   }
 
   private openReports(url: string): Promise<HostReports> {

@@ -2,6 +2,7 @@ import { ListenError, type SocketAddress } from '../../net/index.ts';
 import { closeSocket, listenTcp, localPort, SystemCallError } from '../../sys/index.ts';
 import type { RelayCounters } from '../counters.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
+import type { OwnConnection } from '../own-connection.ts';
 import type { RelayHandle, RelayUpdate } from '../relay-context.ts';
 import type { RelayEngine } from '../relay-engine.ts';
 import type { RelayThreadData } from './relay-thread-data.ts';
@@ -18,6 +19,8 @@ export interface EpollEngineOptions {
   readonly resolver: OriginResolver;
   /** Makes the counters of one thread. */
   makeCounters(): RelayCounters;
+  /** Takes connections for names of our own. */
+  onOwn(connection: OwnConnection): void;
   /** A thread ended by itself. */
   onFailure(error: Error): void;
 }
@@ -33,7 +36,7 @@ export class EpollEngine implements RelayEngine {
   /** @throws ListenError; nothing stays open then */
   static async start(options: EpollEngineOptions): Promise<EpollEngine> {
     const engine = new EpollEngine();
-    const { threads, handle, resolver, makeCounters, onFailure } = options;
+    const { threads, handle, resolver, makeCounters, onOwn, onFailure } = options;
     const listeners: number[][] = [];
     try {
       for (const address of options.addresses) {
@@ -50,7 +53,7 @@ export class EpollEngine implements RelayEngine {
     const started = Array.from({ length: threads }, (_, index) => {
       const own = { listeners: listeners.map((fds) => fds[index]), connections };
       const data: RelayThreadData = { ...handle, ...own, counters: makeCounters().buffer };
-      return ThreadHandle.start({ entry, name: `relay-${index}`, data, resolver, onFailure });
+      return ThreadHandle.start({ entry, name: `relay-${index}`, data, resolver, onOwn, onFailure });
     });
     engine.threads = await Promise.all(started);
     return engine;

@@ -63,6 +63,13 @@ export class Reactor {
     closeSocket(fd);
   }
 
+  /** Stops watching a descriptor, which stays open. */
+  release(fd: number, slot: number): void {
+    this.handlers[slot] = null;
+    this.freed.push(slot);
+    this.epoll.remove(fd);
+  }
+
   /**
    * Runs the handler in the next turn, which then does not wait. For handlers that have more to do but let
    * others in between.

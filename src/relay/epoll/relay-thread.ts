@@ -43,6 +43,7 @@ class RelayThread {
       tunnels: new OpenTunnels(),
       dialer: epollDialer(reactor, transfer, slabs),
       resolve: (name, done) => this.mail.resolve(name, done),
+      handOver: (connection) => this.mail.handOver(connection),
     };
     this.acceptors = data.listeners.map((fd) => new Acceptor(this.context, fd, data.connections));
     this.sweepLater();

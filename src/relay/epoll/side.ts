@@ -12,7 +12,8 @@ export interface SideOwner {
 
 /** One of a tunnel's two sockets. Events are edge-triggered, so their state is kept here until it is used up. */
 export class Side implements Handler {
-  readonly fd: number;
+  /** -1 once handed over. */
+  fd: number;
   slot = -1;
   readable = false;
   writable = false;

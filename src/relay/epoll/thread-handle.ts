@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { closeSocket, openEvent, signalEvent, startThread } from '../../sys/index.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
+import type { OwnConnection } from '../own-connection.ts';
 import type { RelayUpdate } from '../relay-context.ts';
 import {
   type FromThread,
@@ -17,6 +18,8 @@ export interface ThreadOptions<Data> {
   /** Data for the thread, without its messaging. */
   readonly data: Data;
   readonly resolver: OriginResolver;
+  /** Takes connections for names of our own. */
+  onOwn?(connection: OwnConnection): void;
   /** The thread ended by itself. */
   onFailure(error: Error): void;
 }
@@ -28,16 +31,18 @@ export class ThreadHandle {
   private readonly event = openEvent();
   private readonly mail: MessagePort;
   private readonly resolver: OriginResolver;
+  private readonly onOwn: (connection: OwnConnection) => void;
   /** Publishers waiting for the thread's acknowledgement. */
   private readonly attaching: (() => void)[] = [];
   private isEnding = false;
   private hasExited = false;
   private readonly ready: Promise<void>;
 
-  private constructor({ entry, name, data, resolver, onFailure }: ThreadOptions<object>) {
+  private constructor({ entry, name, data, resolver, onOwn, onFailure }: ThreadOptions<object>) {
     const { port1, port2 } = new MessageChannel();
     this.mail = port1;
     this.resolver = resolver;
+    this.onOwn = onOwn ?? (({ fd }) => closeSocket(fd));
     const { buffer: control } = this.control;
     const mail: ThreadMailData = { control: control as SharedArrayBuffer, mail: port2, event: this.event };
     const worker = startThread(entry, { name, workerData: { ...data, ...mail }, transferList: [port2] });
@@ -91,6 +96,7 @@ export class ThreadHandle {
 
   private handleMessage(message: FromThread): void {
     if (message.kind === 'attached') this.attaching.shift()?.();
+    else if (message.kind === 'own') this.onOwn(message.connection);
     else if (message.kind === 'resolve') {
       const { id, name } = message;
       void this.resolver.resolve(name).then((addresses) => this.post({ kind: 'resolved', id, addresses }));

@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Address } from '../../net/index.ts';
 import { clearEvent, EpollEvent } from '../../sys/index.ts';
+import type { OwnConnection } from '../own-connection.ts';
 import type { RelayContext } from '../relay-context.ts';
 import type { Reactor } from './reactor.ts';
 import {
@@ -46,6 +47,11 @@ export class ThreadMail {
     this.pending.set(id, done);
     send({ kind: 'resolve', id, name });
     return () => this.pending.delete(id);
+  }
+
+  /** Passes a connection for a name of our own on. */
+  handOver(connection: OwnConnection): void {
+    send({ kind: 'own', connection });
   }
 
   private read(): void {

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Address } from '../../net/index.ts';
+import type { OwnConnection } from '../own-connection.ts';
 import type { RelayUpdate } from '../relay-context.ts';
 
 /** Word of the control memory that holds the phase. */
@@ -22,7 +23,8 @@ export type ToThread =
 export type FromThread =
   | { readonly kind: 'ready' }
   | { readonly kind: 'attached' }
-  | { readonly kind: 'resolve'; readonly id: number; readonly name: Uint8Array };
+  | { readonly kind: 'resolve'; readonly id: number; readonly name: Uint8Array }
+  | { readonly kind: 'own'; readonly connection: OwnConnection };
 
 /** Messaging of a thread. */
 export interface ThreadMailData {

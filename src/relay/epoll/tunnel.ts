@@ -1,5 +1,11 @@
 import { ClientHelloReader, HelloState, MAX_PRELUDE_BYTES } from '../../net/hello/index.ts';
-import { type Address, addressFromBytes, readProxyHeader, type SocketAddress } from '../../net/index.ts';
+import {
+  type Address,
+  addressFromBytes,
+  formatAddress,
+  readProxyHeader,
+  type SocketAddress,
+} from '../../net/index.ts';
 import { localName, type Memory, resetOnClose, sendAtOnce } from '../../sys/index.ts';
 import { RelayDirection, RelayOutcome } from '../counters.ts';
 import { isBrokenOff } from '../open-connection.ts';
@@ -18,6 +24,8 @@ const State = { HEADER: 0, HELLO: 1, CONNECTING: 2, CARRYING: 3, CLOSED: 4 } as 
 type State = (typeof State)[keyof typeof State];
 
 const MS_PER_SECOND = 1000;
+/** The descriptor has been handed over. */
+const CLOSED_FD = -1;
 /** Interval for checking whether a source over its byte rate may go on. */
 const THROTTLE_MS = 25;
 
@@ -54,6 +62,8 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
   private readonly deadlineMs: number;
   /** Counted in the strangers' pool. */
   private isStranger = false;
+  /** A PROXY header named the source. */
+  private isNamed = false;
   private isQueued = false;
   private isThrottled = false;
 
@@ -123,6 +133,7 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
   }
 
   private close({ fd, slot }: Side, outcome: RelayOutcome): void {
+    if (fd === CLOSED_FD) return;
     if (isBrokenOff(outcome)) resetOnClose(fd);
     this.context.reactor.close(fd, slot);
   }
@@ -135,14 +146,16 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
   }
 
   private admit(): boolean {
-    const { admission, limits } = this.context.relay;
-    if (!admission.admits(this.source)) {
+    const { relay } = this.context;
+    const { admission, limits } = relay;
+    if (!relay.hears(this.source)) {
       this.end(RelayOutcome.UNREGISTERED);
       return false;
     }
     if (!admission.isRegistered(this.source) && !this.enterStrangers()) return false;
     const sourceHash = limits.hashOf(this.source);
-    if (!limits.enter(sourceHash, this.context.reactor.nowMs)) {
+    const isGuest = this.isStranger && !admission.isProbe(this.source);
+    if (!limits.enter(sourceHash, this.context.reactor.nowMs, isGuest)) {
       this.end(RelayOutcome.LIMITED);
       return false;
     }
@@ -218,7 +231,10 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
       return false;
     }
     // A header without a client is the balancer's own health check: its own address counts.
-    if (header.source !== null) this.source = sourceOf(header.source.address, header.source.port);
+    if (header.source !== null) {
+      this.source = sourceOf(header.source.address, header.source.port);
+      this.isNamed = true;
+    }
     bytes.copyWithin(0, header.bytes, this.preludeLength);
     this.preludeLength -= header.bytes;
     this.state = State.HELLO;
@@ -231,14 +247,19 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
     const { name, origins } = relay;
     const { bytes, name: at } = hello;
     this.hello = null;
-    const rejected = relay.authorize(this.source, bytes, at.start, at.end, true);
+    const rejected = relay.authorize(this.source, bytes, at.start, at.end, true, true);
     if (rejected !== null) {
-      this.end(rejected);
+      if (rejected === RelayOutcome.OWN) this.handOver();
+      else this.end(rejected);
       return;
     }
     this.serviceSlot = relay.serviceSlot;
     this.state = State.CONNECTING;
     const { reactor, resolve } = this.context;
+    if (relay.fixedAddresses !== null) {
+      this.connect(relay.fixedAddresses, false);
+      return;
+    }
     const known = origins.find(name, Math.floor(reactor.nowMs / MS_PER_SECOND));
     if (known !== null) this.connect(known);
     else {
@@ -250,14 +271,28 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
     }
   }
 
-  private connect(found: readonly Address[] | null): void {
+  /** Passes the connection on with all that was read, and ends here. */
+  private handOver(): void {
+    const { context, client, source } = this;
+    const prelude = Uint8Array.from(this.prelude!.bytes.subarray(0, this.preludeLength));
+    const named = this.isNamed ? { address: formatAddress(source.address), port: source.port } : null;
+    context.reactor.release(client.fd, client.slot);
+    context.handOver({ fd: client.fd, prelude, client: named });
+    client.fd = CLOSED_FD;
+    this.end(RelayOutcome.OWN);
+  }
+
+  /** @param isGuarded false for the control API's own addresses */
+  private connect(found: readonly Address[] | null, isGuarded = true): void {
     const { reactor, relay, dialer } = this.context;
     const { policy, localAddresses } = relay;
-    const port = policy.originPort ?? TLS_PORT;
+    const port = isGuarded ? (policy.originPort ?? TLS_PORT) : policy.ownNames.controlPort;
     this.cancelWait = dialOrigin<Reached>(relay, found, port, {
       after: reactor.timers.after,
+      isGuarded,
       connect(address, done) {
         const reached = (connected: Connected | null) => done(connected && { address, connected });
+        if (!isGuarded) return attempt(reactor, address, port, [], reached);
         if (relay.proxies === null) return attempt(reactor, address, port, localAddresses, reached);
         return relay.proxies.connect(dialer, { address, port }, reached);
       },

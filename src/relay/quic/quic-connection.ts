@@ -218,7 +218,7 @@ export class QuicConnection implements ClientConnection {
     const { relay, nowMs } = this.context;
     const { name, origins } = relay;
     const { bytes, name: at } = stream;
-    const rejected = relay.authorize(this.source, bytes, at.start, at.end, false);
+    const rejected = relay.authorize(this.source, bytes, at.start, at.end, false, false);
     if (rejected !== null) {
       this.end(rejected);
       return;
@@ -244,6 +244,7 @@ export class QuicConnection implements ClientConnection {
     const port = relay.policy.originPort ?? TLS_PORT;
     const cancel = dialOrigin<OriginSocket>(relay, found, port, {
       after,
+      isGuarded: true,
       connect: (address, done) => this.attempt(address, port, done),
       won: (origin) => this.join(origin),
       lost: (outcome) => this.end(outcome),

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import {
   type Address,
+  formatAddress,
   parseAddress,
   peerAddress,
   readProxyHeader,
@@ -10,6 +11,7 @@ import { type RelayDirection, RelayOutcome } from '../counters.ts';
 import { isBrokenOff, type OpenConnection } from '../open-connection.ts';
 import { dialOrigin } from '../origin-dial.ts';
 import { originHeader } from '../origin-header.ts';
+import { returned } from '../own-connection.ts';
 import { type ClientSource, sourceOf } from '../source.ts';
 import { eventLoopTimers } from '../timers.ts';
 import type { StreamContext } from './stream-context.ts';
@@ -45,6 +47,8 @@ export class Client implements OpenConnection {
   private serviceSlot = 0;
   /** Counted in the strangers' pool. */
   private isStranger = false;
+  /** A PROXY header named the source. */
+  private isNamed = false;
   private hasEnded = false;
   /** The client has named an origin and may now half-close. */
   private hasName = false;
@@ -73,7 +77,7 @@ export class Client implements OpenConnection {
       // the client.
       if (!this.isCarrying) this.end(RelayOutcome.ABANDONED);
     });
-    socket.on('data', (chunk) => this.handleData(chunk));
+    socket.on('data', this.takeData);
     if (fromBalancer) this.enterStrangers();
     else this.admit();
   }
@@ -101,10 +105,18 @@ export class Client implements OpenConnection {
     this.context.ended(this);
   }
 
-  /** Authorizes the name in bytes[start, end). @returns false if rejected; the client has then been ended */
-  authorize(bytes: Uint8Array, start: number, end: number): boolean {
+  /**
+   * Authorizes the name in bytes[start, end).
+   * @param prelude all that was read, for own listeners; null: the connection cannot be handed over any more
+   * @returns false if rejected; the client has then been ended or handed over
+   */
+  authorize(bytes: Uint8Array, start: number, end: number, prelude: (() => Buffer) | null): boolean {
     const { relay } = this.context;
-    const rejected = relay.authorize(this.source, bytes, start, end, this.isTls);
+    const rejected = relay.authorize(this.source, bytes, start, end, this.isTls, prelude !== null);
+    if (rejected === RelayOutcome.OWN) {
+      this.handOver(prelude!());
+      return false;
+    }
     if (rejected !== null) {
       this.end(this.isCarrying && rejected === RelayOutcome.UNREGISTERED ? RelayOutcome.REVOKED : rejected);
       return false;
@@ -116,10 +128,29 @@ export class Client implements OpenConnection {
     return true;
   }
 
+  /** Passes the connection to this process's own listeners, and ends here. */
+  private handOver(prelude: Buffer): void {
+    const { socket, source } = this;
+    this.hasEnded = true;
+    this.cancelHandshake();
+    if (this.sourceHash >= 0) this.context.relay.limits.leave(this.sourceHash);
+    this.leaveStrangers();
+    this.context.relay.counters.ended(0, RelayOutcome.OWN);
+    this.context.ended(this);
+    socket.off('data', this.takeData);
+    socket.pause();
+    const named = this.isNamed ? { address: formatAddress(source.address), port: source.port } : null;
+    this.context.takeOwn(this.isTls ? 'tls' : 'http', returned(socket, prelude, named));
+  }
+
   /** Connects to the name that `authorize` just accepted, which is still in the context. */
   connect(port: number, done: (origin: Socket) => void): void {
     const { relay, resolver, now } = this.context;
     const { name } = relay;
+    if (relay.fixedAddresses !== null) {
+      this.connectTo(relay.fixedAddresses, relay.policy.ownNames.controlPort, done, false);
+      return;
+    }
     let isWanted = true;
     this.cancelConnect = () => {
       isWanted = false;
@@ -161,6 +192,8 @@ export class Client implements OpenConnection {
     });
   }
 
+  private readonly takeData = (chunk: Buffer): void => this.handleData(chunk);
+
   private handleData(chunk: Buffer): void {
     if (this.hasEnded) return;
     if (this.header === null) {
@@ -175,18 +208,25 @@ export class Client implements OpenConnection {
       const rest = this.header.subarray(header.bytes);
       this.header = null;
       // A header without a client is the balancer's own health check: its own address counts.
-      if (header.source !== null) this.source = sourceOf(header.source.address, header.source.port);
+      if (header.source !== null) {
+        this.source = sourceOf(header.source.address, header.source.port);
+        this.isNamed = true;
+      }
       this.leaveStrangers();
       if (this.admit() && rest.length > 0) this.onData(rest);
     }
   }
 
   private admit(): boolean {
-    const { admission, limits } = this.context.relay;
+    const { relay } = this.context;
+    const { admission, limits } = relay;
     const sourceHash = limits.hashOf(this.source);
-    if (!admission.admits(this.source)) this.end(RelayOutcome.UNREGISTERED);
+    if (!relay.hears(this.source)) this.end(RelayOutcome.UNREGISTERED);
     else if (!admission.isRegistered(this.source) && !this.enterStrangers()) return false;
-    else if (!limits.enter(sourceHash, this.context.now())) this.end(RelayOutcome.LIMITED);
+    else if (
+      !limits.enter(sourceHash, this.context.now(), this.isStranger && !admission.isProbe(this.source))
+    )
+      this.end(RelayOutcome.LIMITED);
     else this.sourceHash = sourceHash;
     return !this.hasEnded;
   }
@@ -202,12 +242,20 @@ export class Client implements OpenConnection {
     this.isStranger = false;
   }
 
-  private connectTo(found: readonly Address[] | null, port: number, done: (origin: Socket) => void): void {
+  /** @param isGuarded false for the control API's own addresses */
+  private connectTo(
+    found: readonly Address[] | null,
+    port: number,
+    done: (origin: Socket) => void,
+    isGuarded = true,
+  ): void {
     const { relay } = this.context;
     this.cancelConnect = dialOrigin<Reached>(relay, found, port, {
       after: eventLoopTimers,
+      isGuarded,
       connect(address, attempted) {
         const reached = (origin: Socket | null) => attempted(origin && { address, origin });
+        if (!isGuarded) return attempt(address, port, [], reached);
         if (relay.proxies === null) return attempt(address, port, relay.localAddresses, reached);
         return relay.proxies.connect(streamDialer, { address, port }, reached);
       },

@@ -21,6 +21,7 @@ export class HttpRelay {
   /** Client bytes that wait for the connection to the origin. */
   private waiting: Buffer = Buffer.alloc(0);
   private isConnecting = false;
+  private isFirst = true;
   private origin: Socket | null = null;
   /** Host of `origin`. */
   private host = '';
@@ -60,7 +61,10 @@ export class HttpRelay {
   private handleHead(rest: Buffer): boolean {
     const { requests, client } = this;
     const { hostStart, hostEnd } = requests.head!;
-    if (!client.authorize(requests.rawHead, hostStart, hostEnd)) return false;
+    // Own listeners read the connection from its first byte on; they answer its later requests too.
+    const prelude = this.isFirst ? () => Buffer.concat([requests.rawHead, rest]) : null;
+    this.isFirst = false;
+    if (!client.authorize(requests.rawHead, hostStart, hostEnd, prelude)) return false;
     const host = requests.rawHead.toString('latin1', hostStart, hostEnd).toLowerCase();
     if (this.origin !== null && host === this.host) {
       this.send(requests.headBytes);
@@ -73,7 +77,7 @@ export class HttpRelay {
     const connect = (): void => {
       // Authorize again: the old origin may have taken its time, and the context's name is the latest
       // caller's.
-      if (!client.authorize(Buffer.from(host, 'latin1'), 0, host.length)) return;
+      if (!client.authorize(Buffer.from(host, 'latin1'), 0, host.length, null)) return;
       this.host = host;
       client.connect(this.port, (origin) => this.begin(origin, head));
     };

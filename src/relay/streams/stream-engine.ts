@@ -4,6 +4,7 @@ import { formatAddress, ListenError, peerAddress, type SocketAddress } from '../
 import { type RelayCounters, RelayOutcome } from '../counters.ts';
 import type { OpenConnection } from '../open-connection.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
+import type { TakeOwn } from '../own-connection.ts';
 import { RelayContext, type RelayHandle, type RelayUpdate } from '../relay-context.ts';
 import type { RelayEngine } from '../relay-engine.ts';
 import { sourceOf } from '../source.ts';
@@ -21,6 +22,7 @@ export interface StreamEngineOptions {
   readonly handle: Omit<RelayHandle, 'counters'>;
   readonly resolver: OriginResolver;
   makeCounters(): RelayCounters;
+  readonly takeOwn: TakeOwn;
   /** Clock of the cache's entries, in ms. */
   now(): number;
 }
@@ -35,13 +37,14 @@ export class StreamEngine implements RelayEngine {
   private readonly sweeper: NodeJS.Timeout;
   private onIdle: (() => void) | null = null;
 
-  private constructor({ protocol, handle, resolver, makeCounters, now }: StreamEngineOptions) {
+  private constructor({ protocol, handle, resolver, makeCounters, takeOwn, now }: StreamEngineOptions) {
     const relay = new RelayContext({ ...handle, counters: makeCounters().buffer });
     this.protocol = protocol;
     const clients = new Set<OpenConnection>();
     this.context = {
       relay,
       resolver,
+      takeOwn,
       clients,
       opened: (client) => clients.add(client),
       ended: (client) => {

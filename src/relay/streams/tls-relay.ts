@@ -18,7 +18,7 @@ export function serveTls(client: Client, originPort: number | null): void {
       client.end(state === HelloState.UNNAMED ? RelayOutcome.UNNAMED : RelayOutcome.MALFORMED);
       return;
     }
-    if (!client.authorize(reader.bytes, reader.name.start, reader.name.end)) return;
+    if (!client.authorize(reader.bytes, reader.name.start, reader.name.end, () => prelude)) return;
     client.onData = (more) => {
       prelude = Buffer.concat([prelude, more]);
     };

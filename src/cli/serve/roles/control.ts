@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../../config/index.ts';
-import type { ControlServer, HostnameAnswer, HostnameFollower } from '../../../control/index.ts';
-import { formatAddress } from '../../../net/index.ts';
+import type { ControlServer, HostnameAnswer, HostnameFollower, OwnHost } from '../../../control/index.ts';
+import { formatAddress, type TlsCertificate } from '../../../net/index.ts';
 import type { Registry } from '../../../registry/index.ts';
 import { lookUpHost, type Resolver } from '../../../resolver/index.ts';
 import { monotonicClock } from '../../../sys/index.ts';
@@ -10,7 +10,7 @@ import { errorCode } from '../../error-code.ts';
 import type { Log } from '../log.ts';
 import { openResolver } from '../tables/resolver.ts';
 import type { Tables } from '../tables/tables.ts';
-import type { Role, RoleContext } from './role.ts';
+import type { LoadedFiles, Role, RoleContext } from './role.ts';
 
 const NO_ADDRESSES: HostnameAnswer = { addresses: [], families: [], ttlSeconds: 0 };
 
@@ -26,6 +26,7 @@ export class ControlRole implements Role {
   private readonly follower: HostnameFollower;
   /** Null where the process's tables have a resolver. */
   private readonly ownResolver: Resolver | null;
+  private ownHost: OwnHost | null = null;
 
   private constructor(
     server: ControlServer,
@@ -95,8 +96,20 @@ export class ControlRole implements Role {
     };
   }
 
+  /** Serves what a relay of this process hands over: the page and the API, and DNS over HTTPS by the edge. */
+  openOwnHost(
+    options: Parameters<ControlServer['openOwnHost']>[0],
+    certificate: TlsCertificate | null,
+  ): OwnHost {
+    this.ownHost = this.server.openOwnHost(options);
+    this.ownHost.useCertificate(certificate);
+    return this.ownHost;
+  }
+
   /** The API reads regions and services from the current files at each call. */
-  reload(): void {}
+  reload({ certificate }: LoadedFiles): void {
+    if (certificate !== null) this.ownHost?.useCertificate(certificate);
+  }
 
   /** Finishes calls and look-ups in flight within graceMs. */
   async close(graceMs: number): Promise<void> {

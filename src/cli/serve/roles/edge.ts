@@ -7,6 +7,7 @@ import type { Config } from '../../../config/index.ts';
 import {
   Answerer,
   DgramEngine,
+  DohHandler,
   discoveryRecords,
   LocalStreams,
   MmsgEngine,
@@ -132,6 +133,11 @@ export class EdgeRole implements Role {
   /** Answers that let clients discover the encrypted listeners (RFC 9462). */
   get discovery(): QueryPolicy['discovery'] {
     return this.state.discovery;
+  }
+
+  /** Serves DNS over HTTPS where it shares a name with the page. */
+  openDoh(): DohHandler {
+    return new DohHandler(this.answerer);
   }
 
   get ready(): Role['ready'] {

@@ -2,6 +2,7 @@ import { type Config, listenersOf } from '../../../config/index.ts';
 import { type ProxyUrl, parseProxyUrl } from '../../../net/index.ts';
 import type { EgressRules, RelayPolicy } from '../../../relay/index.ts';
 import { ownHosts } from '../own-addresses.ts';
+import { ownNamesOf } from '../own-names.ts';
 
 /** Builds the relay's policy. @param seed name-hash seed of the catalog */
 export function relayPolicy(config: Config, seed: number): RelayPolicy {
@@ -23,6 +24,7 @@ export function relayPolicy(config: Config, seed: number): RelayPolicy {
     originPort,
     localAddresses: egressAddresses(config),
     proxies: egressProxies(config),
+    ownNames: ownNamesOf(config),
   };
 }
 

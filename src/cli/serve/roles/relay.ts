@@ -10,6 +10,7 @@ import {
   Relay,
   RelayCounters,
   RelayServiceSlots,
+  type TakeOwn,
 } from '../../../relay/index.ts';
 import { libc } from '../../../sys/index.ts';
 import { socketAddresses } from '../../addresses.ts';
@@ -61,8 +62,8 @@ export class RelayRole implements Role {
     this.timer = setInterval(() => void this.publishEgress(), ADDRESSES_INTERVAL_MS).unref();
   }
 
-  /** Opens the listeners. @throws ListenError, RelayEngineError; nothing stays open then */
-  static async start(tables: Tables, context: RoleContext): Promise<RelayRole> {
+  /** Opens the listeners. @param takeOwn takes connections for names of this host itself @throws ListenError, RelayEngineError; nothing stays open then */
+  static async start(tables: Tables, context: RoleContext, takeOwn: TakeOwn): Promise<RelayRole> {
     const { config, seed, log, onFailure } = context;
     const { workers, engine, quicMode } = config.relay;
     if (engine === 'epoll' && libc() === null) throw new RelayEngineError();
@@ -98,6 +99,7 @@ export class RelayRole implements Role {
         if (isUp) log.info({ proxy }, 'a proxy of relay.egress is up again');
         else log.warn({ proxy }, 'a proxy of relay.egress is down');
       },
+      takeOwn,
       onFailure,
     });
     // Also brings tables that were replaced while the threads started.
