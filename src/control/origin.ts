@@ -61,7 +61,8 @@ export class OriginGuard {
     this.hosts = new Set(['localhost', ...parsed.map((url) => hostName(url.host) ?? url.hostname)]);
     this.origins = new Set(parsed.map((url) => url.origin));
     const zone = testZone?.toLowerCase().replace(/\.$/, '');
-    this.testZones = zone === undefined ? [] : [`.reached.${zone}`, `.registered.${zone}`];
+    this.testZones =
+      zone === undefined ? [] : [`.reached.${zone}`, `.registered.${zone}`, `.relayed.${zone}`];
   }
 
   /** True if a call is for a name of the self-test, which gets the probe and nothing else. */

@@ -148,6 +148,8 @@ export class OwnHost {
     secure.once('close', () => clearTimeout(timer));
     secure.once('secure', () => {
       clearTimeout(timer);
+      // As tls.Server does: HTTP/2 would otherwise wait for a client's event.
+      (secure as TLSSocket & { secureConnecting: boolean }).secureConnecting = false;
       (secure.alpnProtocol === 'h2' ? this.http2 : this.http1).emit('connection', secure);
     });
   }

@@ -75,7 +75,7 @@ function contentPolicy({ publicUrl, familyUrls, testZone = null }: PageOptions):
   const probes =
     testZone === null
       ? []
-      : ['reached', 'registered'].map((name) => `${protocol}//*.${name}.${testZone}${suffix}`);
+      : ['reached', 'registered', 'relayed'].map((name) => `${protocol}//*.${name}.${testZone}${suffix}`);
   const families = [familyUrls?.ipv4, familyUrls?.ipv6].flatMap((url) =>
     url == null ? [] : [new URL(url).origin],
   );

@@ -12,7 +12,8 @@ export function probeRoutes(app: App, _context: Context): void {
   const route = operation('anyone', {
     operationId: 'getProbe',
     summary: "Load the self-test's picture",
-    description: 'Also served for `X.reached.TESTZONE` and `X.registered.TESTZONE`, for any X.',
+    description:
+      'Also served for `X.reached.TESTZONE`, `X.registered.TESTZONE` and `X.relayed.TESTZONE`, for any X.',
     tag: 'Page',
     response: {
       200: Type.Unsafe({ description: 'A picture', content: { 'image/svg+xml': { schema: Type.String() } } }),
