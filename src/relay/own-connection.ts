@@ -26,6 +26,8 @@ export function openOwnConnection({ fd, prelude, client }: OwnConnection): Socke
 
 /** Gives back what was read of a socket, and names its client where a balancer is the peer. */
 export function returned(socket: Socket, prelude: Uint8Array, client: ClientEndpoint | null): Socket {
+  // A tunnel outlives one direction; an exchange of requests and answers ends with the client's end.
+  socket.allowHalfOpen = false;
   if (prelude.length > 0) socket.unshift(Buffer.from(prelude));
   if (client !== null) {
     Object.defineProperty(socket, 'remoteAddress', { value: client.address });

@@ -1,9 +1,9 @@
 /** One host under one name: the relay owns 443 and 80 and hands the host's own names to page, API and DNS over HTTPS. */
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { connect as connectTcp, createServer } from 'node:net';
+import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
-import { connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate } from '../support/certificate.ts';
@@ -52,7 +52,7 @@ describe.each(['epoll', 'streams'])('one host by %s', (engine) => {
         upstreams: [upstream.url],
       },
     });
-    const ready = service.listeners as unknown as { relay: { http: string[]; engine: string } };
+    const ready = (await service.logged('ready')) as unknown as { relay: { http: string[]; engine: string } };
     expect(ready.relay.engine).toBe(engine);
     httpPort = Number(ready.relay.http[0]!.split(':')[1]);
     await service.household([HOME]);
@@ -179,7 +179,7 @@ describe.each(['epoll', 'streams'])('one host by %s', (engine) => {
         localAddress: '127.0.0.67',
         servername: DOMAIN,
         rejectUnauthorized: false,
-      }),
+      } as ConnectionOptions),
     );
     for (const socket of handshakes) socket.on('error', () => {});
     expect(JSON.parse(await curl(STRANGER, `${url}/v1/ip`))).toEqual({ address: STRANGER });

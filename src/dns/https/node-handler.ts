@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
 import { peerAddress, sourceFromAddress } from '../../net/index.ts';
 import type { Answerer } from '../answerer.ts';
 import { HTTPS_TRAITS } from './listener.ts';
@@ -9,6 +10,8 @@ import { DNS_MESSAGE, RequestHead } from './request-head.ts';
 const FORBIDDEN = 403;
 const TOO_LARGE = 413;
 const BAD_REQUEST = 400;
+/** Longest body that is read only to be refused. */
+const MAX_REFUSED_BYTES = 65_536;
 
 /** Serves DNS over HTTPS on servers of node:http and node:http2, where it shares a name with the page. */
 export class DohHandler {
@@ -85,20 +88,39 @@ function readBody(request: IncomingMessage, done: (body: Buffer | null) => void)
   };
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > MAX_QUERY_BYTES) finish(null);
-    else chunks.push(chunk);
+    if (bytes <= MAX_QUERY_BYTES) chunks.push(chunk);
+    else finish(null);
   });
   request.once('end', () => finish(Buffer.concat(chunks)));
   request.once('error', () => finish(null));
 }
 
+/** Refuses a request once its body has been read: an unread body would reset the connection under the answer. */
 function refuse(request: IncomingMessage, response: ServerResponse, status: number): void {
-  const closes = status === FORBIDDEN || status === TOO_LARGE;
   const isHttp2 = request.httpVersionMajor === 2;
-  if (closes && !isHttp2) response.setHeader('connection', 'close');
-  response.writeHead(status, { 'content-length': 0 });
-  response.end(() => {
-    if (closes && isHttp2)
-      (response as unknown as { stream: { session?: { close(): void } } }).stream.session?.close();
+  const closes = status === FORBIDDEN;
+  const reply = (): void => {
+    if (response.destroyed) return;
+    if (closes && !isHttp2) response.setHeader('connection', 'close');
+    if (closes && isHttp2) response.once('close', () => closeSession(session));
+    response.writeHead(status, { 'content-length': 0 });
+    response.end();
+  };
+  // The stream forgets its session when it closes.
+  const session = isHttp2 ? (request as unknown as Http2ServerRequest).stream.session : undefined;
+  if (request.readableEnded) {
+    reply();
+    return;
+  }
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_REFUSED_BYTES) request.destroy();
   });
+  request.once('end', reply);
+}
+
+/** Lets the answer out first. */
+function closeSession(session: Http2ServerRequest['stream']['session']): void {
+  setImmediate(() => session?.close());
 }
