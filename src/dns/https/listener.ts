@@ -15,7 +15,7 @@ export const HTTPS_TRAITS: TransportTraits = {
   maxReplyBytes: 65535,
 };
 
-const GUEST_TRAITS: TransportTraits = { ...HTTPS_TRAITS, isGuest: true };
+export const GUEST_TRAITS: TransportTraits = { ...HTTPS_TRAITS, isGuest: true };
 
 /**
  * Starts DNS over HTTPS. With private names unregistered sources may connect within the strangers' pool, and get 403 unless

@@ -1,44 +1,77 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
-import { peerAddress, sourceFromAddress } from '../../net/index.ts';
+import { peerAddress, type Source, sourceFromAddress } from '../../net/index.ts';
+import type { TransportTraits } from '../answer/query-state.ts';
 import type { Answerer } from '../answerer.ts';
-import { HTTPS_TRAITS } from './listener.ts';
+import { claimAddress } from '../private-names/admission.ts';
+import { ClaimOutcome, type PrivateNames, tokenOfBytes } from '../private-names/index.ts';
+import { GUEST_TRAITS, HTTPS_TRAITS } from './listener.ts';
 import { maxAgeSeconds } from './max-age.ts';
-import { DohMessage, GetQuery, isQuery, MAX_QUERY_BYTES, readDohRequest } from './request.ts';
+import { DOH_PATH } from './path.ts';
+import { DohMessage, GetQuery, isQuery, MAX_QUERY_BYTES, type PathGate, readDohRequest } from './request.ts';
 import { DNS_MESSAGE, RequestHead } from './request-head.ts';
 
 const FORBIDDEN = 403;
+const NOT_FOUND = 404;
 const TOO_LARGE = 413;
 const BAD_REQUEST = 400;
 /** Longest body that is read only to be refused. */
 const MAX_REFUSED_BYTES = 65_536;
 
+export interface DohHandlerOptions {
+  readonly answerer: Answerer;
+  /** Null: there are none. */
+  readonly privateNames: PrivateNames | null;
+}
+
 /** Serves DNS over HTTPS on servers of node:http and node:http2, where it shares a name with the page. */
 export class DohHandler {
-  private readonly answerer: Answerer;
+  private readonly options: DohHandlerOptions;
   private readonly head = new RequestHead();
   private readonly query = new GetQuery();
 
-  constructor(answerer: Answerer) {
-    this.answerer = answerer;
+  constructor(options: DohHandlerOptions) {
+    this.options = options;
   }
 
-  /** Answers one request. Unregistered sources get 403, and their connection is closed. */
+  /** Answers one request. Sources that are neither registered nor have a live private name get 403 and are closed. */
   serve(request: IncomingMessage, response: ServerResponse): void {
     const peer = peerAddress(request.socket.remoteAddress);
-    const source = peer === null ? null : sourceFromAddress(peer);
-    if (source === null || !this.answerer.admits(source)) {
+    if (peer === null) {
       refuse(request, response, FORBIDDEN);
       return;
     }
+    const source = sourceFromAddress(peer);
+    const { answerer, privateNames } = this.options;
+    const token = tokenOf(request.url ?? '');
+    const isRegistered = answerer.admits(source);
+    if (isRegistered || token === null || privateNames === null) {
+      if (isRegistered && token !== null) void privateNames?.claim({ token, source, isRegistered });
+      if (isRegistered) this.serveAdmitted(request, response, source, HTTPS_TRAITS);
+      else refuse(request, response, FORBIDDEN);
+      return;
+    }
+    void claimAddress(privateNames, answerer, { token, source }).then((outcome) => {
+      if (outcome === ClaimOutcome.REGISTERED) this.serveAdmitted(request, response, source, HTTPS_TRAITS);
+      else if (outcome === ClaimOutcome.LIVE) this.serveAdmitted(request, response, source, GUEST_TRAITS);
+      else refuse(request, response, FORBIDDEN);
+    });
+  }
+
+  private serveAdmitted(
+    request: IncomingMessage,
+    response: ServerResponse,
+    source: Source,
+    traits: TransportTraits,
+  ): void {
     const found = this.read(request);
     if (found === DohMessage.IN_QUERY) {
-      this.answer(this.query.bytes.slice(0, this.query.length), source, response);
+      this.answer(this.query.bytes.slice(0, this.query.length), source, traits, response);
     } else if (found === DohMessage.IN_BODY) {
       readBody(request, (body) => {
         if (body === null) refuse(request, response, TOO_LARGE);
         else if (!isQuery(body, 0, body.length)) refuse(request, response, BAD_REQUEST);
-        else this.answer(body, source, response);
+        else this.answer(body, source, traits, response);
       });
     } else refuse(request, response, found);
   }
@@ -54,15 +87,20 @@ export class DohHandler {
     set(url, head.setTarget);
     if (headers['content-type'] !== undefined) set(headers['content-type'], head.setContentType);
     if (headers['content-length'] !== undefined) set(headers['content-length'], head.setContentLength);
-    return head.isMalformed ? BAD_REQUEST : readDohRequest(head, this.query);
+    return head.isMalformed ? BAD_REQUEST : readDohRequest(head, this.query, this.gate);
   }
 
-  private answer(
-    query: Uint8Array,
-    source: ReturnType<typeof sourceFromAddress>,
-    response: ServerResponse,
-  ): void {
-    this.answerer.answer(query, source, HTTPS_TRAITS, (reply) => {
+  /** Tells known paths from others; the source has been admitted. */
+  private readonly gate: PathGate = {
+    checkPath: (target, end) => {
+      const path = Buffer.from(target.subarray(0, end)).toString('latin1');
+      const hasNames = this.options.privateNames !== null;
+      return path === DOH_PATH || (hasNames && tokenOf(path) !== null) ? 0 : NOT_FOUND;
+    },
+  };
+
+  private answer(query: Uint8Array, source: Source, traits: TransportTraits, response: ServerResponse): void {
+    this.options.answerer.answer(query, source, traits, (reply) => {
       if (reply === null || response.destroyed) {
         response.destroy();
         return;
@@ -75,6 +113,14 @@ export class DohHandler {
       response.end(Buffer.from(reply));
     });
   }
+}
+
+/** The private name's token in a target; null for others. */
+function tokenOf(target: string): string | null {
+  const path = target.split('?', 1)[0]!;
+  if (!path.startsWith(`${DOH_PATH}/`)) return null;
+  const bytes = Buffer.from(path.slice(DOH_PATH.length + 1), 'latin1');
+  return tokenOfBytes(bytes, 0, bytes.length);
 }
 
 /** Collects a body; null if it is too large or broken off. */

@@ -137,7 +137,8 @@ export class EdgeRole implements Role {
 
   /** Serves DNS over HTTPS where it shares a name with the page. */
   openDoh(): DohHandler {
-    return new DohHandler(this.answerer);
+    const { answerer, privateNames } = this;
+    return new DohHandler({ answerer, privateNames });
   }
 
   get ready(): Role['ready'] {
