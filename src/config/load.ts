@@ -6,7 +6,7 @@ import { deriveFromDomain } from './derive.ts';
 import { ConfigError } from './problem.ts';
 import { Reader } from './read.ts';
 import { CONFIG_SCHEMA, type Config, type FileConfig } from './schema.ts';
-import { type Environment, Substitutions } from './substitute.ts';
+import { type Environment, type FileReader, Substitutions } from './substitute.ts';
 import { warningsOf } from './warnings.ts';
 
 export interface LoadOptions {
@@ -27,6 +27,8 @@ export interface LoadedConfig {
 }
 
 const MAX_FILE_BYTES = 2 ** 20;
+/** Limit of a file that `${file:PATH}` names: a secret, not a document. */
+const MAX_VALUE_BYTES = 2 ** 16;
 /** Later YAML errors are usually consequences of the first. */
 const MAX_YAML_PROBLEMS = 5;
 
@@ -37,7 +39,7 @@ const MAX_YAML_PROBLEMS = 5;
  */
 export function loadConfig({ file, env, cwd }: LoadOptions): LoadedConfig {
   const path = resolve(cwd, file);
-  const substitutions = new Substitutions(env);
+  const substitutions = new Substitutions(env, (name) => readValue(resolve(dirname(path), name)));
   const lines = new LineCounter();
   const document = parse(file, substitutions.tokenize(readText(file, path)), lines);
   const reader = new Reader(file, document, lines, substitutions);
@@ -71,6 +73,19 @@ function readText(file: string, path: string): string {
     if (code === 'ENOENT' || code === 'ENOTDIR') throw fileError(file, 'no such file', 'a configuration');
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw fileError(file, 'other bytes', 'UTF-8 text');
     throw fileError(file, `an unreadable file (${code ?? 'unknown'})`, 'a configuration');
+  }
+}
+
+function readValue(path: string): ReturnType<FileReader> {
+  try {
+    const bytes = readFileSync(path);
+    if (bytes.length > MAX_VALUE_BYTES) return { problem: `which has more than ${MAX_VALUE_BYTES} bytes` };
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { problem: 'which does not exist' };
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return { problem: 'which is not UTF-8' };
+    return { problem: `which cannot be read (${code ?? 'unknown'})` };
   }
 }
 

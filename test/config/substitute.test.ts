@@ -1,5 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are the configuration's, not JavaScript's
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/index.ts';
 import { load, problemsOf, REGIONS } from './builders.ts';
 
 describe('environment variables', () => {
@@ -74,10 +78,22 @@ describe('environment variables', () => {
       'dns.udp[0]: found ${UNSET}, which is not set, expected the environment variable UNSET',
     ],
     ['dns: ${UNSET:-x}', 'dns: found "x" from ${UNSET}, expected a mapping'],
-    ['dataDir: ${}', 'dataDir: found a ${ without a name and a }, expected ${NAME} or ${NAME:-default}'],
-    ['dataDir: ${A-b}', 'dataDir: found a ${ without a name and a }, expected ${NAME} or ${NAME:-default}'],
-    ['dataDir: ${1A}', 'dataDir: found a ${ without a name and a }, expected ${NAME} or ${NAME:-default}'],
-    ['dataDir: "${A"', 'dataDir: found a ${ without a name and a }, expected ${NAME} or ${NAME:-default}'],
+    [
+      'dataDir: ${}',
+      'dataDir: found a ${ without a name and a }, expected ${NAME}, ${NAME:-default} or ${file:PATH}',
+    ],
+    [
+      'dataDir: ${A-b}',
+      'dataDir: found a ${ without a name and a }, expected ${NAME}, ${NAME:-default} or ${file:PATH}',
+    ],
+    [
+      'dataDir: ${1A}',
+      'dataDir: found a ${ without a name and a }, expected ${NAME}, ${NAME:-default} or ${file:PATH}',
+    ],
+    [
+      'dataDir: "${A"',
+      'dataDir: found a ${ without a name and a }, expected ${NAME}, ${NAME:-default} or ${file:PATH}',
+    ],
     [
       'registration: { perAccount: ${N:-five} }',
       'registration.perAccount: found "five" from ${N}, expected a whole number from 1 to 10000',
@@ -88,5 +104,61 @@ describe('environment variables', () => {
     ],
   ])('%s is a fault', (yaml, fault) => {
     expect(problemsOf(`${REGIONS}\n${yaml}\n`)).toEqual([fault]);
+  });
+});
+
+describe('files', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'values-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+  const put = (name: string, text: string | Uint8Array) => {
+    writeFileSync(join(directory, name), text);
+    return `\${file:${join(directory, name)}}`;
+  };
+  const keyOf = (value: string) =>
+    load(`${REGIONS}\ncontrol: { adminKey: "${value}" }\n`).config.control.adminKey;
+
+  it.each([
+    ['no-line-break', 'no-line-break'],
+    ['one-line-break\n', 'one-line-break'],
+    ['of-windows\r\n', 'of-windows'],
+    ['${NAME}', '${NAME}'],
+  ])('give %j as %j', (text, expected) => {
+    expect(keyOf(put('key', text))).toBe(expected);
+  });
+
+  it('give part of a value, and take the type of the key', () => {
+    const yaml = `${REGIONS}\nstore: redis://edge:${put('password', 's3cret\n')}@127.0.0.1:6379\ndns: { workers: ${put('workers', '3\n')} }\n`;
+    const { config } = load(yaml);
+    expect([config.store, config.dns.workers]).toEqual(['redis://edge:s3cret@127.0.0.1:6379', 3]);
+  });
+
+  it('are relative to the configuration', () => {
+    writeFileSync(join(directory, 'key'), 'beside-the-file\n');
+    writeFileSync(join(directory, 'config.yaml'), `${REGIONS}\ncontrol: { adminKey: "\${file:key}" }\n`);
+    const { config } = loadConfig({ file: join(directory, 'config.yaml'), env: {}, cwd: '/' });
+    expect(config.control.adminKey).toBe('beside-the-file');
+  });
+
+  it('are named in an error, without their text', () => {
+    const missing = `\${file:${join(directory, 'missing')}}`;
+    const problem = (value: string) => problemsOf(`${REGIONS}\ncontrol: { adminKey: "${value}" }\n`);
+    expect(problem(missing)).toEqual([
+      `control.adminKey: found ${missing}, which does not exist, expected a readable text file`,
+    ]);
+    const binary = put('binary', Uint8Array.of(0xff, 0xfe));
+    expect(problem(binary)).toEqual([
+      `control.adminKey: found ${binary}, which is not UTF-8, expected a readable text file`,
+    ]);
+    const large = put('large', 'x'.repeat(2 ** 16 + 1));
+    expect(problem(large)).toEqual([
+      `control.adminKey: found ${large}, which has more than 65536 bytes, expected a readable text file`,
+    ]);
+    const spaced = put('spaced', 'two words');
+    expect(problem(spaced)).toEqual([
+      `control.adminKey: found a string (not shown) from ${spaced}, expected visible ASCII characters without spaces`,
+    ]);
   });
 });
