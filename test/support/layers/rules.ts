@@ -51,6 +51,7 @@ export const LIBRARY_OWNERS: Readonly<Record<string, readonly string[]>> = {
   fastify: ['control/'],
   '@fastify/': ['control/'],
   'prom-client': ['metrics/scrape/'],
+  'acme-client': ['cli/serve/acme/'],
 };
 
 /** The libraries that leaves may import besides Node's own modules. */
