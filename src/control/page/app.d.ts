@@ -1,4 +1,4 @@
-import type { AddressPath, NewUpdateToken, PageData, Tally, VerdictName } from './types';
+import type { AddressPath, NewPrivateName, NewUpdateToken, PageData, Tally, VerdictName } from './types';
 
 /** State and actions of the page that views use. */
 export interface App {
@@ -9,6 +9,8 @@ export interface App {
   test: { share: number; verdict: VerdictName | null; tally: Tally | null } | null;
   /** The update token that was just created. It is stored nowhere else. */
   newToken: NewUpdateToken | null;
+  /** The private name that was just created. It is stored nowhere else. */
+  newName: NewPrivateName | null;
   /** Text typed as this network's name; null if the form is closed. It survives a render. */
   naming: string | null;
   nowMs(): number;

@@ -118,7 +118,7 @@ export const GUIDES = [
       'Without a remote (older Chromecasts): they always ask Google’s servers (8.8.8.8). Set up your router instead and block those there.',
     ],
     notes: [
-      'Switch off **Private DNS** if it is on: **Settings**, **Network & internet**, **Private DNS**, **Off**.',
+      'Switch off **Private DNS** if it is on, unless it has a private name of yours: **Settings**, **Network & internet**, **Private DNS**, **Off**.',
     ],
   },
   {

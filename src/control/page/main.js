@@ -39,6 +39,7 @@ const app = {
   paths: null,
   test: null,
   newToken: null,
+  newName: null,
   naming: null,
   nowMs: () => Date.now(),
   render,

@@ -13,6 +13,7 @@ const SENTENCES = {
     'That name does not lead to the network you are on. Please check it, or enter it while you are at home.',
   too_many_hostnames: 'You follow as many host names as your account allows. Remove one first.',
   too_many_update_tokens: 'You have as many update passwords as your account allows. Revoke one first.',
+  too_many_private_names: 'You have as many private names as your account allows. Remove one first.',
   address_not_public: 'This address is private, so it cannot be registered.',
   too_many_changes: 'You have made many changes in a short time. Please wait a minute and try again.',
   too_many_attempts: 'Too many wrong attempts from this network. Please wait a minute and try again.',

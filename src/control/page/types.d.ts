@@ -2,6 +2,7 @@
 
 import type { Static } from 'typebox';
 import type { PageShape } from '../shapes/page';
+import type { NewPrivateNameShape } from '../shapes/private-name';
 import type { NewUpdateTokenShape } from '../shapes/update-token';
 
 /** Reply of `GET /v1/page`. */
@@ -11,6 +12,8 @@ export type Account = PageData['account'];
 export type Registration = PageData['registrations'][number];
 export type Service = PageData['services'][number];
 export type Hostname = PageData['hostnames'][number];
+export type PrivateName = PageData['privateNames'][number];
+export type NewPrivateName = Static<typeof NewPrivateNameShape>;
 export type UpdateToken = PageData['updateTokens'][number];
 export type NewUpdateToken = Static<typeof NewUpdateTokenShape>;
 

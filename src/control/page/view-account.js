@@ -5,6 +5,7 @@ import { ask } from './dialog.js';
 import { h } from './dom.js';
 import { goToSignIn, remember } from './memory.js';
 import { tell } from './notice.js';
+import { saveFile } from './save-file.js';
 import { counted } from './words.js';
 
 /** @typedef {import('./app').App} App */
@@ -83,14 +84,7 @@ function choice(id, title, lead, button) {
 
 async function download() {
   const held = await call('GET', '/v1/account/export');
-  const url = URL.createObjectURL(
-    new Blob([`${JSON.stringify(held, null, 2)}\n`], { type: 'application/json' }),
-  );
-  const link = h('a', { href: url, download: 'my-data.json', class: 'offscreen' }, 'my-data.json');
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  saveFile('my-data.json', `${JSON.stringify(held, null, 2)}\n`, 'application/json');
   tell('Your data is in the file my-data.json.');
 }
 

@@ -3,6 +3,7 @@ import { dnsCard } from './dns-card.js';
 import { h } from './dom.js';
 import { GUIDES, withAddresses } from './guides.js';
 import { icon } from './icons.js';
+import { privateNamesCard } from './private-names-card.js';
 
 /**
  * Shows the device guides.
@@ -30,6 +31,7 @@ export function devicesView(app) {
         GUIDES.map((guide) => guideBox(guide, dnsAddresses)),
       ),
     ),
+    app.page.privateNamesDomain === null ? null : privateNamesCard(app),
   );
 }
 
