@@ -13,7 +13,8 @@ set -eu
 
 CONF=$1
 MOST_BYTES=1048576
-setting() { sed -n "s/^$1 //p" "$CONF" | tail -n 1; }
+# CONFIG REWRITE, which Sentinel uses, puts paths in quotes.
+setting() { sed -n "s/^$1 //p" "$CONF" | tail -n 1 | tr -d '"'; }
 
 # Prints what the rules of a user take away from loading the file, by the order of the rules.
 missing_rights() {

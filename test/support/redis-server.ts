@@ -24,7 +24,7 @@ export interface RedisServerOptions {
 }
 
 const DEPLOY = join(import.meta.dirname, '../../config/deploy');
-const USERS = ['control', 'edge', 'replica', 'backup'] as const;
+const USERS = ['control', 'edge', 'replica', 'backup', 'sentinel'] as const;
 export type ShippedUser = (typeof USERS)[number];
 const TESTER = { username: 'tester', password: 'password-of-tester' };
 

@@ -175,4 +175,22 @@ describe('the files of config/deploy', { timeout: 60_000 }, () => {
     expect(named.toSorted()).toEqual(Object.keys(compose.volumes).toSorted());
     for (const name of mounted.filter((text) => text.startsWith('.'))) readFileSync(join(DEPLOY, name));
   });
+
+  it('include a compose file for a node with its Sentinel, whose rewritten files lie in volumes', () => {
+    const compose = parse(readFileSync(join(DEPLOY, 'compose.redis-node.yaml'), 'utf8'), { merge: true }) as {
+      services: Record<string, { read_only: boolean; entrypoint: string[]; volumes: string[] }>;
+      volumes: Record<string, null>;
+    };
+    expect(Object.keys(compose.services)).toEqual(['redis', 'sentinel']);
+    for (const [name, { read_only, entrypoint, volumes }] of Object.entries(compose.services)) {
+      expect(read_only).toBe(true);
+      expect(volumes).toContain(`${name}:${entrypoint[2]}`);
+      for (const text of volumes.filter((one) => one.startsWith('.'))) {
+        const [file, target, mode] = text.split(':');
+        readFileSync(join(DEPLOY, file));
+        expect([target, mode]).toEqual([join('/etc/mediastreamer', file), 'ro']);
+      }
+    }
+    expect(Object.keys(compose.volumes)).toEqual(['redis', 'sentinel']);
+  });
 });
