@@ -7,7 +7,7 @@
  * No claim is tied to the figures; a call that is not answered 2xx makes it exit 1.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -59,7 +59,7 @@ async function serve(dataDir: string, store: string): Promise<void> {
   const control = await createControl({
     registry,
     lookUpHost: async () => ({ addresses: [], families: [], ttlSeconds: 0 }),
-    adminKey: ADMIN_KEY,
+    adminKeys: () => [createHash('sha256').update(ADMIN_KEY).digest()],
     changes: { changes: Number.MAX_SAFE_INTEGER },
     trustedProxies: [],
     regions: () => REGIONS,

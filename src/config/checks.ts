@@ -14,6 +14,7 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkLimits(config, reader);
   checkTrustedProxies(config, reader);
   checkAdminKey(config, reader);
+  checkOperatorKeys(config, reader);
   checkPrivateNames(config, reader);
   checkEgress(config, reader);
   checkTestZone(config, reader);
@@ -70,13 +71,28 @@ const MIN_OPEN_ADMIN_KEY_CHARACTERS = 16;
 
 /** Accepts any admin key on loopback, for trials. */
 function checkAdminKey({ roles, control }: FileConfig, reader: Reader): void {
-  if (!roles.includes('control') || !reader.isValid('control.adminKey') || !reader.isValid('control.listen'))
-    return;
-  const { adminKey, listen } = control;
-  if (adminKey === '' || adminKey.length >= MIN_OPEN_ADMIN_KEY_CHARACTERS) return;
+  if (!roles.includes('control') || !reader.isValid('control.adminKey')) return;
+  if (control.adminKey !== '') checkKeyLength('control.adminKey', control.adminKey, control, reader);
+}
+
+function checkOperatorKeys({ control }: FileConfig, reader: Reader): void {
+  for (const [index, { id, key }] of control.keys.entries()) {
+    const path = `control.keys[${index}]`;
+    if (!reader.isValid(path)) continue;
+    const other = control.keys.findIndex((one) => one.id === id);
+    if (id === null) reader.reject(`${path}.id`, 'nothing', 'an id, so that keys can be told apart');
+    else if (other < index)
+      reader.reject(`${path}.id`, `"${id}", which control.keys[${other}] has too`, 'each id once');
+    if (key === '') reader.reject(`${path}.key`, 'nothing', `a key, or sha256: and a key's digest`);
+    else checkKeyLength(`${path}.key`, key, control, reader);
+  }
+}
+
+function checkKeyLength(path: string, key: string, { listen }: FileConfig['control'], reader: Reader): void {
+  if (key.length >= MIN_OPEN_ADMIN_KEY_CHARACTERS || !reader.isValid('control.listen')) return;
   if (listen.every((text) => scopeOf(parseSocketAddress(text)!.address) === 'loopback')) return;
   const expected = `at least ${MIN_OPEN_ADMIN_KEY_CHARACTERS} characters, as other machines reach control.listen`;
-  reader.reject('control.adminKey', 'a short string (not shown)', expected);
+  reader.reject(path, 'a short string (not shown)', expected);
 }
 
 /** Checks what private names need in this process. */

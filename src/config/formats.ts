@@ -102,6 +102,10 @@ export const FORMATS = {
     expected: 'visible ASCII characters without spaces',
     parse: (text) => (/^[\x21-\x7e]*$/.test(text) ? text : null),
   },
+  'operator-key': {
+    expected: 'visible ASCII characters without spaces, or sha256: and 64 hexadecimal digits',
+    parse: (text) => (/^[\x21-\x7e]*$/.test(text) && isOperatorKey(text) ? text : null),
+  },
   'cookie-secret': {
     expected: '32 hexadecimal digits, such as openssl rand -hex 16 makes',
     parse: (text) => (/^[\da-f]{32}$/i.test(text) ? text.toLowerCase() : null),
@@ -126,6 +130,11 @@ export const FORMATS = {
 } as const satisfies Record<string, TextFormat>;
 
 export type FormatName = keyof typeof FORMATS;
+
+/** False for a `sha256:` that is not followed by a digest: a typing mistake must not become a key. */
+function isOperatorKey(text: string): boolean {
+  return !/^sha256:/i.test(text) || /^sha256:[\da-f]{64}$/i.test(text);
+}
 
 const UPSTREAM_PORTS: Readonly<Record<string, number>> = { udp: 53, tcp: 53, tls: 853, https: 443 };
 const UPSTREAM = /^(udp|tcp|tls|https):\/\/([^/#?\s]+)(\/[\w./~-]*)?(#[a-z0-9.-]{1,253})?$/i;

@@ -127,6 +127,12 @@ const dns = section({
   proxyProtocolFrom: list('prefix'),
 });
 
+const operatorKey = section({
+  id: optional('id'),
+  key: secret(text('operator-key', '')),
+  scope: choice(['admin'], 'admin'),
+});
+
 const control = section({
   listen: list('socket-address', ['127.0.0.1:8080']),
   publicUrl: text('http-url', 'http://127.0.0.1:8080'),
@@ -135,6 +141,8 @@ const control = section({
   addresses: list('address'),
   dnsAddresses: list('address'),
   adminKey: secret(text('admin-key', '')),
+  // Several at a time, so that one can be replaced while both are valid.
+  keys: { type: 'array', items: operatorKey, default: [] },
   trustedProxies: list('prefix'),
   // Hosts report their own addresses, which then cannot be registered. A stolen host must not name homes.
   fleetPrefixes: list('prefix'),

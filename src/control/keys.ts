@@ -51,7 +51,7 @@ function sha256(text: string): Buffer {
 /**
  * Authenticates callers by `Authorization: Bearer KEY` or, without that header, by the session's cookie.
  *
- * Every wrong key gets the same answer after the same two comparisons: with the admin key (hashes in constant time) and
+ * Every wrong key gets the same answer after the same comparisons: with all admin keys (hashes in constant time) and
  * with the registry's hashes. Sources with too many failures get 429, but a right key still passes: households behind
  * CGNAT share an address, and one guesser must not lock out the others. Secrets have at least 128 random bits, so
  * guessing is hopeless without a lock-out.
@@ -59,16 +59,14 @@ function sha256(text: string): Buffer {
 export class Keys {
   private readonly options: ControlOptions;
   private readonly cookie: SessionCookie;
-  private readonly adminHash: Buffer;
   /** Null: no key is configured for edges. */
   private readonly edgeHash: Buffer | null;
   private readonly throttle: Throttle;
 
   constructor(options: ControlOptions, cookie: SessionCookie) {
-    if (options.adminKey === '') throw new RangeError('adminKey must not be empty');
+    if (options.adminKeys().length === 0) throw new RangeError('adminKeys must not be empty');
     this.options = options;
     this.cookie = cookie;
-    this.adminHash = sha256(options.adminKey);
     const edgeKey = options.privateNames?.edgeKey ?? '';
     this.edgeHash = edgeKey === '' ? null : sha256(edgeKey);
     const limits = { ...DEFAULT_AUTHENTICATION_LIMITS, ...options.authentication };
@@ -116,7 +114,7 @@ export class Keys {
       }
       return { kind: 'edge' };
     }
-    if (timingSafeEqual(sha256(key), this.adminHash)) return { kind: 'admin' };
+    if (this.isAdminKey(key)) return { kind: 'admin' };
     const isTicket = access === 'ticket' && looksLike('ticket', key);
     const { registry } = this.options;
     const account = isTicket
@@ -124,6 +122,17 @@ export class Keys {
       : await registry.authenticate(key);
     if (account === null) throw this.failure(EXPECTED[access], request);
     return { kind: 'account', account, by: isTicket ? 'ticket' : 'secret' };
+  }
+
+  /** Compares with every admin key, so that the time does not tell which one is right. */
+  private isAdminKey(key: string): boolean {
+    const digest = sha256(key);
+    let isRight = false;
+    for (const known of this.options.adminKeys()) {
+      const isSame = timingSafeEqual(digest, known);
+      isRight ||= isSame;
+    }
+    return isRight;
   }
 
   private async principalOfSession(

@@ -104,8 +104,8 @@ export interface ControlOptions {
   registry: ControlRegistry;
   /** Looks a host name up, bypassing the cache; an account may add a name that points at its address only. */
   lookUpHost(hostname: string): Promise<HostnameAnswer>;
-  /** Must not be empty. */
-  adminKey: string;
+  /** Returns the SHA-256 digests of the operator's keys, one at least; asked on every call. */
+  adminKeys(): readonly Uint8Array[];
   /** Proxies whose X-Forwarded-For is believed. */
   trustedProxies: readonly Prefix[];
   /** Returns the configured regions; asked on every call, so that a reload is effective at once. */

@@ -189,6 +189,30 @@ const PROBLEMS: readonly (readonly [yaml: string, problem: string])[] = [
     'control.adminKey: found a short string (not shown), expected at least 16 characters, as other machines reach control.listen',
   ],
   [
+    'control: { keys: [{ id: backend, key: "sha256:1234" }] }',
+    'control.keys[0].key: found a string (not shown), expected visible ASCII characters without spaces, or sha256: and 64 hexadecimal digits',
+  ],
+  [
+    'control: { keys: [{ key: sixteen-characters }] }',
+    'control.keys[0].id: found nothing, expected an id, so that keys can be told apart',
+  ],
+  [
+    'control: { keys: [{ id: backend }] }',
+    "control.keys[0].key: found nothing, expected a key, or sha256: and a key's digest",
+  ],
+  [
+    'control: { keys: [{ id: a, key: sixteen-characters }, { id: a, key: other-characters }] }',
+    'control.keys[1].id: found "a", which control.keys[0] has too, expected each id once',
+  ],
+  [
+    'control: { keys: [{ id: a, key: sixteen-characters, scope: root }] }',
+    'control.keys[0].scope: found "root", expected one of admin',
+  ],
+  [
+    'control: { listen: ["0.0.0.0:8080"], keys: [{ id: a, key: fifteen-letters }] }',
+    'control.keys[0].key: found a short string (not shown), expected at least 16 characters, as other machines reach control.listen',
+  ],
+  [
     'control: { trustedProxies: [10.0.0.1/8] }',
     `control.trustedProxies[0]: found "10.0.0.1/8", expected ${PREFIX}`,
   ],

@@ -10,6 +10,8 @@ const load = (file: string, env: Record<string, string> = {}) => loadConfig({ fi
 
 /** Lists the paths of all keys of a schema; regions and relays count once. */
 function keysOf(schema: SchemaNode, path = ''): string[] {
+  // An empty list in the file: a trial has no further keys.
+  if (path === 'control.keys') return [path];
   const members =
     schema.properties ??
     schema.items?.properties ??

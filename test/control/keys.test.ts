@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Counter } from '../../src/metrics/index.ts';
 import { ADMIN_KEY, ControlBench } from '../support/control.ts';
@@ -14,6 +15,22 @@ describe('keys', () => {
     for (const scheme of ['Bearer', 'bearer', 'BEARER', 'Bearer  ']) {
       expect((await bearer(`${scheme} ${ADMIN_KEY}`)).statusCode).toBe(200);
     }
+  });
+
+  test('every admin key is valid until it is taken away', async () => {
+    const digest = (key: string) => createHash('sha256').update(key).digest();
+    const keys = ['first-key', 'second-key'];
+    bench = await ControlBench.make({ adminKeys: () => keys.map(digest) });
+    const statuses = async () => {
+      const replies = await Promise.all(
+        ['first-key', 'second-key', 'third-key'].map((key) => bearer(`Bearer ${key}`)),
+      );
+      return replies.map(({ statusCode }) => statusCode);
+    };
+    expect(await statuses()).toEqual([200, 200, 401]);
+    keys.shift();
+    keys.push('third-key');
+    expect(await statuses()).toEqual([401, 200, 200]);
   });
 
   test('a missing key, an empty one, another scheme and a wrong key get the same 401', async () => {
@@ -74,7 +91,7 @@ describe('keys', () => {
   });
 
   test('the API does not start without an admin key', async () => {
-    await expect(ControlBench.make({ adminKey: '' })).rejects.toThrow(RangeError);
+    await expect(ControlBench.make({ adminKeys: () => [] })).rejects.toThrow(RangeError);
   });
 
   test('failures are counted', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { InjectOptions, Response } from 'light-my-request';
 import { type ControlOptions, type ControlServer, createControl } from '../../src/control/index.ts';
 import { parseAddress, parsePrefix } from '../../src/net/index.ts';
@@ -37,7 +38,7 @@ export class ControlBench {
     bench.control = await createControl({
       registry: bench.registry,
       lookUpHost: async () => ({ addresses: bench.namesPointAt, families: [4, 6], ttlSeconds: 60 }),
-      adminKey: ADMIN_KEY,
+      adminKeys: () => [createHash('sha256').update(ADMIN_KEY).digest()],
       trustedProxies: [parsePrefix('10.0.0.0/8')!, parsePrefix('fd00::/8')!],
       regions: () => bench.regions,
       services: () => bench.services,

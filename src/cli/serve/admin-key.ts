@@ -1,8 +1,17 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Config } from '../../config/index.ts';
 import { FileNotPrivateError } from '../../sys/index.ts';
 import { readPrivateText } from '../private-text.ts';
+
+/** Keys with which the operator calls the API. */
+export interface OperatorKeys {
+  /** SHA-256 digests, one at least. */
+  readonly digests: readonly Uint8Array[];
+  /** Null if control.keys alone has keys. */
+  readonly adminKey: AdminKey | null;
+}
 
 export interface AdminKey {
   readonly key: string;
@@ -24,15 +33,38 @@ export class AdminKeyError extends Error {
 const KEY_BYTES = 24;
 const MIN_LENGTH = 16;
 
+const DIGEST = /^sha256:([\da-f]{64})$/i;
+
 /**
- * Returns the configured admin key, else the one in dataDir/admin.key. Creates the file (mode 0600, 192 random bits) if
- * it is missing; never overwrites it.
+ * Returns control.adminKey and control.keys. Without either, the key is in dataDir/admin.key: the file is created (mode
+ * 0600, 192 random bits) if it is missing, and never overwritten.
  * @throws AdminKeyError, FileNotPrivateError
  */
-export function readAdminKey(configured: string, dataDir: string): AdminKey {
-  if (configured !== '') return { key: configured, file: null, isNew: false };
+export function readOperatorKeys({ control, dataDir }: Config): OperatorKeys {
+  const { adminKey: configured, keys } = control;
+  const isInFile = configured === '' && keys.length === 0;
+  const adminKey = isInFile ? readAdminKeyFile(dataDir) : inConfiguration(configured);
+  const digests = keys.map(({ key }) => digestOf(key));
+  if (adminKey !== null) digests.push(sha256(adminKey.key));
+  return { digests, adminKey };
+}
+
+function inConfiguration(key: string): AdminKey | null {
+  return key === '' ? null : { key, file: null, isNew: false };
+}
+
+function readAdminKeyFile(dataDir: string): AdminKey {
   const file = join(dataDir, 'admin.key');
   return { ...readKeyFile(file, dataDir), file };
+}
+
+function digestOf(key: string): Uint8Array {
+  const [, hex] = DIGEST.exec(key) ?? [];
+  return hex === undefined ? sha256(key) : Buffer.from(hex, 'hex');
+}
+
+function sha256(text: string): Uint8Array {
+  return createHash('sha256').update(text).digest();
 }
 
 /** Returns the key in a file of dataDir, made if it is missing. @throws AdminKeyError, FileNotPrivateError */

@@ -8,6 +8,8 @@ const RELOADED = [
   'defaultRegion',
   'health',
   'log.level',
+  'control.adminKey',
+  'control.keys',
   'tls.certFile',
   'tls.keyFile',
 ];

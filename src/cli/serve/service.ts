@@ -7,7 +7,7 @@ import type { Registry } from '../../registry/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
 import { policyOf } from '../policy.ts';
 import { checkDirectory } from '../private-text.ts';
-import { type AdminKey, readAdminKey } from './admin-key.ts';
+import { type OperatorKeys, readOperatorKeys } from './admin-key.ts';
 import { changedKeys } from './changed-keys.ts';
 import { planDescriptors } from './descriptors.ts';
 import { loadFiles } from './files.ts';
@@ -57,7 +57,8 @@ export class Service {
   private leases: LeaseExpiry | null = null;
   private remote: RemoteAllowlist | null = null;
   private tables: Tables | null = null;
-  private adminKey: AdminKey | null = null;
+  /** Null without the control role. */
+  private operatorKeys: OperatorKeys | null = null;
   private edge: EdgeRole | null = null;
   private relay: RelayRole | null = null;
   private control: ControlRole | null = null;
@@ -143,7 +144,7 @@ export class Service {
       const clocks = { now: monotonicClock(), wallClock: Date.now };
       this.leases = await LeaseExpiry.start(this.registry, log, clocks);
     }
-    if (has('control')) this.adminKey = readAdminKey(config.control.adminKey, config.dataDir);
+    if (has('control')) this.operatorKeys = readOperatorKeys(config);
     if (has('edge') || has('relay')) this.tables = await this.openTables();
     const policy = policyOf(config, seed);
     if (has('edge')) this.edge = await EdgeRole.start(this.tables!, policy, this.context, this.registry);
@@ -155,10 +156,12 @@ export class Service {
       );
     }
     if (has('control')) {
-      this.control = await ControlRole.start(this.tables, this.registry!, this.adminKey!.key, this.context);
+      const adminKeys = () => this.operatorKeys!.digests;
+      this.control = await ControlRole.start(this.tables, this.registry!, adminKeys, this.context);
       if (servesOwnNames(config)) this.ownHost = this.openOwnHost(this.control);
     }
-    const { roles, blocks, registry, tables, adminKey, leases } = this;
+    const { roles, blocks, registry, tables, leases } = this;
+    const adminKey = this.operatorKeys?.adminKey ?? null;
     const clock = leases?.clock ?? null;
     this.metrics = await Metrics.open({ config, clock, registry, tables, roles, blocks, counters });
     if (tables !== null) await this.openOperatorSocket(tables, policy);
@@ -261,8 +264,10 @@ export class Service {
     try {
       const loaded = load();
       const files = await loadFiles(loaded, this.context.seed, this.files);
+      const operatorKeys = this.operatorKeys === null ? null : readOperatorKeys(loaded.config);
       const needRestart = changedKeys(this.files.loaded.config, loaded.config);
       this.files = files;
+      this.operatorKeys = operatorKeys;
       log.level = loaded.config.log.level;
       await this.tables?.useCatalog(files.catalog, loaded.config.health);
       for (const role of this.roles) await role.reload(files);

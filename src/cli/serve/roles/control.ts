@@ -40,11 +40,16 @@ export class ControlRole implements Role {
     this.ownResolver = ownResolver;
   }
 
-  /** Opens the API. @param tables null where the process has no other role @throws ListenError */
+  /**
+   * Opens the API.
+   * @param tables null where the process has no other role
+   * @param adminKeys SHA-256 digests of the operator's current keys
+   * @throws ListenError
+   */
   static async start(
     tables: Tables | null,
     registry: Registry,
-    adminKey: string,
+    adminKeys: () => readonly Uint8Array[],
     context: RoleContext,
   ): Promise<ControlRole> {
     // Imported lazily: processes without this role don't load Fastify.
@@ -58,7 +63,7 @@ export class ControlRole implements Role {
     const server = await createControl({
       registry,
       lookUpHost: (hostname) => lookUp(hostname, AbortSignal.timeout(LOOK_UP_MS)),
-      adminKey,
+      adminKeys,
       version,
       regions: () => Object.keys(files().loaded.config.regions),
       services: () =>
