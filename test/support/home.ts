@@ -39,7 +39,7 @@ export function startSite({ control = {}, ...rest }: { control?: object } & Reco
 export const FAMILY_URLS = { ipv4: `http://${FOUR}`, ipv6: `http://${SIX}` } as const;
 
 /** Background traffic of the browser itself is switched off, as nothing here is to leave this machine. */
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
