@@ -12,7 +12,7 @@ import type { Exchange, ReplyListener, Upstream, UpstreamError } from './upstrea
 /** RFC 6672 2.2: the name that a DNAME leads to is too long. An answer, like NXDOMAIN. */
 const YXDOMAIN = 6;
 /** Wait for a better reply after one that answers the question but cannot be used. */
-const UNUSABLE_GRACE_MS = 200;
+const UNUSABLE_GRACE_MS = 100;
 /** Replies in lower case that must agree before an upstream counts as folding case: as unbound's caps-for-id fallback. */
 const CONFIRMATIONS = 3;
 
@@ -24,6 +24,8 @@ const Way = {
   STREAM: 1,
   /** UDP in lower case, several times: the reply's case differed, and TCP gave no answer. */
   CONFIRM: 2,
+  /** UDP without EDNS: the reply was cut without TC, and TCP gave no answer. Plain DNS fits 512 bytes or says TC. */
+  PLAIN: 3,
 } as const;
 type Way = (typeof Way)[keyof typeof Way];
 
@@ -48,8 +50,8 @@ export interface AttemptContext {
 const survey = new ReplySurvey();
 
 /**
- * One upstream asked one question: over UDP first if it is that, over a stream when the reply is truncated or may be
- * forged, without EDNS when the upstream does not know it (RFC 6891 7), in lower case when it folds case and has no
+ * One upstream asked one question: over UDP first if it is that, over a stream when the reply is truncated, unreadable or
+ * may be forged, without EDNS when the upstream does not know it (RFC 6891 7), in lower case when it folds case and has no
  * TCP. There is no way back, so the number of queries is bounded.
  */
 export class Attempt implements ReplyListener {
@@ -60,7 +62,7 @@ export class Attempt implements ReplyListener {
   isOver = false;
   /** True once another upstream was asked beside this one. */
   isHedged = false;
-  /** After ANSWERED. */
+  /** After ANSWERED. After DECLINED: an empty answer, for want of a better one. */
   answer: BuiltEntry | null = null;
   /** After DECLINED: the upstream's rcode. */
   rcode = 0;
@@ -75,6 +77,7 @@ export class Attempt implements ReplyListener {
   private exchange: Exchange | null = null;
   private ednsRefused = false;
   private caseDiffered = false;
+  private wasUnusable = false;
   /** Digest of the replies that must agree, and their number. */
   private confirmed = '';
   private confirmations = 0;
@@ -96,9 +99,13 @@ export class Attempt implements ReplyListener {
     this.hasEdns = endpoint.knowsEdns(this.startedMs);
   }
 
-  /** @param way FIRST, or STREAM if a UDP thread has already had a reply that asks for it */
-  start(overStream = false): void {
+  /**
+   * @param overStream true if a UDP thread has already had a reply that asks for it
+   * @param isLastTry true if the upstream has been silent to the others: it may drop queries with EDNS
+   */
+  start(overStream = false, isLastTry = false): void {
     if (overStream) this.way = Way.STREAM;
+    if (isLastTry && !this.endpoint.hasShownEdns(this.startedMs)) this.hasEdns = false;
     this.send();
   }
 
@@ -114,7 +121,8 @@ export class Attempt implements ReplyListener {
     if (match === Match.CASE_DIFFERS && this.query.hasMixedCase && this.upstream.mayBeSpoofed) {
       return this.handleCase();
     }
-    if (match === Match.HEADER_ONLY) return this.handleUnread(rcode(message), false);
+    if (match === Match.ERROR_ONLY) return this.handleError(rcode(message), false);
+    if (match === Match.QUESTIONLESS) return this.handleUnusable();
     if (isTruncated(message)) {
       // A stream has room for everything: TC there means that the upstream has no more to give.
       if (this.way !== Way.FIRST || !this.upstream.mayBeSpoofed) return this.decline(Rcode.SERVFAIL);
@@ -143,9 +151,9 @@ export class Attempt implements ReplyListener {
     this.report(this, AttemptEvent.FAILED);
   }
 
-  /** True while TCP is tried after a reply in another case: if TCP fails, the attempt goes on. */
+  /** True while TCP is tried after a reply in another case, or one that was cut: if TCP fails, the attempt goes on. */
   get hasFallback(): boolean {
-    return this.way === Way.STREAM && this.caseDiffered;
+    return this.way === Way.STREAM && (this.caseDiffered || (this.wasUnusable && this.hasEdns));
   }
 
   private get upstream(): Upstream {
@@ -155,17 +163,23 @@ export class Attempt implements ReplyListener {
 
   private evaluate(message: Uint8Array, length: number, match: number): boolean {
     const code = survey.rcode;
-    if (code === Rcode.FORMERR || code === Rcode.NOTIMP) return this.handleUnread(code, survey.hasOpt);
-    if (code === Rcode.BADVERS) return this.handleUnread(code, false);
-    if (survey.isLame) return this.decline(Rcode.SERVFAIL);
+    if (code === Rcode.FORMERR || code === Rcode.NOTIMP) return this.handleError(code, survey.hasOpt);
+    if (code === Rcode.BADVERS) return this.handleError(code, false);
+    if (survey.isLame && !survey.isEmpty) return this.decline(Rcode.SERVFAIL);
     if (code !== Rcode.NOERROR && code !== Rcode.NXDOMAIN && code !== YXDOMAIN) return this.decline(code);
     if (this.way === Way.CONFIRM && !this.confirms(message, length)) return true;
     // The random case must not show in names that point at the question's.
     for (let at = 0; at < this.request.nameLength; at++) message[12 + at] = this.request.name[at];
     const answer = this.context.read(this.request, message, length);
     if (answer === null) return this.handleUnusable();
+    if (survey.isEmpty) {
+      this.answer = answer;
+      return this.decline(Rcode.SERVFAIL);
+    }
     const nowMs = this.context.now();
     if (this.ednsRefused) this.endpoint.rememberNoEdns(nowMs);
+    else if (this.query.hasEdns) this.endpoint.showsEdns(nowMs);
+    else this.endpoint.confirmDropsEdns(nowMs);
     if (match === Match.CASE_DIFFERS && this.way === Way.STREAM) this.endpoint.rememberFoldsCase(nowMs);
     this.replied();
     this.end();
@@ -188,7 +202,8 @@ export class Attempt implements ReplyListener {
   private fallsBackFromStream(): boolean {
     if (!this.hasFallback) return false;
     this.endpoint.rememberNoStream(this.context.now());
-    this.resend(Way.CONFIRM, this.hasEdns);
+    if (this.caseDiffered) this.resend(Way.CONFIRM, this.hasEdns);
+    else this.resend(Way.PLAIN, false);
     return true;
   }
 
@@ -210,21 +225,31 @@ export class Attempt implements ReplyListener {
   }
 
   /**
-   * The reply is malformed, or has an endless chain of aliases. If it was forged, the true one follows; if not, waiting
-   * to the end would make the upstream look dead.
+   * The reply is malformed, cut, without a question, or has an endless chain of aliases. If it was forged, the true one
+   * follows; if not, waiting to the end would make the upstream look dead. A stream does not cut.
    */
   private handleUnusable(): boolean {
     if (!this.upstream.mayBeSpoofed) return this.decline(Rcode.SERVFAIL);
-    this.timer ??= setTimeout(() => {
-      this.exchange?.cancel();
-      this.decline(Rcode.SERVFAIL);
-    }, UNUSABLE_GRACE_MS);
+    this.timer ??= setTimeout(() => this.moveOnFromUnusable(), UNUSABLE_GRACE_MS);
     return false;
   }
 
-  /** FORMERR or NOTIMP: if the reply has no OPT, the upstream may have stumbled over EDNS. */
-  private handleUnread(code: number, hasOpt: boolean): true {
-    if (!this.query.hasEdns || hasOpt) return this.decline(code);
+  private moveOnFromUnusable(): void {
+    this.wasUnusable = true;
+    if (this.way === Way.FIRST && !this.endpoint.lacksStream(this.context.now())) this.moveToStream();
+    else if (this.way === Way.FIRST && this.hasEdns) {
+      this.replied();
+      this.resend(Way.PLAIN, false);
+    } else {
+      this.exchange?.cancel();
+      this.decline(Rcode.SERVFAIL);
+    }
+  }
+
+  /** An error code. FORMERR, NOTIMP, BADVERS without OPT: the upstream may have stumbled over EDNS. */
+  private handleError(code: number, hasOpt: boolean): true {
+    const isAboutQuery = code === Rcode.FORMERR || code === Rcode.NOTIMP || code === Rcode.BADVERS;
+    if (!isAboutQuery || !this.query.hasEdns || hasOpt) return this.decline(code);
     this.context.counters.ednsFallbacks++;
     this.replied();
     this.ednsRefused = true;

@@ -26,9 +26,12 @@ export interface EndpointOptions {
   readonly timeouts: ResolverTimeouts;
   readonly random: RandomSource;
   readonly now: () => number;
-  /** Called once when the upstream turns out to fold the case of names without answering over TCP. */
-  readonly onFoldsCase: (url: string) => void;
+  /** Called once for each quirk that the upstream turns out to have. */
+  readonly onQuirk: (url: string, quirk: UpstreamQuirk) => void;
 }
+
+/** `folds_case`: changes the case of names, and has no TCP. `drops_edns`: is silent to queries with EDNS. */
+export type UpstreamQuirk = 'folds_case' | 'drops_edns';
 
 /** One configured upstream with everything learned about it. */
 export class Endpoint {
@@ -42,7 +45,8 @@ export class Endpoint {
   private withoutEdnsUntilMs = 0;
   private withoutStreamUntilMs = 0;
   private foldsCaseUntilMs = 0;
-  private hasToldFoldsCase = false;
+  private showsEdnsUntilMs = 0;
+  private readonly told = new Set<UpstreamQuirk>();
 
   constructor(options: EndpointOptions) {
     const { config, transports, timeouts, random, now } = options;
@@ -50,10 +54,15 @@ export class Endpoint {
     this.config = config;
     this.transports = transports;
     this.health = new UpstreamHealth(timeouts, random);
-    this.check = new HealthCheck(transports.first, random, (isAlive) => {
+    this.check = new HealthCheck(transports.first, random, (isAlive, hadEdns) => {
       if (this.isClosed) return;
-      if (isAlive) this.health.isAlive(now());
-      else this.fail(now());
+      const nowMs = now();
+      if (!isAlive) this.fail(nowMs);
+      else {
+        this.health.isAlive(nowMs);
+        if (hadEdns) this.showsEdns(nowMs);
+        else this.confirmDropsEdns(nowMs);
+      }
     });
   }
 
@@ -86,6 +95,23 @@ export class Endpoint {
     this.withoutEdnsUntilMs = nowMs + this.options.timeouts.quirkMs;
   }
 
+  /** It replied to a query with EDNS. */
+  showsEdns(nowMs: number): void {
+    this.showsEdnsUntilMs = nowMs + this.options.timeouts.quirkMs;
+  }
+
+  /** True if it has replied to a query with EDNS lately: silence is not due to EDNS. */
+  hasShownEdns(nowMs: number): boolean {
+    return nowMs < this.showsEdnsUntilMs;
+  }
+
+  /** It answered a query without EDNS, after silence to those with it. */
+  confirmDropsEdns(nowMs: number): void {
+    if (this.hasShownEdns(nowMs) || !this.knowsEdns(nowMs)) return;
+    this.rememberNoEdns(nowMs);
+    this.tell('drops_edns');
+  }
+
   /** It changed the case of the name over a stream, where no one can have forged the reply. */
   rememberFoldsCase(nowMs: number): void {
     this.foldsCaseUntilMs = nowMs + this.options.timeouts.quirkMs;
@@ -94,9 +120,7 @@ export class Endpoint {
   /** It changed the case, has no TCP, and gave agreeing replies in lower case. */
   confirmFoldsCase(nowMs: number): void {
     this.rememberFoldsCase(nowMs);
-    if (this.hasToldFoldsCase) return;
-    this.hasToldFoldsCase = true;
-    this.options.onFoldsCase(this.config.url);
+    this.tell('folds_case');
   }
 
   /** Its TCP gave no answer. */
@@ -134,6 +158,12 @@ export class Endpoint {
     this.check.cancel();
     const { first, stream } = this.transports;
     await Promise.all(first === stream ? [stream.close()] : [first.close(), stream.close()]);
+  }
+
+  private tell(quirk: UpstreamQuirk): void {
+    if (this.told.has(quirk)) return;
+    this.told.add(quirk);
+    this.options.onQuirk(this.config.url, quirk);
   }
 
   /** Counts a failure and checks again, with backoff, until the upstream replies. */

@@ -15,17 +15,20 @@ const ROOT_NAME_SERVERS: ResolveRequest = {
   checkingDisabled: false,
 };
 
-/** Asks an upstream whether it lives: any DNS reply, whatever its rcode, proves it. One lost packet does not count. */
-export class HealthCheck implements ReplyListener {
+/**
+ * Asks an upstream whether it lives: any DNS reply, whatever its rcode, proves it. One lost packet does not count. The second
+ * query has no EDNS: some upstreams drop those that have it.
+ */
+export class HealthCheck {
   private readonly upstream: Upstream;
   private readonly random: RandomSource;
-  private readonly onEnd: (isAlive: boolean) => void;
+  private readonly onEnd: (isAlive: boolean, hadEdns: boolean) => void;
   private query: UpstreamQuery | null = null;
   private readonly exchanges: Exchange[] = [];
   private timer: NodeJS.Timeout | undefined;
 
   /** @param onEnd called once for each start, unless `cancel` is called first */
-  constructor(upstream: Upstream, random: RandomSource, onEnd: (isAlive: boolean) => void) {
+  constructor(upstream: Upstream, random: RandomSource, onEnd: (isAlive: boolean, hadEdns: boolean) => void) {
     this.upstream = upstream;
     this.random = random;
     this.onEnd = onEnd;
@@ -37,26 +40,15 @@ export class HealthCheck implements ReplyListener {
 
   /** Asks twice, the second time after half of the timeout. @returns false, without a start, if there is no room to send */
   start(timeoutMs: number): boolean {
-    if (!this.send()) {
+    if (!this.send(true)) {
       this.query = null;
       return false;
     }
     this.timer = setTimeout(() => {
-      this.send();
-      this.timer = setTimeout(() => this.end(false), timeoutMs / 2).unref();
+      this.send(false);
+      this.timer = setTimeout(() => this.end(false, false), timeoutMs / 2).unref();
     }, timeoutMs / 2).unref();
     return true;
-  }
-
-  reply(message: Uint8Array, length: number): boolean {
-    // Both queries hold the same question, in lower case.
-    if (this.query === null || matchReply(message, length, this.query) === Match.NONE) return false;
-    this.end(true);
-    return true;
-  }
-
-  failed(): void {
-    this.end(false);
   }
 
   cancel(): void {
@@ -65,17 +57,26 @@ export class HealthCheck implements ReplyListener {
     this.query = null;
   }
 
-  private send(): boolean {
+  private send(withEdns: boolean): boolean {
     const { upstream } = this;
-    this.query = buildQuery(ROOT_NAME_SERVERS, true, upstream.isEncrypted, false, this.random);
-    const exchange = upstream.ask(this.query, this);
+    const query = buildQuery(ROOT_NAME_SERVERS, withEdns, upstream.isEncrypted, false, this.random);
+    this.query = query;
+    const listener: ReplyListener = {
+      reply: (message, length) => {
+        if (matchReply(message, length, query) === Match.NONE) return false;
+        this.end(true, withEdns);
+        return true;
+      },
+      failed: () => this.end(false, false),
+    };
+    const exchange = upstream.ask(query, listener);
     if (exchange !== null) this.exchanges.push(exchange);
     return exchange !== null;
   }
 
-  private end(isAlive: boolean): void {
+  private end(isAlive: boolean, hadEdns: boolean): void {
     if (this.query === null) return;
     this.cancel();
-    this.onEnd(isAlive);
+    this.onEnd(isAlive, hadEdns);
   }
 }

@@ -1,6 +1,6 @@
 export * from './cache/index.ts';
 export { ResolverCounters } from './counters.ts';
-export type { UpstreamStatus } from './endpoint.ts';
+export type { UpstreamQuirk, UpstreamStatus } from './endpoint.ts';
 export { NoSystemUpstreamError, UpstreamUrlError } from './errors.ts';
 export { type HostAddresses, lookUpHost } from './host-addresses.ts';
 export type { FillRandom, RandomSource } from './random.ts';

@@ -85,6 +85,8 @@ export class Inquiry {
   private patienceLeftMs = 0;
   /** Rcode of the last upstream that declined; -1: none has. */
   private lastRcode = -1;
+  /** An empty answer of an upstream that may be lame: better than none. */
+  private emptyAnswer: BuiltEntry | null = null;
   private decliners: Endpoint[] | null = null;
   private hasFailed = false;
   private isUnreachable = false;
@@ -144,8 +146,9 @@ export class Inquiry {
     this.settle({ kind: 'answered', answer: answer! }, endpoint);
   }
 
-  private noteDecline({ endpoint, rcode }: Attempt): void {
+  private noteDecline({ endpoint, rcode, answer }: Attempt): void {
     this.lastRcode = rcode;
+    if (answer !== null) this.emptyAnswer = answer;
     this.triesLeft[this.order.indexOf(endpoint)] = 0;
     this.decliners ??= [];
     this.decliners.push(endpoint);
@@ -217,7 +220,13 @@ export class Inquiry {
     this.attempts.push(attempt);
     // Before it starts: it may fail at once and lead on to the next.
     this.startTryTimer(endpoint);
-    attempt.start(overStream);
+    attempt.start(overStream, !this.canTry() && this.wasSilent(endpoint, attempt));
+  }
+
+  /** True if this upstream was asked before, by us or by a UDP thread. */
+  private wasSilent(endpoint: Endpoint, attempt: Attempt): boolean {
+    if (endpoint === this.order[0] && this.request.tried === Tried.SILENT) return true;
+    return this.attempts.some((other) => other !== attempt && other.endpoint === endpoint);
   }
 
   private startTryTimer({ health }: Endpoint, extraRounds = 0): void {
@@ -262,7 +271,8 @@ export class Inquiry {
 
   private giveUp(): void {
     const isOpen = this.attempts.some((attempt) => !attempt.isOver);
-    if (this.lastRcode >= 0) this.settle({ kind: 'declined', rcode: this.lastRcode }, null);
+    if (this.emptyAnswer !== null) this.settle({ kind: 'answered', answer: this.emptyAnswer }, null);
+    else if (this.lastRcode >= 0) this.settle({ kind: 'declined', rcode: this.lastRcode }, null);
     else if (this.hasFailed || isOpen) {
       this.settle({ kind: 'failed', unreachable: this.isUnreachable && !isOpen }, null);
     } else this.settle({ kind: 'busy' }, null);

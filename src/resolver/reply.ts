@@ -23,20 +23,25 @@ export const Match = {
   EXACT: 1,
   /** The question in another case than it was asked in (0x20). */
   CASE_DIFFERS: 2,
-  /** FORMERR or NOTIMP with a header alone, from a server that could not read the query. */
-  HEADER_ONLY: 3,
+  /** An error code without the question, as from a server that could not read the query. */
+  ERROR_ONLY: 3,
+  /** An answer without the question: nothing shows what it answers. */
+  QUESTIONLESS: 4,
 } as const;
 
 /** Compares the echoed question with the one that was asked: name, type and class (RFC 5452 9.1). */
 export function matchReply(m: Uint8Array, length: number, query: UpstreamQuery): number {
   if (length < HEADER_BYTES || !isResponse(m) || opcode(m) !== 0) return Match.NONE;
-  if (questionCount(m) === 0) {
-    const code = rcode(m);
-    const couldNotRead = code === Rcode.FORMERR || code === Rcode.NOTIMP;
-    return couldNotRead && length === HEADER_BYTES ? Match.HEADER_ONLY : Match.NONE;
-  }
+  if (questionCount(m) === 0) return isBareError(m) ? Match.ERROR_ONLY : Match.QUESTIONLESS;
   if (questionCount(m) !== 1) return Match.NONE;
   return compareQuestion(m, length, query);
+}
+
+/** True for an error code without question and records. */
+export function isBareError(m: Uint8Array): boolean {
+  const code = rcode(m);
+  const isError = code !== Rcode.NOERROR && code !== Rcode.NXDOMAIN;
+  return isError && questionCount(m) === 0 && answerCount(m) === 0 && authorityCount(m) === 0;
 }
 
 /**
@@ -70,8 +75,10 @@ export class ReplySurvey {
   hasOpt = false;
   /** All twelve bits (RFC 6891 6.1.3). */
   rcode = 0;
-  /** True for a referral instead of an answer: the server does not recurse for us. */
+  /** True for a referral, or nothing, instead of an answer: the server does not recurse for us. */
   isLame = false;
+  /** True if it is lame without naming other servers: perhaps NODATA from a server that leaves RA and the SOA out. */
+  isEmpty = false;
 
   /**
    * @param offset end of the question
@@ -99,6 +106,7 @@ export class ReplySurvey {
       !hasSoa &&
       !recursionAvailable(m) &&
       !isAuthoritative(m);
+    this.isEmpty = this.isLame && authorityCount(m) === 0;
     return true;
   }
 }

@@ -1,10 +1,18 @@
 import { LRUCache } from 'lru-cache';
-import { ExtendedError, hashSuffixes, parseQuestion, Question, Rcode, readName } from '../wire/index.ts';
+import {
+  ExtendedError,
+  hashSuffixes,
+  parseQuestion,
+  Question,
+  Rcode,
+  RecordType,
+  readName,
+} from '../wire/index.ts';
 import { type BuiltEntry, buildEntry, type TtlLimits } from './cache/entry.ts';
 import type { EntryRequest } from './cache/entry-encoder.ts';
 import { keyFlags, keyHash } from './cache/key.ts';
 import { ResolverCounters } from './counters.ts';
-import { Endpoint, type UpstreamStatus } from './endpoint.ts';
+import { Endpoint, type UpstreamQuirk, type UpstreamStatus } from './endpoint.ts';
 import { FailureCache } from './failures.ts';
 import { ForwardPublisher } from './forward/forward-publisher.ts';
 import type { ForwardHandle } from './forward/forward-state.ts';
@@ -66,8 +74,8 @@ export interface ResolverOptions {
   readonly forward?: ForwardHandle;
   /** Sockets to ask over UDP, closed with the resolver; default: node:dgram's. */
   readonly datagrams?: DatagramPools;
-  /** Called once for an upstream that folds the case of names and has no TCP: it is asked without 0x20 from then on. */
-  readonly onFoldsCase?: (url: string) => void;
+  /** Called once for each quirk of an upstream, which is asked accordingly from then on. */
+  readonly onQuirk?: (url: string, quirk: UpstreamQuirk) => void;
 }
 
 const QUESTIONS = 16_384;
@@ -205,7 +213,7 @@ export class Resolver {
   }
 
   private openEndpoints(
-    { upstreams, now, trust = {}, onFoldsCase = () => {} }: ResolverOptions,
+    { upstreams, now, trust = {}, onQuirk = () => {} }: ResolverOptions,
     timeouts: ResolverTimeouts,
     random: RandomSource,
   ): Endpoint[] {
@@ -217,7 +225,7 @@ export class Resolver {
     const parts = { random, now, timeouts, createDatagramPool, trust, onIgnored };
     return upstreams.map((config, index) => {
       const transports = createTransports(config, parts);
-      return new Endpoint({ index, config, transports, timeouts, random, now, onFoldsCase });
+      return new Endpoint({ index, config, transports, timeouts, random, now, onQuirk });
     });
   }
 
@@ -323,7 +331,7 @@ export class Resolver {
       this.counters.overloaded++;
       return OVERLOADED;
     }
-    const failure = failureOf(result);
+    const failure = failureOf(result, request.type);
     const untilMs = this.failures.record(key, failure);
     this.publisher?.markSlow(this.cacheKey(request), untilMs);
     return failure;
@@ -359,12 +367,19 @@ function withDefaults(limits: Partial<ResolverLimits> = {}): ResolverLimits {
   };
 }
 
-function failureOf(result: Extract<InquiryResult, { kind: 'declined' | 'failed' }>): ResolveFailure {
+function failureOf(
+  result: Extract<InquiryResult, { kind: 'declined' | 'failed' }>,
+  type: number,
+): ResolveFailure {
   const { NETWORK_ERROR, NO_REACHABLE_AUTHORITY } = ExtendedError;
   if (result.kind === 'declined') {
     // A device would take REFUSED as ours: its address is not registered. EDE 22 covers upstreams that refuse.
     if (result.rcode === Rcode.REFUSED) {
       return { entry: null, rcode: Rcode.SERVFAIL, extendedError: NO_REACHABLE_AUTHORITY };
+    }
+    // NODATA: with an error for AAAA, musl fails the whole look-up (RFC 4074 4.3). The client does not cache it: no SOA.
+    if (result.rcode === Rcode.NOTIMP && type !== RecordType.A) {
+      return { entry: null, rcode: Rcode.NOERROR, extendedError: ExtendedError.NONE };
     }
     return { entry: null, rcode: result.rcode, extendedError: ExtendedError.NONE };
   }

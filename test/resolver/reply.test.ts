@@ -32,7 +32,6 @@ describe('matchReply', () => {
   test.each<[string, (message: Uint8Array) => void]>([
     ['a query', (m) => m.fill(0, 2, 3)],
     ['another opcode', (m) => m.fill(0xa0, 2, 3)],
-    ['no question', (m) => m.fill(0, 5, 6)],
     ['two questions', (m) => m.fill(2, 5, 6)],
     ['another name', (m) => m.fill(0x7a, 13, 14)],
     ['another shape of the name', (m) => m.fill(2, 12, 13)],
@@ -41,14 +40,17 @@ describe('matchReply', () => {
   ])('does not take %s', (_what, change) => {
     expect(match(reply(change))).toBe(Match.NONE);
   });
-  test('accepts a header alone only for FORMERR and NOTIMP', () => {
+  test('tells an answer without a question', () => {
+    expect(match(reply((m) => m.fill(0, 5, 6)))).toBe(Match.QUESTIONLESS);
+  });
+  test('accepts a header alone only for errors', () => {
     const headerOnly = (rcode: number): Uint8Array =>
       reply((message) => {
         message[3] = rcode;
         message[5] = 0;
       }).slice(0, 12);
-    const taken = [0, 1, 2, 3, 4, 5].filter((rcode) => match(headerOnly(rcode)) === Match.HEADER_ONLY);
-    expect(taken).toEqual([1, 4]);
+    const taken = [0, 1, 2, 3, 4, 5].filter((rcode) => match(headerOnly(rcode)) === Match.ERROR_ONLY);
+    expect(taken).toEqual([1, 2, 4, 5]);
   });
   test('survives any bytes, and so does the survey', () => {
     const survey = new ReplySurvey();

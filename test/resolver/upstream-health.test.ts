@@ -6,8 +6,10 @@ import {
   type Behaviour,
   buildReply,
   caseChanged,
+  cut,
   delay,
   drop,
+  dropEdns,
   FakeUpstream,
   hangUp,
   type ReceivedQuery,
@@ -25,7 +27,7 @@ const told: string[] = [];
 beforeEach(async () => {
   upstream = await FakeUpstream.start({ address: '127.0.0.4' });
   told.length = 0;
-  resolver = resolverFor([upstream.url], { onFoldsCase: (url) => told.push(url) });
+  resolver = resolverFor([upstream.url], { onQuirk: (url, quirk) => told.push(`${quirk} ${url}`) });
 });
 
 afterEach(async () => {
@@ -110,6 +112,74 @@ const folds: Behaviour = (query, replier) =>
 const shouts: Behaviour = (query, replier) =>
   replier.send(buildReply({ ...query, name: query.name.toUpperCase() }));
 
+describe('an upstream that drops queries with EDNS', () => {
+  test('is asked without it from the first question on that it answers so, which is told once', async () => {
+    upstream.udp = dropEdns();
+    for (const asked of requests('plain', 3)) {
+      expect(shown(await resolver.resolve(asked), asked)).toEqual([ADDRESS]);
+    }
+    expect(upstream.queries.map(({ edns }) => edns === null)).toEqual([false, false, true, true, true]);
+    expect(told).toEqual([`drops_edns ${upstream.url}`]);
+    expect(isHealthy()).toBe(true);
+  });
+
+  test('is found out by a health check', async () => {
+    upstream.udp = (query, replier) => (query.type === 'NS' ? dropEdns() : drop())(query, replier);
+    await resolver.resolve(request('silent.example'));
+    await until(() => told.length > 0);
+    upstream.udp = dropEdns();
+    const asked = request('next.example');
+    expect(shown(await resolver.resolve(asked), asked)).toEqual([ADDRESS]);
+  });
+
+  test('is not suspected of it by one that has replied to EDNS', async () => {
+    await resolver.resolve(request('www.example'));
+    upstream.udp = dropEdns();
+    const asked = request('silent.example');
+    expect(shown(await resolver.resolve(asked), asked)).toEqual(['rcode 2']);
+    expect(upstream.queries.every(({ edns }) => edns !== null)).toBe(true);
+    expect(told).toEqual([]);
+  });
+});
+
+test('NOTIMP for AAAA is NODATA for the client, and for A an error', async () => {
+  upstream.udp = refuse(4);
+  const [aaaa, a] = [request('www.example', { type: RecordType.AAAA }), request('www.example')];
+  expect(shown(await resolver.resolve(aaaa), aaaa)).toEqual(['rcode 0']);
+  expect(shown(await resolver.resolve(a), a)).toEqual(['rcode 4']);
+});
+
+describe('a reply that is cut without TC', () => {
+  test('and no TCP: asks without EDNS, which fits 512 bytes', async () => {
+    upstream.udp = (query, replier) => (query.edns === null ? answer() : cut(40))(query, replier);
+    upstream.tcp = hangUp();
+    for (const asked of requests('cut', 2)) {
+      expect(shown(await resolver.resolve(asked), asked)).toEqual([ADDRESS]);
+    }
+    expect(isHealthy()).toBe(true);
+  });
+
+  test('is an error if nothing else comes', async () => {
+    upstream.udp = cut(40);
+    upstream.tcp = hangUp();
+    const asked = request('cut.example');
+    expect(shown(await resolver.resolve(asked), asked)).toEqual(['rcode 2']);
+  });
+});
+
+test('empty answers of a lame upstream count only if no other upstream has one', async () => {
+  const lame = await FakeUpstream.start({
+    address: '127.0.0.6',
+    udp: answer({ answers: [], authorities: [], recursionAvailable: false }),
+  });
+  const both = resolverFor([lame.url, upstream.url]);
+  for (const asked of requests('lame', 4)) {
+    expect(shown(await both.resolve(asked), asked)).toEqual([ADDRESS]);
+  }
+  await both.close();
+  await lame.stop();
+});
+
 describe('an upstream that folds case', () => {
   test.each<[string, () => void]>([
     ['refuses TCP', () => upstream.closeTcp()],
@@ -124,7 +194,7 @@ describe('an upstream that folds case', () => {
     expect(before).toBe(4);
     for (const asked of others) expect(shown(await resolver.resolve(asked), asked)).toEqual([ADDRESS]);
     expect(upstream.over('udp').length - before).toBe(others.length);
-    expect(told).toEqual([upstream.url]);
+    expect(told).toEqual([`folds_case ${upstream.url}`]);
     expect(isHealthy()).toBe(true);
   });
 

@@ -194,6 +194,37 @@ export const malformed =
     then(query, replier);
   };
 
+/** Sends a reply cut at `length` bytes, without TC, as some middleboxes do. */
+export const cut =
+  (length: number): Behaviour =>
+  (query, replier) =>
+    replier.send(buildReply(query).subarray(0, length));
+
+/** Sends an error code in a header alone. */
+export const bareError =
+  (code: number): Behaviour =>
+  (query, replier) => {
+    const message = buildReply(query, { rcode: code, answers: [], authorities: [], opt: false });
+    message.writeUInt16BE(0, 4);
+    replier.send(message.subarray(0, HEADER_BYTES));
+  };
+
+/** Sends an answer without its question. */
+export const questionless = (): Behaviour => (query, replier) => {
+  const message = buildReply(query, { opt: false });
+  const end = HEADER_BYTES + Buffer.byteLength(query.name) + 2 + 4;
+  const bytes = Buffer.concat([message.subarray(0, HEADER_BYTES), message.subarray(end)]);
+  bytes.writeUInt16BE(0, 4);
+  replier.send(bytes);
+};
+
+/** Drops queries with EDNS; else does `then`. */
+export const dropEdns =
+  (then: Behaviour = answer()): Behaviour =>
+  (query, replier) => {
+    if (query.edns === null) then(query, replier);
+  };
+
 /** Sends bytes that are not a DNS message but start with the query's ID, then does `then`. */
 export const garbage =
   (then: Behaviour = drop()): Behaviour =>

@@ -34,7 +34,7 @@ describe.skipIf(libc() === null)('while the main thread is busy', () => {
       nameSeed: edge.policy.seed,
       ttlLimits: { minTtlSeconds: 0, maxTtlSeconds: 3600 },
       hasForwarders: false,
-      onFoldsCase: () => {},
+      onQuirk: () => {},
       onError: fail,
       onFailure: fail,
     });

@@ -2,7 +2,12 @@ import type { MessagePort } from 'node:worker_threads';
 import type { BlockHandle } from '../../metrics/index.ts';
 import type { CacheHandle, TtlLimits } from '../../resolver/cache/index.ts';
 import type { ForwardHandle } from '../../resolver/forward/index.ts';
-import type { ResolverCounters, UpstreamConfig, UpstreamStatus } from '../../resolver/index.ts';
+import type {
+  ResolverCounters,
+  UpstreamConfig,
+  UpstreamQuirk,
+  UpstreamStatus,
+} from '../../resolver/index.ts';
 import type { TableUpdate } from '../table-update.ts';
 import type { ReplySockets } from '../udp/deferred-queries.ts';
 import type { UdpTables } from '../udp/udp-thread-data.ts';
@@ -40,6 +45,6 @@ export type ResolverNotice =
   | { readonly kind: 'ready' }
   | { readonly kind: 'done'; readonly id: number }
   | ({ readonly kind: 'report' } & ResolverReport)
-  | { readonly kind: 'foldsCase'; readonly url: string }
+  | { readonly kind: 'quirk'; readonly url: string; readonly quirk: UpstreamQuirk }
   /** A bug in this program left a query unanswered. */
   | { readonly kind: 'error'; readonly error: unknown };

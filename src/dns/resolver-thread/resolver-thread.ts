@@ -9,6 +9,7 @@ import {
   ResolverCounters,
   type ResolveWaiter,
   type UpstreamConfig,
+  type UpstreamQuirk,
   type UpstreamStatus,
 } from '../../resolver/index.ts';
 import { RemoteResolver } from '../../resolver/remote/index.ts';
@@ -35,7 +36,7 @@ export interface ResolverThreadOptions {
   /** Lets UDP threads ask upstreams for plain misses by themselves. */
   readonly hasForwarders: boolean;
   /** See ResolverOptions. */
-  onFoldsCase(url: string): void;
+  onQuirk(url: string, quirk: UpstreamQuirk): void;
   /** A bug in this program left a query unanswered. */
   onError(error: unknown): void;
   /** The thread crashed: nothing is resolved any more. */
@@ -84,7 +85,7 @@ export class ResolverThread implements DeferredQueries {
       if (notice.kind === 'done') this.settle(notice.id);
       else if (notice.kind === 'report') this.latest = notice;
       else if (notice.kind === 'ready') onReady();
-      else if (notice.kind === 'foldsCase') options.onFoldsCase(notice.url);
+      else if (notice.kind === 'quirk') options.onQuirk(notice.url, notice.quirk);
       else options.onError(notice.error);
     });
     this.worker.on('error', (error) => {

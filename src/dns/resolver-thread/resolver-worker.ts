@@ -26,7 +26,7 @@ const resolver = new Resolver({
   ttlLimits,
   ...(forward !== null && { forward }),
   ...(usesThread && { datagrams: new SystemDatagrams(fail) }),
-  onFoldsCase: (url) => post({ kind: 'foldsCase', url }),
+  onQuirk: (url, quirk) => post({ kind: 'quirk', url, quirk }),
 });
 let deferral: Deferral | null = null;
 let reported = '';

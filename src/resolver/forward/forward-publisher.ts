@@ -31,6 +31,7 @@ export class ForwardPublisher {
   private readonly timer: NodeJS.Timeout;
   private published = NO_UPSTREAM;
   private waitMs = 0;
+  private asksWithEdns = true;
 
   constructor(options: ForwardPublisherOptions) {
     this.options = options;
@@ -67,6 +68,7 @@ export class ForwardPublisher {
       for (let back = Math.min(newReplies, LATENCY_SAMPLES); back > 0; back--) {
         endpoint.health.replied(nowMs, this.state.latencyMs(thread, (replies - back) >>> 0));
       }
+      if (newReplies > 0 && this.asksWithEdns) endpoint.showsEdns(nowMs);
       this.options.hedges.earn(newReplies);
       if (newTimeouts === 0) continue;
       endpoint.health.failures += newTimeouts - 1;
@@ -84,10 +86,11 @@ export class ForwardPublisher {
     const hedgeMs = endpoints.length > 1 && hedges.canSpend ? best.health.hedgeMs() : null;
     const patienceMs = best.health.patienceMs(0);
     this.waitMs = hedgeMs === null ? patienceMs : Math.min(hedgeMs, patienceMs);
+    this.asksWithEdns = best.knowsEdns(nowMs);
     this.state.publish({
       upstream: handle.upstreams.length === endpoints.length ? this.published : NO_UPSTREAM,
       waitMs: this.waitMs,
-      knowsEdns: best.knowsEdns(nowMs),
+      knowsEdns: this.asksWithEdns,
       keepsCase: best.keepsCase(nowMs),
       questionsPerSource: QUESTIONS_PER_SOURCE,
     });

@@ -1,6 +1,6 @@
 export { UPSTREAM_UDP_SIZE } from '../query.ts';
 export { RandomSource } from '../random.ts';
-export { ReplySurvey } from '../reply.ts';
+export { isBareError, ReplySurvey } from '../reply.ts';
 export { upstreamPeerName } from '../upstream/peer-name.ts';
 export {
   Claim,

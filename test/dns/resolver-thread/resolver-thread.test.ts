@@ -29,7 +29,7 @@ beforeEach(async () => {
     nameSeed: SEED,
     ttlLimits: { minTtlSeconds: 0, maxTtlSeconds: 3600 },
     hasForwarders: false,
-    onFoldsCase: () => {},
+    onQuirk: () => {},
     onError: (error) => failures.push(error),
     onFailure: (error) => failures.push(error),
   });

@@ -123,14 +123,15 @@ function comparePlain(
 ): void {
   const message = Uint8Array.from(original);
   const { name, end } = request.question;
+  const match = matchReply(message, message.length, {
+    bytes: questionBytes(request),
+    questionEnd: end,
+    hasEdns: false,
+    hasMixedCase: false,
+  });
   const isFit =
     message.length >= end &&
-    matchReply(message, message.length, {
-      bytes: questionBytes(request),
-      questionEnd: end,
-      hasEdns: false,
-      hasMixedCase: false,
-    }) >= Match.EXACT &&
+    (match === Match.EXACT || match === Match.CASE_DIFFERS) &&
     !isTruncated(message) &&
     survey.read(message, message.length, end) &&
     (survey.rcode === Rcode.NOERROR || survey.rcode === Rcode.NXDOMAIN);

@@ -11,6 +11,7 @@ import {
   Resolver,
   readSystemUpstreams,
   type UpstreamConfig,
+  type UpstreamQuirk,
 } from '../../../resolver/index.ts';
 import { socketAddresses } from '../../addresses.ts';
 import { crashReport } from '../../crash.ts';
@@ -48,7 +49,7 @@ export function startResolverThread(settings: ResolverThreadSettings): Promise<R
     nameSeed,
     ttlLimits: { minTtlSeconds, maxTtlSeconds },
     hasForwarders: config.roles.includes('edge'),
-    onFoldsCase: warnOfFoldedCase(log),
+    onQuirk: warnOfQuirk(log),
     onError(error) {
       const { name, code, frames } = crashReport(error);
       log.error({ name, code, frames }, 'a query was not answered');
@@ -67,13 +68,18 @@ export function openResolver({ config, cache, now, nameSeed, log }: OpenResolver
     nameSeed,
     fillRandom: (bytes) => void randomFillSync(bytes),
     ttlLimits: { minTtlSeconds, maxTtlSeconds },
-    onFoldsCase: warnOfFoldedCase(log),
+    onQuirk: warnOfQuirk(log),
   });
 }
 
-function warnOfFoldedCase(log: Log): (upstream: string) => void {
-  return (upstream) =>
-    log.warn({ upstream }, 'this upstream changes the case of names and has no TCP: asking it without 0x20');
+const QUIRKS: Readonly<Record<UpstreamQuirk, string>> = {
+  folds_case: 'this upstream changes the case of names and has no TCP: asking it without 0x20',
+  drops_edns:
+    'this upstream drops queries with EDNS: asking it without, so that validating homes get no signatures',
+};
+
+function warnOfQuirk(log: Log): (upstream: string, quirk: UpstreamQuirk) => void {
+  return (upstream, quirk) => log.warn({ upstream }, QUIRKS[quirk]);
 }
 
 /** `system` stands for the host's resolvers, except our own listeners. */

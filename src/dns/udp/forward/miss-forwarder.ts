@@ -22,6 +22,7 @@ import {
   Claim,
   type ForwardHandle,
   ForwardState,
+  isBareError,
   NO_UPSTREAM,
   RandomSource,
   ReplySurvey,
@@ -356,10 +357,9 @@ export class MissForwarder {
       return;
     }
     if (questionCount(message) === 0) {
-      // A bare header, as servers send that could not read the query. The resolver asks again, if need be without EDNS.
-      const couldNotRead = (message[3] & 0xf) === Rcode.FORMERR || (message[3] & 0xf) === Rcode.NOTIMP;
-      if (couldNotRead && length === HEADER_BYTES) this.handOver(q, Tried.DECLINED);
-      else this.countFalse(q, socket);
+      // As servers send that could not read the query. The resolver asks again, if need be without EDNS.
+      if (isBareError(message)) this.handOver(q, Tried.DECLINED);
+      else this.noteUnreadable(q);
       return;
     }
     const match =
@@ -369,8 +369,7 @@ export class MissForwarder {
       sockets.countFalse(socket);
       this.handOver(q, Tried.DOUBTFUL);
     } else if (isTruncated(message)) this.handOver(q, Tried.TRUNCATED);
-    // Malformed: if it is forged, the true one comes after it.
-    else if (!this.survey.read(message, length, questions.questionEnds[q])) this.ignore(socket);
+    else if (!this.survey.read(message, length, questions.questionEnds[q])) this.noteUnreadable(q);
     else this.takeAnswer(q, message, length);
   }
 
@@ -383,7 +382,7 @@ export class MissForwarder {
     }
     const view = this.readAnswer(q, message, length);
     if (view === null) {
-      this.ignore(questions.sockets[q]);
+      this.noteUnreadable(q);
       return;
     }
     forward.reportReply(this.index, ((state.clock[0] - questions.sentMs[q]) * 1000) | 0);
@@ -447,6 +446,12 @@ export class MissForwarder {
     }
   }
 
+  /** Malformed, or cut without TC. If it is forged, the true reply follows; else the resolver asks over a stream. */
+  private noteUnreadable(q: number): void {
+    this.questions.unreadable[q] = 1;
+    this.countFalse(q, this.questions.sockets[q]);
+  }
+
   private countFalse(q: number, socket: number): void {
     this.ignore(socket);
     if (++this.questions.falseReplies[q] > MAX_FALSE_REPLIES) this.handOver(q, Tried.DOUBTFUL);
@@ -482,11 +487,13 @@ export class MissForwarder {
     for (;;) {
       const q = questions.first;
       if (q === NONE || questions.deadlinesMs[q] > state.clock[0]) return;
-      if (questions.sockets[q] !== PARKED) {
-        forward.reportTimeout(this.index);
+      if (questions.sockets[q] === PARKED) this.handOver(q, Tried.NOTHING);
+      else {
+        const isUnreadable = questions.unreadable[q] === 1;
+        if (!isUnreadable) forward.reportTimeout(this.index);
         state.counters.increment(Counter.UPSTREAM_FAILURES);
+        this.handOver(q, isUnreadable ? Tried.DOUBTFUL : Tried.SILENT);
       }
-      this.handOver(q, questions.sockets[q] === PARKED ? Tried.NOTHING : Tried.SILENT);
     }
   }
 

@@ -36,6 +36,8 @@ export class QuestionTable {
   readonly sentMs = new Float64Array(MAX_QUESTIONS);
   readonly deadlinesMs = new Float64Array(MAX_QUESTIONS);
   readonly falseReplies = new Uint8Array(MAX_QUESTIONS);
+  /** 1: a reply to it was malformed, perhaps cut. */
+  readonly unreadable = new Uint8Array(MAX_QUESTIONS);
   readonly hasClaim = new Uint8Array(MAX_QUESTIONS);
   readonly firstWaiters = new Int16Array(MAX_QUESTIONS);
   /** 1: handed to the resolver, kept for a late reply. */
@@ -96,6 +98,7 @@ export class QuestionTable {
     this.flags[q] = flags;
     this.sockets[q] = PARKED;
     this.falseReplies[q] = 0;
+    this.unreadable[q] = 0;
     this.hasClaim[q] = 0;
     this.lingers[q] = 0;
     this.zones[q] = zone & (ZONE_CELLS - 1);
