@@ -130,7 +130,11 @@ function decideUnlimited(
     if (list !== NO_LIST && type === RecordType.ANY) return answerAny(state, message, traits);
   }
   const special = open === OpenName.BOOTSTRAP ? SpecialUse.NONE : state.specialNames.match(question);
-  if (special !== SpecialUse.NONE && !(special === SpecialUse.NAME_ERROR_BUT_DS && type === RecordType.DS)) {
+  const isZoneDs =
+    special === SpecialUse.NAME_ERROR_BUT_DS &&
+    type === RecordType.DS &&
+    state.specialNames.matchedLabel === 0;
+  if (special !== SpecialUse.NONE && !isZoneDs) {
     return answerSpecial(state, message, special, traits);
   }
 

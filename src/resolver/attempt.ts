@@ -62,7 +62,7 @@ export class Attempt implements ReplyListener {
   isOver = false;
   /** True once another upstream was asked beside this one. */
   isHedged = false;
-  /** After ANSWERED. After DECLINED: an empty answer, for want of a better one. */
+  /** After ANSWERED. After DECLINED: an empty answer, used if no upstream has a better one. */
   answer: BuiltEntry | null = null;
   /** After DECLINED: the upstream's rcode. */
   rcode = 0;

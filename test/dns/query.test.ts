@@ -14,6 +14,33 @@ const US_RELAYS = ['192.0.2.10', '192.0.2.11'];
 /** The addresses of an answer, in order. */
 const addresses = (answers: string[]): string[] => answers.map((line) => line.split(' ')[3]);
 
+describe('a name of the home', () => {
+  const TYPES = ['A', 'AAAA', 'PTR', 'SRV', 'TXT', 'NS', 'SOA', 'DNSKEY', 'CNAME', 'NAPTR'] as const;
+  const SUFFIXES = ['local', 'internal', 'lan', 'home', 'home.arpa', 'service.arpa', '168.192.in-addr.arpa'];
+
+  it.each(SUFFIXES)('goes to no upstream: %s, at the apex and below, of every type', (suffix) => {
+    const edge = new TestEdge();
+    for (const name of [suffix, `roku.${suffix}`, `_googlecast._tcp.${suffix}`, suffix.toUpperCase()]) {
+      for (const type of TYPES) {
+        const { outcome, rcode, answers, authorities } = edge.ask(query(name, type));
+        expect([outcome, rcode, answers], `${name} ${type}`).toEqual([
+          QueryVerdict.NEGATIVE_LOCAL,
+          Rcode.NXDOMAIN,
+          [],
+        ]);
+        expect(authorities[0]).toMatch(new RegExp(`^${suffix} SOA`, 'i'));
+      }
+      if (name.includes(`.${suffix}`)) {
+        expect(edge.ask(query(name, 'DS')).outcome, name).toBe(QueryVerdict.NEGATIVE_LOCAL);
+      }
+    }
+  });
+
+  it('but DS of home.arpa itself, which proves that it is unsigned (RFC 8375 4)', () => {
+    expect(new TestEdge().ask(query('home.arpa', 'DS')).outcome).toBe(DEFERRED);
+  });
+});
+
 describe('a registered source that asks for a catalog name', () => {
   it.each(['netflix.com', 'www.netflix.com', 'a.b.c.netflix.com', 'WWW.NetFlix.COM', 'netflix.example.net'])(
     'gets the relays of its region for A of %s, the case kept',

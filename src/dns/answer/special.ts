@@ -8,7 +8,7 @@ export const SpecialUse = {
   NAME_ERROR: 1,
   /** 127.0.0.1 and ::1, no other records. */
   LOOPBACK: 2,
-  /** The name does not exist, except for DS, which upstreams answer (RFC 8375 4). */
+  /** The name does not exist. Upstreams answer DS of the zone itself, but no query below it (RFC 8375 4). */
   NAME_ERROR_BUT_DS: 3,
   /** Our own DNS over TLS and HTTPS, if they are on (RFC 9462 4). */
   DISCOVERY: 4,
@@ -27,8 +27,13 @@ const SPECIAL: readonly (readonly [use: number, names: readonly string[]])[] = [
   // RFC 6761 6.2 and 6.4, RFC 7686 2, RFC 9476 3; RFC 9462 6.4: discovery names are not forwarded
   [SpecialUse.NAME_ERROR, ['test', 'invalid', 'onion', 'alt', 'resolver.arpa']],
   [SpecialUse.DISCOVERY, ['_dns.resolver.arpa']],
-  // RFC 8375 4
-  [SpecialUse.NAME_ERROR_BUT_DS, ['home.arpa']],
+  // RFC 8375 4; RFC 9665 10
+  [SpecialUse.NAME_ERROR_BUT_DS, ['home.arpa', 'service.arpa']],
+  // RFC 6762 22.1: multicast DNS
+  [SpecialUse.NAME_ERROR, ['local']],
+  // Search suffixes of homes and companies that the public DNS does not have: ICANN resolution 2024.07.29.06 (internal), RFC
+  // 6762 appendix G, ICANN resolution 2018.02.04.12 (corp, home, mail), draft-chapin-additional-reserved-tlds (localdomain)
+  [SpecialUse.NAME_ERROR, ['internal', 'intranet', 'private', 'corp', 'home', 'lan', 'mail', 'localdomain']],
   // RFC 6761 6.1 and RFC 6303 4.2, 4.3: reverse names of private, loopback, link-local and example networks
   [
     SpecialUse.NAME_ERROR,

@@ -35,9 +35,20 @@ describe('special-use names', () => {
     expect(useOf(name)).toBe(SpecialUse.LOOPBACK);
   });
 
-  it('do not exist but for DS: home.arpa', () => {
-    expect(useOf('home.arpa')).toBe(SpecialUse.NAME_ERROR_BUT_DS);
-    expect(useOf('tv.home.arpa')).toBe(SpecialUse.NAME_ERROR_BUT_DS);
+  it.each(['local', 'internal', 'intranet', 'private', 'corp', 'home', 'lan', 'mail', 'localdomain'])(
+    'stay at home: %s',
+    (suffix) => {
+      expect(useOf(suffix)).toBe(SpecialUse.NAME_ERROR);
+      expect(useOf(`roku-living-room.${suffix.toUpperCase()}`)).toBe(SpecialUse.NAME_ERROR);
+      expect(useOf(`_googlecast._tcp.${suffix}`)).toBe(SpecialUse.NAME_ERROR);
+      expect(useOf(`${suffix}.example`)).toBe(SpecialUse.NONE);
+      expect(useOf(`x${suffix}`)).toBe(SpecialUse.NONE);
+    },
+  );
+
+  it.each(['home.arpa', 'service.arpa'])('do not exist but for DS: %s', (zone) => {
+    expect(useOf(zone)).toBe(SpecialUse.NAME_ERROR_BUT_DS);
+    expect(useOf(`default.${zone}`)).toBe(SpecialUse.NAME_ERROR_BUT_DS);
   });
 
   it.each([
