@@ -1,3 +1,4 @@
+import { excludeFromDumps } from '../sys/index.ts';
 import type { SlotsHandle } from './handle.ts';
 import { NarrowSlots } from './narrow-slots.ts';
 import { pairWords, type Slots } from './slots.ts';
@@ -76,5 +77,7 @@ function capacityFor(entries: number, load: number): number {
  * from malloc's heap, where outgrown tables stayed.
  */
 function collectableMemory(bytes: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(bytes, { maxByteLength: bytes });
+  const memory = new SharedArrayBuffer(bytes, { maxByteLength: bytes });
+  excludeFromDumps(memory);
+  return memory;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { loadConfig, locateConfig } from '../config/index.ts';
-import { settleHeap } from '../sys/index.ts';
+import { sealProcess, settleHeap } from '../sys/index.ts';
 import type { Command, Io } from './command.ts';
 import { crash } from './crash.ts';
 import { parseOptions } from './options.ts';
@@ -23,10 +23,13 @@ Exit codes: 0 stopped, 1 could not start, 2 bad usage, 70 crash.
 
 async function run(args: string[], io: Io): Promise<number> {
   const { config: argument } = parseOptions(args, { config: { type: 'string' } });
+  // Before the configuration is read: it holds secrets.
+  const isSealed = sealProcess();
   const load = () => loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd });
   const loaded = load();
   const terminal = process.stdout.isTTY === true;
   const log = createLog(loaded.config.log.level, terminal);
+  if (!isSealed) log.warn({}, 'core dumps and debuggers are not shut out: the system calls for it failed');
   const stopped = stopSignal();
   // A SIGHUP during the start reloads after it; without a handler it would end the process.
   const starting = Promise.withResolvers<Service>();

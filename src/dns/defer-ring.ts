@@ -1,4 +1,4 @@
-import { AdaptivePolling } from '../sys/index.ts';
+import { AdaptivePolling, excludeFromDumps } from '../sys/index.ts';
 
 /**
  * A ring of records in shared memory: one thread writes, one reads. A UDP worker hands the queries that it
@@ -34,7 +34,9 @@ abstract class RingEnd {
 
 /** Shared memory for a ring. @param capacity bytes, a power of two */
 export function allocateRing(capacity: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(HEADER_BYTES + capacity);
+  const memory = new SharedArrayBuffer(HEADER_BYTES + capacity);
+  excludeFromDumps(memory);
+  return memory;
 }
 
 export class RingWriter extends RingEnd {

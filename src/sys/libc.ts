@@ -45,6 +45,8 @@ export interface Libc {
     offset: number,
   ): number;
   munmap(address: number, length: number): number;
+  madvise(address: number, length: number, advice: number): number;
+  prctl(option: number, second: number, third: number, fourth: number, fifth: number): number;
   /** errno of the last call in this thread. */
   errno(): number;
   /** Returns the address of a view's first byte as two 32-bit words: [low, high]. */
@@ -130,6 +132,8 @@ function load(): Libc | null {
     setrlimit: library.func('int setrlimit(int, void *)'),
     mmap: library.func('int64_t mmap(uint64_t, uint64_t, int, int, int, int64_t)'),
     munmap: library.func('int munmap(uint64_t, uint64_t)'),
+    madvise: library.func('int madvise(uint64_t, uint64_t, int)'),
+    prctl: library.func('int prctl(int, uint64_t, uint64_t, uint64_t, uint64_t)'),
     errno: () => koffi.errno(),
     addressOf(view) {
       const address = koffi.address(view);

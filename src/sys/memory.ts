@@ -1,4 +1,5 @@
 import { requireLibc } from './libc.ts';
+import { excludeFromDumps } from './seal.ts';
 
 /** Minimum allocation, so that small SharedArrayBuffers never share a page that the kernel writes to. */
 const MIN_BYTES = 128;
@@ -13,7 +14,9 @@ export class Memory {
   readonly address: number;
 
   constructor(length: number) {
-    this.bytes = new Uint8Array(new SharedArrayBuffer(Math.max(length, MIN_BYTES)));
+    const memory = new SharedArrayBuffer(Math.max(length, MIN_BYTES));
+    excludeFromDumps(memory);
+    this.bytes = new Uint8Array(memory);
     const [low, high] = requireLibc().addressOf(this.bytes);
     this.address = high * 0x1_0000_0000 + low;
   }

@@ -20,6 +20,7 @@ import {
   pointersInto,
   readWord,
 } from './mmsg-layout.ts';
+import { excludeFromDumps } from './seal.ts';
 import {
   AF_INET,
   encodeSocketAddress,
@@ -93,6 +94,7 @@ export class PacketBatch implements PacketSlots {
     this.packetInfo = packetInfo;
     const shared = (bytes: number) => new SharedArrayBuffer(Math.max(bytes, 128));
     const packets = new Uint8Array(shared(slots * slotBytes));
+    excludeFromDumps(packets.buffer);
     this.data = Array.from({ length: slots }, (_, i) => packets.subarray(i * slotBytes, (i + 1) * slotBytes));
     this.lengths = new Uint32Array(slots);
     this.replyLengths = new Uint32Array(slots);

@@ -1,3 +1,4 @@
+import { excludeFromDumps } from '../../sys/index.ts';
 import { UNIT_BYTES } from './layout.ts';
 
 /**
@@ -84,6 +85,7 @@ export function createHandle(bytes: number, staleSeconds: number): CacheHandle {
   const buckets = Math.floor((bytes - CONTROL_BYTES) / BYTES_PER_BUCKET);
   const arenaUnits = Math.floor((bytes - CONTROL_BYTES - buckets * BUCKET_BYTES) / UNIT_BYTES);
   const buffer = new SharedArrayBuffer(CONTROL_BYTES + buckets * BUCKET_BYTES + arenaUnits * UNIT_BYTES);
+  excludeFromDumps(buffer);
   const words = new Uint32Array(buffer);
   words[VERSION_WORD] = VERSION;
   words[BUCKETS_WORD] = buckets;
