@@ -132,6 +132,22 @@ describe('an allowlist is loaded', () => {
   });
 });
 
+test('an edge reads a burst of changes in batches', async () => {
+  await stocked();
+  const one = edge();
+  await one.follower.start();
+  const reads = async () =>
+    Number(/cmdstat_xread:calls=(\d+)/.exec(await control.redis.info('commandstats'))![1]);
+  await soon(() => one.feed.state.phase === 'following');
+  const before = await reads();
+  const startedAt = performance.now();
+  for (let index = 0; index < 500; index++) await control.set(10 + (index % 200));
+  await same(one);
+  const elapsedMs = performance.now() - startedAt;
+  // One read each 25 ms, and one that waits.
+  expect((await reads()) - before).toBeLessThanOrEqual(elapsedMs / 25 + 2);
+});
+
 describe('an edge notices soon, even without changes,', () => {
   let one: ReturnType<typeof edge>;
   let kept: Record<number, string>;

@@ -22,7 +22,8 @@ const ANSWER_MS = 1_500;
 const SNAPSHOT_MS = 20_000;
 /** An edge reconnects within a second of its store's return. */
 const RETRY_MS = 400;
-const BATCH = 4_000;
+/** Changes that one read takes at most. */
+export const BATCH = 4_000;
 const PAGE = 10_000;
 /** Parsed profiles that are cached: about 100 bytes each. */
 const MAX_PROFILES = 2_000;
