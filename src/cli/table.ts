@@ -22,6 +22,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import('./check-config.ts')).command,
   },
   {
+    name: 'account',
+    summary: 'add, list, show and remove accounts; make sign-in links',
+    load: async () => (await import('./account.ts')).command,
+  },
+  {
     name: 'explain',
     summary: 'show what an address is answered, and why',
     load: async () => (await import('./explain.ts')).command,

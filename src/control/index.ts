@@ -9,3 +9,4 @@ export type {
 } from './options.ts';
 export type { OwnHost } from './own-host.ts';
 export { type ControlServer, createControl, type ListenAddress } from './server.ts';
+export { signInUrl } from './sign-in-url.ts';

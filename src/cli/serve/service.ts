@@ -17,6 +17,7 @@ import { HostReports } from './observe/host-reports.ts';
 import { LeaseExpiry } from './observe/lease-expiry.ts';
 import { Metrics } from './observe/metrics.ts';
 import { logStoreEvents } from './observe/store-events.ts';
+import { runAccountCommand } from './operator/accounts.ts';
 import { runOperatorCommand } from './operator/commands.ts';
 import { explainWith } from './operator/explainer.ts';
 import { openOperatorSocket } from './operator/socket.ts';
@@ -164,7 +165,7 @@ export class Service {
     const adminKey = this.operatorKeys?.adminKey ?? null;
     const clock = leases?.clock ?? null;
     this.metrics = await Metrics.open({ config, clock, registry, tables, roles, blocks, counters });
-    if (tables !== null) await this.openOperatorSocket(tables, policy);
+    await this.openOperatorSocket(policy);
     const { terminal, write } = this.options;
     announce({ config, log, roles, metrics: this.metrics.urls, adminKey, terminal, write });
     void this.metrics.load();
@@ -232,16 +233,20 @@ export class Service {
     return Tables.open({ config, catalog: this.files.catalog, seed, feed, remote, log, onFailure });
   }
 
-  private async openOperatorSocket(tables: Tables, policy: ReturnType<typeof policyOf>): Promise<void> {
+  private async openOperatorSocket(policy: ReturnType<typeof policyOf>): Promise<void> {
     const { config, log } = this.context;
-    const { edge, relay } = this;
+    const { edge, relay, control, registry, tables } = this;
     const { rateLimit } = config.dns;
     this.operatorSocket = await openOperatorSocket(config.dataDir, (request) =>
       runOperatorCommand(request, {
         tables,
         relay,
+        accounts:
+          control === null
+            ? null
+            : (call) => runAccountCommand(call, { registry: registry!, publicUrl: config.control.publicUrl }),
         explain: (question) => {
-          const { allowlist: table, profiles, steering, catalog, cache, relayWatch, now } = tables;
+          const { allowlist: table, profiles, steering, catalog, cache, relayWatch, now } = tables!;
           const relays = relayWatch ?? NOTHING_KNOWN;
           const current = { ...policy, discovery: edge?.discovery ?? [] };
           const parts = { table, profiles, steering, catalog, cache, policy: current, rateLimit, relays };
@@ -250,7 +255,10 @@ export class Service {
       }),
     );
     if (this.operatorSocket === null) {
-      log.warn({}, 'no operator socket in dataDir: the commands explain and relay cannot reach this process');
+      log.warn(
+        {},
+        'no operator socket in dataDir: the commands account, explain and relay cannot reach this process',
+      );
     }
   }
 

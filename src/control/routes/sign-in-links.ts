@@ -4,6 +4,7 @@ import { operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
 import { AccountParams } from '../shapes/account.ts';
 import { closed, EmptyBody, time } from '../shapes/common.ts';
+import { signInUrl } from '../sign-in-url.ts';
 
 export const SignInLinkShape = Type.Object(
   {
@@ -30,11 +31,10 @@ export function signInLinksRoutes(app: App, context: Context): void {
     response: { 201: SignInLinkShape },
     problems: ['not_found'],
   });
-  const page = new URL('/sign-in', context.publicUrl).href;
   app.post('/v1/accounts/:id/sign-in-links', route, async (request, reply) => {
     const link = await context.registry.credentials.make('link', request.params.id);
     if (link === null) throw new ProblemError('not_found');
     reply.code(201);
-    return { url: `${page}#${link.secret}`, expiresAt: link.expiresAt };
+    return { url: signInUrl(context.publicUrl, link.secret), expiresAt: link.expiresAt };
   });
 }

@@ -1,8 +1,9 @@
 import type { RelayRole } from '../roles/relay.ts';
 import type { RelayStatus } from '../tables/relay-status.ts';
 import type { Tables } from '../tables/tables.ts';
+import type { AccountAnswer } from './accounts.ts';
 import type { ExplainReply } from './explainer.ts';
-import type { ExplainRequest, OperatorRequest, RelayRequest } from './socket.ts';
+import type { AccountRequest, ExplainRequest, OperatorRequest, RelayRequest } from './socket.ts';
 
 export interface RelayReply {
   /** Relays of this process's edge; empty on a process without one. */
@@ -22,25 +23,45 @@ export interface RelayReply {
 export type RelayAnswer = RelayReply | { readonly error: string };
 
 export interface OperatorOptions {
-  readonly tables: Tables;
+  /** Null on a process without an edge or relay. */
+  readonly tables: Tables | null;
   /** Null on a process without the relay role. */
   readonly relay: RelayRole | null;
   explain(request: ExplainRequest): ExplainReply;
+  /** Null on a process without the control role. */
+  readonly accounts: ((request: AccountRequest) => Promise<AccountAnswer>) | null;
 }
 
 const RELAY_COMMANDS: readonly string[] = ['relay-status', 'relay-drain', 'relay-undrain'];
+const ACCOUNT_COMMANDS: readonly string[] = [
+  'account-add',
+  'account-list',
+  'account-show',
+  'account-link',
+  'account-remove',
+];
 
 /** Runs a command that arrived at the operator socket. */
 export async function runOperatorCommand(
   request: OperatorRequest,
   options: OperatorOptions,
-): Promise<ExplainReply | RelayAnswer> {
-  return request.command === 'explain' ? options.explain(request) : runRelayCommand(request, options);
+): Promise<ExplainReply | RelayAnswer | AccountAnswer> {
+  if (isAccountRequest(request)) {
+    return options.accounts?.(request) ?? { error: 'this process has no control role' };
+  }
+  if (options.tables === null) return { error: 'this process has no edge or relay role' };
+  if (request.command === 'explain') return options.explain(request);
+  return runRelayCommand(request, options.tables, options.relay);
+}
+
+function isAccountRequest(request: OperatorRequest): request is AccountRequest {
+  return ACCOUNT_COMMANDS.includes(request.command);
 }
 
 async function runRelayCommand(
   { command, region, address }: RelayRequest,
-  { tables, relay }: OperatorOptions,
+  tables: Tables,
+  relay: RelayRole | null,
 ): Promise<RelayAnswer> {
   if (!RELAY_COMMANDS.includes(command)) return { error: 'unknown command' };
   if (command === 'relay-status') return reply(tables, relay, { isOwn: relay !== null, changed: [] });

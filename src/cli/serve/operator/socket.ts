@@ -20,8 +20,18 @@ export interface RelayRequest {
   readonly address: string | null;
 }
 
+/** Request of `mediastreamer account`. */
+export interface AccountRequest {
+  readonly command: 'account-add' | 'account-list' | 'account-show' | 'account-link' | 'account-remove';
+  /** The account; for a list the last id of the page before, null for the first page. */
+  readonly id: string | null;
+  /** Region of a new account; null: the default of the configuration. */
+  readonly region: string | null;
+  readonly perAccount: number | null;
+}
+
 /** A request is one line of JSON, and so is its reply. */
-export type OperatorRequest = ExplainRequest | RelayRequest;
+export type OperatorRequest = ExplainRequest | RelayRequest | AccountRequest;
 
 const MAX_REQUEST_CHARACTERS = 4096;
 
