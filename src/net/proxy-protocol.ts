@@ -25,6 +25,11 @@ const V2_PROXY = 0x21;
 /** Low half of the family byte: the client's transport. */
 const V2_UNSPEC = 0;
 const V2_STREAM = 1;
+/** AF_UNIX: two paths of 108 bytes. */
+const V2_UNIX = 3;
+const V2_UNIX_BYTES = 216;
+const TLV_HEADER_BYTES = 3;
+const TLV_CRC32C = 3;
 const V2_ADDRESS_BYTES: Readonly<Record<number, number>> = { 1: 4, 2: 16 };
 
 /**
@@ -76,9 +81,12 @@ function readVersion2(bytes: Uint8Array, length: number): ProxyHeader {
   if (bodyBytes > V2_MAX_BODY_BYTES) return MALFORMED;
   const end = V2_HEADER_BYTES + bodyBytes;
   if (length < end) return PARTIAL;
-  if (command === V2_LOCAL) return { kind: 'header', bytes: end, source: null };
   const addressBytes = V2_ADDRESS_BYTES[bytes[13] >> 4];
   const transport = bytes[13] & 15;
+  const blockBytes =
+    bytes[13] >> 4 === V2_UNIX ? V2_UNIX_BYTES : addressBytes === undefined ? 0 : 2 * addressBytes + 4;
+  if (!hasSoundChecksum(bytes, V2_HEADER_BYTES + blockBytes, end)) return MALFORMED;
+  if (command === V2_LOCAL) return { kind: 'header', bytes: end, source: null };
   // AF_UNSPEC, AF_UNIX and UNSPEC transports name no client address.
   if (addressBytes === undefined || transport === V2_UNSPEC)
     return { kind: 'header', bytes: end, source: null };
@@ -88,6 +96,36 @@ function readVersion2(bytes: Uint8Array, length: number): ProxyHeader {
   const address = addressFromBytes(bytes.subarray(at, at + addressBytes));
   const portAt = at + 2 * addressBytes;
   return { kind: 'header', bytes: end, source: { address, port: (bytes[portAt] << 8) | bytes[portAt + 1] } };
+}
+
+/**
+ * Verifies PP2_TYPE_CRC32C over the whole header, its own value counted as zero (2.2.4). True without one: it is optional.
+ * Other TLVs are skipped; an area that does not parse as TLVs has none, as in LOCAL headers with an address block left out.
+ */
+function hasSoundChecksum(bytes: Uint8Array, tlvsAt: number, end: number): boolean {
+  for (let at = tlvsAt; at + TLV_HEADER_BYTES <= end; ) {
+    const length = (bytes[at + 1] << 8) | bytes[at + 2];
+    const valueAt = at + TLV_HEADER_BYTES;
+    if (valueAt + length > end) return true;
+    if (bytes[at] === TLV_CRC32C && length === 4) {
+      const header = Uint8Array.from(bytes.subarray(0, end));
+      const told = new DataView(header.buffer).getUint32(valueAt);
+      header.fill(0, valueAt, valueAt + 4);
+      return crc32c(header) === told;
+    }
+    at = valueAt + length;
+  }
+  return true;
+}
+
+/** CRC-32C (RFC 3720 appendix B.4): the Castagnoli polynomial, reflected. */
+function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+  }
+  return ~crc >>> 0;
 }
 
 export type ProxyHeaderVersion = 'v1' | 'v2';

@@ -20,6 +20,17 @@ const v2 = (command: number, family: number, body: readonly number[], declared =
     ...[command, family, declared >> 8, declared & 255],
     ...body,
   );
+/** CRC-32C by table, checked against RFC 3720's vector. */
+function castagnoli(bytes: Uint8Array): number {
+  const table = Array.from({ length: 256 }, (_, n) => {
+    let value = n;
+    for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0x82f63b78 ^ (value >>> 1) : value >>> 1;
+    return value >>> 0;
+  });
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = (crc >>> 8) ^ table[(crc ^ byte) & 255]!;
+  return (crc ^ 0xffffffff) >>> 0;
+}
 const V4_BODY = [192, 0, 2, 1, 198, 51, 100, 1, 0x30, 0x39, 1, 187];
 
 describe('a PROXY header', () => {
@@ -36,6 +47,42 @@ describe('a PROXY header', () => {
     expect(read(v2(0x20, 0x12, [...V4_BODY, 4, 0, 1, 9]))).toBe('none 32');
     expect(read(v2(0x21, 0x10, V4_BODY))).toBe('none 28');
     expect(read(v2(0x21, 0x31, new Array<number>(216).fill(0)))).toBe('none 232');
+  });
+
+  it('of version 2 may have a checksum, which must be right, in any place among other TLVs', () => {
+    const tlv = (type: number, value: readonly number[]) => [
+      type,
+      value.length >> 8,
+      value.length & 255,
+      ...value,
+    ];
+    const NOOP = tlv(4, [0, 0]);
+    const AUTHORITY = tlv(2, [...Buffer.from('films.example')]);
+    const SSL = tlv(0x20, [1, 0, 0, 0, 0, ...tlv(0x21, [...Buffer.from('TLSv1.3')])]);
+    const families: [number, readonly number[]][] = [
+      [0x11, V4_BODY],
+      [0x21, new Array<number>(36).fill(1)],
+      [0x31, new Array<number>(216).fill(0)],
+      [0x00, []],
+    ];
+    for (const [family, block] of families) {
+      for (const command of [0x20, 0x21]) {
+        for (const [before, behind] of [
+          [[], []],
+          [NOOP, []],
+          [[...AUTHORITY, ...SSL], NOOP],
+        ] as const) {
+          const zeroed = v2(command, family, [...block, ...before, ...tlv(3, [0, 0, 0, 0]), ...behind]);
+          const at = zeroed.length - behind.length - 4;
+          const header = Uint8Array.from(zeroed);
+          new DataView(header.buffer).setUint32(at, castagnoli(zeroed));
+          expect(read(header)).toMatch(new RegExp(` ${header.length}$`));
+          header[at]! ^= 1;
+          expect(read(header)).toBe('malformed');
+        }
+      }
+    }
+    expect(castagnoli(new Uint8Array(32))).toBe(0x8a9136aa);
   });
 
   it.each([
