@@ -68,6 +68,8 @@ export class OwnHost {
     });
     for (const server of [this.http1, this.plain])
       server.on('clientError', (_error, socket) => socket.destroy());
+    // Without a listener of its own, a server watches slow and idle connections from this event on.
+    for (const server of [this.http1, this.plain]) server.emit('listening');
     this.http2.on('sessionError', () => {});
     this.ticketTimer = setInterval(() => this.useCertificate(this.certificate), TICKET_KEYS_MS).unref();
   }
@@ -101,7 +103,8 @@ export class OwnHost {
   async close(graceMs: number): Promise<void> {
     clearInterval(this.ticketTimer);
     for (const session of this.sessions) session.close();
-    for (const server of [this.http1, this.plain]) server.closeIdleConnections();
+    // Closes idle connections and stops the watch; the callback takes the error that nothing listened.
+    for (const server of [this.http1, this.plain]) server.close(() => {});
     const timer = setTimeout(() => this.closeAll(), graceMs);
     await new Promise<void>((resolve) => {
       this.onEmpty = resolve;

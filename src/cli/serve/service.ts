@@ -7,6 +7,7 @@ import type { Registry } from '../../registry/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
 import { policyOf } from '../policy.ts';
 import { checkDirectory } from '../private-text.ts';
+import { openHostCertificate } from './acme/index.ts';
 import { type OperatorKeys, readOperatorKeys } from './admin-key.ts';
 import { changedKeys } from './changed-keys.ts';
 import { planDescriptors } from './descriptors.ts';
@@ -64,6 +65,7 @@ export class Service {
   private relay: RelayRole | null = null;
   private control: ControlRole | null = null;
   private ownHost: OwnHost | null = null;
+  private hostCertificate: ReturnType<typeof openHostCertificate> = null;
   private metrics: Metrics | null = null;
   private operatorSocket: Server | null = null;
   private reloading: Promise<void> = Promise.resolve();
@@ -118,6 +120,7 @@ export class Service {
     this.stopping = true;
     this.operatorSocket?.close();
     this.leases?.stop();
+    void this.hostCertificate?.keeper.close();
     await this.reloading;
     // First the relay: its tunnels are checked against the allowlist as long as they last.
     await this.relay?.close(graceMs);
@@ -139,6 +142,7 @@ export class Service {
     this.files = await loadFiles(this.options.loaded, seed, null);
     this.logWarnings();
     checkDirectory(config.dataDir);
+    this.openCertificate();
     if (config.store !== 'embedded') this.reports = await this.openReports(config.store);
     if (has('control') || config.store === 'embedded') {
       this.registry = await this.openRegistry();
@@ -164,17 +168,43 @@ export class Service {
     const { roles, blocks, registry, tables, leases } = this;
     const adminKey = this.operatorKeys?.adminKey ?? null;
     const clock = leases?.clock ?? null;
-    this.metrics = await Metrics.open({ config, clock, registry, tables, roles, blocks, counters });
+    const { hostCertificate } = this;
+    const acme = hostCertificate === null ? null : () => hostCertificate.keeper.state;
+    this.metrics = await Metrics.open({ config, clock, acme, registry, tables, roles, blocks, counters });
     await this.openOperatorSocket(policy);
     const { terminal, write } = this.options;
     announce({ config, log, roles, metrics: this.metrics.urls, adminKey, terminal, write });
     void this.metrics.load();
+    this.hostCertificate?.keeper.start();
+  }
+
+  /** The certificate that an ACME CA gives, from its file; a new one is taken as by a reload. */
+  private openCertificate(): void {
+    const { config, log } = this.context;
+    this.hostCertificate = openHostCertificate({
+      config,
+      log,
+      publish: async () => {},
+      onCertificate: () => {
+        this.files = this.withCertificate(this.files);
+        for (const role of this.roles) void role.reload(this.files);
+      },
+    });
+    this.files = this.withCertificate(this.files);
+  }
+
+  private withCertificate(files: LoadedFiles): LoadedFiles {
+    const { hostCertificate } = this;
+    return hostCertificate === null ? files : { ...files, certificate: hostCertificate.keeper.certificate };
   }
 
   private openOwnHost(control: ControlRole): OwnHost {
     const doh = this.edge?.openDoh() ?? null;
     const serveDns = doh === null ? null : doh.serve.bind(doh);
-    return control.openOwnHost({ serveDns, challenge: () => null }, this.files.certificate);
+    return control.openOwnHost(
+      { serveDns, challenge: (token) => this.hostCertificate?.challenges.answer(token) ?? null },
+      this.files.certificate,
+    );
   }
 
   private openReports(url: string): Promise<HostReports> {
@@ -271,7 +301,7 @@ export class Service {
     const { log } = this;
     try {
       const loaded = load();
-      const files = await loadFiles(loaded, this.context.seed, this.files);
+      const files = this.withCertificate(await loadFiles(loaded, this.context.seed, this.files));
       const operatorKeys = this.operatorKeys === null ? null : readOperatorKeys(loaded.config);
       const needRestart = changedKeys(this.files.loaded.config, loaded.config);
       this.files = files;

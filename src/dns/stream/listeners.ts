@@ -15,7 +15,6 @@ interface StreamListenersOptions {
   readonly limits: StreamLimits;
   readonly proxies: readonly Prefix[];
   readonly reusePort: boolean;
-  /** Required for tls and https. */
   readonly identity: TlsIdentity | null;
   /** Null: there are no private names. */
   readonly privateNames: PrivateNames | null;
@@ -74,9 +73,7 @@ export class StreamListeners {
     if (addresses.tls.length > 0) {
       const { startTlsListener } = await import('../tls/listener.ts');
       const { tls } = budgets;
-      this.add(
-        await startTlsListener({ ...common, addresses: addresses.tls, budget: tls, identity: identity! }),
-      );
+      this.add(await startTlsListener({ ...common, addresses: addresses.tls, budget: tls, identity }));
     }
     if (addresses.https.length > 0) {
       const { startHttpsListener } = await import('../https/index.ts');
@@ -86,7 +83,7 @@ export class StreamListeners {
           ...common,
           addresses: addresses.https,
           budget: https,
-          identity: identity!,
+          identity,
         }),
       );
     }

@@ -7,7 +7,8 @@ import { type StreamListenerOptions, streamServerOptions } from './stream-listen
 import { Admission, StreamServer, type StreamSession } from './stream-server.ts';
 
 export interface TlsListenerOptions extends StreamListenerOptions {
-  readonly identity: TlsIdentity;
+  /** Null: connections are reset until there is one. */
+  readonly identity: TlsIdentity | null;
 }
 
 /** The part of a TLS listener that depends on its protocol. */
@@ -35,26 +36,29 @@ export interface TlsConnection {
 /** The listeners of DNS over TLS or HTTPS. Without private names, unregistered sources are reset before the handshake. */
 export class TlsServer {
   readonly server: StreamServer;
-  private readonly context: { current: SecureContext };
+  private readonly context: { current: SecureContext | null };
 
-  private constructor(server: StreamServer, context: { current: SecureContext }) {
+  private constructor(server: StreamServer, context: { current: SecureContext | null }) {
     this.server = server;
     this.context = context;
   }
 
   /** @throws ListenError; nothing stays open then. */
   static async start(options: TlsListenerOptions, service: TlsService): Promise<TlsServer> {
-    const context = { current: createContext(options.identity) };
+    const context: { current: SecureContext | null } = {
+      current: options.identity && createContext(options.identity),
+    };
     const server = await StreamServer.start({
       ...streamServerOptions(options),
       key: service.key,
       transport: service.transport,
       admit: (source) => {
+        if (context.current === null) return Admission.REJECTED;
         if (options.answerer.admits(source)) return Admission.REGISTERED;
         return service.admitsStrangers ? Admission.STRANGER : Admission.REJECTED;
       },
       open: (socket, source, maxQueries, onLimit, promote) => {
-        const secure = (): TLSSocket => handshake(socket, context.current, service.alpn);
+        const secure = (): TLSSocket => handshake(socket, context.current!, service.alpn);
         return service.open({ socket, source, maxQueries, onLimit, promote, secure });
       },
     });

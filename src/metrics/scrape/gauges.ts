@@ -30,6 +30,8 @@ export interface Sources {
   readonly clockJump?: () => number;
   /** The registry's store answers. */
   readonly store?: () => boolean;
+  /** Certificate by ACME. */
+  readonly acme?: () => { failures: number; validToMs: number | null };
   /** Followed host names that wait for a look-up or its end. */
   readonly hostnamesDue?: () => number;
   /** Upstreams in the order of the configuration. */
@@ -51,6 +53,23 @@ export function upstreamLabel(url: string): string {
   return match ? match[1] + match[2] : 'other';
 }
 
+function acmeFamilies(acme: NonNullable<Sources['acme']>): MetricFamily[] {
+  return [
+    single(
+      'counter',
+      'acme_failures_total',
+      'Orders that the ACME CA refused or did not answer',
+      () => acme().failures,
+    ),
+    single(
+      'gauge',
+      'acme_certificate_expiry_timestamp_seconds',
+      'End of the certificate by ACME; 0: none yet',
+      () => (acme().validToMs ?? 0) / 1000,
+    ),
+  ];
+}
+
 /** Lists the metrics of the sources that are there. */
 export function sourceFamilies(sources: Sources): MetricFamily[] {
   const {
@@ -59,6 +78,7 @@ export function sourceFamilies(sources: Sources): MetricFamily[] {
     remoteList,
     store,
     hostnamesDue,
+    acme,
     upstreams,
     cache,
     relays,
@@ -75,6 +95,7 @@ export function sourceFamilies(sources: Sources): MetricFamily[] {
     ...(clockJump
       ? [single('gauge', 'clock_jump_seconds', 'Forward jump of the clock; leases wait', clockJump)]
       : []),
+    ...(acme ? acmeFamilies(acme) : []),
     ...(hostnamesDue
       ? [single('gauge', 'hostnames_due', 'Followed host names waiting for a look-up', hostnamesDue)]
       : []),

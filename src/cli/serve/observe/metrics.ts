@@ -9,6 +9,7 @@ import {
 import { formatAddress, HttpLimits } from '../../../net/index.ts';
 import type { Registry } from '../../../registry/index.ts';
 import { socketAddresses } from '../../addresses.ts';
+import type { KeeperState } from '../acme/index.ts';
 import type { Role } from '../roles/role.ts';
 import { ALLOWLIST_STATES } from '../tables/remote-allowlist.ts';
 import { copyResolverCounters } from '../tables/resolver.ts';
@@ -23,6 +24,8 @@ export interface MetricsOptions {
   readonly config: Config;
   /** Null on a process that keeps no leases. */
   readonly clock: ClockWatch | null;
+  /** State of the certificate by ACME; null: files, or none. */
+  readonly acme: (() => KeeperState) | null;
   readonly registry: Registry | null;
   readonly tables: Tables | null;
   readonly roles: readonly Role[];
@@ -81,9 +84,10 @@ export class Metrics {
   }
 }
 
-function sourcesOf({ clock, registry, tables, roles }: MetricsOptions): Sources {
+function sourcesOf({ clock, acme, registry, tables, roles }: MetricsOptions): Sources {
   return {
     ...(clock !== null && { clockJump: () => clock.jumpSeconds }),
+    ...(acme !== null && { acme }),
     ...(registry !== null && { store: () => registry.status().failed === null }),
     ...(tables !== null && tableSources(tables)),
     ...Object.assign({}, ...roles.map(({ metrics }) => metrics)),

@@ -1,0 +1,137 @@
+/** Certificates from a real ACME CA, Debian's caddy, in a network namespace with ports 53, 80, 443 and 853 of its own. */
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MAIN, NODE, Program, temporaryFolder, until, writeConfig } from '../support/service.ts';
+
+const run = promisify(execFile);
+const DOMAIN = 'dns.home.example';
+const CA = 'ca.home.example';
+const HOST = '198.51.99.1';
+const CA_ADDRESS = '198.51.99.2';
+const canUnshare = spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
+const hasCaddy = spawnSync('caddy', ['version']).status === 0;
+
+/** The network, the hosts file that the CA resolves by, and the CA; then the program. */
+const SCRIPT = `
+ip link set lo up && ip address add ${HOST}/32 dev lo && ip address add ${CA_ADDRESS}/32 dev lo &&
+mount --bind "$1/hosts" /etc/hosts && echo prepared && exec sleep 600`;
+
+describe.skipIf(!canUnshare || !hasCaddy)('a certificate by ACME', () => {
+  let folder: string;
+  let network: Program;
+  let caddy: Program;
+  let service: Program;
+
+  /** Prefix that runs a command in the network. */
+  const inside = (): string[] => ['nsenter', '--net', '--mount', '--target', String(network.child.pid)];
+
+  beforeAll(async () => {
+    folder = temporaryFolder();
+    writeFileSync(join(folder, 'hosts'), `127.0.0.1 localhost\n${HOST} ${DOMAIN}\n${CA_ADDRESS} ${CA}\n`);
+    network = new Program('unshare', ['--net', '--mount', 'sh', '-c', SCRIPT, 'sh', folder]);
+    await network.until(() => network.stdout.includes('prepared'), 'network');
+    const home = join(folder, 'ca');
+    mkdirSync(home);
+    const file = join(home, 'Caddyfile');
+    writeFileSync(
+      file,
+      `{
+        admin off
+        skip_install_trust
+        auto_https disable_redirects
+      }
+      https://${CA}:9443 {
+        bind ${CA_ADDRESS}
+        tls internal
+        acme_server
+      }
+      `,
+    );
+    const env = { HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home };
+    const args = ['run', '--adapter', 'caddyfile', '--config', file];
+    caddy = new Program('caddy', args, { env, cwd: home, wrapper: inside() });
+    await caddy.until(() => caddy.stderr.includes('serving initial configuration'), 'start of caddy');
+    const config = writeConfig(folder, {
+      domain: DOMAIN,
+      address: HOST,
+      roles: ['control', 'edge', 'relay'],
+      acme: { directory: `https://${CA}:9443/acme/local/directory`, email: 'me@home.example', agree: true },
+      dns: { udp: [`${HOST}:53`], tcp: [`${HOST}:53`], tls: [`${HOST}:853`], workers: 1 },
+      control: { listen: ['127.0.0.1:8080'], publicUrl: `https://${DOMAIN}` },
+      relay: { workers: 1 },
+      registration: { allowPrivate: true },
+    });
+    service = new Program(NODE, [MAIN, 'serve', '--config', config], {
+      wrapper: inside(),
+      env: { NODE_EXTRA_CA_CERTS: rootOf() },
+    });
+    await service.logged('ready');
+  });
+  afterAll(async () => {
+    service.kill('SIGTERM');
+    expect((await service.exited).code).toBe(0);
+    for (const program of [caddy, network]) program.kill('SIGTERM');
+    await Promise.all([caddy.exited, network.exited]);
+  });
+
+  const rootOf = (): string => join(folder, 'ca/caddy/pki/authorities/local/root.crt');
+  const curl = async (...args: string[]): Promise<string> => {
+    const command = [...inside(), 'curl', '-sS', '--max-time', '20', '--cacert', rootOf(), ...args];
+    return (await run(command[0]!, command.slice(1))).stdout;
+  };
+
+  it('is issued by HTTP-01 on the relay’s port 80, and taken without a restart', async () => {
+    await service.logged('new certificate');
+    expect(JSON.parse(await curl(`https://${DOMAIN}/v1/ip`))).toHaveProperty('address');
+    // Every encrypted listener has it: an account's address asks over TLS.
+    const key = [...inside(), 'cat', join(folder, 'var/admin.key')];
+    const { stdout: adminKey } = await run(key[0]!, key.slice(1));
+    const header = ['-H', `Authorization: Bearer ${adminKey.trim()}`, '-H', 'Content-Type: application/json'];
+    const account = JSON.parse(await curl(...header, '-d', '{}', `https://${DOMAIN}/v1/accounts`));
+    const own = ['-H', `Authorization: Bearer ${account.secret}`, '-H', 'Content-Type: application/json'];
+    await curl(...own, '-d', '{}', '--interface', '127.0.0.1', 'http://127.0.0.1:8080/v1/registrations');
+    const dot = [
+      'kdig',
+      `@${HOST}`,
+      '-b',
+      '127.0.0.1',
+      '+tls',
+      `+tls-hostname=${DOMAIN}`,
+      `+tls-ca=${rootOf()}`,
+    ];
+    const asked = [...inside(), ...dot, '+short', 'test-films.com'];
+    expect((await run(asked[0]!, asked.slice(1))).stdout.trim()).toBe('192.0.2.10');
+  });
+
+  it('is kept with its account in files that only this user reads', () => {
+    const directory = join(folder, 'var/acme');
+    expect(readdirSync(directory).sort()).toEqual(['account.key', 'certificate.pem']);
+    for (const file of readdirSync(directory)) {
+      expect(statSync(join(directory, file)).mode & 0o777).toBe(0o600);
+    }
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+  });
+
+  it('is not ordered again at the next start', async () => {
+    const orders = (): number => caddy.stderr.split('/acme/local/new-order').length;
+    const before = orders();
+    service.kill('SIGTERM');
+    expect((await service.exited).code).toBe(0);
+    service = new Program(NODE, [MAIN, 'serve', '--config', join(folder, 'config.yaml')], {
+      wrapper: inside(),
+      env: { NODE_EXTRA_CA_CERTS: rootOf() },
+    });
+    await service.logged('ready');
+    expect(JSON.parse(await curl(`https://${DOMAIN}/v1/ip`))).toHaveProperty('address');
+    const metrics = /:(\d+)/.exec(String((await service.logged('ready'))['metrics']))![1];
+    await until(async () => {
+      const text = await curl(`http://127.0.0.1:${metrics}/metrics`);
+      return /^mediastreamer_acme_failures_total 0$/m.test(text);
+    }, 'no failure');
+    expect(orders()).toBe(before);
+    expect(service.lines.some(({ msg }) => msg === 'new certificate')).toBe(false);
+  });
+});
