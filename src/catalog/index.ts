@@ -5,8 +5,20 @@ export { readServiceFiles } from './files.ts';
 export type { Finding } from './finding.ts';
 export { formatFinding, hasErrors } from './finding.ts';
 export type { GroupOptions } from './group.ts';
-export type { ImportNote, ImportOptions, ImportResult } from './import/index.ts';
-export { importDomains } from './import/index.ts';
+export type {
+  ImportNote,
+  ImportOptions,
+  ImportResult,
+  ListSource,
+  RefreshedService,
+} from './import/index.ts';
+export {
+  formatListSource,
+  importDomains,
+  includedLists,
+  parseListSource,
+  refreshNames,
+} from './import/index.ts';
 export type { LoadedServices } from './load.ts';
 export { loadServices } from './load.ts';
 export type { NamedQuestion, NameTableHandle } from './name-table.ts';

@@ -6,9 +6,9 @@ import {
   loadConfig,
   locateConfig,
 } from '../config/index.ts';
-import { type LoadedCatalog, loadCatalog } from './catalog.ts';
 import { certificateWarning, privateNamesWarning, readCertificate } from './certificate.ts';
 import type { Command, Io } from './command.ts';
+import { type LoadedCatalog, loadCatalog } from './load-catalog.ts';
 import { parseOptions } from './options.ts';
 
 const USAGE = `Usage: mediastreamer check-config [--config FILE]

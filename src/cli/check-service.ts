@@ -1,11 +1,11 @@
 import { type CheckSummary, checkEntries, Prober, summarize } from '../catalog/health/index.ts';
 import { loadConfig, locateConfig } from '../config/index.ts';
 import { monotonicClock } from '../sys/index.ts';
-import { loadCatalog } from './catalog.ts';
 import { parseCheckServiceOptions } from './check-service/options.ts';
 import { planCheck } from './check-service/plan.ts';
 import { checkAsJson, checkAsText } from './check-service/print.ts';
 import type { Command, Io } from './command.ts';
+import { loadCatalog } from './load-catalog.ts';
 import { hasFamily } from './serve/own-addresses.ts';
 
 const USAGE = `Usage: mediastreamer check-service NAME [--region REGION | --relay ADDRESS] [--json] [--config FILE]

@@ -4,8 +4,8 @@ import { type LoadedConfig, loadConfig, locateConfig } from '../config/index.ts'
 import { parseAddress, registrationPrefix } from '../net/index.ts';
 import { AnswerCache } from '../resolver/cache/index.ts';
 import { nameFromText, RecordType } from '../wire/index.ts';
-import { loadCatalog } from './catalog.ts';
 import { type Command, type Io, UsageError } from './command.ts';
+import { loadCatalog } from './load-catalog.ts';
 import { parseArguments } from './options.ts';
 import { policyOf } from './policy.ts';
 import { type ExplainReply, explainWith } from './serve/operator/explainer.ts';

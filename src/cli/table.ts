@@ -37,6 +37,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import('./relay.ts')).command,
   },
   {
+    name: 'catalog',
+    summary: 'publish the catalog as a signed bundle; pin it, or roll it back',
+    load: async () => (await import('./catalog.ts')).command,
+  },
+  {
     name: 'check-service',
     summary: 'try the names of a service through a relay',
     load: async () => (await import('./check-service.ts')).command,

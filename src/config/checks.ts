@@ -20,6 +20,7 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkTestZone(config, reader);
   checkCertificate(config, reader);
   checkXdp(config, reader);
+  checkBundle(config, reader);
   checkReplicas(config, reader);
 }
 
@@ -40,6 +41,14 @@ function checkDomain({ domain, address, address6, acme }: FileConfig, reader: Re
     const expected = `true: the terms of the CA at ${acme.directory} must be agreed to`;
     reader.reject('acme.agree', 'false', expected);
   }
+}
+
+function checkBundle({ catalog }: FileConfig, reader: Reader): void {
+  const key = 'catalog.bundle.publicKey';
+  if (!reader.isValid('catalog.bundle.url') || !reader.isValid(key)) return;
+  const { url, publicKey } = catalog.bundle;
+  if (url === null || publicKey !== null) return;
+  reader.reject(key, 'nothing', 'the key that catalog keygen printed, as catalog.bundle.url is set');
 }
 
 function checkRoles({ roles, dns, control, relay, upstreams }: FileConfig, reader: Reader): void {

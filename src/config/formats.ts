@@ -98,6 +98,14 @@ export const FORMATS = {
     expected: 'an http:// or https:// URL without a user, a query or a fragment',
     parse: httpUrl,
   },
+  'bundle-url': {
+    expected: 'an https://, http:// or file:// URL',
+    parse: (text) => (/^(https?:\/\/[^\s/]|file:\/\/\/)\S*$/.test(text) && URL.canParse(text) ? text : null),
+  },
+  'bundle-key': {
+    expected: 'a public key as catalog keygen prints it: 44 characters of base64',
+    parse: (text) => (/^[A-Za-z\d+/]{43}=$/.test(text) ? text : null),
+  },
   'admin-key': {
     expected: 'visible ASCII characters without spaces',
     parse: (text) => (/^[\x21-\x7e]*$/.test(text) ? text : null),

@@ -268,6 +268,11 @@ export const CONFIG_SCHEMA = section({
   }),
   catalog: section({
     services: list('path', ['services/*.yaml']),
+    bundle: section({
+      url: optional('bundle-url'),
+      publicKey: optional('bundle-key'),
+      refreshSeconds: integer(1, WEEK_SECONDS, 3600),
+    }),
     answerTtlSeconds: integer(0, DAY_SECONDS, 60),
     groups: {
       type: 'object',

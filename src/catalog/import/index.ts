@@ -4,3 +4,5 @@ export {
   type ImportResult,
   importDomains,
 } from './import.ts';
+export { formatListSource, includedLists, type ListSource, parseListSource } from './list-source.ts';
+export { type RefreshedService, refreshNames } from './refresh.ts';

@@ -1,20 +1,20 @@
 import type { LoadedConfig } from '../../config/index.ts';
-import { loadCatalog } from '../catalog.ts';
 import { certificateWarning, privateNamesWarning, readCertificate } from '../certificate.ts';
+import { loadCatalog } from '../load-catalog.ts';
 import type { LoadedFiles } from './roles/role.ts';
 
 /**
  * Reads the catalog and the certificate of a configuration.
  * @param seed name-hash seed of the catalog
  * @param before the files of the start, for a reload: listeners that need a certificate open at the start only
- * @throws CatalogError, TlsCertificateError
+ * @throws CatalogError, BundleError, TlsCertificateError
  */
 export async function loadFiles(
   loaded: LoadedConfig,
   seed: number,
   before: LoadedFiles | null,
 ): Promise<LoadedFiles> {
-  const { tables: catalog, warnings, notes } = await loadCatalog(loaded, seed);
+  const { tables: catalog, bundleVersion, warnings, notes } = await loadCatalog(loaded, seed);
   const needsCertificate = before === null || before.certificate !== null;
   const certificate = needsCertificate ? readCertificate(loaded.config) : null;
   const expiry = certificate === null ? null : certificateWarning(certificate, Date.now());
@@ -23,6 +23,7 @@ export async function loadFiles(
   return {
     loaded,
     catalog,
+    bundleVersion,
     certificate,
     notes,
     warnings: [...loaded.warnings, ...warnings, ...[expiry, uncovered].filter((one) => one !== null)],

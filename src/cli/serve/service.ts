@@ -5,6 +5,7 @@ import type { OwnHost } from '../../control/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
 import type { Registry } from '../../registry/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
+import { buildFrom, bundleStoreOf } from '../load-catalog.ts';
 import { policyOf } from '../policy.ts';
 import { checkDirectory } from '../private-text.ts';
 import { openHostCertificate } from './acme/index.ts';
@@ -29,6 +30,7 @@ import { ControlRole } from './roles/control.ts';
 import { EdgeRole } from './roles/edge.ts';
 import type { RelayRole } from './roles/relay.ts';
 import type { LoadedFiles, Role, RoleContext } from './roles/role.ts';
+import { BundleRefresh } from './tables/bundle-refresh.ts';
 import { NOTHING_KNOWN } from './tables/relay-status.ts';
 import { RemoteAllowlist } from './tables/remote-allowlist.ts';
 import { Tables } from './tables/tables.ts';
@@ -67,6 +69,7 @@ export class Service {
   private ownHost: OwnHost | null = null;
   private hostCertificate: ReturnType<typeof openHostCertificate> = null;
   private metrics: Metrics | null = null;
+  private bundles: BundleRefresh | null = null;
   private operatorSocket: Server | null = null;
   private reloading: Promise<void> = Promise.resolve();
   private stopping = false;
@@ -110,7 +113,7 @@ export class Service {
 
   /** Re-reads configuration, catalog and certificate. On an error logs it and keeps the old ones. */
   reload(load: () => LoadedConfig): Promise<void> {
-    this.reloading = this.reloading.then(() => this.reloadNow(load));
+    this.reloading = this.reloading.then(async () => void (await this.reloadNow(load)));
     return this.reloading;
   }
 
@@ -121,6 +124,7 @@ export class Service {
     this.operatorSocket?.close();
     this.leases?.stop();
     void this.hostCertificate?.keeper.close();
+    this.bundles?.close();
     await this.reloading;
     // First the relay: its tunnels are checked against the allowlist as long as they last.
     await this.relay?.close(graceMs);
@@ -168,14 +172,17 @@ export class Service {
     const { roles, blocks, registry, tables, leases } = this;
     const adminKey = this.operatorKeys?.adminKey ?? null;
     const clock = leases?.clock ?? null;
-    const { hostCertificate } = this;
+    this.bundles = this.openBundles();
+    const { hostCertificate, bundles } = this;
     const acme = hostCertificate === null ? null : () => hostCertificate.keeper.state;
-    this.metrics = await Metrics.open({ config, clock, acme, registry, tables, roles, blocks, counters });
+    const sources = { clock, acme, registry, bundles, tables, roles };
+    this.metrics = await Metrics.open({ config, ...sources, blocks, counters });
     await this.openOperatorSocket(policy);
     const { terminal, write } = this.options;
     announce({ config, log, roles, metrics: this.metrics.urls, adminKey, terminal, write });
     void this.metrics.load();
     this.hostCertificate?.keeper.start();
+    this.bundles?.start();
   }
 
   /** The certificate that an ACME CA gives, from its file; a new one is taken as by a reload. */
@@ -282,6 +289,7 @@ export class Service {
           const parts = { table, profiles, steering, catalog, cache, policy: current, rateLimit, relays };
           return explainWith(parts, question, now());
         },
+        reloadCatalog: () => this.reloadCatalog(),
       }),
     );
     if (this.operatorSocket === null) {
@@ -297,7 +305,37 @@ export class Service {
     for (const note of this.files.notes) this.log.info({ note }, 'configuration');
   }
 
-  private async reloadNow(load: () => LoadedConfig): Promise<void> {
+  /** Reads the catalog and the certificate again, not the configuration. @returns the reason why the old ones stay */
+  private async reloadCatalog(): Promise<string | null> {
+    let error: string | null = null;
+    this.reloading = this.reloading.then(async () => {
+      error = await this.reloadNow(() => this.files.loaded);
+    });
+    await this.reloading;
+    return error;
+  }
+
+  private openBundles(): BundleRefresh | null {
+    const { config, log, seed } = this.context;
+    const store = bundleStoreOf(config);
+    const { url, refreshSeconds } = config.catalog.bundle;
+    if (store === null || url === null || this.tables === null) return null;
+    return new BundleRefresh({
+      store,
+      url,
+      refreshSeconds,
+      waitsForRelays: config.roles.includes('edge') && !config.roles.includes('relay'),
+      log,
+      now: monotonicClock(),
+      random: Math.random,
+      served: () => this.files.bundleVersion,
+      check: (files) => void buildFrom(files, this.files.loaded, seed),
+      apply: async () => void (await this.reloadCatalog()),
+    });
+  }
+
+  /** @returns the reason why the old configuration and catalog stay; null: all was taken */
+  private async reloadNow(load: () => LoadedConfig): Promise<string | null> {
     const { log } = this;
     try {
       const loaded = load();
@@ -313,11 +351,13 @@ export class Service {
       if (needRestart.length > 0)
         log.warn({ keys: needRestart }, 'changed, and taken at the next start only');
       log.info({ services: files.catalog.services.length }, 'configuration and catalog read again');
+      return null;
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
       if (code === undefined) throw error;
       const errors = message.split('\n');
       log.error({ code, errors }, 'not reloaded: the old configuration and catalog stay');
+      return message;
     }
   }
 }

@@ -28,6 +28,8 @@ export interface Sources {
   };
   /** Seconds that the wall clock jumped forward and is not trusted for; 0 while it is. */
   readonly clockJump?: () => number;
+  /** Fetching of the catalog's bundle; ageSeconds null: not once since the start. */
+  readonly bundle?: () => { isGood: boolean; ageSeconds: number | null };
   /** The registry's store answers. */
   readonly store?: () => boolean;
   /** Certificate by ACME. */
@@ -73,6 +75,7 @@ function acmeFamilies(acme: NonNullable<Sources['acme']>): MetricFamily[] {
 /** Lists the metrics of the sources that are there. */
 export function sourceFamilies(sources: Sources): MetricFamily[] {
   const {
+    bundle,
     clockJump,
     allowlist,
     remoteList,
@@ -92,6 +95,7 @@ export function sourceFamilies(sources: Sources): MetricFamily[] {
     ...(store
       ? [single('gauge', 'store_up', "Whether the registry's store answers", () => (store() ? 1 : 0))]
       : []),
+    ...(bundle ? bundleFamilies(bundle) : []),
     ...(clockJump
       ? [single('gauge', 'clock_jump_seconds', 'Forward jump of the clock; leases wait', clockJump)]
       : []),
@@ -110,6 +114,20 @@ export function sourceFamilies(sources: Sources): MetricFamily[] {
     ...(shield ? shieldFamilies(shield) : []),
     ...(xdp ? xdpFamilies(xdp) : []),
     ...(relay ? relayFamilies(relay) : []),
+  ];
+}
+
+function bundleFamilies(bundle: NonNullable<Sources['bundle']>): MetricFamily[] {
+  return [
+    single('gauge', 'catalog_refresh_success', 'Whether the last fetch of the catalog bundle was good', () =>
+      bundle().isGood ? 1 : 0,
+    ),
+    single(
+      'gauge',
+      'catalog_refresh_age_seconds',
+      'Time since the last good fetch of the catalog bundle; NaN: none since the start',
+      () => bundle().ageSeconds ?? Number.NaN,
+    ),
   ];
 }
 

@@ -11,6 +11,7 @@ import type { Registry } from '../../../registry/index.ts';
 import { socketAddresses } from '../../addresses.ts';
 import type { KeeperState } from '../acme/index.ts';
 import type { Role } from '../roles/role.ts';
+import type { BundleRefresh } from '../tables/bundle-refresh.ts';
 import { ALLOWLIST_STATES } from '../tables/remote-allowlist.ts';
 import { copyResolverCounters } from '../tables/resolver.ts';
 import type { Tables } from '../tables/tables.ts';
@@ -27,6 +28,8 @@ export interface MetricsOptions {
   /** State of the certificate by ACME; null: files, or none. */
   readonly acme: (() => KeeperState) | null;
   readonly registry: Registry | null;
+  /** Null on a process whose catalog comes from service files. */
+  readonly bundles: BundleRefresh | null;
   readonly tables: Tables | null;
   readonly roles: readonly Role[];
   /** Counters of all threads; grows while threads start. */
@@ -84,8 +87,9 @@ export class Metrics {
   }
 }
 
-function sourcesOf({ clock, acme, registry, tables, roles }: MetricsOptions): Sources {
+function sourcesOf({ bundles, clock, acme, registry, tables, roles }: MetricsOptions): Sources {
   return {
+    ...(bundles !== null && { bundle: () => bundles }),
     ...(clock !== null && { clockJump: () => clock.jumpSeconds }),
     ...(acme !== null && { acme }),
     ...(registry !== null && { store: () => registry.status().failed === null }),

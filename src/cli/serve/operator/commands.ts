@@ -30,7 +30,11 @@ export interface OperatorOptions {
   explain(request: ExplainRequest): ExplainReply;
   /** Null on a process without the control role. */
   readonly accounts: ((request: AccountRequest) => Promise<AccountAnswer>) | null;
+  /** @returns the reason why the old catalog stays; null: taken */
+  reloadCatalog(): Promise<string | null>;
 }
+
+export type ReloadReply = { readonly error?: string };
 
 const RELAY_COMMANDS: readonly string[] = ['relay-status', 'relay-drain', 'relay-undrain'];
 const ACCOUNT_COMMANDS: readonly string[] = [
@@ -45,9 +49,13 @@ const ACCOUNT_COMMANDS: readonly string[] = [
 export async function runOperatorCommand(
   request: OperatorRequest,
   options: OperatorOptions,
-): Promise<ExplainReply | RelayAnswer | AccountAnswer> {
+): Promise<ExplainReply | RelayAnswer | AccountAnswer | ReloadReply> {
   if (isAccountRequest(request)) {
     return options.accounts?.(request) ?? { error: 'this process has no control role' };
+  }
+  if (request.command === 'reload-catalog') {
+    const error = await options.reloadCatalog();
+    return error === null ? {} : { error };
   }
   if (options.tables === null) return { error: 'this process has no edge or relay role' };
   if (request.command === 'explain') return options.explain(request);

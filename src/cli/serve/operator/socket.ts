@@ -30,8 +30,13 @@ export interface AccountRequest {
   readonly perAccount: number | null;
 }
 
+/** Request of `mediastreamer catalog`: serve what is in dataDir now. */
+export interface ReloadCatalogRequest {
+  readonly command: 'reload-catalog';
+}
+
 /** A request is one line of JSON, and so is its reply. */
-export type OperatorRequest = ExplainRequest | RelayRequest | AccountRequest;
+export type OperatorRequest = ExplainRequest | RelayRequest | AccountRequest | ReloadCatalogRequest;
 
 const MAX_REQUEST_CHARACTERS = 4096;
 

@@ -9,6 +9,8 @@ import type { Log } from '../log.ts';
 export interface LoadedFiles {
   readonly loaded: LoadedConfig;
   readonly catalog: CatalogTables;
+  /** Version of the bundle that the catalog came from; null: service files. */
+  readonly bundleVersion: number | null;
   /** Null when no listener needs one. */
   readonly certificate: TlsCertificate | null;
   readonly warnings: readonly string[];
