@@ -18,6 +18,7 @@ import {
   parseMeta,
   seqOfLogId,
 } from '../store/redis/keys.ts';
+import { readWhole } from '../store/redis/snapshots.ts';
 import { withRedis } from './session.ts';
 
 /** A copy of the allowlist, compared with the store. */
@@ -93,8 +94,8 @@ async function readMeta(redis: Redis): Promise<Meta | null> {
 }
 
 async function readSnapshot(redis: Redis): Promise<Snapshot | null> {
-  const packed = await redis.getBuffer(Key.SNAPSHOT);
-  return packed === null ? null : decodeSnapshot(packed);
+  const packed = await readWhole(redis, Key.SNAPSHOT);
+  return packed.length === 0 ? null : decodeSnapshot(packed);
 }
 
 /** Scans the entries. Changes during the scan are corrected by the log after this seq. */

@@ -79,7 +79,7 @@ describe('the files of config/deploy', { timeout: 60_000 }, () => {
     },
   );
 
-  it('let an edge read three keys, and nothing else', async () => {
+  it('let an edge read four keys, and nothing else', async () => {
     const edge = client('edge');
     const denied = /NOPERM/;
     for (const key of ['entries', 'accounts', 'secrets', 'leases', 'profiles', 'counters', 'chores']) {

@@ -11,13 +11,14 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  * "profile" is the text of feed/profile-text.ts. Times are milliseconds since 1970; numbers are decimal; "packed" is
  * MessagePack as Redis' cmsgpack writes it.
  *
- * Read by edges and relays, whose ACL permits these three only:
+ * Read by edges and relays, whose ACL permits these four only:
  *
  *   meta          hash    see MetaField; for controls also `importing` during an import
  *   log           stream  the changes; the ID of change n is `n-0`, which reveals gaps. Fields: `c` the change
  *                         (encodeLogEntry), `t` Redis' time of the change
  *   snapshot      string  feed/codec.ts; the allowlist at some seq. The log reaches back to it: it is trimmed up to the
  *                         snapshot's seq at most
+ *   snapshot:previous  string  the one before, for slow links that have begun to read it
  *
  * Read and written by controls:
  *
@@ -68,6 +69,7 @@ export const Key = {
   META: `${ROOT}meta`,
   LOG: `${ROOT}log`,
   SNAPSHOT: `${ROOT}snapshot`,
+  PREVIOUS_SNAPSHOT: `${ROOT}snapshot:previous`,
   ENTRIES: `${ROOT}entries`,
   PROFILES: `${ROOT}profiles`,
   ACCOUNTS: `${ROOT}accounts`,
@@ -80,7 +82,7 @@ export function reportKey(id: string): string {
   return `${ROOT}report:${id}`;
 }
 
-/** The fields of meta. */
+/** The fields of meta. lua/keyspace.lua has them in the same order. */
 export const MetaField = {
   /** Version of the key names, as in every key. */
   FORMAT: 'format',
@@ -109,6 +111,8 @@ export const MetaField = {
    * after a failover.
    */
   CONFIRMED: 'confirmed',
+  /** Absent: there is no previous snapshot. */
+  PREVIOUS_SNAPSHOT_SEQ: 'previousSnapshotSeq',
 } as const;
 
 /** All fields of meta, in the order of `parseMeta`. */
@@ -122,6 +126,7 @@ export interface Meta extends StoreHead {
   readonly heartbeatMs: number;
   /** -1: no snapshot. */
   readonly snapshotSeq: number;
+  readonly previousSnapshotSeq: number;
   /** null: controls do not wait for replicas. */
   readonly confirmedSeq: number | null;
 }
@@ -142,6 +147,7 @@ export function parseMeta(values: readonly (string | Buffer | null)[]): Meta | n
     predecessors,
     adopted,
     confirmed,
+    previousSnapshotSeq,
   ] = values.map((value) => (value === null ? null : value.toString()));
   if (format === null || epoch === null || seq === null) return null;
   return {
@@ -153,6 +159,7 @@ export function parseMeta(values: readonly (string | Buffer | null)[]): Meta | n
     digest: `${digestA ?? 0}.${digestB ?? 0}`,
     heartbeatMs: Number(heartbeat ?? 0),
     snapshotSeq: Number(snapshotSeq ?? -1),
+    previousSnapshotSeq: Number(previousSnapshotSeq ?? -1),
     lostSeq: lostSeq === null ? null : Number(lostSeq),
     predecessors: predecessors ? predecessors.split(',') : [],
     adopted: adopted ?? null,

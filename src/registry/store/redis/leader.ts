@@ -34,6 +34,10 @@ const BEAT_MS = 1_000;
 /** Longer than a beat, a command's timeout and the pauses of a full rebuild; then another control leads. */
 const LEASE_MS = 5_000;
 const TICKS = 4;
+/** 1 Mbit/s. */
+const SLOW_BYTES_PER_MS = 125;
+/** Erased data leaves the snapshots within twice this time. */
+const MAX_SLOW_LOAD_MS = 100_000;
 /** Delay between two checks of entries that differ from their digest: each reads all entries. */
 const DIFFERED_REST_MS = 30_000;
 
@@ -41,6 +45,8 @@ interface Beat {
   isLeader: boolean;
   seq: number;
   snapshotSeq: number;
+  /** -1: none. */
+  previousSnapshotSeq: number;
   trimmed: number;
   erasures: number;
   erased: number;
@@ -75,6 +81,8 @@ export class Leader {
   private rewrittenAtMs = Number.NEGATIVE_INFINITY;
   private marks: { seq: number; atMs: number }[] = [];
   private erasure: Erasure | null = null;
+  /** The previous snapshot in the store, and when it was first seen. */
+  private previous: { seq: number; atMs: number } | null = null;
   private differedAtMs = Number.NEGATIVE_INFINITY;
   /** The connection and server run for which the append-only file was rewritten. */
   private rewrittenFor: { connection: number; run: string } | null = null;
@@ -158,6 +166,7 @@ export class Leader {
     try {
       await this.rewriteAfterStart();
       const snapshotSeq = await this.keepSnapshot(beat);
+      await this.keepPreviousSnapshot(beat);
       await this.keepLog(beat, snapshotSeq);
       await this.keepErased(beat);
     } catch (error) {
@@ -191,9 +200,25 @@ export class Leader {
     const isMissing = snapshotSeq < 0;
     const lag = seq - snapshotSeq;
     if (this.now() - this.differedAtMs < DIFFERED_REST_MS) return snapshotSeq;
-    const isOld = lag > 0 && this.now() - this.refreshedAtMs >= this.snapshotEveryMs;
-    if (!isMissing && !isOld && lag < this.snapshotLag) return snapshotSeq;
+    const ageMs = this.now() - this.refreshedAtMs;
+    const isOld = lag > 0 && ageMs >= Math.max(this.snapshotEveryMs, this.slowLoadMs);
+    const isFarBehind = lag >= this.snapshotLag && ageMs >= this.slowLoadMs;
+    if (!isMissing && !isOld && !isFarBehind) return snapshotSeq;
     return this.refresh();
+  }
+
+  /** Time in which a slow link reads the snapshot, which is kept for as long after another one has replaced it. */
+  private get slowLoadMs(): number {
+    return Math.min(this.parts.snapshots.packedBytes / SLOW_BYTES_PER_MS, MAX_SLOW_LOAD_MS);
+  }
+
+  private async keepPreviousSnapshot({ previousSnapshotSeq: seq }: Beat): Promise<void> {
+    if (seq < 0) {
+      this.previous = null;
+      return;
+    }
+    if (this.previous?.seq !== seq) this.previous = { seq, atMs: this.now() };
+    if (this.now() - this.previous.atMs >= this.slowLoadMs) await this.parts.ask('dropPreviousSnapshot', {});
   }
 
   private refresh(): Promise<number> {
@@ -221,8 +246,10 @@ export class Leader {
     if (through > trimmed) await this.parts.ask('trimLog', { throughSeq: through });
   }
 
-  private async keepErased({ trimmed, snapshotSeq }: Beat): Promise<void> {
+  private async keepErased({ trimmed, snapshotSeq, previousSnapshotSeq }: Beat): Promise<void> {
     const erasure = this.erasure;
+    const isOldKept = previousSnapshotSeq >= 0 && previousSnapshotSeq < (erasure?.seq ?? 0);
+    if (isOldKept) return;
     if (erasure === null || trimmed < erasure.seq || snapshotSeq < erasure.seq) return;
     if (erasure.rewriting) {
       if (await this.isRewriting()) return;
@@ -261,6 +288,7 @@ function beatOf(reply: ReplyRecord): Beat {
     isLeader: reply.number('isLeader') === 1,
     seq: reply.number('seq'),
     snapshotSeq: reply.number('snapshotSeq'),
+    previousSnapshotSeq: reply.number('previousSnapshotSeq'),
     trimmed: reply.number('trimmed'),
     erasures: reply.number('erasures'),
     erased: reply.number('erased'),

@@ -22,6 +22,7 @@ const SCAN_COUNT = 5_000;
 /** Bytes of a key before the address: family and length. */
 const HEAD_BYTES = 2;
 const ATTEMPTS = 5;
+const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** Runs a reading step at the known position and resolves to its reply. */
 export type Ask = (name: string, args: StepArguments) => Promise<Reply>;
@@ -38,6 +39,7 @@ export class Snapshots {
   private readonly redis: Redis;
   private readonly ask: Ask;
   private readonly epoch: () => string;
+  private packedSize = 0;
 
   constructor(redis: Redis, ask: Ask, epoch: () => string) {
     this.redis = redis;
@@ -64,16 +66,24 @@ export class Snapshots {
     throw new StoreUnavailableError('the allowlist in Redis changes too fast to be read');
   }
 
+  /** Size of the packed snapshot when it was last read or written. */
+  get packedBytes(): number {
+    return this.packedSize;
+  }
+
   /** Writes a present snapshot to Redis. Returns its seq. */
   async refresh(): Promise<number> {
     const snapshot = await this.take();
-    await this.ask('putSnapshot', { seq: snapshot.seq, snapshot: encodeSnapshot(snapshot) });
+    const packed = encodeSnapshot(snapshot);
+    await this.ask('putSnapshot', { seq: snapshot.seq, snapshot: packed });
+    this.packedSize = packed.length;
     return snapshot.seq;
   }
 
   private async packed(): Promise<Snapshot | null> {
-    const packed = await this.redis.getBuffer(Key.SNAPSHOT);
-    if (packed === null) return null;
+    const packed = await readWhole(this.redis, Key.SNAPSHOT);
+    if (packed.length === 0) return null;
+    this.packedSize = packed.length;
     try {
       const snapshot = decodeSnapshot(packed);
       return snapshot.epoch === this.epoch() ? snapshot : null;
@@ -127,6 +137,21 @@ export class Snapshots {
       texts.set(Number(text(profiles[index])), text(profiles[index + 1]));
     }
     return { version: 1, epoch: this.epoch(), seq, ...packEntries(found, texts) };
+  }
+}
+
+/**
+ * Reads a value in chunks, which no output buffer is too small for. One that is replaced meanwhile comes out damaged.
+ *
+ * @returns no bytes for a missing key
+ */
+export async function readWhole(redis: Redis, key: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (let at = 0; ; at += CHUNK_BYTES) {
+    const range = await redis.callBuffer('GETRANGE', key, at, at + CHUNK_BYTES - 1);
+    const chunk = range as Buffer;
+    chunks.push(chunk);
+    if (chunk.length < CHUNK_BYTES) return Buffer.concat(chunks);
   }
 }
 

@@ -18,8 +18,8 @@ import { FeedClosedError, FeedDisconnectedError, FeedTimeoutError } from './feed
 const BLOCK_MS = 500;
 /** A healthy store answers within milliseconds, a distant one within a few hundred. */
 const ANSWER_MS = 1_500;
-/** A snapshot of ten million addresses over 100 Mbit/s. */
-const SNAPSHOT_MS = 20_000;
+/** A chunk of a snapshot, whose least size passes even 35 kbit/s in this time. */
+const CHUNK_MS = 15_000;
 /** An edge reconnects within a second of its store's return. */
 const RETRY_MS = 400;
 /** Changes that one read takes at most. */
@@ -38,7 +38,7 @@ export interface LogRead {
 
 type StreamEntry = [Buffer, Buffer[]];
 
-/** An edge's connection to Redis, and the commands that it uses: HMGET, XREAD, XRANGE, STRLEN, GET. */
+/** An edge's connection to Redis, and the commands that it uses: HMGET, XREAD, XRANGE, STRLEN, GETRANGE. */
 export class FeedLink {
   private readonly redis: Redis;
   /** Rejects pending answers. A shared promise would keep a reference to each of them for ever. */
@@ -120,12 +120,20 @@ export class FeedLink {
     return entry === undefined ? null : markOf(entry);
   }
 
-  snapshotBytes(): Promise<number> {
-    return this.within(this.redis.strlen(Key.SNAPSHOT), ANSWER_MS);
+  /** Returns a snapshot's size, and metadata read after it. */
+  async snapshotBytes(key: string): Promise<{ bytes: number; meta: Meta | null }> {
+    const [bytes, meta] = await this.both(['STRLEN', key], ANSWER_MS);
+    return { bytes: bytes as number, meta };
   }
 
-  snapshot(): Promise<Buffer | null> {
-    return this.within(this.redis.getBuffer(Key.SNAPSHOT), SNAPSHOT_MS);
+  /** Reads a part of a snapshot, and metadata after it. */
+  async snapshotChunk(
+    key: string,
+    offset: number,
+    length: number,
+  ): Promise<{ bytes: Buffer; meta: Meta | null }> {
+    const [bytes, meta] = await this.both(['GETRANGE', key, offset, offset + length - 1], CHUNK_MS);
+    return { bytes: bytes as Buffer, meta };
   }
 
   /** Closes the connection; pending reads fail at once. */

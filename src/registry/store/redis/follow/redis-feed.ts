@@ -11,11 +11,12 @@ import {
   SnapshotVersionUnknownError,
 } from '../../../../feed/index.ts';
 import { checkPosition, type Position, type PositionVerdict } from '../../position.ts';
-import { KEY_SPACE_FORMAT, type Meta } from '../keys.ts';
+import { KEY_SPACE_FORMAT, Key, type Meta } from '../keys.ts';
 import { refusalOf } from '../redis-error.ts';
 import { FeedClosedError, LogGapError } from './feed-errors.ts';
 import { BATCH, FeedLink } from './feed-link.ts';
 import type { FeedPhase, RedisFeedState } from './feed-state.ts';
+import { SnapshotLoad } from './snapshot-load.ts';
 
 export interface RedisFeedOptions {
   /** redis:// or rediss://, as `store` in the configuration; may be a replica's. */
@@ -48,6 +49,8 @@ const LOOK_MS = 500;
 const RETRY_MS = 100;
 /** A read that had changes is followed by the next one after this time: a burst costs 80 commands a second. */
 const GATHER_MS = 25;
+/** A snapshot's load also reads the log this often, well before its end is trimmed. */
+const LOG_EVERY_MS = 5_000;
 /** Delay before a corrupt snapshot is read again. */
 const CORRUPT_RETRY_MS = 3_000;
 /** A load within this time of the start concerns one edge; a later one may concern all of them. */
@@ -90,6 +93,7 @@ class StreamFeed implements RedisFeed {
   private isDoubtful = false;
   private connections = 0;
   private wanted: PendingSnapshot | null = null;
+  private loading: SnapshotLoad | null = null;
   private loadAtMs: number | null = null;
   private phase: FeedPhase = 'disconnected';
   private reason: string | null = null;
@@ -177,6 +181,7 @@ class StreamFeed implements RedisFeed {
   /** Handles errors of the connection and the store (LOADING and the like): wait and try again. */
   private async recover(error: unknown): Promise<void> {
     if (error instanceof LogGapError) {
+      this.loading = null;
       this.lose('gap');
       return;
     }
@@ -265,19 +270,18 @@ class StreamFeed implements RedisFeed {
 
   private async spreadMs(): Promise<number> {
     if (this.options.spreadMs !== undefined) return this.options.spreadMs;
-    const bytes = await this.link.snapshotBytes();
+    const { bytes } = await this.link.snapshotBytes(Key.SNAPSHOT);
     return Math.min(MAX_SPREAD_MS, SPREAD_BASE_MS + bytes * SPREAD_MS_PER_BYTE);
   }
 
   private async load(meta: Meta): Promise<void> {
     const snapshot = await this.readSnapshot(meta);
-    if (snapshot === null) {
-      this.enter('waiting');
-      await this.pause(RETRY_MS);
-      return;
-    }
+    if (snapshot === null) return;
     this.enter('loading');
-    const log = await this.readLog(snapshot, meta.epoch);
+    const load = this.loading;
+    this.loading = null;
+    const known = load?.changes.filter(({ seq }) => seq > snapshot.seq) ?? [];
+    const log = await this.readLog(snapshot, known);
     if (log === null) return;
     const { changes, mark } = log;
     this.held = { epoch: snapshot.epoch, seq: snapshot.seq + changes.length };
@@ -293,22 +297,71 @@ class StreamFeed implements RedisFeed {
     this.enter('following');
   }
 
-  /** Reads the snapshot: an empty one while the log still has all changes; null if there is none yet. */
+  /**
+   * Reads the snapshot, or goes on reading one: an empty one while the log still has all changes; null if there is none
+   * yet, or another one now.
+   */
   private async readSnapshot(meta: Meta): Promise<Snapshot | null> {
-    const isThere = meta.snapshotSeq >= meta.trimmed;
-    const bytes = isThere ? await this.link.snapshot() : null;
-    const snapshot = bytes === null ? null : decodeSnapshot(bytes);
-    if (snapshot?.epoch === meta.epoch && snapshot.seq >= meta.trimmed) return snapshot;
-    if (meta.trimmed > 0) return null;
-    return { version: 1, epoch: meta.epoch, seq: 0, profiles: [], groups: [] };
+    if (this.loading === null || this.loading.keyAt(meta) === null) {
+      const isThere = meta.snapshotSeq >= 0 && meta.snapshotSeq >= meta.trimmed;
+      this.loading = isThere ? new SnapshotLoad(meta, this.options.now) : null;
+    }
+    const load = this.loading;
+    if (load !== null) {
+      this.enter('loading');
+      if (!(await this.readChunks(load, meta))) return null;
+      const bytes = load.whole!;
+      // A damaged snapshot is read anew.
+      if (bytes.length > 0) {
+        this.loading = null;
+        const snapshot = decodeSnapshot(bytes);
+        this.loading = load;
+        if (snapshot.epoch === meta.epoch && snapshot.seq >= load.seq) return snapshot;
+      }
+      this.loading = null;
+    }
+    if (meta.trimmed === 0) return { version: 1, epoch: meta.epoch, seq: 0, profiles: [], groups: [] };
+    this.enter('waiting');
+    await this.pause(RETRY_MS);
+    return null;
   }
 
-  /** Reads the log after a snapshot up to the store's last change; null if the store became another one. */
+  /** Reads what a snapshot still lacks, and the log beside it. @returns false if the store has it no longer */
+  private async readChunks(load: SnapshotLoad, found: Meta): Promise<boolean> {
+    let meta: Meta | null = found;
+    let logAtMs = this.options.now() + LOG_EVERY_MS;
+    while (load.whole === null) {
+      const key = load.keyAt(meta);
+      if (key === null || this.isClosed) {
+        this.loading = null;
+        return false;
+      }
+      const read = await load.advance(this.link, key);
+      this.note(read.meta);
+      if (read.hasMoved) meta = read.meta;
+      else {
+        // The snapshot has moved to the other key, or is gone.
+        if (load.keyAt(read.meta) === key) return true;
+        meta = read.meta;
+      }
+      if (this.options.now() < logAtMs) continue;
+      const { changes } = await this.link.range(load.nextSeq);
+      assertConsecutive(changes, load.nextSeq);
+      for (const change of changes) load.changes.push(change);
+      logAtMs = this.options.now() + LOG_EVERY_MS;
+    }
+    return true;
+  }
+
+  /**
+   * Reads the log after a snapshot up to the store's last change; null if the store became another one.
+   *
+   * @param found changes after the snapshot that are known already
+   */
   private async readLog(
-    { seq }: Snapshot,
-    epoch: string,
+    { seq, epoch }: Snapshot,
+    found: Change[],
   ): Promise<{ changes: readonly Change[]; mark: string | null } | null> {
-    const found: Change[] = [];
     let lastMark: string | null = null;
     for (;;) {
       const next = seq + found.length + 1;

@@ -12,7 +12,8 @@ if meta.seq < tonumber(ARGV[3]) then
 end
 local DURING_IMPORT = {
   beginImport = true, importAccount = true, endImport = true, listAccounts = true, deleteAccount = true,
-  changesSince = true, putSnapshot = true, trimLog = true, beat = true, confirm = true, leave = true, state = true, setErased = true,
+  changesSince = true, putSnapshot = true, trimLog = true, beat = true, confirm = true,
+  dropPreviousSnapshot = true, leave = true, state = true, setErased = true,
 }
 if meta.importing and not DURING_IMPORT[ARGV[1]] then return { 'fault', 'IMPORTING' } end
 return steps[ARGV[1]]()

@@ -13,6 +13,7 @@ local TOLD, PROVED, SEEN = 0, 1, 2
 local META = ROOT .. 'meta'
 local LOG = ROOT .. 'log'
 local SNAPSHOT = ROOT .. 'snapshot'
+local PREVIOUS_SNAPSHOT = ROOT .. 'snapshot:previous'
 local ENTRIES = ROOT .. 'entries'
 local PROFILES = ROOT .. 'profiles'
 local PROFILE_NUMBERS = ROOT .. 'profile-numbers'
@@ -64,7 +65,7 @@ end
 
 local META_FIELDS = {
   'format', 'leastFormat', 'epoch', 'seq', 'trimmed', 'digestA', 'digestB', 'heartbeat', 'snapshotSeq', 'lostSeq',
-  'predecessors', 'adopted', 'importing',
+  'predecessors', 'adopted', 'confirmed', 'previousSnapshotSeq', 'importing',
 }
 local meta = {}
 do

@@ -16,6 +16,7 @@ function steps.beat()
     'read',
     {
       'isLeader', holder == args.token and 1 or 0, 'seq', meta.seq, 'snapshotSeq', meta.snapshotSeq,
+      'previousSnapshotSeq', tonumber(meta.previousSnapshotSeq or -1),
       'trimmed', meta.trimmed, 'erasures', counter('erasures'), 'erased', counter('erased'),
     },
   }
@@ -24,7 +25,7 @@ end
 -- Publishes ARGV[3], the last change that replicas are known to have, and replies the last change of all.
 function steps.confirm()
   local known = tonumber(ARGV[3])
-  call('HSET', META, 'confirmed', text(math.max(known, tonumber(call('HGET', META, 'confirmed') or 0))))
+  call('HSET', META, 'confirmed', text(math.max(known, tonumber(meta.confirmed or 0))))
   return { 'read', { 'seq', meta.seq } }
 end
 

@@ -34,11 +34,21 @@ function steps.trimLog()
   return { 'read', 1 }
 end
 
--- Keeps a snapshot, unless the store has a later one.
+-- Keeps a snapshot, and the one before for slow readers, unless the store has a later one.
 function steps.putSnapshot()
   local seq = numberArg('seq')
   if seq < meta.snapshotSeq or seq < meta.trimmed or seq > meta.seq then return { 'read', 0 } end
+  if seq > meta.snapshotSeq and call('EXISTS', SNAPSHOT) == 1 then
+    call('RENAME', SNAPSHOT, PREVIOUS_SNAPSHOT)
+    call('HSET', META, 'previousSnapshotSeq', text(meta.snapshotSeq))
+  end
   call('HSET', META, 'snapshotSeq', text(seq))
   call('SET', SNAPSHOT, args.snapshot)
+  return { 'read', 1 }
+end
+
+function steps.dropPreviousSnapshot()
+  call('HDEL', META, 'previousSnapshotSeq')
+  call('UNLINK', PREVIOUS_SNAPSHOT)
   return { 'read', 1 }
 end

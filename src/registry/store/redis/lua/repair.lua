@@ -22,7 +22,7 @@ end
 function free.beginRepair()
   call('HSET', META, 'lostSeq', text(math.max(meta.seq, tonumber(meta.lostSeq or 0))), 'digestA', '0', 'digestB', '0')
   -- UNLINK frees millions of fields in the background.
-  call('UNLINK', ENTRIES, PROFILES, PROFILE_NUMBERS, PROFILE_USES, LEASES, LOG, SNAPSHOT)
+  call('UNLINK', ENTRIES, PROFILES, PROFILE_NUMBERS, PROFILE_USES, LEASES, LOG, SNAPSHOT, PREVIOUS_SNAPSHOT)
   return { 'read', 1 }
 end
 
@@ -92,7 +92,7 @@ function free.adopt()
   call('HSET', META, 'format', LAYOUT, 'leastFormat', FORMAT, 'epoch', args.epoch, 'seq', text(seq),
     'trimmed', text(seq), 'digestA', text(meta.digestA), 'digestB', text(meta.digestB), 'snapshotSeq', -1,
     'adopted', args.epoch, 'predecessors', args.predecessors, 'heartbeat', text(time()))
-  call('HDEL', META, 'lostSeq')
-  call('DEL', LOG, SNAPSHOT)
+  call('HDEL', META, 'lostSeq', 'previousSnapshotSeq')
+  call('DEL', LOG, SNAPSHOT, PREVIOUS_SNAPSHOT)
   return { 'read', seq }
 end
