@@ -103,6 +103,26 @@ describe('an HTTP relay', () => {
     client.socket.destroy();
   });
 
+  it.each([
+    ['in the target', 'http://a.films.example:80/', 'a.films.example'],
+    ['in Host', 'http://a.films.example/', 'A.films.example.:80'],
+    ['left empty', 'http://a.films.example:/', 'a.films.example'],
+  ])('takes an absolute target whose default port stands %s', async (_, target, host) => {
+    const client = await bed.dial({ protocol: 'http' });
+    const request = head(`GET ${target} HTTP/1.1`, `Host: ${host}`);
+    client.socket.write(request);
+    await client.until(({ text }) => text === 'first 1;');
+    expect((await origins[0]!.peer(0)).text).toBe(request);
+    client.socket.destroy();
+  });
+
+  it('rejects an absolute target of another port than Host', async () => {
+    const before = bed.count('MALFORMED');
+    const client = await bed.dial({ protocol: 'http' });
+    client.socket.write(head('GET http://a.films.example:81/ HTTP/1.1', 'Host: a.films.example'));
+    await ends(client, 'MALFORMED', before);
+  });
+
   it('serves HTTP/1.0 as consoles send it: one request, half-close, the whole answer', async () => {
     const client = await bed.dial({ protocol: 'http' });
     const request = head(

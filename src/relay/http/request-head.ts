@@ -4,6 +4,8 @@ export interface RequestHead {
   readonly hostStart: number;
   readonly hostEnd: number;
   readonly body: RequestBody;
+  /** True if it asks for WebSocket and nothing else (RFC 6455 section 4.1). */
+  readonly wantsWebSocket: boolean;
 }
 
 /** Body length: a byte count, or chunked. */
@@ -22,6 +24,8 @@ interface Fields {
   hostAt: number;
   lengths: string[];
   codings: string[];
+  upgrades: string[];
+  connection: string[];
 }
 
 /**
@@ -44,9 +48,22 @@ export function readRequestHead(text: string): RequestHead | null {
   const target = request[2];
   if (target.startsWith('/') || target === '*') {
     if (host === null) return null;
-    return { hostStart: fields.hostAt, hostEnd: fields.hostAt + host[1].length, body };
+    const wantsWebSocket = isWebSocket(fields, request, body);
+    return { hostStart: fields.hostAt, hostEnd: fields.hostAt + host[1].length, body, wantsWebSocket };
   }
-  return absoluteForm(target, request[1].length + 1, host, request[3], body);
+  const position = absoluteForm(target, request[1].length + 1, host, request[3]);
+  return position && { ...position, body, wantsWebSocket: isWebSocket(fields, request, body) };
+}
+
+function isWebSocket({ upgrades, connection }: Fields, request: RegExpExecArray, body: RequestBody): boolean {
+  return (
+    request[1] === 'GET' &&
+    request[3] === '1' &&
+    body === NO_BODY &&
+    upgrades.length === 1 &&
+    upgrades[0] === 'websocket' &&
+    connection.some((value) => value.split(',').some((option) => option.trim() === 'upgrade'))
+  );
 }
 
 /** The target's host takes precedence (RFC 9112 section 3.2.2); one that differs from Host is rejected. */
@@ -55,24 +72,26 @@ function absoluteForm(
   targetAt: number,
   host: RegExpExecArray | null,
   minorVersion: string,
-  body: RequestBody,
-): RequestHead | null {
+): Pick<RequestHead, 'hostStart' | 'hostEnd'> | null {
   const match = /^http:\/\/([^/?#]+)/i.exec(target);
   const authority = match && AUTHORITY.exec(match[1]);
   if (!authority) return null;
   if (host === null && minorVersion === '1') return null;
-  if (host !== null && withoutRootDot(host) !== withoutRootDot(authority)) return null;
+  if (host !== null && normalized(host) !== normalized(authority)) return null;
   const hostStart = targetAt + 'http://'.length;
-  return { hostStart, hostEnd: hostStart + authority[1].length, body };
+  return { hostStart, hostEnd: hostStart + authority[1].length };
 }
 
-/** The authority in the form to compare. */
-function withoutRootDot(authority: RegExpExecArray): string {
-  return authority[0].replace(/\.(?=:|$)/, '').toLowerCase();
+/** The authority in the form to compare (RFC 9110 section 4.2.3): without root dot, without the default port, in lower case. */
+function normalized(authority: RegExpExecArray): string {
+  return authority[0]
+    .replace(/:(?:80)?$/, '')
+    .replace(/\.(?=:|$)/, '')
+    .toLowerCase();
 }
 
 function readFields(lines: readonly string[]): Fields | null {
-  const fields: Fields = { host: null, hostAt: 0, lengths: [], codings: [] };
+  const fields: Fields = { host: null, hostAt: 0, lengths: [], codings: [], upgrades: [], connection: [] };
   let at = lines[0].length + 2;
   for (const line of lines.slice(1)) {
     const colon = line.indexOf(':');
@@ -85,6 +104,8 @@ function readFields(lines: readonly string[]): Fields | null {
       fields.hostAt = at + colon + 1 + (line.length - colon - 1 - line.slice(colon + 1).trimStart().length);
     } else if (name === 'content-length') fields.lengths.push(value);
     else if (name === 'transfer-encoding') fields.codings.push(value.toLowerCase());
+    else if (name === 'upgrade') fields.upgrades.push(value.toLowerCase());
+    else if (name === 'connection') fields.connection.push(value.toLowerCase());
     at += line.length + 2;
   }
   return fields;
