@@ -13,7 +13,8 @@ const SETTLE_MS = 1500;
 const USAGE = `Usage: mediastreamer serve [--config FILE]
 
 Runs the roles of the configuration. SIGTERM and SIGINT stop it: it accepts nothing new, finishes work in flight
-within 10 s and exits 0. SIGHUP reads configuration, catalog and certificate again; after an error the old ones stay.
+within 10 s and exits 0. An edge first answers on for dns.lameDuckSeconds with /readyz at 503; a second signal ends that.
+SIGHUP reads configuration, catalog and certificate again; after an error the old ones stay.
 The log is one JSON object a line on standard output, or readable text on a terminal.
 
   --config FILE  configuration; default: MEDIASTREAMER_CONFIG, else config/default.yaml
@@ -30,7 +31,7 @@ async function run(args: string[], io: Io): Promise<number> {
   const terminal = process.stdout.isTTY === true;
   const log = createLog(loaded.config.log.level, terminal);
   if (!isSealed) log.warn({}, 'core dumps and debuggers are not shut out: the system calls for it failed');
-  const stopped = stopSignal();
+  const [stopped, again] = [stopSignal(1), stopSignal(2)];
   // A SIGHUP during the start reloads after it; without a handler it would end the process.
   const starting = Promise.withResolvers<Service>();
   process.on('SIGHUP', () => void starting.promise.then((service) => service.reload(load)));
@@ -45,15 +46,21 @@ async function run(args: string[], io: Io): Promise<number> {
   setTimeout(settleHeap, SETTLE_MS).unref();
   starting.resolve(service);
   log.info({ signal: await stopped }, 'stopping');
+  await service.leave(again);
   await service.stop();
   log.info({}, 'stopped');
   return 0;
 }
 
-function stopSignal(): Promise<NodeJS.Signals> {
+/** Resolves with the nth signal to stop. */
+function stopSignal(nth: number): Promise<NodeJS.Signals> {
+  let count = 0;
   return new Promise((resolve) => {
-    process.on('SIGTERM', resolve);
-    process.on('SIGINT', resolve);
+    const take = (signal: NodeJS.Signals): void => {
+      if (++count === nth) resolve(signal);
+    };
+    process.on('SIGTERM', take);
+    process.on('SIGINT', take);
   });
 }
 

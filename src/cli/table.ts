@@ -42,6 +42,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import('./catalog.ts')).command,
   },
   {
+    name: 'edge',
+    summary: 'send homes to other edges before this one stops, or take them back',
+    load: async () => (await import('./edge.ts')).command,
+  },
+  {
     name: 'check-service',
     summary: 'try the names of a service through a relay',
     load: async () => (await import('./check-service.ts')).command,

@@ -121,6 +121,8 @@ const dns = section({
     idleSeconds: integer(1, 600, 10),
     queriesPerConnection: integer(1, 1_000_000, 1000),
   }),
+  // Longer than routes and balancers take to notice /readyz.
+  lameDuckSeconds: integer(0, 3600, 0),
   bootstrapNames: list('host-name'),
   testZone: optional('host-name'),
   cookieSecrets: secretList('cookie-secret'),

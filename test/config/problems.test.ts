@@ -24,7 +24,7 @@ const PROBLEMS: readonly (readonly [yaml: string, problem: string])[] = [
   ],
   [
     'dns: { upd: [] }',
-    'dns.upd: found an unknown key, expected one of udp, tcp, tls, https, workers, engine, xdp, unregistered, rateLimit, shield, answerLimit, tcpLimits, bootstrapNames, testZone, cookieSecrets, proxyProtocolFrom',
+    'dns.upd: found an unknown key, expected one of udp, tcp, tls, https, workers, engine, xdp, unregistered, rateLimit, shield, answerLimit, tcpLimits, lameDuckSeconds, bootstrapNames, testZone, cookieSecrets, proxyProtocolFrom',
   ],
   ['upstream: [system]', 'upstream: found an unknown key, expected upstreams?'],
   ['control: { adminkey: "a" }', 'control.adminkey: found an unknown key, expected adminKey?'],

@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { LoadedConfig } from '../../config/index.ts';
 import type { OwnHost } from '../../control/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
@@ -117,6 +118,21 @@ export class Service {
     return this.reloading;
   }
 
+  /**
+   * Answers /readyz with 503, and everything else as before, for dns.lameDuckSeconds: routes to this edge move before it
+   * stops.
+   * @param isUrgent ends the wait
+   */
+  async leave(isUrgent: Promise<unknown>): Promise<void> {
+    const seconds = this.context.config.dns.lameDuckSeconds;
+    if (this.edge === null || seconds === 0) return;
+    this.edge.leave();
+    this.log.info({ seconds }, 'not ready any more, and answering for dns.lameDuckSeconds');
+    const timeout = new AbortController();
+    await Promise.race([delay(seconds * 1000, undefined, { signal: timeout.signal }), isUrgent]);
+    timeout.abort();
+  }
+
   /** Stops accepting, finishes work in flight within graceMs, and closes everything. */
   async stop(graceMs = GRACE_MS): Promise<void> {
     if (this.stopping) return;
@@ -126,9 +142,9 @@ export class Service {
     void this.hostCertificate?.keeper.close();
     this.bundles?.close();
     await this.reloading;
-    // First the relay: its tunnels are checked against the allowlist as long as they last.
-    await this.relay?.close(graceMs);
-    await Promise.all([this.control?.close(graceMs), this.edge?.close(graceMs)]);
+    // All stop accepting at once: an edge that answers with a relay that is gone serves nobody.
+    await Promise.all([this.relay, this.control, this.edge].map((role) => role?.close(graceMs)));
+    // Tunnels are checked against the allowlist as long as they last.
     this.reports?.close();
     await this.tables?.close();
     await this.remote?.close();
@@ -277,6 +293,7 @@ export class Service {
     this.operatorSocket = await openOperatorSocket(config.dataDir, (request) =>
       runOperatorCommand(request, {
         tables,
+        edge,
         relay,
         accounts:
           control === null

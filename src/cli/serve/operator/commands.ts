@@ -1,9 +1,10 @@
+import type { EdgeRole } from '../roles/edge.ts';
 import type { RelayRole } from '../roles/relay.ts';
 import type { RelayStatus } from '../tables/relay-status.ts';
 import type { Tables } from '../tables/tables.ts';
 import type { AccountAnswer } from './accounts.ts';
 import type { ExplainReply } from './explainer.ts';
-import type { AccountRequest, ExplainRequest, OperatorRequest, RelayRequest } from './socket.ts';
+import type { AccountRequest, EdgeRequest, ExplainRequest, OperatorRequest, RelayRequest } from './socket.ts';
 
 export interface RelayReply {
   /** Relays of this process's edge; empty on a process without one. */
@@ -22,9 +23,13 @@ export interface RelayReply {
 
 export type RelayAnswer = RelayReply | { readonly error: string };
 
+export type EdgeAnswer = { readonly isDraining: boolean } | { readonly error: string };
+
 export interface OperatorOptions {
   /** Null on a process without an edge or relay. */
   readonly tables: Tables | null;
+  /** Null on a process without the edge role. */
+  readonly edge: EdgeRole | null;
   /** Null on a process without the relay role. */
   readonly relay: RelayRole | null;
   explain(request: ExplainRequest): ExplainReply;
@@ -49,10 +54,11 @@ const ACCOUNT_COMMANDS: readonly string[] = [
 export async function runOperatorCommand(
   request: OperatorRequest,
   options: OperatorOptions,
-): Promise<ExplainReply | RelayAnswer | AccountAnswer | ReloadReply> {
+): Promise<ExplainReply | RelayAnswer | AccountAnswer | ReloadReply | EdgeAnswer> {
   if (isAccountRequest(request)) {
     return options.accounts?.(request) ?? { error: 'this process has no control role' };
   }
+  if (isEdgeRequest(request)) return runEdgeCommand(request, options.edge);
   if (request.command === 'reload-catalog') {
     const error = await options.reloadCatalog();
     return error === null ? {} : { error };
@@ -60,6 +66,16 @@ export async function runOperatorCommand(
   if (options.tables === null) return { error: 'this process has no edge or relay role' };
   if (request.command === 'explain') return options.explain(request);
   return runRelayCommand(request, options.tables, options.relay);
+}
+
+function isEdgeRequest(request: OperatorRequest): request is EdgeRequest {
+  return request.command === 'edge-drain' || request.command === 'edge-undrain';
+}
+
+function runEdgeCommand({ command }: EdgeRequest, edge: EdgeRole | null): EdgeAnswer {
+  if (edge === null) return { error: 'this process is not an edge' };
+  edge.setDraining(command === 'edge-drain');
+  return { isDraining: edge.isDraining };
 }
 
 function isAccountRequest(request: OperatorRequest): request is AccountRequest {

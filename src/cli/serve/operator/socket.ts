@@ -35,8 +35,18 @@ export interface ReloadCatalogRequest {
   readonly command: 'reload-catalog';
 }
 
+/** Request of `mediastreamer edge`. */
+export interface EdgeRequest {
+  readonly command: 'edge-drain' | 'edge-undrain';
+}
+
 /** A request is one line of JSON, and so is its reply. */
-export type OperatorRequest = ExplainRequest | RelayRequest | AccountRequest | ReloadCatalogRequest;
+export type OperatorRequest =
+  | ExplainRequest
+  | RelayRequest
+  | AccountRequest
+  | ReloadCatalogRequest
+  | EdgeRequest;
 
 const MAX_REQUEST_CHARACTERS = 4096;
 

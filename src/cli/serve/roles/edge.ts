@@ -70,6 +70,10 @@ export class EdgeRole implements Role {
   private udp: UdpEngine | null = null;
   private streams: StreamEngine | null = null;
   private shield: ShieldRole | null = null;
+  /** Set by the operator, and undone by the operator. */
+  private draining = false;
+  /** True from the signal to stop on. */
+  private isLeaving = false;
   private readonly upstreams: UpstreamWatch;
   /** Counters of all threads that answer queries. */
   private readonly blocks: CounterBlock[];
@@ -162,7 +166,22 @@ export class EdgeRole implements Role {
     if (shield !== null) checks.push({ name: 'shield', check: () => shieldReadiness(shield.view) });
     if (tables.relayWatch?.isProbing) checks.push({ name: 'relays', check: () => relayReadiness(tables) });
     checks.push({ name: 'upstreams', check: () => this.upstreams.readiness() });
+    checks.push({ name: 'edge', check: () => this.readiness() });
     return checks;
+  }
+
+  /** True while /readyz sends homes elsewhere by the operator's wish; everything is still answered. */
+  get isDraining(): boolean {
+    return this.draining;
+  }
+
+  setDraining(isDraining: boolean): void {
+    this.draining = isDraining;
+  }
+
+  /** From now on /readyz sends homes elsewhere; everything is still answered until `close`. */
+  leave(): void {
+    this.isLeaving = true;
   }
 
   get metrics(): Sources {
@@ -190,6 +209,11 @@ export class EdgeRole implements Role {
     await Promise.race([idle, delay(graceMs, undefined, { ref: false })]);
     await this.streams?.close();
     await this.udp?.close();
+  }
+
+  private readiness(): ReturnType<ReadinessCheck['check']> {
+    if (this.isLeaving) return { ready: false, state: 'stopping' };
+    return this.draining ? { ready: false, state: 'draining' } : { ready: true, state: 'serving' };
   }
 
   private useCertificate(certificate: TlsCertificate | null): void {
