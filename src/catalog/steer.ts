@@ -27,8 +27,8 @@ export interface CatalogHandle {
   readonly addresses4: SharedArrayBuffer;
   readonly addresses6: SharedArrayBuffer;
   /**
-   * One row a profile: its families, then for each service the region's index plus one. An untouched row is
-   * all zero: everything resolves as usual.
+   * One row a profile: its families, then for each service the region's index plus one, then that of the account's own
+   * region. An untouched row is all zero: everything resolves as usual.
    */
   readonly rows: SharedArrayBuffer;
 }
@@ -39,6 +39,11 @@ export const FAMILY_IPV4 = 1;
 export const FAMILY_IPV6 = 2;
 /** In the byte of families: the address was told, not seen. */
 export const ADDRESS_TOLD = 4;
+/** Bytes of a profile's row. */
+export function rowBytes(serviceCount: number): number {
+  return serviceCount + 2;
+}
+
 /** In a row: resolve as usual. */
 const AS_USUAL = 0;
 
@@ -54,7 +59,7 @@ class Generation {
     const serviceCount = catalog.services.length;
     const { seed, names, routes, addresses4, addresses6 } = catalog;
     const { groupCount, lists, orders } = routes;
-    const rows = new SharedArrayBuffer(PROFILES * (1 + serviceCount));
+    const rows = new SharedArrayBuffer(PROFILES * rowBytes(serviceCount));
     this.catalog = catalog;
     this.routes = routes;
     this.handle = { seed, serviceCount, names, groupCount, lists, orders, addresses4, addresses6, rows };
@@ -71,13 +76,15 @@ class Generation {
   }
 
   write(id: number, profile: SteeringProfile): void {
-    const base = id * (1 + this.handle.serviceCount);
+    const { serviceCount } = this.handle;
+    const base = id * rowBytes(serviceCount);
     for (const [index, service] of this.catalog.services.entries()) {
       const chosen = Object.hasOwn(profile.services, service.service)
         ? (profile.services[service.service] as string)
         : null;
       this.rows[base + 1 + index] = this.choose(service.regions, chosen, profile.region);
     }
+    this.rows[base + 1 + serviceCount] = this.choose([...this.regionIndex.keys()], null, profile.region);
     this.rows[base] =
       (profile.ipv4 ? FAMILY_IPV4 : 0) | (profile.ipv6 ? FAMILY_IPV6 : 0) | (profile.told ? ADDRESS_TOLD : 0);
   }

@@ -3,7 +3,7 @@ import { NameTable } from './name-table.ts';
 import { orderBase } from './relay-order.ts';
 import { listSlot, NO_LIST } from './relay-routes.ts';
 import type { CatalogHandle } from './steer.ts';
-import { ADDRESS_TOLD, FAMILY_IPV4, FAMILY_IPV6 } from './steer.ts';
+import { ADDRESS_TOLD, FAMILY_IPV4, FAMILY_IPV6, rowBytes } from './steer.ts';
 
 /** No region to steer to: resolve as usual. */
 export const NO_REGION = -1;
@@ -35,7 +35,7 @@ export class CatalogView {
     this.rows = new Uint8Array(handle.rows);
     this.lists = new Uint16Array(handle.lists);
     this.groupCount = handle.groupCount;
-    this.stride = 1 + handle.serviceCount;
+    this.stride = rowBytes(handle.serviceCount);
   }
 
   /** Index of the service that has this name, or NO_SERVICE (-1). */
@@ -60,6 +60,15 @@ export class CatalogView {
     if (region < 0) return NO_LIST;
     const families = this.rows[row] & (FAMILY_IPV4 | FAMILY_IPV6);
     return this.lists[listSlot(region, this.names.matchedGroup, this.groupCount, families)];
+  }
+
+  /** The list of relays of the profile's own region, for names without a group; NO_LIST: it has none. */
+  ownList(profile: number): number {
+    const row = profile * this.stride;
+    const region = this.rows[row + this.stride - 1] - 1;
+    if (region < 0) return NO_LIST;
+    const families = this.rows[row] & (FAMILY_IPV4 | FAMILY_IPV6);
+    return this.lists[listSlot(region, 0, this.groupCount, families)];
   }
 
   /** Index of the region for the profile and service, or NO_REGION (-1): resolve as usual. */

@@ -6,7 +6,8 @@ import { type Address, parseAddress } from '../net/index.ts';
  * Lists the names that edges answer for everyone: the API's own and dns.bootstrapNames, so that a device with a new
  * address can report it, and the self-test's zone.
  */
-export function openNamesOf({ dns, control }: Config): OpenNamesOptions {
+export function openNamesOf(config: Config): OpenNamesOptions {
+  const { dns, control } = config;
   const { publicUrl, familyUrls } = control;
   const hosts = [publicUrl, familyUrls.ipv4, familyUrls.ipv6].flatMap((url) =>
     url === null ? [] : [hostOf(url)],
@@ -20,7 +21,23 @@ export function openNamesOf({ dns, control }: Config): OpenNamesOptions {
     testZone: dns.testZone,
     controlAddresses4: bytesOf(addresses, 4),
     controlAddresses6: bytesOf(addresses, 6),
+    ...challenges(config),
   };
+}
+
+/** Names of ACME challenges that the edge answers where they are delegated to it, and its name for NS records. */
+function challenges(config: Config): Pick<OpenNamesOptions, 'challengeNames' | 'nameServer'> {
+  const { domain, acme } = config;
+  if (domain === null || acme === null || acme.dnsHook !== null) return {};
+  const zones = [domain, ...wildcardZones(config)];
+  return { challengeNames: [...new Set(zones)].map((zone) => `_acme-challenge.${zone}`), nameServer: domain };
+}
+
+/** Zones of which every name directly below is in the certificate: the self-test's, and that of private names. */
+export function wildcardZones({ dns: { testZone }, privateNames }: Config): string[] {
+  const zones =
+    testZone === null ? [] : ['reached', 'registered', 'relayed'].map((name) => `${name}.${testZone}`);
+  return privateNames.domain === null ? zones : [...zones, privateNames.domain];
 }
 
 /** Returns the host in lower case, without brackets and root dot. */

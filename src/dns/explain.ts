@@ -52,6 +52,8 @@ const OPEN_NAMES: Readonly<Record<number, string>> = {
   [OpenName.BOOTSTRAP]: 'a bootstrap name, resolved for everyone',
   [OpenName.REACHED]: "the self-test's: the control's address, for everyone",
   [OpenName.REGISTERED]: "the self-test's: the control's address, for the registered",
+  [OpenName.RELAYED]: "the self-test's: the relays of the account's region, for the registered",
+  [OpenName.CHALLENGE]: 'proof of a name for an ACME CA, for everyone',
   [OpenName.NODE]: "the self-test's zone: nothing of its own",
   [OpenName.OTHER]: "in the self-test's zone, and unknown there",
 };

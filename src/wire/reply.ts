@@ -1,4 +1,5 @@
 import {
+  AA_BIT,
   AD_BIT,
   CD_BIT,
   HEADER_BYTES,
@@ -34,6 +35,11 @@ export function beginReply(message: Uint8Array, rcode: number, questions: 0 | 1)
 /** Sets AD; only for an answer whose upstream set it. */
 export function setAuthenticData(message: Uint8Array): void {
   message[3] |= AD_BIT;
+}
+
+/** Sets AA; only for names that this server is authoritative for. */
+export function setAuthoritative(message: Uint8Array): void {
+  message[2] |= AA_BIT;
 }
 
 /** Sets TC: the client has to ask again over TCP. */

@@ -17,7 +17,7 @@ const hasCaddy = spawnSync('caddy', ['version']).status === 0;
 /** The network, the hosts file that the CA resolves by, and the CA; then the program. */
 const SCRIPT = `
 ip link set lo up && ip address add ${HOST}/32 dev lo && ip address add ${CA_ADDRESS}/32 dev lo &&
-mount --bind "$1/hosts" /etc/hosts && echo prepared && exec sleep 600`;
+mount --bind "$1/hosts" /etc/hosts && mount --bind "$1/resolv.conf" /etc/resolv.conf && echo prepared && exec sleep 600`;
 
 describe.skipIf(!canUnshare || !hasCaddy)('a certificate by ACME', () => {
   let folder: string;
@@ -31,6 +31,8 @@ describe.skipIf(!canUnshare || !hasCaddy)('a certificate by ACME', () => {
   beforeAll(async () => {
     folder = temporaryFolder();
     writeFileSync(join(folder, 'hosts'), `127.0.0.1 localhost\n${HOST} ${DOMAIN}\n${CA_ADDRESS} ${CA}\n`);
+    // The CA asks the edge, as resolvers do where the challenge names are delegated to it.
+    writeFileSync(join(folder, 'resolv.conf'), `nameserver ${HOST}\n`);
     network = new Program('unshare', ['--net', '--mount', 'sh', '-c', SCRIPT, 'sh', folder]);
     await network.until(() => network.stdout.includes('prepared'), 'network');
     const home = join(folder, 'ca');
@@ -63,6 +65,7 @@ describe.skipIf(!canUnshare || !hasCaddy)('a certificate by ACME', () => {
       control: { listen: ['127.0.0.1:8080'], publicUrl: `https://${DOMAIN}` },
       relay: { workers: 1 },
       registration: { allowPrivate: true },
+      upstreams: ['udp://127.0.0.1:9'],
     });
     service = new Program(NODE, [MAIN, 'serve', '--config', config], {
       wrapper: inside(),
@@ -104,6 +107,41 @@ describe.skipIf(!canUnshare || !hasCaddy)('a certificate by ACME', () => {
     ];
     const asked = [...inside(), ...dot, '+short', 'test-films.com'];
     expect((await run(asked[0]!, asked.slice(1))).stdout.trim()).toBe('192.0.2.10');
+  });
+
+  it('covers the self-test’s names by DNS-01, which the edge answers with authority', async () => {
+    const { stdout: chain } = await run('openssl', [
+      ...['x509', '-in', join(folder, 'var/acme/certificate.pem'), '-noout', '-ext', 'subjectAltName'],
+    ]);
+    for (const name of ['reached', 'registered', 'relayed'])
+      expect(chain).toContain(`*.${name}.test.${DOMAIN}`);
+    const dig = async (...args: string[]): Promise<string> => {
+      const command = [...inside(), 'dig', `@${HOST}`, '+tries=1', '+noall', '+comments', '+answer', ...args];
+      return (await run(command[0]!, command.slice(1))).stdout;
+    };
+    const challenge = `_acme-challenge.reached.test.${DOMAIN}`;
+    const source = ['-b', CA_ADDRESS];
+    expect(await dig('+norecurse', ...source, challenge, 'NS')).toMatch(
+      /flags: qr aa[^;]*;(.|\n)*\sNS\s+dns\.home\.example\./,
+    );
+    expect(await dig('+norecurse', ...source, challenge, 'TXT')).toMatch(
+      /NOERROR(.|\n)*flags: qr aa[^;]*; QUERY: 1, ANSWER: 0/,
+    );
+    expect(await dig('+norecurse', ...source, `_acme-challenge.${DOMAIN}`, 'SOA')).toMatch(/ANSWER: 1/);
+    expect(await dig('+norecurse', ...source, `test.${DOMAIN}`, 'NS')).toMatch(
+      /flags: qr aa(.|\n)*ANSWER: 1/,
+    );
+    expect(await dig('+norecurse', ...source, `reached.test.${DOMAIN}`, 'A')).toMatch(
+      /NOERROR(.|\n)*aa[^;]*;[^;]*ANSWER: 0/,
+    );
+    // A resolver of others must not find what only devices of ours are to find.
+    expect(await dig('+norecurse', ...source, `x.reached.test.${DOMAIN}`, 'A')).toMatch(/NXDOMAIN/);
+    expect(await dig(...source, `x.reached.test.${DOMAIN}`, 'A')).toContain(HOST);
+    expect(await dig(...source, `x.relayed.test.${DOMAIN}`, 'A')).toMatch(/NXDOMAIN/);
+    expect(await dig('-b', '127.0.0.1', `x.relayed.test.${DOMAIN}`, 'A')).toMatch(
+      /\s0\s+IN\s+A\s+192\.0\.2\.10/,
+    );
+    expect(await dig('+norecurse', ...source, 'www.other.example', 'A')).toMatch(/REFUSED/);
   });
 
   it('is kept with its account in files that only this user reads', () => {

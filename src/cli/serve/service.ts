@@ -207,7 +207,7 @@ export class Service {
     this.hostCertificate = openHostCertificate({
       config,
       log,
-      publish: async () => {},
+      publish: async (records) => this.edge?.publishChallenges(records),
       onCertificate: () => {
         this.files = this.withCertificate(this.files);
         for (const role of this.roles) void role.reload(this.files);

@@ -1,4 +1,4 @@
-import { BUCKETS, MAX_RELAYS_PER_ANSWER, NO_RELAY } from '../../catalog/lookup/index.ts';
+import { BUCKETS, MAX_RELAYS_PER_ANSWER, NO_LIST, NO_RELAY } from '../../catalog/lookup/index.ts';
 import {
   beginReply,
   ExtendedError,
@@ -39,9 +39,9 @@ export function answerSteered(
   state.extendedError = ExtendedError.FORGED_ANSWER;
   let end = state.question.end;
   if (type === RecordType.A && state.catalog.allowsIPv4(state.profile))
-    end = writeRelays(state, message, list, 4, traits);
+    end = writeRelays(state, message, list, 4, traits, state.answerTtlSeconds);
   else if (type === RecordType.AAAA && state.catalog.allowsIPv6(state.profile)) {
-    end = writeRelays(state, message, list, 6, traits);
+    end = writeRelays(state, message, list, 6, traits, state.answerTtlSeconds);
   }
   if (end === state.question.end) end = writeNodata(state, message, state.catalog.matchedLabel);
   finishReply(state, message, end, Rcode.NOERROR, state.replyLimit(traits));
@@ -55,6 +55,7 @@ function writeRelays(
   list: number,
   family: 4 | 6,
   traits: TransportTraits,
+  ttlSeconds: number,
 ): number {
   const catalog = state.catalog;
   const orders = catalog.orders;
@@ -67,10 +68,28 @@ function writeRelays(
   while (count < MAX_RELAYS_PER_ANSWER && end + RECORD_FIXED_BYTES + size <= limit) {
     const relay = orders[first + count];
     if (relay === NO_RELAY) break;
-    end = writeAddressRecord(message, end, state.answerTtlSeconds, addresses, relay * size, size);
+    end = writeAddressRecord(message, end, ttlSeconds, addresses, relay * size, size);
     count++;
   }
   setAnswerCount(message, count);
+  return end;
+}
+
+/** Writes the relays of the account's own region, as for a catalog name. @returns offset behind the records */
+export function writeOwnRelays(
+  state: QueryState,
+  message: Uint8Array,
+  traits: TransportTraits,
+  ttlSeconds: number,
+): number {
+  const { type, end } = state.question;
+  const { catalog, profile } = state;
+  const list = catalog.ownList(profile);
+  if (list === NO_LIST) return end;
+  if (type === RecordType.A && catalog.allowsIPv4(profile))
+    return writeRelays(state, message, list, 4, traits, ttlSeconds);
+  if (type === RecordType.AAAA && catalog.allowsIPv6(profile))
+    return writeRelays(state, message, list, 6, traits, ttlSeconds);
   return end;
 }
 

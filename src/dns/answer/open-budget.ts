@@ -7,10 +7,14 @@ const TOTAL = { perSecond: 200, burst: 1000 };
 /** Upstream queries that they may cause: each answer is needed once per TTL. */
 const DEFERRALS = { perSecond: 10, burst: 50 };
 
+/** Challenges of an ACME CA: a few look-ups from several places in each order. */
+const CHALLENGES = { perSecond: 50, burst: 200 };
+
 /** Cells for prefixes; behind them stand the totals. */
 export const OPEN_PREFIX_CELLS = 8192;
 const TOTAL_CELL = OPEN_CELLS_START + OPEN_PREFIX_CELLS;
 const DEFERRAL_CELL = TOTAL_CELL + 2;
+const CHALLENGE_CELL = TOTAL_CELL + 4;
 
 /**
  * Limits answers to unregistered sources for open names, so that the edge cannot serve as an open resolver. Separate from
@@ -21,6 +25,7 @@ export class OpenBudget {
   private readonly prefixes: Cells;
   private readonly totals: Cells;
   private readonly deferrals: Cells;
+  private readonly challenges: Cells;
   private readonly seed: number;
 
   /** @param memory as RateLimiter.allocate made it, shared by all threads */
@@ -28,6 +33,7 @@ export class OpenBudget {
     this.prefixes = new Cells(memory, PREFIX);
     this.totals = new Cells(memory, TOTAL);
     this.deferrals = new Cells(memory, DEFERRALS);
+    this.challenges = new Cells(memory, CHALLENGES);
     this.seed = seed;
   }
 
@@ -38,6 +44,11 @@ export class OpenBudget {
       this.prefixes.take(OPEN_CELLS_START + cell, clock) &&
       this.totals.take(TOTAL_CELL + Number(spoofable), clock)
     );
+  }
+
+  /** Takes an answer about an ACME challenge. @returns false if the budget is empty */
+  takeChallenge(spoofable: boolean, clock: Float64Array): boolean {
+    return this.challenges.take(CHALLENGE_CELL + Number(spoofable), clock);
   }
 
   /** Takes an upstream query. @returns false if the budget is empty */

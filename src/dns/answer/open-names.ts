@@ -9,10 +9,14 @@ export const OpenName = {
   REACHED: 2,
   /** Below registered.TESTZONE: the control's address for registered sources, NXDOMAIN for others. */
   REGISTERED: 3,
-  /** TESTZONE, reached.TESTZONE and registered.TESTZONE: names exist below them, but they have no records. */
-  NODE: 4,
+  /** Below relayed.TESTZONE: relays of the account's region for registered sources, NXDOMAIN for others. */
+  RELAYED: 4,
+  /** TESTZONE and its three children: names exist below them, but they have no records. */
+  NODE: 5,
   /** Anything else in TESTZONE. */
-  OTHER: 5,
+  OTHER: 6,
+  /** Proof of a name for an ACME CA: TXT records, for everyone. */
+  CHALLENGE: 7,
 } as const;
 
 export interface OpenNamesOptions {
@@ -24,6 +28,10 @@ export interface OpenNamesOptions {
   readonly controlAddresses4: Uint8Array;
   /** 16 bytes each. */
   readonly controlAddresses6: Uint8Array;
+  /** Names of ACME's DNS-01 challenges, `_acme-challenge.` and more, that this edge is authoritative for. */
+  readonly challengeNames?: readonly string[];
+  /** Name of this edge, the target of NS records; required with challengeNames. */
+  readonly nameServer?: string | null;
 }
 
 export const NO_OPEN_NAMES: OpenNamesOptions = {
@@ -51,6 +59,8 @@ export class OpenNames {
   /** Label at which the test zone's name starts. Valid after a match in the test zone. */
   zoneLabel = 0;
   private readonly zoneLabels: number;
+  /** Wire form of the name server; null: this edge is authoritative for nothing. */
+  readonly nameServer: Uint8Array | null;
 
   /** @param seed name-hash seed of the questions */
   constructor(seed: number, options: OpenNamesOptions) {
@@ -58,13 +68,16 @@ export class OpenNames {
       const bytes = nameFromText(name)!;
       this.byHash.set(hashName(bytes, seed), { bytes, itself, below });
     };
-    const { bootstrapNames, testZone } = options;
+    const { bootstrapNames, testZone, challengeNames = [], nameServer = null } = options;
+    this.nameServer = nameServer === null ? null : nameFromText(nameServer);
     this.zoneLabels = testZone === null ? 0 : testZone.split('.').length;
     if (testZone !== null) {
       add(testZone, OpenName.NODE, OpenName.OTHER);
       add(`reached.${testZone}`, OpenName.NODE, OpenName.REACHED);
       add(`registered.${testZone}`, OpenName.NODE, OpenName.REGISTERED);
+      add(`relayed.${testZone}`, OpenName.NODE, OpenName.RELAYED);
     }
+    for (const name of challengeNames) add(name, OpenName.CHALLENGE, OpenName.NONE);
     for (const name of bootstrapNames) add(name, OpenName.BOOTSTRAP, OpenName.NONE);
     this.isAny = this.byHash.size > 0;
     this.addresses4 = options.controlAddresses4;

@@ -15,6 +15,8 @@ import {
   writeNegativeSoa,
 } from '../../wire/index.ts';
 import { QueryVerdict } from '../verdict.ts';
+import { answerDelegated } from './challenge.ts';
+import { writeOwnRelays } from './local.ts';
 import { OpenName } from './open-names.ts';
 import type { QueryState, TransportTraits } from './query-state.ts';
 import { finishReply, recordLimit, replyFromCache } from './reply.ts';
@@ -48,7 +50,13 @@ export function answerOpen(
     return OpenOutcome.CLOSED;
   }
   const name = state.openNames.match(question);
-  if (name === OpenName.NONE || name > OpenName.REGISTERED) return OpenOutcome.CLOSED;
+  if (isDelegated(state, name, message)) {
+    if (state.edns.parse(message, length, question.end) !== Rcode.NOERROR) return OpenOutcome.CLOSED;
+    if (!state.openBudget.takeChallenge(traits.spoofable, state.clock)) return OpenOutcome.SPENT;
+    answerDelegated(state, message, name, traits);
+    return OpenOutcome.ANSWERED;
+  }
+  if (name === OpenName.NONE || name > OpenName.RELAYED) return OpenOutcome.CLOSED;
   // Bootstrap names are for UDP and TCP: an unregistered source gets no new encrypted connection, and an old one must
   // not last for this.
   if (name === OpenName.BOOTSTRAP && traits.encrypted) return OpenOutcome.CLOSED;
@@ -68,6 +76,16 @@ export function answerOpen(
     : OpenOutcome.SPENT;
 }
 
+/**
+ * True for names that are answered with authority: ACME's to everyone, the rest of the test zone to resolvers, which do not ask for
+ * recursion. A device that asks somebody else's resolver must not find the self-test's names.
+ */
+function isDelegated(state: QueryState, name: number, message: Uint8Array): boolean {
+  if (state.openNames.nameServer === null) return false;
+  if (name === OpenName.CHALLENGE) return true;
+  return name > OpenName.BOOTSTRAP && !recursionDesired(message);
+}
+
 /** Types that help to reach the name. Others only serve to get large answers. */
 function isOpenType(type: number): boolean {
   return type === RecordType.A || type === RecordType.AAAA || type === RecordType.HTTPS;
@@ -81,7 +99,7 @@ export function answerTruncated(state: QueryState, message: Uint8Array, length: 
 }
 
 /**
- * Answers a name of the test zone: the control's address, NODATA or NXDOMAIN.
+ * Answers a name of the test zone: the control's address, the relays of the account's region, NODATA or NXDOMAIN.
  * @param name result of OpenNames.match
  */
 export function answerTestZone(
@@ -90,14 +108,16 @@ export function answerTestZone(
   name: number,
   traits: TransportTraits,
 ): QueryVerdict {
+  if (name === OpenName.CHALLENGE) return answerDelegated(state, message, name, traits);
   const exists =
     name === OpenName.REACHED ||
     name === OpenName.NODE ||
-    (name === OpenName.REGISTERED && state.profile !== 0);
+    ((name === OpenName.REGISTERED || name === OpenName.RELAYED) && state.profile !== 0);
   const rcode = exists ? Rcode.NOERROR : Rcode.NXDOMAIN;
   beginReply(message, rcode, 1);
   let end = state.question.end;
-  if (exists && name !== OpenName.NODE) end = writeControlAddresses(state, message, traits);
+  if (exists && name === OpenName.RELAYED) end = writeOwnRelays(state, message, traits, TEST_TTL_SECONDS);
+  else if (exists && name !== OpenName.NODE) end = writeControlAddresses(state, message, traits);
   const isNegative = end === state.question.end;
   if (isNegative) {
     setAuthorityCount(message, 1);

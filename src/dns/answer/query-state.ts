@@ -5,7 +5,7 @@ import type { Family, Source } from '../../net/index.ts';
 import type { CacheReader } from '../../resolver/cache/index.ts';
 import { Edns, ExtendedError, MIN_UDP_SIZE, parseQuestion, Question, Rcode } from '../../wire/index.ts';
 import type { RateLimiter } from '../rate-limit.ts';
-import type { TableUpdate } from '../table-update.ts';
+import type { ChallengeRecord, TableUpdate } from '../table-update.ts';
 import { AnswerLimit, type AnswerLimitOptions, DEFAULT_ANSWER_LIMIT } from './answer-limit.ts';
 import { ServerCookies } from './cookies.ts';
 import { OpenBudget } from './open-budget.ts';
@@ -78,6 +78,8 @@ export class QueryState {
   readonly answerLimit: AnswerLimit;
   readonly cookies: ServerCookies;
   discovery: readonly Uint8Array[];
+  /** Current TXT records of ACME challenges. */
+  challenges: readonly ChallengeRecord[] = [];
   readonly question = new Question();
   readonly edns = new Edns();
 
@@ -134,6 +136,7 @@ export class QueryState {
     if (update.allowlist !== undefined) this.allowlist.attach(update.allowlist);
     if (update.catalog !== undefined) this.catalog.attach(update.catalog);
     if (update.discovery !== undefined) this.discovery = update.discovery;
+    if (update.challenges !== undefined) this.challenges = update.challenges;
   }
 
   /** Parses question and OPT of a query. @returns false if they are malformed */

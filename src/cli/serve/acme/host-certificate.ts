@@ -1,5 +1,6 @@
 import type { Config } from '../../../config/index.ts';
 import { parseAddress, type TlsCertificate } from '../../../net/index.ts';
+import { wildcardZones } from '../../open-names.ts';
 import type { Log } from '../log.ts';
 import { CertificateFiles } from './certificate-file.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
@@ -49,28 +50,15 @@ export function openHostCertificate(
 }
 
 /** Names of the certificate: the host's own, and what DNS-01 can add. */
-export function certificateNames({
-  domain,
-  control,
-  dns,
-  privateNames,
-  acme,
-}: Pick<Config, 'domain' | 'control' | 'dns' | 'privateNames' | 'acme'>): {
-  names: string[];
-  wildcards: string[];
-} {
+export function certificateNames(config: Config): { names: string[]; wildcards: string[] } {
+  const { domain, control, acme, roles } = config;
   const urls = [control.publicUrl, control.familyUrls.ipv4, control.familyUrls.ipv6];
   const hosts = urls.flatMap((url) => (url === null ? [] : [new URL(url).hostname]));
-  const named = hosts.filter(
-    (host) => parseAddress(host.replace(/^\[(.*)\]$/, '$1')) === null && host !== 'localhost',
-  );
-  const { testZone } = dns;
-  const zones =
-    testZone === null ? [] : ['reached', 'registered', 'relayed'].map((name) => `${name}.${testZone}`);
-  if (privateNames.domain !== null) zones.push(privateNames.domain);
-  const canProve = acme !== null && acme.dnsHook !== null;
+  const isName = (host: string) => parseAddress(host.replace(/^\[(.*)\]$/, '$1')) === null;
+  const named = hosts.filter((host) => isName(host) && host !== 'localhost');
+  const canProve = acme !== null && (acme.dnsHook !== null || roles.includes('edge'));
   return {
     names: [...new Set([domain!, ...named])],
-    wildcards: canProve ? zones.map((zone) => `*.${zone}`) : [],
+    wildcards: canProve ? wildcardZones(config).map((zone) => `*.${zone}`) : [],
   };
 }

@@ -34,6 +34,7 @@ import type { Registry } from '../../../registry/index.ts';
 import { CacheReader } from '../../../resolver/cache/index.ts';
 import { libc } from '../../../sys/index.ts';
 import { XdpError } from '../../../sys/xdp/index.ts';
+import { nameFromText } from '../../../wire/index.ts';
 import { prefixes, socketAddresses } from '../../addresses.ts';
 import { crashReport } from '../../crash.ts';
 import { errorCode } from '../../error-code.ts';
@@ -247,6 +248,15 @@ export class EdgeRole implements Role {
       this.streams?.publish(update),
       this.tables.resolver.publish(update),
     ]);
+  }
+
+  /** Answers these records to an ACME CA, in every thread. */
+  async publishChallenges(records: readonly { name: string; value: string }[]): Promise<void> {
+    const challenges = records.map(({ name, value }) => ({
+      name: nameFromText(name)!,
+      rdata: Buffer.concat([Uint8Array.of(value.length), Buffer.from(value, 'latin1')]),
+    }));
+    await this.publish({ challenges });
   }
 
   private async publishDiscovery(): Promise<void> {
