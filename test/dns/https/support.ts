@@ -2,6 +2,7 @@ import { beginHttp, HTTPS_TRAITS } from '../../../src/dns/https/listener.ts';
 import { HttpsSession } from '../../../src/dns/https/session.ts';
 import { createThreadBuffers } from '../../../src/dns/https/thread-buffers.ts';
 import { Answerer } from '../../../src/dns/index.ts';
+import type { PrivateNames } from '../../../src/dns/private-names/index.ts';
 import type { Channel } from '../../../src/dns/stream/channel.ts';
 import { Outbox } from '../../../src/dns/stream/outbox.ts';
 import { sourceFromText } from '../../../src/net/index.ts';
@@ -53,6 +54,9 @@ export class FakeChannel implements Channel {
 
 export interface StageParts extends EdgeParts {
   maxQueries?: number;
+  /** Default HOME, which is registered. */
+  source?: string;
+  privateNames?: PrivateNames;
 }
 
 /** A session of a registered source over a FakeChannel. Names below slow.example wait for `release`. */
@@ -77,12 +81,12 @@ export class Stage {
     );
     this.session = new HttpsSession(() => this.channel, {
       answerer: this.answerer,
-      source: sourceFromText(HOME)!,
+      source: sourceFromText(parts.source ?? HOME)!,
       traits: HTTPS_TRAITS,
-      guestTraits: HTTPS_TRAITS,
+      guestTraits: { ...HTTPS_TRAITS, isGuest: true },
       maxQueries: parts.maxQueries ?? 10_000,
       registeredQueries: 10_000,
-      privateNames: null,
+      privateNames: parts.privateNames ?? null,
       buffers: createThreadBuffers(new Outbox(), () => this.edge.unixSeconds * 1000),
       now: () => this.edge.nowMs,
       onLimit: () => this.limits++,
