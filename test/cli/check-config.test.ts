@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../../src/cli/run.ts';
+import { makeCertificate } from '../support/certificate.ts';
 import { recorder } from './io.ts';
 
 const REGIONS = 'regions: { us: { relays: [{ address: 203.0.113.1 }, { address: 203.0.113.2 }] } }\n';
@@ -50,6 +51,24 @@ describe('check-config', () => {
     const { code, out } = await check({ 'a.yaml': yaml, 'services/netflix.yaml': SERVICE });
     expect(code).toBe(0);
     expect(out.at(-1)).toMatch(/^a\.yaml: warning: registration\.leaseDays: /);
+  });
+
+  it.each([
+    ['both names', ['DNS:dns.example', 'DNS:*.dns.example'], null],
+    ['no wildcard', ['DNS:dns.example'], 'the certificate lacks *.dns.example: '],
+    ['another name', ['DNS:other.example'], 'the certificate lacks dns.example and *.dns.example: '],
+  ])('warns of a certificate that private names cannot use: %s', async (_title, names, warning) => {
+    const { cert, key } = makeCertificate(names);
+    writeFileSync(join(directory, 'key.pem'), key, { mode: 0o600 });
+    const yaml = `${REGIONS}privateNames: { domain: dns.example }
+tls: { certFile: cert.pem, keyFile: key.pem }
+dns: { tls: ["127.0.0.1:8853"] }
+`;
+    const { code, out } = await check({ 'a.yaml': yaml, 'cert.pem': cert, 'services/netflix.yaml': SERVICE });
+    expect(code).toBe(0);
+    const found = out.filter((line) => line.includes('privateNames.domain'));
+    expect(found).toHaveLength(warning === null ? 0 : 1);
+    if (warning !== null) expect(found[0]).toContain(warning);
   });
 
   it('prints each error on a line and exits 1', async () => {

@@ -307,6 +307,18 @@ const PROBLEMS: readonly (readonly [yaml: string, problem: string])[] = [
     'relay: { proxyProtocolTo: ["::/0"] }',
     'relay.proxyProtocolTo[0]: found ::/0, which is everyone, expected the origins that are yours',
   ],
+  [
+    'privateNames: { domain: dns.example.net, key: short }',
+    'privateNames.key: found a short string (not shown), expected at least 16 characters, such as openssl rand -base64 24 makes',
+  ],
+  [
+    'privateNames: { domain: dns.example.net }\nstore: redis://127.0.0.1',
+    'privateNames.key: found nothing, expected one key on all controls, as store is Redis',
+  ],
+  [
+    'privateNames: { domain: dns.example.net }\nstore: redis://127.0.0.1\nroles: [edge]',
+    "privateNames.edgeKey: found nothing, expected the control's edgeKey, as this edge reports private names to the API of another process",
+  ],
   ['relay: { proxyProtocolVersion: 2 }', 'relay.proxyProtocolVersion: found 2, expected one of v1, v2'],
 ];
 
