@@ -4,10 +4,8 @@ import {
   decodeSnapshot,
   digestSnapshot,
   mergeSnapshot,
-  profileOfText,
   type Snapshot,
 } from '../../feed/index.ts';
-import { prefixOfKey } from '../store/prefix-key.ts';
 import {
   decodeLogEntry,
   Key,
@@ -18,7 +16,7 @@ import {
   parseMeta,
   seqOfLogId,
 } from '../store/redis/keys.ts';
-import { readWhole } from '../store/redis/snapshots.ts';
+import { readWhole, scanEntries } from '../store/redis/snapshots.ts';
 import { withRedis } from './session.ts';
 
 /** A copy of the allowlist, compared with the store. */
@@ -46,7 +44,6 @@ export interface StoreReport {
   compare(other: Snapshot): CopyReport;
 }
 
-const SCAN_COUNT = 1_000;
 const PAGE = 10_000;
 
 /**
@@ -60,7 +57,8 @@ export function verifyRedis(url: string): Promise<StoreReport | null> {
   return withRedis(url, async (redis) => {
     const before = await readMeta(redis);
     if (before === null) return null;
-    const scanned = await scanEntries(redis, before);
+    // Changes during the scan are corrected by the log after this seq.
+    const scanned = snapshotOf(before, await scanEntries(redis));
     const packed = await readSnapshot(redis);
     const { meta, changes } = await readLog(redis);
     const compare = (other: Snapshot): CopyReport => compareWith(other, meta, changes);
@@ -84,9 +82,14 @@ export function verifyRedis(url: string): Promise<StoreReport | null> {
 
 /** True if the entries match the store's digest. */
 export async function entriesAgree(redis: Redis): Promise<boolean> {
-  const scanned = await scanEntries(redis, (await readMeta(redis))!);
+  const before = (await readMeta(redis))!;
+  const scanned = snapshotOf(before, await scanEntries(redis));
   const { meta, changes } = await readLog(redis);
   return compareWith(scanned, meta, changes).agrees !== false;
+}
+
+function snapshotOf({ epoch, seq }: Meta, entries: Pick<Snapshot, 'profiles' | 'groups'>): Snapshot {
+  return { version: 1, epoch, seq, ...entries };
 }
 
 async function readMeta(redis: Redis): Promise<Meta | null> {
@@ -96,28 +99,6 @@ async function readMeta(redis: Redis): Promise<Meta | null> {
 async function readSnapshot(redis: Redis): Promise<Snapshot | null> {
   const packed = await readWhole(redis, Key.SNAPSHOT);
   return packed.length === 0 ? null : decodeSnapshot(packed);
-}
-
-/** Scans the entries. Changes during the scan are corrected by the log after this seq. */
-async function scanEntries(redis: Redis, { epoch, seq }: Meta): Promise<Snapshot> {
-  const numbers = new Map<string, number>();
-  for (let cursor = '0'; ; ) {
-    const [next, fields] = await redis.hscanBuffer(Key.ENTRIES, cursor, 'COUNT', SCAN_COUNT);
-    for (let index = 0; index < fields.length; index += 2) {
-      numbers.set(fields[index].toString('latin1'), fields[index + 1].readUInt32BE(0));
-    }
-    cursor = next.toString();
-    if (cursor === '0') break;
-  }
-  const texts = await redis.hgetall(Key.PROFILES);
-  const changes: Change[] = [];
-  for (const [key, number] of numbers) {
-    const text = texts[String(number)];
-    if (text === undefined) continue;
-    const prefix = prefixOfKey(Buffer.from(key, 'latin1'));
-    changes.push({ seq, kind: 'set', prefix, profile: profileOfText(text) });
-  }
-  return mergeSnapshot({ version: 1, epoch, seq, profiles: [], groups: [] }, changes);
 }
 
 /** Reads the whole log, up to the seq that meta has before. */

@@ -5,13 +5,10 @@ import {
   digestSnapshot,
   encodeSnapshot,
   mergeSnapshot,
-  type Profile,
-  profileOfText,
   type Snapshot,
-  type SnapshotGroup,
-  snapshotKeyBytes,
 } from '../../../feed/index.ts';
 import { EntriesDifferError, StoreUnavailableError } from '../../errors.ts';
+import { EntryTable } from './entry-table.ts';
 import { decodeLogEntry, Key } from './keys.ts';
 import { bytes, list, ReplyRecord, text } from './reply.ts';
 import type { Reply, StepArguments } from './script.ts';
@@ -19,8 +16,6 @@ import type { Reply, StepArguments } from './script.ts';
 const PAGE = 10_000;
 /** Entries per command: a few milliseconds, during which other clients wait. */
 const SCAN_COUNT = 5_000;
-/** Bytes of a key before the address: family and length. */
-const HEAD_BYTES = 2;
 const ATTEMPTS = 5;
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
@@ -122,22 +117,27 @@ export class Snapshots {
    */
   private async scan(): Promise<Snapshot> {
     const seq = new ReplyRecord(await this.ask('state', {})).number('seq');
-    const found = new Map<string, number>();
-    let cursor = '0';
-    do {
-      const [next, fields] = await this.redis.hscanBuffer(Key.ENTRIES, cursor, 'COUNT', SCAN_COUNT);
-      for (let index = 0; index < fields.length; index += 2) {
-        found.set(fields[index].toString('latin1'), fields[index + 1].readUInt32BE(0));
-      }
-      cursor = next.toString();
-    } while (cursor !== '0');
-    const texts = new Map<number, string>();
-    const profiles = list((await this.redis.callBuffer('HGETALL', Key.PROFILES)) as Reply);
-    for (let index = 0; index < profiles.length; index += 2) {
-      texts.set(Number(text(profiles[index])), text(profiles[index + 1]));
-    }
-    return { version: 1, epoch: this.epoch(), seq, ...packEntries(found, texts) };
+    return { version: 1, epoch: this.epoch(), seq, ...(await scanEntries(this.redis)) };
   }
+}
+
+/** Reads all entries, each once, and their profiles. */
+export async function scanEntries(redis: Redis): Promise<Pick<Snapshot, 'profiles' | 'groups'>> {
+  const table = new EntryTable();
+  let cursor = '0';
+  do {
+    const [next, fields] = await redis.hscanBuffer(Key.ENTRIES, cursor, 'COUNT', SCAN_COUNT);
+    for (let index = 0; index < fields.length; index += 2) {
+      table.set(fields[index], fields[index + 1].readUInt32BE(0));
+    }
+    cursor = next.toString();
+  } while (cursor !== '0');
+  const texts = new Map<number, string>();
+  const profiles = list((await redis.callBuffer('HGETALL', Key.PROFILES)) as Reply);
+  for (let index = 0; index < profiles.length; index += 2) {
+    texts.set(Number(text(profiles[index])), text(profiles[index + 1]));
+  }
+  return table.pack(texts);
 }
 
 /**
@@ -153,36 +153,4 @@ export async function readWhole(redis: Redis, key: string): Promise<Buffer> {
     chunks.push(chunk);
     if (chunk.length < CHUNK_BYTES) return Buffer.concat(chunks);
   }
-}
-
-/** @param found key (one character a byte) -> profile number; no object per entry */
-function packEntries(
-  found: ReadonlyMap<string, number>,
-  texts: ReadonlyMap<number, string>,
-): Pick<Snapshot, 'profiles' | 'groups'> {
-  const profiles: Profile[] = [];
-  const indexes = new Map<number, number>();
-  const heads = new Map<string, string[]>();
-  for (const [key, number] of found) {
-    // The profile is gone: its entry changed after it was read, and the log has the change.
-    const profile = texts.get(number);
-    if (profile === undefined) continue;
-    if (!indexes.has(number)) indexes.set(number, profiles.push(profileOfText(profile)) - 1);
-    const head = key.slice(0, HEAD_BYTES);
-    const keys = heads.get(head);
-    if (keys === undefined) heads.set(head, [key]);
-    else keys.push(key);
-  }
-  const groups = [...heads].map(([head, keys]): SnapshotGroup => {
-    const [family, length] = Buffer.from(head, 'latin1');
-    const width = snapshotKeyBytes(family as 4 | 6, length);
-    const packed = Buffer.alloc(keys.length * width);
-    const numbers = new Uint16Array(keys.length);
-    for (const [index, key] of keys.entries()) {
-      packed.write(key.slice(HEAD_BYTES), index * width, 'latin1');
-      numbers[index] = indexes.get(found.get(key)!)!;
-    }
-    return { family: family as 4 | 6, length, count: keys.length, keys: packed, profiles: numbers };
-  });
-  return { profiles, groups };
 }
