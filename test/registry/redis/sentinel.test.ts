@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { FeedLink } from '../../../src/registry/store/redis/follow/feed-link.ts';
 import { storeFace } from '../../../src/registry/store/redis/redis-store.ts';
 import { newAccount, registration } from '../../contract/store-support.ts';
 import { freePort, RedisServer } from '../../support/redis-server.ts';
@@ -9,7 +10,7 @@ import { openTestStore } from './support.ts';
 
 const WITHIN_MS = 20_000;
 
-async function startSentinel(primary: RedisServer): Promise<number> {
+async function startSentinel(primary: RedisServer): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'sentinel-'));
   const port = await freePort();
   const lines = [
@@ -26,7 +27,7 @@ async function startSentinel(primary: RedisServer): Promise<number> {
     await sentinel.stop();
     rmSync(directory, { recursive: true, force: true });
   });
-  return port;
+  return sentinel;
 }
 
 it('Sentinel replaces a primary that dies, and the control continues on the new one', async () => {
@@ -34,7 +35,7 @@ it('Sentinel replaces a primary that dies, and the control continues on the new 
   onTestFinished(() => primary.stop());
   const replica = await RedisServer.start({ args: ['--replicaof', '127.0.0.1', `${primary.port}`] });
   onTestFinished(() => replica.stop());
-  const port = await startSentinel(primary);
+  const { port } = await startSentinel(primary);
   const opened = await openTestStore(`redis://homes/0?sentinels=127.0.0.1:${port}`);
   onTestFinished(() => opened.close());
   const store = storeFace(opened);
@@ -69,4 +70,21 @@ it('Sentinel replaces a primary that dies, and the control continues on the new 
   expect(new Set(faults)).toEqual(new Set(['store_unavailable']));
   expect((await store.readAccount('a'))?.registrations).toHaveLength(2);
   expect((await store.snapshot()).groups[0].count).toBe(2);
+}, 60_000);
+
+it('an edge connects once a silent Sentinel answers', async () => {
+  const primary = await RedisServer.start();
+  onTestFinished(() => primary.stop());
+  const sentinel = await startSentinel(primary);
+  await sentinel.signal('SIGSTOP');
+  const link = new FeedLink(`redis://homes/0?sentinels=127.0.0.1:${sentinel.port}`);
+  onTestFinished(() => link.close());
+  for (let attempt = 0; attempt < 2; attempt++) await expect(link.ready()).rejects.toThrow();
+  await sentinel.signal('SIGCONT');
+  const deadline = Date.now() + WITHIN_MS;
+  while (link.connections === 0) {
+    if (Date.now() > deadline) throw new Error('it did not connect');
+    await link.ready().catch(() => {});
+  }
+  expect(await link.meta()).toBeNull();
 }, 60_000);

@@ -126,6 +126,7 @@ it(`${ROUNDS} rounds of a primary that is partitioned, killed or frozen lose not
     await trio.failedOver(primary);
     await soon(async () => (await differences(new Map())) !== null, ROUND_MS);
     expect(await differences(settled), `round ${round + 1}: ${fault}`).toEqual([]);
+    await reaches(edge, 'following', ROUND_MS);
     await heal(fault, primary);
     expect(failure).toBeUndefined();
   }

@@ -47,7 +47,35 @@ export function connectRedis(url: string, options: ConnectOptions): Redis {
   };
   const redis = new Redis({ ...settings, replyMapping: 'legacy' });
   redis.on('error', () => {});
+  keepConnecting(redis, options.retryToMs);
   return redis;
+}
+
+/**
+ * Connects again where ioredis gives up: a disconnect while it asks Sentinels, by a timeout of ours or a failover, ends the
+ * client for good.
+ */
+function keepConnecting(redis: Redis, retryToMs: number | undefined): void {
+  let isClosed = false;
+  let attempt = 0;
+  const disconnect = redis.disconnect.bind(redis);
+  redis.disconnect = (reconnect = false) => {
+    if (!reconnect) isClosed = true;
+    disconnect(reconnect);
+  };
+  redis.on('ready', () => {
+    attempt = 0;
+  });
+  redis.on('end', () => {
+    if (isClosed) return;
+    attempt += 1;
+    setTimeout(
+      () => {
+        if (!isClosed && redis.status === 'end') redis.connect().catch(() => {});
+      },
+      retryDelay(attempt, retryToMs),
+    ).unref();
+  });
 }
 
 /** Milliseconds until the next attempt, with jitter so that a thousand edges do not reconnect at once. */
