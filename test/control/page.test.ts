@@ -221,8 +221,10 @@ describe("the page's files", () => {
     expect(reply.headers['set-cookie']).toBeUndefined();
     expect(reply.headers['content-security-policy']).toBe(
       "default-src 'none'; script-src 'self'; style-src 'self'; " +
-        "img-src 'self' https://*.reached.check.example.net https://*.registered.check.example.net; " +
-        "connect-src 'self' https://v4.dns.example.net https://*.reached.check.example.net https://*.registered.check.example.net; " +
+        "img-src 'self' https://*.reached.check.example.net https://*.registered.check.example.net " +
+        'https://*.relayed.check.example.net; ' +
+        "connect-src 'self' https://v4.dns.example.net https://*.reached.check.example.net " +
+        'https://*.registered.check.example.net https://*.relayed.check.example.net; ' +
         "manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
     );
   });
