@@ -7,6 +7,8 @@ const USAGE = `Usage: mediastreamer catalog keygen --out FILE
        mediastreamer catalog diff OLD NEW
        mediastreamer catalog refresh --out FILE [--base BUNDLE] [--ref REF] [--version N] [--accept SERVICE]...
                              [--config FILE]
+       mediastreamer catalog export --format unbound|dnsmasq [--service NAME]... [--server ADDRESS]... [--out FILE]
+                             [--config FILE]
        mediastreamer catalog status | pin VERSION | unpin | rollback [--config FILE]
 
 A bundle is the whole catalog as one signed file. Put it on any web server, and name its address and key in
@@ -20,6 +22,8 @@ verify    checks a bundle's signature and its service files
 diff      shows what changes from one bundle, or directory of service files, to another
 refresh   fetches the domain lists that service files name as their source, shows what has changed there since, and writes
           the next bundle. Names left out by hand stay out. What could pull unrelated traffic is held back: see --accept
+export    prints lines for a home's own resolver that validates DNSSEC: it would take steered answers of signed zones for
+          forged ones. unbound: domain-insecure; dnsmasq and Pi-hole: server=/NAME/ADDRESS
 status    shows the bundle that this host serves, and those it keeps
 pin       serves a version that this host keeps, and takes no other until unpin
 unpin     takes the newest bundle again
@@ -30,6 +34,7 @@ rollback  pins the version that was served before
   --base BUNDLE     bundle to start from; default: the service files of catalog.services
   --ref REF         commit, branch or tag of the lists; default: master
   --lists URL       where lists are, with {repository}, {ref} and {path}; default: GitHub
+  --server ADDRESS  of the edge, for dnsmasq, with #PORT if it is not 53; default: control.dnsAddresses
   --accept SERVICE  take a service's changes although they were held back
   --config FILE     configuration; default: MEDIASTREAMER_CONFIG, else config/default.yaml
 
@@ -46,6 +51,7 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   verify: async () => (await import('./catalog/inspect.ts')).verify,
   diff: async () => (await import('./catalog/inspect.ts')).diff,
   refresh: async () => (await import('./catalog/refresh.ts')).refresh,
+  export: async () => (await import('./catalog/resolver-lines.ts')).exportLines,
   status: async () => (await import('./catalog/choose.ts')).status,
   pin: async () => (await import('./catalog/choose.ts')).pin,
   unpin: async () => (await import('./catalog/choose.ts')).unpin,

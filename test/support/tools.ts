@@ -17,6 +17,7 @@ export const TOOLS: readonly Tool[] = [
   { command: 'dnsperf', debianPackage: 'dnsperf' },
   { command: 'h2load', debianPackage: 'nghttp2-client' },
   { command: 'unbound', debianPackage: 'unbound' },
+  { command: 'dnsmasq', debianPackage: 'dnsmasq-base' },
   { command: 'redis-server', debianPackage: 'redis-server' },
   { command: 'curl', debianPackage: 'curl' },
   { command: 'wget', debianPackage: 'wget' },

@@ -2,11 +2,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RunningService, temporaryFolder, until } from '../support/service.ts';
+import { RELAY, RunningService, runProgram, temporaryFolder, until } from '../support/service.ts';
 import { toolFolders } from '../support/tools.ts';
 
 const run = promisify(execFile);
@@ -16,11 +17,16 @@ const ZONE = join(import.meta.dirname, 'zones/signed.example.zone');
 const ANCHOR =
   'signed.example. IN DS 3639 15 2 bbfb132b323902cc2274da3bde5db3e18078d3be676bca6c023252394985fb17';
 const HOME = '127.0.0.1';
+/** Steered, although its zone is signed and says that it does not exist. */
+const FILMS = 'www.films.signed.example';
 
 const processes: ChildProcess[] = [];
 let service: RunningService;
 let validatorPort = 0;
 let authorityPort = 0;
+/** The same with the exported lines. */
+let unboundPort = 0;
+let dnsmasqPort = 0;
 
 async function freePort(): Promise<number> {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
@@ -61,6 +67,50 @@ async function dig(port: number, ...question: string[]): Promise<{ header: strin
   return { header: `${status}${flags.includes('ad') ? ' AD' : ''}`, answer };
 }
 
+/** Starts a validating dnsmasq on loopback. */
+function startDnsmasq(folder: string, port: number, lines: string): void {
+  const file = join(folder, 'dnsmasq.conf');
+  const { host, port: edgePort } = service.udp;
+  const [, , , tag, algorithm, type, digest] = ANCHOR.split(' ');
+  const config = [
+    'keep-in-foreground',
+    'no-resolv',
+    'no-hosts',
+    'bind-interfaces',
+    'listen-address=127.0.0.1',
+    `port=${port}`,
+    `pid-file=${join(folder, 'dnsmasq.pid')}`,
+    'dnssec',
+    'dnssec-check-unsigned=no',
+    // It does not start without the root's; nothing here is asked for by it.
+    'trust-anchor=.,20326,8,2,e06d44b80b8f1d39a95c0b0d7c65d08458e880409bbc683457104237c7f8ec8d',
+    `trust-anchor=signed.example,${tag},${algorithm},${type},${digest}`,
+    `server=${host}#${edgePort}`,
+    lines,
+  ];
+  writeFileSync(file, `${config.join('\n')}\n`);
+  processes.push(
+    spawn('dnsmasq', [`--conf-file=${file}`, `--user=${userInfo().username}`], { stdio: 'ignore', env }),
+  );
+}
+
+/** Runs `catalog export`. @returns its output */
+async function exported(format: string): Promise<string> {
+  const { host, port } = service.udp;
+  const server = format === 'dnsmasq' ? ['--server', `${host}#${port}`] : [];
+  const config = ['--config', join(service.folder, 'config.yaml')];
+  const { code, stdout, stderr } = await runProgram([
+    'catalog',
+    'export',
+    '--format',
+    format,
+    ...server,
+    ...config,
+  ]);
+  expect([code, stderr]).toEqual([0, '']);
+  return stdout;
+}
+
 /** Waits until a server answers with the zone's keys. */
 async function untilAnswers(port: number): Promise<void> {
   const answers = async () => {
@@ -86,7 +136,18 @@ beforeAll(async () => {
 `,
   );
   await untilAnswers(authorityPort);
-  service = await RunningService.start({ config: { upstreams: [`udp://127.0.0.1:${authorityPort}`] } });
+  const services = join(folder, 'services');
+  mkdirSync(services);
+  writeFileSync(
+    join(services, 'films.yaml'),
+    'service: films\ntitle: Films\nregions: [us]\nnames: [films.signed.example]\nexact: [cdn.signed.example]\n',
+  );
+  service = await RunningService.start({
+    config: {
+      upstreams: [`udp://127.0.0.1:${authorityPort}`],
+      catalog: { services: [join(services, '*.yaml')] },
+    },
+  });
   await service.household([HOME]);
   // A validator remembers for a minute that it could not get the keys: it starts last.
   await untilAnswers(service.udp.port);
@@ -102,6 +163,21 @@ forward-zone:
 `,
   );
   await untilAnswers(validatorPort);
+  [unboundPort, dnsmasqPort] = [await freePort(), await freePort()];
+  startUnbound(
+    folder,
+    'unbound',
+    unboundPort,
+    'validator iterator',
+    `  trust-anchor: "${ANCHOR}"
+${await exported('unbound')}
+forward-zone:
+  name: "signed.example."
+  forward-addr: 127.0.0.1@${service.udp.port}
+`,
+  );
+  startDnsmasq(folder, dnsmasqPort, await exported('dnsmasq'));
+  await Promise.all([untilAnswers(unboundPort), untilAnswers(dnsmasqPort)]);
 });
 afterAll(async () => {
   for (const child of processes) {
@@ -137,4 +213,20 @@ it.each([
   ['none.signed.example', 'ANY', 'NXDOMAIN AD'],
 ])('%s %s validates: %s', async (name, type, expected) => {
   expect((await dig(validatorPort, name, type)).header).toBe(expected);
+});
+
+it.each([FILMS, 'cdn.signed.example'])('a steered name of a signed zone is bogus: %s', async (name) => {
+  expect((await dig(validatorPort, name, 'A')).header).toBe('SERVFAIL');
+});
+
+it.each([
+  ['unbound', () => unboundPort],
+  ['dnsmasq', () => dnsmasqPort],
+] as const)('with the lines of catalog export, %s takes it, and validates the rest', async (_, port) => {
+  for (const name of [FILMS, 'films.signed.example', 'cdn.signed.example']) {
+    const { header, answer } = await dig(port(), name, 'A');
+    expect([header, answer.map((line) => line.split(/\s+/).at(-1))]).toEqual(['NOERROR', [RELAY.us.address]]);
+  }
+  expect((await dig(port(), 'mail.signed.example', 'A')).header).toBe('NOERROR AD');
+  expect((await dig(port(), 'none.signed.example', 'A')).header).toBe('NXDOMAIN AD');
 });

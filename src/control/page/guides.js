@@ -138,6 +138,19 @@ export const GUIDES = [
       'FRITZ!Box: **Internet**, **Account Information**, **DNS Server**, **Use other DNSv4 servers**. ASUS: **WAN**, **Internet Connection**, **WAN DNS Setting**. OpenWrt: **Network**, **Interfaces**, **wan**, **Advanced Settings**; untick **Use DNS servers advertised by peer**.',
     ],
   },
+  {
+    id: 'resolver',
+    title: 'Pi-hole, unbound or dnsmasq',
+    about: 'A DNS server of your own at home',
+    steps: [
+      'Make ours its only upstream servers: **DNS1** and **DNS2**. With another one beside them, some things would work and others not.',
+      'Pi-hole: **Settings**, **DNS**. Untick all providers and enter both under **Custom DNS servers**. unbound: a **forward-zone** for **"."** with a **forward-addr** each. dnsmasq: a line **server=** each, and **no-resolv**.',
+      'If it checks DNSSEC, switch that off, or except the services: it takes our answers for forged ones, because they are not the service’s own. Your provider can give you the lines (**catalog export**).',
+    ],
+    notes: [
+      'In Pi-hole the switch is **Use DNSSEC**. In unbound it is **auto-trust-anchor-file** or **module-config**. In dnsmasq it is **dnssec**.',
+    ],
+  },
 ];
 
 /**
