@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BundleStore, parsePublicKey } from '../catalog/bundle/index.ts';
@@ -15,6 +16,7 @@ import { type Config, DEFAULT_CONFIG_FILE, type LoadedConfig } from '../config/i
 
 /** Default of `catalog.services`. */
 const DEFAULT_SERVICES = 'services/*.yaml';
+const DIGEST_DIGITS = 12;
 
 /** A catalog with errors; the message has one line for each. */
 export class CatalogError extends Error {
@@ -29,6 +31,8 @@ export class CatalogError extends Error {
 
 export interface LoadedCatalog {
   readonly tables: CatalogTables;
+  /** Twelve hexadecimal digits of a digest over the service files. */
+  readonly digest: string;
   /** Version of the bundle that it came from; null: service files. */
   readonly bundleVersion: number | null;
   readonly warnings: readonly string[];
@@ -70,7 +74,13 @@ export function buildFrom(
   notes.push(...built.findings);
   if (built.catalog === null) throw errorOf(notes);
   const lines = (wanted: string) => notes.filter(({ severity }) => severity === wanted).map(formatFinding);
-  return { tables: built.catalog, warnings: lines('warning'), notes: lines('info') };
+  return { tables: built.catalog, digest: digestOf(files), warnings: lines('warning'), notes: lines('info') };
+}
+
+function digestOf(files: readonly ServiceFile[]): string {
+  const hash = createHash('sha256');
+  for (const { text } of files) hash.update(text).update('\0');
+  return hash.digest('hex').slice(0, DIGEST_DIGITS);
 }
 
 /** Bundles of this host; null if the configuration names none. */

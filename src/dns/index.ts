@@ -21,7 +21,7 @@ export { LocalStreams, type LocalStreamsOptions } from './stream/local-streams.t
 export type { StreamEngine } from './stream/stream-engine.ts';
 export type { StreamServer } from './stream/stream-server.ts';
 export { StreamThreads, type StreamThreadsOptions } from './stream/stream-threads.ts';
-export type { ChallengeRecord, TableUpdate } from './table-update.ts';
+export type { ChallengeRecord, QuerySettings, TableUpdate } from './table-update.ts';
 export { startTcpListener } from './tcp/listener.ts';
 export { TCP_TRAITS } from './tcp/traits.ts';
 export { type DeferredQueries, LocalDeferredQueries } from './udp/deferred-queries.ts';

@@ -1,5 +1,8 @@
 import type { AllowlistHandle } from '../allowlist/index.ts';
 import type { CatalogHandle } from '../catalog/lookup/index.ts';
+import type { AnswerLimitOptions } from './answer/answer-limit.ts';
+import type { OpenNamesOptions } from './answer/open-names.ts';
+import type { RateLimitOptions } from './rate-limit.ts';
 
 /** A TXT record of an ACME challenge; can be posted. */
 export interface ChallengeRecord {
@@ -8,7 +11,20 @@ export interface ChallengeRecord {
   readonly rdata: Uint8Array;
 }
 
-/** New tables for threads to attach to. */
+/** Settings that a running edge can take. */
+export interface QuerySettings {
+  /** See QueryPolicy. */
+  readonly policy: {
+    readonly answerTtlSeconds: number;
+    readonly unregistered: 'refuse' | 'drop';
+    readonly answerLimit: AnswerLimitOptions;
+    readonly openNames: OpenNamesOptions;
+    readonly cookieSecrets: readonly Uint8Array[];
+  };
+  readonly rateLimit: RateLimitOptions;
+}
+
+/** New tables for threads to attach to, and settings; what is absent stays as it is. */
 export interface TableUpdate {
   allowlist?: AllowlistHandle;
   catalog?: CatalogHandle;
@@ -16,4 +32,5 @@ export interface TableUpdate {
   discovery?: readonly Uint8Array[];
   /** Records that prove names to an ACME CA. */
   challenges?: readonly ChallengeRecord[];
+  settings?: QuerySettings;
 }

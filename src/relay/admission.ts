@@ -7,7 +7,7 @@ import type { ClientSource, PrefixSet } from './source.ts';
 export class Admission {
   readonly allowlist: AllowlistReader;
   readonly catalog: CatalogView;
-  private readonly probeSources: PrefixSet;
+  probeSources: PrefixSet;
 
   constructor(allowlist: AllowlistReader, catalog: CatalogView, probeSources: PrefixSet) {
     this.allowlist = allowlist;

@@ -22,12 +22,16 @@ export interface RelayUpdate {
   egress?: EgressRules;
   /** Addresses of the policy's proxies, in their order. */
   proxyAddresses?: readonly (readonly string[])[];
+  /** Prefixes of edges that probe the relay. */
+  probeSources?: readonly string[];
+  /** Local addresses to connect from. */
+  localAddresses?: readonly string[];
   /** Tells probing edges that the relay drains. */
   draining?: boolean;
 }
 
 /** Tables at the start. */
-export type RelayTables = Required<Omit<RelayUpdate, 'draining'>>;
+export type RelayTables = Required<Omit<RelayUpdate, 'draining' | 'probeSources' | 'localAddresses'>>;
 
 /** Everything a relay thread is made from; can be posted. */
 export interface RelayHandle {
@@ -49,7 +53,7 @@ export class RelayContext {
   readonly origins: OriginCache;
   readonly counters: RelayCounters;
   readonly balancers: PrefixSet;
-  readonly localAddresses: readonly Address[];
+  localAddresses: readonly Address[];
   /** Null: origins are connected to directly. */
   readonly proxies: ProxyPool | null;
   readonly proxyProtocolOrigins: PrefixSet;
@@ -77,14 +81,14 @@ export class RelayContext {
     this.origins = new OriginCache(cache);
     this.counters = new RelayCounters(counters);
     this.balancers = new PrefixSet(policy.proxyProtocolFrom);
-    this.localAddresses = policy.localAddresses.map((text) => parseAddress(text)!);
+    this.localAddresses = parseAll(policy.localAddresses);
     const { proxies } = policy;
     this.proxies =
       proxies.length > 0 ? new ProxyPool(proxies, new ProxyHealth(proxies.length, proxyHealth)) : null;
     this.proxies?.locate(tables.proxyAddresses);
     this.proxyProtocolOrigins = new PrefixSet(policy.proxyProtocolTo);
     this.ownNames = new OwnNames(policy.seed, policy.ownNames);
-    this.controlAddresses = policy.ownNames.controlAddresses.map((text) => parseAddress(text)!);
+    this.controlAddresses = parseAll(policy.ownNames.controlAddresses);
     this.guard = new EgressGuard(tables.egress);
     this.serviceSlots = tables.catalog.serviceSlots;
   }
@@ -143,7 +147,10 @@ export class RelayContext {
     return notice !== null && this.admission.isProbe(source) ? notice : null;
   }
 
-  update({ allowlist, catalog, egress, proxyAddresses, draining }: RelayUpdate): void {
+  update(update: RelayUpdate): void {
+    const { allowlist, catalog, egress, proxyAddresses, probeSources, localAddresses, draining } = update;
+    if (probeSources !== undefined) this.admission.probeSources = new PrefixSet(probeSources);
+    if (localAddresses !== undefined) this.localAddresses = parseAll(localAddresses);
     if (draining !== undefined) this.draining = draining;
     if (allowlist !== undefined) this.admission.allowlist.attach(allowlist);
     if (catalog !== undefined) {
@@ -153,4 +160,8 @@ export class RelayContext {
     if (egress !== undefined) this.guard = new EgressGuard(egress);
     if (proxyAddresses !== undefined) this.proxies?.locate(proxyAddresses);
   }
+}
+
+function parseAll(addresses: readonly string[]): Address[] {
+  return addresses.map((text) => parseAddress(text)!);
 }

@@ -54,6 +54,15 @@ describe.each(['epoll', 'streams'] as const)('a TLS relay by %s, to a probe', (e
     await carries(PROBER);
   });
 
+  it('knows the probes of an update', async () => {
+    await bed.relay.publish({ probeSources: [`${STRANGER}/32`] });
+    expect(await told('other.example', STRANGER)).toBe(ProbeNotice.UNLISTED);
+    expect(await told('other.example', PROBER)).toBeNull();
+    await bed.relay.publish({ probeSources: [`${PROBER}/32`] });
+    expect(await told('other.example', STRANGER)).toBeNull();
+    await carries(PROBER);
+  });
+
   it('reports nothing to registered devices and strangers', async () => {
     for (const from of [HOME, STRANGER]) {
       for (const name of ['other.example', 'none.films.example', 'forbidden.films.example']) {

@@ -4,12 +4,21 @@ import type { Config } from '../../config/index.ts';
 const RELOADED = [
   'catalog.services',
   'catalog.groups',
+  'catalog.answerTtlSeconds',
+  'dns.unregistered',
+  'dns.rateLimit',
+  'dns.answerLimit',
+  'dns.bootstrapNames',
+  'dns.cookieSecrets',
   'regions',
   'defaultRegion',
   'health',
   'log.level',
   'control.adminKey',
   'control.keys',
+  'relay.probeSources',
+  // Not relay.egress as a whole: proxies are known to threads from the start on.
+  'relay.egress.localAddress',
   'tls.certFile',
   'tls.keyFile',
 ];

@@ -14,7 +14,13 @@ export async function loadFiles(
   seed: number,
   before: LoadedFiles | null,
 ): Promise<LoadedFiles> {
-  const { tables: catalog, bundleVersion, warnings, notes } = await loadCatalog(loaded, seed);
+  const {
+    tables: catalog,
+    digest: catalogDigest,
+    bundleVersion,
+    warnings,
+    notes,
+  } = await loadCatalog(loaded, seed);
   const needsCertificate = before === null || before.certificate !== null;
   const certificate = needsCertificate ? readCertificate(loaded.config) : null;
   const expiry = certificate === null ? null : certificateWarning(certificate, Date.now());
@@ -23,6 +29,7 @@ export async function loadFiles(
   return {
     loaded,
     catalog,
+    catalogDigest,
     bundleVersion,
     certificate,
     notes,

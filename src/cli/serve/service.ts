@@ -7,7 +7,7 @@ import { CounterBlock } from '../../metrics/index.ts';
 import type { Registry } from '../../registry/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
 import { buildFrom, bundleStoreOf } from '../load-catalog.ts';
-import { policyOf } from '../policy.ts';
+import { policyOf, querySettingsOf } from '../policy.ts';
 import { checkDirectory } from '../private-text.ts';
 import { openHostCertificate } from './acme/index.ts';
 import { type OperatorKeys, readOperatorKeys } from './admin-key.ts';
@@ -73,6 +73,7 @@ export class Service {
   private bundles: BundleRefresh | null = null;
   private operatorSocket: Server | null = null;
   private reloading: Promise<void> = Promise.resolve();
+  private lastReload = { isGood: true, atMs: Date.now() };
   private stopping = false;
 
   private constructor(options: ServiceOptions) {
@@ -192,7 +193,15 @@ export class Service {
     const { hostCertificate, bundles } = this;
     const acme = hostCertificate === null ? null : () => hostCertificate.keeper.state;
     const sources = { clock, acme, registry, bundles, tables, roles };
-    this.metrics = await Metrics.open({ config, ...sources, blocks, counters });
+    this.metrics = await Metrics.open({
+      config,
+      version: this.context.version,
+      files: this.context.files,
+      reload: () => this.lastReload,
+      ...sources,
+      blocks,
+      counters,
+    });
     await this.openOperatorSocket(policy);
     const { terminal, write } = this.options;
     announce({ config, log, roles, metrics: this.metrics.urls, adminKey, terminal, write });
@@ -287,9 +296,8 @@ export class Service {
   }
 
   private async openOperatorSocket(policy: ReturnType<typeof policyOf>): Promise<void> {
-    const { config, log } = this.context;
+    const { config, log, files } = this.context;
     const { edge, relay, control, registry, tables } = this;
-    const { rateLimit } = config.dns;
     this.operatorSocket = await openOperatorSocket(config.dataDir, (request) =>
       runOperatorCommand(request, {
         tables,
@@ -302,7 +310,8 @@ export class Service {
         explain: (question) => {
           const { allowlist: table, profiles, steering, catalog, cache, relayWatch, now } = tables!;
           const relays = relayWatch ?? NOTHING_KNOWN;
-          const current = { ...policy, discovery: edge?.discovery ?? [] };
+          const { policy: changed, rateLimit } = querySettingsOf(files().loaded.config, config);
+          const current = { ...policy, ...changed, discovery: edge?.discovery ?? [] };
           const parts = { table, profiles, steering, catalog, cache, policy: current, rateLimit, relays };
           return explainWith(parts, question, now());
         },
@@ -367,11 +376,13 @@ export class Service {
       this.logWarnings();
       if (needRestart.length > 0)
         log.warn({ keys: needRestart }, 'changed, and taken at the next start only');
+      this.lastReload = { isGood: true, atMs: Date.now() };
       log.info({ services: files.catalog.services.length }, 'configuration and catalog read again');
       return null;
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
       if (code === undefined) throw error;
+      this.lastReload = { ...this.lastReload, isGood: false };
       const errors = message.split('\n');
       log.error({ code, errors }, 'not reloaded: the old configuration and catalog stay');
       return message;

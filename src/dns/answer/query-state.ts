@@ -4,8 +4,8 @@ import type { CounterBlock, Transport } from '../../metrics/index.ts';
 import type { Family, Source } from '../../net/index.ts';
 import type { CacheReader } from '../../resolver/cache/index.ts';
 import { Edns, ExtendedError, MIN_UDP_SIZE, parseQuestion, Question, Rcode } from '../../wire/index.ts';
-import type { RateLimiter } from '../rate-limit.ts';
-import type { ChallengeRecord, TableUpdate } from '../table-update.ts';
+import { RateLimiter } from '../rate-limit.ts';
+import type { ChallengeRecord, QuerySettings, TableUpdate } from '../table-update.ts';
 import { AnswerLimit, type AnswerLimitOptions, DEFAULT_ANSWER_LIMIT } from './answer-limit.ts';
 import { ServerCookies } from './cookies.ts';
 import { OpenBudget } from './open-budget.ts';
@@ -67,16 +67,16 @@ export class QueryState {
   readonly allowlist: AllowlistReader;
   readonly catalog: CatalogView;
   readonly cache: CacheReader;
-  readonly rateLimiter: RateLimiter;
+  rateLimiter: RateLimiter;
   readonly counters: CounterBlock;
   readonly seed: number;
-  readonly answerTtlSeconds: number;
-  readonly dropsUnregistered: boolean;
+  answerTtlSeconds: number;
+  dropsUnregistered: boolean;
   readonly specialNames: SpecialNames;
-  readonly openNames: OpenNames;
+  openNames: OpenNames;
   readonly openBudget: OpenBudget;
-  readonly answerLimit: AnswerLimit;
-  readonly cookies: ServerCookies;
+  answerLimit: AnswerLimit;
+  cookies: ServerCookies;
   discovery: readonly Uint8Array[];
   /** Current TXT records of ACME challenges. */
   challenges: readonly ChallengeRecord[] = [];
@@ -111,6 +111,8 @@ export class QueryState {
   /** Extended error for the reply's OPT. */
   extendedError: number = ExtendedError.NONE;
 
+  private readonly wallClock: () => number;
+
   /** @param wallClock ms since 1970 */
   constructor(tables: QueryTables, policy: QueryPolicy, wallClock: () => number = Date.now) {
     this.allowlist = tables.allowlist;
@@ -128,15 +130,28 @@ export class QueryState {
     this.answerLimit = new AnswerLimit(memory, policy.answerLimit ?? DEFAULT_ANSWER_LIMIT, policy.seed);
     this.keepaliveTimeout = (policy.streamIdleSeconds ?? 0) * 10;
     this.cookies = new ServerCookies(policy.cookieSecrets, wallClock);
+    this.wallClock = wallClock;
     this.discovery = policy.discovery;
   }
 
-  /** Switches to new tables, from the next query on. */
+  /** Switches to new tables and settings, from the next query on. */
   attach(update: TableUpdate): void {
     if (update.allowlist !== undefined) this.allowlist.attach(update.allowlist);
     if (update.catalog !== undefined) this.catalog.attach(update.catalog);
     if (update.discovery !== undefined) this.discovery = update.discovery;
     if (update.challenges !== undefined) this.challenges = update.challenges;
+    if (update.settings !== undefined) this.use(update.settings);
+  }
+
+  /** The buckets stay: a reload gives nobody a new budget. */
+  private use({ policy, rateLimit }: QuerySettings): void {
+    const { memory } = this.rateLimiter;
+    this.answerTtlSeconds = policy.answerTtlSeconds;
+    this.dropsUnregistered = policy.unregistered === 'drop';
+    this.rateLimiter = new RateLimiter(memory, rateLimit, this.seed);
+    this.answerLimit = new AnswerLimit(memory, policy.answerLimit, this.seed);
+    this.openNames = new OpenNames(this.seed, policy.openNames);
+    this.cookies = new ServerCookies(policy.cookieSecrets, this.wallClock);
   }
 
   /** Parses question and OPT of a query. @returns false if they are malformed */

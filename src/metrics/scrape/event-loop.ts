@@ -6,6 +6,8 @@ const SAMPLE_MS = 100;
 /** Such a timer never fires in a process's life. */
 const NEVER_MS = 2 ** 31 - 1;
 const NS_PER_SECOND = 1e9;
+/** Gauges that prom-client names like counters, each the sum of the one without `_total`: promtool rejects them. */
+const MISNAMED = /^nodejs_active_\w+_total$/;
 
 /**
  * Registers prom-client's process metrics. Event loop delay keeps its names but is sampled ten times a second,
@@ -14,7 +16,7 @@ const NS_PER_SECOND = 1e9;
 export function registerProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
   for (const { name } of registry.getMetricsAsArray()) {
-    if (name.startsWith('nodejs_eventloop_lag')) registry.removeSingleMetric(name);
+    if (name.startsWith('nodejs_eventloop_lag') || MISNAMED.test(name)) registry.removeSingleMetric(name);
   }
   const histogram = monitorEventLoopDelay({ resolution: SAMPLE_MS });
   histogram.enable();

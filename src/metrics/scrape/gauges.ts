@@ -5,6 +5,14 @@ import { type ShieldSource, shieldFamilies } from './shield.ts';
 
 /** State of other parts, read at each scrape. A missing source (another role) has no metrics. */
 export interface Sources {
+  /** Version of this release. */
+  readonly version?: () => string;
+  /** Tells catalogs apart: equal texts have equal versions. */
+  readonly catalogVersion?: () => string;
+  /** Expiry of the certificate, in ms since 1970; null without one. */
+  readonly certificateExpiryMs?: () => number | null;
+  /** The latest SIGHUP, or the start. */
+  readonly reload?: () => { readonly isGood: boolean; readonly atMs: number };
   readonly relay?: () => RelaySource;
   /** An edge's view of the relays in its answers. */
   readonly relays?: () => RelayHealthSource;
@@ -90,6 +98,7 @@ export function sourceFamilies(sources: Sources): MetricFamily[] {
     relay,
   } = sources;
   return [
+    ...processFamilies(sources),
     ...(allowlist ? allowlistFamilies(allowlist) : []),
     ...(remoteList ? remoteListFamilies(remoteList) : []),
     ...(store
@@ -129,6 +138,41 @@ function bundleFamilies(bundle: NonNullable<Sources['bundle']>): MetricFamily[] 
       () => bundle().ageSeconds ?? Number.NaN,
     ),
   ];
+}
+
+function processFamilies({ version, catalogVersion, certificateExpiryMs, reload }: Sources): MetricFamily[] {
+  return [
+    ...(version ? [info('build_info', 'Version of this release; always 1', version)] : []),
+    ...(catalogVersion
+      ? [info('catalog_info', 'Version of the catalog in use: equal texts have equal ones', catalogVersion)]
+      : []),
+    ...(certificateExpiryMs ? [expiryFamily(certificateExpiryMs)] : []),
+    ...(reload
+      ? [
+          single('gauge', 'reload_success', 'Whether the latest reload was good', () =>
+            reload().isGood ? 1 : 0,
+          ),
+          single(
+            'gauge',
+            'reload_timestamp_seconds',
+            'Time of the latest good reload, or of the start',
+            () => reload().atMs / 1000,
+          ),
+        ]
+      : []),
+  ];
+}
+
+function info(name: string, help: string, read: () => string): MetricFamily {
+  return labelled('gauge', name, help, () => [{ labels: { version: read() }, value: 1 }]);
+}
+
+function expiryFamily(certificateExpiryMs: () => number | null): MetricFamily {
+  const help = 'Expiry of the certificate of tls.certFile';
+  return labelled('gauge', 'certificate_expiry_timestamp_seconds', help, () => {
+    const expiryMs = certificateExpiryMs();
+    return expiryMs === null ? [] : [{ value: expiryMs / 1000 }];
+  });
 }
 
 function allowlistFamilies(allowlist: NonNullable<Sources['allowlist']>): MetricFamily[] {

@@ -10,7 +10,7 @@ import { formatAddress, HttpLimits } from '../../../net/index.ts';
 import type { Registry } from '../../../registry/index.ts';
 import { socketAddresses } from '../../addresses.ts';
 import type { KeeperState } from '../acme/index.ts';
-import type { Role } from '../roles/role.ts';
+import type { LoadedFiles, Role } from '../roles/role.ts';
 import type { BundleRefresh } from '../tables/bundle-refresh.ts';
 import { ALLOWLIST_STATES } from '../tables/remote-allowlist.ts';
 import { copyResolverCounters } from '../tables/resolver.ts';
@@ -23,6 +23,11 @@ const METRICS_LIMITS = { connections: 64, connectionsPerSource: 16, isProxy: () 
 
 export interface MetricsOptions {
   readonly config: Config;
+  readonly version: string;
+  /** The current files. */
+  readonly files: () => LoadedFiles;
+  /** The latest reload, or the start. */
+  readonly reload: () => { readonly isGood: boolean; readonly atMs: number };
   /** Null on a process that keeps no leases. */
   readonly clock: ClockWatch | null;
   /** State of the certificate by ACME; null: files, or none. */
@@ -87,8 +92,13 @@ export class Metrics {
   }
 }
 
-function sourcesOf({ bundles, clock, acme, registry, tables, roles }: MetricsOptions): Sources {
+function sourcesOf(options: MetricsOptions): Sources {
+  const { version, files, reload, bundles, clock, acme, registry, tables, roles } = options;
   return {
+    version: () => version,
+    catalogVersion: () => `${files().bundleVersion ?? files().catalogDigest}`,
+    certificateExpiryMs: () => files().certificate?.validToMs ?? null,
+    reload,
     ...(bundles !== null && { bundle: () => bundles }),
     ...(clock !== null && { clockJump: () => clock.jumpSeconds }),
     ...(acme !== null && { acme }),

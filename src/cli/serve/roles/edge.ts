@@ -38,6 +38,7 @@ import { nameFromText } from '../../../wire/index.ts';
 import { prefixes, socketAddresses } from '../../addresses.ts';
 import { crashReport } from '../../crash.ts';
 import { errorCode } from '../../error-code.ts';
+import { querySettingsOf } from '../../policy.ts';
 import { relayHealth, relayReadiness, shieldReadiness } from '../observe/readiness.ts';
 import { countMisses, UpstreamWatch } from '../observe/upstream-watch.ts';
 import type { Tables } from '../tables/tables.ts';
@@ -195,9 +196,10 @@ export class EdgeRole implements Role {
     };
   }
 
-  /** Connections from now on get the new certificate, with new ticket keys. */
-  reload({ certificate }: LoadedFiles): void {
+  /** Connections from now on get the new certificate, with new ticket keys; queries the new settings. */
+  async reload({ certificate, loaded }: LoadedFiles): Promise<void> {
     if (certificate !== null) this.useCertificate(certificate);
+    await this.publish({ settings: querySettingsOf(loaded.config, this.context.config) });
   }
 
   async close(graceMs: number): Promise<void> {

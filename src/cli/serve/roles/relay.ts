@@ -17,7 +17,7 @@ import { socketAddresses } from '../../addresses.ts';
 import { machineAddresses } from '../own-addresses.ts';
 import type { Tables } from '../tables/tables.ts';
 import { egressAddresses, egressRules, relayPolicy } from './relay-config.ts';
-import type { Role, RoleContext } from './role.ts';
+import type { LoadedFiles, Role, RoleContext } from './role.ts';
 
 /** Interval at which the egress guard learns new addresses of this machine. */
 const ADDRESSES_INTERVAL_MS = 30_000;
@@ -172,9 +172,16 @@ export class RelayRole implements Role {
     await this.relay.publish({ draining: isDraining });
   }
 
-  /** Other relays may have new addresses. */
-  reload(): Promise<void> {
-    return this.publishEgress();
+  /** Other relays may have new addresses; connections from now on use the new local addresses. */
+  async reload({ loaded }: LoadedFiles): Promise<void> {
+    const { config } = loaded;
+    const localAddresses = egressAddresses(config);
+    await this.relay.publish({
+      probeSources: config.relay.probeSources,
+      // Proxies are known to threads from the start on.
+      ...(localAddresses.length > 0 && egressAddresses(this.context.config).length > 0 && { localAddresses }),
+    });
+    await this.publishEgress();
   }
 
   /** Gives open tunnels relay.drainSeconds to end. */
@@ -198,7 +205,7 @@ export class RelayRole implements Role {
     const { proxies, tlsAddresses, httpAddresses, quicAddresses } = this.relay;
     const proxiesUp = proxies.filter(({ isUp }) => isUp).length;
     const hasEgress =
-      proxies.length > 0 ? proxiesUp > 0 : hasAnyAddress(egressAddresses(this.context.config));
+      proxies.length > 0 ? proxiesUp > 0 : hasAnyAddress(egressAddresses(this.context.files().loaded.config));
     const hasUpstream = this.tables.resolver.upstreams().some(({ healthy }) => healthy);
     let state = 'serving';
     if (this.isClosing || this.draining) state = 'draining';
