@@ -38,6 +38,7 @@ export const TOOLS: readonly Tool[] = [
   { command: 'setcap', debianPackage: 'libcap2-bin' },
   { command: 'systemd-analyze', debianPackage: 'systemd' },
   { command: 'dpkg-deb', debianPackage: 'dpkg' },
+  { command: 'prometheus', debianPackage: 'prometheus' },
 ];
 
 /** sbin has daemons and `ip`, and a user's PATH often lacks it. */

@@ -12,24 +12,30 @@ const ENVIRONMENT = {
   MEDIASTREAMER_PUBLIC_URL: 'https://dns.vpnco.example',
   MEDIASTREAMER_RELAY_US: '8.8.4.4',
   MEDIASTREAMER_RELAY_GB: '9.9.9.9',
+  MEDIASTREAMER_ADDRESS: '8.8.8.8',
+  MEDIASTREAMER_RELAY_ADDRESS: '8.8.4.4',
 };
 
 describe('a shipped configuration', () => {
-  it.each(['production', 'deploy/control', 'deploy/edge', 'deploy/relay'])(
-    'can be copied anywhere: %s.yaml',
-    async (name) => {
-      const file = join(temporaryFolder(), 'config.yaml');
-      copyFileSync(join(ROOT, `config/${name}.yaml`), file);
-      const { code, stdout, stderr } = await runProgram(['check-config', '--config', file], {
-        env: ENVIRONMENT,
-      });
-      expect({ code, errors: stderr.split('\n').filter((line) => line.includes('error')) }).toEqual({
-        code: 0,
-        errors: [],
-      });
-      expect(stdout).toMatch(/catalog +\d{3} services/);
-    },
-  );
+  it.each([
+    'production',
+    'deploy/control',
+    'deploy/edge',
+    'deploy/relay',
+    'deploy/edge-relay',
+    'deploy/control-edge-relay',
+  ])('can be copied anywhere: %s.yaml', async (name) => {
+    const file = join(temporaryFolder(), 'config.yaml');
+    copyFileSync(join(ROOT, `config/${name}.yaml`), file);
+    const { code, stdout, stderr } = await runProgram(['check-config', '--config', file], {
+      env: ENVIRONMENT,
+    });
+    expect({ code, errors: stderr.split('\n').filter((line) => line.includes('error')) }).toEqual({
+      code: 0,
+      errors: [],
+    });
+    expect(stdout).toMatch(/catalog +\d{3} services/);
+  });
 });
 
 describe('edge.yaml', () => {
