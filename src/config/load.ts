@@ -56,7 +56,7 @@ export function loadConfig({ file, env, cwd }: LoadOptions): LoadedConfig {
     config,
     file,
     directory: dirname(path),
-    warnings: Object.freeze(warningsOf(config)),
+    warnings: Object.freeze([...reader.deprecations, ...warningsOf(config)]),
   });
 }
 

@@ -27,6 +27,8 @@ const INVALID = Symbol('invalid');
 /** Reads a parsed file by the schema and fills in defaults. The result is usable only if `problems` is empty. */
 export class Reader {
   readonly problems: Problem[] = [];
+  /** A line for each deprecated key in the file. */
+  readonly deprecations: string[] = [];
   private readonly file: string;
   private readonly document: Document;
   private readonly lines: LineCounter;
@@ -45,6 +47,9 @@ export class Reader {
     if (node === undefined) return defaultOf(schema);
     const target = this.resolve(node);
     this.note(target, path);
+    if (schema.deprecated !== undefined) {
+      this.deprecations.push(`${path}: deprecated, and an error in the next release: ${schema.deprecated}`);
+    }
     const value = this.readNode(target, schema, path);
     return value === INVALID ? defaultOf(schema) : value;
   }

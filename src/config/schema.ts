@@ -28,6 +28,8 @@ export interface SchemaNode {
   readonly default?: unknown;
   /** Never shown in an error. */
   readonly writeOnly?: boolean;
+  /** The key works for one more release, with a warning: what to do instead, such as `use dns.unregistered`. */
+  readonly deprecated?: string;
 }
 
 const MIB = 2 ** 20;
