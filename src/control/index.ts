@@ -6,6 +6,7 @@ export type {
   ControlOptions,
   ControlRegistry,
   ControlService,
+  SelfTest,
 } from './options.ts';
 export type { OwnHost } from './own-host.ts';
 export { type ControlServer, createControl, type ListenAddress } from './server.ts';

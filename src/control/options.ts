@@ -100,6 +100,14 @@ export const HTTP_OPTIONS: ServerOptions = {
   maxHeaderSize: 16_384,
 };
 
+/** The parts of the self-test that its names' certificate covers. */
+export interface SelfTest {
+  /** False: the page offers no check. */
+  readonly isAvailable: boolean;
+  /** True: the page also loads a name that a relay carries. */
+  readonly isRelayed: boolean;
+}
+
 export interface ControlOptions {
   registry: ControlRegistry;
   /** Looks a host name up, bypassing the cache; an account may add a name that points at its address only. */
@@ -120,6 +128,8 @@ export interface ControlOptions {
   dnsAddresses?: readonly string[];
   /** Zone of the self-test's names; edges answer them with the API's address. */
   testZone?: string | null;
+  /** Returns the parts of the self-test that can work now; by default all but the relayed name. */
+  selfTest?(): SelfTest;
   /** Null: there are no private names. */
   privateNames?: {
     /** Names are TOKEN.DOMAIN for DNS over TLS, and https://DOMAIN/dns-query/TOKEN. */

@@ -131,14 +131,12 @@ export class RelayContext {
   private authorizeOwn(own: OwnName, source: ClientSource, canHand: boolean): RelayOutcome | null {
     if (own === OwnName.HERE) return canHand ? RelayOutcome.OWN : RelayOutcome.UNLISTED;
     if (!canHand) return RelayOutcome.UNLISTED;
-    if (this.admission.isRegistered(source)) {
-      this.fixedAddresses = this.controlAddresses;
-      this.serviceSlot = 0;
-      return null;
-    }
-    // The other end of such a connection: a relay has carried it here.
-    const isRelay = this.ownNames.servesAny && this.guard.isOwn(source.address);
-    return isRelay ? RelayOutcome.OWN : RelayOutcome.UNREGISTERED;
+    // The other end of such a connection: a relay has carried it here. Decided first, so that it never goes around.
+    if (this.ownNames.servesAny && this.guard.isOwn(source.address)) return RelayOutcome.OWN;
+    if (!this.admission.isRegistered(source)) return RelayOutcome.UNREGISTERED;
+    this.fixedAddresses = this.controlAddresses;
+    this.serviceSlot = 0;
+    return null;
   }
 
   /** Notice for a probe whose connection ends without an origin; null for everyone else, who gets no byte. */

@@ -64,6 +64,7 @@ describe('GET /v1/page', () => {
       dnsAddresses: ['192.0.2.53', '192.0.2.54'],
       familyUrls: { ipv4: 'https://v4.dns.example.net', ipv6: null },
       testZone: 'check.example.net',
+      relayTest: false,
     });
   });
 

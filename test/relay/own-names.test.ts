@@ -152,8 +152,9 @@ describe.each(['epoll', 'streams'] as const)('own names by %s', (engine) => {
     expect(bed.count('FORBIDDEN')).toBe(1);
   });
 
-  it('of the relayed kind are handed over when a relay has carried them here', async () => {
+  it('of the relayed kind are handed over when a relay has carried them here, even from a registered address', async () => {
     await start();
+    bed.register('127.0.0.1');
     const client = await bed.dial({ from: '127.0.0.1' });
     client.socket.write(helloFor(RELAYED));
     await until(() => taken.length === 1, 'handed over');

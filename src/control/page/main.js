@@ -207,11 +207,11 @@ function noteRenewed() {
 }
 
 async function runTest() {
-  const { testZone } = app.page;
+  const { testZone, relayTest } = app.page;
   if (testZone === null || (app.test !== null && app.test.verdict === null)) return;
   app.test = { share: 0, verdict: null, tally: null };
   render();
-  const tally = await runSelfTest(testZone, (share) => {
+  const tally = await runSelfTest(testZone, relayTest, (share) => {
     app.test = { share, verdict: null, tally: null };
     const bar = document.getElementById('test-progress');
     if (bar instanceof HTMLProgressElement) bar.value = share;

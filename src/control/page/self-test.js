@@ -11,20 +11,20 @@ const TIMEOUT_MS = 6000;
  * addresses.
  *
  * @param {string} zone
+ * @param {boolean} withRelay also load a name that a relay of the chosen region carries
  * @param {(share: number) => void} onProgress from 0 to 1
  * @returns {Promise<Tally>}
  */
-export async function runSelfTest(zone, onProgress) {
+export async function runSelfTest(zone, withRelay, onProgress) {
   /** @type {('reached' | 'registered')[]} */
   const names = [];
   for (let load = 0; load < LOADS; load += 1) names.push('reached', 'registered');
-  const tally = { loads: LOADS, reached: 0, registered: 0 };
+  /** @type {Tally} */
+  const tally = { loads: LOADS, reached: 0, registered: 0, relayed: null };
   let done = 0;
   const work = async () => {
     for (let name = names.pop(); name !== undefined; name = names.pop()) {
-      const isThere = await loads(
-        `${location.protocol}//${randomLabel()}.${name}.${zone}${port()}/probe.svg`,
-      );
+      const isThere = await loads(urlOf(name, zone));
       if (isThere && name === 'reached') tally.reached += 1;
       if (isThere && name === 'registered') tally.registered += 1;
       done += 1;
@@ -32,6 +32,10 @@ export async function runSelfTest(zone, onProgress) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
+  if (withRelay && tally.registered > 0) {
+    // A second try, as the first connection to a relay may be lost.
+    tally.relayed = (await loads(urlOf('relayed', zone))) || (await loads(urlOf('relayed', zone)));
+  }
   return tally;
 }
 
@@ -39,13 +43,23 @@ export async function runSelfTest(zone, onProgress) {
  * Derives the verdict from the loads.
  *
  * @param {Tally} tally
- * @returns {VerdictName} `partly`: all questions reach us, some of them from an address that is not registered
+ * @returns {VerdictName} `partly`: all questions reach us, some of them from an address that is not registered; `relay`: the
+ *   relay does not carry this device
  */
-export function verdictOf({ loads, reached, registered }) {
+export function verdictOf({ loads, reached, registered, relayed }) {
   if (reached === 0 && registered === 0) return 'elsewhere';
   if (reached < loads) return 'mixed';
   if (registered === 0) return 'unregistered';
-  return registered < loads ? 'partly' : 'working';
+  if (registered < loads) return 'partly';
+  return relayed === false ? 'relay' : 'working';
+}
+
+/**
+ * @param {string} name
+ * @param {string} zone
+ */
+function urlOf(name, zone) {
+  return `${location.protocol}//${randomLabel()}.${name}.${zone}${port()}/probe.svg`;
 }
 
 function port() {

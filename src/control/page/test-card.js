@@ -54,6 +54,16 @@ const VERDICTS = {
       'If it says that this network is ready, remove the IPv6 DNS server from your router.',
     ],
   },
+  relay: {
+    kind: 'bad',
+    title: 'Our relay does not carry this device',
+    text: 'This device asks our DNS servers and this network is registered, but the relay of your region could not be reached.',
+    steps: [
+      'Wait a minute and check again. A relay may just be restarting.',
+      'If your router or provider blocks ports 80 and 443 of single addresses, allow them.',
+      'If it stays so, tell your provider.',
+    ],
+  },
   unknown: {
     kind: 'warn',
     title: 'The check could not be made',
@@ -78,7 +88,7 @@ export function testCard(app) {
       : 'A check of this device, in a few seconds. To check a TV, open this page there.',
     page.testZone === null ? null : checks(test === null ? null : test.verdict),
     isRunning ? progress(test.share) : null,
-    test !== null && test.verdict !== null ? verdict(test.verdict, test.tally) : null,
+    test !== null && test.verdict !== null ? verdict(test.verdict, test.tally, regionOf(page)) : null,
     page.testZone === null || isRunning
       ? null
       : actionButton({
@@ -94,15 +104,15 @@ export function testCard(app) {
 const CHECKS = [
   {
     text: 'This device asks our DNS servers',
-    yes: ['working', 'unregistered', 'partly', 'mixed'],
+    yes: ['working', 'unregistered', 'partly', 'mixed', 'relay'],
     no: ['elsewhere'],
   },
   {
     text: 'No other DNS server is in use',
-    yes: ['working', 'unregistered', 'partly'],
+    yes: ['working', 'unregistered', 'partly', 'relay'],
     no: ['mixed', 'elsewhere'],
   },
-  { text: 'This network is registered', yes: ['working'], no: ['unregistered', 'partly'] },
+  { text: 'This network is registered', yes: ['working', 'relay'], no: ['unregistered', 'partly'] },
 ];
 
 /**
@@ -144,15 +154,18 @@ function progress(share) {
 /**
  * @param {VerdictName} name
  * @param {import('./types').Tally | null} tally
+ * @param {string} region title of the account's region
  */
-function verdict(name, tally) {
+function verdict(name, tally, region) {
   const { kind, title, text, steps } = VERDICTS[name];
   const list = h(
     steps.length > 1 ? 'ol' : 'ul',
     { class: steps.length > 1 ? 'todo' : 'todo single' },
     steps.map((step) => h('li', null, step)),
   );
-  const box = callout(kind, title, h('p', null, text), list);
+  const isCarried = tally !== null && tally.relayed === true;
+  const carried = isCarried ? h('p', null, `The relay for ${region} carries this device.`) : null;
+  const box = callout(kind, title, h('p', null, text), carried, list);
   box.setAttribute('data-verdict', name);
   const counts =
     tally === null
@@ -164,6 +177,12 @@ function verdict(name, tally) {
     box,
     counts === null ? null : h('p', { class: 'small soft' }, counts),
   );
+}
+
+/** @param {import('./types').PageData} page */
+function regionOf({ account, regions }) {
+  const region = regions.find(({ id }) => id === account.region);
+  return region === undefined ? account.region : region.title;
 }
 
 /** @param {VerdictName} name */

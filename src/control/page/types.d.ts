@@ -26,11 +26,13 @@ export interface AddressPath {
   url: string | null;
 }
 
-export type VerdictName = 'working' | 'unregistered' | 'elsewhere' | 'mixed' | 'partly' | 'unknown';
+export type VerdictName = 'working' | 'unregistered' | 'elsewhere' | 'mixed' | 'partly' | 'relay' | 'unknown';
 
 /** Numbers of the self-test's loads that succeeded. */
 export interface Tally {
   loads: number;
   reached: number;
   registered: number;
+  /** True if a relay carried one; null: not tried. */
+  relayed: boolean | null;
 }

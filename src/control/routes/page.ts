@@ -20,6 +20,7 @@ export function pageRoutes(app: App, context: Context): void {
   });
   app.get('/v1/page', route, async (request) => {
     const { registry, familyUrls, dnsAddresses = [], testZone = null } = context;
+    const { isAvailable, isRelayed } = context.selfTest?.() ?? { isAvailable: true, isRelayed: false };
     const { id } = callingAccount(request);
     const caller = callerAddress(request.raw, context.trustedProxies);
     const stored = await registry.readAccount(id);
@@ -43,7 +44,8 @@ export function pageRoutes(app: App, context: Context): void {
       privateNamesDomain: context.privateNames?.domain ?? null,
       dnsAddresses: [...dnsAddresses],
       familyUrls: { ipv4: familyUrls?.ipv4 ?? null, ipv6: familyUrls?.ipv6 ?? null },
-      testZone,
+      testZone: isAvailable ? testZone : null,
+      relayTest: isRelayed,
     };
   });
 }

@@ -37,6 +37,9 @@ export const PageShape = Type.Object(
       closed,
     ),
     testZone: textOrNull("The zone of the self-test's names"),
+    relayTest: Type.Boolean({
+      description: 'The self-test also loads `X.relayed.TESTZONE`, which a relay carries',
+    }),
   },
   { ...closed, title: 'Page' },
 );

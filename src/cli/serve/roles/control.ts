@@ -1,6 +1,13 @@
+import { X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../../config/index.ts';
-import type { ControlServer, HostnameAnswer, HostnameFollower, OwnHost } from '../../../control/index.ts';
+import type {
+  ControlServer,
+  HostnameAnswer,
+  HostnameFollower,
+  OwnHost,
+  SelfTest,
+} from '../../../control/index.ts';
 import { formatAddress, type TlsCertificate } from '../../../net/index.ts';
 import type { Registry } from '../../../registry/index.ts';
 import { lookUpHost, type Resolver } from '../../../resolver/index.ts';
@@ -8,6 +15,7 @@ import { monotonicClock } from '../../../sys/index.ts';
 import { prefixes, socketAddresses } from '../../addresses.ts';
 import { errorCode } from '../../error-code.ts';
 import type { Log } from '../log.ts';
+import { servesOwnNames } from '../own-names.ts';
 import { openResolver } from '../tables/resolver.ts';
 import type { Tables } from '../tables/tables.ts';
 import type { LoadedFiles, Role, RoleContext } from './role.ts';
@@ -73,6 +81,7 @@ export class ControlRole implements Role {
       familyUrls,
       dnsAddresses,
       testZone: config.dns.testZone,
+      selfTest: () => selfTestOf(config, files().certificate),
       privateNames: privateNamesOf(config),
       logger: log,
       now: Date.now,
@@ -128,6 +137,16 @@ function privateNamesOf({
   privateNames: { domain, edgeKey },
 }: Config): { domain: string; edgeKey: string } | null {
   return domain === null ? null : { domain, edgeKey };
+}
+
+/** On one host the certificate says which of the self-test's names a browser takes; elsewhere a proxy has it. */
+function selfTestOf(config: Config, certificate: TlsCertificate | null): SelfTest {
+  const { testZone } = config.dns;
+  if (!servesOwnNames(config) || testZone === null) return { isAvailable: true, isRelayed: false };
+  if (certificate === null) return { isAvailable: false, isRelayed: false };
+  const parsed = new X509Certificate(certificate.cert);
+  const covers = (name: string) => parsed.checkHost(`x.${name}.${testZone}`) !== undefined;
+  return { isAvailable: covers('reached') && covers('registered'), isRelayed: covers('relayed') };
 }
 
 /** Opens a resolver without a cache: the follower never asks twice within a TTL. Null: no upstream is configured. */
