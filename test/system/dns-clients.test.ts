@@ -56,6 +56,21 @@ describe('a steered name is answered to', () => {
     expect((await run(command, args)).stdout.trim()).toBe(RELAY.us.address);
   });
 
+  it('kdig over TLS with SNI, which verifies the certificate by that name', async () => {
+    const { host, port } = service.tls;
+    const options = [
+      `+tls-ca=${join(folder, 'cert.pem')}`,
+      `+tls-hostname=${NAME}`,
+      `+tls-sni=${NAME}`,
+      '+short',
+    ];
+    const ask = (...more: string[]) =>
+      run('kdig', [`@${host}`, '-p', String(port), '+tls', ...options, ...more, FILMS, 'A']);
+    expect((await ask()).stdout.trim()).toBe(RELAY.us.address);
+    const foreign = await ask('+tls-hostname=other.example', '+retry=0').catch((error) => error);
+    expect(String(foreign.stdout).trim()).not.toContain(RELAY.us.address);
+  });
+
   it.each(['--http2', '--http1.1'])(
     'curl %s by GET and POST, many requests per connection',
     async (version) => {
