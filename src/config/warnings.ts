@@ -17,6 +17,7 @@ export function warningsOf(config: FileConfig): string[] {
     ...regionWarnings(config, open),
     ...pageWarnings(config),
     ...probeWarnings(config),
+    ...probeRateWarnings(config),
     ...accountWarnings(config),
   ];
 }
@@ -105,6 +106,19 @@ function probeWarnings({ roles, regions, relay, health }: FileConfig): string[] 
   if (missing.length === 0 && (own.length > 0 || admitted.length > 0)) return [];
   const add = missing.length > 0 ? missing.join(', ') : "this host's address";
   return [`relay.probeSources: health probes of this process cannot enter its own relay: add ${add}`];
+}
+
+/** A relay that hangs holds a probe for the whole timeout, so a black hole of many delays finding the others. */
+function probeRateWarnings({ roles, regions, health }: FileConfig): string[] {
+  if (!roles.includes('edge') || health.names.length === 0) return [];
+  const relays = Object.values(regions).flatMap((region) => region.relays);
+  const addresses = new Set(relays.flatMap(({ address, address6 }) => [address, address6].filter(Boolean)));
+  const { concurrency, intervalSeconds, timeoutSeconds } = health;
+  const seconds = Math.ceil(addresses.size / concurrency) * timeoutSeconds;
+  const least = Math.ceil((addresses.size * timeoutSeconds) / intervalSeconds);
+  if (addresses.size <= concurrency || seconds <= intervalSeconds) return [];
+  const reason = `${addresses.size} relay addresses that hang take ${seconds} s to probe, longer than health.intervalSeconds`;
+  return [`health.concurrency: ${reason} (${intervalSeconds}): set it to ${least} or more`];
 }
 
 function hostOf(listener: string): string {

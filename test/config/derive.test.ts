@@ -94,6 +94,19 @@ describe('warnings', () => {
     expect(keysOf(REGIONS)).toEqual([]);
   });
 
+  it('say when probes cannot keep their interval', () => {
+    const probing = (count: number, concurrency: number) =>
+      load(`
+health: { names: [www.example.com], concurrency: ${concurrency} }
+regions: { us: { relays: [${Array.from({ length: count }, (_, index) => `{ address: 203.0.113.${index + 1} }`)}] } }
+defaultRegion: us`).warnings.filter((text) => text.startsWith('health.concurrency'));
+    expect(probing(100, 8)).toEqual([
+      'health.concurrency: 100 relay addresses that hang take 65 s to probe, longer than health.intervalSeconds (10): set it to 50 or more',
+    ]);
+    expect(probing(100, 50)).toEqual([]);
+    expect(probing(8, 8)).toEqual([]);
+  });
+
   it('name a relay that its own edge cannot probe', () => {
     const probing = (sources: string, listener: string) => `${REGIONS}
 roles: [edge, relay]
