@@ -7,6 +7,8 @@ export interface Io {
   /** Base of relative paths in the arguments. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Asks the person at the terminal. Missing where there is none. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
 }
 
 /** One command. Its file exports it as `command`; table.ts imports the file lazily. */

@@ -21,7 +21,19 @@ function processIo(): Io {
     err: (text) => write(2, text),
     cwd: process.cwd(),
     env: process.env,
+    ask: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
   };
+}
+
+async function ask(question: string): Promise<string> {
+  // Imported lazily: only init asks anything.
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return await terminal.question(question);
+  } finally {
+    terminal.close();
+  }
 }
 
 /** Writes synchronously: nothing is lost when the process exits. A closed pipe ends the process quietly. */

@@ -17,6 +17,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import('./serve.ts')).command,
   },
   {
+    name: 'init',
+    summary: 'set this host up under one domain: DNS, relay, page, certificate',
+    load: async () => (await import('./init.ts')).command,
+  },
+  {
     name: 'check-config',
     summary: 'check a configuration and print a summary',
     load: async () => (await import('./check-config.ts')).command,

@@ -303,6 +303,7 @@ export class Service {
         tables,
         edge,
         relay,
+        certificate: this.hostCertificate === null ? null : () => this.hostCertificate!.keeper.state,
         accounts:
           control === null
             ? null

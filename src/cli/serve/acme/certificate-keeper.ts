@@ -29,6 +29,10 @@ export interface KeeperState {
   readonly failures: number;
   /** End of the certificate, in ms since 1970; null: there is none. */
   readonly validToMs: number | null;
+  /** The CA's reason for the last failure, until the next success. */
+  readonly reason: string | null;
+  /** Its type, such as rateLimited (RFC 8555, section 6.7); null: none, or no failure. */
+  readonly problem: string | null;
 }
 
 /** A certificate is renewed at two thirds of its life, less up to a twentieth of it, so that hosts don't renew at once. */
@@ -56,6 +60,7 @@ export class CertificateKeeper {
   private inRow = 0;
   private retryAtMs = 0;
   private lastProblem: string | null = null;
+  private lastReason: string | null = null;
   private wildcardsAtMs = 0;
   private readonly jitter: number;
 
@@ -71,7 +76,12 @@ export class CertificateKeeper {
   }
 
   get state(): KeeperState {
-    return { failures: this.failures, validToMs: this.current?.validToMs ?? null };
+    return {
+      failures: this.failures,
+      validToMs: this.current?.validToMs ?? null,
+      reason: this.lastReason,
+      problem: this.lastReason === null ? null : this.lastProblem,
+    };
   }
 
   /** Orders what is due, and goes on doing so. */
@@ -119,6 +129,11 @@ export class CertificateKeeper {
 
   private async renew(): Promise<void> {
     const { names, wildcards, now } = this.options;
+    // A DNS-01 challenge that nobody can see takes minutes to fail: the first certificate does not wait for one.
+    if (!this.covers(names)) {
+      await this.tryOrder(names);
+      return;
+    }
     if (wildcards.length > 0 && now() >= this.wildcardsAtMs) {
       if (await this.tryOrder([...names, ...wildcards])) return;
       this.wildcardsAtMs = now() + WILDCARDS_RETRY_MS;
@@ -139,6 +154,7 @@ export class CertificateKeeper {
       this.current = files.write(chain, key);
       this.inRow = 0;
       this.retryAtMs = 0;
+      this.lastReason = null;
       onCertificate(this.current.certificate);
       return true;
     } catch (error) {
@@ -146,6 +162,7 @@ export class CertificateKeeper {
       this.inRow++;
       const { problem = null, retryAfterMs = null } = error instanceof AcmeError ? error : {};
       this.lastProblem = problem;
+      this.lastReason = (error as Error).message;
       const backoff = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.inRow - 1));
       const least = problem === 'rateLimited' ? RATE_LIMITED_MS : 0;
       const retryMs = Math.round(Math.max(backoff * (1 + random() / 2), retryAfterMs ?? 0, least));

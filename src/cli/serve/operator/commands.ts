@@ -1,3 +1,4 @@
+import type { KeeperState } from '../acme/index.ts';
 import type { EdgeRole } from '../roles/edge.ts';
 import type { RelayRole } from '../roles/relay.ts';
 import type { RelayStatus } from '../tables/relay-status.ts';
@@ -25,6 +26,9 @@ export type RelayAnswer = RelayReply | { readonly error: string };
 
 export type EdgeAnswer = { readonly isDraining: boolean } | { readonly error: string };
 
+/** State of the certificate by ACME; `isOn` is false where the configuration has none. */
+export type CertificateReply = { readonly isOn: boolean } & Omit<KeeperState, 'failures'>;
+
 export interface OperatorOptions {
   /** Null on a process without an edge or relay. */
   readonly tables: Tables | null;
@@ -33,6 +37,8 @@ export interface OperatorOptions {
   /** Null on a process without the relay role. */
   readonly relay: RelayRole | null;
   explain(request: ExplainRequest): ExplainReply;
+  /** Null on a process without ACME. */
+  readonly certificate: (() => KeeperState) | null;
   /** Null on a process without the control role. */
   readonly accounts: ((request: AccountRequest) => Promise<AccountAnswer>) | null;
   /** @returns the reason why the old catalog stays; null: taken */
@@ -54,7 +60,7 @@ const ACCOUNT_COMMANDS: readonly string[] = [
 export async function runOperatorCommand(
   request: OperatorRequest,
   options: OperatorOptions,
-): Promise<ExplainReply | RelayAnswer | AccountAnswer | ReloadReply | EdgeAnswer> {
+): Promise<ExplainReply | RelayAnswer | AccountAnswer | ReloadReply | EdgeAnswer | CertificateReply> {
   if (isAccountRequest(request)) {
     return options.accounts?.(request) ?? { error: 'this process has no control role' };
   }
@@ -63,6 +69,7 @@ export async function runOperatorCommand(
     const error = await options.reloadCatalog();
     return error === null ? {} : { error };
   }
+  if (request.command === 'certificate') return certificateReply(options.certificate?.() ?? null);
   if (options.tables === null) return { error: 'this process has no edge or relay role' };
   if (request.command === 'explain') return options.explain(request);
   return runRelayCommand(request, options.tables, options.relay);
@@ -76,6 +83,12 @@ function runEdgeCommand({ command }: EdgeRequest, edge: EdgeRole | null): EdgeAn
   if (edge === null) return { error: 'this process is not an edge' };
   edge.setDraining(command === 'edge-drain');
   return { isDraining: edge.isDraining };
+}
+
+function certificateReply(state: KeeperState | null): CertificateReply {
+  if (state === null) return { isOn: false, validToMs: null, reason: null, problem: null };
+  const { validToMs, reason, problem } = state;
+  return { isOn: true, validToMs, reason, problem };
 }
 
 function isAccountRequest(request: OperatorRequest): request is AccountRequest {

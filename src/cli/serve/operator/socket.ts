@@ -40,13 +40,19 @@ export interface EdgeRequest {
   readonly command: 'edge-drain' | 'edge-undrain';
 }
 
+/** Asks for the state of the host's certificate by ACME. */
+export interface CertificateRequest {
+  readonly command: 'certificate';
+}
+
 /** A request is one line of JSON, and so is its reply. */
 export type OperatorRequest =
   | ExplainRequest
   | RelayRequest
   | AccountRequest
   | ReloadCatalogRequest
-  | EdgeRequest;
+  | EdgeRequest
+  | CertificateRequest;
 
 const MAX_REQUEST_CHARACTERS = 4096;
 
