@@ -207,6 +207,36 @@ describe('an HTTP relay', () => {
   });
 });
 
+describe('a balancer before an HTTP relay', () => {
+  const BALANCER = '127.0.0.20';
+  const v2 = (hex: string) => Buffer.from(`0d0a0d0a000d0a515549540a${hex}`, 'hex');
+
+  it.each([
+    ['v1 TCP4', Buffer.from(`PROXY TCP4 ${HOME} 127.0.0.1 1234 80\r\n`), HOME],
+    ['v2 TCP4 with TLVs', v2('21110012 7f000009 7f000001 04d20050 0400030000ff'.replaceAll(' ', '')), HOME],
+    ['v1 UNKNOWN', Buffer.from('PROXY UNKNOWN\r\n'), BALANCER],
+    ['v2 LOCAL', v2('20000000'), BALANCER],
+    ['v2 UNIX', v2(`213100d8${'00'.repeat(216)}`), BALANCER],
+  ])('sends a %s header: the source is the one that it names', async (_, header, source) => {
+    const origin = await Origin.start(serve('first'));
+    const policy = { proxyProtocolFrom: [`${BALANCER}/32`] };
+    const bed = await RelayBed.start({ originPort: origin.port, policy });
+    bed.names.set('a.films.example', ['127.0.0.1']);
+    const stranger = await bed.dial({ protocol: 'http', from: BALANCER });
+    stranger.socket.on('end', () => stranger.socket.end());
+    stranger.socket.write(Buffer.concat([header, Buffer.from(get('a.films.example'))]));
+    await stranger.closed;
+    expect([bed.count('UNREGISTERED'), origin.peers.length]).toEqual([1, 0]);
+    bed.register(source);
+    const client = await bed.dial({ protocol: 'http', from: BALANCER });
+    client.socket.write(Buffer.concat([header, Buffer.from(get('a.films.example'))]));
+    await client.until(({ text }) => text === 'first 1;');
+    client.socket.destroy();
+    await bed.stop();
+    origin.stop();
+  });
+});
+
 /** Answers each request with `NAME N;`, and ends when asked to. */
 function serve(name: string): (peer: Peer) => void {
   return (peer) => {

@@ -108,6 +108,7 @@ it('shows the DNS server addresses with copy buttons, and a guide for each devic
     'Fire TV',
     'Chromecast and Google TV',
     'Your router',
+    'Pi-hole, unbound or dnsmasq',
   ]);
   await page.goto(`${page.url().split('#')[0]}#devices/xbox`);
   await page.getByText('Primary IPv4 DNS').waitFor();
