@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { loadConfig, locateConfig } from '../config/index.ts';
-import { sealProcess, settleHeap } from '../sys/index.ts';
+import { notifySupervisor, sealProcess, settleHeap } from '../sys/index.ts';
 import type { Command, Io } from './command.ts';
 import { crash } from './crash.ts';
 import { parseOptions } from './options.ts';
+import { InheritedSockets } from './serve/inherited.ts';
 import { createLog } from './serve/log.ts';
 import { Service } from './serve/service.ts';
 
@@ -14,6 +15,7 @@ const USAGE = `Usage: mediastreamer serve [--config FILE]
 
 Runs the roles of the configuration. SIGTERM and SIGINT stop it: it accepts nothing new, finishes work in flight
 within 10 s and exits 0. An edge first answers on for dns.lameDuckSeconds with /readyz at 503; a second signal ends that.
+Sockets that a supervisor holds (LISTEN_FDS) take the place of the configured addresses, see config/deploy/README.md.
 SIGHUP reads configuration, catalog and certificate again; after an error the old ones stay.
 The log is one JSON object a line on standard output, or readable text on a terminal.
 
@@ -26,17 +28,30 @@ async function run(args: string[], io: Io): Promise<number> {
   const { config: argument } = parseOptions(args, { config: { type: 'string' } });
   // Before the configuration is read: it holds secrets.
   const isSealed = sealProcess();
-  const load = () => loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd });
+  const inherited = InheritedSockets.read(io.env, process.pid);
+  const load = () =>
+    inherited.apply(loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd }));
   const loaded = load();
   const terminal = process.stdout.isTTY === true;
   const log = createLog(loaded.config.log.level, terminal);
   if (!isSealed) log.warn({}, 'core dumps and debuggers are not shut out: the system calls for it failed');
+  const notify = (state: string): void => {
+    const path = io.env['NOTIFY_SOCKET'];
+    if (path !== undefined && path !== '') notifySupervisor(path, state);
+  };
   const [stopped, again] = [stopSignal(1), stopSignal(2)];
   // A SIGHUP during the start reloads after it; without a handler it would end the process.
   const starting = Promise.withResolvers<Service>();
-  process.on('SIGHUP', () => void starting.promise.then((service) => service.reload(load)));
+  process.on('SIGHUP', () => {
+    void starting.promise.then(async (service) => {
+      notify(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+      await service.reload(load);
+      notify('READY=1');
+    });
+  });
   const service = await Service.start({
     loaded,
+    inherited,
     log,
     version: packageVersion(),
     terminal,
@@ -45,7 +60,9 @@ async function run(args: string[], io: Io): Promise<number> {
   });
   setTimeout(settleHeap, SETTLE_MS).unref();
   starting.resolve(service);
+  notify('READY=1');
   log.info({ signal: await stopped }, 'stopping');
+  notify('STOPPING=1');
   await service.leave(again);
   await service.stop();
   log.info({}, 'stopped');

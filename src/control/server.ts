@@ -17,6 +17,8 @@ export interface ListenAddress {
   host: string;
   /** 0: any free port. */
   port: number;
+  /** An open socket of this address. */
+  fd?: number;
 }
 
 /** The control API: one app behind any number of listeners. */
@@ -101,7 +103,8 @@ export class ControlServer {
           ),
         );
       server.once('error', onError);
-      server.listen({ ...address, ipv6Only }, () => {
+      const { host, port, fd } = address;
+      server.listen(fd === undefined ? { host, port, ipv6Only } : { fd }, () => {
         server.off('error', onError);
         server.on('error', (error) => this.errorLog.note(error, 'none', 'accept'));
         this.servers.push(server);

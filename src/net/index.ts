@@ -22,7 +22,12 @@ export {
 export { type ProxyUrl, parseProxyUrl, proxyLabel } from './proxy-url.ts';
 export { parseRedisUrl, type RedisUrl, readRedisTls } from './redis-url.ts';
 export { type Scope, scopeOf } from './scope.ts';
-export { formatSocketAddress, parseSocketAddress, type SocketAddress } from './socket-address.ts';
+export {
+  distinctAddresses,
+  formatSocketAddress,
+  parseSocketAddress,
+  type SocketAddress,
+} from './socket-address.ts';
 export { peerAddress, type Source, sourceFromAddress, sourceFromText } from './source.ts';
 export {
   readTlsCertificate,

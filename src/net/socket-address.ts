@@ -3,6 +3,8 @@ import { type Address, formatAddress, parseAddress } from './address.ts';
 export interface SocketAddress {
   readonly address: Address;
   readonly port: number;
+  /** An open socket of this address, inherited from another process; absent: the address has to be bound. */
+  readonly fd?: number;
 }
 
 /**
@@ -22,4 +24,12 @@ export function formatSocketAddress(socketAddress: SocketAddress): string {
   return socketAddress.address.family === 4
     ? `${host}:${socketAddress.port}`
     : `[${host}]:${socketAddress.port}`;
+}
+
+/** Drops repeated addresses, which several inherited sockets have, and the sockets. */
+export function distinctAddresses(addresses: readonly SocketAddress[]): SocketAddress[] {
+  const byText = new Map<string, SocketAddress>();
+  for (const { address, port } of addresses)
+    byText.set(formatSocketAddress({ address, port }), { address, port });
+  return [...byText.values()];
 }

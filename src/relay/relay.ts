@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Address, formatSocketAddress, type SocketAddress } from '../net/index.ts';
+import { type Address, distinctAddresses, formatSocketAddress, type SocketAddress } from '../net/index.ts';
 import type { Resolver } from '../resolver/index.ts';
 import { closeSocket, libc } from '../sys/index.ts';
 import type { RelayCounters } from './counters.ts';
@@ -74,15 +74,15 @@ export class Relay {
   }
 
   get tlsAddresses(): readonly SocketAddress[] {
-    return this.tls?.addresses ?? [];
+    return distinctAddresses(this.tls?.addresses ?? []);
   }
 
   get httpAddresses(): readonly SocketAddress[] {
-    return this.http?.addresses ?? [];
+    return distinctAddresses(this.http?.addresses ?? []);
   }
 
   get quicAddresses(): readonly SocketAddress[] {
-    return this.quic?.addresses ?? [];
+    return distinctAddresses(this.quic?.addresses ?? []);
   }
 
   get engine(): RelayEngine['name'] | null {

@@ -3,6 +3,7 @@ export { monotonicClock, monotonicClockInto, sleepMicroseconds } from './clock.t
 export { type DirectReader, DirectStream } from './direct-stream.ts';
 export { Epoll, EpollEvent } from './epoll.ts';
 export { clearEvent, openEvent, signalEvent } from './event.ts';
+export { adoptUdpSocket, describeSocket, type InheritedSocket, shareListeners } from './inherited.ts';
 export { libc, SystemCallError } from './libc.ts';
 export { Memory } from './memory.ts';
 export { ENDPOINT_BYTES } from './mmsg-layout.ts';
@@ -23,6 +24,7 @@ export {
   type UdpConnection,
   type UdpSocketOptions,
 } from './socket.ts';
+export { notifySupervisor } from './supervisor.ts';
 export {
   connectError,
   connectTcp,

@@ -18,7 +18,7 @@ const IP_MTU_DISCOVER = 10;
 export const SOL_IPV6 = 41;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_V6ONLY = 26;
-const IPV6_RECVPKTINFO = 49;
+export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
 /** Sets DF and ignores ICMP about the path's MTU, which anyone could forge. */
 const PMTUDISC_PROBE = 3;
@@ -58,8 +58,7 @@ export function openUdpSocket(options: UdpSocketOptions): number {
     setReceiveBuffer(fd, options.receiveBufferBytes);
     trySetInteger(fd, SOL_SOCKET, SO_SNDBUF, options.receiveBufferBytes);
     setReceiveTimeout(fd, options.receiveTimeoutMs);
-    if (ipv4) setInteger(fd, SOL_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
-    else setInteger(fd, SOL_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
+    setDontFragment(fd, options.family);
     if (options.packetInfo) {
       if (ipv4) setInteger(fd, SOL_IP, IP_PKTINFO, 1);
       else setInteger(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
@@ -172,7 +171,12 @@ function setReceiveBuffer(fd: number, bytes: number): void {
   if (!trySetInteger(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes)) setInteger(fd, SOL_SOCKET, SO_RCVBUF, bytes);
 }
 
-function setReceiveTimeout(fd: number, timeoutMs: number): void {
+export function setDontFragment(fd: number, family: 4 | 6): void {
+  if (family === 4) setInteger(fd, SOL_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
+  else setInteger(fd, SOL_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
+}
+
+export function setReceiveTimeout(fd: number, timeoutMs: number): void {
   const value = new Uint8Array(16);
   const view = new DataView(value.buffer);
   view.setUint32(0, Math.floor(timeoutMs / 1000), true);

@@ -116,6 +116,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Command with arguments that runs the program. */
   readonly wrapper?: readonly string[];
+  /** Descriptors that the program gets from 3 on. */
+  readonly fds?: readonly number[];
 }
 
 /** A child process and its output. */
@@ -127,12 +129,16 @@ export class Program {
   private hasEnded = false;
   private readonly watchers = new Set<() => void>();
 
-  constructor(file: string, args: readonly string[], { cwd, env, wrapper = [] }: ProgramOptions = {}) {
+  constructor(
+    file: string,
+    args: readonly string[],
+    { cwd, env, wrapper = [], fds = [] }: ProgramOptions = {},
+  ) {
     const [first, ...rest] = [...wrapper, file, ...args];
     this.child = spawn(first, rest, {
       cwd: cwd ?? tmpdir(),
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...fds],
     });
     children.add(this.child);
     for (const name of ['stdout', 'stderr'] as const) {

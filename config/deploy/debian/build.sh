@@ -27,7 +27,7 @@ rm -rf "$lib"/node_modules/node-linux-*/include "$lib"/node_modules/node-linux-*
 [ -x "$lib/node_modules/node-linux-$cpu/bin/node" ] || { echo "npm installed no runtime for $cpu" >&2; exit 1; }
 
 ln -s ../lib/mediastreamer/src/mediastreamer.sh "$stage/usr/bin/mediastreamer"
-cp config/deploy/systemd/mediastreamer.service "$stage/lib/systemd/system/"
+cp config/deploy/systemd/mediastreamer.service config/deploy/systemd/mediastreamer-*.socket "$stage/lib/systemd/system/"
 cp config/production.yaml "$stage/etc/mediastreamer/config.yaml"
 install -m 0640 config/deploy/debian/environment "$stage/etc/mediastreamer/environment"
 cp LICENSE "$stage/usr/share/doc/mediastreamer/copyright"

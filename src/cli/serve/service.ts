@@ -14,6 +14,7 @@ import { type OperatorKeys, readOperatorKeys } from './admin-key.ts';
 import { changedKeys } from './changed-keys.ts';
 import { planDescriptors } from './descriptors.ts';
 import { loadFiles } from './files.ts';
+import type { InheritedSockets } from './inherited.ts';
 import type { Log } from './log.ts';
 import { announce } from './observe/announcement.ts';
 import { HostReports } from './observe/host-reports.ts';
@@ -40,7 +41,9 @@ import { Tables } from './tables/tables.ts';
 const GRACE_MS = 10_000;
 
 export interface ServiceOptions {
+  /** The configuration, with the addresses of inherited sockets. */
   readonly loaded: LoadedConfig;
+  readonly inherited: InheritedSockets;
   readonly log: Log;
   readonly version: string;
   /** True if a person reads the output. */
@@ -95,6 +98,7 @@ export class Service {
       forwardsInThreads,
       log,
       counters,
+      listeners: (name) => options.inherited.listeners(config, name),
       files: () => this.files,
       addCounters: (block) => this.blocks.push(block),
       onFailure,
@@ -194,10 +198,10 @@ export class Service {
     const acme = hostCertificate === null ? null : () => hostCertificate.keeper.state;
     const sources = { clock, acme, registry, bundles, tables, roles };
     this.metrics = await Metrics.open({
-      config,
       version: this.context.version,
       files: this.context.files,
       reload: () => this.lastReload,
+      listeners: this.context.listeners('metrics'),
       ...sources,
       blocks,
       counters,

@@ -1,4 +1,4 @@
-import type { Prefix, SocketAddress, TlsIdentity } from '../../net/index.ts';
+import { distinctAddresses, type Prefix, type SocketAddress, type TlsIdentity } from '../../net/index.ts';
 import type { Answerer } from '../answerer.ts';
 import { ConnectionBudget, type StreamLimits } from './connection-budget.ts';
 import { StreamListeners } from './listeners.ts';
@@ -32,7 +32,9 @@ export class LocalStreams implements StreamEngine {
   static async start(options: LocalStreamsOptions): Promise<LocalStreams> {
     const { limits, proxies, answerer, seed, now } = options;
     const tcp: SocketAddress[] = [];
-    for (const address of options.tcp) tcp.push(await probeAddress('tcp', address));
+    for (const address of options.tcp) {
+      tcp.push(address.fd === undefined ? await probeAddress('tcp', address) : address);
+    }
     const budget = () => new ConnectionBudget(ConnectionBudget.allocate(), limits, seed);
     const listeners = await StreamListeners.start({
       addresses: { tcp, tls: [], https: [] },
@@ -45,7 +47,7 @@ export class LocalStreams implements StreamEngine {
       privateNames: null,
       now,
     });
-    return new LocalStreams(tcp, listeners);
+    return new LocalStreams(distinctAddresses(tcp), listeners);
   }
 
   /** Nothing to do: the answerer is the caller's, which attaches to new tables itself. */

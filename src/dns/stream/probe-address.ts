@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { formatAddress, ListenError, type SocketAddress } from '../../net/index.ts';
+import { formatAddress, formatSocketAddress, ListenError, type SocketAddress } from '../../net/index.ts';
+import { shareListeners } from '../../sys/index.ts';
 import type { StreamKey } from './worker-data.ts';
 
 /**
@@ -23,4 +24,25 @@ export async function probeAddress(key: StreamKey, { address, port }: SocketAddr
   server.close();
   await once(server, 'close');
   return bound;
+}
+
+/** Shares inherited listeners among threads. @returns the listeners of each thread, and their distinct addresses */
+export function shareAddresses(
+  listeners: readonly SocketAddress[],
+  threads: number,
+): { addresses: SocketAddress[]; shares: SocketAddress[][] } {
+  const addresses: SocketAddress[] = [];
+  const shares: SocketAddress[][] = Array.from({ length: threads }, () => []);
+  for (const [, sockets] of Map.groupBy(listeners, formatSocketAddress)) {
+    const { address, port } = sockets[0]!;
+    addresses.push({ address, port });
+    const fds = shareListeners(
+      sockets.map(({ fd }) => fd!),
+      threads,
+    );
+    for (const [index, own] of fds.entries()) {
+      shares[index]!.push(...own.map((fd) => ({ address, port, fd })));
+    }
+  }
+  return { addresses, shares };
 }

@@ -145,14 +145,17 @@ export class StreamServer {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
       this.identify(socket),
     );
-    server.listen({
-      host: formatAddress(address.address),
-      port: address.port,
-      ipv6Only: address.address.family === 6,
-      backlog: BACKLOG,
-      exclusive: true,
-      ...(reusePort && { reusePort }),
-    });
+    if (address.fd !== undefined) server.listen({ fd: address.fd, backlog: BACKLOG });
+    else {
+      server.listen({
+        host: formatAddress(address.address),
+        port: address.port,
+        ipv6Only: address.address.family === 6,
+        backlog: BACKLOG,
+        exclusive: true,
+        ...(reusePort && { reusePort }),
+      });
+    }
     try {
       await once(server, 'listening');
     } catch (error) {

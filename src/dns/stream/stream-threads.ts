@@ -6,7 +6,7 @@ import type { PrivateNames } from '../private-names/index.ts';
 import type { ClaimMessage } from '../private-names/thread-claims.ts';
 import type { TableUpdate } from '../table-update.ts';
 import { ConnectionBudget, type StreamLimits } from './connection-budget.ts';
-import { probeAddress } from './probe-address.ts';
+import { probeAddress, shareAddresses } from './probe-address.ts';
 import type { StreamEngine } from './stream-engine.ts';
 import {
   type SharedTables,
@@ -52,20 +52,28 @@ interface StreamThread {
 export class StreamThreads implements StreamEngine {
   private readonly options: StreamThreadsOptions;
   private readonly threads: StreamThread[] = [];
+  /** Addresses of inherited listeners. */
+  private readonly adopted: Record<StreamKey, SocketAddress[]> = { tcp: [], tls: [], https: [] };
+  /** Inherited listeners of each thread. */
+  private readonly inherited: Record<StreamKey, SocketAddress[]>[];
   private readonly bound: Record<StreamKey, SocketAddress[]> = { tcp: [], tls: [], https: [] };
   private stopping = false;
 
   private constructor(options: StreamThreadsOptions) {
     this.options = options;
+    this.inherited = Array.from({ length: options.workers }, () => ({ tcp: [], tls: [], https: [] }));
   }
 
   /** @throws ListenError; nothing stays open then. */
   static async start(options: StreamThreadsOptions): Promise<StreamThreads> {
     const threads = new StreamThreads(options);
     for (const key of STREAM_KEYS) {
-      for (const address of options.addresses[key]) threads.bound[key].push(await probeAddress(key, address));
+      for (const address of options.addresses[key]) {
+        if (address.fd === undefined) threads.bound[key].push(await probeAddress(key, address));
+      }
+      threads.adopt(key);
     }
-    if (STREAM_KEYS.every((key) => threads.bound[key].length === 0)) return threads;
+    if (STREAM_KEYS.every((key) => options.addresses[key].length === 0)) return threads;
     try {
       await threads.startAll();
       return threads;
@@ -76,7 +84,12 @@ export class StreamThreads implements StreamEngine {
   }
 
   get addresses(): Readonly<Record<StreamKey, readonly SocketAddress[]>> {
-    return this.bound;
+    const { bound, adopted } = this;
+    return {
+      tcp: [...bound.tcp, ...adopted.tcp],
+      tls: [...bound.tls, ...adopted.tls],
+      https: [...bound.https, ...adopted.https],
+    };
   }
 
   async publish(update: TableUpdate): Promise<void> {
@@ -103,6 +116,24 @@ export class StreamThreads implements StreamEngine {
     this.stopping = true;
     this.order({ kind: 'close' });
     await Promise.all(this.threads.map((thread) => thread.exited));
+  }
+
+  private adopt(key: StreamKey): void {
+    const listeners = this.options.addresses[key].filter(({ fd }) => fd !== undefined);
+    if (listeners.length === 0) return;
+    const { addresses, shares } = shareAddresses(listeners, this.inherited.length);
+    this.adopted[key].push(...addresses);
+    for (const [index, share] of shares.entries()) this.inherited[index]![key].push(...share);
+  }
+
+  private addressesOf(thread: number): Record<StreamKey, SocketAddress[]> {
+    const { bound, inherited } = this;
+    const { tcp, tls, https } = inherited[thread]!;
+    return {
+      tcp: [...bound.tcp, ...tcp],
+      tls: [...bound.tls, ...tls],
+      https: [...bound.https, ...https],
+    };
   }
 
   private order(order: StreamOrder): void {
@@ -133,10 +164,12 @@ export class StreamThreads implements StreamEngine {
       proxies,
       identity,
       reusePort,
-      addresses: this.bound,
     };
     const ready: Promise<void>[] = [];
-    for (let index = 0; index < (reusePort ? workers : 1); index++) ready.push(this.startThread(index, data));
+    for (let index = 0; index < (reusePort ? workers : 1); index++) {
+      const addresses = this.addressesOf(index);
+      ready.push(this.startThread(index, { ...data, addresses }));
+    }
     await Promise.all(ready);
   }
 

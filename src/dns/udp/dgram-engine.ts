@@ -100,15 +100,21 @@ export class DgramEngine implements UdpEngine {
 }
 
 async function open(address: SocketAddress): Promise<Socket> {
-  const { family } = address.address;
+  const {
+    fd,
+    address: { family },
+  } = address;
   const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6 });
-  socket.bind({ address: formatAddress(address.address), port: address.port, exclusive: true });
+  if (fd === undefined) {
+    socket.bind({ address: formatAddress(address.address), port: address.port, exclusive: true });
+  } else socket.bind({ fd, exclusive: true });
   try {
     await once(socket, 'listening');
   } catch (error) {
     socket.close();
     throw new ListenError('dns.udp', address, (error as NodeJS.ErrnoException).code ?? 'unknown');
   }
+  if (fd !== undefined) return socket;
   try {
     socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
   } catch {

@@ -1,11 +1,11 @@
 import type { CounterBlock } from '../../metrics/index.ts';
-import type { SocketAddress } from '../../net/index.ts';
+import { distinctAddresses, type SocketAddress } from '../../net/index.ts';
 import { closeSocket } from '../../sys/index.ts';
 import type { TableUpdate } from '../table-update.ts';
 import type { DeferredQueries } from './deferred-queries.ts';
 import type { ShieldSocket } from './shield/index.ts';
 import type { UdpEngine } from './udp-engine.ts';
-import { type Listener, openListener } from './udp-listener.ts';
+import { adoptListeners, type Listener, openListener } from './udp-listener.ts';
 import type { UdpSocketHandle, UdpTables } from './udp-thread-data.ts';
 import { UdpThreads } from './udp-threads.ts';
 
@@ -43,7 +43,12 @@ export class MmsgEngine implements UdpEngine {
     const engine = new MmsgEngine(options);
     const { listeners } = engine;
     try {
-      for (const address of options.addresses) listeners.push(openListener(address, options.workers));
+      const { addresses, workers } = options;
+      const isOpen = ({ fd }: SocketAddress): boolean => fd !== undefined;
+      listeners.push(...adoptListeners(addresses.filter(isOpen), workers));
+      for (const address of addresses) {
+        if (!isOpen(address)) listeners.push(openListener(address, workers));
+      }
       engine.replySockets = options.deferred.open(listeners);
       if (listeners.length === 0) return engine;
       const ready: Promise<void>[] = [];
@@ -58,7 +63,7 @@ export class MmsgEngine implements UdpEngine {
   }
 
   get addresses(): readonly SocketAddress[] {
-    return this.listeners.map((listener) => listener.address);
+    return distinctAddresses(this.listeners.map(({ address }) => address));
   }
 
   get sockets(): readonly ShieldSocket[] {
@@ -85,7 +90,7 @@ export class MmsgEngine implements UdpEngine {
 
   private startThread(index: number): Promise<void> {
     const sockets: UdpSocketHandle[] = this.listeners.map(({ fds, packetInfo }) => ({
-      fd: fds[index],
+      fd: fds[index % fds.length],
       packetInfo,
     }));
     const entry = new URL('./udp-worker.ts', import.meta.url);

@@ -1,12 +1,19 @@
-import { ListenError, type SocketAddress } from '../../net/index.ts';
-import { closeSocket, localPort, openUdpSocket, PacketBatch, SystemCallError } from '../../sys/index.ts';
+import { formatSocketAddress, ListenError, type SocketAddress } from '../../net/index.ts';
+import {
+  adoptUdpSocket,
+  closeSocket,
+  localPort,
+  openUdpSocket,
+  PacketBatch,
+  SystemCallError,
+} from '../../sys/index.ts';
 import { BATCH_SLOTS, WAIT_MS } from './udp-thread-data.ts';
 import { SLOT_BYTES } from './udp-traits.ts';
 
 /** Kernel queue of a socket: about 20 ms of a flood at full rate. */
 const RECEIVE_BUFFER_BYTES = 4 << 20;
 
-/** Sockets of one address, one per thread. */
+/** Sockets of one address; thread i has the one at i modulo their number. */
 export interface Listener {
   readonly address: SocketAddress;
   readonly packetInfo: boolean;
@@ -79,4 +86,29 @@ export function openListener(address: SocketAddress, workers: number): Listener 
     if (error instanceof SystemCallError) throw new ListenError('dns.udp', address, error.code);
     throw error;
   }
+}
+
+/**
+ * Groups inherited sockets of one address into listeners of at most one socket a thread.
+ * @throws ListenError
+ */
+export function adoptListeners(addresses: readonly SocketAddress[], workers: number): Listener[] {
+  const listeners: Listener[] = [];
+  for (const [, sockets] of Map.groupBy(addresses, formatSocketAddress)) {
+    const { address, port } = sockets[0]!;
+    const packetInfo = address.bytes.every((byte) => byte === 0);
+    const fds = sockets.map(({ fd }) => fd!);
+    try {
+      for (const fd of fds) {
+        adoptUdpSocket(fd, { family: address.family, receiveTimeoutMs: WAIT_MS, packetInfo });
+      }
+    } catch (error) {
+      if (error instanceof SystemCallError) throw new ListenError('dns.udp', { address, port }, error.code);
+      throw error;
+    }
+    for (let i = 0; i < fds.length; i += workers) {
+      listeners.push({ address: { address, port }, packetInfo, fds: fds.slice(i, i + workers) });
+    }
+  }
+  return listeners;
 }

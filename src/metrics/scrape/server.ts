@@ -17,6 +17,8 @@ export interface ReadinessCheck {
 export interface ListenAddress {
   readonly address: string;
   readonly port: number;
+  /** An open socket of this address. */
+  readonly fd?: number;
 }
 
 export interface MetricsServerOptions {
@@ -108,7 +110,8 @@ export class MetricsServer {
     server.setTimeout(IDLE_TIMEOUT_MS);
     return new Promise((resolve, reject) => {
       server.on('error', (cause) => reject(new MetricsListenError(at, cause)));
-      server.listen({ host: at.address, port: at.port, exclusive: true }, () => resolve(server));
+      const on = at.fd === undefined ? { host: at.address, port: at.port, exclusive: true } : { fd: at.fd };
+      server.listen(on, () => resolve(server));
     });
   }
 

@@ -1,5 +1,5 @@
-import { ListenError, type SocketAddress } from '../../net/index.ts';
-import { closeSocket, listenTcp, localPort, SystemCallError } from '../../sys/index.ts';
+import { formatSocketAddress, ListenError, type SocketAddress } from '../../net/index.ts';
+import { closeSocket, listenTcp, localPort, SystemCallError, shareListeners } from '../../sys/index.ts';
 import type { RelayCounters } from '../counters.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
 import type { OwnConnection } from '../own-connection.ts';
@@ -37,21 +37,23 @@ export class EpollEngine implements RelayEngine {
   static async start(options: EpollEngineOptions): Promise<EpollEngine> {
     const engine = new EpollEngine();
     const { threads, handle, resolver, makeCounters, onOwn, onFailure } = options;
-    const listeners: number[][] = [];
+    /** Descriptors of each address and thread. */
+    const listeners: number[][][] = [];
     try {
-      for (const address of options.addresses) {
-        const { port, fds } = openListeners(address, threads);
+      for (const sockets of Map.groupBy(options.addresses, formatKey).values()) {
+        const { address } = sockets[0]!;
+        const { port, fds } = openListeners(sockets, threads);
         listeners.push(fds);
-        engine.addresses.push({ address: address.address, port });
+        engine.addresses.push({ address, port });
       }
     } catch (error) {
-      for (const fd of listeners.flat()) closeSocket(fd);
+      for (const fd of listeners.flat(2)) closeSocket(fd);
       throw error;
     }
     const entry = new URL('./relay-thread.ts', import.meta.url);
     const connections = Math.ceil(handle.policy.limits.connections / threads);
     const started = Array.from({ length: threads }, (_, index) => {
-      const own = { listeners: listeners.map((fds) => fds[index]), connections };
+      const own = { listeners: listeners.flatMap((fds) => fds[index]!), connections };
       const data: RelayThreadData = { ...handle, ...own, counters: makeCounters().buffer };
       return ThreadHandle.start({ entry, name: `relay-${index}`, data, resolver, onOwn, onFailure });
     });
@@ -81,17 +83,34 @@ export class EpollEngine implements RelayEngine {
 /**
  * Opens a listener for each thread. A first bind without SO_REUSEPORT detects a port that another process has.
  */
-function openListeners(address: SocketAddress, threads: number): { port: number; fds: number[] } {
+function openListeners(
+  [address, ...more]: readonly SocketAddress[],
+  threads: number,
+): { port: number; fds: number[][] } {
+  if (address.fd !== undefined) {
+    return {
+      port: address.port,
+      fds: shareListeners(
+        [address, ...more].map(({ fd }) => fd!),
+        threads,
+      ),
+    };
+  }
   const fds: number[] = [];
   try {
     const probe = listenTcp(address.address, address.port, 1, false);
     const port = localPort(probe);
     closeSocket(probe);
     for (let i = 0; i < threads; i++) fds.push(listenTcp(address.address, port, BACKLOG, true));
-    return { port, fds };
+    return { port, fds: fds.map((fd) => [fd]) };
   } catch (error) {
     for (const fd of fds) closeSocket(fd);
     if (error instanceof SystemCallError) throw new ListenError('relay.tls', address, error.code);
     throw error;
   }
+}
+
+/** Inherited sockets of one address belong together; addresses to bind do not. */
+function formatKey(address: SocketAddress, index: number): string {
+  return address.fd === undefined ? `${index}` : formatSocketAddress(address);
 }

@@ -1,5 +1,5 @@
 import { ListenError, type SocketAddress } from '../../net/index.ts';
-import { closeSocket, isBindError, localPort, openUdpSocket } from '../../sys/index.ts';
+import { adoptUdpSocket, closeSocket, isBindError, localPort, openUdpSocket } from '../../sys/index.ts';
 import type { RelayCounters } from '../counters.ts';
 import { ThreadHandle } from '../epoll/thread-handle.ts';
 import { Phase } from '../epoll/thread-messages.ts';
@@ -74,6 +74,10 @@ export class QuicEngine implements RelayEngine {
 function listen(at: SocketAddress): number {
   const { family, bytes } = at.address;
   try {
+    if (at.fd !== undefined) {
+      adoptUdpSocket(at.fd, { family, receiveTimeoutMs: RECEIVE_TIMEOUT_MS, packetInfo: true });
+      return at.fd;
+    }
     return openUdpSocket({
       family,
       address: bytes,

@@ -90,12 +90,15 @@ export class StreamEngine implements RelayEngine {
 
   private async open(address: SocketAddress): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (socket) => this.accept(socket));
-    server.listen({
-      host: formatAddress(address.address),
-      port: address.port,
-      ipv6Only: address.address.family === 6,
-      backlog: BACKLOG,
-    });
+    if (address.fd !== undefined) server.listen({ fd: address.fd, backlog: BACKLOG });
+    else {
+      server.listen({
+        host: formatAddress(address.address),
+        port: address.port,
+        ipv6Only: address.address.family === 6,
+        backlog: BACKLOG,
+      });
+    }
     try {
       await once(server, 'listening');
     } catch (error) {

@@ -22,6 +22,37 @@ it('is a valid unit, whose command exists in the package', () => {
   expect(analyze('verify', file)).toEqual({ status: 0, output: '' });
 });
 
+const SOCKETS = [
+  ['dns-udp', 'Datagram'],
+  ['dns-tcp', 'Stream'],
+  ['dns-tls', 'Stream'],
+  ['dns-https', 'Stream'],
+  ['relay-tls', 'Stream'],
+  ['relay-http', 'Stream'],
+  ['relay-quic', 'Datagram'],
+  ['control', 'Stream'],
+] as const;
+
+it.each(SOCKETS)('has a valid socket unit for %s', (name, type) => {
+  const folder = temporaryFolder();
+  const unit = `mediastreamer-${name}.socket`;
+  for (const file of [unit, 'mediastreamer.service']) {
+    const text = readFileSync(join(ROOT, 'config/deploy/systemd', file), 'utf8');
+    writeFileSync(
+      join(folder, file),
+      text.replace('/usr/bin/mediastreamer', join(ROOT, 'src/mediastreamer.sh')),
+    );
+  }
+  expect(analyze('verify', join(folder, unit))).toEqual({ status: 0, output: '' });
+  const text = readFileSync(join(folder, unit), 'utf8');
+  expect(text).toContain(`FileDescriptorName=${name}\n`);
+  expect(text).toMatch(/^Service=mediastreamer\.service$/m);
+  expect(text).toMatch(/^ReusePort=yes$/m);
+  expect(text).toMatch(/^BindIPv6Only=ipv6-only$/m);
+  expect(text).toMatch(new RegExp(`^Listen${type}=`, 'm'));
+  if (type === 'Datagram') expect(text).toMatch(/^ReceiveBuffer=8M$/m);
+});
+
 it('is confined: exposure at most 2.0', () => {
   const { output } = analyze('security', '--offline=true', UNIT);
   const [, exposure] = /Overall exposure level for mediastreamer\.service: ([\d.]+)/.exec(output) ?? [];

@@ -1,4 +1,3 @@
-import type { Config } from '../../../config/index.ts';
 import type { CounterBlock } from '../../../metrics/index.ts';
 import {
   LaterExposition,
@@ -6,9 +5,8 @@ import {
   type ReadinessCheck,
   type Sources,
 } from '../../../metrics/scrape/index.ts';
-import { formatAddress, HttpLimits } from '../../../net/index.ts';
+import { formatAddress, HttpLimits, type SocketAddress } from '../../../net/index.ts';
 import type { Registry } from '../../../registry/index.ts';
-import { socketAddresses } from '../../addresses.ts';
 import type { KeeperState } from '../acme/index.ts';
 import type { LoadedFiles, Role } from '../roles/role.ts';
 import type { BundleRefresh } from '../tables/bundle-refresh.ts';
@@ -22,12 +20,12 @@ import { allowlistReadiness, clockReadiness, storeReadiness } from './readiness.
 const METRICS_LIMITS = { connections: 64, connectionsPerSource: 16, isProxy: () => false };
 
 export interface MetricsOptions {
-  readonly config: Config;
   readonly version: string;
   /** The current files. */
   readonly files: () => LoadedFiles;
   /** The latest reload, or the start. */
   readonly reload: () => { readonly isGood: boolean; readonly atMs: number };
+  readonly listeners: readonly SocketAddress[];
   /** Null on a process that keeps no leases. */
   readonly clock: ClockWatch | null;
   /** State of the certificate by ACME; null: files, or none. */
@@ -55,12 +53,12 @@ export class Metrics {
 
   /** @throws MetricsListenError */
   static async open(options: MetricsOptions): Promise<Metrics> {
-    const { config, tables, counters, blocks } = options;
+    const { tables, counters, blocks } = options;
     const exposition = new LaterExposition({ blocks, sources: sourcesOf(options) });
     const server = await MetricsServer.open({
       limits: new HttpLimits(METRICS_LIMITS),
-      listen: socketAddresses(config.metrics.listen).map(({ address, port }) => {
-        return { address: formatAddress(address), port };
+      listen: options.listeners.map(({ address, port, fd }) => {
+        return { address: formatAddress(address), port, ...(fd !== undefined && { fd }) };
       }),
       checks: checksOf(options),
       exposition: {
@@ -76,9 +74,10 @@ export class Metrics {
 
   /** URLs of the listeners. */
   get urls(): string[] {
-    return this.server.addresses.map(({ address, port }) => {
+    const urls = this.server.addresses.map(({ address, port }) => {
       return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
     });
+    return [...new Set(urls)];
   }
 
   /** Loads the metrics library; the first scrape does so otherwise. */

@@ -12,7 +12,7 @@ import { formatAddress, type TlsCertificate } from '../../../net/index.ts';
 import type { Registry } from '../../../registry/index.ts';
 import { lookUpHost, type Resolver } from '../../../resolver/index.ts';
 import { monotonicClock } from '../../../sys/index.ts';
-import { prefixes, socketAddresses } from '../../addresses.ts';
+import { prefixes } from '../../addresses.ts';
 import { errorCode } from '../../error-code.ts';
 import type { Log } from '../log.ts';
 import { servesOwnNames } from '../own-names.ts';
@@ -63,7 +63,7 @@ export class ControlRole implements Role {
     // Imported lazily: processes without this role don't load Fastify.
     const { createControl, HostnameFollower } = await import('../../../control/index.ts');
     const { config, version, log, counters, files } = context;
-    const { trustedProxies, publicUrl, familyUrls, dnsAddresses, listen } = config.control;
+    const { trustedProxies, publicUrl, familyUrls, dnsAddresses } = config.control;
     const ownResolver = tables === null ? openOwnResolver(config, log) : null;
     const resolver = tables?.resolver ?? ownResolver;
     const lookUp = async (hostname: string, signal: AbortSignal): Promise<HostnameAnswer> =>
@@ -88,7 +88,9 @@ export class ControlRole implements Role {
       counters,
     });
     const addresses = await server.listen(
-      socketAddresses(listen).map(({ address, port }) => ({ host: formatAddress(address), port })),
+      context.listeners('control').map(({ address, port, fd }) => {
+        return { host: formatAddress(address), port, ...(fd !== undefined && { fd }) };
+      }),
     );
     const follower = new HostnameFollower({
       hostnames: registry.hostnames,
@@ -103,11 +105,10 @@ export class ControlRole implements Role {
   }
 
   get ready(): Role['ready'] {
-    return {
-      control: this.addresses.map(
-        ({ host, port }) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
-      ),
-    };
+    const urls = this.addresses.map(
+      ({ host, port }) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    );
+    return { control: [...new Set(urls)] };
   }
 
   /** Serves what a relay of this process hands over: the page and the API, and DNS over HTTPS by the edge. */

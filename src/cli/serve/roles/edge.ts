@@ -35,7 +35,7 @@ import { CacheReader } from '../../../resolver/cache/index.ts';
 import { libc } from '../../../sys/index.ts';
 import { XdpError } from '../../../sys/xdp/index.ts';
 import { nameFromText } from '../../../wire/index.ts';
-import { prefixes, socketAddresses } from '../../addresses.ts';
+import { prefixes } from '../../addresses.ts';
 import { crashReport } from '../../crash.ts';
 import { errorCode } from '../../error-code.ts';
 import { querySettingsOf } from '../../policy.ts';
@@ -287,9 +287,9 @@ export class EdgeRole implements Role {
     };
     tables.resolver.serveEdge(shared);
     addCounters(tables.resolver.counters);
-    const tcp = socketAddresses(config.dns.tcp);
-    const tls = socketAddresses(config.dns.tls);
-    const https = socketAddresses(config.dns.https);
+    const tcp = this.context.listeners('dns-tcp');
+    const tls = this.context.listeners('dns-tls');
+    const https = this.context.listeners('dns-https');
     const proxies = prefixes(config.dns.proxyProtocolFrom);
     if (workers === 1 && tls.length === 0 && https.length === 0) {
       const { seed } = policy;
@@ -309,7 +309,7 @@ export class EdgeRole implements Role {
         onFault: this.logUnanswered,
       });
     }
-    const addresses = socketAddresses(config.dns.udp);
+    const addresses = this.context.listeners('dns-udp');
     if (libc() === null && (engine === 'mmsg' || engine === 'af-xdp')) {
       throw new EngineError(engine, 'this platform lacks its system calls (or koffi)');
     }

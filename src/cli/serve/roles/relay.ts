@@ -13,7 +13,6 @@ import {
   type TakeOwn,
 } from '../../../relay/index.ts';
 import { libc } from '../../../sys/index.ts';
-import { socketAddresses } from '../../addresses.ts';
 import { machineAddresses } from '../own-addresses.ts';
 import type { Tables } from '../tables/tables.ts';
 import { egressAddresses, egressRules, relayPolicy } from './relay-config.ts';
@@ -74,9 +73,9 @@ export class RelayRole implements Role {
     const { allowlist, steering, cache, resolver, now } = tables;
     const assignSlots = () => slots.assign(tables.catalog.services.map(({ service }) => service));
     const relay = await Relay.start({
-      tls: socketAddresses(config.relay.tls),
-      http: socketAddresses(config.relay.http),
-      quic: socketAddresses(config.relay.quic),
+      tls: context.listeners('relay-tls'),
+      http: context.listeners('relay-http'),
+      quic: context.listeners('relay-quic'),
       quicMode,
       engine,
       threads: workers === 'auto' ? Math.min(Math.max(availableParallelism() - 1, 1), 64) : workers,

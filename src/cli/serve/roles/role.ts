@@ -2,7 +2,8 @@ import type { CatalogTables } from '../../../catalog/index.ts';
 import type { Config, LoadedConfig } from '../../../config/index.ts';
 import type { CounterBlock } from '../../../metrics/index.ts';
 import type { ReadinessCheck, Sources } from '../../../metrics/scrape/index.ts';
-import type { TlsCertificate } from '../../../net/index.ts';
+import type { SocketAddress, TlsCertificate } from '../../../net/index.ts';
+import type { ServerName } from '../inherited.ts';
 import type { Log } from '../log.ts';
 
 /** The files a process runs on, as the last successful reload read them. */
@@ -32,6 +33,8 @@ export interface RoleContext {
   readonly log: Log;
   /** Counters of the main thread. */
   readonly counters: CounterBlock;
+  /** Listeners of a server: inherited sockets, else the configured addresses. */
+  listeners(name: ServerName): SocketAddress[];
   /** The current files. */
   files(): LoadedFiles;
   /** Adds the counters of another thread to the metrics. */

@@ -1,0 +1,223 @@
+/** A supervisor that holds the sockets: the program uses them, and a restart loses nothing. */
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import net from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { closeSocket, libc, listenTcp, localPort, openUdpSocket } from '../../src/sys/index.ts';
+import { askTcp, askUdp, encodeQuery, readReply, shown } from '../support/dns-client.ts';
+import {
+  type ConfigFields,
+  type Endpoint,
+  FILMS,
+  RELAY,
+  RunningService,
+  runProgram,
+  temporaryFolder,
+  until,
+  writeConfig,
+} from '../support/service.ts';
+
+const HOME = '127.0.66.1';
+const STEERED = `NOERROR ${RELAY.us.address}`;
+const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
+/** Sets LISTEN_PID as systemd does: to the program's own process. */
+const LAUNCHER = ['sh', '-c', 'LISTEN_PID=$$ exec "$0" "$@"'];
+const ROUNDS = 3;
+const QUERY_INTERVAL_MS = 5;
+/** Their replies come at once after a restart, and have to fit the test client's receive buffer. */
+const MAX_WAITING = 100;
+
+/** Sockets as a supervisor opens them, by name. */
+class HeldSockets {
+  readonly fds: number[] = [];
+  private readonly names: string[] = [];
+
+  udp(name: string, count: number): Endpoint {
+    let port = 0;
+    for (let i = 0; i < count; i++) {
+      const fd = openUdpSocket({
+        family: 4,
+        address: LOOPBACK,
+        port,
+        reusePort: true,
+        receiveBufferBytes: 8 << 20,
+        receiveTimeoutMs: 0,
+        packetInfo: false,
+      });
+      port = localPort(fd);
+      this.hold(name, fd);
+    }
+    return { host: '127.0.0.1', port };
+  }
+
+  tcp(name: string, count: number): Endpoint {
+    let port = 0;
+    for (let i = 0; i < count; i++) {
+      const fd = listenTcp({ family: 4, bytes: LOOPBACK }, port, 1024, true);
+      port = localPort(fd);
+      this.hold(name, fd);
+    }
+    return { host: '127.0.0.1', port };
+  }
+
+  start(folder: string, config?: ConfigFields, env: Record<string, string> = {}): Promise<RunningService> {
+    const held = { LISTEN_FDS: `${this.fds.length}`, LISTEN_FDNAMES: this.names.join(':') };
+    const options = { folder, env: { ...held, ...env }, wrapper: LAUNCHER, fds: this.fds };
+    return RunningService.start({ ...options, ...(config && { config }) });
+  }
+
+  close(): void {
+    for (const fd of this.fds.splice(0)) closeSocket(fd);
+  }
+
+  private hold(name: string, fd: number): void {
+    this.fds.push(fd);
+    this.names.push(name);
+  }
+}
+
+const held = new HeldSockets();
+const folder = temporaryFolder();
+let service: RunningService;
+let udp: Endpoint;
+let tcp: Endpoint;
+let control: Endpoint;
+let metrics: Endpoint;
+
+beforeAll(async () => {
+  // More sockets than threads, and fewer.
+  udp = held.udp('dns-udp', 3);
+  tcp = held.tcp('dns-tcp', 1);
+  control = held.tcp('control', 1);
+  metrics = held.tcp('metrics', 2);
+  service = await held.start(folder, { dns: { workers: 2 } });
+  await service.household([HOME]);
+});
+
+afterAll(async () => {
+  await service.stop();
+  held.close();
+});
+
+it('serves on inherited sockets of every kind instead of the configured addresses', async () => {
+  expect(service.udp).toEqual(udp);
+  expect(service.tcp).toEqual(tcp);
+  expect(service.controlUrl).toBe(`http://127.0.0.1:${control.port}`);
+  // New ports are spread over all sockets, and a new connection may come to either thread.
+  for (let i = 0; i < 12; i++) {
+    expect(shown(await askUdp(udp, HOME, { name: FILMS }))).toBe(STEERED);
+    expect(shown(await askTcp(tcp, HOME, { name: FILMS }))).toBe(STEERED);
+    expect((await fetch(`http://127.0.0.1:${metrics.port}/readyz`)).status).toBe(200);
+  }
+});
+
+it('loses no query in restarts, and answers those that came meanwhile', async () => {
+  const client = dgram.createSocket('udp4').bind(0, HOME);
+  await once(client, 'listening');
+  const open = new Set<number>();
+  const wrong: string[] = [];
+  let sent = 0;
+  client.on('message', (bytes) => {
+    const id = bytes.readUInt16BE(0);
+    open.delete(id);
+    if (shown(readReply(bytes)) !== STEERED) wrong.push(shown(readReply(bytes)));
+  });
+  const timer = setInterval(() => {
+    if (open.size >= MAX_WAITING) return;
+    sent++;
+    open.add(sent);
+    client.send(encodeQuery({ name: FILMS, id: sent }), udp.port, udp.host);
+  }, QUERY_INTERVAL_MS);
+
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = sent;
+    await until(() => sent > before + 20, 'queries are sent');
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+    const over = askTcp(tcp, HOME, { name: FILMS });
+    service = await held.start(folder);
+    expect(shown(await over)).toBe(STEERED);
+  }
+  clearInterval(timer);
+  await until(() => open.size === 0, 'every query is answered');
+  client.close();
+  expect(wrong).toEqual([]);
+  expect(sent).toBeGreaterThan(60);
+});
+
+it('relays on inherited sockets', async () => {
+  const sockets = new HeldSockets();
+  const tls = sockets.tcp('relay-tls', 3);
+  const http = sockets.tcp('relay-http', 2);
+  const quic = sockets.udp('relay-quic', 2);
+  const relay = await sockets.start(temporaryFolder(), {
+    roles: ['relay', 'control'],
+    relay: { tls: ['127.0.0.1:0'], http: ['127.0.0.1:0'], quic: ['127.0.0.1:0'], workers: 2 },
+  });
+  const [ready] = relay.lines.filter(({ msg }) => msg === 'ready');
+  expect(ready).toMatchObject({
+    relay: {
+      tls: [`127.0.0.1:${tls.port}`],
+      http: [`127.0.0.1:${http.port}`],
+      quic: [`127.0.0.1:${quic.port}`],
+    },
+  });
+  // A stranger's connection is accepted and closed, by whichever socket it came.
+  for (let i = 0; i < 12; i++) {
+    for (const { host, port } of [tls, http]) {
+      const socket = net.connect({ host, port, localAddress: HOME });
+      socket.on('error', () => {});
+      const closed = new Promise((resolve) => socket.on('close', resolve));
+      socket.resume().write('GET / HTTP/1.1\r\nHost: www.example\r\n\r\n');
+      await closed;
+    }
+  }
+  await relay.stop();
+  sockets.close();
+});
+
+it('refuses to start with a socket that it has no name or no use for', async () => {
+  const file = writeConfig(temporaryFolder());
+  const env = { LISTEN_FDS: '1', LISTEN_FDNAMES: 'dns' };
+  const options = { env, wrapper: LAUNCHER, fds: [held.fds[0]!] };
+  const unknown = await runProgram(['serve', '--config', file], options);
+  expect(unknown).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching('found "dns", expected one of dns-udp'),
+  });
+  const swapped = { ...options, env: { ...env, LISTEN_FDNAMES: 'dns-tcp' } };
+  expect(await runProgram(['serve', '--config', file], swapped)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching('found a socket for UDP, expected a TCP socket'),
+  });
+});
+
+it('tells systemd when it is ready, reloads and stops', async () => {
+  const path = join(temporaryFolder(), 'notify');
+  const library = libc()!;
+  const name = new Uint8Array(3 + path.length);
+  name[0] = 1;
+  name.set(Buffer.from(path), 2);
+  const AF_UNIX = 1;
+  const SOCK_DGRAM_NONBLOCK = 2 | 0o4000;
+  const fd = library.socket(AF_UNIX, SOCK_DGRAM_NONBLOCK, 0);
+  expect(library.bind(fd, name, name.length)).toBe(0);
+  let told = '';
+  const hears = (text: string) =>
+    until(() => {
+      const bytes = new Uint8Array(1024);
+      const length = library.read(fd, bytes, bytes.length);
+      if (length > 0) told += `${Buffer.from(bytes.subarray(0, length))}\n`;
+      return told.includes(text);
+    }, `the supervisor hears ${text}`);
+
+  const supervised = await RunningService.start({ env: { NOTIFY_SOCKET: path } });
+  await hears('READY=1');
+  told = '';
+  supervised.kill('SIGHUP');
+  await hears('RELOADING=1\nMONOTONIC_USEC=');
+  await hears('READY=1');
+  expect(await supervised.stop()).toEqual({ code: 0, signal: null });
+  await hears('STOPPING=1');
+  closeSocket(fd);
+});
