@@ -185,6 +185,7 @@ describe('health', () => {
           { name: 'allowlist', ready: true, state: 'following' },
           { name: 'shield', ready: true },
           { name: 'upstreams', ready: true, state: 'up' },
+          { name: 'edge', ready: true, state: 'serving' },
         ],
       },
     ]);
