@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
 import { expect, it, onTestFinished } from 'vitest';
 import { AllowlistFollower, AllowlistTable, Profiles } from '../../src/allowlist/index.ts';
 import { ReadYourWrites } from '../../src/cli/serve/tables/read-your-writes.ts';
+import type { Feed } from '../../src/feed/index.ts';
 import { parseAddress } from '../../src/net/index.ts';
 import { openRegistry, StoreUnavailableError } from '../../src/registry/index.ts';
 
@@ -54,4 +56,20 @@ it('fails a call whose change is not applied, and no other, until it is', async 
   await registry.deleteAccount(three.account.id);
   await expect.poll(() => follower.state.unapplied, { timeout: 20_000 }).toBe(0);
   expect(follower.state.entries).toBe(1);
+});
+
+it('does not fail a call for a stall of its own thread, in which the change arrived', async () => {
+  let isApplied = false;
+  const follower = { hasApplied: () => isApplied } as unknown as AllowlistFollower;
+  const feed = { subscribe: () => () => {} } as unknown as Feed;
+  const barrier = new ReadYourWrites(follower, feed);
+  const { port1, port2 } = new MessageChannel();
+  port1.on('message', () => {
+    isApplied = true;
+    port1.close();
+  });
+  const reached = barrier.reached(1, 1);
+  port2.postMessage('the change');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+  expect(await reached).toBe(true);
 });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { AllowlistFollower } from '../../../allowlist/index.ts';
 import type { Feed } from '../../../feed/index.ts';
 
@@ -27,10 +28,16 @@ export class ReadYourWrites {
   async reached(from: number, to: number): Promise<boolean> {
     const deadlineMs = performance.now() + WAIT_MS;
     while (!this.follower.hasApplied(from, to)) {
-      if (performance.now() > deadlineMs) return false;
+      if (performance.now() > deadlineMs) return this.lookAgain(from, to);
       await this.nextChange();
     }
     return true;
+  }
+
+  /** After a stall of this thread its timers come first: the change may have arrived and wait to be delivered. */
+  private async lookAgain(from: number, to: number): Promise<boolean> {
+    await setImmediate();
+    return this.follower.hasApplied(from, to);
   }
 
   close(): void {
