@@ -58,9 +58,7 @@ export class ControlServer {
     const opened: ListenAddress[] = [];
     try {
       for (const address of addresses) {
-        // "::" accepts IPv4 too, unless 0.0.0.0 has a listener on the same port.
-        const ipv6Only = addresses.some(({ host, port }) => host === '0.0.0.0' && port === address.port);
-        opened.push(await this.open(address, ipv6Only));
+        opened.push(await this.open(address));
       }
     } catch (error) {
       await Promise.all(this.servers.splice(0).map((server) => closed(server)));
@@ -87,7 +85,7 @@ export class ControlServer {
     await this.app.close();
   }
 
-  private open(address: ListenAddress, ipv6Only: boolean): Promise<ListenAddress> {
+  private open(address: ListenAddress): Promise<ListenAddress> {
     const server = createServer(HTTP_OPTIONS);
     // A client may shut its sending side down after a request; it still gets its answer.
     (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
@@ -104,6 +102,8 @@ export class ControlServer {
         );
       server.once('error', onError);
       const { host, port, fd } = address;
+      // As all listeners: [::] is IPv6 only.
+      const ipv6Only = host.includes(':');
       server.listen(fd === undefined ? { host, port, ipv6Only } : { fd }, () => {
         server.off('error', onError);
         server.on('error', (error) => this.errorLog.note(error, 'none', 'accept'));

@@ -43,6 +43,12 @@ describe('listeners', () => {
     }
   });
 
+  test('[::] is IPv6 only, so that 0.0.0.0 may have the same port', async () => {
+    const [{ port }] = await bench.control.listen([{ host: '::', port: 0 }]);
+    expect((await fetch(`http://[::1]:${port}/v1/ip`)).status).toBe(200);
+    await expect(fetch(`http://127.0.0.1:${port}/v1/ip`)).rejects.toThrow('fetch failed');
+  });
+
   test('a listener that fails names the address and the reason, and no other stays open', async () => {
     const [taken] = await bench.control.listen([{ host: '127.0.0.1', port: 0 }]);
     const other = await ControlBench.make();

@@ -110,8 +110,12 @@ export class MetricsServer {
     server.setTimeout(IDLE_TIMEOUT_MS);
     return new Promise((resolve, reject) => {
       server.on('error', (cause) => reject(new MetricsListenError(at, cause)));
-      const on = at.fd === undefined ? { host: at.address, port: at.port, exclusive: true } : { fd: at.fd };
-      server.listen(on, () => resolve(server));
+      const { address: host, port, fd } = at;
+      // As all listeners: [::] is IPv6 only.
+      const ipv6Only = host.includes(':');
+      server.listen(fd === undefined ? { host, port, ipv6Only, exclusive: true } : { fd }, () =>
+        resolve(server),
+      );
     });
   }
 

@@ -183,3 +183,9 @@ describe('MetricsServer', () => {
     await expect(call(at, '/healthz')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 });
+
+it('listens by IPv6 only on [::], so that 0.0.0.0 may have the same port', async () => {
+  const { port } = await start({ listen: [{ address: '::', port: 0 }] });
+  expect((await call({ address: '::1', port }, '/healthz')).status).toBe(200);
+  await expect(call({ address: '127.0.0.1', port }, '/healthz')).rejects.toThrow('ECONNREFUSED');
+});
