@@ -1,6 +1,6 @@
-import { loadConfig, locateConfig } from '../config/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseArguments } from './options.ts';
+import { readConfig } from './read-config.ts';
 import type { AccountAnswer, AccountReply } from './serve/operator/accounts.ts';
 import { type AccountRequest, askOperatorSocket } from './serve/operator/socket.ts';
 
@@ -37,11 +37,7 @@ const OPTIONS = {
 async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArguments(args, OPTIONS);
   const { action, request } = readRequest(positionals, values.region, values['per-account']);
-  const { dataDir } = loadConfig({
-    file: locateConfig(values.config, io.env),
-    env: io.env,
-    cwd: io.cwd,
-  }).config;
+  const { dataDir } = readConfig(values.config, io).config;
   const reply = action === 'list' ? await listAll(dataDir, request) : await ask(dataDir, request);
   if (reply === null) {
     io.err(`no control with dataDir ${dataDir} is running, or this user may not talk to it`);

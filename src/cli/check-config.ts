@@ -1,15 +1,9 @@
-import {
-  formatSize,
-  type Listener,
-  type LoadedConfig,
-  listenersOf,
-  loadConfig,
-  locateConfig,
-} from '../config/index.ts';
+import { formatSize, type Listener, type LoadedConfig, listenersOf } from '../config/index.ts';
 import { certificateWarning, privateNamesWarning, readCertificate } from './certificate.ts';
 import type { Command, Io } from './command.ts';
 import { type LoadedCatalog, loadCatalog } from './load-catalog.ts';
 import { parseOptions } from './options.ts';
+import { readConfig } from './read-config.ts';
 
 const USAGE = `Usage: mediastreamer check-config [--config FILE]
 
@@ -26,7 +20,7 @@ const ANY_SEED = 0;
 
 async function run(args: string[], io: Io): Promise<number> {
   const { config: argument } = parseOptions(args, { config: { type: 'string' } });
-  const loaded = loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd });
+  const loaded = readConfig(argument, io);
   const catalog = await loadCatalog(loaded, ANY_SEED);
   const certificate = readCertificate(loaded.config);
   for (const line of summary(loaded, catalog)) io.out(line);

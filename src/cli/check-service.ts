@@ -1,11 +1,11 @@
 import { type CheckSummary, checkEntries, Prober, summarize } from '../catalog/health/index.ts';
-import { loadConfig, locateConfig } from '../config/index.ts';
 import { monotonicClock } from '../sys/index.ts';
 import { parseCheckServiceOptions } from './check-service/options.ts';
 import { planCheck } from './check-service/plan.ts';
 import { checkAsJson, checkAsText } from './check-service/print.ts';
 import type { Command, Io } from './command.ts';
 import { loadCatalog } from './load-catalog.ts';
+import { readConfig } from './read-config.ts';
 import { hasFamily } from './serve/own-addresses.ts';
 
 const USAGE = `Usage: mediastreamer check-service NAME [--region REGION | --relay ADDRESS] [--json] [--config FILE]
@@ -37,7 +37,7 @@ const PROGRESS_MS = 5_000;
 
 async function run(args: string[], io: Io): Promise<number> {
   const options = parseCheckServiceOptions(args);
-  const loaded = loadConfig({ file: locateConfig(options.config, io.env), env: io.env, cwd: io.cwd });
+  const loaded = readConfig(options.config, io);
   const port = options.port ?? loaded.config.health.port;
   const { tables } = await loadCatalog(loaded, SEED);
   const plan = planCheck(tables, options, SEED);

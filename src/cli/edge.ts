@@ -1,6 +1,6 @@
-import { loadConfig, locateConfig } from '../config/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseOptions } from './options.ts';
+import { readConfig } from './read-config.ts';
 import type { EdgeAnswer } from './serve/operator/commands.ts';
 import { askOperatorSocket } from './serve/operator/socket.ts';
 
@@ -23,8 +23,7 @@ const COMMANDS = { drain: 'edge-drain', undrain: 'edge-undrain' } as const;
 async function run([action, ...rest]: string[], io: Io): Promise<number> {
   if (action !== 'drain' && action !== 'undrain') throw new UsageError('expected drain or undrain');
   const { config: argument } = parseOptions(rest, { config: { type: 'string' } });
-  const file = locateConfig(argument, io.env);
-  const { dataDir } = loadConfig({ file, env: io.env, cwd: io.cwd }).config;
+  const { dataDir } = readConfig(argument, io).config;
   const answer = await askOperatorSocket<EdgeAnswer>(dataDir, { command: COMMANDS[action] });
   if (answer === null) {
     io.err(`no edge with dataDir ${dataDir} is running, or this user may not talk to it`);

@@ -1,6 +1,6 @@
 import { AllowlistTable, Profiles } from '../allowlist/index.ts';
 import { Steering } from '../catalog/index.ts';
-import { type LoadedConfig, loadConfig, locateConfig } from '../config/index.ts';
+import type { LoadedConfig } from '../config/index.ts';
 import { parseAddress, registrationPrefix } from '../net/index.ts';
 import { AnswerCache } from '../resolver/cache/index.ts';
 import { nameFromText, RecordType } from '../wire/index.ts';
@@ -8,6 +8,7 @@ import { type Command, type Io, UsageError } from './command.ts';
 import { loadCatalog } from './load-catalog.ts';
 import { parseArguments } from './options.ts';
 import { policyOf } from './policy.ts';
+import { readConfig } from './read-config.ts';
 import { type ExplainReply, explainWith } from './serve/operator/explainer.ts';
 import { askOperatorSocket, type ExplainRequest } from './serve/operator/socket.ts';
 import { NOTHING_KNOWN } from './serve/tables/relay-status.ts';
@@ -35,7 +36,7 @@ async function run(args: string[], io: Io): Promise<number> {
     from: { type: 'string' },
   });
   const request = readRequest(positionals, values.from);
-  const loaded = loadConfig({ file: locateConfig(values.config, io.env), env: io.env, cwd: io.cwd });
+  const loaded = readConfig(values.config, io);
   const running = await askOperatorSocket<ExplainReply>(loaded.config.dataDir, request);
   const reply = running ?? (await explainFromConfig(loaded, request));
   if ('error' in reply) {

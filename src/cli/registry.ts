@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { AllowlistFile } from '../allowlist/index.ts';
-import { type Config, loadConfig, locateConfig } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
 import type { CopyReport, StoreReport } from '../registry/operator/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { errorCode } from './error-code.ts';
 import { parseOptions } from './options.ts';
+import { readConfig } from './read-config.ts';
 
 const USAGE = `Usage: mediastreamer registry verify [--config FILE] [--edge URL]... [--list DIRECTORY]...
        mediastreamer registry adopt --yes [--config FILE] [--replaces EPOCH]...
@@ -41,7 +42,7 @@ async function run(args: string[], io: Io): Promise<number> {
 
 /** @throws ConfigError, UsageError for an embedded store. */
 function redisConfig(argument: string | undefined, io: Io): Config {
-  const { config } = loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd });
+  const { config } = readConfig(argument, io);
   if (config.store === 'embedded') throw new UsageError('the store of this configuration is embedded');
   return config;
 }

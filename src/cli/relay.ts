@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Config, loadConfig, locateConfig } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
 import { formatAddress, parseAddress } from '../net/index.ts';
 import { monotonicClock } from '../sys/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseOptions } from './options.ts';
+import { readConfig } from './read-config.ts';
 import type { RelayAnswer, RelayReply } from './serve/operator/commands.ts';
 import { askOperatorSocket, type RelayRequest } from './serve/operator/socket.ts';
 import { type RelayStatus, statusText } from './serve/tables/relay-status.ts';
@@ -52,7 +53,7 @@ const SELECTORS = {
 
 async function status(args: string[], io: Io): Promise<number> {
   const values = parseOptions(args, { config: { type: 'string' }, json: { type: 'boolean' } });
-  const reply = await ask(configOf(values.config, io), 'relay-status', {}, io);
+  const reply = await ask(readConfig(values.config, io).config, 'relay-status', {}, io);
   if (reply === null) return 1;
   const { relays, own } = reply;
   if (values.json === true) {
@@ -66,7 +67,7 @@ async function status(args: string[], io: Io): Promise<number> {
 
 async function undrain(args: string[], io: Io): Promise<number> {
   const values = parseOptions(args, SELECTORS);
-  const reply = await ask(configOf(values.config, io), 'relay-undrain', values, io);
+  const reply = await ask(readConfig(values.config, io).config, 'relay-undrain', values, io);
   if (reply === null) return 1;
   if (reply.isOwn) io.out('this relay is undrained: edges put it back after their next successful probes');
   for (const address of reply.changed) io.out(`${address} is back in this edge's answers if it is up`);
@@ -86,7 +87,7 @@ async function drain(args: string[], io: Io): Promise<number> {
   if (values.timeout !== undefined && !/^\d{1,6}$/.test(values.timeout)) {
     throw new UsageError('expected --timeout with a number of seconds');
   }
-  const config = configOf(values.config, io);
+  const config = readConfig(values.config, io).config;
   const reply = await ask(config, 'relay-drain', values, io);
   if (reply === null) return 1;
   for (const address of reply.changed) io.out(`${address} is out of this edge's answers`);
@@ -129,10 +130,6 @@ async function waitForTunnels(config: Config, settleMs: number, timeoutMs: numbe
     }
     await delay(POLL_MS);
   }
-}
-
-function configOf(argument: string | undefined, io: Io): Config {
-  return loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd }).config;
 }
 
 /** Sends a command. @returns null after printing why nothing was done */

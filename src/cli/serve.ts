@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { loadConfig, locateConfig } from '../config/index.ts';
 import { notifySupervisor, sealProcess, settleHeap } from '../sys/index.ts';
 import type { Command, Io } from './command.ts';
 import { crash } from './crash.ts';
 import { parseOptions } from './options.ts';
+import { readConfig } from './read-config.ts';
 import { InheritedSockets } from './serve/inherited.ts';
 import { createLog } from './serve/log.ts';
 import { Service } from './serve/service.ts';
@@ -29,8 +29,7 @@ async function run(args: string[], io: Io): Promise<number> {
   // Before the configuration is read: it holds secrets.
   const isSealed = sealProcess();
   const inherited = InheritedSockets.read(io.env, process.pid);
-  const load = () =>
-    inherited.apply(loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd }));
+  const load = () => inherited.apply(readConfig(argument, io));
   const loaded = load();
   const terminal = process.stdout.isTTY === true;
   const log = createLog(loaded.config.log.level, terminal);

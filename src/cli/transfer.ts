@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { loadConfig, locateConfig } from '../config/index.ts';
 import type { StoreTransfer } from '../registry/transfer/index.ts';
 import { type Io, UsageError } from './command.ts';
 import { parseOptions } from './options.ts';
+import { readConfig } from './read-config.ts';
 
 /**
  * Runs export or import: opens the configured store, moves accounts between it and --file, and prints their number.
@@ -20,7 +20,7 @@ export async function runTransfer(
     file: { type: 'string' },
   });
   if (file === undefined) throw new UsageError('expected --file FILE');
-  const { config } = loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd });
+  const { config } = readConfig(argument, io);
   const { openTransfer } = await import('../registry/transfer/index.ts');
   const makeId = (): string => randomBytes(12).toString('hex');
   try {

@@ -2,8 +2,9 @@ import { type BundleStore, isVersion } from '../../catalog/bundle/index.ts';
 import { type Io, UsageError } from '../command.ts';
 import { bundleStoreOf } from '../load-catalog.ts';
 import { parseArguments } from '../options.ts';
+import { readConfig } from '../read-config.ts';
 import { askOperatorSocket } from '../serve/operator/socket.ts';
-import { configOf, onlyArgument } from './files.ts';
+import { onlyArgument } from './files.ts';
 
 export async function status(args: string[], io: Io): Promise<number> {
   const { store } = open(args, io);
@@ -38,7 +39,7 @@ function before(previous: number | null): string {
 
 function open(args: string[], io: Io): { store: BundleStore; dataDir: string; positionals: string[] } {
   const { values, positionals } = parseArguments(args, { config: { type: 'string' } });
-  const { config } = configOf(values.config, io);
+  const { config } = readConfig(values.config, io);
   const store = bundleStoreOf(config);
   if (store === null) throw new UsageError('catalog.bundle.url is not set in this configuration');
   return { store, dataDir: config.dataDir, positionals };

@@ -10,14 +10,9 @@ import {
   readServiceFiles,
   type Service,
 } from '../../catalog/index.ts';
-import { type LoadedConfig, loadConfig, locateConfig } from '../../config/index.ts';
+import type { LoadedConfig } from '../../config/index.ts';
 import { type Io, UsageError } from '../command.ts';
 import { CatalogError, configuredServiceFiles } from '../load-catalog.ts';
-
-/** Reads the configuration that `--config` names. @throws ConfigError */
-export function configOf(argument: string | undefined, io: Io): LoadedConfig {
-  return loadConfig({ file: locateConfig(argument, io.env), env: io.env, cwd: io.cwd });
-}
 
 /** The one positional argument of an action. @throws UsageError */
 export function onlyArgument(positionals: readonly string[], name: string): string {

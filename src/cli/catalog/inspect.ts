@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { differences, formatDifferences, openBundle, parsePublicKey } from '../../catalog/bundle/index.ts';
 import { type Io, UsageError } from '../command.ts';
 import { parseArguments } from '../options.ts';
-import { configOf, filesAt, onlyArgument, readBytes, servicesOf } from './files.ts';
+import { readConfig } from '../read-config.ts';
+import { filesAt, onlyArgument, readBytes, servicesOf } from './files.ts';
 
 export async function verify(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArguments(args, {
@@ -10,7 +11,7 @@ export async function verify(args: string[], io: Io): Promise<number> {
     'public-key': { type: 'string' },
   });
   const path = resolve(io.cwd, onlyArgument(positionals, 'BUNDLE'));
-  const text = values['public-key'] ?? configOf(values.config, io).config.catalog.bundle.publicKey;
+  const text = values['public-key'] ?? readConfig(values.config, io).config.catalog.bundle.publicKey;
   if (text === null)
     throw new UsageError('expected --public-key, or catalog.bundle.publicKey in the configuration');
   const key = parsePublicKey(text);

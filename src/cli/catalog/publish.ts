@@ -11,7 +11,8 @@ import {
 import { type Io, UsageError } from '../command.ts';
 import { parseArguments, parseOptions } from '../options.ts';
 import { readPrivateText } from '../private-text.ts';
-import { configOf, filesOfConfig, onlyArgument, readBytes, replaceFile, servicesOf } from './files.ts';
+import { readConfig } from '../read-config.ts';
+import { filesOfConfig, onlyArgument, readBytes, replaceFile, servicesOf } from './files.ts';
 
 export async function keygen(args: string[], io: Io): Promise<number> {
   const { out } = parseOptions(args, { out: { type: 'string' } });
@@ -30,7 +31,7 @@ export async function build(args: string[], io: Io): Promise<number> {
     version: { type: 'string' },
   });
   if (out === undefined) throw new UsageError('expected --out FILE');
-  const files = await filesOfConfig(configOf(config, io));
+  const files = await filesOfConfig(readConfig(config, io));
   return writeBundle(files, resolve(io.cwd, out), versionOf(version), io);
 }
 

@@ -16,7 +16,8 @@ import {
 } from '../../catalog/index.ts';
 import { type Io, UsageError } from '../command.ts';
 import { parseOptions } from '../options.ts';
-import { configOf, filesOfConfig, readBytes, servicesOf } from './files.ts';
+import { readConfig } from '../read-config.ts';
+import { filesOfConfig, readBytes, servicesOf } from './files.ts';
 import { ListFetcher } from './list-fetcher.ts';
 import { versionOf, writeBundle } from './publish.ts';
 
@@ -43,7 +44,7 @@ export async function refresh(args: string[], io: Io): Promise<number> {
     throw new UsageError('expected --ref with a commit, as --lists is given');
   const files =
     base === undefined
-      ? await filesOfConfig(configOf(config, io))
+      ? await filesOfConfig(readConfig(config, io))
       : [...readUncheckedBundle(readBytes(resolve(io.cwd, base))).files];
   const before = servicesOf(files);
   const refresher = new Refresher(files, before, new ListFetcher(lists), { ref, accept });

@@ -3,7 +3,8 @@ import type { Service } from '../../catalog/index.ts';
 import { formatAddress, parseAddress } from '../../net/index.ts';
 import { type Io, UsageError } from '../command.ts';
 import { parseOptions } from '../options.ts';
-import { configOf, filesOfConfig, replaceFile, servicesOf } from './files.ts';
+import { readConfig } from '../read-config.ts';
+import { filesOfConfig, replaceFile, servicesOf } from './files.ts';
 
 /** Lines for one service. `servers` are the edge's addresses. */
 type Format = (names: readonly string[], servers: readonly string[]) => string[];
@@ -30,7 +31,7 @@ export async function exportLines(args: string[], io: Io): Promise<number> {
   const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined;
   if (format === undefined)
     throw new UsageError(`expected --format with ${Object.keys(FORMATS).join(' or ')}`);
-  const loaded = configOf(values.config, io);
+  const loaded = readConfig(values.config, io);
   const servers = name === 'dnsmasq' ? serversOf(values.server ?? loaded.config.control.dnsAddresses) : [];
   const services = chosen(servicesOf(await filesOfConfig(loaded)), values.service);
   const lines = [
