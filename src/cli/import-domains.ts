@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ImportNote, ImportResult, Service } from '../catalog/index.ts';
@@ -10,6 +9,7 @@ import {
   importDomains,
   loadServices,
 } from '../catalog/index.ts';
+import { replaceFile } from '../sys/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 
 const USAGE = `Usage: mediastreamer import-domains [options] FILE
@@ -29,6 +29,8 @@ its directory. Each line that a catalog cannot express is reported as file:line:
 Exit codes: 0 done, 1 errors (nothing written), 2 bad usage, 3 written, some lines not expressible.
 `;
 
+/** Less the umask, as for any new file. */
+const OUTPUT_MODE = 0o666;
 const EXIT = { done: 0, failed: 1, unexpressed: 3 } as const;
 
 interface Request {
@@ -147,14 +149,10 @@ function compose(request: Request, result: ImportResult, existing: Service | nul
   return text;
 }
 
-/** Writes by rename, so that a reload never reads half a file. */
-async function writeOut(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+function writeOut(path: string, text: string): void {
   try {
-    await writeFile(temporary, text, { flag: 'wx' });
-    await rename(temporary, path);
+    replaceFile(path, text, { mode: OUTPUT_MODE });
   } catch (error) {
-    await rm(temporary, { force: true });
     throw new ImportError(`${path}: ${(error as NodeJS.ErrnoException).code ?? 'not writable'}`);
   }
 }
@@ -174,7 +172,7 @@ async function importFile(request: Request, io: Io): Promise<number> {
   const text = compose(request, result, existing, io);
   report(io, result.unexpressed, directory);
   if (request.out === null) io.out(text);
-  else await writeOut(request.out, text);
+  else writeOut(request.out, text);
   return result.unexpressed.length === 0 ? EXIT.done : EXIT.unexpressed;
 }
 

@@ -10,6 +10,7 @@ export { ENDPOINT_BYTES } from './mmsg-layout.ts';
 export { PacketBatch, type PacketSlots } from './packet-batch.ts';
 export { Poller } from './poll.ts';
 export { assertPrivate, FileNotPrivateError } from './private-file.ts';
+export { type ReplaceFileOptions, replaceFile } from './replace-file.ts';
 export { excludeFromDumps, sealProcess } from './seal.ts';
 export { settleHeap } from './settle.ts';
 export { askForSlice } from './slice.ts';

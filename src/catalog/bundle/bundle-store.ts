@@ -1,16 +1,7 @@
 import type { KeyObject } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from '../../sys/index.ts';
 import { type Bundle, isVersion, openBundle } from './bundle.ts';
 import { BundleError } from './bundle-error.ts';
 
@@ -138,7 +129,7 @@ export class BundleStore {
 
   private write(state: BundleState): void {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
-    replaceFile(join(this.directory, STATE_FILE), Buffer.from(`${JSON.stringify(state)}\n`));
+    replaceFile(join(this.directory, STATE_FILE), `${JSON.stringify(state)}\n`);
   }
 
   private removeOthers(): void {
@@ -160,20 +151,6 @@ function parseState(text: string): BundleState {
     // Reported below.
   }
   throw new BundleError('bundle_malformed', `${STATE_FILE} of the catalog's bundles is damaged; remove it`);
-}
-
-/** Replaces a file so that a crash leaves the old one or the new one, whole. */
-function replaceFile(path: string, bytes: Buffer): void {
-  const temporary = `${path}.new`;
-  rmSync(temporary, { force: true });
-  const descriptor = openSync(temporary, 'wx', 0o600);
-  try {
-    writeFileSync(descriptor, bytes);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(temporary, path);
 }
 
 function readIfThere(path: string): Buffer | null {

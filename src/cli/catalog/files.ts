@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { BundleError, readUncheckedBundle } from '../../catalog/bundle/index.ts';
 import type { ServiceFile } from '../../catalog/index.ts';
@@ -13,6 +12,9 @@ import {
 import type { LoadedConfig } from '../../config/index.ts';
 import { type Io, UsageError } from '../command.ts';
 import { CatalogError, configuredServiceFiles } from '../load-catalog.ts';
+
+/** Mode of the files that the actions write: they hold nothing secret. */
+export const OUTPUT_MODE = 0o644;
 
 /** The one positional argument of an action. @throws UsageError */
 export function onlyArgument(positionals: readonly string[], name: string): string {
@@ -28,18 +30,6 @@ export function readBytes(path: string): Buffer {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'not readable';
     throw new BundleError('bundle_unavailable', `${path}: ${code}`);
-  }
-}
-
-/** Replaces a file whole, with mode 0644. */
-export async function replaceFile(path: string, bytes: Buffer): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(temporary, bytes, { flag: 'wx', mode: 0o644 });
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
   }
 }
 

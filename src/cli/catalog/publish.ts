@@ -8,11 +8,12 @@ import {
   readPrivateKey,
   signBundle,
 } from '../../catalog/bundle/index.ts';
+import { replaceFile } from '../../sys/index.ts';
 import { type Io, UsageError } from '../command.ts';
 import { parseArguments, parseOptions } from '../options.ts';
 import { readPrivateText } from '../private-text.ts';
 import { readConfig } from '../read-config.ts';
-import { filesOfConfig, onlyArgument, readBytes, replaceFile, servicesOf } from './files.ts';
+import { filesOfConfig, OUTPUT_MODE, onlyArgument, readBytes, servicesOf } from './files.ts';
 
 export async function keygen(args: string[], io: Io): Promise<number> {
   const { out } = parseOptions(args, { out: { type: 'string' } });
@@ -40,20 +41,20 @@ export async function sign(args: string[], io: Io): Promise<number> {
   const path = resolve(io.cwd, onlyArgument(positionals, 'BUNDLE'));
   if (values.key === undefined) throw new UsageError('expected --key FILE');
   const key = readPrivateKey(readPrivateText(resolve(io.cwd, values.key)));
-  await replaceFile(path, signBundle(readBytes(path), key));
+  replaceFile(path, signBundle(readBytes(path), key), { mode: OUTPUT_MODE });
   io.out(`signed; verify with ${formatPublicKey(key)}`);
   return 0;
 }
 
 /** Checks service files and writes them as a bundle. @throws CatalogError */
-export async function writeBundle(
+export function writeBundle(
   files: Parameters<typeof servicesOf>[0],
   path: string,
   version: number,
   io: Io,
-): Promise<number> {
+): number {
   const services = servicesOf(files);
-  await replaceFile(path, formatBundle({ version, files }));
+  replaceFile(path, formatBundle({ version, files }), { mode: OUTPUT_MODE });
   io.out(`version ${version}, ${services.length} services; not signed yet`);
   return 0;
 }

@@ -51,7 +51,7 @@ export async function refresh(args: string[], io: Io): Promise<number> {
   for (const service of before) await refresher.service(service);
   io.out(formatDifferences(differences(before, servicesOf(refresher.files))));
   for (const line of refresher.notes) io.err(line);
-  const code = await writeBundle(refresher.files, resolve(io.cwd, out), versionOf(version), io);
+  const code = writeBundle(refresher.files, resolve(io.cwd, out), versionOf(version), io);
   return code === 0 && refresher.isHeldBack ? EXIT_HELD_BACK : code;
 }
 

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import type { Service } from '../../catalog/index.ts';
 import { formatAddress, parseAddress } from '../../net/index.ts';
+import { replaceFile } from '../../sys/index.ts';
 import { type Io, UsageError } from '../command.ts';
 import { parseOptions } from '../options.ts';
 import { readConfig } from '../read-config.ts';
-import { filesOfConfig, replaceFile, servicesOf } from './files.ts';
+import { filesOfConfig, OUTPUT_MODE, servicesOf } from './files.ts';
 
 /** Lines for one service. `servers` are the edge's addresses. */
 type Format = (names: readonly string[], servers: readonly string[]) => string[];
@@ -43,7 +44,7 @@ export async function exportLines(args: string[], io: Io): Promise<number> {
     ]),
   ];
   if (values.out === undefined) io.out(lines.join('\n'));
-  else await replaceFile(resolve(io.cwd, values.out), Buffer.from(`${lines.join('\n')}\n`));
+  else replaceFile(resolve(io.cwd, values.out), `${lines.join('\n')}\n`, { mode: OUTPUT_MODE });
   return 0;
 }
 

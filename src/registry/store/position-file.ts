@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from '../../sys/index.ts';
 import { StoreCorruptError, StoreUnavailableError } from '../errors.ts';
 import type { Position } from './position.ts';
 import { makeDirectory } from './private-files.ts';
@@ -62,15 +63,7 @@ export class PositionFile {
   }
 
   private write(text: string, sync: boolean): void {
-    const draft = `${this.path}.new`;
-    const file = openSync(draft, 'w', 0o600);
-    try {
-      writeSync(file, text);
-      if (sync) fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(draft, this.path);
+    replaceFile(this.path, text, { sync });
   }
 }
 

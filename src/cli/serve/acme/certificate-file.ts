@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readTlsCertificate, type TlsCertificate } from '../../../net/index.ts';
+import { replaceFile } from '../../../sys/index.ts';
 import { readPrivateText } from '../../private-text.ts';
 
 /** A certificate with its validity. */
@@ -55,16 +56,7 @@ export class CertificateFiles {
   }
 }
 
-/** Writes aside, then renames, so that the file is never partial; mode 0600. */
 function writePrivate(file: string, text: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const temporary = `${file}.${process.pid}`;
-  const descriptor = openSync(temporary, 'w', 0o600);
-  try {
-    writeSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(temporary, file);
+  replaceFile(file, text);
 }

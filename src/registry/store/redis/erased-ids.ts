@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from '../../../sys/index.ts';
 import { StoreCorruptError, StoreUnavailableError } from '../../errors.ts';
 import { makeDirectory } from '../private-files.ts';
 
@@ -60,16 +61,15 @@ export class ErasedIds {
   }
 
   private rewrite(): void {
-    const draft = `${this.path}.new`;
-    const file = openSync(draft, 'w', 0o600);
-    try {
-      const lines = [...this.hashes].map(([hash, day]) => `${hash} ${day}\n`);
-      writeSync(file, `${VERSION} ${this.key.toString('hex')}\n${lines.join('')}`);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(draft, this.path);
+    const lines = [...this.hashes].map(
+      ([hash, day]) => `${hash} ${day}
+`,
+    );
+    replaceFile(
+      this.path,
+      `${VERSION} ${this.key.toString('hex')}
+${lines.join('')}`,
+    );
   }
 }
 
