@@ -1,8 +1,9 @@
+import { askRunning } from './ask-running.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseArguments } from './options.ts';
 import { readConfig } from './read-config.ts';
 import type { AccountAnswer, AccountReply } from './serve/operator/accounts.ts';
-import { type AccountRequest, askOperatorSocket } from './serve/operator/socket.ts';
+import type { AccountRequest } from './serve/operator/socket.ts';
 
 const USAGE = `Usage: mediastreamer account add [--region REGION] [--per-account N] [--json] [--config FILE]
        mediastreamer account list [--json] [--config FILE]
@@ -38,15 +39,8 @@ async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArguments(args, OPTIONS);
   const { action, request } = readRequest(positionals, values.region, values['per-account']);
   const { dataDir } = readConfig(values.config, io).config;
-  const reply = action === 'list' ? await listAll(dataDir, request) : await ask(dataDir, request);
-  if (reply === null) {
-    io.err(`no control with dataDir ${dataDir} is running, or this user may not talk to it`);
-    return 1;
-  }
-  if ('error' in reply) {
-    io.err(reply.error);
-    return 1;
-  }
+  const reply = action === 'list' ? await listAll(dataDir, request, io) : await ask(dataDir, request, io);
+  if (reply === null) return 1;
   io.out(values.json === true ? JSON.stringify(jsonOf(reply)) : textOf(reply));
   return 0;
 }
@@ -82,15 +76,15 @@ function isAction(text: string | undefined): text is Action {
   return ACTIONS.some((action) => action === text);
 }
 
-function ask(dataDir: string, request: AccountRequest): Promise<AccountAnswer | null> {
-  return askOperatorSocket<AccountAnswer>(dataDir, request);
+function ask(dataDir: string, request: AccountRequest, io: Io): Promise<AccountReply | null> {
+  return askRunning<AccountAnswer>(dataDir, request, 'control', io);
 }
 
 /** Reads the list page by page. */
-async function listAll(dataDir: string, request: AccountRequest): Promise<AccountAnswer | null> {
+async function listAll(dataDir: string, request: AccountRequest, io: Io): Promise<AccountReply | null> {
   const accounts = [];
   for (let after: string | null = null; ; ) {
-    const page: AccountAnswer | null = await ask(dataDir, { ...request, id: after });
+    const page: AccountReply | null = await ask(dataDir, { ...request, id: after }, io);
     if (page === null || !('accounts' in page)) return page;
     accounts.push(...page.accounts);
     if (page.next === null) return { accounts, next: null };

@@ -1,8 +1,8 @@
+import { askRunning } from './ask-running.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseOptions } from './options.ts';
 import { readConfig } from './read-config.ts';
 import type { EdgeAnswer } from './serve/operator/commands.ts';
-import { askOperatorSocket } from './serve/operator/socket.ts';
 
 const USAGE = `Usage: mediastreamer edge drain [--config FILE]
        mediastreamer edge undrain [--config FILE]
@@ -24,15 +24,8 @@ async function run([action, ...rest]: string[], io: Io): Promise<number> {
   if (action !== 'drain' && action !== 'undrain') throw new UsageError('expected drain or undrain');
   const { config: argument } = parseOptions(rest, { config: { type: 'string' } });
   const { dataDir } = readConfig(argument, io).config;
-  const answer = await askOperatorSocket<EdgeAnswer>(dataDir, { command: COMMANDS[action] });
-  if (answer === null) {
-    io.err(`no edge with dataDir ${dataDir} is running, or this user may not talk to it`);
-    return 1;
-  }
-  if ('error' in answer) {
-    io.err(answer.error);
-    return 1;
-  }
+  const answer = await askRunning<EdgeAnswer>(dataDir, { command: COMMANDS[action] }, 'edge', io);
+  if (answer === null) return 1;
   io.out(
     answer.isDraining
       ? 'this edge drains: /readyz is 503, and everything is still answered'

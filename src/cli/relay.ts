@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/index.ts';
 import { formatAddress, parseAddress } from '../net/index.ts';
 import { monotonicClock } from '../sys/index.ts';
+import { askRunning } from './ask-running.ts';
 import { type Command, type Io, UsageError } from './command.ts';
 import { parseOptions } from './options.ts';
 import { readConfig } from './read-config.ts';
 import type { RelayAnswer, RelayReply } from './serve/operator/commands.ts';
-import { askOperatorSocket, type RelayRequest } from './serve/operator/socket.ts';
+import type { RelayRequest } from './serve/operator/socket.ts';
 import { type RelayStatus, statusText } from './serve/tables/relay-status.ts';
 
 const USAGE = `Usage: mediastreamer relay status [--json] [--config FILE]
@@ -144,16 +145,8 @@ async function ask(
   if (relay !== undefined && region !== undefined) {
     throw new UsageError('expected --relay or --region, not both');
   }
-  const answer = await askOperatorSocket<RelayAnswer>(dataDir, {
-    command,
-    region: region ?? null,
-    address: address && formatAddress(address),
-  });
-  if (answer === null)
-    io.err(`no edge or relay with dataDir ${dataDir} is running, or this user may not talk to it`);
-  else if ('error' in answer) io.err(answer.error);
-  else return answer;
-  return null;
+  const request = { command, region: region ?? null, address: address && formatAddress(address) };
+  return askRunning<RelayAnswer>(dataDir, request, 'edge or relay', io);
 }
 
 function statusLine(relay: RelayStatus): string {
