@@ -75,7 +75,7 @@ export class Service {
   private metrics: Metrics | null = null;
   private bundles: BundleRefresh | null = null;
   private operatorSocket: Server | null = null;
-  private reloading: Promise<void> = Promise.resolve();
+  private reloading: Promise<unknown> = Promise.resolve();
   private lastReload = { isGood: true, atMs: Date.now() };
   private stopping = false;
 
@@ -117,10 +117,14 @@ export class Service {
     }
   }
 
-  /** Re-reads configuration, catalog and certificate. On an error logs it and keeps the old ones. */
-  reload(load: () => LoadedConfig): Promise<void> {
-    this.reloading = this.reloading.then(async () => void (await this.reloadNow(load)));
-    return this.reloading;
+  /**
+   * Re-reads configuration, catalog and certificate, after the reloads before it. On an error logs it and keeps the old ones.
+   * @returns the error's message; null: all was taken
+   */
+  reload(load: () => LoadedConfig): Promise<string | null> {
+    const reloading = this.reloading.then(() => this.reloadNow(load));
+    this.reloading = reloading;
+    return reloading;
   }
 
   /**
@@ -336,14 +340,9 @@ export class Service {
     for (const note of this.files.notes) this.log.info({ note }, 'configuration');
   }
 
-  /** Reads the catalog and the certificate again, not the configuration. @returns the reason why the old ones stay */
-  private async reloadCatalog(): Promise<string | null> {
-    let error: string | null = null;
-    this.reloading = this.reloading.then(async () => {
-      error = await this.reloadNow(() => this.files.loaded);
-    });
-    await this.reloading;
-    return error;
+  /** Reads the catalog and the certificate again, not the configuration. @returns as `reload` */
+  private reloadCatalog(): Promise<string | null> {
+    return this.reload(() => this.files.loaded);
   }
 
   private openBundles(): BundleRefresh | null {
@@ -365,7 +364,6 @@ export class Service {
     });
   }
 
-  /** @returns the reason why the old configuration and catalog stay; null: all was taken */
   private async reloadNow(load: () => LoadedConfig): Promise<string | null> {
     const { log } = this;
     try {
