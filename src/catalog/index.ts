@@ -10,7 +10,6 @@ export type {
   ImportOptions,
   ImportResult,
   ListSource,
-  RefreshedService,
 } from './import/index.ts';
 export {
   formatListSource,

@@ -1,10 +1,6 @@
-export type { Bundle } from './bundle.ts';
 export { formatBundle, isVersion, openBundle, readUncheckedBundle, signBundle } from './bundle.ts';
 export { BundleError } from './bundle-error.ts';
-export type { BundleState } from './bundle-store.ts';
 export { BundleStore } from './bundle-store.ts';
-export type { ServiceDifference } from './difference.ts';
 export { differences, formatDifferences } from './difference.ts';
-export type { FetchedBundle } from './fetch.ts';
 export { fetchBundle } from './fetch.ts';
 export { formatPublicKey, generateBundleKeys, parsePublicKey, readPrivateKey } from './keys.ts';

@@ -5,4 +5,4 @@ export {
   importDomains,
 } from './import.ts';
 export { formatListSource, includedLists, type ListSource, parseListSource } from './list-source.ts';
-export { type RefreshedService, refreshNames } from './refresh.ts';
+export { refreshNames } from './refresh.ts';

@@ -60,7 +60,6 @@ class Refresher {
   files: ServiceFile[];
   readonly notes: string[] = [];
   isHeldBack = false;
-  private readonly services: ReadonlyMap<string, Service>;
   private readonly lists: ListFetcher;
   private readonly options: { readonly ref: string; readonly accept: readonly string[] };
 
@@ -71,11 +70,11 @@ class Refresher {
     options: { ref: string; accept: readonly string[] },
   ) {
     this.files = files;
-    this.services = new Map(services.map((service) => [service.service, service]));
     this.lists = lists;
     this.options = options;
     for (const id of options.accept) {
-      if (!this.services.has(id)) throw new UsageError(`expected --accept with a service, found ${id}`);
+      if (!services.some(({ service }) => service === id))
+        throw new UsageError(`expected --accept with a service, found ${id}`);
     }
   }
 
@@ -85,7 +84,7 @@ class Refresher {
     const { ref } = this.options;
     const commit = COMMIT.test(ref) ? ref : await this.lists.commitOf(source.repository, ref);
     const now = { ...source, ref: commit };
-    const [before, after] = [await this.namesAt(source), await this.namesAt(now)];
+    const [before, after] = await Promise.all([this.namesAt(source), this.namesAt(now)]);
     const problems = [...before.errors, ...after.errors];
     if (problems.length > 0) {
       this.hold(service, `${problems[0]!.list}:${problems[0]!.line}: ${problems[0]!.why}`);
