@@ -25,6 +25,7 @@ export { type Scope, scopeOf } from './scope.ts';
 export {
   distinctAddresses,
   formatSocketAddress,
+  listenOptions,
   parseSocketAddress,
   type SocketAddress,
 } from './socket-address.ts';

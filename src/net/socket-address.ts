@@ -26,6 +26,15 @@ export function formatSocketAddress(socketAddress: SocketAddress): string {
     : `[${host}]:${socketAddress.port}`;
 }
 
+/** Where a server of node:net listens: on the inherited socket, else on the address, IPv6 without IPv4. */
+export function listenOptions({
+  address,
+  port,
+  fd,
+}: SocketAddress): { host: string; port: number; ipv6Only: boolean } | { fd: number } {
+  return fd === undefined ? { host: formatAddress(address), port, ipv6Only: address.family === 6 } : { fd };
+}
+
 /** Drops repeated addresses, which several inherited sockets have, and the sockets. */
 export function distinctAddresses(addresses: readonly SocketAddress[]): SocketAddress[] {
   const byText = new Map<string, SocketAddress>();

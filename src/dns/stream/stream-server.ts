@@ -10,8 +10,8 @@ import {
 import {
   type Address,
   contains,
-  formatAddress,
   ListenError,
+  listenOptions,
   type Prefix,
   peerAddress,
   type SocketAddress,
@@ -145,17 +145,8 @@ export class StreamServer {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
       this.identify(socket),
     );
-    if (address.fd !== undefined) server.listen({ fd: address.fd, backlog: BACKLOG });
-    else {
-      server.listen({
-        host: formatAddress(address.address),
-        port: address.port,
-        ipv6Only: address.address.family === 6,
-        backlog: BACKLOG,
-        exclusive: true,
-        ...(reusePort && { reusePort }),
-      });
-    }
+    const own = address.fd === undefined && { exclusive: true, ...(reusePort && { reusePort }) };
+    server.listen({ ...listenOptions(address), backlog: BACKLOG, ...own });
     try {
       await once(server, 'listening');
     } catch (error) {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { formatAddress, ListenError, peerAddress, type SocketAddress } from '../../net/index.ts';
+import { ListenError, listenOptions, peerAddress, type SocketAddress } from '../../net/index.ts';
 import { type RelayCounters, RelayOutcome } from '../counters.ts';
 import type { OpenConnection } from '../open-connection.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
@@ -90,15 +90,7 @@ export class StreamEngine implements RelayEngine {
 
   private async open(address: SocketAddress): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (socket) => this.accept(socket));
-    if (address.fd !== undefined) server.listen({ fd: address.fd, backlog: BACKLOG });
-    else {
-      server.listen({
-        host: formatAddress(address.address),
-        port: address.port,
-        ipv6Only: address.address.family === 6,
-        backlog: BACKLOG,
-      });
-    }
+    server.listen({ ...listenOptions(address), backlog: BACKLOG });
     try {
       await once(server, 'listening');
     } catch (error) {
