@@ -23,7 +23,7 @@ describe('the verdict of the self-test', () => {
   it('is not "working" where the relay does not carry the device', () => {
     expect(verdict(8, 8, true)).toBe('working');
     expect(verdict(8, 8, false)).toBe('relay');
-    // What is wrong before the relay comes first.
+    // A fault on the way to the relay is told before one of the relay.
     expect(verdict(8, 5, false)).toBe('partly');
     expect(verdict(8, 0, null)).toBe('unregistered');
   });
