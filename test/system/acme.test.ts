@@ -1,9 +1,10 @@
 /** Certificates from a real ACME CA, Debian's caddy, in a network namespace with ports 53, 80, 443 and 853 of its own. */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { acmeDirectory, acmeRoot, startAcmeCa } from '../support/acme-ca.ts';
 import { MAIN, NODE, Program, temporaryFolder, until, writeConfig } from '../support/service.ts';
 
 const run = promisify(execFile);
@@ -12,14 +13,13 @@ const CA = 'ca.home.example';
 const HOST = '198.51.99.1';
 const CA_ADDRESS = '198.51.99.2';
 const canUnshare = spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
-const hasCaddy = spawnSync('caddy', ['version']).status === 0;
 
 /** The network, the hosts file that the CA resolves by, and the CA; then the program. */
 const SCRIPT = `
 ip link set lo up && ip address add ${HOST}/32 dev lo && ip address add ${CA_ADDRESS}/32 dev lo &&
 mount --bind "$1/hosts" /etc/hosts && mount --bind "$1/resolv.conf" /etc/resolv.conf && echo prepared && exec sleep 600`;
 
-describe.skipIf(!canUnshare || !hasCaddy)('a certificate by ACME', () => {
+describe.runIf(canUnshare)('a certificate by ACME', () => {
   let folder: string;
   let network: Program;
   let caddy: Program;
@@ -35,32 +35,12 @@ describe.skipIf(!canUnshare || !hasCaddy)('a certificate by ACME', () => {
     writeFileSync(join(folder, 'resolv.conf'), `nameserver ${HOST}\n`);
     network = new Program('unshare', ['--net', '--mount', 'sh', '-c', SCRIPT, 'sh', folder]);
     await network.until(() => network.stdout.includes('prepared'), 'network');
-    const home = join(folder, 'ca');
-    mkdirSync(home);
-    const file = join(home, 'Caddyfile');
-    writeFileSync(
-      file,
-      `{
-        admin off
-        skip_install_trust
-        auto_https disable_redirects
-      }
-      https://${CA}:9443 {
-        bind ${CA_ADDRESS}
-        tls internal
-        acme_server
-      }
-      `,
-    );
-    const env = { HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home };
-    const args = ['run', '--adapter', 'caddyfile', '--config', file];
-    caddy = new Program('caddy', args, { env, cwd: home, wrapper: inside() });
-    await caddy.until(() => caddy.stderr.includes('serving initial configuration'), 'start of caddy');
+    caddy = await startAcmeCa({ name: CA, address: CA_ADDRESS, folder, wrapper: inside() });
     const config = writeConfig(folder, {
       domain: DOMAIN,
       address: HOST,
       roles: ['control', 'edge', 'relay'],
-      acme: { directory: `https://${CA}:9443/acme/local/directory`, email: 'me@home.example', agree: true },
+      acme: { directory: acmeDirectory(CA), email: 'me@home.example', agree: true },
       dns: { udp: [`${HOST}:53`], tcp: [`${HOST}:53`], tls: [`${HOST}:853`], workers: 1 },
       control: { listen: ['127.0.0.1:8080'], publicUrl: `https://${DOMAIN}` },
       relay: { workers: 1 },
@@ -80,7 +60,7 @@ describe.skipIf(!canUnshare || !hasCaddy)('a certificate by ACME', () => {
     await Promise.all([caddy.exited, network.exited]);
   });
 
-  const rootOf = (): string => join(folder, 'ca/caddy/pki/authorities/local/root.crt');
+  const rootOf = (): string => acmeRoot(folder);
   const curl = async (...args: string[]): Promise<string> => {
     const command = [...inside(), 'curl', '-sS', '--max-time', '20', '--cacert', rootOf(), ...args];
     return (await run(command[0]!, command.slice(1))).stdout;

@@ -3,9 +3,10 @@
  * an ACME CA (Debian's caddy) and an origin. Every step is a command of the documentation.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { acmeDirectory, acmeRoot, startAcmeCa } from '../support/acme-ca.ts';
 import { MAIN, NODE, Program, temporaryFolder } from '../support/service.ts';
 
 const DOMAIN = 'dns.home.example';
@@ -17,7 +18,6 @@ const HOME_ADDRESS = '81.2.69.160';
 const ZONE_SERVER = join(import.meta.dirname, '../support/zone-server.mjs');
 
 const canUnshare = spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
-const hasCaddy = spawnSync('caddy', ['version']).status === 0;
 
 /** A network namespace with a resolv.conf of its own. */
 async function namespace(folder: string): Promise<Program> {
@@ -43,22 +43,21 @@ async function run(where: Program, ...command: string[]) {
   return { code, stdout: program.stdout, stderr: program.stderr };
 }
 
-describe.skipIf(!canUnshare || !hasCaddy)('init', () => {
+describe.runIf(canUnshare)('init', () => {
   const folder = temporaryFolder();
   const directory = join(folder, 'etc');
-  const root = join(folder, 'ca/caddy/pki/authorities/local/root.crt');
+  const root = acmeRoot(folder);
   const zone = join(folder, 'zone');
   const others = [`${CA} ${INTERNET_ADDRESS}`, `${ORIGIN} ${INTERNET_ADDRESS}`];
   let internet: Program;
   let vps: Program;
   let home: Program;
-  let caddy: Program;
   let secret: string;
 
   const createRecords = (...lines: string[]) => writeFileSync(zone, [...others, ...lines, ''].join('\n'));
 
   async function init(...args: string[]) {
-    const acme = ['--acme', `https://${CA}:9443/acme/local/directory`];
+    const acme = ['--acme', acmeDirectory(CA)];
     const flags = args.includes('--undo') ? [] : ['--domain', DOMAIN, ...acme];
     const command = [NODE, MAIN, 'init', ...flags, '--dir', directory, ...args];
     const program = new Program(command[0]!, command.slice(1), {
@@ -105,34 +104,12 @@ describe.skipIf(!canUnshare || !hasCaddy)('init', () => {
       wrapper: inside(internet),
     });
     await zoneServer.until(() => zoneServer.stdout.includes('serving'), 'name server');
-    const state = join(folder, 'ca');
-    mkdirSync(state);
-    const file = join(state, 'Caddyfile');
-    writeFileSync(
-      file,
-      `{
-        admin off
-        skip_install_trust
-        auto_https disable_redirects
-      }
-      https://${CA}:9443 {
-        bind ${INTERNET_ADDRESS}
-        tls internal
-        acme_server
-      }
-      https://${ORIGIN} {
-        bind ${INTERNET_ADDRESS}
-        tls internal
-        respond "a picture for {remote_host}"
-      }
-      `,
-    );
-    caddy = new Program('caddy', ['run', '--adapter', 'caddyfile', '--config', file], {
-      env: { HOME: state, XDG_DATA_HOME: state, XDG_CONFIG_HOME: state },
-      cwd: state,
-      wrapper: inside(internet),
-    });
-    await caddy.until(() => caddy.stderr.includes('serving initial configuration'), 'start of caddy');
+    const sites = `https://${ORIGIN} {
+      bind ${INTERNET_ADDRESS}
+      tls internal
+      respond "a picture for {remote_host}"
+    }`;
+    await startAcmeCa({ name: CA, address: INTERNET_ADDRESS, folder, wrapper: inside(internet), sites });
   });
   afterAll(async () => {
     if (existsSync(join(directory, 'init.json'))) await init('--undo');
