@@ -64,6 +64,7 @@ async function serve(dataDir: string, store: string): Promise<void> {
     trustedProxies: [],
     regions: () => REGIONS,
     services: () => [],
+    catalogVersion: () => '0',
     publicUrl: 'http://127.0.0.1',
     version: '0.0.0',
     logger: { error: (fields, message) => print(`${message} ${JSON.stringify(fields)}`) },

@@ -5,7 +5,7 @@ import { parseAddress, registrationPrefix } from '../net/index.ts';
 import { AnswerCache } from '../resolver/cache/index.ts';
 import { nameFromText, RecordType } from '../wire/index.ts';
 import { type Command, type Io, UsageError } from './command.ts';
-import { loadCatalog } from './load-catalog.ts';
+import { catalogVersion, loadCatalog } from './load-catalog.ts';
 import { parseArguments } from './options.ts';
 import { policyOf } from './policy.ts';
 import { readConfig } from './read-config.ts';
@@ -45,7 +45,9 @@ async function run(args: string[], io: Io): Promise<number> {
   }
   const origin =
     running === null ? 'by the configuration, as if registered (no edge runs here)' : 'by the running edge';
-  io.out(`${positionals[0]} ${positionals[1] ?? 'A'} from ${request.from}, ${origin}`);
+  io.out(
+    `${positionals[0]} ${positionals[1] ?? 'A'} from ${request.from}, ${origin}, with catalog ${reply.catalogVersion}`,
+  );
   for (const { step, finding } of reply.steps) io.out(`  ${step.padEnd(7)} ${finding}`);
   return 0;
 }
@@ -66,7 +68,8 @@ function readRequest(
 
 async function explainFromConfig(loaded: LoadedConfig, request: ExplainRequest): Promise<ExplainReply> {
   const { config } = loaded;
-  const { tables: catalog } = await loadCatalog(loaded, SEED);
+  const read = await loadCatalog(loaded, SEED);
+  const { tables: catalog } = read;
   const profiles = new Profiles();
   const steering = new Steering(catalog);
   profiles.onInterned((id, profile) => steering.setProfile(id, profile));
@@ -80,7 +83,7 @@ async function explainFromConfig(loaded: LoadedConfig, request: ExplainRequest):
   const { rateLimit } = config.dns;
   const policy = policyOf(config, SEED);
   const tables = { table, profiles, steering, catalog, cache, policy, rateLimit, relays: NOTHING_KNOWN };
-  return explainWith(tables, request, 0);
+  return explainWith({ ...tables, catalogVersion: catalogVersion(read) }, request, 0);
 }
 
 export const command: Command = {

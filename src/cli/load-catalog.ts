@@ -40,6 +40,11 @@ export interface LoadedCatalog {
   readonly notes: readonly string[];
 }
 
+/** Version of a catalog for people and metrics: the bundle's number, or the digest of the service files. */
+export function catalogVersion(catalog: Pick<LoadedCatalog, 'bundleVersion' | 'digest'>): string {
+  return catalog.bundleVersion === null ? catalog.digest : String(catalog.bundleVersion);
+}
+
 /**
  * Reads the catalog of a configuration and builds its tables: the bundle that this host took last, else the service files.
  * @param seed name-hash seed; any will do if nothing is looked up

@@ -120,6 +120,8 @@ export interface ControlOptions {
   regions(): readonly string[];
   /** Returns the catalog's services; asked on every call. */
   services(): readonly ControlService[];
+  /** Returns the version of the catalog; asked on every call. */
+  catalogVersion(): string;
   /** Public URL of this API, e.g. `https://dns.example.net`. */
   publicUrl: string;
   /** URLs of this API over one address family; null if there is none. */

@@ -49,6 +49,7 @@ describe('GET /v1/page', () => {
         { id: 'netflix', title: 'Netflix', regions: ['us', 'gb'] },
         { id: 'hulu', title: 'Hulu', regions: ['us'] },
       ],
+      catalogVersion: '12',
       caller: {
         address: HOME,
         family: 4,

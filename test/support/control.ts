@@ -42,6 +42,7 @@ export class ControlBench {
       trustedProxies: [parsePrefix('10.0.0.0/8')!, parsePrefix('fd00::/8')!],
       regions: () => bench.regions,
       services: () => bench.services,
+      catalogVersion: () => '12',
       publicUrl: 'https://dns.example.net',
       version: '1.2.3',
       logger: { error: (fields, message) => bench.lines.push({ ...fields, message }) },

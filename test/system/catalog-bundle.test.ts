@@ -179,6 +179,17 @@ describe('the catalog as a signed bundle', () => {
     await eventually('the newest is served', async () => !(await isSteered(NEW_NAME)));
   });
 
+  it('reaches a process with the control role alone', async () => {
+    const bundle = { url, publicKey, refreshSeconds: 1 };
+    const alone = await RunningService.start({
+      config: { roles: ['control'], catalog: { services: ['services/*.yaml'], bundle } },
+    });
+    await eventually('the version in its metrics', async () =>
+      (await alone.metrics()).includes('mediastreamer_catalog_info{version="3"} 1'),
+    );
+    await alone.stop();
+  });
+
   it('is verified and compared by commands', async () => {
     const one = await publish(8, [FILMS]);
     const two = await publish(9, [FILMS, NEW_NAME]);

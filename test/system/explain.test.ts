@@ -13,10 +13,13 @@ import {
 } from '../support/service.ts';
 
 const HOME = '127.0.0.5';
+const CATALOG = /, with catalog [\da-f]{12}$/;
 
 async function explain(config: string, ...args: string[]) {
   const { code, stdout, stderr } = await runProgram(['explain', '--config', config, ...args]);
-  return { code, lines: stdout.trimEnd().split('\n'), stderr };
+  const [head, ...lines] = stdout.trimEnd().split('\n');
+  expect(head).toMatch(CATALOG);
+  return { code, lines: [head.replace(CATALOG, ''), ...lines], stderr };
 }
 
 describe('explain, of a running edge', () => {

@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../../config/index.ts';
 import { certificateWarning, privateNamesWarning, readCertificate } from '../certificate.ts';
-import { loadCatalog } from '../load-catalog.ts';
+import { catalogVersion, loadCatalog } from '../load-catalog.ts';
 import type { LoadedFiles } from './roles/role.ts';
 
 /**
@@ -14,13 +14,8 @@ export async function loadFiles(
   seed: number,
   before: LoadedFiles | null,
 ): Promise<LoadedFiles> {
-  const {
-    tables: catalog,
-    digest: catalogDigest,
-    bundleVersion,
-    warnings,
-    notes,
-  } = await loadCatalog(loaded, seed);
+  const read = await loadCatalog(loaded, seed);
+  const { tables: catalog, bundleVersion, warnings, notes } = read;
   const needsCertificate = before === null || before.certificate !== null;
   const certificate = needsCertificate ? readCertificate(loaded.config) : null;
   const expiry = certificate === null ? null : certificateWarning(certificate, Date.now());
@@ -29,7 +24,7 @@ export async function loadFiles(
   return {
     loaded,
     catalog,
-    catalogDigest,
+    catalogVersion: catalogVersion(read),
     bundleVersion,
     certificate,
     notes,

@@ -321,8 +321,9 @@ export class Service {
           const relays = relayWatch ?? NOTHING_KNOWN;
           const { policy: changed, rateLimit } = querySettingsOf(files().loaded.config, config);
           const current = { ...policy, ...changed, discovery: edge?.discovery ?? [] };
-          const parts = { table, profiles, steering, catalog, cache, policy: current, rateLimit, relays };
-          return explainWith(parts, question, now());
+          const { catalogVersion } = files();
+          const parts = { table, profiles, steering, catalog, catalogVersion, cache, rateLimit, relays };
+          return explainWith({ ...parts, policy: current }, question, now());
         },
         reloadCatalog: () => this.reloadCatalog(),
       }),
@@ -349,7 +350,7 @@ export class Service {
     const { config, log, seed } = this.context;
     const store = bundleStoreOf(config);
     const { url, refreshSeconds } = config.catalog.bundle;
-    if (store === null || url === null || this.tables === null) return null;
+    if (store === null || url === null) return null;
     return new BundleRefresh({
       store,
       url,

@@ -29,6 +29,7 @@ export function regionsView(app) {
     ),
     regionCard(app, regions),
     servicesCard(app, regions),
+    h('p', { class: 'soft' }, `List of services: version ${app.page.catalogVersion}`),
   );
 }
 

@@ -30,6 +30,7 @@ export function pageRoutes(app: App, context: Context): void {
     return {
       account,
       ...choices(context),
+      catalogVersion: context.catalogVersion(),
       caller: {
         address: formatAddress(caller),
         family: caller.family,

@@ -13,6 +13,7 @@ export const PageShape = Type.Object(
     services: Type.Array(
       Type.Object({ id: Type.String(), title: Type.String(), regions: Type.Array(Type.String()) }, closed),
     ),
+    catalogVersion: Type.String({ description: 'Version of the list of services' }),
     caller: Type.Object(
       {
         address: Type.String({ description: 'The address that this call came from' }),

@@ -95,7 +95,7 @@ function sourcesOf(options: MetricsOptions): Sources {
   const { version, files, reload, bundles, clock, acme, registry, tables, roles } = options;
   return {
     version: () => version,
-    catalogVersion: () => `${files().bundleVersion ?? files().catalogDigest}`,
+    catalogVersion: () => files().catalogVersion,
     certificateExpiryMs: () => files().certificate?.validToMs ?? null,
     reload,
     ...(bundles !== null && { bundle: () => bundles }),

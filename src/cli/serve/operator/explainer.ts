@@ -30,9 +30,13 @@ export interface ExplainedTables {
   readonly policy: QueryPolicy;
   readonly rateLimit: RateLimitOptions;
   readonly relays: RelayKnowledge;
+  /** As `mediastreamer_catalog_info` has it. */
+  readonly catalogVersion: string;
 }
 
-export type ExplainReply = { readonly steps: readonly ExplainStep[] } | { readonly error: string };
+export type ExplainReply =
+  | { readonly steps: readonly ExplainStep[]; readonly catalogVersion: string }
+  | { readonly error: string };
 
 /** Explains what an edge with these tables answers at `nowMs` of its clock. Counts nothing. */
 export function explainWith(tables: ExplainedTables, request: ExplainRequest, nowMs: number): ExplainReply {
@@ -67,5 +71,5 @@ export function explainWith(tables: ExplainedTables, request: ExplainRequest, no
       profile: (id) => profiles.get(id as ProfileId),
     },
   );
-  return { steps };
+  return { steps, catalogVersion: tables.catalogVersion };
 }

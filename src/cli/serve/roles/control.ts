@@ -76,6 +76,7 @@ export class ControlRole implements Role {
       regions: () => Object.keys(files().loaded.config.regions),
       services: () =>
         files().catalog.services.map(({ service, title, regions }) => ({ id: service, title, regions })),
+      catalogVersion: () => files().catalogVersion,
       trustedProxies: prefixes(trustedProxies),
       publicUrl,
       familyUrls,

@@ -10,8 +10,8 @@ import type { Log } from '../log.ts';
 export interface LoadedFiles {
   readonly loaded: LoadedConfig;
   readonly catalog: CatalogTables;
-  /** Digest of the service files that the process read. */
-  readonly catalogDigest: string;
+  /** Version of the bundle, or a digest of the service files that the process read. */
+  readonly catalogVersion: string;
   /** Version of the bundle that the catalog came from; null: service files. */
   readonly bundleVersion: number | null;
   /** Null when no listener needs one. */
