@@ -5,6 +5,7 @@ import { describeValue } from './finding.ts';
 import { canonicalHostName } from './host-name.ts';
 import { refuseExact, refuseSuffix } from './name-rule.ts';
 import type { Service } from './service.ts';
+import { parseVerification, VERIFICATION_FORM, type Verification } from './verification.ts';
 
 /** Text of a catalog file; the path is used in findings only. */
 export interface ServiceFile {
@@ -51,6 +52,10 @@ class FileReader {
 
   note(line: number | null, path: string, found: string, expected: string): void {
     this.findings.push({ severity: 'error', file: this.file.path, line, path, found, expected });
+  }
+
+  warn(line: number | null, path: string, found: string, expected: string): void {
+    this.findings.push({ severity: 'warning', file: this.file.path, line, path, found, expected });
   }
 
   /** The file's keys, or null after a note if it is not a mapping. */
@@ -167,13 +172,14 @@ function noteUnknownKeys(reader: FileReader, mapping: Record<string, unknown>): 
   }
 }
 
-function readVerified(reader: FileReader, mapping: Record<string, unknown>): boolean {
+function readVerified(reader: FileReader, mapping: Record<string, unknown>): Verification {
   const value = mapping['verified'];
-  if (value === undefined) return true;
-  if (typeof value !== 'boolean') {
-    reader.note(reader.line(['verified']), 'verified', describeValue(value), 'true or false');
-  }
-  return value === true;
+  if (value === undefined) return false;
+  const verified = parseVerification(value);
+  const line = reader.line(['verified']);
+  if (verified === null) reader.note(line, 'verified', describeValue(value), VERIFICATION_FORM);
+  else if (value === true) reader.warn(line, 'verified', 'true, read as imported', VERIFICATION_FORM);
+  return verified ?? false;
 }
 
 /**

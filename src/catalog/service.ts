@@ -1,3 +1,5 @@
+import type { Verification } from './verification.ts';
+
 /** A streaming service as its catalog file describes it. */
 export interface Service {
   readonly service: string;
@@ -8,8 +10,7 @@ export interface Service {
   readonly names: readonly string[];
   /** Canonical host names, these alone. */
   readonly exact: readonly string[];
-  /** False if written from memory rather than taken from a published list. */
-  readonly verified: boolean;
+  readonly verified: Verification;
   /** Origin of the names, for people. */
   readonly source: string | null;
   /** File that it was read from, for findings. */

@@ -140,7 +140,7 @@ function compose(request: Request, result: ImportResult, existing: Service | nul
     regions,
     names: result.names,
     exact: result.exact,
-    verified: true,
+    verified: 'imported',
     source: request.source ?? existing?.source ?? `domain list ${request.list}`,
   });
   const { findings } = loadServices([{ path: request.out ?? 'standard output', text }]);

@@ -20,10 +20,10 @@ function withNames(id: string, names: string, exact = '[]'): string {
   return `service: ${id}\ntitle: ${id}\nregions: [us]\nnames: ${names}\nexact: ${exact}\n`;
 }
 
-it('reads a service, verified unless it says otherwise', () => {
+it('reads a service', () => {
   const { services, findings } = load(
     GOOD,
-    `${withNames('b', '[b.example]')}verified: false\nsource: a list\n`,
+    `${withNames('b', '[b.example]')}verified: tried 2026-02-28\nsource: a list\n`,
   );
   expect(findings).toEqual([]);
   expect(services[0]).toEqual({
@@ -32,11 +32,25 @@ it('reads a service, verified unless it says otherwise', () => {
     regions: ['us', 'gb'],
     names: ['netflix.com', 'nflxvideo.net'],
     exact: ['netflix.com.edgesuite.net'],
-    verified: true,
+    verified: false,
     source: null,
     file: '1.yaml',
   });
-  expect(services[1]).toMatchObject({ verified: false, source: 'a list' });
+  expect(services[1]).toMatchObject({ verified: 'tried 2026-02-28', source: 'a list' });
+});
+
+it.each(['imported', 'checked 2026-11-30', 'tried 2028-02-29', 'false'])('reads verified: %s', (text) => {
+  const { services, findings } = load(`${GOOD}verified: ${text}\n`);
+  expect(findings).toEqual([]);
+  expect(String(services[0]?.verified)).toBe(text);
+});
+
+it('takes verified: true of an older file for imported, with a warning', () => {
+  const { services, findings } = load(`${GOOD}verified: true\n`);
+  expect(services[0]?.verified).toBe('imported');
+  expect(findings.map(formatFinding)).toEqual([
+    expect.stringMatching(/^1\.yaml:6: warning: verified: found true, read as imported, expected imported,/),
+  ]);
 });
 
 it('reads `no` as the region of Norway', () => {
@@ -113,7 +127,12 @@ describe('rejects a file', () => {
     [
       'verified: maybe',
       `${GOOD}verified: maybe\n`,
-      /^1\.yaml:6: verified: found "maybe", expected true or false$/,
+      /^1\.yaml:6: verified: found "maybe", expected imported, checked DATE, tried DATE or false; DATE as/,
+    ],
+    [
+      'a day that no calendar has',
+      `${GOOD}verified: checked 2026-02-30\n`,
+      /^1\.yaml:6: verified: found "checked 2026-02-30", expected imported/,
     ],
     ['an empty source', `${GOOD}source: ''\n`, /^1\.yaml:6: source: found "", expected text on one line$/],
   ])('says where, what was found and what was expected: %s', (_, text, expected) => {

@@ -8,7 +8,7 @@ it('reads back what it wrote', () => {
     regions: ['no', 'us'],
     names: ['112263.com', 'xn--bcher-kva.example', '1.e5'],
     exact: ['one.akamaized.net'],
-    verified: false,
+    verified: false as const,
     source: 'list: a # b',
   };
   const text = formatServiceFile({ ...written, comment: ['One line', 'and another'] });

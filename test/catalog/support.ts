@@ -21,7 +21,7 @@ export function service(id: string, parts: Partial<Service> = {}): Service {
     regions: ['us'],
     names: [],
     exact: [],
-    verified: true,
+    verified: 'imported',
     source: null,
     file: `${id}.yaml`,
     ...parts,

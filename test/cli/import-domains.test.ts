@@ -32,7 +32,7 @@ describe('import-domains', () => {
 service: plain
 title: Plain TV
 regions: [us, "no"]
-verified: true
+verified: imported
 source: domain list plain
 names:
   - plain.example

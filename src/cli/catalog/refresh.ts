@@ -95,7 +95,10 @@ class Refresher {
       this.hold(service, suspicion);
       return;
     }
-    this.take(service, { ...service, names, exact, source: formatListSource(now) });
+    const isSame = sameNames(service, { names, exact });
+    // A check or a try of other names says nothing about these.
+    const verified = isSame ? service.verified : 'imported';
+    this.take(service, { ...service, names, exact, verified, source: formatListSource(now) });
   }
 
   private take(service: Service, changed: Service): void {
@@ -119,6 +122,13 @@ class Refresher {
     const texts = await this.lists.withIncludes(source);
     return importDomains({ list: basename(source.path), read: (list) => texts.get(list) ?? null });
   }
+}
+
+type Names = Pick<Service, 'names' | 'exact'>;
+
+function sameNames(before: Names, after: Names): boolean {
+  const textOf = ({ names, exact }: Names) => JSON.stringify([names.toSorted(), exact.toSorted()]);
+  return textOf(before) === textOf(after);
 }
 
 /** Comment lines at the top of a service file. */

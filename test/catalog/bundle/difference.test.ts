@@ -3,7 +3,13 @@ import { differences, formatDifferences } from '../../../src/catalog/bundle/inde
 import type { Service } from '../../../src/catalog/index.ts';
 
 function service(id: string, fields: Partial<Service> = {}): Service {
-  const rest = { regions: ['us'], names: [`${id}.example`], exact: [], verified: true, source: null };
+  const rest = {
+    regions: ['us'],
+    names: [`${id}.example`],
+    exact: [],
+    verified: 'imported' as const,
+    source: null,
+  };
   return { service: id, title: id, file: `${id}.yaml`, ...rest, ...fields };
 }
 
