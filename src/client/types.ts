@@ -6,7 +6,7 @@ export interface Account {
   region: string;
   /** The most addresses that the account may have at a time. */
   perAccount: number;
-  /** Creation time. */
+  /** Creation: a day, as its first moment in UTC. */
   createdAt: string;
   /** The addresses of a suspended account are kept, but not served. */
   suspended: boolean;
@@ -20,7 +20,7 @@ export interface NewAccount {
   region: string;
   /** The most addresses that the account may have at a time. */
   perAccount: number;
-  /** Creation time. */
+  /** Creation: a day, as its first moment in UTC. */
   createdAt: string;
   /** The account's key. It is shown this once and not kept. */
   secret: string;
@@ -51,9 +51,9 @@ export interface Registration {
   source: 'api' | 'page' | 'dyndns2' | 'hostname' | 'private-name' | 'admin';
   /** `seen`: a request came from the address, or the operator registered it. `told`: a followed host name moved there; it does not override another account's `seen` address. */
   evidence: 'seen' | 'told';
-  /** First registration of the address. */
+  /** First registration of the address: a day, as its first moment in UTC. */
   createdAt: string;
-  /** End of the lease; registering the address again renews it. */
+  /** Last day of the lease, which registering the address again renews; it ends within six hours after that: a day, as its first moment in UTC. */
   expiresAt: string;
 }
 

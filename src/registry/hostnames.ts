@@ -1,4 +1,5 @@
 import { type Address, type Prefix, registrationPrefix } from '../net/index.ts';
+import { leaseDay, renewalDay } from './days.ts';
 import { AccountNotFoundError, InvalidFieldError, TooManyHostnamesError } from './errors.ts';
 import { makeId, type RandomBytes } from './ids.ts';
 import { hostnameOf } from './records.ts';
@@ -10,7 +11,6 @@ import type { Hostname, HostnameState } from './types.ts';
 export const MAX_HOSTNAMES = 5;
 /** Addresses followed per name: a home has one of each family, one with several lines a few. */
 const MAX_ADDRESSES = 8;
-const DAY_MS = 86_400_000;
 /** RFC 1123 section 2.1: labels of letters, digits and hyphens; at least two, the last one not all digits. */
 const HOST_NAME =
   /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[a-z0-9-]*[a-z])[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -99,7 +99,6 @@ export class Hostnames {
     const { randomBytes, now, leaseDays } = this.options;
     const nowMs = now();
     const prefixes = this.registrable(addresses);
-    const expiresAtMs = nowMs + leaseDays * DAY_MS;
     return this.store.settleHostname({
       accountId: due.accountId,
       id: due.id,
@@ -109,8 +108,8 @@ export class Hostnames {
       seen: seen === null ? null : registrationPrefix(seen),
       state: due.suspended === true ? 'waiting' : stateOf(addresses, families, prefixes),
       nowMs,
-      expiresAtMs,
-      renewBeforeMs: expiresAtMs - DAY_MS,
+      expiresAtMs: leaseDay(nowMs, leaseDays),
+      renewBeforeMs: renewalDay(nowMs, leaseDays, due.id),
       nextAtMs,
     });
   }

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { type Address, formatPrefix } from '../net/index.ts';
+import { leaseDay, renewalDay } from './days.ts';
 import { AccountNotFoundError, IdempotencyKeyReusedError, TooManyPrivateNamesError } from './errors.ts';
 import { checkLabel } from './fields.ts';
 import { idempotencyMark } from './idempotency.ts';
@@ -12,7 +13,6 @@ import type { PrivateClaim, PrivateName } from './types.ts';
 
 /** Private names per account: one for each device of a large home. */
 export const MAX_PRIVATE_NAMES = 20;
-const DAY_MS = 86_400_000;
 
 export interface PrivateNamesOptions extends RegistrableOptions {
   leaseDays: number;
@@ -93,15 +93,14 @@ export class PrivateNames {
     const prefix = registrable(address, this.options);
     if (prefix === null || !PRIVATE_TOKEN.test(token)) return 'unknown';
     const nowMs = now();
-    const expiresAtMs = nowMs + leaseDays * DAY_MS;
     const step = {
       hash: this.hash(token),
       id: makeId(randomBytes),
       prefix,
       mayMove: false,
       nowMs,
-      expiresAtMs,
-      renewBeforeMs: expiresAtMs - DAY_MS,
+      expiresAtMs: leaseDay(nowMs, leaseDays),
+      renewBeforeMs: renewalDay(nowMs, leaseDays, formatPrefix(prefix)),
     };
     const result = await this.store.claimPrivateName(step);
     if (result.outcome === 'unknown') return 'unknown';

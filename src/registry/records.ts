@@ -1,4 +1,5 @@
 import { formatAddress, formatPrefix, type Prefix } from '../net/index.ts';
+import { dayOf } from './days.ts';
 import type {
   AccountRecord,
   HostnameRecord,
@@ -11,7 +12,7 @@ import type { Account, Hostname, HostnameState, PrivateName, Registration, Updat
 /** Converts an account from the store's form to the API's, as the functions below do for the other records. */
 export function accountOf(record: AccountRecord): Account {
   const { createdAtMs, ...rest } = record;
-  return { ...rest, createdAt: timeText(createdAtMs) };
+  return { ...rest, createdAt: dayText(createdAtMs) };
 }
 
 export function registrationOf(record: RegistrationRecord): Registration {
@@ -21,18 +22,18 @@ export function registrationOf(record: RegistrationRecord): Registration {
     label: record.label,
     source: record.source,
     evidence: record.evidence === 'seen' ? 'seen' : 'told',
-    createdAt: timeText(record.createdAtMs),
-    expiresAt: timeText(record.expiresAtMs),
+    createdAt: dayText(record.createdAtMs),
+    expiresAt: dayText(record.expiresAtMs),
   };
 }
 
 export function updateTokenOf({ id, label, createdAtMs }: UpdateTokenRecord): UpdateToken {
-  return { id, label, createdAt: timeText(createdAtMs) };
+  return { id, label, createdAt: dayText(createdAtMs) };
 }
 
 export function hostnameOf({ id, hostname, state, createdAtMs, checkedAtMs }: HostnameRecord): Hostname {
-  const checkedAt = checkedAtMs === null ? null : timeText(checkedAtMs);
-  return { id, hostname, state: readState(state), createdAt: timeText(createdAtMs), checkedAt };
+  const checkedAt = checkedAtMs === null ? null : dayText(checkedAtMs);
+  return { id, hostname, state: readState(state), createdAt: dayText(createdAtMs), checkedAt };
 }
 
 /** @param registrations the account's; a name shows those that it holds */
@@ -43,7 +44,7 @@ export function privateNameOf(
   const addresses = registrations
     .filter((one) => held.includes(one.id))
     .map(({ prefix }) => prefixText(prefix));
-  return { id, label, homeOnly, createdAt: timeText(createdAtMs), addresses };
+  return { id, label, homeOnly, createdAt: dayText(createdAtMs), addresses };
 }
 
 /** Earlier releases stored two states for names without a usable address. */
@@ -53,6 +54,11 @@ function readState(stored: string): HostnameState {
 
 function prefixText(prefix: Prefix): string {
   return prefix.family === 4 && prefix.length === 32 ? formatAddress(prefix) : formatPrefix(prefix);
+}
+
+/** Returns the day of a time, as its first moment: '2026-11-30T00:00:00.000Z'. */
+export function dayText(timeMs: number): string {
+  return timeText(dayOf(timeMs));
 }
 
 export function timeText(timeMs: number): string {

@@ -1,6 +1,7 @@
 import type { Feed } from '../feed/index.ts';
 import { type Address, formatPrefix } from '../net/index.ts';
 import { Credentials } from './credentials.ts';
+import { leaseDay } from './days.ts';
 import {
   AccountNotFoundError,
   AddressNotPublicError,
@@ -13,7 +14,15 @@ import { idempotencyMark } from './idempotency.ts';
 import { hashSecret, makeId, makeSecret, sameHash } from './ids.ts';
 import { LogTrimmer } from './log-trimmer.ts';
 import { PrivateNames } from './private-names.ts';
-import { accountOf, hostnameOf, privateNameOf, registrationOf, timeText, updateTokenOf } from './records.ts';
+import {
+  accountOf,
+  dayText,
+  hostnameOf,
+  privateNameOf,
+  registrationOf,
+  timeText,
+  updateTokenOf,
+} from './records.ts';
 import { registrable } from './registrable.ts';
 import type { Store } from './store/store.ts';
 import type {
@@ -32,7 +41,6 @@ import type {
 } from './types.ts';
 import { UpdateTokens } from './update-tokens.ts';
 
-const DAY_MS = 86_400_000;
 const LOG_SECONDS = 60;
 /** Registrations that one step expires: other calls wait for the step. */
 const EXPIRE_LIMIT = 500;
@@ -170,8 +178,8 @@ export class Registry {
       hostnames: found.hostnames.map(hostnameOf),
       privateNames: found.privateNames.map((one) => privateNameOf(one, found.registrations)),
       sessions: found.sessions.map(({ createdAtMs, expiresAtMs }) => ({
-        createdAt: timeText(createdAtMs),
-        expiresAt: timeText(expiresAtMs),
+        createdAt: dayText(createdAtMs),
+        expiresAt: dayText(expiresAtMs),
       })),
     };
   }
@@ -204,7 +212,7 @@ export class Registry {
       replaceOldest: request.replace === 'oldest',
       ...(request.movedLabels === undefined ? {} : { movedLabels: request.movedLabels }),
       nowMs,
-      expiresAtMs: nowMs + leaseDays * DAY_MS,
+      expiresAtMs: leaseDay(nowMs, leaseDays),
       idempotency: idempotencyMark(
         request.idempotencyKey,
         ['register', accountId, request.source],
@@ -240,7 +248,7 @@ export class Registry {
     address: Address,
   ): Promise<Registration | null> {
     const { now, leaseDays } = this.options;
-    const isDue = Date.parse(expiresAt) <= now() + (leaseDays - 1) * DAY_MS;
+    const isDue = Date.parse(expiresAt) < leaseDay(now(), leaseDays);
     if (!isDue || !this.isRegistrable(address)) return null;
     return (await this.register(accountId, { address, source })).registration;
   }

@@ -15,7 +15,7 @@ export interface Account {
   suspended: boolean;
   /** Service name -> the region it is watched from, or 'off'. */
   services: Record<string, string>;
-  /** ISO 8601, UTC. */
+  /** The day, as its first moment in ISO 8601, UTC; so are all times below. */
   createdAt: string;
 }
 
@@ -33,9 +33,8 @@ export interface Registration {
   source: Source;
   /** seen: a request came from the address. told: a host name or the operator said so. */
   evidence: Evidence;
-  /** ISO 8601, UTC. */
   createdAt: string;
-  /** ISO 8601, UTC: leaseDays after the last renewal. */
+  /** The last day, leaseDays after the last renewal. The lease ends within six hours after it. */
   expiresAt: string;
 }
 

@@ -87,6 +87,11 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 
 let runs = 0;
 
+/** Whole days pass here, so that the hours in which a lease ends make no difference. */
+function isValid({ expiresAtMs }: ModelRegistration, nowMs: number): boolean {
+  return expiresAtMs + DAY_MS >= nowMs;
+}
+
 /** A second, plain implementation of the registry's rules, which the store is compared with. */
 class Model {
   private readonly store: Store;
@@ -165,7 +170,7 @@ class Model {
       return 'renewed';
     }
     if (one.held.length >= one.perAccount) {
-      const valid = one.held.filter((held) => held.expiresAtMs > this.nowMs);
+      const valid = one.held.filter((held) => isValid(held, this.nowMs));
       if (valid.length >= one.perAccount && !step.replace) return 'too-many';
       const kept = valid.sort((a, b) => b.renewal - a.renewal).slice(0, one.perAccount - 1);
       one.held = valid.length >= one.perAccount ? kept : valid;
@@ -198,7 +203,7 @@ class Model {
     let over = 0;
     for (const one of this.accounts) {
       if (one === null) continue;
-      const left = one.held.filter((held) => held.expiresAtMs > this.nowMs);
+      const left = one.held.filter((held) => isValid(held, this.nowMs));
       over += one.held.length - left.length;
       one.held = left;
     }

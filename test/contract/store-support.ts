@@ -9,6 +9,8 @@ import type {
 } from '../../src/registry/store/store.ts';
 
 export const DAY_MS = 86_400_000;
+/** Leases end within six hours after their last day. */
+export const LEASE_OVER_MS = DAY_MS + 6 * 3_600_000;
 export const START_MS = Date.UTC(2026, 0, 1);
 
 export function prefix(text: string): Prefix {

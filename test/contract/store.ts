@@ -5,6 +5,7 @@ import {
   type Store,
 } from '../../src/registry/store/store.ts';
 import { accessContract } from './store-access.ts';
+import { daysContract } from './store-days.ts';
 import { evidenceContract } from './store-evidence.ts';
 import { storeModel } from './store-model.ts';
 import { privateNamesContract } from './store-private-names.ts';
@@ -13,6 +14,7 @@ import {
   DAY_MS,
   entriesOf,
   hash,
+  LEASE_OVER_MS,
   mark,
   newAccount,
   Recorder,
@@ -181,7 +183,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       it('does not count expired leases', async () => {
         await store.register(registration('a', HOME));
         await store.register(registration('a', AWAY, { expiresAtMs: START_MS + DAY_MS }));
-        const nowMs = START_MS + DAY_MS;
+        const nowMs = START_MS + DAY_MS + LEASE_OVER_MS;
         const result = made(await store.register(registration('a', HOME6, { nowMs })));
         expect(result.replaced).toBeNull();
         expect((await entries()).map(([key]) => key)).toEqual([`${HOME}/32`, '2a00:1450:1:2::/64']);
@@ -206,9 +208,10 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
           await store.register(registration(id, address, { expiresAtMs: START_MS + DAY_MS }));
         }
         await store.register(registration('b', HOME6));
-        expect(await store.expireLeases({ nowMs: START_MS + DAY_MS - 1, limit: 9 })).toBe(0);
-        expect(await store.expireLeases({ nowMs: START_MS + DAY_MS, limit: 2 })).toBe(2);
-        expect(await store.expireLeases({ nowMs: START_MS + DAY_MS, limit: 2 })).toBe(1);
+        expect(await store.expireLeases({ nowMs: START_MS + 2 * DAY_MS, limit: 9 })).toBe(0);
+        const nowMs = START_MS + DAY_MS + LEASE_OVER_MS;
+        expect(await store.expireLeases({ nowMs, limit: 2 })).toBe(2);
+        expect(await store.expireLeases({ nowMs, limit: 2 })).toBe(1);
         expect(await entries()).toEqual([['2a00:1450:1:2::/64', 'us 6']]);
       });
 
@@ -418,6 +421,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     describe('credentials and host names:', () => accessContract(() => store));
     describe('private names:', () => privateNamesContract(() => store));
 
+    daysContract(() => store);
     describe('evidence:', () => evidenceContract(() => store));
 
     describe('as a whole', () => {

@@ -30,13 +30,13 @@ export function hostnameWords(state) {
 }
 
 /**
- * Returns the whole days until a time; 0 on its last day.
+ * Returns the days until a day; 0 on the day itself.
  *
  * @param {string} time ISO 8601
  * @param {number} nowMs
  */
 export function daysUntil(time, nowMs) {
-  return Math.max(0, Math.floor((Date.parse(time) - nowMs) / DAY_MS));
+  return Math.max(0, Math.ceil((Date.parse(time) - nowMs) / DAY_MS));
 }
 
 /**
@@ -54,9 +54,19 @@ export function leaseWords(time, nowMs) {
   return `good for ${Math.round(days / 30)} months`;
 }
 
-/** @param {string} time */
+/**
+ * Describes a day; the service counts days by UTC.
+ *
+ * @param {string} time
+ */
 export function dateWords(time) {
-  return new Date(time).toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
+  const date = new Date(time);
+  return date.toLocaleDateString('en-GB', {
+    day: 'numeric',
+    month: 'long',
+    year: 'numeric',
+    timeZone: 'UTC',
+  });
 }
 
 /**

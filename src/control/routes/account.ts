@@ -4,7 +4,7 @@ import { callingAccount, checkRegion, checkServices } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
 import { AccountShape, Services } from '../shapes/account.ts';
-import { closed, RegionName, time } from '../shapes/common.ts';
+import { closed, day, RegionName, time } from '../shapes/common.ts';
 import { HostnameShape } from '../shapes/hostname.ts';
 import { PrivateNameShape } from '../shapes/private-name.ts';
 import { RegistrationShape } from '../shapes/registration.ts';
@@ -27,7 +27,7 @@ const ExportShape = Type.Object(
     hostnames: Type.Array(HostnameShape),
     privateNames: Type.Array(PrivateNameShape),
     sessions: Type.Array(
-      Type.Object({ createdAt: time('Time of the sign-in'), expiresAt: time('End of the session') }, closed),
+      Type.Object({ createdAt: day('Sign-in'), expiresAt: day('End of the session') }, closed),
       { description: 'Browsers that are signed in to the page' },
     ),
   },

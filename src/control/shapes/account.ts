@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { closed, RegionName, time } from './common.ts';
+import { closed, day, RegionName } from './common.ts';
 
 export const PerAccount = Type.Integer({
   minimum: 1,
@@ -26,7 +26,7 @@ const accountFields = {
   id: Type.String(),
   region: RegionName,
   perAccount: PerAccount,
-  createdAt: time('Creation time'),
+  createdAt: day('Creation'),
 };
 
 export const AccountShape = Type.Object(

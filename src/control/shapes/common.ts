@@ -11,6 +11,10 @@ export const closed = { additionalProperties: false } as const;
 
 export const time = (description: string): TString => Type.String({ format: 'date-time', description });
 
+/** A time that is kept to the day. */
+export const day = (description: string): TString =>
+  Type.String({ format: 'date-time', description: `${description}: a day, as its first moment in UTC` });
+
 export const textOrNull = (description: string) => Type.Union([Type.String(), Type.Null()], { description });
 
 export const RegionName = Type.String({

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { closed, time } from './common.ts';
+import { closed, day } from './common.ts';
 
 export const HostnameShape = Type.Object(
   {
@@ -10,8 +10,8 @@ export const HostnameShape = Type.Object(
         'Result of the last look-up: `not-usable` no address that can be registered, `too-many` more than the account ' +
         'may have, `failing` no answer: the registered addresses stay',
     }),
-    createdAt: time('Time at which the name was added'),
-    checkedAt: Type.Union([time('Time of the last look-up'), Type.Null()]),
+    createdAt: day('Addition of the name'),
+    checkedAt: Type.Union([day('Last look-up'), Type.Null()]),
   },
   { ...closed, title: 'Hostname' },
 );

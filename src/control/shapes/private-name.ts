@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { closed, time } from './common.ts';
+import { closed, day } from './common.ts';
 
 export const HomeOnly = Type.Boolean({
   description:
@@ -12,7 +12,7 @@ const nameFields = {
   id: Type.String(),
   label: Type.String(),
   homeOnly: HomeOnly,
-  createdAt: time('Creation time'),
+  createdAt: day('Creation'),
   addresses: Type.Array(Type.String(), {
     description: 'Addresses that the name has registered: at most one of each family',
   }),

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { closed, Label, time } from './common.ts';
+import { closed, day, Label } from './common.ts';
 
 /** Longest text that is parsed as an address. */
 const MAX_ADDRESS_LENGTH = 64;
@@ -17,8 +17,10 @@ export const RegistrationShape = Type.Object(
         '`seen`: a request came from the address, or the operator registered it. `told`: a followed host name moved ' +
         "there; it does not override another account's `seen` address",
     }),
-    createdAt: time('First registration of the address'),
-    expiresAt: time('End of the lease; registering the address again renews it'),
+    createdAt: day('First registration of the address'),
+    expiresAt: day(
+      'Last day of the lease, which registering the address again renews; it ends within six hours after that',
+    ),
   },
   { ...closed, title: 'Registration' },
 );

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
-import { closed, time } from './common.ts';
+import { closed, day } from './common.ts';
 
-const tokenFields = { id: Type.String(), label: Type.String(), createdAt: time('Creation time') };
+const tokenFields = { id: Type.String(), label: Type.String(), createdAt: day('Creation') };
 
 export const UpdateTokenShape = Type.Object(tokenFields, { ...closed, title: 'UpdateToken' });
 

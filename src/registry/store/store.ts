@@ -244,7 +244,11 @@ export type ClaimPrivateNameResult =
       homeOnly: boolean;
     };
 
-/** The steps of a store: each is atomic, and does all of what it says or nothing. Times are in milliseconds since 1970. */
+/**
+ * The steps of a store: each is atomic, and does all of what it says or nothing. Times are in milliseconds since 1970.
+ * `createdAtMs`, `checkedAtMs` and a registration's `expiresAtMs` are kept to the day (days.ts), except those of
+ * credentials, which are gone when they end.
+ */
 export interface StoreSteps {
   /** A repeat gives the account of the first call the new secret. */
   createAccount(step: CreateAccountStep): CreateAccountResult;

@@ -8,8 +8,8 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  * ever a value or part of a key given as an argument, never part of a script.
  *
  * "prefix" is a binary key: family (1 byte), length in bits (1), address (4 for IPv4, 8 for IPv6 up to /64, else 16);
- * "profile" is the text of feed/profile-text.ts. Times are milliseconds since 1970; numbers are decimal; "packed" is
- * MessagePack as Redis' cmsgpack writes it.
+ * "profile" is the text of feed/profile-text.ts. Times are milliseconds since 1970, those of accounts, registrations, tokens
+ * and names rounded to the day; numbers are decimal; "packed" is MessagePack as Redis' cmsgpack writes it.
  *
  * Read by edges and relays, whose ACL permits these four only:
  *
@@ -40,7 +40,7 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  *   secrets       hash    SHA-256 of a secret -> account id
  *   tokens        hash    SHA-256 of an update token -> account id
  *   private-names hash    HMAC-SHA256 of a private name -> packed account id and the name's id
- *   leases        zset    prefix and account id, by the end of the lease
+ *   leases        zset    prefix and account id, by the end of the lease (leaseEnd in days.ts)
  *   passes        hash    credentials: kind (session, link, ticket), `:`, SHA-256 -> packed account id, createdAt,
  *                         expiresAt
  *   passes:<kind>:<id>  zset  an account's credentials of a kind, as in `passes`, by their end

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { EntriesDifferError } from '../../errors.ts';
 import type { StoreEvents } from '../events.ts';
 import { redisCode, toStoreError } from './redis-error.ts';
-import { ReplyRecord } from './reply.ts';
+import { ReplyRecord, text } from './reply.ts';
 import type { Ask, Snapshots } from './snapshots.ts';
 import type { StoreLink } from './store-link.ts';
 
@@ -39,6 +39,8 @@ const SLOW_BYTES_PER_MS = 125;
 /** Erased data leaves the snapshots within twice this time. */
 const MAX_SLOW_LOAD_MS = 100_000;
 /** Delay between two checks of entries that differ from their digest: each reads all entries. */
+/** Accounts whose times are rounded in one step. */
+const ROUND_PAGE = 200;
 const DIFFERED_REST_MS = 30_000;
 
 interface Beat {
@@ -87,6 +89,8 @@ export class Leader {
   /** The connection and server run for which the append-only file was rewritten. */
   private rewrittenFor: { connection: number; run: string } | null = null;
   private refreshing: Promise<number> | null = null;
+  /** The last account whose times were rounded to days; null: all are. */
+  private roundedTo: string | null = '';
 
   constructor(parts: LeaderParts, options: LeaderOptions) {
     this.parts = parts;
@@ -169,6 +173,7 @@ export class Leader {
       await this.keepPreviousSnapshot(beat);
       await this.keepLog(beat, snapshotSeq);
       await this.keepErased(beat);
+      await this.roundTimes();
     } catch (error) {
       if (this.parts.link.state !== 'up' || this.isStopped) return;
       if (error instanceof EntriesDifferError) {
@@ -205,6 +210,14 @@ export class Leader {
     const isFarBehind = lag >= this.snapshotLag && ageMs >= this.slowLoadMs;
     if (!isMissing && !isOld && !isFarBehind) return snapshotSeq;
     return this.refresh();
+  }
+
+  /** Rounds times that an earlier release kept to the millisecond, a page of accounts a beat, once in a leader's life. */
+  private async roundTimes(): Promise<void> {
+    if (this.roundedTo === null) return;
+    const after = this.roundedTo;
+    const reply = await this.parts.ask('roundTimes', { after: after || undefined, limit: ROUND_PAGE });
+    this.roundedTo = text(reply) || null;
   }
 
   /** Time in which a slow link reads the snapshot, which is kept for as long after another one has replaced it. */

@@ -49,7 +49,7 @@ export class AccountSteps {
     }
     const number = accounts.insert(step.account, step.secretHash);
     idempotency.keep(step.idempotency, number, 'created', null);
-    return { outcome: 'created', account: step.account };
+    return { outcome: 'created', account: accountRecord(accounts.byNumber(number)) };
   }
 
   get(id: string): AccountRecord | null {

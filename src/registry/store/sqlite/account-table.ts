@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { dayOf } from '../../days.ts';
 import type { AccountRecord, UpdateAccountStep } from '../store.ts';
 import type { AccountRow } from './rows.ts';
 
@@ -15,8 +16,8 @@ export class AccountTable {
 
   constructor(database: DatabaseSync) {
     this.insertStatement = database.prepare(
-      `INSERT INTO account (id, secret_hash, region, per_account, suspended, services, created_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO account (id, secret_hash, region, per_account, suspended, services, created_at, active_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.byIdStatement = database.prepare('SELECT * FROM account WHERE id = ?');
     this.byNumberStatement = database.prepare('SELECT * FROM account WHERE number = ?');
@@ -39,7 +40,8 @@ export class AccountTable {
       account.perAccount,
       Number(account.suspended),
       JSON.stringify(account.services),
-      account.createdAtMs,
+      dayOf(account.createdAtMs),
+      dayOf(account.createdAtMs),
     );
     return Number(lastInsertRowid);
   }

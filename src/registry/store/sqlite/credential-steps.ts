@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { dayOf } from '../../days.ts';
 import type {
   AccountHoldings,
   AccountRecord,
@@ -90,7 +91,7 @@ export class CredentialSteps {
     if (this.tokens.count(account) >= limit) return { outcome: 'too-many' };
     this.tokens.insert(account, token, hash);
     this.idempotency.keepId(idempotency, account.number, token.id);
-    return { outcome: 'created', token };
+    return { outcome: 'created', token: { ...token, createdAtMs: dayOf(token.createdAtMs) } };
   }
 
   removeToken({ accountId, id }: { accountId: string; id: string }): boolean {

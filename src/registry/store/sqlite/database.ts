@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { leaseEnd } from '../../days.ts';
 import { RegistryError, StoreUnavailableError } from '../../errors.ts';
 import { checkPrivate, makeDirectory, makeFile, syncDirectory } from '../private-files.ts';
 import { ChangeLog } from './change-log.ts';
@@ -97,6 +98,7 @@ function create(dataDir: string, path: string, epoch: string): void {
   const database = new DatabaseSync(draft);
   try {
     database.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE');
+    defineFunctions(database, epoch);
     database.exec(SCHEMA);
     database
       .prepare('INSERT INTO state (id, epoch, seq, trimmed, renewal) VALUES (1, ?, 0, 0, 0)')
@@ -132,10 +134,17 @@ function connect(path: string): DatabaseSync {
 function upgrade(database: DatabaseSync): void {
   const version = Number(database.prepare('PRAGMA user_version').get()!['user_version']);
   if (version === SCHEMA_VERSION) return;
+  defineFunctions(database, String(database.prepare('SELECT epoch FROM state').get()!['epoch']));
   database.exec('BEGIN IMMEDIATE');
   for (const step of UPGRADES.slice(version)) database.exec(step!);
   settleShared(database);
-  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+  // What the upgrade overwrote leaves the write-ahead log too.
+  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT; PRAGMA wal_checkpoint(TRUNCATE)`);
+}
+
+/** Defines the functions that SCHEMA and UPGRADES call. */
+function defineFunctions(database: DatabaseSync, epoch: string): void {
+  database.function('lease_end', (day, id) => leaseEnd(Number(day), epoch, String(id)));
 }
 
 /** Version 3 gave addresses with several holders the profile of one of them, without a union of families. */

@@ -69,8 +69,7 @@ export class HostnameSteps {
       } else followed++;
     }
     if (state === 'followed' && followed === 0) state = 'not-usable';
-    const times: [number, number] = [step.nowMs, step.nextAtMs];
-    this.tables.hostnames.settle(row, { state, barred: JSON.stringify(barred) }, times);
+    this.tables.hostnames.settle(row, { state, barred: JSON.stringify(barred) }, step);
     this.registrations.settle();
     return true;
   }

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { dayOf } from '../../days.ts';
 import type { HostnameState } from '../../types.ts';
 import type { AddHostnameStep, HostnameRecord } from '../store.ts';
 import type { AccountRow } from './rows.ts';
@@ -46,7 +47,13 @@ export class HostnameTable {
   }
 
   insert(account: AccountRow, { id, hostname, nowMs }: AddHostnameStep): HostnameRow {
-    return this.insertStatement.get(id, account.number, hostname, nowMs, nowMs) as unknown as HostnameRow;
+    return this.insertStatement.get(
+      id,
+      account.number,
+      hostname,
+      dayOf(nowMs),
+      nowMs,
+    ) as unknown as HostnameRow;
   }
 
   /** Ordered by creation. */
@@ -62,8 +69,12 @@ export class HostnameTable {
     return this.dueStatement.all(nowMs, limit) as unknown as HostnameRow[];
   }
 
-  settle(row: HostnameRow, found: { state: HostnameState; barred: string }, times: [number, number]): void {
-    this.settleStatement.run(found.state, ...times, found.barred, row.number);
+  settle(
+    row: HostnameRow,
+    found: { state: HostnameState; barred: string },
+    { nowMs, nextAtMs }: { nowMs: number; nextAtMs: number },
+  ): void {
+    this.settleStatement.run(found.state, dayOf(nowMs), nextAtMs, found.barred, row.number);
   }
 
   /** Keeps the name from registering a prefix again before it moves. */

@@ -1,3 +1,4 @@
+import { dayOf } from '../../days.ts';
 import { EvidenceRank } from '../evidence.ts';
 import { prefixKey } from '../prefix-key.ts';
 import type {
@@ -37,7 +38,7 @@ export class PrivateNameSteps {
     if (privateNames.ofAccount(account).length >= limit) return { outcome: 'too-many' };
     privateNames.insert(account, name, hash);
     marks.keepId(idempotency, account.number, name.id);
-    return { outcome: 'created', name };
+    return { outcome: 'created', name: { ...name, createdAtMs: dayOf(name.createdAtMs) } };
   }
 
   change(step: ChangePrivateNameStep): PrivateNameRecord | null {

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { dayOf } from '../../days.ts';
 import type { ChangePrivateNameStep, PrivateNameRecord } from '../store.ts';
 import type { AccountRow } from './rows.ts';
 
@@ -48,7 +49,7 @@ export class PrivateNameTable {
     { id, label, homeOnly, createdAtMs }: PrivateNameRecord,
     hash: Uint8Array,
   ): void {
-    this.insertStatement.run(id, account.number, hash, label, Number(homeOnly), createdAtMs);
+    this.insertStatement.run(id, account.number, hash, label, Number(homeOnly), dayOf(createdAtMs));
   }
 
   /** Ordered by creation. */

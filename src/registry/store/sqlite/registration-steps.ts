@@ -101,10 +101,10 @@ export class RegistrationSteps {
     const rows = this.tables.registrations
       .byAge(account)
       .filter(({ prefix }) => !moving.some((other) => Buffer.compare(other.prefix, prefix) === 0));
-    const expired = rows.filter((row) => row.expires_at <= step.nowMs);
+    const expired = rows.filter((row) => row.ends_at <= step.nowMs);
     if (expired.length >= excess) return expired;
     if (!step.replaceOldest) return null;
-    const valid = rows.filter((row) => row.expires_at > step.nowMs);
+    const valid = rows.filter((row) => row.ends_at > step.nowMs);
     return [...expired, ...valid.slice(0, excess - expired.length)];
   }
 
@@ -115,7 +115,7 @@ export class RegistrationSteps {
     if (leaving === null) return { outcome: 'too-many', perAccount: account.per_account };
     for (const row of [...moving, ...leaving]) this.end(account, row);
     const row = this.add(account, key, step);
-    const replaced = leaving.find((other) => other.expires_at > step.nowMs);
+    const replaced = leaving.find((other) => other.ends_at > step.nowMs);
     return this.finish(step, 'created', row, replaced ?? null, true);
   }
 

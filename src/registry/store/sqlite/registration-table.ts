@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { dayOf, leaseEnd } from '../../days.ts';
 import { EvidenceRank, evidenceRank } from '../evidence.ts';
 import type { RegisterStep } from '../store.ts';
 import type { AccountRow, RegistrationRow } from './rows.ts';
@@ -20,11 +21,14 @@ export class RegistrationTable {
   private readonly seenStatement: StatementSync;
   private readonly deleteStatement: StatementSync;
   private readonly nextRenewal: StatementSync;
+  private readonly epochStatement: StatementSync;
+  private keptEpoch: string | null = null;
 
   constructor(database: DatabaseSync) {
     this.insertStatement = database.prepare(
-      `INSERT INTO registration (id, account, prefix, live, renewal, label, source, evidence, created_at, expires_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+      `INSERT INTO registration (id, account, prefix, live, renewal, label, source, evidence, created_at, expires_at,
+         ends_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
     );
     this.findStatement = database.prepare('SELECT * FROM registration WHERE account = ? AND prefix = ?');
     this.byIdStatement = database.prepare('SELECT * FROM registration WHERE account = ? AND id = ?');
@@ -33,12 +37,12 @@ export class RegistrationTable {
     );
     this.byAgeStatement = database.prepare('SELECT * FROM registration WHERE account = ? ORDER BY renewal');
     this.renewStatement = database.prepare(
-      'UPDATE registration SET renewal = ?, label = ?, evidence = ?, expires_at = ? WHERE number = ? RETURNING *',
+      'UPDATE registration SET renewal = ?, label = ?, evidence = ?, expires_at = ?, ends_at = ? WHERE number = ? RETURNING *',
     );
     this.setLiveStatement = database.prepare('UPDATE registration SET live = ? WHERE account = ?');
     this.labelledStatement = database.prepare('SELECT * FROM registration WHERE account = ? AND label = ?');
     this.expiredStatement = database.prepare(
-      'SELECT * FROM registration WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
+      'SELECT * FROM registration WHERE ends_at <= ? ORDER BY ends_at LIMIT ?',
     );
     this.toldStatement = database.prepare(
       `SELECT * FROM registration WHERE prefix = ? AND live = 1 AND evidence = ${EvidenceRank.TOLD}`,
@@ -50,6 +54,7 @@ export class RegistrationTable {
     this.nextRenewal = database.prepare(
       'UPDATE state SET renewal = renewal + 1 WHERE id = 1 RETURNING renewal',
     );
+    this.epochStatement = database.prepare('SELECT epoch FROM state WHERE id = 1');
   }
 
   insert(account: AccountRow, key: Uint8Array, step: RegisterStep): RegistrationRow {
@@ -62,8 +67,9 @@ export class RegistrationTable {
       step.label ?? null,
       step.source,
       evidenceRank(step.evidence),
-      step.nowMs,
-      step.expiresAtMs,
+      dayOf(step.nowMs),
+      dayOf(step.expiresAtMs),
+      leaseEnd(step.expiresAtMs, this.epoch(), step.id),
     ) as unknown as RegistrationRow;
   }
 
@@ -74,7 +80,8 @@ export class RegistrationTable {
       evidence < row.evidence ? row.renewal : this.renewal(),
       renewal.label === undefined ? row.label : renewal.label,
       Math.max(evidence, row.evidence),
-      renewal.expiresAtMs,
+      dayOf(renewal.expiresAtMs),
+      leaseEnd(renewal.expiresAtMs, this.epoch(), row.id),
       row.number,
     ) as unknown as RegistrationRow;
   }
@@ -122,6 +129,11 @@ export class RegistrationTable {
 
   delete(row: RegistrationRow): void {
     this.deleteStatement.run(row.number);
+  }
+
+  private epoch(): string {
+    this.keptEpoch ??= this.epochStatement.get()!['epoch'] as string;
+    return this.keptEpoch;
   }
 
   private renewal(): number {

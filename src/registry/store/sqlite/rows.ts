@@ -18,6 +18,8 @@ export interface AccountRow {
   created_at: number;
   ipv4: number;
   ipv6: number;
+  active_at: number;
+  keep: number;
 }
 
 /** A row of `registration`. */
@@ -33,6 +35,7 @@ export interface RegistrationRow {
   evidence: number;
   created_at: number;
   expires_at: number;
+  ends_at: number;
 }
 
 export function accountRecord(row: AccountRow): AccountRecord {

@@ -1,15 +1,16 @@
 /** 'MSrg': marks a SQLite file as ours. */
 export const APPLICATION_ID = 0x4d537267;
 /** Version of the tables below. Files of a later version are not touched. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 /**
- * The tables.
+ * The tables. `created_at`, `checked_at`, `active_at` and a registration's `expires_at` are days, except in `pass`.
  * - `state`: one row. `trimmed` is the last change that left the log; `renewal` counts registrations and renewals, and
  *   orders them (the clock may jump).
- * - `account`: `ipv4` and `ipv6` count its registrations by family.
+ * - `account`: `ipv4` and `ipv6` count its registrations by family; `active_at` is the day of its last registration or
+ *   its creation; `keep` is 1 if it is never erased for lack of use.
  * - `registration`: `prefix` as in prefix-key.ts; `live` is 0 while the account is suspended; `evidence` is a rank of
- *   evidence.ts.
+ *   evidence.ts; `ends_at` is when the lease ends (leaseEnd in days.ts).
  * - `entry`: the allowlist. `holders` counts the live registrations of the prefix.
  * - `profile`: the text of profile-text.ts and its number of entries.
  * - `log`: changes; a null profile removes the entry.
@@ -144,11 +145,30 @@ CREATE TABLE private_name (
 CREATE INDEX private_name_account ON private_name (account);
 `;
 
-/** Creates the tables in a new file. */
-export const SCHEMA = `${VERSION_1}${VERSION_2}${VERSION_3}${VERSION_4}
+/** Rounds times to days; `lease_end` is leaseEnd of days.ts with the epoch as key. */
+const VERSION_5 = `
+UPDATE account SET created_at = created_at - created_at % 86400000;
+ALTER TABLE account ADD COLUMN active_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN keep INTEGER NOT NULL DEFAULT 0;
+UPDATE account SET active_at = unixepoch('now', 'start of day') * 1000;
+CREATE INDEX account_activity ON account (active_at) WHERE keep = 0;
+ALTER TABLE registration ADD COLUMN ends_at INTEGER NOT NULL DEFAULT 0;
+UPDATE registration SET created_at = created_at - created_at % 86400000,
+  expires_at = expires_at - expires_at % 86400000, ends_at = lease_end(expires_at, id);
+DROP INDEX registration_lease;
+CREATE INDEX registration_lease ON registration (ends_at);
+UPDATE idempotency SET created_at = created_at - created_at % 86400000,
+  lease_expires_at = lease_expires_at - lease_expires_at % 86400000;
+UPDATE update_token SET created_at = created_at - created_at % 86400000;
+UPDATE private_name SET created_at = created_at - created_at % 86400000;
+UPDATE hostname SET created_at = created_at - created_at % 86400000, checked_at = checked_at - checked_at % 86400000;
+`;
+
+/** Creates the tables in a new file. Needs the functions of `defineFunctions`. */
+export const SCHEMA = `${VERSION_1}${VERSION_2}${VERSION_3}${VERSION_4}${VERSION_5}
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
 /** Upgrades a file to the next version, by its present version. */
-export const UPGRADES: readonly (string | null)[] = [null, VERSION_2, VERSION_3, VERSION_4];
+export const UPGRADES: readonly (string | null)[] = [null, VERSION_2, VERSION_3, VERSION_4, VERSION_5];

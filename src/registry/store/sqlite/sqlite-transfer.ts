@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { formatPrefix } from '../../../net/index.ts';
+import { dayOf, leaseEnd } from '../../days.ts';
 import { StoreNotEmptyError } from '../../errors.ts';
 import {
   type AccountTransfer,
@@ -136,6 +137,7 @@ class ImportWriter {
   private readonly accounts: AccountTable;
   private readonly entries: Entries;
   private readonly log: ChangeLog;
+  private readonly epoch: string;
   private renewal = 0;
 
   constructor(database: DatabaseSync) {
@@ -143,6 +145,7 @@ class ImportWriter {
     this.accounts = new AccountTable(database);
     this.entries = new Entries(database);
     this.log = new ChangeLog(database, LOG_LIMIT);
+    this.epoch = this.log.state().epoch;
   }
 
   add(account: AccountTransfer): void {
@@ -167,12 +170,14 @@ class ImportWriter {
     this.renewal = Math.max(this.renewal, one.renewal);
     this.database
       .prepare(
-        `INSERT INTO registration (id, account, prefix, live, renewal, label, source, evidence, created_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO registration (id, account, prefix, live, renewal, label, source, evidence, created_at, expires_at,
+           ends_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         ...[one.id, account.number, key, 1 - account.suspended, one.renewal, one.label, one.source],
-        ...[evidenceRank(evidenceOf(one)), one.createdAtMs, one.expiresAtMs],
+        ...[evidenceRank(evidenceOf(one)), dayOf(one.createdAtMs), dayOf(one.expiresAtMs)],
+        leaseEnd(one.expiresAtMs, this.epoch, one.id),
       );
     this.accounts.count(account, key[0], 1);
   }
@@ -185,17 +190,18 @@ class ImportWriter {
         .run(...values);
     for (const { id, hash, label, createdAtMs } of updateTokens) {
       insert('update_token', 'id, account, hash, label, created_at', [
-        ...[id, number, bytesOf(hash), label, createdAtMs],
+        ...[id, number, bytesOf(hash), label, dayOf(createdAtMs)],
       ]);
     }
     for (const { id, hostname, state, createdAtMs, checkedAtMs, nextAtMs, barred } of hostnames) {
       insert('hostname', 'id, account, hostname, state, created_at, checked_at, next_at, barred', [
-        ...[id, number, hostname, state, createdAtMs, checkedAtMs, nextAtMs, JSON.stringify(barred ?? [])],
+        ...[id, number, hostname, state, dayOf(createdAtMs), dayOrNull(checkedAtMs), nextAtMs],
+        JSON.stringify(barred ?? []),
       ]);
     }
     for (const { id, hash, label, homeOnly, createdAtMs, ipv4, ipv6 } of privateNames) {
       insert('private_name', 'id, account, hash, label, home_only, created_at, ipv4, ipv6', [
-        ...[id, number, bytesOf(hash), label, Number(homeOnly), createdAtMs, ipv4, ipv6],
+        ...[id, number, bytesOf(hash), label, Number(homeOnly), dayOf(createdAtMs), ipv4, ipv6],
       ]);
     }
     for (const { kind, hash, createdAtMs, expiresAtMs } of passes) {
@@ -208,8 +214,12 @@ class ImportWriter {
     for (const mark of marks) {
       insert('idempotency', columns, [
         ...[bytesOf(mark.key), number, bytesOf(mark.fingerprint), mark.outcome, mark.madeId],
-        ...[mark.createdAtMs, mark.leaseExpiresAtMs, mark.expiresAtMs],
+        ...[dayOrNull(mark.createdAtMs), dayOrNull(mark.leaseExpiresAtMs), mark.expiresAtMs],
       ]);
     }
   }
+}
+
+function dayOrNull(timeMs: number | null): number | null {
+  return timeMs === null ? null : dayOf(timeMs);
 }

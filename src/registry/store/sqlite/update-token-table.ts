@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { dayOf } from '../../days.ts';
 import type { UpdateTokenRecord } from '../store.ts';
 import type { AccountRow } from './rows.ts';
 
@@ -36,7 +37,7 @@ export class UpdateTokenTable {
   }
 
   insert(account: AccountRow, token: UpdateTokenRecord, hash: Uint8Array): void {
-    this.insertStatement.run(token.id, account.number, hash, token.label, token.createdAtMs);
+    this.insertStatement.run(token.id, account.number, hash, token.label, dayOf(token.createdAtMs));
   }
 
   count(account: AccountRow): number {

@@ -18,7 +18,7 @@ function steps.createAccount()
   if account(args.id) then return { 'fault', 'EXISTS' } end
   one = putNewAccount({
     id = args.id, region = args.region, services = args.services, perAccount = numberArg('perAccount'),
-    suspended = args.suspended ~= nil, createdAt = args.createdAtMs, secret = args.secretHash, tokens = 0,
+    suspended = args.suspended ~= nil, createdAt = text(dayOf(numberArg('createdAtMs'))), secret = args.secretHash, tokens = 0,
     hostnames = 0,
   })
   keepMark(one.id, 'created')
@@ -118,4 +118,31 @@ function steps.readAccount()
       'privateNames', privateNames, 'sessions', sessions,
     },
   }
+end
+
+-- Rewrites the times of a page of accounts that an earlier release kept to the millisecond. Replies the last account of
+-- the page, '' on the last page.
+function steps.roundTimes()
+  local function hasTime(ms) return ms and ms % DAY_MS > 0 end
+  local ids = accountPage()
+  for _, id in ipairs(ids) do
+    local one = account(id)
+    if one and hasTime(tonumber(call('HGET', accountKey(id), 'createdAt'))) then one.changed, erased = true, true end
+    for _, reg in ipairs(one and registrations(one) or {}) do
+      if reg.hasTime then
+        putRegistration(one, reg)
+        erased = true
+      end
+    end
+    for tag, rewrite in pairs({ ['t:'] = writeToken, ['h:'] = writeHostname, ['p:'] = writePrivateName }) do
+      for _, held in ipairs(one and tagged(one, tag) or {}) do
+        if hasTime(held.value[4]) or (tag == 'h:' and hasTime(held.value[5])) then
+          rewrite(one, held.id, held.value)
+          erased = true
+        end
+      end
+    end
+  end
+  if erased then flush({}) end
+  return { 'read', ids[numberArg('limit')] or '' }
 end

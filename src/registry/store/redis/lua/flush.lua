@@ -18,7 +18,7 @@ local function flushAccounts()
           call('HSET', key, 'i:' .. reg.id, prefix, 'r:' .. prefix,
             pack({ reg.id, reg.number, reg.renewal, reg.createdAt, reg.expiresAt, reg.source, reg.label,
               reg.evidence }))
-          call('ZADD', LEASES, text(reg.expiresAt), prefix .. id)
+          call('ZADD', LEASES, text(leaseEnd(reg)), prefix .. id)
         else
           call('HDEL', key, 'r:' .. prefix)
           call('ZREM', LEASES, prefix .. id)

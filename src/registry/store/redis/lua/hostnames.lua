@@ -2,10 +2,13 @@
 -- of prefixes that it may not register before it moves.
 
 local function hostnameReply(id, m)
-  return { 'id', id, 'hostname', m[2], 'state', m[3], 'createdAtMs', m[4], 'checkedAtMs', m[5] }
+  return {
+    'id', id, 'hostname', m[2], 'state', m[3], 'createdAtMs', dayOf(m[4]), 'checkedAtMs', m[5] and dayOf(m[5]),
+  }
 end
 
 local function writeHostname(one, id, m)
+  m[4], m[5] = dayOf(m[4]), m[5] and dayOf(m[5])
   write('HSET', accountKey(one.id), 'h:' .. id, pack(m))
   write('ZADD', DUE, text(m[6]), pack({ one.id, id }))
 end

@@ -52,6 +52,14 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
+local DAY_MS = 86400000
+local LEASE_SPREAD_MS = 21600000
+
+-- Returns the start of the day. Times are kept to the day, except those of credentials.
+local function dayOf(ms)
+  return ms - ms % DAY_MS
+end
+
 local function time()
   local now = call('TIME')
   return now[1] * 1000 + math.floor(now[2] / 1000)
@@ -76,6 +84,12 @@ do
   meta.digestA = tonumber(meta.digestA or 0)
   meta.digestB = tonumber(meta.digestB or 0)
   meta.snapshotSeq = tonumber(meta.snapshotSeq or -1)
+end
+
+-- Returns the moment at which a lease ends, as leaseEnd in days.ts.
+local function leaseEnd(reg)
+  local hash = redis.sha1hex((meta.epoch or '') .. ':' .. reg.id)
+  return dayOf(reg.expiresAt) + DAY_MS + 1 + tonumber(string.sub(hash, 1, 8), 16) % LEASE_SPREAD_MS
 end
 
 local counters = { changed = {} }
@@ -129,7 +143,7 @@ local function account(id)
   end
   local one = {
     id = id, region = values[1], services = values[2], perAccount = tonumber(values[3]),
-    suspended = values[4] == '1', createdAt = values[5], secret = values[6], ipv4 = tonumber(values[7]),
+    suspended = values[4] == '1', createdAt = text(dayOf(tonumber(values[5]))), secret = values[6], ipv4 = tonumber(values[7]),
     ipv6 = tonumber(values[8]), tokens = tonumber(values[9]), hostnames = tonumber(values[10]),
     regs = {}, ids = {}, changedRegs = {}, changed = false, isWhole = false,
   }
@@ -140,8 +154,8 @@ end
 local function unpackRegistration(prefix, bytes)
   local m = unpackMessage(bytes)
   return {
-    prefix = prefix, id = m[1], number = m[2], renewal = m[3], createdAt = m[4], expiresAt = m[5], source = m[6],
-    label = m[7],
+    prefix = prefix, id = m[1], number = m[2], renewal = m[3], createdAt = dayOf(m[4]), expiresAt = dayOf(m[5]),
+    source = m[6], label = m[7], hasTime = m[4] % DAY_MS > 0 or m[5] % DAY_MS > 0,
     -- Format 1.0 kept no evidence.
     evidence = m[8] or (m[6] == 'hostname' and PROVED or SEEN),
   }
@@ -204,6 +218,7 @@ local function taggedValue(one, tag, id)
 end
 
 local function putRegistration(one, reg)
+  reg.createdAt, reg.expiresAt = dayOf(reg.createdAt), dayOf(reg.expiresAt)
   one.regs[reg.prefix] = reg
   one.ids[reg.id] = reg.prefix
   one.changedRegs[reg.prefix] = reg

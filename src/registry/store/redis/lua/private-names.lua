@@ -3,11 +3,12 @@
 
 local function privateNameReply(id, m)
   return {
-    'id', id, 'label', m[3], 'createdAtMs', m[4], 'homeOnly', m[5], 'ipv4', m[6] or false, 'ipv6', m[7] or false,
+    'id', id, 'label', m[3], 'createdAtMs', dayOf(m[4]), 'homeOnly', m[5], 'ipv4', m[6] or false, 'ipv6', m[7] or false,
   }
 end
 
 local function writePrivateName(one, id, m)
+  m[4] = dayOf(m[4])
   write('HSET', accountKey(one.id), 'p:' .. id, pack(m))
   write('HSET', PRIVATE_NAMES, m[2], pack({ one.id, id }))
 end

@@ -55,7 +55,7 @@ local function makeRoom(one, nowMs, replaceOldest, moving)
   local leaving, valid = {}, {}
   for _, reg in ipairs(all) do
     if reg ~= moving then
-      if reg.expiresAt <= nowMs then leaving[#leaving + 1] = reg else valid[#valid + 1] = reg end
+      if leaseEnd(reg) <= nowMs then leaving[#leaving + 1] = reg else valid[#valid + 1] = reg end
     end
   end
   if #leaving >= excess then return leaving end
@@ -116,7 +116,7 @@ function steps.register()
     local leaving = makeRoom(one, nowMs, args.replaceOldest)
     if not leaving then return { 'read', { 'outcome', 'too-many', 'perAccount', one.perAccount } } end
     for _, old in ipairs(leaving) do
-      if not replaced and old.expiresAt > nowMs then replaced = registrationReply(old) end
+      if not replaced and leaseEnd(old) > nowMs then replaced = registrationReply(old) end
       remove(one, old)
     end
     reg = add(one, {
@@ -143,10 +143,17 @@ local FORGET_LIMIT = 1000
 
 function steps.expireLeases()
   local members = call('ZRANGEBYSCORE', LEASES, '-inf', args.nowMs, 'LIMIT', 0, args.limit)
+  local expired = 0
   for _, member in ipairs(members) do
     local prefix, owner = splitLease(member)
     local one = account(owner)
-    remove(one, registration(one, prefix))
+    local reg = registration(one, prefix)
+    -- Earlier releases wrote another end: it is corrected.
+    if leaseEnd(reg) > tonumber(args.nowMs) then putRegistration(one, reg)
+    else
+      remove(one, reg)
+      expired = expired + 1
+    end
   end
   local isMore = #members > 0
   for _, key in ipairs(call('ZRANGEBYSCORE', MARK_LEASES, '-inf', args.nowMs, 'LIMIT', 0, FORGET_LIMIT)) do
@@ -159,5 +166,5 @@ function steps.expireLeases()
     isMore = true
   end
   if not isMore then return { 'read', 0 } end
-  return done(#members)
+  return done(expired)
 end

@@ -97,7 +97,7 @@ local function importMarks(one, list)
     local message = { one.id, bytesOfHex(mark.fingerprint), mark.expiresAtMs, mark.outcome }
     if orFalse(mark.madeId) then message[5] = mark.madeId end
     if orFalse(mark.createdAtMs) then
-      message[6], message[7] = mark.createdAtMs, mark.leaseExpiresAtMs
+      message[6], message[7] = dayOf(mark.createdAtMs), dayOf(mark.leaseExpiresAtMs)
     end
     writeMark(bytesOfHex(mark.key), one.id, message)
   end
@@ -115,7 +115,7 @@ function steps.importAccount()
   end
   local one = putNewAccount({
     id = r.id, region = r.region, services = r.services, perAccount = r.perAccount, suspended = r.suspended,
-    createdAt = text(r.createdAtMs), secret = secret, tokens = #r.updateTokens, hostnames = #r.hostnames,
+    createdAt = text(dayOf(r.createdAtMs)), secret = secret, tokens = #r.updateTokens, hostnames = #r.hostnames,
   })
   importRegistrations(one, r.registrations)
   for _, token in ipairs(r.updateTokens) do

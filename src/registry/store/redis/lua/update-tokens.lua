@@ -1,10 +1,11 @@
 -- Update tokens. A token is packed as number, hash, label, createdAt.
 
 local function tokenReply(id, m)
-  return { 'id', id, 'label', m[3], 'createdAtMs', m[4] }
+  return { 'id', id, 'label', m[3], 'createdAtMs', dayOf(m[4]) }
 end
 
 local function writeToken(one, id, m)
+  m[4] = dayOf(m[4])
   write('HSET', accountKey(one.id), 't:' .. id, pack(m))
   write('HSET', TOKENS, m[2], one.id)
 end
