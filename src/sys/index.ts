@@ -1,5 +1,6 @@
 export { AdaptivePolling } from './adaptive-polling.ts';
 export { monotonicClock, monotonicClockInto, sleepMicroseconds } from './clock.ts';
+export { type DescriptorMessage, DescriptorSocket, MOST_DESCRIPTORS } from './descriptor-socket.ts';
 export { type DirectReader, DirectStream } from './direct-stream.ts';
 export { Epoll, EpollEvent } from './epoll.ts';
 export { clearEvent, openEvent, signalEvent } from './event.ts';
@@ -13,6 +14,7 @@ export { assertPrivate, FileNotPrivateError } from './private-file.ts';
 export { type ReplaceFileOptions, replaceFile } from './replace-file.ts';
 export { excludeFromDumps, sealProcess } from './seal.ts';
 export { settleHeap } from './settle.ts';
+export { sharePort } from './share-port.ts';
 export { askForSlice } from './slice.ts';
 export {
   closeSocket,

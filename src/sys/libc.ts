@@ -13,6 +13,9 @@ export interface Libc {
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint32Array): number;
   recvmmsg(fd: number, headers: Uint32Array, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, headers: Uint32Array, count: number, flags: number): number;
+  /** `header` is a struct msghdr, whose pointers lead to memory of a fixed address: see Memory. */
+  sendmsg(fd: number, header: Uint8Array, flags: number): number;
+  recvmsg(fd: number, header: Uint8Array, flags: number): number;
   poll(descriptors: Int32Array, count: number, timeoutMs: number): number;
   usleep(microseconds: number): number;
   listen(fd: number, backlog: number): number;
@@ -110,6 +113,8 @@ function load(): Libc | null {
     getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
     recvmmsg: library.func('int recvmmsg(int, void *, uint32_t, int, void *)'),
     sendmmsg: library.func('int sendmmsg(int, void *, uint32_t, int)'),
+    sendmsg: library.func('int64_t sendmsg(int, void *, int)'),
+    recvmsg: library.func('int64_t recvmsg(int, void *, int)'),
     poll: library.func('int poll(void *, uint64_t, int)'),
     usleep: library.func('int usleep(uint32_t)'),
     listen: library.func('int listen(int, int)'),
