@@ -6,6 +6,7 @@ import { COMPILE_CACHE_DIRECTORY } from '../sys/index.ts';
 import type { Command, Io } from './command.ts';
 import { parseOptions } from './options.ts';
 import { InheritedSockets } from './serve/inherited.ts';
+import { ListeningSockets } from './serve/listening-sockets.ts';
 import { createLog } from './serve/log.ts';
 import { Service } from './serve/service.ts';
 
@@ -25,7 +26,7 @@ async function run(args: string[], io: Io): Promise<number> {
   try {
     const service = await Service.start({
       loaded: loadConfig({ file: trialConfig(directory), env: {}, cwd: directory }),
-      inherited: new InheritedSockets(),
+      sockets: new ListeningSockets(new InheritedSockets()),
       log: createLog('fatal', false),
       version: '0.0.0',
       terminal: false,

@@ -5,6 +5,7 @@ import { crash } from './crash.ts';
 import { parseOptions } from './options.ts';
 import { readConfig } from './read-config.ts';
 import { InheritedSockets } from './serve/inherited.ts';
+import { ListeningSockets } from './serve/listening-sockets.ts';
 import { createLog } from './serve/log.ts';
 import { Service } from './serve/service.ts';
 
@@ -28,8 +29,8 @@ async function run(args: string[], io: Io): Promise<number> {
   const { config: argument } = parseOptions(args, { config: { type: 'string' } });
   // Before the configuration is read: it holds secrets.
   const isSealed = sealProcess();
-  const inherited = InheritedSockets.read(io.env, process.pid);
-  const load = () => inherited.apply(readConfig(argument, io));
+  const sockets = new ListeningSockets(InheritedSockets.read(io.env, process.pid));
+  const load = () => sockets.apply(readConfig(argument, io));
   const loaded = load();
   const terminal = process.stdout.isTTY === true;
   const log = createLog(loaded.config.log.level, terminal);
@@ -50,7 +51,7 @@ async function run(args: string[], io: Io): Promise<number> {
   });
   const service = await Service.start({
     loaded,
-    inherited,
+    sockets,
     log,
     version: packageVersion(),
     terminal,

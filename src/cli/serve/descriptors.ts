@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import type { Config } from '../../config/index.ts';
+import { threadsOf } from './threads.ts';
 
 /** Descriptors of the process itself, and of each thread: event loops, channels, wake-ups. */
 const BASE = 40;
@@ -87,6 +87,5 @@ export function planDescriptors(config: Config, available = openFilesLimit()): D
 }
 
 function workersOf(hasRole: boolean, workers: 'auto' | number): number {
-  if (!hasRole) return 0;
-  return workers === 'auto' ? Math.min(Math.max(availableParallelism() - 1, 1), 64) : workers;
+  return hasRole ? threadsOf(workers) : 0;
 }

@@ -12,7 +12,7 @@ const FIRST_FD = 3;
 const MOST_FDS = 1024;
 
 /** Names of servers in LISTEN_FDNAMES: their key in the configuration, the type of their sockets, and their role. */
-const SERVERS = {
+export const SERVERS = {
   'dns-udp': { key: 'dns.udp', type: 'udp', role: 'edge' },
   'dns-tcp': { key: 'dns.tcp', type: 'tcp', role: 'edge' },
   'dns-tls': { key: 'dns.tls', type: 'tcp', role: 'edge' },
@@ -96,6 +96,10 @@ export class InheritedSockets {
       config = withList(config, name, [...new Set(sockets.map(formatSocketAddress))]);
     }
     return { ...loaded, config };
+  }
+
+  has(name: ServerName): boolean {
+    return this.sockets.has(name);
   }
 
   /** Listeners of a server: inherited sockets, else the addresses of the configuration. */

@@ -14,7 +14,7 @@ import { type OperatorKeys, readOperatorKeys } from './admin-key.ts';
 import { changedKeys } from './changed-keys.ts';
 import { planDescriptors } from './descriptors.ts';
 import { loadFiles } from './files.ts';
-import type { InheritedSockets } from './inherited.ts';
+import type { ListeningSockets } from './listening-sockets.ts';
 import type { Log } from './log.ts';
 import { announce } from './observe/announcement.ts';
 import { HostReports } from './observe/host-reports.ts';
@@ -43,7 +43,7 @@ const GRACE_MS = 10_000;
 export interface ServiceOptions {
   /** The configuration, with the addresses of inherited sockets. */
   readonly loaded: LoadedConfig;
-  readonly inherited: InheritedSockets;
+  readonly sockets: ListeningSockets;
   readonly log: Log;
   readonly version: string;
   /** True if a person reads the output. */
@@ -98,7 +98,7 @@ export class Service {
       forwardsInThreads,
       log,
       counters,
-      listeners: (name) => options.inherited.listeners(config, name),
+      listeners: (name) => options.sockets.listeners(config, name),
       files: () => this.files,
       addCounters: (block) => this.blocks.push(block),
       onFailure,

@@ -105,11 +105,13 @@ async function open(address: SocketAddress): Promise<Socket> {
     address: { family },
   } = address;
   const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6 });
+  // An inherited socket listens within the call.
+  const listening = once(socket, 'listening');
   if (fd === undefined) {
     socket.bind({ address: formatAddress(address.address), port: address.port, exclusive: true });
   } else socket.bind({ fd, exclusive: true });
   try {
-    await once(socket, 'listening');
+    await listening;
   } catch (error) {
     socket.close();
     throw new ListenError('dns.udp', address, (error as NodeJS.ErrnoException).code ?? 'unknown');

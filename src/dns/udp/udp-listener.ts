@@ -1,12 +1,5 @@
 import { formatSocketAddress, ListenError, type SocketAddress } from '../../net/index.ts';
-import {
-  adoptUdpSocket,
-  closeSocket,
-  localPort,
-  openUdpSocket,
-  PacketBatch,
-  SystemCallError,
-} from '../../sys/index.ts';
+import { adoptUdpSocket, openUdpSocket, PacketBatch, SystemCallError, sharePort } from '../../sys/index.ts';
 import { BATCH_SLOTS, WAIT_MS } from './udp-thread-data.ts';
 import { SLOT_BYTES } from './udp-traits.ts';
 
@@ -57,7 +50,7 @@ export class ReplyQueue {
 }
 
 /**
- * Opens the sockets of one address. Binds one without SO_REUSEPORT first, to find out if another process has it.
+ * Opens the sockets of one address.
  * @throws ListenError, leaving nothing open
  */
 export function openListener(address: SocketAddress, workers: number): Listener {
@@ -73,16 +66,10 @@ export function openListener(address: SocketAddress, workers: number): Listener 
       receiveTimeoutMs: WAIT_MS,
       packetInfo,
     });
-  const fds: number[] = [];
   try {
-    const probe = open(address.port, false);
-    const port = localPort(probe);
-    closeSocket(probe);
-    for (let i = 0; i < workers; i++) fds.push(open(port, true));
-    const bound = { address: address.address, port };
-    return { address: bound, packetInfo, fds };
+    const { port, fds } = sharePort(open, address.port, workers);
+    return { address: { address: address.address, port }, packetInfo, fds };
   } catch (error) {
-    for (const fd of fds) closeSocket(fd);
     if (error instanceof SystemCallError) throw new ListenError('dns.udp', address, error.code);
     throw error;
   }

@@ -1,5 +1,5 @@
 import { formatSocketAddress, ListenError, type SocketAddress } from '../../net/index.ts';
-import { closeSocket, listenTcp, localPort, SystemCallError, shareListeners } from '../../sys/index.ts';
+import { closeSocket, listenTcp, SystemCallError, shareListeners, sharePort } from '../../sys/index.ts';
 import type { RelayCounters } from '../counters.ts';
 import type { OriginResolver } from '../origin-resolver.ts';
 import type { OwnConnection } from '../own-connection.ts';
@@ -80,9 +80,7 @@ export class EpollEngine implements RelayEngine {
   }
 }
 
-/**
- * Opens a listener for each thread. A first bind without SO_REUSEPORT detects a port that another process has.
- */
+/** Opens a listener for each thread, or shares inherited ones among them. */
 function openListeners(
   [address, ...more]: readonly SocketAddress[],
   threads: number,
@@ -96,15 +94,12 @@ function openListeners(
       ),
     };
   }
-  const fds: number[] = [];
+  const open = (port: number, reusePort: boolean) =>
+    listenTcp(address.address, port, reusePort ? BACKLOG : 1, reusePort);
   try {
-    const probe = listenTcp(address.address, address.port, 1, false);
-    const port = localPort(probe);
-    closeSocket(probe);
-    for (let i = 0; i < threads; i++) fds.push(listenTcp(address.address, port, BACKLOG, true));
+    const { port, fds } = sharePort(open, address.port, threads);
     return { port, fds: fds.map((fd) => [fd]) };
   } catch (error) {
-    for (const fd of fds) closeSocket(fd);
     if (error instanceof SystemCallError) throw new ListenError('relay.tls', address, error.code);
     throw error;
   }

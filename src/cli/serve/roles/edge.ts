@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AllowlistReader } from '../../../allowlist/index.ts';
 import { CatalogView } from '../../../catalog/index.ts';
@@ -42,6 +41,7 @@ import { querySettingsOf } from '../../policy.ts';
 import { relayHealth, relayReadiness, shieldReadiness } from '../observe/readiness.ts';
 import { countMisses, UpstreamWatch } from '../observe/upstream-watch.ts';
 import type { Tables } from '../tables/tables.ts';
+import { threadsOf } from '../threads.ts';
 import { privateNamesOf } from './private-name-claims.ts';
 import type { LoadedFiles, Role, RoleContext } from './role.ts';
 import { ShieldRole } from './shield.ts';
@@ -275,7 +275,7 @@ export class EdgeRole implements Role {
     };
     const { answerer, tables, policy } = this;
     const { tcpLimits: limits, engine } = config.dns;
-    const workers = config.dns.workers === 'auto' ? automaticWorkers() : config.dns.workers;
+    const workers = threadsOf(config.dns.workers);
     const shared = {
       allowlist: tables.allowlist.handle(),
       catalog: tables.steering.handle(),
@@ -350,11 +350,6 @@ async function startXdp({ dns }: Config, options: MmsgEngineOptions): Promise<Ud
     if (error instanceof XdpError) throw new EngineError('af-xdp', error.message);
     throw error;
   }
-}
-
-/** One processor stays free for the main thread. */
-function automaticWorkers(): number {
-  return Math.min(Math.max(availableParallelism() - 1, 1), 64);
 }
 
 function identityOf({ cert, key }: TlsCertificate): TlsIdentity {

@@ -1,5 +1,4 @@
 import { lookup } from 'node:dns/promises';
-import { availableParallelism } from 'node:os';
 import type { ReadinessCheck, Sources } from '../../../metrics/scrape/index.ts';
 import { type Address, formatAddress, formatSocketAddress, parseAddress } from '../../../net/index.ts';
 import {
@@ -15,6 +14,7 @@ import {
 import { libc } from '../../../sys/index.ts';
 import { machineAddresses } from '../own-addresses.ts';
 import type { Tables } from '../tables/tables.ts';
+import { threadsOf } from '../threads.ts';
 import { egressAddresses, egressRules, relayPolicy } from './relay-config.ts';
 import type { LoadedFiles, Role, RoleContext } from './role.ts';
 
@@ -78,7 +78,7 @@ export class RelayRole implements Role {
       quic: context.listeners('relay-quic'),
       quicMode,
       engine,
-      threads: workers === 'auto' ? Math.min(Math.max(availableParallelism() - 1, 1), 64) : workers,
+      threads: threadsOf(workers),
       policy: relayPolicy(config, seed),
       tables: {
         allowlist: allowlist.handle(),
