@@ -22,7 +22,7 @@ export function acmeDirectory(name: string): string {
   return `https://${name}:${PORT}/acme/local/directory`;
 }
 
-/** Starts the CA, and waits until it serves. */
+/** Starts the CA, or starts it again in its folder, and waits until it serves. */
 export async function startAcmeCa({
   name,
   address,
@@ -31,7 +31,7 @@ export async function startAcmeCa({
   sites,
 }: AcmeCaOptions): Promise<Program> {
   const home = join(folder, 'ca');
-  mkdirSync(home);
+  mkdirSync(home, { recursive: true });
   const file = join(home, 'Caddyfile');
   writeFileSync(
     file,

@@ -1,17 +1,18 @@
 /** Certificates from a real ACME CA, Debian's caddy, in a network namespace with ports 53, 80, 443 and 853 of its own. */
 import { execFile, spawnSync } from 'node:child_process';
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acmeDirectory, acmeRoot, startAcmeCa } from '../support/acme-ca.ts';
-import { MAIN, NODE, Program, temporaryFolder, until, writeConfig } from '../support/service.ts';
+import { clockAhead, MAIN, NODE, Program, temporaryFolder, until, writeConfig } from '../support/service.ts';
 
 const run = promisify(execFile);
 const DOMAIN = 'dns.home.example';
 const CA = 'ca.home.example';
 const HOST = '198.51.99.1';
 const CA_ADDRESS = '198.51.99.2';
+const ZONE_SERVER = join(import.meta.dirname, '../support/zone-server.mjs');
 const canUnshare = spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
 
 /** The network, the hosts file that the CA resolves by, and the CA; then the program. */
@@ -66,6 +67,12 @@ describe.runIf(canUnshare)('a certificate by ACME', () => {
     return (await run(command[0]!, command.slice(1))).stdout;
   };
 
+  /** Names in the certificate of a data directory. */
+  async function namesIn(dataDir: string): Promise<string> {
+    const file = join(dataDir, 'acme/certificate.pem');
+    return (await run('openssl', ['x509', '-in', file, '-noout', '-ext', 'subjectAltName'])).stdout;
+  }
+
   it('is issued by HTTP-01 on the relay’s port 80, and taken without a restart', async () => {
     await service.logged('new certificate');
     expect(JSON.parse(await curl(`https://${DOMAIN}/v1/ip`))).toHaveProperty('address');
@@ -92,9 +99,7 @@ describe.runIf(canUnshare)('a certificate by ACME', () => {
   it('covers the self-test’s names by DNS-01, which the edge answers with authority', async () => {
     // The first certificate is the host's own name alone: it does not wait for DNS-01.
     await service.logged('new certificate', 2);
-    const { stdout: chain } = await run('openssl', [
-      ...['x509', '-in', join(folder, 'var/acme/certificate.pem'), '-noout', '-ext', 'subjectAltName'],
-    ]);
+    const chain = await namesIn(join(folder, 'var'));
     for (const name of ['reached', 'registered', 'relayed'])
       expect(chain).toContain(`*.${name}.test.${DOMAIN}`);
     const dig = async (...args: string[]): Promise<string> => {
@@ -153,5 +158,81 @@ describe.runIf(canUnshare)('a certificate by ACME', () => {
     }, 'no failure');
     expect(orders()).toBe(before);
     expect(service.lines.some(({ msg }) => msg === 'new certificate')).toBe(false);
+  });
+
+  /** Starts the service again, with its clock ahead. */
+  async function restart(hoursAhead: number): Promise<void> {
+    service.kill('SIGTERM');
+    expect((await service.exited).code).toBe(0);
+    service = new Program(NODE, [MAIN, 'serve', '--config', join(folder, 'config.yaml')], {
+      wrapper: inside(),
+      env: { NODE_EXTRA_CA_CERTS: rootOf(), ...clockAhead(hoursAhead / 24) },
+    });
+    await service.logged('ready');
+  }
+
+  /** Serial number of the certificate that port 443 serves. */
+  async function servedSerial(): Promise<string> {
+    const client = `openssl s_client -connect ${HOST}:443 -servername ${DOMAIN} </dev/null 2>/dev/null`;
+    const [file, ...args] = [...inside(), 'sh', '-c', `${client} | openssl x509 -noout -serial`];
+    return (await run(file!, args)).stdout.trim();
+  }
+
+  it('stays in use where the CA does not answer at two thirds of its life', async () => {
+    const before = await servedSerial();
+    caddy.kill('SIGTERM');
+    await caddy.exited;
+    // The CA's certificates last 12 hours.
+    await restart(9);
+    expect(await service.logged('no new certificate: the one in use stays')).toMatchObject({
+      code: 'acme_failed',
+      reason: `${CA}:9443 does not answer (ECONNREFUSED)`,
+      problem: null,
+      isFromCa: false,
+    });
+    expect(await servedSerial()).toBe(before);
+    const metrics = /:(\d+)/.exec(String((await service.logged('ready'))['metrics']))![1];
+    expect(await curl(`http://127.0.0.1:${metrics}/metrics`)).toMatch(
+      /^mediastreamer_acme_failures_total [12]$/m,
+    );
+  });
+
+  it('is renewed at two thirds of its life, and served without a restart', async () => {
+    const before = await servedSerial();
+    caddy = await startAcmeCa({ name: CA, address: CA_ADDRESS, folder, wrapper: inside() });
+    await restart(9);
+    await service.logged('new certificate');
+    await until(async () => (await servedSerial()) !== before, 'the new one is served');
+  });
+
+  it('is issued by the operator’s own command for DNS-01', async () => {
+    service.kill('SIGTERM');
+    expect((await service.exited).code).toBe(0);
+    const zone = join(folder, 'zone');
+    writeFileSync(zone, `${CA} ${CA_ADDRESS}\n${DOMAIN} ${HOST}\n`);
+    const hook = join(folder, 'hook');
+    const script = `#!/bin/sh
+      case $1 in
+        set) echo "$2 =$3" >>${zone} ;;
+        remove) sed -i "/^$2 =$3$/d" ${zone} ;;
+      esac
+    `;
+    writeFileSync(hook, script, { mode: 0o700 });
+    const server = new Program(NODE, [ZONE_SERVER, HOST, zone], { wrapper: inside() });
+    await server.until(() => server.stdout.includes('serving'), 'name server');
+    const config = JSON.parse(readFileSync(join(folder, 'config.yaml'), 'utf8'));
+    config.acme.dnsHook = hook;
+    config.dns = { ...config.dns, udp: [`${HOST}:5300`], tcp: [`${HOST}:5300`] };
+    config.dataDir = join(folder, 'hooked');
+    writeFileSync(join(folder, 'config.yaml'), JSON.stringify(config));
+    service = new Program(NODE, [MAIN, 'serve', '--config', join(folder, 'config.yaml')], {
+      wrapper: inside(),
+      env: { NODE_EXTRA_CA_CERTS: rootOf() },
+    });
+    await service.logged('new certificate', 2);
+    expect(await namesIn(join(folder, 'hooked'))).toContain(`*.relayed.test.${DOMAIN}`);
+    expect(readFileSync(zone, 'utf8')).not.toContain('=');
+    server.kill('SIGTERM');
+    await server.exited;
   });
 });

@@ -60,8 +60,9 @@ export async function awaitCertificate({ dataDir }: Places, domain: string): Pro
   for (const untilMs = now() + CERTIFICATE_MS; ; ) {
     const state = await certificateState(dataDir);
     if (state !== null && state.validToMs !== null) return;
-    const reason = state?.reason ?? null;
-    if (reason !== null) throw new ObstacleError(refusal(domain, reason, state?.problem ?? null));
+    if (state !== null && state.reason !== null) {
+      throw new ObstacleError(refusal(domain, state.reason, state.problem, state.isFromCa));
+    }
     if (now() > untilMs) {
       throw new ObstacleError(
         `The CA has not answered for ${domain} within three minutes. The service runs and goes on trying. Check that this host ` +
@@ -72,8 +73,15 @@ export async function awaitCertificate({ dataDir }: Places, domain: string): Pro
   }
 }
 
-function refusal(domain: string, reason: string, problem: string | null): string {
+/** @param isFromCa the reason is the CA's own */
+function refusal(domain: string, reason: string, problem: string | null, isFromCa: boolean): string {
   const said = reason.replace(/\.$/, '');
+  if (!isFromCa) {
+    return (
+      `There is no certificate for ${domain} yet: ${said}. The service runs and tries again by itself. Check that this host reaches ` +
+      'the CA (HTTPS, outgoing), and run init again to see whether it went well.'
+    );
+  }
   if (problem === 'rateLimited') {
     return (
       `The CA gives no certificate for ${domain} now, because too many were ordered: ${said}. The service runs and orders ` +

@@ -12,10 +12,12 @@ export interface CertificateKeeperOptions {
   order(names: readonly string[]): Promise<{ chain: string; key: string }>;
   /** A new certificate is in its file. */
   onCertificate(certificate: TlsCertificate): void;
-  /** @param reason the CA's reason */
   onFailure(failure: {
     reason: string;
+    /** Type of the CA's problem document; null: none. */
     problem: string | null;
+    /** True if the reason is the CA's own. */
+    isFromCa: boolean;
     names: readonly string[];
     retryMs: number;
   }): void;
@@ -29,8 +31,10 @@ export interface KeeperState {
   readonly failures: number;
   /** End of the certificate, in ms since 1970; null: there is none. */
   readonly validToMs: number | null;
-  /** The CA's reason for the last failure, until the next success. */
+  /** Reason of the last failure, until the next success. */
   readonly reason: string | null;
+  /** True if the reason is the CA's own. */
+  readonly isFromCa: boolean;
   /** Its type, such as rateLimited (RFC 8555, section 6.7); null: none, or no failure. */
   readonly problem: string | null;
 }
@@ -61,6 +65,7 @@ export class CertificateKeeper {
   private retryAtMs = 0;
   private lastProblem: string | null = null;
   private lastReason: string | null = null;
+  private isLastFromCa = false;
   private wildcardsAtMs = 0;
   private readonly jitter: number;
 
@@ -80,6 +85,7 @@ export class CertificateKeeper {
       failures: this.failures,
       validToMs: this.current?.validToMs ?? null,
       reason: this.lastReason,
+      isFromCa: this.isLastFromCa,
       problem: this.lastReason === null ? null : this.lastProblem,
     };
   }
@@ -160,14 +166,16 @@ export class CertificateKeeper {
     } catch (error) {
       this.failures++;
       this.inRow++;
-      const { problem = null, retryAfterMs = null } = error instanceof AcmeError ? error : {};
+      const failure = error instanceof AcmeError ? error : null;
+      const { problem = null, retryAfterMs = null, isFromCa = false } = failure ?? {};
       this.lastProblem = problem;
+      this.isLastFromCa = isFromCa;
       this.lastReason = (error as Error).message;
       const backoff = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.inRow - 1));
       const least = problem === 'rateLimited' ? RATE_LIMITED_MS : 0;
       const retryMs = Math.round(Math.max(backoff * (1 + random() / 2), retryAfterMs ?? 0, least));
       this.retryAtMs = now() + retryMs;
-      onFailure({ reason: (error as Error).message, problem, names, retryMs });
+      onFailure({ reason: (error as Error).message, problem, isFromCa, names, retryMs });
       return false;
     }
   }

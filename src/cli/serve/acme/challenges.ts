@@ -16,7 +16,13 @@ export interface ChallengesOptions {
   publish(records: readonly DnsChallenge[]): Promise<void>;
 }
 
+/** acme.dnsHook failed. */
+export class DnsHookError extends Error {
+  readonly code = 'dns_hook_failed';
+}
+
 const HOOK_TIMEOUT_MS = 300_000;
+const MAX_HOOK_REASON = 200;
 const run = promisify(execFile);
 
 /** The challenges of orders under way. */
@@ -53,12 +59,24 @@ export class Challenges {
   private async setDns(record: DnsChallenge, isSet: boolean): Promise<void> {
     const { dnsHook } = this.options;
     if (dnsHook !== null) {
-      await run(dnsHook, [isSet ? 'set' : 'remove', record.name, record.value], { timeout: HOOK_TIMEOUT_MS });
+      await runHook(dnsHook, isSet ? 'set' : 'remove', record);
       return;
     }
     const others = this.records.filter(({ name, value }) => name !== record.name || value !== record.value);
     this.records = isSet ? [...others, record] : others;
     await this.options.publish(this.records);
+  }
+}
+
+/** @throws DnsHookError with its exit code and the last line of what it says */
+async function runHook(hook: string, action: 'set' | 'remove', { name, value }: DnsChallenge): Promise<void> {
+  try {
+    await run(hook, [action, name, value], { timeout: HOOK_TIMEOUT_MS });
+  } catch (error) {
+    const { code, killed, stderr = '' } = error as { code?: unknown; killed?: boolean; stderr?: string };
+    const ended = killed === true ? `took longer than ${HOOK_TIMEOUT_MS / 1000} s` : `ended with ${code}`;
+    const line = stderr.trim().split('\n').at(-1)!.slice(0, MAX_HOOK_REASON);
+    throw new DnsHookError(`acme.dnsHook ${action} ${ended}${line === '' ? '' : `: ${line}`}`);
   }
 }
 

@@ -33,11 +33,12 @@ export function openHostCertificate(
       log.info({ validTo }, 'new certificate');
       onCertificate(certificate);
     },
-    onFailure({ reason, problem, names, retryMs }) {
+    onFailure({ reason, problem, isFromCa, names, retryMs }) {
       const fields = {
         code: 'acme_failed',
         reason,
         problem,
+        isFromCa,
         names,
         retrySeconds: Math.round(retryMs / 1000),
       };

@@ -86,9 +86,9 @@ function runEdgeCommand({ command }: EdgeRequest, edge: EdgeRole | null): EdgeAn
 }
 
 function certificateReply(state: KeeperState | null): CertificateReply {
-  if (state === null) return { isOn: false, validToMs: null, reason: null, problem: null };
-  const { validToMs, reason, problem } = state;
-  return { isOn: true, validToMs, reason, problem };
+  if (state === null) return { isOn: false, validToMs: null, reason: null, problem: null, isFromCa: false };
+  const { validToMs, reason, problem, isFromCa } = state;
+  return { isOn: true, validToMs, reason, problem, isFromCa };
 }
 
 function isAccountRequest(request: OperatorRequest): request is AccountRequest {
