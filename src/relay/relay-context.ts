@@ -45,6 +45,11 @@ export interface RelayHandle {
   readonly counters: SharedArrayBuffer;
 }
 
+/** A connection in the strangers' pool. */
+interface Stranger {
+  end(outcome: RelayOutcome): void;
+}
+
 /** State that a thread decides about connections with. */
 export class RelayContext {
   readonly policy: RelayPolicy;
@@ -69,6 +74,8 @@ export class RelayContext {
   /** Counter slots of the catalog's services, by service index. */
   serviceSlots: readonly number[];
   private draining = false;
+  /** Connections in the strangers' pool that have named no host, the oldest first. */
+  private readonly unnamed = new Set<Stranger>();
 
   constructor({ policy, tables, cache, limits, proxyHealth, counters }: RelayHandle) {
     this.policy = policy;
@@ -91,6 +98,31 @@ export class RelayContext {
     this.controlAddresses = parseAll(policy.ownNames.controlAddresses);
     this.guard = new EgressGuard(tables.egress);
     this.serviceSlots = tables.catalog.serviceSlots;
+  }
+
+  /**
+   * Counts a connection that is not of a registered source. In a full pool the thread's oldest that has named no host gives
+   * way: an honest client names one within a round trip, an idle connection never does.
+   * @returns false if nothing could give way
+   */
+  enterStrangers(stranger: Stranger): boolean {
+    if (!this.limits.enterStranger()) {
+      const [oldest] = this.unnamed;
+      oldest?.end(RelayOutcome.LIMITED);
+      if (oldest === undefined || !this.limits.enterStranger()) return false;
+    }
+    this.unnamed.add(stranger);
+    return true;
+  }
+
+  /** The connection keeps its place in the strangers' pool, and gives way to nobody. */
+  hasNamed(stranger: Stranger): void {
+    this.unnamed.delete(stranger);
+  }
+
+  leaveStrangers(stranger: Stranger): void {
+    this.unnamed.delete(stranger);
+    this.limits.leaveStranger();
   }
 
   /** True if a source may name a host: it is registered, probes, or this process serves names to everyone. */

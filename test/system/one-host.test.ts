@@ -1,7 +1,7 @@
 /** One host under one name: the relay owns 443 and 80 and hands the host's own names to page, API and DNS over HTTPS. */
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate } from '../support/certificate.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { freePort } from '../support/redis-server.ts';
-import { FILMS, RELAY, RunningService, temporaryFolder } from '../support/service.ts';
+import { FILMS, RELAY, RunningService, temporaryFolder, until } from '../support/service.ts';
 
 const run = promisify(execFile);
 const DOMAIN = 'dns.home.example';
@@ -150,6 +150,28 @@ describe.each(['epoll', 'streams'])('one host by %s', (engine) => {
     }
   });
 
+  it('tells devices of registered homes that it serves DNS over TLS and HTTPS under its name', async () => {
+    const [udp] = (await service.logged('ready'))['udp'] as string[];
+    const at = ['-p', udp!.split(':').at(-1)!];
+    const { stdout } = await run('kdig', [
+      `@${HOST}`,
+      ...at,
+      '-b',
+      HOME,
+      '+short',
+      '_dns.resolver.arpa',
+      'SVCB',
+    ]);
+    const lines = stdout.trim().split('\n').sort();
+    expect(lines).toEqual([
+      expect.stringMatching(/^1 dns\.home\.example\. alpn="?dot"? port="?\d+"?/),
+      expect.stringMatching(
+        /^2 dns\.home\.example\. alpn="?h2,http\/1\.1"? port="?\d+"? .*\/dns-query\{\?dns\}/,
+      ),
+    ]);
+    expect(lines[1]).toContain(String(port));
+  });
+
   it("serves the self-test's picture, and to registered homes through the relay", async () => {
     const code = ['-o', '/dev/null', '-w', '%{http_code}'];
     for (const name of ['reached', 'registered', 'relayed']) {
@@ -167,11 +189,15 @@ describe.each(['epoll', 'streams'])('one host by %s', (engine) => {
     expect(await curl(STRANGER, ...shown, unknown)).toBe('404 ');
   });
 
+  /** Opens idle connections from an address. */
+  const hold = (from: string, count: number): Socket[] =>
+    Array.from({ length: count }, () => {
+      const socket = connectTcp({ host: HOST, port, localAddress: from });
+      return socket.on('error', () => {}).resume();
+    });
+
   it('serves the page while another stranger holds all the connections that it can get', async () => {
-    const held = Array.from({ length: 300 }, () =>
-      connectTcp({ host: HOST, port, localAddress: '127.0.0.66' }),
-    );
-    for (const socket of held) socket.on('error', () => {});
+    const held = hold('127.0.0.66', 300);
     const handshakes = Array.from({ length: 40 }, () =>
       connectTls({
         host: HOST,
@@ -185,5 +211,32 @@ describe.each(['epoll', 'streams'])('one host by %s', (engine) => {
     expect(JSON.parse(await curl(STRANGER, `${url}/v1/ip`))).toEqual({ address: STRANGER });
     expect(JSON.parse(await curl(HOME, `${url}/v1/ip`))).toEqual({ address: HOME });
     for (const socket of [...held, ...handshakes]) socket.destroy();
+  });
+
+  it('serves the page while many strangers fill their pool, and homes as ever', async () => {
+    const held: Socket[] = [];
+    // Each may hold an eighth of the pool.
+    for (let at = 0; at < 12; at++) held.push(...hold(`127.0.1.${at + 1}`, 40));
+    await until(() => held.filter(({ destroyed }) => !destroyed).length <= 256, 'the pool is full');
+    for (const from of [STRANGER, HOME, STRANGER]) {
+      expect(JSON.parse(await curl(from, `${url}/v1/ip`))).toEqual({ address: from });
+    }
+    for (const socket of held) socket.destroy();
+  });
+
+  it('lets no slow request keep others from the page', async () => {
+    const slow = hold('127.0.0.68', 30);
+    const plain = Array.from({ length: 30 }, () => {
+      const socket = connectTcp({ host: HOST, port: httpPort, localAddress: '127.0.0.69' });
+      return socket.on('error', () => {});
+    });
+    for (const socket of plain) socket.write(`GET / HTTP/1.1\r\nHost: ${DOMAIN}\r\nX-`);
+    for (const socket of slow) socket.write(Buffer.of(22, 3, 1));
+    const code = ['-o', '/dev/null', '-w', '%{http_code}'];
+    expect(await curl(STRANGER, ...code, `http://${DOMAIN}:${httpPort}/`)).toBe('301');
+    expect(JSON.parse(await curl(STRANGER, `${url}/v1/ip`))).toEqual({ address: STRANGER });
+    // A ClientHello has relay.limits.handshakeSeconds to arrive.
+    await until(() => slow.every(({ destroyed }) => destroyed), 'slow hellos are closed');
+    for (const socket of [...slow, ...plain]) socket.destroy();
   });
 });

@@ -152,25 +152,26 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
       this.end(RelayOutcome.UNREGISTERED);
       return false;
     }
-    if (!admission.isRegistered(this.source) && !this.enterStrangers()) return false;
     const sourceHash = limits.hashOf(this.source);
-    const isGuest = this.isStranger && !admission.isProbe(this.source);
+    const isStranger = !admission.isRegistered(this.source);
+    const isGuest = isStranger && !admission.isProbe(this.source);
+    // The source's own share first: a source past it makes nobody give way.
     if (!limits.enter(sourceHash, this.context.reactor.nowMs, isGuest)) {
       this.end(RelayOutcome.LIMITED);
       return false;
     }
     this.sourceHash = sourceHash;
-    return true;
+    return !isStranger || this.enterStrangers();
   }
 
   private enterStrangers(): boolean {
-    this.isStranger = this.context.relay.limits.enterStranger();
+    this.isStranger = this.context.relay.enterStrangers(this);
     if (!this.isStranger) this.end(RelayOutcome.LIMITED);
     return this.isStranger;
   }
 
   private leaveStrangers(): void {
-    if (this.isStranger) this.context.relay.limits.leaveStranger();
+    if (this.isStranger) this.context.relay.leaveStrangers(this);
     this.isStranger = false;
   }
 
@@ -255,6 +256,7 @@ export class Tunnel implements Handler, SideOwner, OpenTunnel {
     }
     this.serviceSlot = relay.serviceSlot;
     this.state = State.CONNECTING;
+    if (this.isStranger) relay.hasNamed(this);
     const { reactor, resolve } = this.context;
     if (relay.fixedAddresses !== null) {
       this.connect(relay.fixedAddresses, false);

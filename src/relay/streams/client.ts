@@ -124,6 +124,7 @@ export class Client implements OpenConnection {
     // A connection counts for the service that it named first.
     if (!this.isCarrying) this.serviceSlot = relay.serviceSlot;
     this.hasName = true;
+    if (this.isStranger) relay.hasNamed(this);
     this.cancelHandshake();
     return true;
   }
@@ -221,24 +222,26 @@ export class Client implements OpenConnection {
     const { relay } = this.context;
     const { admission, limits } = relay;
     const sourceHash = limits.hashOf(this.source);
+    const isStranger = !admission.isRegistered(this.source);
+    const isGuest = isStranger && !admission.isProbe(this.source);
     if (!relay.hears(this.source)) this.end(RelayOutcome.UNREGISTERED);
-    else if (!admission.isRegistered(this.source) && !this.enterStrangers()) return false;
-    else if (
-      !limits.enter(sourceHash, this.context.now(), this.isStranger && !admission.isProbe(this.source))
-    )
-      this.end(RelayOutcome.LIMITED);
-    else this.sourceHash = sourceHash;
+    // The source's own share first: a source past it makes nobody give way.
+    else if (!limits.enter(sourceHash, this.context.now(), isGuest)) this.end(RelayOutcome.LIMITED);
+    else {
+      this.sourceHash = sourceHash;
+      if (isStranger) this.enterStrangers();
+    }
     return !this.hasEnded;
   }
 
   private enterStrangers(): boolean {
-    this.isStranger = this.context.relay.limits.enterStranger();
+    this.isStranger = this.context.relay.enterStrangers(this);
     if (!this.isStranger) this.end(RelayOutcome.LIMITED);
     return this.isStranger;
   }
 
   private leaveStrangers(): void {
-    if (this.isStranger) this.context.relay.limits.leaveStranger();
+    if (this.isStranger) this.context.relay.leaveStrangers(this);
     this.isStranger = false;
   }
 
