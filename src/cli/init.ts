@@ -1,26 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Command, type Io, UsageError } from './command.ts';
-import { type Answers, readAnswers } from './init/answers.ts';
-import { WrittenFiles } from './init/files.ts';
+import type { Command, Io } from './command.ts';
+import { askAgreement, readDomain, readEmail } from './init/answers.ts';
+import { type GivenAnswers, WrittenFiles } from './init/files.ts';
 import { type InitFlags, readFlags } from './init/flags.ts';
-import { findAddresses, type HostAddresses } from './init/host-addresses.ts';
+import { findAddresses, type HostAddresses, listenAddresses } from './init/host-addresses.ts';
 import { ObstacleError } from './init/obstacle.ts';
-import { filesOf, type Places, placesOf } from './init/plan.ts';
+import { type Answers, checkLauncher, filesOf, type Places, placesOf } from './init/plan.ts';
 import { checkPorts } from './init/ports.ts';
 import { recordLines, recordProblem } from './init/records.ts';
 import { accountCommand, awaitCertificate, isRunning, logFile, start, stop } from './init/running.ts';
 
-const USAGE = `Usage: mediastreamer init --domain NAME [--address IPV4] [--address6 IPV6] [--email MAIL] [--acme URL] [--dir DIR]
-                          [--yes] [--dry-run] [--no-start]
+const USAGE = `Usage: mediastreamer init --domain NAME [--address IPV4] [--address6 IPV6] [--listen IPV4] [--email MAIL]
+                          [--acme URL] [--dir DIR] [--yes] [--dry-run] [--no-start]
        mediastreamer init --undo [--dir DIR]
 
 Sets this host up as a whole Smart DNS under one name: DNS on 53 and 853, relay on 443 and 80, which also serve the DNS Settings
 page, the API and DNS over HTTPS at https://NAME/. Finds the public address, checks the ports, writes the configuration (and a
 systemd unit where there is systemd and no unit), waits for the DNS record, starts the service, obtains a certificate by ACME and
-makes a first account. A second run changes nothing. Run it as root.
+makes a first account. At a terminal it asks for what it is not given. A second run changes nothing. Run it as root.
 
   --domain NAME       name of the service, such as dns.example.com
   --address IPV4      the host's public address; default: found
+  --listen IPV4       the host's own address where the provider maps the public one to it (1:1 NAT); default: found
   --address6 IPV6     the host's public IPv6 address; default: found, or none
   --email MAIL        for mail of the CA
   --acme URL          directory of the CA; default: Let's Encrypt
@@ -35,6 +36,8 @@ Exit codes: 0 done, 1 something stands in the way, 2 bad usage.
 `;
 
 const POLL_MS = 5_000;
+/** Let's Encrypt, the default of acme.directory. */
+const DEFAULT_CA = 'https://acme-v02.api.letsencrypt.org/directory';
 
 async function run(args: string[], io: Io): Promise<number> {
   const flags = readFlags(args);
@@ -52,25 +55,35 @@ async function run(args: string[], io: Io): Promise<number> {
   }
 }
 
-async function setUp(flags: InitFlags, places: Places, io: Io): Promise<void> {
-  const answers = await readAnswers(flags, io.ask);
-  const addresses = await findAddresses(flags);
+async function setUp(given: InitFlags, places: Places, io: Io): Promise<void> {
   const written = new WrittenFiles(places.directory);
+  const flags = withEarlier(given, written.read());
+  const ask = flags.yes ? undefined : io.ask;
+  const domain = await readDomain(flags, ask);
+  written.checkDomain(domain);
+  checkLauncher(places);
+  const addresses = await findAddresses(flags, { domain, ask });
   const running = await isRunning(places);
-  if (!running) await checkPorts(Object.values(addresses).filter((text) => text !== null));
+  if (!running) await checkPorts(listenAddresses(addresses));
+  const { address, address6, listenAddress } = addresses;
+  const shown = listenAddress === null ? address : `${address}, which the provider maps to ${listenAddress}`;
+  io.out(`This host: ${[shown, address6].filter(Boolean).join(', ')}. Records of ${domain}:`);
+  io.out(['', ...recordLines(domain, addresses).map((line) => `  ${line}`), ''].join('\n'));
+  const email = await readEmail(flags, flags.dryRun ? undefined : ask);
+  const answers = { domain, email };
   const files = filesOf(places, answers, addresses, flags.acme);
-  io.out(`This host: ${Object.values(addresses).filter(Boolean).join(', ')}. Records of ${answers.domain}:`);
-  io.out(['', ...recordLines(answers.domain, addresses).map((line) => `  ${line}`), ''].join('\n'));
   if (flags.dryRun) {
     for (const { path, text } of files) io.out(`${path}:\n\n${text.replaceAll(/^/gm, '  ')}`);
-    const problem = await recordProblem(answers.domain, addresses);
+    const problem = await recordProblem(domain, addresses);
     if (problem !== null) throw new ObstacleError(problem);
     io.out('The records are there and the ports are free. Nothing was written.');
     return;
   }
-  await confirm(flags, io);
-  if (!written.write(answers.domain, files)) io.out('The files are as init wrote them: nothing is changed.');
-  else for (const { path } of files) io.out(`written: ${path}`);
+  if (!flags.yes && !written.holds(files)) await askAgreement(flags.acme ?? DEFAULT_CA, ask);
+  const asked = listenAddress === null ? {} : { address, listen: listenAddress };
+  if (!written.write(domain, files, givenOf({ ...flags, ...asked, email: email ?? '' }))) {
+    io.out('The files are as init wrote them: nothing is changed.');
+  } else for (const { path } of files) io.out(`written: ${path}`);
   if (!flags.start) {
     io.out('Not started (--no-start). Once the records are there, run init again without it.');
     return;
@@ -81,17 +94,29 @@ async function setUp(flags: InitFlags, places: Places, io: Io): Promise<void> {
     await start(places, io);
   }
   io.out('waiting for the certificate');
-  await awaitCertificate(places, answers.domain);
+  await awaitCertificate(places, domain);
   await report(places, answers, addresses, io);
 }
 
-async function confirm({ yes }: InitFlags, io: Io): Promise<void> {
-  if (yes) return;
-  if (io.ask === undefined) throw new UsageError('expected --yes, as there is no terminal to ask at');
-  const answer = await io.ask(
-    'Write the configuration, and agree to the terms of the CA (Let’s Encrypt by default)? [y/N] ',
-  );
-  if (!/^y(es)?$/i.test(answer.trim())) throw new ObstacleError('Nothing was done.');
+/** Takes from an earlier run of the same domain what is not given now. */
+function withEarlier(flags: InitFlags, earlier: ReturnType<WrittenFiles['read']>): InitFlags {
+  if (earlier === null || (flags.domain !== undefined && flags.domain !== earlier.domain)) return flags;
+  const given = { ...earlier.given };
+  // An address of this run is not bound to the listener of an earlier one.
+  if (flags.address !== undefined && flags.address !== given.address) delete given.listen;
+  return {
+    ...flags,
+    domain: earlier.domain,
+    address: flags.address ?? given.address,
+    address6: flags.address6 ?? given.address6,
+    listen: flags.listen ?? given.listen,
+    email: flags.email ?? given.email,
+    acme: flags.acme ?? given.acme,
+  };
+}
+
+function givenOf({ address, address6, listen, email, acme }: InitFlags): GivenAnswers {
+  return { address, address6, listen, email, acme };
 }
 
 /** With a person at the terminal it waits for the records, else it fails if they are not right. */

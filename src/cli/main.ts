@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import type { Io } from './command.ts';
+import { type Io, UsageError } from './command.ts';
 import { crash, installCrashHandlers } from './crash.ts';
 import { run } from './run.ts';
 
@@ -29,9 +29,13 @@ async function ask(question: string): Promise<string> {
   // Imported lazily: only init asks anything.
   const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const closed = new Promise<never>((_, reject) => {
+    terminal.once('close', () => reject(new UsageError('no answer: the terminal was closed')));
+  });
   try {
-    return await terminal.question(question);
+    return await Promise.race([terminal.question(question), closed]);
   } finally {
+    closed.catch(() => {});
     terminal.close();
   }
 }

@@ -31,9 +31,12 @@ function checkReplicas({ store, redis }: FileConfig, reader: Reader): void {
 }
 
 /** Checks what `domain` and `acme` need. */
-function checkDomain({ domain, address, address6, acme }: FileConfig, reader: Reader): void {
+function checkDomain({ domain, address, address6, listenAddress, acme }: FileConfig, reader: Reader): void {
   if (domain !== null && address === null && address6 === null && reader.isValid('address')) {
     reader.reject('address', 'nothing', "this host's public IPv4 address, as domain is set");
+  }
+  if (listenAddress !== null && address === null && reader.isValid('address')) {
+    reader.reject('listenAddress', listenAddress, 'address too: the public address that is mapped to it');
   }
   if (acme === null || !reader.isValid('acme')) return;
   if (domain === null) reader.reject('domain', 'nothing', 'a name for the certificate, as acme is set');

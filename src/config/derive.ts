@@ -10,11 +10,14 @@ const DEFAULT_REGION = 'us';
  * @param isGiven true if the file has a key
  */
 export function deriveFromDomain(config: FileConfig, isGiven: (path: string) => boolean): FileConfig {
-  const { domain, address, address6 } = config;
+  const { domain, address, address6, listenAddress } = config;
   const addresses = [address, address6].filter((text) => text !== null);
   if (domain === null || addresses.length === 0) return config;
+  const local = [address === null ? null : (listenAddress ?? address), address6].filter(
+    (text) => text !== null,
+  );
   const keep = <T>(path: string, given: T, derived: T): T => (isGiven(path) ? given : derived);
-  const listen = (port: number) => addresses.map((text) => socketAddress(text, port));
+  const listen = (port: number) => local.map((text) => socketAddress(text, port));
   const { dns, control, relay } = config;
   const region = relay.region ?? Object.keys(config.regions)[0] ?? DEFAULT_REGION;
   const ownRelay = { address, address6, weight: 1, group: null };
@@ -41,13 +44,18 @@ export function deriveFromDomain(config: FileConfig, isGiven: (path: string) => 
       http: keep('relay.http', relay.http, listen(80)),
       quic: keep('relay.quic', relay.quic, listen(443)),
       region,
-      probeSources: keep('relay.probeSources', relay.probeSources, addresses.map(wholePrefix)),
+      probeSources: keep('relay.probeSources', relay.probeSources, local.map(wholePrefix)),
     },
   };
 }
 
 function socketAddress(text: string, port: number): string {
   return formatSocketAddress({ address: parseAddress(text)!, port });
+}
+
+/** The address at which this host reaches an address of its own: a mapped one (1:1 NAT) may not be reachable from inside. */
+export function reachedAt(address: string, config: Pick<FileConfig, 'address' | 'listenAddress'>): string {
+  return address === config.address ? (config.listenAddress ?? address) : address;
 }
 
 /** The canonical form of a single address among prefixes. */

@@ -1,3 +1,4 @@
+export { reachedAt } from './derive.ts';
 export { formatSize } from './formats.ts';
 export { type Listener, listenersOf } from './listeners.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';

@@ -246,10 +246,12 @@ const privateNames = section({
 
 /** Every key of the configuration with its default, the strict choice. A section's default is made of its keys'. */
 export const CONFIG_SCHEMA = section({
-  // One host with one name: keys that the file leaves out are derived from these three (derive.ts).
+  // One host with one name: keys that the file leaves out are derived from these four (derive.ts).
   domain: optional('host-name'),
   address: optional('ipv4-address'),
   address6: optional('ipv6-address'),
+  // Where the provider maps `address` to another one of this host (1:1 NAT): listeners open here.
+  listenAddress: optional('ipv4-address'),
   acme,
   // Not relay: it needs an address of its own for ports that other listeners want too.
   roles: {

@@ -1,4 +1,5 @@
 import { contains, parseAddress, parsePrefix, scopeOf } from '../net/index.ts';
+import { reachedAt } from './derive.ts';
 import { type Listener, listenersOf } from './listeners.ts';
 import type { FileConfig } from './schema.ts';
 
@@ -56,10 +57,11 @@ function transportWarnings({ roles, dns }: FileConfig): string[] {
     : ['dns.udp: no listener: most devices use UDP only'];
 }
 
-function regionWarnings({ regions, health }: FileConfig, open: readonly Listener[]): string[] {
+function regionWarnings(config: FileConfig, open: readonly Listener[]): string[] {
+  const { regions, health } = config;
   if (!open.some(({ key }) => key.startsWith('dns.'))) return [];
   const warnings: string[] = [];
-  if (health.names.length === 0) {
+  if (health.names.length === 0 && !isOnlyRelay(config)) {
     warnings.push('health.names: relays are not probed: a dead relay stays in the answers');
   } else if (health.names.length === 1) {
     warnings.push(`health.names: if ${health.names[0]} fails, every relay looks down: add a second name`);
@@ -74,6 +76,15 @@ function regionWarnings({ regions, health }: FileConfig, open: readonly Listener
     }
   }
   return warnings;
+}
+
+/** True if this process is the one relay: it answers no query while its relay is down. */
+function isOnlyRelay({ roles, regions, address, address6 }: FileConfig): boolean {
+  const own = [null, address, address6];
+  const relays = Object.values(regions).flatMap((region) => region.relays);
+  return (
+    roles.includes('relay') && relays.every((one) => own.includes(one.address) && own.includes(one.address6))
+  );
 }
 
 /** Names what a public page cannot show. */
@@ -94,11 +105,14 @@ function pageWarnings({ roles, dns, control }: FileConfig): string[] {
 }
 
 /** An edge that probes a relay of its own process must be let in, or the relay looks down for ever. */
-function probeWarnings({ roles, regions, relay, health }: FileConfig): string[] {
+function probeWarnings(config: FileConfig): string[] {
+  const { roles, regions, relay, health } = config;
   if (!roles.includes('edge') || !roles.includes('relay') || health.names.length === 0) return [];
   const admitted = relay.probeSources.map((text) => parsePrefix(text)!);
   const relays = Object.values(regions).flatMap(({ relays }) =>
-    relays.flatMap(({ address, address6 }) => [address, address6].filter((text) => text !== null)),
+    relays.flatMap(({ address, address6 }) =>
+      [address, address6].filter((text) => text !== null).map((text) => reachedAt(text, config)),
+    ),
   );
   // A connection to an address of the host itself comes from that address.
   const own = relays.filter((text) => relay.tls.some((listener) => hostOf(listener) === text));

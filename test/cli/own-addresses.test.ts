@@ -38,6 +38,7 @@ describe('the own addresses', () => {
     ['a balancer of the edge', { dns: { proxyProtocolFrom: ['5.6.7.8'] } }, '5.6.7.8'],
     ['a relay listener', { roles: ['relay'], relay: { tls: ['5.6.7.8:443'] } }, '5.6.7.8'],
     ['an edge that probes', { relay: { probeSources: ['5.6.7.8'] } }, '5.6.7.8'],
+    ['an address that is mapped to this host', { address: '5.6.7.8', listenAddress: '10.0.0.5' }, '5.6.7.8'],
     ['an egress address', { relay: { egress: { localAddress: '5.6.7.8' } } }, '5.6.7.8'],
   ])('include %s, and no home', (_, fields, address) => {
     const own = ownPrefixes(configOf(fields), [], []);

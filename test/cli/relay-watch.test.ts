@@ -37,6 +37,7 @@ it('keeps a relay drained across reloads while the configuration has it', async 
     log,
     now: () => 0,
     random: () => 0,
+    reachedAt: (address) => address,
     onChange: (conditions) => changes.push([conditions.of(0, 4), conditions.of(1, 4)]),
   });
   expect(watch.drain({ region: 'gb', addresses: null }, true)).toEqual([]);

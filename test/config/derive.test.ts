@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { reachedAt } from '../../src/config/index.ts';
 import { load, problemsOf, REGIONS } from './builders.ts';
 
 const ACME = 'acme: { email: me@example.com, agree: true }';
@@ -34,11 +35,28 @@ describe('domain and address', () => {
       agree: true,
       dnsHook: null,
     });
-    // Documentation addresses are not public; nothing else is warned about but that no relay is probed.
+    // Documentation addresses are not public; nothing else is warned about.
     expect(warnings.map((line) => line.split(':')[0])).toEqual([
-      'health.names',
       'regions.us.relays[0]',
       'regions.us.relays[0]',
+    ]);
+  });
+
+  it('open listeners at the address that the provider maps the public one to', () => {
+    const { config } = load(`${HOST}\n${ACME}\nlistenAddress: 10.0.0.5`);
+    expect(config.dns).toMatchObject({ udp: ['10.0.0.5:53'], tcp: ['10.0.0.5:53'], tls: ['10.0.0.5:853'] });
+    expect(config.relay).toMatchObject({
+      tls: ['10.0.0.5:443'],
+      http: ['10.0.0.5:80'],
+      quic: ['10.0.0.5:443'],
+      probeSources: ['10.0.0.5/32'],
+    });
+    expect(config.control.dnsAddresses).toEqual(['203.0.113.7']);
+    expect(config.regions['us']!.relays[0]!.address).toBe('203.0.113.7');
+    expect(reachedAt('203.0.113.7', config)).toBe('10.0.0.5');
+    expect(reachedAt('203.0.113.8', config)).toBe('203.0.113.8');
+    expect(problemsOf(`listenAddress: 10.0.0.5\n${REGIONS}`)).toEqual([
+      'listenAddress: found 10.0.0.5, expected address too: the public address that is mapped to it',
     ]);
   });
 

@@ -20,7 +20,7 @@ const PROBLEMS: readonly (readonly [yaml: string, problem: string])[] = [
   // unknown and malformed keys
   [
     'colour: red',
-    'colour: found an unknown key, expected one of domain, address, address6, acme, roles, dataDir, store, redis, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, privateNames, control, relay, readiness, metrics, log',
+    'colour: found an unknown key, expected one of domain, address, address6, listenAddress, acme, roles, dataDir, store, redis, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, privateNames, control, relay, readiness, metrics, log',
   ],
   [
     'dns: { upd: [] }',
@@ -34,7 +34,7 @@ const PROBLEMS: readonly (readonly [yaml: string, problem: string])[] = [
   ['? [a]\n: 1', 'found a key that is not text, expected a key that is text'],
   [
     '"a\\nb": 1',
-    '"a\\nb": found an unknown key, expected one of domain, address, address6, acme, roles, dataDir, store, redis, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, privateNames, control, relay, readiness, metrics, log',
+    '"a\\nb": found an unknown key, expected one of domain, address, address6, listenAddress, acme, roles, dataDir, store, redis, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, privateNames, control, relay, readiness, metrics, log',
   ],
 
   // roles, dataDir, store

@@ -25,6 +25,7 @@ export const TOOLS: readonly Tool[] = [
   { command: 'python3', debianPackage: 'python3' },
   { command: 'openssl', debianPackage: 'openssl' },
   { command: 'ip', debianPackage: 'iproute2' },
+  { command: 'nft', debianPackage: 'nftables' },
   { command: 'setpriv', debianPackage: 'util-linux' },
   { command: 'chromium', debianPackage: 'chromium' },
   { command: 'ddclient', debianPackage: 'ddclient' },

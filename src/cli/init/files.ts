@@ -3,9 +3,15 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { dirname, join } from 'node:path';
 import { ObstacleError } from './obstacle.ts';
 
+/** Flags and answers of the run that wrote the files: a later run without flags asks nothing again. */
+export type GivenAnswers = {
+  readonly [K in 'address' | 'address6' | 'listen' | 'email' | 'acme']?: string | undefined;
+};
+
 /** Files that init wrote, so that --undo removes these and no others. */
 interface Record {
   readonly domain: string;
+  readonly given?: GivenAnswers;
   /** Path -> SHA-256 of what was written. */
   readonly files: { readonly [path: string]: string };
   /** Path of a file of ours -> where its predecessor was moved to. */
@@ -34,21 +40,30 @@ export class WrittenFiles {
     return existsSync(this.path) ? (JSON.parse(readFileSync(this.path, 'utf8')) as Record) : null;
   }
 
+  /** @throws ObstacleError where init has set this host up under another name */
+  checkDomain(domain: string): void {
+    const before = this.read();
+    if (before === null || before.domain === domain) return;
+    throw new ObstacleError(
+      `This host is set up as ${before.domain} (${this.path}). To set it up as ${domain}, take that back with ` +
+        'mediastreamer init --undo, and run init again.',
+    );
+  }
+
+  /** True if a run has written these files and they are as it wrote them. */
+  holds(files: readonly FileToWrite[]): boolean {
+    return this.read() !== null && files.every(({ path, text }) => textOf(path) === text);
+  }
+
   /**
    * Writes the files that differ, after it has checked all of them.
    * @returns true if anything was written
    * @throws ObstacleError where a file of someone else's is in the way
    */
-  write(domain: string, files: readonly FileToWrite[]): boolean {
+  write(domain: string, files: readonly FileToWrite[], given: GivenAnswers): boolean {
+    if (this.holds(files)) return false;
     const before = this.read();
-    if (before !== null && before.domain !== domain) {
-      throw new ObstacleError(
-        `This host is set up as ${before.domain} (${this.path}). To set it up as ${domain}, take that back with ` +
-          'mediastreamer init --undo, and run init again.',
-      );
-    }
     const changed = files.filter(({ path, text }) => textOf(path) !== text);
-    if (before !== null && changed.length === 0) return false;
     const replaced = { ...before?.replaced };
     for (const { path, replaceable } of changed) {
       const found = textOf(path);
@@ -63,7 +78,7 @@ export class WrittenFiles {
     }
     mkdirSync(dirname(this.path), { recursive: true, mode: 0o755 });
     const hashes = Object.fromEntries(files.map(({ path, text }) => [path, hashOf(text)]));
-    const record: Record = { domain, files: { ...before?.files, ...hashes }, replaced };
+    const record: Record = { domain, given, files: { ...before?.files, ...hashes }, replaced };
     writeFileSync(this.path, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o644 });
     for (const { path, text } of changed) {
       const backup = replaced[path];

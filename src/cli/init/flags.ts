@@ -5,6 +5,8 @@ export interface InitFlags {
   readonly domain: string | undefined;
   readonly address: string | undefined;
   readonly address6: string | undefined;
+  /** Address of this host that `address` is mapped to (1:1 NAT). */
+  readonly listen: string | undefined;
   readonly email: string | undefined;
   /** Directory URL of the CA; undefined: Let's Encrypt. */
   readonly acme: string | undefined;
@@ -21,6 +23,7 @@ export function readFlags(args: readonly string[]): InitFlags {
     domain: { type: 'string' },
     address: { type: 'string' },
     address6: { type: 'string' },
+    listen: { type: 'string' },
     email: { type: 'string' },
     acme: { type: 'string' },
     dir: { type: 'string' },
@@ -29,7 +32,7 @@ export function readFlags(args: readonly string[]): InitFlags {
     'no-start': { type: 'boolean' },
     undo: { type: 'boolean' },
   });
-  const { domain, address, address6, email, acme, dir } = values;
+  const { domain, address, address6, listen, email, acme, dir } = values;
   if (acme !== undefined && !/^https?:\/\/\S+$/.test(acme)) {
     throw new UsageError('expected --acme with the URL of a CA’s directory');
   }
@@ -37,6 +40,7 @@ export function readFlags(args: readonly string[]): InitFlags {
     domain,
     address,
     address6,
+    listen,
     email,
     acme,
     dir,

@@ -2,55 +2,128 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { type Family, formatAddress, parseAddress, scopeOf } from '../../net/index.ts';
-import { UsageError } from '../command.ts';
+import { type Io, UsageError } from '../command.ts';
+import { isYes } from './answers.ts';
 import { ObstacleError } from './obstacle.ts';
+import { addressesOf } from './records.ts';
 
 export interface HostAddresses {
+  /** Public address. */
   readonly address: string;
   /** Null: the host has no public IPv6 address. */
   readonly address6: string | null;
+  /** Address of this host that the provider maps `address` to (1:1 NAT); null: `address` is on an interface. */
+  readonly listenAddress: string | null;
+}
+
+/** Addresses of the flags; undefined: find them. */
+interface GivenAddresses {
+  readonly address: string | undefined;
+  readonly address6: string | undefined;
+  readonly listen: string | undefined;
+}
+
+export interface FindOptions {
+  /** Its A record says which public address a provider maps to a private one. */
+  readonly domain: string;
+  /** Asks at the terminal; undefined: nobody can be asked. */
+  readonly ask: Io['ask'];
 }
 
 /** Outside addresses that the route is asked for. No packet is sent. */
 const OUTSIDE = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
+const MAPPING = 'AWS, Google Cloud, Azure and Oracle do so';
 
-/**
- * Finds the addresses that this host serves.
- * @param given addresses of the flags, which must be on an interface
- * @throws ObstacleError, UsageError
- */
-export async function findAddresses(given: {
-  address: string | undefined;
-  address6: string | undefined;
-}): Promise<HostAddresses> {
-  return { address: await findIpv4(given.address), address6: await findIpv6(given.address6) };
+/** Finds the addresses that this host serves. @throws ObstacleError, UsageError */
+export async function findAddresses(given: GivenAddresses, options: FindOptions): Promise<HostAddresses> {
+  return { ...(await findIpv4(given, options)), address6: await findIpv6(given.address6) };
 }
 
-async function findIpv4(given: string | undefined): Promise<string> {
+/** Addresses that listeners open. */
+export function listenAddresses({ address, address6, listenAddress }: HostAddresses): string[] {
+  return [listenAddress ?? address, address6].filter((text) => text !== null);
+}
+
+type Ipv4 = Pick<HostAddresses, 'address' | 'listenAddress'>;
+
+async function findIpv4({ address: given, listen }: GivenAddresses, options: FindOptions): Promise<Ipv4> {
   const own = ownAddresses(4);
-  if (given !== undefined) {
-    const address = readAddress(given, 4, '--address');
-    if (own.includes(address)) return address;
+  const local = listen === undefined ? null : readAddress(listen, 4, '--listen');
+  if (local !== null && !own.includes(local)) {
     throw new ObstacleError(
-      `${address} is not on an interface of this host, which has ${listed(own)}. If a router or the provider translates it ` +
-        '(NAT), homes would all come from one address and the relay could not tell them apart. Give the host the public ' +
-        'address itself, or name another with --address, and run init again.',
+      `${local} is not on an interface of this host, which has ${listed(own)}. Name one of these with --listen, or leave it ` +
+        'out; then run init again.',
     );
   }
+  if (given !== undefined) return givenIpv4(readAddress(given, 4, '--address'), own, local);
   const open = own.filter(isPublic);
-  if (open.length === 1) return open[0]!;
-  if (open.length === 0) {
-    throw new ObstacleError(
-      `This host has no public IPv4 address, only ${listed(own)}: it is behind NAT, or has none. Homes reach the service at ` +
-        'a public address of its own. Use a host with one (any VPS), or ask the provider to give the interface its public ' +
-        'address; then run init again. To try MediaStreamer on this machine, npm start needs no address.',
-    );
-  }
+  if (open.length === 0 || local !== null) return mappedIpv4(own, local, options);
+  if (open.length === 1) return { address: open[0]!, listenAddress: null };
   const routed = await routedAddress(4);
-  if (routed !== null && open.includes(routed)) return routed;
+  if (routed !== null && open.includes(routed)) return { address: routed, listenAddress: null };
   throw new ObstacleError(
     `This host has several public IPv4 addresses: ${listed(open)}. Run init again with --address and one of them.`,
   );
+}
+
+/** @param local address of --listen */
+async function givenIpv4(address: string, own: readonly string[], local: string | null): Promise<Ipv4> {
+  if (!mayBePublic(address)) {
+    throw new ObstacleError(
+      `${address} is a private address: homes cannot reach it. If the provider maps a public address to it (1:1 NAT: ` +
+        `${MAPPING}), name that one with --address. If none is mapped, use a host with a public IPv4 address (any VPS). Then run ` +
+        'init again.',
+    );
+  }
+  if (own.includes(address)) return { address, listenAddress: null };
+  const inside = local ?? (own.some(isPublic) ? null : await privateAddress(own));
+  if (inside !== null) return { address, listenAddress: inside };
+  throw new ObstacleError(
+    `${address} is not on an interface of this host, which has ${listed(own)}. If the provider maps it to one of these (1:1 ` +
+      'NAT), name that one with --listen too; else name an address of this host with --address. Then run init again.',
+  );
+}
+
+/** The host has a private address, and a public one may be mapped to it. */
+async function mappedIpv4(
+  own: readonly string[],
+  local: string | null,
+  { domain, ask }: FindOptions,
+): Promise<Ipv4> {
+  const listenAddress = local ?? (await privateAddress(own));
+  if (listenAddress === null) {
+    throw new ObstacleError(
+      `This host has no IPv4 address, only ${listed(own)}. Use a host with a public one (any VPS), and run init there. To try ` +
+        'MediaStreamer on this machine, npm start needs no address.',
+    );
+  }
+  const records = (await addressesOf(domain, 4)).filter(mayBePublic);
+  const [found] = records;
+  if (records.length === 1 && found !== undefined) {
+    const question = `This host is ${listenAddress}, and ${domain} points to ${found}. Does the provider map ${found} to this host? [Y/n] `;
+    if (ask === undefined || isYes(await ask(question), true)) return { address: found, listenAddress };
+  }
+  const answer = (
+    (await ask?.('Public IPv4 address that the provider maps to this host (empty: none): ')) ?? ''
+  ).trim();
+  const address = parseAddress(answer);
+  if (address !== null && address.family === 4 && mayBePublic(answer)) {
+    return { address: formatAddress(address), listenAddress };
+  }
+  throw new ObstacleError(
+    `This host has no public IPv4 address, only ${listed(own)}. If the provider maps one to it (1:1 NAT: ${MAPPING}), find it ` +
+      'on the provider’s page about this host, and name it with --address, or create the A record of ' +
+      `${domain} with it. If none is mapped, homes cannot reach this host: use one with a public address (any VPS). Then run init ` +
+      'again. To try MediaStreamer on this machine, npm start needs no address.',
+  );
+}
+
+/** The private address that packets to the outside come from, or the only one. */
+async function privateAddress(own: readonly string[]): Promise<string | null> {
+  const inside = own.filter((text) => ['private', 'shared'].includes(scopeOf(parseAddress(text)!)));
+  const routed = await routedAddress(4);
+  if (routed !== null && inside.includes(routed)) return routed;
+  return inside.length === 1 ? inside[0]! : null;
 }
 
 async function findIpv6(given: string | undefined): Promise<string | null> {
@@ -85,6 +158,13 @@ function ownAddresses(family: Family): string[] {
       const parsed = parseAddress(address);
       return parsed === null ? [] : [formatAddress(parsed)];
     });
+}
+
+/** False for addresses that nobody outside can reach. */
+function mayBePublic(text: string): boolean {
+  return !['private', 'shared', 'loopback', 'link-local', 'unspecified'].includes(
+    scopeOf(parseAddress(text)!),
+  );
 }
 
 function isPublic(text: string): boolean {

@@ -5,7 +5,10 @@ import type { HostAddresses } from './host-addresses.ts';
 const TIMEOUT_MS = 3_000;
 
 /** Lists the DNS records to create, a line each. The delegation lets the CA check wildcards; the rest works without it. */
-export function recordLines(domain: string, { address, address6 }: HostAddresses): string[] {
+export function recordLines(
+  domain: string,
+  { address, address6 }: Pick<HostAddresses, 'address' | 'address6'>,
+): string[] {
   const lines = [`${domain}.  300  IN  A     ${address}`];
   if (address6 !== null) lines.push(`${domain}.  300  IN  AAAA  ${address6}`);
   lines.push(
@@ -15,7 +18,10 @@ export function recordLines(domain: string, { address, address6 }: HostAddresses
 }
 
 /** Looks the domain up. @returns one paragraph about what is wrong with its records; null: they point here */
-export async function recordProblem(domain: string, own: HostAddresses): Promise<string | null> {
+export async function recordProblem(
+  domain: string,
+  own: Pick<HostAddresses, 'address' | 'address6'>,
+): Promise<string | null> {
   const ipv4 = await addressesOf(domain, 4);
   const ipv6 = await addressesOf(domain, 6);
   const create = 'Create the records above at the domain’s DNS provider';
@@ -42,8 +48,8 @@ export async function recordProblem(domain: string, own: HostAddresses): Promise
   return null;
 }
 
-/** DNS first: /etc/hosts of a VPS often gives its own name a loopback address. */
-async function addressesOf(domain: string, family: 4 | 6): Promise<string[]> {
+/** Addresses of a name. DNS first: /etc/hosts of a VPS often gives its own name a loopback address. */
+export async function addressesOf(domain: string, family: 4 | 6): Promise<string[]> {
   const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: 2 });
   try {
     const found = family === 4 ? await resolver.resolve4(domain) : await resolver.resolve6(domain);

@@ -49,7 +49,7 @@ export function ownPrefixes(
   reported: readonly string[] = [],
   interfaces: readonly Address[] = interfaceAddresses(),
 ): Prefix[] {
-  const { control, relay, dns, regions } = config;
+  const { control, relay, dns, regions, address, address6 } = config;
   const relays = Object.values(regions).flatMap((region) =>
     region.relays.flatMap(({ address, address6 }) => [address, address6].filter((text) => text !== null)),
   );
@@ -59,7 +59,8 @@ export function ownPrefixes(
   const hosts = urls.flatMap((url) =>
     url === null ? [] : [new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')],
   );
-  const texts = [...relays, ...local, ...hosts, ...control.addresses, ...control.dnsAddresses];
+  const host = [address, address6].filter((text) => text !== null);
+  const texts = [...host, ...relays, ...local, ...hosts, ...control.addresses, ...control.dnsAddresses];
   const fleet = prefixes(control.fleetPrefixes);
   const others = reported.flatMap((text) => parseAddress(text) ?? []);
   const addresses = [
@@ -124,7 +125,8 @@ export function ownHosts(config: Config): string[] {
 /** Lists this host's public addresses, for its report. */
 export function reportedAddresses(config: Config): string[] {
   const listeners = listenersOf(config).map(({ socketAddress }) => socketAddress.address);
-  const addresses = [...interfaceAddresses(), ...listeners].filter(
+  const mapped = config.address === null ? [] : [parseAddress(config.address)!];
+  const addresses = [...interfaceAddresses(), ...listeners, ...mapped].filter(
     (address) => scopeOf(address) === 'public',
   );
   return [...new Set(addresses.map(formatAddress))];

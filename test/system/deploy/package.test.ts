@@ -18,6 +18,43 @@ say "environment $(stat -c '%U:%G %a' /etc/mediastreamer/environment)"
 say "compiled $(test -e /usr/lib/mediastreamer/node_modules/.cache/mediastreamer/.compiled && echo yes)"
 say "foreign $(find /usr/lib/mediastreamer ! -user root | wc -l)"
 say "help $(mediastreamer --help | grep -c check-config)"
+
+# One host, one command. systemctl is a stub: systemd is not PID 1 here.
+mkdir -p /run/systemd/system /tmp/ca
+ip address add 45.76.10.10/32 dev lo && ip address add 45.76.10.11/32 dev lo
+echo "127.0.0.1 localhost
+45.76.10.10 dns.example.com
+45.76.10.11 ca.example.com" > /etc/hosts
+echo "nameserver 127.0.0.2" > /etc/resolv.conf
+cat > /usr/local/bin/systemctl <<'STUB'
+#!/bin/sh
+echo "$@" >> /tmp/systemctl
+case "$1 $2" in
+"enable --now")
+  cd /var/lib/mediastreamer
+  setpriv --reuid mediastreamer --regid mediastreamer --clear-groups --no-new-privs \\
+    --bounding-set -all,+net_bind_service --inh-caps +net_bind_service --ambient-caps +net_bind_service \\
+    /usr/bin/mediastreamer serve --config /etc/mediastreamer/config.yaml > /tmp/hosted 2>&1 &
+  echo $! > /tmp/pid ;;
+"disable --now") kill $(cat /tmp/pid); while kill -0 $(cat /tmp/pid); do sleep 0.1; done ;;
+esac
+STUB
+chmod 755 /usr/local/bin/systemctl
+(cd /tmp/ca && HOME=/tmp/ca XDG_DATA_HOME=/tmp/ca exec caddy run --adapter caddyfile --config /tmp/Caddyfile) >/tmp/caddy 2>&1 &
+CADDY=$!
+export NODE_EXTRA_CA_CERTS=/tmp/ca/caddy/pki/authorities/local/root.crt
+for i in $(seq 100); do grep -q 'serving initial configuration' /tmp/caddy && break; sleep 0.1; done
+run_init() { mediastreamer init --domain dns.example.com --address 45.76.10.10 --acme https://ca.example.com:9443/acme/local/directory --yes; }
+run_init > /tmp/init; say "init $?"
+say "$(grep -o 'MediaStreamer runs at .*' /tmp/init)"
+say "calls $(tr '\\n' ';' < /tmp/systemctl)"
+systemd-analyze verify /lib/systemd/system/mediastreamer.service && say "unit verified"
+say "page $(curl -s -o /dev/null -w '%{http_code}' --cacert $NODE_EXTRA_CA_CERTS https://dns.example.com/sign-in)"
+run_init > /tmp/init; say "again $? $(grep -c 'nothing is changed' /tmp/init)"
+mediastreamer init --undo > /tmp/init; say "undone $? $(grep -c 'config.yaml is as it was before' /tmp/init)"
+say "$(tail -1 /tmp/systemctl)"
+kill $CADDY; wait $CADDY
+
 export MEDIASTREAMER_PUBLIC_URL=https://dns.example.com MEDIASTREAMER_RELAY_US=8.8.4.4 MEDIASTREAMER_RELAY_GB=9.9.9.9
 sed -i 's/, "\\[::\\]:53"//' /etc/mediastreamer/config.yaml
 mediastreamer check-config --config /etc/mediastreamer/config.yaml && say checked
@@ -39,6 +76,20 @@ say "configuration $(ls /etc/mediastreamer | wc -l)"
 dpkg -P mediastreamer && say "purged $(ls -d /etc/mediastreamer /var/lib/mediastreamer /usr/lib/mediastreamer 2>/dev/null | wc -l)"
 `;
 
+/** The CA that init orders from. */
+const CADDYFILE = `
+{
+  admin off
+  skip_install_trust
+  auto_https disable_redirects
+}
+https://ca.example.com:9443 {
+  bind 45.76.10.11
+  tls internal
+  acme_server
+}
+`;
+
 /** Makes a copy of / in memory (an overlay), without this machine's network, and runs the steps in it. */
 const IN_A_COPY = `
 set -e
@@ -50,13 +101,14 @@ mount --rbind /dev "$1/root/dev"
 mount -t tmpfs tmpfs "$1/root/tmp"
 ip link set lo up
 cp "$2" "$1/root/tmp/first.deb"
+printf %s "$4" > "$1/root/tmp/Caddyfile"
 dpkg-deb -R "$2" "$1/next"
 sed -i 's/^Version: .*/&+next/' "$1/next/DEBIAN/control"
 dpkg-deb --root-owner-group -Zgzip -z1 --build "$1/next" "$1/root/tmp/second.deb" >/dev/null
 printf %s "$3" > "$1/root/tmp/steps"
 chroot "$1/root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin sh /tmp/steps
 echo "--"
-cat "$1/root/tmp/log" "$1/root/tmp/service"
+cat "$1/root/tmp/log" "$1/root/tmp/init" "$1/root/tmp/hosted" "$1/root/tmp/service"
 `;
 
 it.runIf(process.getuid?.() === 0)(
@@ -75,10 +127,14 @@ it.runIf(process.getuid?.() === 0)(
       new RegExp(`^dist/mediastreamer_${VERSION.replaceAll('.', '\\.')}_(amd64|arm64)\\.deb$`),
     );
     const args = ['--mount', '--net', '--pid', '--fork', '--kill-child', 'sh', '-c', IN_A_COPY, 'sh'];
-    const { stdout, stderr } = spawnSync('unshare', [...args, temporaryFolder(), join(ROOT, file), STEPS], {
-      encoding: 'utf8',
-      timeout: 240_000,
-    });
+    const { stdout, stderr } = spawnSync(
+      'unshare',
+      [...args, temporaryFolder(), join(ROOT, file), STEPS, CADDYFILE],
+      {
+        encoding: 'utf8',
+        timeout: 240_000,
+      },
+    );
     const [said, log] = stdout.split('--\n', 2);
     expect({ said: said.trim().split('\n'), log: '' }, `${log}${stderr}`).toEqual({
       said: [
@@ -89,6 +145,14 @@ it.runIf(process.getuid?.() === 0)(
         'compiled yes',
         'foreign 0',
         'help 1',
+        'init 0',
+        'MediaStreamer runs at https://dns.example.com/',
+        'calls daemon-reload;enable --now mediastreamer.service;',
+        'unit verified',
+        'page 200',
+        'again 0 1',
+        'undone 0 1',
+        'disable --now mediastreamer.service',
         'checked',
         'status: REFUSED',
         'stopped 0',

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { unitFor } from '../../../src/cli/init/plan.ts';
 import { ROOT, temporaryFolder } from '../../support/service.ts';
 
 const UNIT = join(ROOT, 'config/deploy/systemd/mediastreamer.service');
@@ -19,6 +20,15 @@ it('is a valid unit, whose command exists in the package', () => {
   const text = readFileSync(file, 'utf8');
   expect(text).toContain('ExecStart=/usr/bin/mediastreamer serve ');
   writeFileSync(file, text.replace('/usr/bin/mediastreamer', join(ROOT, 'src/mediastreamer.sh')));
+  expect(analyze('verify', file)).toEqual({ status: 0, output: '' });
+});
+
+it('is a valid unit for a checkout, as init writes it', () => {
+  const file = join(temporaryFolder(), 'mediastreamer.service');
+  const launcher = join(ROOT, 'src/mediastreamer.sh');
+  writeFileSync(file, unitFor(launcher));
+  expect(readFileSync(file, 'utf8')).toContain(`ExecStart=/bin/sh ${launcher} serve `);
+  expect(readFileSync(file, 'utf8')).toMatch(/^DynamicUser=yes$/m);
   expect(analyze('verify', file)).toEqual({ status: 0, output: '' });
 });
 

@@ -24,7 +24,10 @@ import {
 import type { CounterBlock } from '../../../metrics/index.ts';
 import type { ReadinessCheck, Sources } from '../../../metrics/scrape/index.ts';
 import {
+  formatAddress,
   formatSocketAddress,
+  parseAddress,
+  type SocketAddress,
   TICKET_KEYS_BYTES,
   type TlsCertificate,
   type TlsIdentity,
@@ -40,6 +43,7 @@ import { errorCode } from '../../error-code.ts';
 import { querySettingsOf } from '../../policy.ts';
 import { relayHealth, relayReadiness, shieldReadiness } from '../observe/readiness.ts';
 import { countMisses, UpstreamWatch } from '../observe/upstream-watch.ts';
+import { ownHttps } from '../own-names.ts';
 import type { Tables } from '../tables/tables.ts';
 import { threadsOf } from '../threads.ts';
 import { privateNamesOf } from './private-name-claims.ts';
@@ -263,8 +267,16 @@ export class EdgeRole implements Role {
 
   private async publishDiscovery(): Promise<void> {
     const { tls = [], https = [] } = this.streams?.addresses ?? {};
+    const { config } = this.context;
+    const { domain } = config;
     const names = this.certificate?.names ?? [];
-    await this.publish({ discovery: discoveryRecords({ names, tls, https }) });
+    const records = discoveryRecords({
+      // A CA orders a certificate's names as it likes.
+      names: domain !== null && names.includes(domain) ? [domain] : names,
+      tls: tls.map((one) => asSeenOutside(one, config)),
+      https: [...https, ...ownHttps(config)],
+    });
+    await this.publish({ discovery: records });
   }
 
   private async listen(): Promise<void> {
@@ -350,6 +362,12 @@ async function startXdp({ dns }: Config, options: MmsgEngineOptions): Promise<Ud
     if (error instanceof XdpError) throw new EngineError('af-xdp', error.message);
     throw error;
   }
+}
+
+/** The address that homes reach a listener at, where the provider maps one to it. */
+function asSeenOutside(listener: SocketAddress, { address, listenAddress }: Config): SocketAddress {
+  const isMapped = listenAddress !== null && formatAddress(listener.address) === listenAddress;
+  return isMapped && address !== null ? { address: parseAddress(address)!, port: listener.port } : listener;
 }
 
 function identityOf({ cert, key }: TlsCertificate): TlsIdentity {

@@ -159,7 +159,9 @@ export class RelayRole implements Role {
   /** Addresses that edges may know this relay by. */
   get addresses(): string[] {
     const { tlsAddresses, httpAddresses } = this.relay;
-    return machineAddresses([...tlsAddresses, ...httpAddresses].map(({ address }) => formatAddress(address)));
+    const { address } = this.context.config;
+    const listeners = [...tlsAddresses, ...httpAddresses].map((one) => formatAddress(one.address));
+    return machineAddresses(address === null ? listeners : [address, ...listeners]);
   }
 
   get region(): string | null {

@@ -21,6 +21,8 @@ export interface RelayWatchOptions {
   readonly log: Log;
   now(): number;
   random(): number;
+  /** Returns the address at which this host reaches a relay's address. */
+  reachedAt(address: string): string;
   /** Called when the condition of a relay has changed. */
   onChange(conditions: RelayConditions): void;
 }
@@ -44,7 +46,7 @@ export class RelayWatch implements RelayKnowledge {
   private isClosed = false;
 
   constructor(options: RelayWatchOptions) {
-    const { health, catalog, now, random } = options;
+    const { health, catalog, now, random, reachedAt } = options;
     this.options = options;
     this.catalog = catalog;
     this.health = health;
@@ -59,7 +61,7 @@ export class RelayWatch implements RelayKnowledge {
         },
         probe: (address, name, signal) => {
           const { port, timeoutSeconds } = this.health;
-          return prober.probe({ address, port, name }, timeoutSeconds * 1000, signal);
+          return prober.probe({ address: reachedAt(address), port, name }, timeoutSeconds * 1000, signal);
         },
         onChange: (target, health) => this.logHealth(target, health),
       },

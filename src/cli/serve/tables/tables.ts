@@ -5,7 +5,7 @@ import {
   Profiles,
 } from '../../../allowlist/index.ts';
 import { type CatalogHandle, type CatalogTables, Steering } from '../../../catalog/index.ts';
-import type { Config } from '../../../config/index.ts';
+import { type Config, reachedAt } from '../../../config/index.ts';
 import type { ResolverThread } from '../../../dns/index.ts';
 import type { Feed } from '../../../feed/index.ts';
 import { AnswerCache } from '../../../resolver/cache/index.ts';
@@ -92,6 +92,7 @@ export class Tables {
           log,
           now,
           random: Math.random,
+          reachedAt: (address) => reachedAt(address, config),
           onChange: (conditions) => void this.publish({ catalog: this.steering.useConditions(conditions) }),
         })
       : null;
