@@ -5,13 +5,9 @@ import { type Family, formatAddress, parseAddress, scopeOf } from '../../net/ind
 import { type Io, UsageError } from '../command.ts';
 import { isYes } from './answers.ts';
 import { ObstacleError } from './obstacle.ts';
-import { addressesOf } from './records.ts';
+import { addressesOf, type PublicAddresses } from './records.ts';
 
-export interface HostAddresses {
-  /** Public address. */
-  readonly address: string;
-  /** Null: the host has no public IPv6 address. */
-  readonly address6: string | null;
+export interface HostAddresses extends PublicAddresses {
   /** Address of this host that the provider maps `address` to (1:1 NAT); null: `address` is on an interface. */
   readonly listenAddress: string | null;
 }

@@ -1,14 +1,17 @@
 import { lookup, Resolver } from 'node:dns/promises';
 import { formatAddress, parseAddress, scopeOf } from '../../net/index.ts';
-import type { HostAddresses } from './host-addresses.ts';
+
+/** Addresses that records of the domain hold. */
+export interface PublicAddresses {
+  readonly address: string;
+  /** Null: the host has no public IPv6 address. */
+  readonly address6: string | null;
+}
 
 const TIMEOUT_MS = 3_000;
 
 /** Lists the DNS records to create, a line each. The delegation lets the CA check wildcards; the rest works without it. */
-export function recordLines(
-  domain: string,
-  { address, address6 }: Pick<HostAddresses, 'address' | 'address6'>,
-): string[] {
+export function recordLines(domain: string, { address, address6 }: PublicAddresses): string[] {
   const lines = [`${domain}.  300  IN  A     ${address}`];
   if (address6 !== null) lines.push(`${domain}.  300  IN  AAAA  ${address6}`);
   lines.push(
@@ -18,10 +21,7 @@ export function recordLines(
 }
 
 /** Looks the domain up. @returns one paragraph about what is wrong with its records; null: they point here */
-export async function recordProblem(
-  domain: string,
-  own: Pick<HostAddresses, 'address' | 'address6'>,
-): Promise<string | null> {
+export async function recordProblem(domain: string, own: PublicAddresses): Promise<string | null> {
   const ipv4 = await addressesOf(domain, 4);
   const ipv6 = await addressesOf(domain, 6);
   const create = 'Create the records above at the domain’s DNS provider';

@@ -32,7 +32,7 @@ export class AcmeError extends Error {
   }
 }
 
-/** What a CA says by a problem document (RFC 8555, section 6.7). */
+/** A CA's problem document (RFC 8555, section 6.7). */
 interface Problem {
   readonly reason: string;
   readonly type: string | null;
