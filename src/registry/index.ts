@@ -5,6 +5,12 @@ export { looksLike, type SecretKind } from './ids.ts';
 export { openRegistry } from './open.ts';
 export type { PrivateNames } from './private-names.ts';
 export type { Registry } from './registry.ts';
+export {
+  SERVICE_STATES,
+  type ServiceDay,
+  type ServiceHistory,
+  type ServiceState,
+} from './service-history.ts';
 export type { StoreEvents, StoreState, WarningCode } from './store/events.ts';
 export type * from './types.ts';
 export type { UpdateTokens } from './update-tokens.ts';

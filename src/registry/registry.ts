@@ -24,6 +24,7 @@ import {
   updateTokenOf,
 } from './records.ts';
 import { registrable } from './registrable.ts';
+import { ServiceHistory } from './service-history.ts';
 import type { Store } from './store/store.ts';
 import type {
   Account,
@@ -57,6 +58,7 @@ export class Registry {
   readonly updateTokens: UpdateTokens;
   readonly hostnames: Hostnames;
   readonly privateNames: PrivateNames;
+  readonly serviceHistory: ServiceHistory;
   private readonly store: Store;
   private readonly options: OpenRegistryOptions;
   /** Null: the store trims its log itself. */
@@ -71,6 +73,7 @@ export class Registry {
     this.updateTokens = new UpdateTokens(store, options);
     this.hostnames = new Hostnames(store, options);
     this.privateNames = new PrivateNames(store, options);
+    this.serviceHistory = new ServiceHistory(store, options);
     this.trimmer = store.shared === undefined ? this.startTrimmer() : null;
     this.feed = {
       snapshot: () => store.snapshot(),

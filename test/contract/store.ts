@@ -9,6 +9,7 @@ import { daysContract } from './store-days.ts';
 import { evidenceContract } from './store-evidence.ts';
 import { storeModel } from './store-model.ts';
 import { privateNamesContract } from './store-private-names.ts';
+import { serviceDaysContract } from './store-service-days.ts';
 import {
   changeWords,
   DAY_MS,
@@ -419,6 +420,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     });
 
     describe('credentials and host names:', () => accessContract(() => store));
+    describe('days of services:', () => serviceDaysContract(() => store));
     describe('private names:', () => privateNamesContract(() => store));
 
     daysContract(() => store);

@@ -244,6 +244,23 @@ export type ClaimPrivateNameResult =
       homeOnly: boolean;
     };
 
+/** A service in a region on one day. */
+export interface ServiceDayRecord {
+  /** Days since 1970, UTC. */
+  day: number;
+  service: string;
+  region: string;
+  /** A letter an hour, see ServiceDay. */
+  hours: string;
+}
+
+export interface PutServiceDayStep {
+  day: number;
+  /** Earlier days are forgotten. */
+  firstDay: number;
+  series: readonly Omit<ServiceDayRecord, 'day'>[];
+}
+
 /**
  * The steps of a store: each is atomic, and does all of what it says or nothing. Times are in milliseconds since 1970.
  * `createdAtMs`, `checkedAtMs` and a registration's `expiresAtMs` are kept to the day (days.ts), except those of
@@ -307,6 +324,10 @@ export interface StoreSteps {
   removePrivateName(step: { accountId: string; id: string }): boolean;
   /** Registers or renews the address for the name's account; a name's registration never takes another one's place. */
   claimPrivateName(step: ClaimPrivateNameStep): ClaimPrivateNameResult;
+  /** Adds series to a day, or replaces them. */
+  putServiceDay(step: PutServiceDayStep): void;
+  /** Ordered by day, service and region as bytes. */
+  readServiceDays(step: { firstDay: number; lastDay: number }): ServiceDayRecord[];
   /** Ends up to `limit` expired registrations, and expired marks and credentials. Returns the number of registrations. */
   expireLeases(step: { nowMs: number; limit: number }): number;
   /** Forgets the changes up to and including this one. */
@@ -344,6 +365,8 @@ export const STEPS: Readonly<Record<keyof StoreSteps, 'read' | 'write'>> = {
   changePrivateName: 'write',
   removePrivateName: 'write',
   claimPrivateName: 'write',
+  putServiceDay: 'write',
+  readServiceDays: 'read',
   expireLeases: 'write',
   trimLog: 'write',
   changesSince: 'read',

@@ -54,6 +54,8 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  *                         (profiles numbered), `erasures` (steps that erased something), `erased` (how many of these
  *                         have left log, snapshot and append-only file)
  *   chores        string  the leader's random token, with PX: it ends unless renewed
+ *   services:<day>  hash   states of services on a day (days since 1970, with PEXPIRE): service, a space and region ->
+ *                         hours, see service-history.ts
  *   report:<id>   string  a host's report on itself as JSON, with PX; its Redis user may write this key only
  *
  * Clocks: leases, marks and everything that a step decides use the caller's time, an argument, as SQLite's steps do.

@@ -16,6 +16,7 @@ const PARTS = [
   'hostnames',
   'private-names',
   'accounts',
+  'service-days',
   'log',
   'leader',
   'transfer',

@@ -9,12 +9,15 @@ import type {
   IdempotencyMark,
   PrivateNameRecord,
   RegistrationRecord,
+  ServiceDayRecord,
   StoreSteps,
   UpdateTokenRecord,
 } from '../store.ts';
 import { decodeLogEntry } from './keys.ts';
-import { bytes, list, orNull, ReplyRecord } from './reply.ts';
+import { bytes, list, orNull, ReplyRecord, text } from './reply.ts';
 import type { Reply, StepArguments } from './script.ts';
+
+const DAY_MS = 86_400_000;
 
 /** Converts one step to the script's arguments, and the script's reply to the step's result. */
 export interface StepCodec<Name extends keyof StoreSteps> {
@@ -252,6 +255,25 @@ export const CODECS: Codecs = {
       };
     },
   },
+  putServiceDay: {
+    encode: ({ day, firstDay, series }) => ({
+      day,
+      firstDay,
+      keepMs: (day - firstDay + 1) * DAY_MS,
+      count: series.length,
+      ...Object.fromEntries(
+        series.flatMap(({ service, region, hours }, index) => [
+          [`series${index + 1}`, `${service} ${region}`],
+          [`hours${index + 1}`, hours],
+        ]),
+      ),
+    }),
+    decode: () => undefined,
+  },
+  readServiceDays: {
+    encode: ({ firstDay, lastDay }) => ({ firstDay, lastDay }),
+    decode: (reply) => list(reply).flatMap(serviceDaysOf),
+  },
   expireLeases: {
     encode: ({ nowMs, limit }) => ({ nowMs, limit }),
     decode: (count) => count as number,
@@ -335,6 +357,23 @@ export function privateNameOf(reply: Reply): PrivateNameRecord {
 export function sessionOf(reply: Reply): { createdAtMs: number; expiresAtMs: number } {
   const session = new ReplyRecord(reply);
   return { createdAtMs: session.number('createdAtMs'), expiresAtMs: session.number('expiresAtMs') };
+}
+
+/** One day's series, ordered by service and region. */
+function serviceDaysOf(reply: Reply): ServiceDayRecord[] {
+  const found = new ReplyRecord(reply);
+  const day = found.number('day');
+  const fields = found.list('fields').map(text);
+  const records: ServiceDayRecord[] = [];
+  for (let index = 0; index < fields.length; index += 2) {
+    const [service, region] = fields[index].split(' ');
+    records.push({ day, service, region, hours: fields[index + 1] });
+  }
+  return records.sort((a, b) => compare(a.service, b.service) || compare(a.region, b.region));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function markArguments(mark: IdempotencyMark | null): StepArguments {

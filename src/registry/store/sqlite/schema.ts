@@ -1,7 +1,7 @@
 /** 'MSrg': marks a SQLite file as ours. */
 export const APPLICATION_ID = 0x4d537267;
 /** Version of the tables below. Files of a later version are not touched. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /**
  * The tables. `created_at`, `checked_at`, `active_at` and a registration's `expires_at` are days, except in `pass`.
@@ -20,6 +20,7 @@ export const SCHEMA_VERSION = 5;
  * - `hostname`: followed DDNS names; `next_at` is when the next look-up is due, `barred` the keys (hexadecimal, JSON) of
  *   prefixes that the name may not register before it moves.
  * - `private_name`: by keyed hash; `ipv4` and `ipv6` are ids of the registrations that the name made last.
+ * - `service_day`: states of services; `hours` as in service-history.ts.
  */
 const VERSION_1 = `
 CREATE TABLE state (
@@ -164,11 +165,28 @@ UPDATE private_name SET created_at = created_at - created_at % 86400000;
 UPDATE hostname SET created_at = created_at - created_at % 86400000, checked_at = checked_at - checked_at % 86400000;
 `;
 
+const VERSION_6 = `
+CREATE TABLE service_day (
+  day INTEGER NOT NULL,
+  service TEXT NOT NULL,
+  region TEXT NOT NULL,
+  hours TEXT NOT NULL,
+  PRIMARY KEY (day, service, region)
+) STRICT, WITHOUT ROWID;
+`;
+
 /** Creates the tables in a new file. Needs the functions of `defineFunctions`. */
-export const SCHEMA = `${VERSION_1}${VERSION_2}${VERSION_3}${VERSION_4}${VERSION_5}
+export const SCHEMA = `${VERSION_1}${VERSION_2}${VERSION_3}${VERSION_4}${VERSION_5}${VERSION_6}
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
 /** Upgrades a file to the next version, by its present version. */
-export const UPGRADES: readonly (string | null)[] = [null, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+export const UPGRADES: readonly (string | null)[] = [
+  null,
+  VERSION_2,
+  VERSION_3,
+  VERSION_4,
+  VERSION_5,
+  VERSION_6,
+];

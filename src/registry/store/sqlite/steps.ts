@@ -51,6 +51,8 @@ export class SqliteSteps {
       changePrivateName: (step) => privateNames.change(step),
       removePrivateName: (step) => privateNames.remove(step),
       claimPrivateName: (step) => privateNames.claim(step),
+      putServiceDay: (step) => tables.serviceDays.put(step),
+      readServiceDays: (step) => tables.serviceDays.read(step),
       expireLeases: (step) => {
         tables.idempotency.forget(step.nowMs);
         credentials.forgetExpired(step.nowMs);

@@ -7,6 +7,7 @@ import { HostnameTable } from './hostname-table.ts';
 import { IdempotencyTable } from './idempotency-table.ts';
 import { PrivateNameTable } from './private-name-table.ts';
 import { RegistrationTable } from './registration-table.ts';
+import { ServiceDayTable } from './service-day-table.ts';
 
 /** The tables that steps work on, and what the present step has changed. */
 export class Tables {
@@ -15,6 +16,7 @@ export class Tables {
   readonly idempotency: IdempotencyTable;
   readonly hostnames: HostnameTable;
   readonly privateNames: PrivateNameTable;
+  readonly serviceDays: ServiceDayTable;
   readonly entries: Entries;
   readonly log: ChangeLog;
   private changes: Change[] = [];
@@ -26,6 +28,7 @@ export class Tables {
     this.idempotency = new IdempotencyTable(database);
     this.hostnames = new HostnameTable(database);
     this.privateNames = new PrivateNameTable(database);
+    this.serviceDays = new ServiceDayTable(database);
     this.entries = new Entries(database);
     this.log = new ChangeLog(database, logLimit);
   }
