@@ -42,8 +42,9 @@ STUB
 chmod 755 /usr/local/bin/systemctl
 (cd /tmp/ca && HOME=/tmp/ca XDG_DATA_HOME=/tmp/ca exec caddy run --adapter caddyfile --config /tmp/Caddyfile) >/tmp/caddy 2>&1 &
 CADDY=$!
-export NODE_EXTRA_CA_CERTS=/tmp/ca/caddy/pki/authorities/local/root.crt
-for i in $(seq 100); do grep -q 'serving initial configuration' /tmp/caddy && break; sleep 0.1; done
+for i in $(seq 300); do grep -q 'serving initial configuration' /tmp/caddy && break; kill -0 $CADDY || break; sleep 0.1; done
+export NODE_EXTRA_CA_CERTS=/tmp/root.crt
+cp /tmp/ca/caddy/pki/authorities/local/root.crt $NODE_EXTRA_CA_CERTS && chmod 644 $NODE_EXTRA_CA_CERTS
 run_init() { mediastreamer init --domain dns.example.com --address 45.76.10.10 --acme https://ca.example.com:9443/acme/local/directory --yes; }
 run_init > /tmp/init; say "init $?"
 say "$(grep -o 'MediaStreamer runs at .*' /tmp/init)"
@@ -54,6 +55,7 @@ run_init > /tmp/init; say "again $? $(grep -c 'nothing is changed' /tmp/init)"
 mediastreamer init --undo > /tmp/init; say "undone $? $(grep -c 'config.yaml is as it was before' /tmp/init)"
 say "$(tail -1 /tmp/systemctl)"
 kill $CADDY; wait $CADDY
+rm -r /usr/local/bin/systemctl /run/systemd/system; unset NODE_EXTRA_CA_CERTS
 
 export MEDIASTREAMER_PUBLIC_URL=https://dns.example.com MEDIASTREAMER_RELAY_US=8.8.4.4 MEDIASTREAMER_RELAY_GB=9.9.9.9
 sed -i 's/, "\\[::\\]:53"//' /etc/mediastreamer/config.yaml

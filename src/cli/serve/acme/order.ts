@@ -162,6 +162,9 @@ function ownReason(error: unknown, directory: string): string {
   if (error instanceof DnsHookError) return error.message;
   const { name, message, code, isAxiosError } = error as Error & { code?: string; isAxiosError?: boolean };
   const { host } = new URL(directory);
+  if (code !== undefined && /CERT|SIGNATURE/.test(code)) {
+    return `the certificate of ${host} is not trusted here (${code}); NODE_EXTRA_CA_CERTS names the root of a CA of your own`;
+  }
   if (isAxiosError === true) return `${host} does not answer (${code ?? message})`;
   return `${host} sent something that is not understood (${name === 'Error' ? '' : `${name}: `}${message || 'no reason given'})`;
 }
