@@ -50,6 +50,8 @@ export const LIBRARY_OWNERS: Readonly<Record<string, readonly string[]>> = {
   ioredis: ['registry/store/redis/', 'registry/operator/'],
   fastify: ['control/'],
   '@fastify/': ['control/'],
+  '@messageformat/': ['control/languages/'],
+  negotiator: ['control/'],
   'prom-client': ['metrics/scrape/'],
   'acme-client': ['cli/serve/acme/'],
 };
