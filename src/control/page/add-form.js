@@ -1,6 +1,7 @@
 import { actionButton } from './button.js';
 import { h, showError } from './dom.js';
 import { icon } from './icons.js';
+import { say } from './say.js';
 
 /**
  * Says that a list is empty.
@@ -44,7 +45,7 @@ export function addForm({ id, label, placeholder, button, inputmode, maxlength, 
       const text = input.value.trim();
       message.hidden = true;
       if (text === '') {
-        showError(message.id, 'Please fill this in first.');
+        showError(message.id, say('do.fill-in'));
         input.focus();
         return;
       }

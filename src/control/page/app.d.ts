@@ -31,3 +31,12 @@ export interface App {
   /** Returns the sentence for a failed call; `field` is the form's name of the field that may be wrong. */
   sentence(error: unknown, field: string): string;
 }
+
+/** Texts in the person's language, as the server compiles them: a message without placeholders is text. */
+declare global {
+  var pageTexts: {
+    readonly language: string;
+    readonly languages: readonly (readonly [tag: string, name: string])[];
+    readonly messages: Readonly<Record<string, (values: Record<string, string | number>) => string>>;
+  };
+}

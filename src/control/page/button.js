@@ -39,12 +39,3 @@ export function actionButton({ label, icon: name, kind, id, name: spoken, act })
     h('span', null, label),
   );
 }
-
-/**
- * Formats text: words between double asterisks are menus and buttons of a screen.
- *
- * @param {string} text
- */
-export function rich(text) {
-  return text.split('**').map((part, index) => (index % 2 === 1 ? h('b', null, part) : part));
-}

@@ -59,12 +59,7 @@ export function item({ title, details, id, button, name, act }) {
  */
 export function pairs(values) {
   const rows = values.map(([name, value]) =>
-    h(
-      'div',
-      null,
-      h('dt', null, name),
-      h('dd', null, h('code', null, value), copyButton(value, `the ${name.toLowerCase()}`)),
-    ),
+    h('div', null, h('dt', null, name), h('dd', null, h('code', null, value), copyButton(value, name))),
   );
   return h('dl', { class: 'pairs' }, rows);
 }

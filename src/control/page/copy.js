@@ -1,6 +1,7 @@
 import { h } from './dom.js';
 import { icon } from './icons.js';
 import { tell } from './notice.js';
+import { say } from './say.js';
 
 /**
  * Creates a button that copies `text`.
@@ -11,9 +12,14 @@ import { tell } from './notice.js';
 export function copyButton(text, what) {
   return h(
     'button',
-    { type: 'button', class: 'button small', 'aria-label': `Copy ${what}`, onclick: () => copy(text, what) },
+    {
+      type: 'button',
+      class: 'button small',
+      'aria-label': say('do.copy-name', { what }),
+      onclick: () => copy(text, what),
+    },
     icon('copy'),
-    h('span', null, 'Copy'),
+    h('span', null, say('do.copy')),
   );
 }
 
@@ -22,8 +28,8 @@ export function copyButton(text, what) {
  * @param {string} what
  */
 async function copy(text, what) {
-  if (await copyText(text)) tell(`Copied ${what}.`);
-  else tell(`Your browser does not let this page copy. Select ${what} and copy it by hand.`);
+  if (await copyText(text)) tell(say('do.copied', { what }));
+  else tell(say('do.copy-by-hand', { what }));
 }
 
 /** @param {string} text */

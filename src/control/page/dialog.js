@@ -1,5 +1,6 @@
-import { h, rememberFocus } from './dom.js';
+import { h, rememberFocus, rich } from './dom.js';
 import { sentenceOf } from './problems.js';
+import { say } from './say.js';
 
 /**
  * Asks for confirmation. If the action fails, the dialog stays open and shows why.
@@ -38,7 +39,7 @@ export function ask({ title, body, yes, isGrave, typed, act }) {
         setBusy(go, false);
       }
     };
-    const cancel = h('button', { class: 'button', type: 'button' }, 'Cancel');
+    const cancel = h('button', { class: 'button', type: 'button' }, say('do.cancel'));
     const dialog = h(
       'dialog',
       { class: 'dialog', 'aria-labelledby': 'dialog-title' },
@@ -80,7 +81,7 @@ function typedField(typed, go) {
     },
   });
   go.disabled = true;
-  const label = h('label', { for: 'dialog-typed' }, 'Type ', h('strong', null, typed), ' to confirm');
+  const label = h('label', { for: 'dialog-typed' }, rich(say('do.type-to-confirm', { word: typed })));
   return { input, element: h('div', { class: 'field' }, label, input) };
 }
 

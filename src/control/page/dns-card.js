@@ -3,6 +3,7 @@ import { copyButton } from './copy.js';
 import { h } from './dom.js';
 import { icon } from './icons.js';
 import { callout } from './notice.js';
+import { say } from './say.js';
 
 /**
  * Shows the DNS addresses to enter on a device.
@@ -14,14 +15,10 @@ export function dnsCard({ page }, hasPath) {
   const { dnsAddresses } = page;
   return card(
     'dns',
-    'DNS server addresses',
-    'Type these into your TV, console or router.',
+    say('dns.title'),
+    say('dns.lead'),
     dnsAddresses.length === 0
-      ? callout(
-          'info',
-          'None yet',
-          h('p', null, 'Your provider has not listed any address here. Please ask for it.'),
-        )
+      ? callout('info', say('dns.none'), h('p', null, say('dns.none-text')))
       : h(
           'ol',
           { class: 'dns-list' },
@@ -33,8 +30,8 @@ export function dnsCard({ page }, hasPath) {
       ? h(
           'a',
           { class: 'button wide-link', href: '#devices' },
-          h('span', null, 'Show me how on my device'),
-          icon('chevron'),
+          h('span', null, say('dns.show-how')),
+          icon('chevron', 'onward'),
         )
       : null,
   );

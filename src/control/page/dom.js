@@ -34,6 +34,25 @@ function append(parent, child) {
 }
 
 /**
+ * Formats text: words between double asterisks are menus and buttons of a screen.
+ *
+ * @param {string} text
+ */
+export function rich(text) {
+  return text.split('**').map((part, index) => (index % 2 === 1 ? h('b', null, part) : part));
+}
+
+/**
+ * Formats text of which the words in square brackets lead elsewhere.
+ *
+ * @param {string} text
+ * @param {string} href
+ */
+export function withLink(text, href) {
+  return text.split(/[[\]]/).map((part, index) => (index % 2 === 1 ? h('a', { href }, part) : part));
+}
+
+/**
  * Returns an element of the document that is known to exist.
  *
  * @param {string} id

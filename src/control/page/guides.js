@@ -1,170 +1,266 @@
 /**
- * Steps to set the DNS servers of a device. Text between double asterisks is what the screen shows; DNS1 and DNS2 are
- * replaced by the addresses.
+ * Guides to set the DNS servers of a device. The steps are keys of messages below `guide.`; each has a drawing.
+ *
+ * @typedef {'settings' | 'network' | 'manual' | 'type' | 'restart' | 'read'} Drawing
+ * @typedef {readonly [step: string, drawing: Drawing]} Step
  *
  * @typedef {object} Guide
- * @property {string} id
- * @property {string} title
- * @property {string} about models that it covers
- * @property {string[]} steps
- * @property {string[]} [notes]
+ * @property {string} id also its deep link, `#devices/ID`
+ * @property {string | null} title a product's name; null: the message `guide.ID`
+ * @property {string | null} about a key of a message, or null
+ * @property {import('./icons.js').IconName} icon
+ * @property {readonly Step[]} steps
+ * @property {readonly string[]} notes
  */
-
-const BOTH = 'Enter **DNS1** as the first DNS server and **DNS2** as the second.';
-
-/** @type {readonly Guide[]} */
-export const GUIDES = [
-  {
-    id: 'apple-tv',
-    title: 'Apple TV',
-    about: 'Apple TV HD and Apple TV 4K',
-    steps: [
-      'Open **Settings** and choose **Network**.',
-      'Choose your connection: **Wi-Fi** and then the name of your network, or **Ethernet**.',
-      'Choose **Configure DNS**, then **Manual**.',
-      'Enter **DNS1** and choose **Done**.',
-      'Restart it: **Settings**, **System**, **Restart**.',
-    ],
-    notes: ['Apple TV takes one DNS server. That is enough.'],
-  },
-  {
-    id: 'samsung',
-    title: 'Samsung TV',
-    about: 'Smart TVs from 2016 on',
-    steps: [
-      'Press Home on the remote and open **Settings**. On sets from 2022 on, go to **All Settings**, **Connection**, **Network**. On older ones: **General**, **Network**.',
-      'Choose **Network Status** and wait until the check has ended. Then choose **IP Settings**.',
-      'Set **DNS Setting** to **Enter manually**. Leave **IP Setting** as it is.',
-      'Choose **DNS Server**, enter **DNS1** and choose **OK**.',
-      'Switch the TV off and on again: hold the power button until it restarts.',
-    ],
-    notes: ['Samsung TVs take one DNS server. That is enough.'],
-  },
-  {
-    id: 'lg',
-    title: 'LG TV',
-    about: 'webOS, from 2014 on',
-    steps: [
-      'Press the Settings button (a gear). Choose **All Settings**, or **Settings** at the lower left.',
-      'Choose **General**, then **Network**. On older sets: **Network** or **Connection** in the first list.',
-      'Choose **Wi-Fi Connection** or **Wired Connection (Ethernet)**, then **Advanced Wi-Fi Settings** or your connection.',
-      'Choose **Edit** and untick **Set Automatically**.',
-      'Change only **DNS Server**: enter **DNS1**. Choose **Connect** or **Save**.',
-      'Unplug the TV for half a minute, so that it forgets old answers.',
-    ],
-    notes: ['LG TVs take one DNS server. That is enough.'],
-  },
-  {
-    id: 'playstation',
-    title: 'PlayStation',
-    about: 'PlayStation 5 and 4',
-    steps: [
-      'PS5: open **Settings**, **Network**, **Settings**, **Set Up Internet Connection**.',
-      'Highlight the network you are on, press the Options button, and choose **Advanced Settings**.',
-      'Set **DNS Settings** to **Manual**.',
-      'Enter **DNS1** as **Primary DNS** and **DNS2** as **Secondary DNS**. Choose **OK**.',
-      'Restart the console.',
-    ],
-    notes: [
-      'PS4: **Settings**, **Network**, **Set Up Internet Connection**, your connection, **Custom**. Choose **Automatic** for IP address, **Do Not Specify** for DHCP host name, **Manual** for DNS settings, **Automatic** for MTU, **Do Not Use** for proxy server.',
-    ],
-  },
-  {
-    id: 'xbox',
-    title: 'Xbox',
-    about: 'Xbox Series X, Series S and One',
-    steps: [
-      'Press the Xbox button. Open **Profile & system**, **Settings**, **General**, **Network settings**.',
-      'Choose **Advanced settings**, then **DNS settings**, then **Manual**.',
-      'Enter **DNS1** as **Primary IPv4 DNS** and **DNS2** as **Secondary IPv4 DNS**.',
-      'Press B to leave. The console checks the connection.',
-      'Restart it: hold the Xbox button and choose **Restart console**.',
-    ],
-  },
-  {
-    id: 'roku',
-    title: 'Roku',
-    about: 'Roku players and TVs: set up on the router',
-    steps: [
-      'A Roku has no setting for DNS servers. It takes what your router hands out, so follow the guide **Your router** below.',
-      'Many apps on Roku ask Google’s servers (8.8.8.8) whatever the router says. Block those on the router; the same guide says how.',
-      'Restart the Roku: **Settings**, **System**, **Power** (if it is there), **System restart**.',
-    ],
-  },
-  {
-    id: 'fire-tv',
-    title: 'Fire TV',
-    about: 'Fire TV Stick, Cube and TVs',
-    steps: [
-      'Open **Settings**, **Network**. Highlight your network and press the Play/Pause button: note the **IP address** and the **Gateway**.',
-      'Press the Menu button (three lines) on your network and choose to forget it.',
-      'Choose the network again, enter its password, and choose **Advanced**.',
-      'Enter the IP address and the gateway that you noted, and **24** as the network prefix length.',
-      'Enter **DNS1** as **DNS 1** and **DNS2** as **DNS 2**. Choose **Connect**.',
-    ],
-    notes: [
-      'The address that you enter is fixed from now on. If another device ever gets the same one, reserve it for the Fire TV on your router.',
-    ],
-  },
-  {
-    id: 'chromecast',
-    title: 'Chromecast and Google TV',
-    about: 'Google TV Streamer, Chromecast, Android TV',
-    steps: [
-      'With a remote (Google TV, Android TV): open **Settings**, **Network & internet**, and choose your network.',
-      'Note the IP address it shows. Choose **IP settings**, then **Static**.',
-      'Enter that IP address, your router as the gateway, and **24** as the network prefix length.',
-      'Enter **DNS1** as **DNS 1** and **DNS2** as **DNS 2**.',
-      'Without a remote (older Chromecasts): they always ask Google’s servers (8.8.8.8). Set up your router instead and block those there.',
-    ],
-    notes: [
-      'Switch off **Private DNS** if it is on, unless it has a private name of yours: **Settings**, **Network & internet**, **Private DNS**, **Off**.',
-    ],
-  },
-  {
-    id: 'router',
-    title: 'Your router',
-    about: 'Every device in the home at once',
-    steps: [
-      'Open your router’s page, often 192.168.1.1, 192.168.0.1 or fritz.box, and sign in.',
-      `Find the DNS servers. They are under **Internet** or **WAN**, or under **LAN**, **DHCP server**. ${BOTH}`,
-      'Leave no third server, and none of another provider: devices would ask that one too, and some things would work and others not.',
-      'If your home has IPv6, look for **IPv6 DNS** as well. Enter our IPv6 address there if one is listed above; otherwise have the router hand out no IPv6 DNS server.',
-      'Restart the router, then your devices.',
-    ],
-    notes: [
-      '**Devices that ask 8.8.8.8 whatever you set** (Roku, Chromecast, some TVs): keep them from reaching it, and they fall back to your router. In the firewall, block outgoing traffic to **8.8.8.8** and **8.8.4.4** on ports 53, 443 and 853, and with IPv6 **2001:4860:4860::8888** and **2001:4860:4860::8844**.',
-      'No firewall rules on your router? Add two **static routes**: destination 8.8.8.8 and 8.8.4.4, mask 255.255.255.255, gateway an unused address of your home network (such as 192.168.1.254).',
-      'FRITZ!Box: **Internet**, **Account Information**, **DNS Server**, **Use other DNSv4 servers**. ASUS: **WAN**, **Internet Connection**, **WAN DNS Setting**. OpenWrt: **Network**, **Interfaces**, **wan**, **Advanced Settings**; untick **Use DNS servers advertised by peer**.',
-    ],
-  },
-  {
-    id: 'resolver',
-    title: 'Pi-hole, unbound or dnsmasq',
-    about: 'A DNS server of your own at home',
-    steps: [
-      'Make ours its only upstream servers: **DNS1** and **DNS2**. With another one beside them, some things would work and others not.',
-      'Pi-hole: **Settings**, **DNS**. Untick all providers and enter both under **Custom DNS servers**. unbound: a **forward-zone** for **"."** with a **forward-addr** each. dnsmasq: a line **server=** each, and **no-resolv**.',
-      'If it checks DNSSEC, switch that off, or except the services: it takes our answers for forged ones, because they are not the service’s own. Your provider can give you the lines (**catalog export**).',
-    ],
-    notes: [
-      'In Pi-hole the switch is **Use DNSSEC**. In unbound it is **auto-trust-anchor-file** or **module-config**. In dnsmasq it is **dnssec**.',
-    ],
-  },
-];
 
 /**
- * Fills the addresses into a guide's text.
- *
- * @param {string} text
- * @param {readonly string[]} dnsAddresses
+ * @param {string} id
+ * @param {string | null} title
+ * @param {string | null} about
+ * @param {import('./icons.js').IconName} icon
+ * @param {readonly Step[]} steps
+ * @param {readonly string[]} [notes]
+ * @returns {Guide}
  */
-export function withAddresses(text, dnsAddresses) {
-  const four = dnsAddresses.filter((address) => !address.includes(':'));
-  const [first, second] = four.length > 0 ? four : dnsAddresses;
-  return text
-    .split('DNS1')
-    .join(first || 'the first address')
-    .split('DNS2')
-    .join(second || 'the same again');
-}
+const guide = (id, title, about, icon, steps, notes) => ({
+  id,
+  title,
+  about,
+  icon,
+  steps,
+  notes: notes || [],
+});
+
+/** @type {Step} */
+const TYPE_ONE = ['type-one', 'type'];
+/** @type {Step} */
+const TYPE_TWO = ['type-two', 'type'];
+/** @type {Step} */
+const UNPLUG = ['unplug', 'restart'];
+/** @type {Step} */
+const RESTART = ['restart', 'restart'];
+
+/**
+ * @param {string} id
+ * @param {string} title
+ */
+const googleTv = (id, title) =>
+  guide(
+    id,
+    title,
+    'google-tv.about',
+    'tv',
+    [
+      ['google-tv.1', 'settings'],
+      ['google-tv.2', 'manual'],
+      ['static', 'type'],
+      ['google-tv.3', 'type'],
+      RESTART,
+    ],
+    ['static-note', 'google-tv.note'],
+  );
+
+/** @type {readonly Step[]} */
+const ROUTER_END = [TYPE_TWO, ['leave-none', 'manual'], ['restart-router', 'restart']];
+
+/** @type {readonly Guide[]} */
+const TVS = [
+  guide(
+    'samsung',
+    'Samsung TV',
+    'samsung.about',
+    'tv',
+    [['samsung.1', 'settings'], ['samsung.2', 'network'], ['samsung.3', 'manual'], TYPE_ONE, UNPLUG],
+    ['one-server'],
+  ),
+  guide(
+    'lg',
+    'LG TV',
+    'lg.about',
+    'tv',
+    [['lg.1', 'settings'], ['lg.2', 'network'], ['lg.3', 'manual'], TYPE_ONE, UNPLUG],
+    ['one-server'],
+  ),
+  guide(
+    'fire-tv',
+    'Amazon Fire TV',
+    'fire-tv.about',
+    'tv',
+    [
+      ['fire-tv.1', 'settings'],
+      ['fire-tv.2', 'network'],
+      ['fire-tv.3', 'manual'],
+      ['static', 'type'],
+      ['fire-tv.4', 'type'],
+    ],
+    ['static-note'],
+  ),
+  guide(
+    'apple-tv',
+    'Apple TV',
+    'apple-tv.about',
+    'tv',
+    [['apple-tv.1', 'settings'], ['apple-tv.2', 'manual'], TYPE_ONE, RESTART],
+    ['one-server'],
+  ),
+  googleTv('google-tv', 'Google TV Streamer, Chromecast'),
+  googleTv('sony', 'Sony Bravia'),
+  googleTv('philips', 'Philips Android TV'),
+  googleTv('tcl', 'TCL'),
+  googleTv('xiaomi', 'Xiaomi TV, TV Box, TV Stick'),
+  googleTv('shield', 'NVIDIA Shield TV'),
+  guide('roku', 'Roku', 'roku.about', 'tv', [['roku.1', 'read'], ['roku.2', 'read'], RESTART]),
+  guide('chromecast', 'Chromecast', 'chromecast.about', 'tv', [
+    ['chromecast.1', 'read'],
+    ['chromecast.2', 'read'],
+    RESTART,
+  ]),
+  guide(
+    'other-tv',
+    null,
+    'other-tv.about',
+    'tv',
+    [['other-tv.1', 'settings'], ['other-tv.2', 'manual'], TYPE_ONE, UNPLUG],
+    ['names-differ'],
+  ),
+];
+
+/** @type {readonly Guide[]} */
+const CONSOLES = [
+  guide('ps5', 'PlayStation 5', 'ps5.about', 'gamepad', [
+    ['ps5.1', 'settings'],
+    ['ps5.2', 'network'],
+    ['ps5.3', 'manual'],
+    TYPE_TWO,
+    RESTART,
+  ]),
+  guide('ps4', 'PlayStation 4', 'ps4.about', 'gamepad', [
+    ['ps4.1', 'settings'],
+    ['ps4.2', 'manual'],
+    TYPE_TWO,
+    ['ps4.3', 'network'],
+    RESTART,
+  ]),
+  guide('xbox', 'Xbox', 'xbox.about', 'gamepad', [
+    ['xbox.1', 'settings'],
+    ['xbox.2', 'manual'],
+    TYPE_TWO,
+    ['xbox.3', 'network'],
+    RESTART,
+  ]),
+  guide('switch', 'Nintendo Switch', 'switch.about', 'gamepad', [
+    ['switch.1', 'settings'],
+    ['switch.2', 'manual'],
+    TYPE_TWO,
+    RESTART,
+  ]),
+];
+
+/** @type {readonly Guide[]} */
+const PHONES = [
+  guide(
+    'android',
+    'Android',
+    'android.about',
+    'phone',
+    [
+      ['android.1', 'settings'],
+      ['android.2', 'type'],
+    ],
+    ['android.note'],
+  ),
+  guide(
+    'iphone',
+    'iPhone, iPad',
+    null,
+    'phone',
+    [
+      ['iphone.1', 'settings'],
+      ['iphone.2', 'type'],
+      ['iphone.3', 'manual'],
+    ],
+    ['iphone.note'],
+  ),
+  guide('windows', 'Windows', 'windows.about', 'laptop', [
+    ['windows.1', 'settings'],
+    ['windows.2', 'manual'],
+    TYPE_TWO,
+  ]),
+  guide(
+    'mac',
+    'Mac',
+    null,
+    'laptop',
+    [
+      ['mac.1', 'settings'],
+      ['mac.2', 'type'],
+    ],
+    ['iphone.note'],
+  ),
+  guide('chromebook', 'Chromebook', null, 'laptop', [
+    ['chromebook.1', 'settings'],
+    ['chromebook.2', 'manual'],
+    TYPE_TWO,
+  ]),
+  guide('linux', 'Linux', 'linux.about', 'laptop', [
+    ['linux.1', 'settings'],
+    ['linux.2', 'manual'],
+    TYPE_TWO,
+  ]),
+  guide('browser', null, 'browser.about', 'laptop', [
+    ['browser.1', 'settings'],
+    ['browser.2', 'manual'],
+    ['browser.name', 'type'],
+  ]),
+];
+
+/** @type {readonly Guide[]} */
+const ROUTERS = [
+  guide('fritzbox', 'FRITZ!Box', null, 'router', [
+    ['fritzbox.1', 'settings'],
+    ['fritzbox.2', 'manual'],
+    ...ROUTER_END,
+  ]),
+  guide('asus-router', 'ASUS', null, 'router', [['asus-router.1', 'settings'], ...ROUTER_END]),
+  guide('tp-link', 'TP-Link', null, 'router', [['tp-link.1', 'settings'], ...ROUTER_END]),
+  guide('netgear', 'NETGEAR', null, 'router', [['netgear.1', 'settings'], ...ROUTER_END]),
+  guide('openwrt', 'OpenWrt', null, 'router', [['openwrt.1', 'settings'], ...ROUTER_END]),
+  guide('mesh', null, 'mesh.about', 'router', [['mesh.1', 'settings'], ...ROUTER_END], ['names-differ']),
+  guide(
+    'router',
+    null,
+    'router.about',
+    'router',
+    [
+      ['router.1', 'settings'],
+      TYPE_TWO,
+      ['router.2', 'network'],
+      ['leave-none', 'manual'],
+      ['restart-router', 'restart'],
+    ],
+    ['router.note-1', 'router.note-2'],
+  ),
+  guide(
+    'resolver',
+    null,
+    'resolver.about',
+    'router',
+    [
+      ['resolver.1', 'read'],
+      ['resolver.2', 'type'],
+      ['resolver.3', 'manual'],
+    ],
+    ['resolver.note'],
+  ),
+];
+
+/** @type {readonly { title: import('./say.js').MessageKey, guides: readonly Guide[] }[]} */
+export const GUIDE_GROUPS = [
+  { title: 'guide.tvs', guides: TVS },
+  { title: 'guide.consoles', guides: CONSOLES },
+  { title: 'guide.phones', guides: PHONES },
+  { title: 'guide.routers', guides: ROUTERS },
+];
+
+/** Steps and notes that need a private name. */
+export const NEED_PRIVATE_NAME = ['android.1', 'android.2', 'iphone.note', 'browser.name'];

@@ -5,6 +5,7 @@ import { goToSignIn, isRemembered, remember } from './memory.js';
 import { findPaths, registerPaths } from './network.js';
 import { speak, tell, tellError } from './notice.js';
 import { CallError, codeOf, sentenceOf } from './problems.js';
+import { say } from './say.js';
 import { runSelfTest, verdictOf } from './self-test.js';
 import { verdictTitle } from './test-card.js';
 import { accountView, signOut } from './view-account.js';
@@ -15,13 +16,13 @@ import { routersView } from './view-routers.js';
 
 /** @typedef {import('./app').App} App */
 
-/** @type {Record<string, { title: string, icon: import('./icons.js').IconName, make: (app: App) => HTMLElement }>} */
+/** @type {Record<string, { title: import('./say.js').MessageKey, icon: import('./icons.js').IconName, make: (app: App) => HTMLElement }>} */
 const VIEWS = {
-  home: { title: 'Home', icon: 'home', make: homeView },
-  regions: { title: 'Where to watch from', icon: 'globe', make: regionsView },
-  devices: { title: 'Set up a device', icon: 'tv', make: devicesView },
-  routers: { title: 'Routers', icon: 'router', make: routersView },
-  account: { title: 'My account', icon: 'person', make: accountView },
+  home: { title: 'home.title', icon: 'home', make: homeView },
+  regions: { title: 'regions.title', icon: 'globe', make: regionsView },
+  devices: { title: 'devices.title', icon: 'tv', make: devicesView },
+  routers: { title: 'nav.routers', icon: 'router', make: routersView },
+  account: { title: 'nav.account', icon: 'person', make: accountView },
 };
 
 /** Age at which a page reloads its data when it becomes visible: the device may have moved. */
@@ -69,7 +70,7 @@ function render() {
 /** Shows the view, and the guide in it, that the URL's fragment names. */
 function navigate() {
   const name = currentView();
-  document.title = `${VIEWS[name].title} · DNS Settings`;
+  document.title = say('app.title', { view: say(VIEWS[name].title), app: say('app.name') });
   for (const link of document.querySelectorAll('[data-view]')) {
     if (link.getAttribute('data-view') === name) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
@@ -167,7 +168,7 @@ async function register(options, throwsFull) {
     return 'full';
   }
   await reload(
-    options.label === undefined ? 'This network is registered.' : `This network is called ${options.label}.`,
+    options.label === undefined ? say('home.registered') : say('home.named', { name: options.label }),
   );
   return 'done';
 }
@@ -184,7 +185,7 @@ async function registerQuietly() {
   try {
     await registerPaths(present, {});
     noteRenewed();
-    await reload(isAllIn ? undefined : 'This network was registered for you.');
+    await reload(isAllIn ? undefined : say('home.registered-for-you'));
   } catch (error) {
     if (!isAllIn) await attempt(() => Promise.reject(error));
   }
@@ -241,7 +242,9 @@ async function canReachUs() {
 function sentence(error, field) {
   leaveIfSignedOut(error);
   const isInput = error instanceof CallError && error.code === 'bad_input' && error.fields.length > 0;
-  return isInput ? `${field}: expected ${error.fields[0].expected}.` : sentenceOf(error);
+  return isInput
+    ? say('do.field-expected', { field, expected: error.fields[0].expected })
+    : sentenceOf(error);
 }
 
 async function start() {
@@ -270,12 +273,12 @@ function showAway(error) {
       type: 'button',
       class: 'button primary',
       onclick: () => {
-        replaceContent(view, h('div', { class: 'center' }, h('h1', null, 'Trying again…')));
+        replaceContent(view, h('div', { class: 'center' }, h('h1', null, say('app.trying'))));
         start();
       },
     },
     icon('refresh'),
-    h('span', null, 'Try again'),
+    h('span', null, say('app.try-again')),
   );
   const isOffline = codeOf(error) === 'offline';
   replaceContent(
@@ -284,9 +287,9 @@ function showAway(error) {
       'div',
       { class: 'center' },
       icon('cloud', 'large'),
-      h('h1', null, isOffline ? 'You are offline' : 'We cannot show your settings'),
+      h('h1', null, say(isOffline ? 'app.away-offline' : 'app.away')),
       h('p', { class: 'lead' }, sentenceOf(error)),
-      h('p', { class: 'soft' }, 'Your devices go on working meanwhile.'),
+      h('p', { class: 'soft' }, say('app.away-hint')),
       again,
     ),
   );

@@ -1,6 +1,7 @@
 import { familyOf, registrationOf } from './address.js';
 import { call, callFamily } from './api.js';
 import { CallError } from './problems.js';
+import { say } from './say.js';
 
 /** @typedef {import('./types').PageData} PageData */
 /** @typedef {import('./types').AddressPath} AddressPath */
@@ -103,7 +104,7 @@ export async function followHostname(app, hostname) {
       throw error;
     await followByOthers(others, hostname);
   }
-  await app.reload(`${hostname} is followed from now on.`);
+  await app.reload(say('hostnames.followed', { name: hostname }));
   const told = (app.paths || []).filter(
     ({ url, registration }) => url !== null && registration !== null && registration.evidence === 'told',
   );

@@ -1,24 +1,20 @@
 import { addForm, emptyLine } from './add-form.js';
 import { call } from './api.js';
 import { APPLE_PROFILE, appleProfile } from './apple-profile.js';
-import { actionButton, rich } from './button.js';
+import { actionButton } from './button.js';
 import { card, pairs } from './card.js';
 import { ask } from './dialog.js';
-import { h } from './dom.js';
+import { h, rich } from './dom.js';
 import { icon } from './icons.js';
 import { tell } from './notice.js';
 import { saveFile } from './save-file.js';
-import { dateWords } from './words.js';
+import { dateWords, say } from './say.js';
 
 /** @typedef {import('./app').App} App */
 /** @typedef {import('./types').PrivateName} PrivateName */
 
 /** Where a name is entered. */
-const PLACES = [
-  '**Android TV, Google TV, Android phones**: **Settings**, **Network & internet**, **Private DNS**, **Private DNS provider hostname**. Enter the Private DNS name.',
-  '**iPhone, iPad, Mac**: open the Apple profile on the device, then **Settings**, **Profile downloaded**, **Install**. It says “not signed”; that is as it should be.',
-  '**Chrome, Edge, Firefox, Windows**: enter the HTTPS address where “secure DNS” asks for a provider or a template.',
-];
+const PLACES = /** @type {const} */ (['private.android', 'private.apple', 'private.browsers']);
 
 /**
  * Shows the account's private names.
@@ -29,11 +25,11 @@ export function privateNamesCard(app) {
   const { privateNames } = app.page;
   return card(
     'private-names',
-    'Private names',
-    'A device with a private name registers its home by itself, whatever address your provider gives you. For Android TV, phones and computers.',
+    say('private.title'),
+    say('private.lead'),
     app.newName === null ? null : newName(app, app.newName),
     privateNames.length === 0
-      ? emptyLine('link', 'No private name yet. Make one for a device, or one for all devices of a home.')
+      ? emptyLine('link', say('private.none'))
       : h(
           'ul',
           { class: 'rows' },
@@ -41,36 +37,24 @@ export function privateNamesCard(app) {
         ),
     addForm({
       id: 'private-name-label',
-      label: 'Which device or home is it for?',
-      placeholder: 'Living room TV',
-      button: 'Make a private name',
+      label: say('private.label'),
+      placeholder: say('private.example'),
+      button: say('private.make'),
       inputmode: 'text',
       maxlength: '64',
       add: async (label) => {
         app.newName = await call('POST', '/v1/private-names', { label });
-        await show(app, 'The private name is ready. Copy it now: it is shown this once.');
+        await show(app, say('private.ready'));
       },
       app,
     }),
     h(
       'details',
       { class: 'note', id: 'private-names-note' },
-      h('summary', null, icon('chevron'), 'Good to know'),
-      h(
-        'p',
-        null,
-        'A private name is not secret: networks that the device uses can see it. Who knows it can move the address that it registered, and nothing else. Renew it then.',
-      ),
-      h(
-        'p',
-        null,
-        'Streams still go by the address of your home. If your provider puts many homes behind one address (CGNAT), the name registers that shared address, and neighbours behind it could use our DNS servers as well.',
-      ),
-      h(
-        'p',
-        null,
-        'With “Only at home”, a name moves after an hour at a new address, so that a phone on the road does not lock your home out. Until then its device works as if we were not there.',
-      ),
+      h('summary', null, icon('chevron', 'onward'), say('do.good-to-know')),
+      h('p', null, say('private.note-1')),
+      h('p', null, say('private.note-2')),
+      h('p', null, say('private.note-3')),
     ),
   );
 }
@@ -98,26 +82,26 @@ function newName(app, made) {
         class: 'button small',
         onclick: () => {
           saveFile('dns.mobileconfig', appleProfile(made, protocol), APPLE_PROFILE);
-          tell('The profile is in the file dns.mobileconfig.');
+          tell(say('private.profile-saved'));
         },
       },
       icon('download'),
-      h('span', null, `Apple profile (${protocol})`),
+      h('span', null, say('private.profile', { protocol })),
     );
   return h(
     'div',
-    { class: 'fresh', id: 'new-name', tabindex: '-1', role: 'group', 'aria-label': 'The new private name' },
-    h('p', { class: 'fresh-title' }, `Private name for ${made.label}`),
-    h('p', null, 'Copy it now. It is shown this once.'),
+    { class: 'fresh', id: 'new-name', tabindex: '-1', role: 'group', 'aria-label': say('private.new') },
+    h('p', { class: 'fresh-title' }, say('private.for', { name: made.label })),
+    h('p', null, say('do.shown-once')),
     pairs([
-      ['Private DNS name', made.dot],
-      ['HTTPS address', made.doh],
+      [say('private.dot'), made.dot],
+      [say('private.doh'), made.doh],
     ]),
     h('div', { class: 'row' }, profile('HTTPS'), profile('TLS')),
     h(
       'ul',
       { class: 'bullets' },
-      PLACES.map((place) => h('li', null, rich(place))),
+      PLACES.map((place) => h('li', null, rich(say(place)))),
     ),
     h(
       'button',
@@ -129,7 +113,7 @@ function newName(app, made) {
           app.render();
         },
       },
-      'I have it',
+      say('do.have-it'),
     ),
   );
 }
@@ -145,30 +129,24 @@ function row(app, { id, label, homeOnly, createdAt, addresses }) {
   };
   const renew = () =>
     ask({
-      title: `Renew “${label}”?`,
-      body: [h('p', null, 'The present name stops working. Enter the new one on its devices.')],
-      yes: 'Renew',
+      title: say('private.renew', { name: label }),
+      body: [h('p', null, say('private.renew-text'))],
+      yes: say('private.renew-yes'),
       act: async () => {
         app.newName = await call('POST', `${path}/token`, {});
-        await show(app, 'The new private name is ready. Copy it now: it is shown this once.');
+        await show(app, say('private.ready'));
       },
     });
   const remove = () =>
     ask({
-      title: `Remove “${label}”?`,
-      body: [
-        h(
-          'p',
-          null,
-          'Its devices get no answers from us any longer, and the address that it registered ends.',
-        ),
-      ],
-      yes: 'Remove',
+      title: say('private.remove', { name: label }),
+      body: [h('p', null, say('private.remove-text'))],
+      yes: say('do.remove'),
       isGrave: true,
       act: async () => {
         await call('DELETE', path);
         forget();
-        await app.reload(`${label} was removed.`);
+        await app.reload(say('do.removed', { name: label }));
       },
     });
   return h(
@@ -181,8 +159,8 @@ function row(app, { id, label, homeOnly, createdAt, addresses }) {
       h(
         'p',
         { class: 'item-detail' },
-        h('span', null, addresses.length === 0 ? 'Not used yet' : addresses.join(', ')),
-        h('span', null, `Made on ${dateWords(createdAt)}`),
+        h('span', null, addresses.length === 0 ? say('private.unused') : addresses.join(', ')),
+        h('span', null, say('do.made-on', { date: dateWords(createdAt) })),
       ),
     ),
     h(
@@ -192,36 +170,36 @@ function row(app, { id, label, homeOnly, createdAt, addresses }) {
         type: 'checkbox',
         role: 'switch',
         id: `home-only-${id}`,
-        'aria-label': `Only at home: ${label}`,
+        'aria-label': say('private.home-only-name', { name: label }),
         checked: homeOnly,
         onchange: (/** @type {Event} */ event) => {
           const on = /** @type {HTMLInputElement} */ (event.target).checked;
           app.change(
             () => call('PATCH', path, { homeOnly: on }),
-            on ? `${label} stays at home.` : `${label} moves with its device.`,
+            say(on ? 'private.stays' : 'private.moves', { name: label }),
           );
         },
       }),
       h('span', { class: 'switch-track', 'aria-hidden': 'true' }),
-      h('span', { class: 'switch-text' }, h('span', null, 'Only at home')),
+      h('span', { class: 'switch-text' }, h('span', null, say('private.home-only'))),
     ),
     h(
       'div',
       { class: 'row' },
       actionButton({
-        label: 'Renew…',
+        label: say('do.renew'),
         icon: 'refresh',
         kind: 'small quiet',
         id: `renew-${id}`,
-        name: `Renew ${label}`,
+        name: say('do.renew-name', { name: label }),
         act: renew,
       }),
       actionButton({
-        label: 'Remove',
+        label: say('do.remove'),
         icon: 'bin',
         kind: 'small quiet',
         id: `remove-${id}`,
-        name: `Remove ${label}`,
+        name: say('do.remove-name', { name: label }),
         act: remove,
       }),
     ),

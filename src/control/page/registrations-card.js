@@ -3,7 +3,8 @@ import { card, item } from './card.js';
 import { ask } from './dialog.js';
 import { h } from './dom.js';
 import { icon } from './icons.js';
-import { dateWords, daysUntil, leaseWords, sourceWords } from './words.js';
+import { dateWords, say } from './say.js';
+import { daysUntil, leaseWords, sourceWords } from './words.js';
 
 /** @typedef {import('./app').App} App */
 /** @typedef {import('./types').Registration} Registration */
@@ -18,7 +19,7 @@ export function registrationsCard(app) {
   const isFull = registrations.length >= account.perAccount;
   const box = card(
     'registrations',
-    'Registered addresses',
+    say('registrations.title'),
     null,
     registrations.length === 0
       ? empty()
@@ -27,16 +28,13 @@ export function registrationsCard(app) {
           { class: 'rows' },
           registrations.map((one) => row(app, one)),
         ),
-    isFull
-      ? h(
-          'p',
-          { class: 'soft' },
-          'All places are taken. A new network takes the place of the one that was used longest ago, if you say so.',
-        )
-      : null,
+    isFull ? h('p', { class: 'soft' }, say('registrations.full')) : null,
   );
-  const count = `${registrations.length} of ${account.perAccount}`;
-  box.prepend(h('span', { class: isFull ? 'tag corner full' : 'tag corner' }, count));
+  const count = say('registrations.count', { count: registrations.length, limit: account.perAccount });
+  const title = /** @type {HTMLElement} */ (box.querySelector('h2'));
+  box.prepend(
+    h('div', { class: 'card-head' }, title, h('span', { class: isFull ? 'tag full' : 'tag' }, count)),
+  );
   return box;
 }
 
@@ -45,8 +43,8 @@ function empty() {
     'div',
     { class: 'empty' },
     icon('home', 'large'),
-    h('p', { class: 'empty-title' }, 'No address yet'),
-    h('p', null, 'Register the network you are on, and it appears here.'),
+    h('p', { class: 'empty-title' }, say('registrations.none')),
+    h('p', null, say('registrations.none-text')),
   );
 }
 
@@ -61,14 +59,12 @@ function row(app, registration) {
   return item({
     title: [
       h('span', { class: label ? '' : 'address' }, label || address),
-      isHere ? h('span', { class: 'tag here' }, 'This network') : null,
+      isHere ? h('span', { class: 'tag here' }, say('registrations.here')) : null,
     ],
     details: [
       label ? h('span', { class: 'address' }, address) : null,
       h('span', null, sourceWords(source)),
-      evidence === 'told'
-        ? h('span', { class: 'soon' }, 'Not confirmed yet: use it or open this page there')
-        : null,
+      evidence === 'told' ? h('span', { class: 'soon' }, say('registrations.told')) : null,
       h(
         'time',
         { datetime: expiresAt, title: dateWords(expiresAt), class: isSoon ? 'soon' : '' },
@@ -76,8 +72,8 @@ function row(app, registration) {
       ),
     ],
     id: `remove-${id}`,
-    button: 'Remove',
-    name: `Remove ${label || address}`,
+    button: say('do.remove'),
+    name: say('do.remove-name', { name: label || address }),
     act: () => askToRemove(app, registration, isHere),
   });
 }
@@ -99,16 +95,16 @@ function isOfThisNetwork({ paths, page }, { id }) {
 function askToRemove(app, { id, address, label }, isHere) {
   const name = label ? `${label} (${address})` : address;
   const text = isHere
-    ? `${name} is the network you are on. Its devices stop working at once. You can register it again here.`
-    : `${name} stops working at once. To have it back, open this page on that network.`;
+    ? say('registrations.remove-here', { name })
+    : say('registrations.remove-other', { name });
   return ask({
-    title: 'Remove this address?',
+    title: say('registrations.remove'),
     body: [h('p', null, text)],
-    yes: 'Remove',
+    yes: say('do.remove'),
     isGrave: true,
     act: async () => {
       await call('DELETE', `/v1/registrations/${encodeURIComponent(id)}`);
-      await app.reload(`${label || address} was removed.`);
+      await app.reload(say('do.removed', { name: label || address }));
     },
   });
 }

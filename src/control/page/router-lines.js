@@ -1,3 +1,5 @@
+import { say } from './say.js';
+
 /**
  * Values for the settings of routers and DDNS clients, ready to be copied.
  *
@@ -25,7 +27,7 @@ function ddclient({ host, isSecure, user, password, name }) {
   return {
     id: 'ddclient',
     title: 'ddclient',
-    where: 'Put this in /etc/ddclient.conf, then restart ddclient.',
+    where: say('recipes.ddclient'),
     text: `daemon=300
 ssl=${isSecure ? 'yes' : 'no'}
 protocol=dyndns2
@@ -35,7 +37,7 @@ login=${user}
 password='${password}'
 ${name}
 `,
-    note: 'For ddclient 3.10 and later. In older ones write use=web, web=… instead of usev4=webv4, webv4=….',
+    note: say('recipes.ddclient-note'),
   };
 }
 
@@ -44,7 +46,7 @@ function inadyn({ host, isSecure, user, password, name }) {
   return {
     id: 'inadyn',
     title: 'inadyn',
-    where: 'Put this in /etc/inadyn.conf, then restart inadyn.',
+    where: say('recipes.inadyn'),
     text: `period = 300
 
 custom mediastreamer {
@@ -91,9 +93,9 @@ function openWrt({ host, isSecure, user, password, name }) {
   return {
     id: 'openwrt',
     title: 'OpenWrt',
-    where: 'Install ddns-scripts and curl (System → Software), then run this on the router (SSH).',
+    where: say('recipes.openwrt'),
     text: `${lines.join('\n')}\nuci commit ddns\n/etc/init.d/ddns enable\n/etc/init.d/ddns restart\n`,
-    note: 'It reports every ten minutes. That is intended: each report also keeps the registration from ending.',
+    note: say('recipes.openwrt-note'),
   };
 }
 
@@ -103,13 +105,15 @@ function fritzBox({ host, isSecure, user, password, name }) {
   return {
     id: 'fritzbox',
     title: 'FRITZ!Box',
-    where: 'Internet → Permit Access → DynDNS. Tick “Use DynDNS”, choose “User-defined”, and fill in:',
-    text: `Update URL:   ${scheme}://<username>:<pass>@${host}/nic/update?hostname=<domain>&myip=<ipaddr>
-Domain name:  ${name}
-User name:    ${user}
-Password:     ${password}
-`,
-    note: 'Leave <username>, <pass>, <domain> and <ipaddr> as they are: the FRITZ!Box fills them in. It may warn that the domain name cannot be found; the registration works all the same.',
+    where: say('recipes.fritzbox'),
+    text: [
+      `${say('recipes.fritzbox-url')}: ${scheme}://<username>:<pass>@${host}/nic/update?hostname=<domain>&myip=<ipaddr>`,
+      `${say('recipes.fritzbox-domain')}: ${name}`,
+      `${say('recipes.fritzbox-user')}: ${user}`,
+      `${say('recipes.fritzbox-password')}: ${password}`,
+      '',
+    ].join('\n'),
+    note: say('recipes.fritzbox-note'),
   };
 }
 
@@ -119,8 +123,7 @@ function asus({ host, isSecure, user, password, name }) {
   return {
     id: 'asus',
     title: 'ASUS with Merlin',
-    where:
-      'Administration → System: switch on “JFFS custom scripts”. Save this as /jffs/scripts/ddns-start and make it executable. Then WAN → DDNS: choose the server “Custom”.',
+    where: say('recipes.asus'),
     text: `#!/bin/sh
 # The firmware hands over the new address.
 reply=$(curl -fsS -m 30 -u '${user}:${password}' \\
@@ -130,6 +133,6 @@ case "$reply" in
   *) /sbin/ddns_custom_updated 0 ;;
 esac
 `,
-    note: 'The original ASUS firmware has no custom server. Use Asuswrt-Merlin, or follow a host name (below) that the router’s own DDNS keeps up to date.',
+    note: say('recipes.asus-note'),
   };
 }

@@ -1,14 +1,13 @@
 import { call } from './api.js';
 import { isBusy, setBusy } from './dialog.js';
 import { byId } from './dom.js';
+import { fillLanguages } from './language-choice.js';
 import { remember, takeReason } from './memory.js';
 import { codeOf, sentenceOf } from './problems.js';
+import { say } from './say.js';
 
-const REASONS = {
-  expired: 'You were signed out because you had not been here for a while. Please sign in again.',
-  'signed-out': 'You are signed out. Your devices go on working.',
-  erased: 'Your account and everything about it is erased.',
-};
+/** @type {Record<import('./memory.js').Reason, import('./say.js').MessageKey>} */
+const REASONS = { expired: 'sign-in.expired', 'signed-out': 'sign-in.signed-out', erased: 'sign-in.erased' };
 
 const secret = /** @type {HTMLInputElement} */ (byId('secret'));
 const message = byId('error-text');
@@ -19,7 +18,7 @@ let link = location.hash.slice(1);
 function showReason() {
   const reason = takeReason();
   if (reason === null || REASONS[reason] === undefined) return;
-  byId('reason').textContent = REASONS[reason];
+  byId('reason').textContent = say(REASONS[reason]);
   byId('reason').hidden = false;
 }
 
@@ -51,11 +50,8 @@ async function signIn(button, body) {
     return null;
   } catch (error) {
     const isWrong = codeOf(error) === 'unauthorized';
-    const what =
-      'link' in body
-        ? 'This sign-in link has been used already, or is older than five minutes. Ask for a new one where you got it.'
-        : 'That is not an account secret we know. Check that you copied all of it.';
-    showMessage(isWrong ? what : sentenceOf(error));
+    const what = 'link' in body ? 'sign-in.used-link' : 'sign-in.wrong-secret';
+    showMessage(isWrong ? say(what) : sentenceOf(error));
     setBusy(button, false);
     return codeOf(error);
   }
@@ -64,7 +60,7 @@ async function signIn(button, body) {
 byId('secret-form').addEventListener('submit', async (event) => {
   event.preventDefault();
   const text = secret.value.trim();
-  if (text === '') showMessage('Please enter your account secret.');
+  if (text === '') showMessage(say('sign-in.no-secret'));
   const code = text === '' ? 'empty' : await signIn(byId('secret-button'), { secret: text });
   secret.setAttribute('aria-invalid', String(code === 'unauthorized' || code === 'empty'));
   if (code !== null) secret.focus();
@@ -83,7 +79,7 @@ byId('link-button').addEventListener('click', async () => {
 byId('show-secret').addEventListener('click', () => {
   const isHidden = secret.type === 'password';
   secret.type = isHidden ? 'text' : 'password';
-  byId('show-secret').textContent = isHidden ? 'Hide' : 'Show';
+  byId('show-secret').textContent = say(isHidden ? 'sign-in.hide' : 'sign-in.show');
   byId('show-secret').setAttribute('aria-pressed', String(isHidden));
 });
 
@@ -93,6 +89,7 @@ window.addEventListener('hashchange', () => {
   showForm(link !== '');
 });
 
+fillLanguages(/** @type {HTMLSelectElement} */ (byId('language')));
 showReason();
 showForm(link !== '');
 byId(link === '' ? 'secret' : 'link-button').focus();

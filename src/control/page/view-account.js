@@ -3,10 +3,12 @@ import { actionButton } from './button.js';
 import { card, pairs } from './card.js';
 import { ask } from './dialog.js';
 import { h } from './dom.js';
+import { icon } from './icons.js';
+import { fillLanguages } from './language-choice.js';
 import { goToSignIn, remember } from './memory.js';
 import { tell } from './notice.js';
 import { saveFile } from './save-file.js';
-import { counted } from './words.js';
+import { say } from './say.js';
 
 /** @typedef {import('./app').App} App */
 
@@ -20,54 +22,56 @@ export function accountView(app) {
   return h(
     'div',
     { class: 'stack' },
-    h('header', { class: 'view-head' }, h('h1', null, 'My account and data')),
+    h('header', { class: 'view-head' }, h('h1', null, say('account.title'))),
     card(
       'privacy',
-      'What we keep',
+      say('account.keep'),
       null,
-      h(
-        'p',
-        null,
-        'The addresses you registered, with the names you gave them; your regions; the host names you follow. We keep no record of what you watch, which names your devices ask for, or when.',
-      ),
-      pairs([['Account number', account.id]]),
+      h('p', null, say('account.keep-text')),
+      pairs([[say('account.number'), account.id]]),
     ),
+    languageCard(),
     choice(
       'export',
-      'Take it with you',
-      'Everything we hold about you, as one file.',
-      actionButton({ label: 'Download my data', icon: 'download', act: download }),
+      say('account.export'),
+      say('account.export-text'),
+      actionButton({ label: say('account.export-do'), icon: 'download', act: download }),
     ),
     choice(
       'secret',
-      'New account secret',
-      'If somebody else may know your secret, replace it.',
+      say('account.secret'),
+      say('account.secret-text'),
       actionButton({
-        label: 'Replace…',
+        label: say('account.secret-do'),
         icon: 'key',
-        name: 'Replace my secret',
         act: () => replaceSecret(app),
       }),
     ),
     choice(
       'leave',
-      'Sign out',
-      'On this browser. Your devices go on working.',
-      actionButton({ label: 'Sign out', icon: 'exit', act: signOut }),
+      say('account.sign-out'),
+      say('account.sign-out-text'),
+      actionButton({ label: say('account.sign-out'), icon: 'exit', act: signOut }),
     ),
     choice(
       'erase',
-      'Erase my account',
-      'Everything goes, at once and for good. Your devices stop working with us.',
+      say('account.erase'),
+      say('account.erase-text'),
       actionButton({
-        label: 'Erase…',
+        label: say('account.erase-do'),
         icon: 'bin',
         kind: 'danger-line',
-        name: 'Erase my account',
         act: erase,
       }),
     ),
   );
+}
+
+function languageCard() {
+  const select = h('select', { id: 'language', 'aria-labelledby': 'language-choice-title' });
+  fillLanguages(select);
+  const field = h('div', { class: 'select' }, select, icon('chevron'));
+  return choice('language-choice', say('account.language'), say('account.language-text'), field);
 }
 
 /**
@@ -85,7 +89,7 @@ function choice(id, title, lead, button) {
 async function download() {
   const held = await call('GET', '/v1/account/export');
   saveFile('my-data.json', `${JSON.stringify(held, null, 2)}\n`, 'application/json');
-  tell('Your data is in the file my-data.json.');
+  tell(say('account.exported'));
 }
 
 export async function signOut() {
@@ -98,27 +102,19 @@ async function replaceSecret({ page }) {
   const { account, updateTokens, hostnames } = page;
   const secret = { text: '' };
   const isDone = await ask({
-    title: 'Replace your secret?',
+    title: say('account.secret-ask'),
     body: [
-      h(
-        'p',
-        null,
-        'The old secret ends at once, and with it everything that somebody who knew it may have set up:',
-      ),
+      h('p', null, say('account.secret-ends')),
       h(
         'ul',
         null,
-        h('li', null, `${counted(updateTokens.length, 'update password', 'update passwords')} of routers`),
-        h(
-          'li',
-          null,
-          `${counted(hostnames.length, 'followed host name', 'followed host names')}, with the addresses found by them`,
-        ),
-        h('li', null, 'all sign-ins, on this browser too'),
+        h('li', null, say('account.secret-ends-tokens', { count: updateTokens.length })),
+        h('li', null, say('account.secret-ends-hostnames', { count: hostnames.length })),
+        h('li', null, say('account.secret-ends-sessions')),
       ),
-      h('p', null, 'Your other registered addresses stay, and your devices go on working.'),
+      h('p', null, say('account.secret-stays')),
     ],
-    yes: 'Replace the secret',
+    yes: say('account.secret-yes'),
     isGrave: true,
     act: async () => {
       const reply = await call('POST', `/v1/accounts/${encodeURIComponent(account.id)}/secret`, {});
@@ -127,9 +123,9 @@ async function replaceSecret({ page }) {
   });
   if (!isDone) return;
   await ask({
-    title: 'Your new secret',
-    body: [h('p', null, 'Copy it now. It is shown this once.'), pairs([['Account secret', secret.text]])],
-    yes: 'Sign in again',
+    title: say('account.secret-new'),
+    body: [h('p', null, say('do.shown-once')), pairs([[say('sign-in.secret'), secret.text]])],
+    yes: say('account.secret-again'),
     act: async () => {},
   });
   goToSignIn('signed-out');
@@ -137,17 +133,11 @@ async function replaceSecret({ page }) {
 
 async function erase() {
   await ask({
-    title: 'Erase everything?',
-    body: [
-      h(
-        'p',
-        null,
-        'Your registered addresses, update passwords, followed names and settings are erased, and so is the account. Nobody can bring them back.',
-      ),
-    ],
-    yes: 'Erase everything',
+    title: say('account.erase-ask'),
+    body: [h('p', null, say('account.erase-all'))],
+    yes: say('account.erase-yes'),
     isGrave: true,
-    typed: 'erase',
+    typed: say('account.erase-word'),
     act: async () => {
       await call('DELETE', '/v1/account');
       remember('autoRegister', false);

@@ -6,8 +6,9 @@ import { icon } from './icons.js';
 import { isRemembered, remember } from './memory.js';
 import { callout } from './notice.js';
 import { registrationsCard } from './registrations-card.js';
+import { dateWords, say } from './say.js';
 import { testCard } from './test-card.js';
-import { counted, dateWords, daysUntil } from './words.js';
+import { daysUntil } from './words.js';
 
 /** @typedef {import('./app').App} App */
 /** @typedef {import('./types').AddressPath} AddressPath */
@@ -23,7 +24,7 @@ export function homeView(app) {
   return h(
     'div',
     { class: 'stack wide' },
-    h('h1', { class: 'offscreen' }, 'Home'),
+    h('h1', { class: 'offscreen' }, say('home.title')),
     warnings(app),
     networkCard(app),
     h(
@@ -41,22 +42,13 @@ function warnings({ page, nowMs }) {
   const { account, registrations, caller } = page;
   const shown = [];
   if (account.suspended) {
-    shown.push(
-      callout(
-        'bad',
-        'Your account is paused',
-        h(
-          'p',
-          null,
-          'Your addresses are kept, but they are not served. Please ask your provider; nothing here is lost.',
-        ),
-      ),
-    );
+    shown.push(callout('bad', say('home.paused'), h('p', null, say('home.paused-text'))));
   }
   for (const one of registrations.filter((other) => other.id !== caller.registrationId)) {
     if (daysUntil(one.expiresAt, nowMs()) >= WARN_DAYS) continue;
-    const text = `It ends on ${dateWords(one.expiresAt)}. Open this page there once, and it is good for the full time again.`;
-    shown.push(callout('warn', `${one.label || one.address} is about to end`, h('p', null, text)));
+    const title = say('home.ends', { name: one.label || one.address });
+    const text = say('home.ends-text', { date: dateWords(one.expiresAt) });
+    shown.push(callout('warn', title, h('p', null, text)));
   }
   return shown;
 }
@@ -77,7 +69,7 @@ function networkCard(app) {
     h(
       'div',
       { class: 'hero-main' },
-      h('p', { class: 'eyebrow' }, name === null ? 'This network' : `This network: ${name}`),
+      h('p', { class: 'eyebrow' }, name === null ? say('home.network') : say('home.network-named', { name })),
       h('h2', { id: 'network-title' }, heading(missing, present, app)),
       h('p', { class: 'lead' }, explanation(missing, present, app)),
       missing.length === 0 ? rename(app, name) : registerButton(app),
@@ -93,8 +85,8 @@ function loadingCard() {
     h(
       'div',
       { class: 'hero-main' },
-      h('p', { class: 'eyebrow' }, 'This network'),
-      h('h2', { id: 'network-title' }, 'Looking at your network…'),
+      h('p', { class: 'eyebrow' }, say('home.network')),
+      h('h2', { id: 'network-title' }, say('home.looking')),
       h('p', { class: 'bone long' }),
       h('p', { class: 'bone' }),
     ),
@@ -107,9 +99,8 @@ function loadingCard() {
  * @param {App} app
  */
 function heading(missing, present, { page }) {
-  if (missing.length === 0)
-    return page.account.suspended ? 'This network is on hold' : 'This network is ready';
-  return missing.length < present.length ? 'One more step for this network' : 'Register this network';
+  if (missing.length === 0) return say(page.account.suspended ? 'home.on-hold' : 'home.ready');
+  return say(missing.length < present.length ? 'home.one-more' : 'home.new');
 }
 
 /**
@@ -119,22 +110,22 @@ function heading(missing, present, { page }) {
  */
 function explanation(missing, present, { page }) {
   if (missing.length === 0 && page.account.suspended) {
-    return 'It is registered, and works again as soon as your account does.';
+    return say('home.on-hold-text');
   }
   if (missing.length === 0) {
-    return 'Every device at home that uses our DNS servers can watch now. Opening this page here keeps it so.';
+    return say('home.ready-text');
   }
   if (missing.length < present.length) {
-    return `Your home also uses IPv${missing[0].family}, and that address is not registered yet. Devices may use either, so register both.`;
+    return say('home.one-more-text', { family: missing[0].family });
   }
-  return 'One press lets every device at home use our DNS servers. Do it again when your address changes, or let your router do it.';
+  return say('home.new-text');
 }
 
 /** @param {App} app */
 function registerButton(app) {
   return actionButton({
     id: 'register',
-    label: 'Register this network',
+    label: say('home.register'),
     kind: 'primary huge',
     act: () => register(app),
   });
@@ -154,15 +145,12 @@ async function register(app) {
 export function askToReplace(app) {
   const { registrations, account } = app.page;
   const [oldest] = [...registrations].sort((a, b) => a.expiresAt.localeCompare(b.expiresAt));
-  const all = counted(account.perAccount, 'network', 'networks');
-  const gives =
-    oldest === undefined
-      ? 'The one that was used longest ago gives way.'
-      : `${oldest.label ? `${oldest.label} (${oldest.address})` : oldest.address} was used longest ago and gives way.`;
+  const { label, address } = oldest || { label: null, address: '' };
+  const name = label ? `${label} (${address})` : address;
   return ask({
-    title: 'Replace the oldest network?',
-    body: [h('p', null, `Your account holds ${all}, and all are taken. ${gives} It stops working at once.`)],
-    yes: 'Replace the oldest',
+    title: say('home.replace'),
+    body: [h('p', null, say('home.replace-text', { count: account.perAccount, name }))],
+    yes: say('home.replace-yes'),
     act: () => app.register({ replace: 'oldest' }, true),
   });
 }
@@ -203,15 +191,15 @@ function rename(app, label) {
         await app.attempt(() => app.register({ label: text }, true));
       },
     },
-    h('label', { for: 'network-label', class: 'offscreen' }, 'Name of this network'),
+    h('label', { for: 'network-label', class: 'offscreen' }, say('home.name-label')),
     h('input', {
       id: 'network-label',
       'data-fresh': true,
       maxlength: '64',
-      placeholder: 'Home',
+      placeholder: say('home.name-example'),
       value: app.naming === null ? label || '' : app.naming,
     }),
-    h('button', { class: 'button', type: 'submit' }, 'Save'),
+    h('button', { class: 'button', type: 'submit' }, say('do.save')),
   );
   const input = /** @type {HTMLInputElement} */ (form.querySelector('input'));
   const open = h(
@@ -229,7 +217,7 @@ function rename(app, label) {
       },
     },
     icon('pencil'),
-    h('span', null, label === null ? 'Give it a name' : 'Rename'),
+    h('span', null, say(label === null ? 'home.name-it' : 'do.rename')),
   );
   return h('div', null, open, form);
 }
@@ -238,16 +226,21 @@ function rename(app, label) {
 function pathList(paths) {
   return h(
     'ul',
-    { class: 'paths', 'aria-label': 'What we found' },
+    { class: 'paths', 'aria-label': say('home.found') },
     paths.map((path) => {
       const isIn = path.registration !== null;
-      const words = path.address === null ? 'Not in use here' : isIn ? 'Registered' : 'Not registered';
+      const state = isIn ? 'home.family-in' : 'home.family-out';
       return h(
         'li',
         { class: isIn ? 'way in' : path.address === null ? 'way off' : 'way' },
         h('span', { class: 'way-family' }, `IPv${path.family}`),
-        h('span', { class: 'way-address' }, path.address || 'No address'),
-        h('span', { class: 'way-state' }, isIn ? icon('check') : null, words),
+        h('span', { class: 'way-address' }, path.address || say('home.no-address')),
+        h(
+          'span',
+          { class: 'way-state' },
+          isIn ? icon('check') : null,
+          say(path.address === null ? 'home.family-unused' : state),
+        ),
       );
     }),
   );
@@ -273,8 +266,8 @@ function autoSwitch(app) {
     h(
       'span',
       { class: 'switch-text' },
-      h('span', null, 'Register whenever I open this page'),
-      h('small', null, 'On this browser only'),
+      h('span', null, say('home.auto')),
+      h('small', null, say('home.auto-here')),
     ),
   );
 }
@@ -283,12 +276,8 @@ function sharedNote() {
   return h(
     'details',
     { class: 'note', id: 'shared-note' },
-    h('summary', null, icon('chevron'), 'My provider shares addresses (CGNAT)'),
-    h(
-      'p',
-      null,
-      'Some providers put many homes behind one address (this is called CGNAT; it is usual on mobile and on some fibre lines). It works here too. The address may change more often, so switch on the line above or set up your router. Neighbours behind the same address could use our DNS servers as well; they see nothing of you. If it keeps changing, ask your provider for a public address of your own.',
-    ),
+    h('summary', null, icon('chevron', 'onward'), say('home.cgnat')),
+    h('p', null, say('home.cgnat-text')),
   );
 }
 
@@ -298,19 +287,21 @@ function sharedNote() {
  */
 function blockedCard({ page }, present) {
   const isShared = page.caller.scope === 'shared';
-  const text = isShared
-    ? 'You reach us by an address that your provider shares among many homes and that is not valid on the internet (CGNAT). It cannot be registered. Ask the person who runs this service, or your internet provider for a public address.'
-    : 'You reach us from inside the network that this server is in, so we see an address that means nothing outside. Open this page through your home’s own internet connection: switch off a VPN or proxy, and use the public address of this page.';
+  const text = say(isShared ? 'home.blocked-shared' : 'home.blocked-private');
   return h(
     'section',
     { class: 'hero blocked', 'aria-labelledby': 'network-title' },
     h(
       'div',
       { class: 'hero-main' },
-      h('p', { class: 'eyebrow' }, 'This network'),
-      h('h2', { id: 'network-title' }, 'This address cannot be registered'),
+      h('p', { class: 'eyebrow' }, say('home.network')),
+      h('h2', { id: 'network-title' }, say('home.blocked')),
       h('p', { class: 'lead' }, text),
-      actionButton({ label: 'Look again', icon: 'refresh', act: () => Promise.resolve(location.reload()) }),
+      actionButton({
+        label: say('home.look-again'),
+        icon: 'refresh',
+        act: () => Promise.resolve(location.reload()),
+      }),
     ),
     h('div', { class: 'hero-side' }, pathList(present)),
   );

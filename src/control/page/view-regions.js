@@ -1,7 +1,7 @@
 import { call } from './api.js';
 import { h } from './dom.js';
 import { icon } from './icons.js';
-import { counted } from './words.js';
+import { regionName, say } from './say.js';
 
 /** @typedef {import('./app').App} App */
 /** @typedef {import('./types').Service} Service */
@@ -13,23 +13,19 @@ import { counted } from './words.js';
  * @param {App} app
  */
 export function regionsView(app) {
-  const { regions } = app.page;
+  const regions = app.page.regions.map(({ id, title }) => ({ id, title: regionName({ id, title }) }));
   return h(
     'div',
     { class: 'stack' },
     h(
       'header',
       { class: 'view-head' },
-      h('h1', null, 'Where to watch from'),
-      h(
-        'p',
-        { class: 'lead' },
-        'A change holds at once. An app that is already open may need to be closed and opened again.',
-      ),
+      h('h1', null, say('regions.title')),
+      h('p', { class: 'lead' }, say('regions.lead')),
     ),
     regionCard(app, regions),
     servicesCard(app, regions),
-    h('p', { class: 'soft' }, `List of services: version ${app.page.catalogVersion}`),
+    h('p', { class: 'soft' }, say('regions.catalog', { version: app.page.catalogVersion })),
   );
 }
 
@@ -42,7 +38,10 @@ function regionCard(app, regions) {
   const choose = (/** @type {Event} */ event) => {
     const id = /** @type {HTMLInputElement} */ (event.target).value;
     const { title } = /** @type {Named} */ (regions.find((region) => region.id === id));
-    return app.change(() => call('PATCH', '/v1/account', { region: id }), `You now watch from ${title}.`);
+    return app.change(
+      () => call('PATCH', '/v1/account', { region: id }),
+      say('regions.chosen', { region: title }),
+    );
   };
   return h(
     'section',
@@ -50,7 +49,7 @@ function regionCard(app, regions) {
     h(
       'fieldset',
       null,
-      h('legend', { class: 'card-title' }, 'Region for everything'),
+      h('legend', { class: 'card-title' }, say('regions.all')),
       h(
         'div',
         { class: 'choices' },
@@ -97,7 +96,7 @@ function servicesCard(app, regions) {
     text: `${service.title} ${service.id}`.toLowerCase(),
     element: serviceRow(app, service, regions),
   }));
-  const none = h('p', { class: 'empty-line', hidden: true }, 'No service is called that.');
+  const none = h('p', { class: 'empty-line', hidden: true }, say('regions.none'));
   const count = h('p', { class: 'offscreen', role: 'status' });
   const filter = () => {
     const words = search.value.toLowerCase().trim().split(/\s+/);
@@ -107,12 +106,12 @@ function servicesCard(app, regions) {
       if (!element.hidden) shown += 1;
     }
     none.hidden = shown > 0;
-    count.textContent = search.value === '' ? '' : counted(shown, 'service', 'services');
+    count.textContent = search.value === '' ? '' : say('regions.found', { count: shown });
   };
   const search = h('input', {
     type: 'search',
     id: 'service-search',
-    placeholder: 'Search services',
+    placeholder: say('regions.search'),
     autocomplete: 'off',
     oninput: filter,
   });
@@ -123,19 +122,17 @@ function servicesCard(app, regions) {
     h(
       'div',
       { class: 'card-head' },
-      h('h2', { id: 'services-title' }, 'By service'),
-      changed.length === 0 ? null : h('span', { class: 'tag here' }, `${changed.length} changed`),
+      h('h2', { id: 'services-title' }, say('regions.services')),
+      changed.length === 0
+        ? null
+        : h('span', { class: 'tag here' }, say('regions.changed', { count: changed.length })),
     ),
-    h(
-      'p',
-      { class: 'soft' },
-      'Choose another region for one service, or switch it off to use it as if we were not there.',
-    ),
+    h('p', { class: 'soft' }, say('regions.services-lead')),
     h(
       'div',
       { class: 'search' },
       icon('search'),
-      h('label', { for: 'service-search', class: 'offscreen' }, 'Search services'),
+      h('label', { for: 'service-search', class: 'offscreen' }, say('regions.search')),
       search,
     ),
     count,
@@ -168,10 +165,10 @@ function serviceRow(app, { id, title, regions: own }, regions) {
       onchange: (/** @type {Event} */ event) =>
         choose(app, { id, title }, /** @type {HTMLSelectElement} */ (event.target).value),
     },
-    option('', usual === undefined ? 'As usual' : `As usual: ${usual.title}`),
+    option('', usual === undefined ? say('regions.auto') : say('regions.auto-in', { region: usual.title })),
     offered.map((region) => option(region.id, region.title)),
-    isKnown ? null : option(held, `${held} (not available now)`),
-    option('off', 'Off'),
+    isKnown ? null : option(held, say('regions.gone', { region: held })),
+    option('off', say('regions.off')),
   );
   return h(
     'li',
@@ -193,9 +190,9 @@ function choose(app, { id, title }, value) {
   const region = app.page.regions.find((one) => one.id === value);
   const words =
     value === ''
-      ? 'follows your region again'
+      ? say('regions.service-auto', { service: title })
       : value === 'off'
-        ? 'is off'
-        : `is now watched from ${region ? region.title : value}`;
-  return app.change(() => call('PATCH', '/v1/account', { services }), `${title} ${words}.`);
+        ? say('regions.service-off', { service: title })
+        : say('regions.service-in', { service: title, region: region ? regionName(region) : value });
+  return app.change(() => call('PATCH', '/v1/account', { services }), words);
 }

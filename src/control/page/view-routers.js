@@ -7,11 +7,10 @@ import { h } from './dom.js';
 import { icon } from './icons.js';
 import { followHostname } from './network.js';
 import { recipes } from './router-lines.js';
-import { dateWords, hostnameWords } from './words.js';
+import { dateWords, say } from './say.js';
+import { hostnameWords } from './words.js';
 
 /** @typedef {import('./app').App} App */
-
-const PLACEHOLDER = 'YOUR-UPDATE-PASSWORD';
 
 /**
  * Shows update passwords for routers and followed host names.
@@ -25,12 +24,8 @@ export function routersView(app) {
     h(
       'header',
       { class: 'view-head' },
-      h('h1', null, 'Routers and changing addresses'),
-      h(
-        'p',
-        { class: 'lead' },
-        'Most homes get a new address now and then. Let your router report it, and you never think of it again.',
-      ),
+      h('h1', null, say('routers.title')),
+      h('p', { class: 'lead' }, say('routers.lead')),
     ),
     tokensCard(app),
     recipesCard(app),
@@ -43,11 +38,11 @@ function tokensCard(app) {
   const { updateTokens } = app.page;
   return card(
     'tokens',
-    'Update passwords',
-    'Your router signs in with one of these. It can report an address and nothing else.',
+    say('tokens.title'),
+    say('tokens.lead'),
     app.newToken === null ? null : newToken(app, app.newToken),
     updateTokens.length === 0
-      ? emptyLine('key', 'No update password yet. Make one for your router.')
+      ? emptyLine('key', say('tokens.none'))
       : h(
           'ul',
           { class: 'rows' },
@@ -55,15 +50,15 @@ function tokensCard(app) {
         ),
     addForm({
       id: 'token-label',
-      label: 'What is it for?',
-      placeholder: 'Home router',
-      button: 'Make an update password',
+      label: say('tokens.label'),
+      placeholder: say('tokens.example'),
+      button: say('tokens.make'),
       inputmode: 'text',
       maxlength: '64',
       add: async (label) => {
         const made = await call('POST', '/v1/update-tokens', { label });
         app.newToken = made;
-        await app.reload('The update password is ready. Copy it now: it is shown this once.');
+        await app.reload(say('tokens.ready'));
         const shown = document.getElementById('new-token');
         if (shown) shown.focus();
       },
@@ -84,13 +79,13 @@ function newToken(app, { label, token }) {
       id: 'new-token',
       tabindex: '-1',
       role: 'group',
-      'aria-label': 'The new update password',
+      'aria-label': say('tokens.new'),
     },
-    h('p', { class: 'fresh-title' }, `Update password for ${label}`),
-    h('p', null, 'Copy it now. It is shown this once, and is filled in below.'),
+    h('p', { class: 'fresh-title' }, say('tokens.for', { name: label })),
+    h('p', null, say('tokens.for-text')),
     pairs([
-      ['User name', app.page.account.id],
-      ['Password', token],
+      [say('tokens.user'), app.page.account.id],
+      [say('tokens.password'), token],
     ]),
     h(
       'button',
@@ -102,7 +97,7 @@ function newToken(app, { label, token }) {
           app.render();
         },
       },
-      'I have it',
+      say('do.have-it'),
     ),
   );
 }
@@ -114,28 +109,22 @@ function newToken(app, { label, token }) {
 function tokenRow(app, { id, label, createdAt }) {
   const revoke = () =>
     ask({
-      title: `Revoke “${label}”?`,
-      body: [
-        h(
-          'p',
-          null,
-          'The router that uses it can no longer report its address. Its registered address stays until it ends or you remove it.',
-        ),
-      ],
-      yes: 'Revoke',
+      title: say('tokens.revoke-ask', { name: label }),
+      body: [h('p', null, say('tokens.revoke-text'))],
+      yes: say('tokens.revoke'),
       isGrave: true,
       act: async () => {
         await call('DELETE', `/v1/update-tokens/${encodeURIComponent(id)}`);
         if (app.newToken !== null && app.newToken.id === id) app.newToken = null;
-        await app.reload(`${label} was revoked.`);
+        await app.reload(say('tokens.revoked', { name: label }));
       },
     });
   return item({
     title: [label],
-    details: [h('span', null, `Made on ${dateWords(createdAt)}`)],
+    details: [h('span', null, say('do.made-on', { date: dateWords(createdAt) }))],
     id: `revoke-${id}`,
-    button: 'Revoke',
-    name: `Revoke ${label}`,
+    button: say('tokens.revoke'),
+    name: say('tokens.revoke-name', { name: label }),
     act: revoke,
   });
 }
@@ -143,7 +132,7 @@ function tokenRow(app, { id, label, createdAt }) {
 /** @param {App} app */
 function recipesCard(app) {
   const { account } = app.page;
-  const password = app.newToken === null ? PLACEHOLDER : app.newToken.token;
+  const password = app.newToken === null ? say('recipes.placeholder') : app.newToken.token;
   const list = recipes({
     host: location.host,
     isSecure: location.protocol === 'https:',
@@ -157,13 +146,13 @@ function recipesCard(app) {
     h(
       'div',
       { class: 'card-pad' },
-      h('h2', { id: 'recipes-title' }, 'Ready-made settings'),
+      h('h2', { id: 'recipes-title' }, say('recipes.title')),
       h(
         'p',
         { class: 'soft' },
         app.newToken === null
-          ? `With your values filled in. Make an update password above, and it takes the place of ${PLACEHOLDER}.`
-          : 'With your values and the new password filled in.',
+          ? say('recipes.lead', { placeholder: say('recipes.placeholder') })
+          : say('recipes.lead-filled'),
       ),
     ),
     list.map(recipeBox),
@@ -180,7 +169,7 @@ function recipeBox({ id, title, where, text, note }) {
       null,
       icon('router', 'lead-icon'),
       h('span', { class: 'fold-title' }, title),
-      icon('chevron', 'fold-mark'),
+      icon('chevron', 'onward fold-mark'),
     ),
     h(
       'div',
@@ -189,8 +178,12 @@ function recipeBox({ id, title, where, text, note }) {
       h(
         'div',
         { class: 'lines' },
-        h('pre', { tabindex: '0', 'aria-label': `Settings for ${title}` }, h('code', null, text)),
-        copyButton(text, `the settings for ${title}`),
+        h(
+          'pre',
+          { tabindex: '0', 'aria-label': say('recipes.settings-for', { name: title }) },
+          h('code', null, text),
+        ),
+        copyButton(text, say('recipes.settings-for', { name: title })),
       ),
       note === null ? null : h('p', { class: 'aside' }, note),
     ),
@@ -223,10 +216,10 @@ function hostnamesCard(app) {
   const { hostnames } = app.page;
   return card(
     'hostnames',
-    'Follow a host name',
-    'Do you already have a dynamic DNS name, such as myhome.asuscomm.com or myhome.myfritz.net? Enter it while you are at home, and we register the address it leads to whenever that changes.',
+    say('hostnames.title'),
+    say('hostnames.lead'),
     hostnames.length === 0
-      ? emptyLine('link', 'No host name is followed.')
+      ? emptyLine('link', say('hostnames.none'))
       : h(
           'ul',
           { class: 'rows' },
@@ -234,9 +227,9 @@ function hostnamesCard(app) {
         ),
     addForm({
       id: 'hostname',
-      label: 'Host name',
+      label: say('hostnames.label'),
       placeholder: 'myhome.example.com',
-      button: 'Follow',
+      button: say('hostnames.add'),
       inputmode: 'url',
       maxlength: '253',
       add: async (hostname) => {
@@ -254,24 +247,26 @@ function hostnamesCard(app) {
 function hostnameRow(app, { id, hostname, state }) {
   const held = app.page.registrations.filter((one) => one.source === 'hostname' && one.label === hostname);
   const words =
-    held.length === 0 ? hostnameWords(state) : `Leads to ${held.map((one) => one.address).join(', ')}`;
+    held.length === 0
+      ? hostnameWords(state)
+      : say('hostnames.leads-to', { addresses: held.map((one) => one.address).join(', ') });
   const remove = () =>
     ask({
-      title: 'Stop following?',
-      body: [h('p', null, `${hostname} is no longer looked up, and the address that it led to ends.`)],
-      yes: 'Stop following',
+      title: say('hostnames.stop-ask'),
+      body: [h('p', null, say('hostnames.stop-text', { name: hostname }))],
+      yes: say('hostnames.stop-yes'),
       isGrave: true,
       act: async () => {
         await call('DELETE', `/v1/hostnames/${encodeURIComponent(id)}`);
-        await app.reload(`${hostname} is no longer followed.`);
+        await app.reload(say('hostnames.stopped', { name: hostname }));
       },
     });
   return item({
     title: [h('span', { class: 'address' }, hostname)],
     details: [h('span', null, words)],
     id: `stop-${id}`,
-    button: 'Stop',
-    name: `Stop following ${hostname}`,
+    button: say('hostnames.stop'),
+    name: say('hostnames.stop-name', { name: hostname }),
     act: remove,
   });
 }

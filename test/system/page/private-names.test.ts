@@ -108,7 +108,7 @@ it('switches home-only off and on, renews the name, and removes it', async () =>
 
   await visit.page.getByRole('button', { name: 'Renew Phone' }).click();
   await visit.page.getByRole('dialog').getByRole('button', { name: 'Renew' }).click();
-  await visit.notice('The new private name is ready.');
+  await visit.notice('The private name is ready.');
   expect((await shown().locator('code').allTextContents())[0]).not.toBe(first);
 
   await visit.page.getByRole('button', { name: 'Remove Phone' }).click();

@@ -38,7 +38,9 @@ it('leads to the sign-in page without a cookie, and contacts no third party', as
 it('signs in by the secret, with a cookie hidden from scripts', async () => {
   const { secret } = await service.household();
   await visit.signIn(secret);
-  expect(await visit.page.getByRole('heading', { name: 'Register this network' }).isVisible()).toBe(true);
+  expect(await visit.page.getByRole('heading', { name: 'We do not know this network yet' }).isVisible()).toBe(
+    true,
+  );
   expect(await sessionOf()).toMatchObject({ httpOnly: true, sameSite: 'Strict', path: '/' });
   expect(await visit.page.evaluate('document.cookie')).toBe('');
 });
