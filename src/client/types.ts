@@ -12,6 +12,10 @@ export interface Account {
   suspended: boolean;
   /** Regions of single services: service to region, or `off` for no relay. Services that are not named follow the account's region. The given object replaces the stored one. */
   services: Record<string, string>;
+  /** Last registration, or the creation: a day, as its first moment in UTC. */
+  activeAt: string;
+  /** true: never erased for lack of use. */
+  keep: boolean;
 }
 
 export interface NewAccount {
@@ -40,6 +44,8 @@ export interface AccountChange {
   perAccount?: number;
   /** true: stop serving its addresses; false: serve them again. */
   suspended?: boolean;
+  /** true: never erase it for lack of use (retention.lapsedDays). */
+  keep?: boolean;
 }
 
 export interface Registration {

@@ -22,6 +22,16 @@ export function checkConfig(config: FileConfig, reader: Reader): void {
   checkXdp(config, reader);
   checkBundle(config, reader);
   checkReplicas(config, reader);
+  checkRetention(config, reader);
+}
+
+/** A home that is away for one lease is still a customer. */
+function checkRetention({ retention, registration }: FileConfig, reader: Reader): void {
+  const { lapsedDays } = retention;
+  if (!reader.isValid('retention.lapsedDays') || !reader.isValid('registration.leaseDays')) return;
+  const least = 2 * registration.leaseDays;
+  if (lapsedDays === null || lapsedDays >= least) return;
+  reader.reject('retention.lapsedDays', `${lapsedDays}`, `at least ${least}, twice registration.leaseDays`);
 }
 
 function checkReplicas({ store, redis }: FileConfig, reader: Reader): void {

@@ -41,6 +41,11 @@ const section = <const P extends Record<string, SchemaNode>>(properties: P) => (
   type: 'object' as const,
   properties,
 });
+const optionalInteger = (minimum: number, maximum: number) => ({
+  anyOf: [{ type: 'integer' as const, minimum, maximum }, { type: 'null' as const }],
+  default: null,
+});
+
 const integer = (minimum: number, maximum: number, byDefault: number) => ({
   type: 'integer' as const,
   minimum,
@@ -300,6 +305,7 @@ export const CONFIG_SCHEMA = section({
     leaseDays: integer(1, 3650, 90),
     allowPrivate: flag(false),
   }),
+  retention: section({ lapsedDays: optionalInteger(2, 36_500) }),
   privateNames,
   control,
   relay: relayRole,

@@ -18,6 +18,8 @@ export type ControlRegistry = Pick<
   | 'register'
   | 'listRegistrations'
   | 'removeRegistration'
+  | 'relabelRegistration'
+  | 'lapsingAccounts'
   | 'readAccount'
   | 'isRegistrable'
   | 'renewDaily'

@@ -18,6 +18,7 @@ export const PROBLEMS = {
   too_many_update_tokens: { status: 409, title: 'The account has reached its limit of update tokens' },
   too_many_hostnames: { status: 409, title: 'The account has reached its limit of host names' },
   too_many_private_names: { status: 409, title: 'The account has reached its limit of private names' },
+  label_is_hostname: { status: 409, title: 'The address follows a host name, which is its label' },
   private_names_off: { status: 409, title: 'This installation has no private names' },
   body_too_large: { status: 413, title: 'The body is too large' },
   uri_too_long: { status: 414, title: 'The path is too long' },

@@ -4,6 +4,9 @@ export const DAY_MS = 86_400_000;
 /** A lease ends within this time after its last day, so that not all leases of a day end at midnight. */
 export const LEASE_SPREAD_MS = 6 * 3_600_000;
 
+/** An account is listed as about to be erased for at least this long. */
+export const LAPSE_NOTICE_DAYS = 30;
+
 /** Returns the start of a time's day, UTC. Times are kept and told as days: a time of day tells when a home was active. */
 export function dayOf(timeMs: number): number {
   return Math.floor(timeMs / DAY_MS) * DAY_MS;

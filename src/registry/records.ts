@@ -11,8 +11,8 @@ import type { Account, Hostname, HostnameState, PrivateName, Registration, Updat
 
 /** Converts an account from the store's form to the API's, as the functions below do for the other records. */
 export function accountOf(record: AccountRecord): Account {
-  const { createdAtMs, ...rest } = record;
-  return { ...rest, createdAt: dayText(createdAtMs) };
+  const { createdAtMs, activeAtMs, ...rest } = record;
+  return { ...rest, createdAt: dayText(createdAtMs), activeAt: dayText(activeAtMs) };
 }
 
 export function registrationOf(record: RegistrationRecord): Registration {

@@ -25,7 +25,7 @@ import {
 } from './records.ts';
 import { registrable } from './registrable.ts';
 import { ServiceHistory } from './service-history.ts';
-import type { Store } from './store/store.ts';
+import type { CredentialTimes, Store } from './store/store.ts';
 import type {
   Account,
   AccountChange,
@@ -34,6 +34,8 @@ import type {
   AccountPage,
   AccountRequest,
   CreatedAccount,
+  CredentialDays,
+  LapsingAccount,
   OpenRegistryOptions,
   RegisterOutcome,
   RegisterRequest,
@@ -45,6 +47,8 @@ import { UpdateTokens } from './update-tokens.ts';
 const LOG_SECONDS = 60;
 /** Registrations that one step expires: other calls wait for the step. */
 const EXPIRE_LIMIT = 500;
+/** Accounts that one step erases. */
+const LAPSE_LIMIT = 50;
 
 /**
  * Accounts and their registered addresses. A method that changes something resolves after the change is synced to disk
@@ -105,6 +109,8 @@ export class Registry {
         suspended: false,
         services: {},
         createdAtMs: nowMs,
+        activeAtMs: nowMs,
+        keep: false,
       },
       secretHash: hashSecret(secret),
       idempotency: idempotencyMark(
@@ -173,17 +179,17 @@ export class Registry {
     const found = await this.store.readAccount(id);
     if (found === null) return null;
     return {
-      version: 1,
+      version: 2,
       exportedAt: timeText(this.options.now()),
       account: accountOf(found.account),
       registrations: found.registrations.map(registrationOf),
       updateTokens: found.updateTokens.map(updateTokenOf),
       hostnames: found.hostnames.map(hostnameOf),
       privateNames: found.privateNames.map((one) => privateNameOf(one, found.registrations)),
-      sessions: found.sessions.map(({ createdAtMs, expiresAtMs }) => ({
-        createdAt: dayText(createdAtMs),
-        expiresAt: dayText(expiresAtMs),
-      })),
+      sessions: found.sessions.map(credentialDays),
+      signInLinks: found.links.map(credentialDays),
+      tickets: found.tickets.map(credentialDays),
+      repeatedCalls: found.marks.map((endMs) => ({ expiresAt: dayText(endMs) })),
     };
   }
 
@@ -267,6 +273,46 @@ export class Registry {
     return this.store.removeRegistration({ accountId, id });
   }
 
+  /**
+   * Changes the label of a registration. Null: no such account or registration. `hostname`: the registration follows a host
+   * name, which is its label.
+   *
+   * @throws InvalidFieldError
+   */
+  async relabelRegistration(
+    accountId: string,
+    id: string,
+    label: string | null,
+  ): Promise<Registration | 'hostname' | null> {
+    const record = await this.store.relabelRegistration({ accountId, id, label: checkLabel(label)! });
+    return record === null || record === 'hostname' ? record : registrationOf(record);
+  }
+
+  /** Lists the accounts that are about to be erased for lack of use, the first first. `limit` is 1 to 1000. */
+  async lapsingAccounts(limit: number): Promise<LapsingAccount[]> {
+    const found = await this.store.lapsingAccounts({ limit: checkPageLimit(limit) });
+    return found.map(({ account, erasesAtMs }) => ({
+      account: accountOf(account),
+      erasesAt: dayText(erasesAtMs),
+    }));
+  }
+
+  /** Erases accounts whose time has come and notes those that come next, on the leader only. Returns how many. */
+  async eraseLapsed(): Promise<number> {
+    if (!this.isLeader) return 0;
+    const { lapsedDays = null, now } = this.options;
+    const step = { nowMs: now(), lapsedDays, limit: LAPSE_LIMIT };
+    let erased = 0;
+    while (lapsedDays !== null) {
+      const ids = await this.store.eraseLapsed(step);
+      erased += ids.length;
+      if (ids.length > 0 && this.trimmer !== null) await this.store.trimLog(this.seq).catch(() => {});
+      if (ids.length < LAPSE_LIMIT) break;
+    }
+    while ((await this.store.noticeLapses(step)) === LAPSE_LIMIT);
+    return erased;
+  }
+
   /** Ends expired registrations, on the leader only. Returns how many ended. */
   async expireLeases(): Promise<number> {
     if (!this.isLeader) return 0;
@@ -300,6 +346,10 @@ export class Registry {
     this.trimmer?.stop();
     await this.store.close();
   }
+}
+
+function credentialDays({ createdAtMs, expiresAtMs }: CredentialTimes): CredentialDays {
+  return { createdAt: dayText(createdAtMs), expiresAt: dayText(expiresAtMs) };
 }
 
 const NO_HASH = new Uint8Array(32);

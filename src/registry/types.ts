@@ -17,6 +17,10 @@ export interface Account {
   services: Record<string, string>;
   /** The day, as its first moment in ISO 8601, UTC; so are all times below. */
   createdAt: string;
+  /** Day of the last registration, or of the creation. */
+  activeAt: string;
+  /** True: never erased for lack of use. */
+  keep: boolean;
 }
 
 /** The way by which a registration was first made. */
@@ -63,6 +67,7 @@ export interface AccountChange {
   perAccount?: number;
   suspended?: boolean;
   services?: Record<string, string>;
+  keep?: boolean;
 }
 
 export interface RegisterRequest {
@@ -137,10 +142,27 @@ export interface AccountHoldings {
 
 /** Everything held about an account. */
 export interface AccountExport extends AccountHoldings {
-  version: 1;
+  /** Raised when a field changes its meaning or goes; fields may be added. src/control/EXPORT.md describes them. */
+  version: 2;
   exportedAt: string;
   /** Its sessions on the page. */
-  sessions: { createdAt: string; expiresAt: string }[];
+  sessions: CredentialDays[];
+  signInLinks: CredentialDays[];
+  tickets: CredentialDays[];
+  /** Days until which repeats of calls with an Idempotency-Key are recognized. */
+  repeatedCalls: { expiresAt: string }[];
+}
+
+export interface CredentialDays {
+  createdAt: string;
+  expiresAt: string;
+}
+
+/** An account that is about to be erased for lack of use. */
+export interface LapsingAccount {
+  account: Account;
+  /** Day of the erasure. */
+  erasesAt: string;
 }
 
 export interface RegistryStatus {
@@ -161,6 +183,8 @@ export interface OpenRegistryOptions {
   /** Registrations per account, where the account has no limit of its own. */
   perAccount: number;
   leaseDays: number;
+  /** Days from an account's last registration to its erasure. Null: none is erased. */
+  lapsedDays?: number | null;
   allowPrivate: boolean;
   /** Read at each call, like `regions`: a reload of the configuration changes them. */
   defaultRegion: () => string;

@@ -27,6 +27,7 @@ async function start(): Promise<LeaseExpiry> {
   const log: Log = { fatal: write, error: write, warn: write, info: write, debug: write, level: 'info' };
   const registry = {
     isLeader: true,
+    eraseLapsed: async () => 0,
     expireLeases: async () => {
       expired += 1;
       return 0;

@@ -23,6 +23,7 @@ describe('defaults', () => {
       catalog: { services: ['services/*.yaml'], answerTtlSeconds: 60 },
       defaultRegion: 'us',
       registration: { perAccount: 5, leaseDays: 90, allowPrivate: false },
+      retention: { lapsedDays: null },
       control: { listen: ['127.0.0.1:8080'], adminKey: '', trustedProxies: [] },
       readiness: { upstreamsDownSeconds: 30 },
       metrics: { listen: ['127.0.0.1:9153'] },

@@ -20,7 +20,7 @@ const PROBLEMS: readonly (readonly [yaml: string, problem: string])[] = [
   // unknown and malformed keys
   [
     'colour: red',
-    'colour: found an unknown key, expected one of domain, address, address6, listenAddress, acme, roles, dataDir, store, redis, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, privateNames, control, relay, readiness, metrics, log',
+    'colour: found an unknown key, expected one of domain, address, address6, listenAddress, acme, roles, dataDir, store, redis, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, retention, privateNames, control, relay, readiness, metrics, log',
   ],
   [
     'dns: { upd: [] }',
@@ -34,7 +34,7 @@ const PROBLEMS: readonly (readonly [yaml: string, problem: string])[] = [
   ['? [a]\n: 1', 'found a key that is not text, expected a key that is text'],
   [
     '"a\\nb": 1',
-    '"a\\nb": found an unknown key, expected one of domain, address, address6, listenAddress, acme, roles, dataDir, store, redis, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, privateNames, control, relay, readiness, metrics, log',
+    '"a\\nb": found an unknown key, expected one of domain, address, address6, listenAddress, acme, roles, dataDir, store, redis, dns, tls, upstreams, cache, catalog, regions, defaultRegion, health, registration, retention, privateNames, control, relay, readiness, metrics, log',
   ],
 
   // roles, dataDir, store
@@ -160,6 +160,10 @@ const PROBLEMS: readonly (readonly [yaml: string, problem: string])[] = [
   ['defaultRegion: fr', 'defaultRegion: found "fr", expected one of us'],
   ['defaultRegion: US', `defaultRegion: found "US", expected ${ID}, or null`],
   ['registration: { perAccount: 0 }', `registration.perAccount: found 0, expected ${WHOLE(1, 10_000)}`],
+  [
+    'retention: { lapsedDays: 179 }',
+    'retention.lapsedDays: found 179, expected at least 180, twice registration.leaseDays',
+  ],
   ['registration: { leaseDays: 0 }', `registration.leaseDays: found 0, expected ${WHOLE(1, 3650)}`],
   ['registration: { allowPrivate: yes }', 'registration.allowPrivate: found "yes", expected true or false'],
   [

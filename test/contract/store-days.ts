@@ -68,7 +68,7 @@ export function daysContract(get: () => Store): void {
         name,
         Number(ms) % DAY_MS,
       ]);
-      expect(times).toHaveLength(9);
+      expect(times).toHaveLength(10);
       expect(times.filter(([, rest]) => rest !== 0)).toEqual([]);
     });
 

@@ -37,6 +37,8 @@ export function newAccount(
       suspended: false,
       services: {},
       createdAtMs: START_MS,
+      activeAtMs: START_MS,
+      keep: false,
       ...changes,
     },
     secretHash: hash(`secret of ${id}`),

@@ -7,6 +7,7 @@ import {
 import { accessContract } from './store-access.ts';
 import { daysContract } from './store-days.ts';
 import { evidenceContract } from './store-evidence.ts';
+import { lapsesContract } from './store-lapses.ts';
 import { storeModel } from './store-model.ts';
 import { privateNamesContract } from './store-private-names.ts';
 import { serviceDaysContract } from './store-service-days.ts';
@@ -424,6 +425,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     describe('private names:', () => privateNamesContract(() => store));
 
     daysContract(() => store);
+    describe('lack of use', () => lapsesContract(() => store));
     describe('evidence:', () => evidenceContract(() => store));
 
     describe('as a whole', () => {

@@ -108,8 +108,10 @@ describe('one account', () => {
       suspended: false,
       services: {},
       createdAt: '2026-01-01T00:00:00.000Z',
+      activeAt: '2026-01-01T00:00:00.000Z',
+      keep: false,
     });
-    const change = { region: 'gb', perAccount: 2, suspended: true };
+    const change = { region: 'gb', perAccount: 2, suspended: true, keep: true };
     const changed = await bench.call('PATCH', `/v1/accounts/${id}`, { key, body: change });
     expect(changed.json()).toEqual({ ...shown, ...change });
     const erased = await bench.call('DELETE', `/v1/accounts/${id}`, { key });

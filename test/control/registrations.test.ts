@@ -15,6 +15,22 @@ beforeEach(async () => {
   key = (await bench.account({ perAccount: 2 })).secret;
 });
 
+describe('PATCH /v1/registrations/{id}', () => {
+  test('corrects a label', async () => {
+    const made = await bench.call('POST', '/v1/registrations', { key, body: { label: 'Jane Doe' } });
+    const path = `/v1/registrations/${made.json().id}`;
+    const changed = await bench.call('PATCH', path, { key, body: { label: 'Den' } });
+    expect(changed.json()).toEqual({ ...made.json(), label: 'Den' });
+    expect((await bench.call('PATCH', path, { key, body: { label: null } })).json().label).toBeNull();
+    expect((await bench.call('GET', '/v1/account/export', { key })).body).not.toContain('Jane');
+    const other = (await bench.account()).secret;
+    const foreign = await bench.call('PATCH', path, { key: other, body: { label: 'x' } });
+    expect([foreign.statusCode, foreign.json().code]).toEqual([404, 'not_found']);
+    const none = await bench.call('PATCH', path, { key, body: {} });
+    expect([none.statusCode, none.json().code]).toEqual([400, 'bad_input']);
+  });
+});
+
 describe('POST /v1/registrations', () => {
   test("registers the caller's address, then renews it", async () => {
     const made = await bench.call('POST', '/v1/registrations', { key });
@@ -182,7 +198,9 @@ describe('/v1/account', () => {
 
   test('exports everything that is stored, and erases it', async () => {
     await bench.call('POST', '/v1/registrations', { key });
-    const held = (await bench.call('GET', '/v1/account/export', { key })).json();
+    const reply = await bench.call('GET', '/v1/account/export', { key });
+    expect(reply.headers['content-disposition']).toBe('attachment; filename="dns-settings.json"');
+    const held = reply.json();
     expect(held.registrations).toHaveLength(1);
     expect((await bench.call('DELETE', '/v1/account', { key })).statusCode).toBe(204);
     expect((await bench.call('GET', '/v1/account', { key })).statusCode).toBe(401);

@@ -26,6 +26,8 @@ describe('accounts', () => {
       suspended: false,
       services: {},
       createdAt: '2026-01-01T00:00:00.000Z',
+      activeAt: '2026-01-01T00:00:00.000Z',
+      keep: false,
     });
     expect(secret).toMatch(/^ms_[0-9A-Za-z]{32}$/);
     expect(await registry.authenticate(secret)).toEqual(account);
@@ -91,7 +93,7 @@ describe('accounts', () => {
       source: 'page',
     });
     expect(await registry.exportAccount(account.id)).toEqual({
-      version: 1,
+      version: 2,
       exportedAt: '2026-01-01T00:00:00.000Z',
       account,
       registrations: [registration],
@@ -99,6 +101,9 @@ describe('accounts', () => {
       hostnames: [],
       privateNames: [],
       sessions: [],
+      signInLinks: [],
+      tickets: [],
+      repeatedCalls: [],
     });
     expect(await registry.deleteAccount(account.id)).toBe(true);
     expect(await registry.deleteAccount(account.id)).toBe(false);

@@ -44,6 +44,7 @@ async function faultOf(dataDir: string): Promise<{ code: string; message: string
 /** Undoes the upgrades from version 2 of the schema. */
 const TO_VERSION_2 = `
   DROP TABLE service_day;
+  DROP INDEX account_erasure; ALTER TABLE account DROP COLUMN erases_at;
   DROP INDEX account_activity; ALTER TABLE account DROP COLUMN active_at; ALTER TABLE account DROP COLUMN keep;
   DROP INDEX registration_lease; ALTER TABLE registration DROP COLUMN ends_at;
   CREATE INDEX registration_lease ON registration (expires_at);

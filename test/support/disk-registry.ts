@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openRegistry, type Registry } from '../../src/registry/index.ts';
+import { type OpenRegistryOptions, openRegistry, type Registry } from '../../src/registry/index.ts';
 
 /** The registry itself, on a directory of its own that goes with it. */
 export interface DiskRegistry {
@@ -12,7 +12,7 @@ export interface DiskRegistry {
   close(): Promise<void>;
 }
 
-export async function openDiskRegistry(): Promise<DiskRegistry> {
+export async function openDiskRegistry(changes: Partial<OpenRegistryOptions> = {}): Promise<DiskRegistry> {
   const dataDir = await mkdtemp(join(tmpdir(), 'registry-'));
   const clock = { nowMs: Date.UTC(2026, 0, 1) };
   const registry = await openRegistry({
@@ -27,6 +27,7 @@ export async function openDiskRegistry(): Promise<DiskRegistry> {
     now: () => clock.nowMs,
     randomBytes,
     privateNameKey: randomBytes(32),
+    ...changes,
   });
   return {
     registry,

@@ -104,7 +104,8 @@ export class MemoryRegistry implements ControlRegistry {
     const held = this.find(id);
     if (held === undefined) return null;
     const holdings = await this.readAccount(id);
-    return { version: 1 as const, exportedAt: this.time(0), ...holdings!, sessions: [] };
+    const none = { sessions: [], signInLinks: [], tickets: [], repeatedCalls: [] };
+    return { version: 2 as const, exportedAt: this.time(0), ...holdings!, ...none };
   }
 
   async readAccount(id: string) {
@@ -114,6 +115,18 @@ export class MemoryRegistry implements ControlRegistry {
     const { account, registrations, hostnames } = held;
     const updateTokens = held.updateTokens.map(({ token: _token, ...shown }) => shown);
     return { account, registrations, updateTokens, hostnames, privateNames: [] };
+  }
+
+  async relabelRegistration(accountId: string, id: string, label: string | null) {
+    this.check();
+    const one = this.find(accountId)?.registrations.find((held) => held.id === id);
+    if (one !== undefined) one.label = label;
+    return one ?? null;
+  }
+
+  async lapsingAccounts() {
+    this.check();
+    return [];
   }
 
   isRegistrable(address: Address): boolean {
@@ -279,6 +292,8 @@ export class MemoryRegistry implements ControlRegistry {
       suspended: false,
       services: {},
       createdAt: this.time(0),
+      activeAt: this.time(0),
+      keep: false,
     };
     const held: Held = { account, secret: '', registrations: [], updateTokens: [], hostnames: [] };
     this.held.push(held);

@@ -271,6 +271,7 @@ export class Service {
       dataDir: config.dataDir,
       waitReplicas: config.redis.waitReplicas,
       ...config.registration,
+      lapsedDays: config.retention.lapsedDays,
       defaultRegion: () => files().loaded.config.defaultRegion,
       regions: () => Object.keys(files().loaded.config.regions),
       isOwn: (prefix) => own.overlaps(prefix),

@@ -17,19 +17,27 @@ const UpdateBody = Type.Object(
   closed,
 );
 
+const credentials = (description: string) =>
+  Type.Array(Type.Object({ createdAt: day('Creation'), expiresAt: day('End') }, closed), { description });
+
 const ExportShape = Type.Object(
   {
-    version: Type.Integer(),
+    version: Type.Integer({
+      description: 'Raised when a field changes its meaning or goes; fields may be added',
+    }),
     exportedAt: time('Time of the export'),
     account: AccountShape,
     registrations: Type.Array(RegistrationShape),
     updateTokens: Type.Array(UpdateTokenShape),
     hostnames: Type.Array(HostnameShape),
     privateNames: Type.Array(PrivateNameShape),
-    sessions: Type.Array(
-      Type.Object({ createdAt: day('Sign-in'), expiresAt: day('End of the session') }, closed),
-      { description: 'Browsers that are signed in to the page' },
-    ),
+    sessions: credentials('Browsers that are signed in to the page'),
+    signInLinks: credentials('Sign-in links that were not used yet'),
+    tickets: credentials('Tickets by which the page registers the other address family, for a minute'),
+    repeatedCalls: Type.Array(Type.Object({ expiresAt: day('End') }, closed), {
+      description:
+        'Calls with an Idempotency-Key whose repeats are recognized for a day; hashes only are stored',
+    }),
   },
   { title: 'AccountExport', description: 'Everything that is stored about the account' },
 );
@@ -94,13 +102,15 @@ function addExport(app: App, context: Context): void {
   const route = operation('account', {
     operationId: 'exportOwnAccount',
     summary: 'Get everything that is stored about me',
+    description: 'A file. Of secrets, tokens and links only hashes are stored, which are not listed.',
     tag,
-    response: { 200: ExportShape },
+    response: { 200: { ...ExportShape, headers: { 'Content-Disposition': { type: 'string' } } } },
     problems: ['not_found'],
   });
-  app.get('/v1/account/export', route, async (request) => {
+  app.get('/v1/account/export', route, async (request, reply) => {
     const data = await context.registry.exportAccount(callingAccount(request).id);
     if (data === null) throw new ProblemError('not_found');
+    reply.header('content-disposition', 'attachment; filename="dns-settings.json"');
     return data;
   });
 }

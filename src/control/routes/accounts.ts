@@ -4,7 +4,7 @@ import { checkRegion, idempotency } from '../input.ts';
 import { noContent, operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
 import { AccountParams, AccountShape, NewAccountShape, PerAccount } from '../shapes/account.ts';
-import { closed, EmptyBody, IdempotencyHeaders, RegionName } from '../shapes/common.ts';
+import { closed, day, EmptyBody, IdempotencyHeaders, RegionName } from '../shapes/common.ts';
 
 const tag = 'Accounts';
 const DEFAULT_PAGE = 100;
@@ -18,6 +18,9 @@ export const UpdateAccountBody = Type.Object(
     ...accountFields,
     suspended: Type.Optional(
       Type.Boolean({ description: 'true: stop serving its addresses; false: serve them again' }),
+    ),
+    keep: Type.Optional(
+      Type.Boolean({ description: 'true: never erase it for lack of use (retention.lapsedDays)' }),
     ),
   },
   closed,
@@ -49,6 +52,27 @@ const AccountPageShape = Type.Object(
   { ...closed, title: 'AccountPage' },
 );
 
+const LapsingQuery = Type.Object(
+  {
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1000, description: 'Accounts at most; 100 by default' }),
+    ),
+  },
+  closed,
+);
+
+const LapsingShape = Type.Object(
+  {
+    accounts: Type.Array(
+      Type.Object(
+        { account: AccountShape, erasesAt: day('Erasure') },
+        { ...closed, title: 'LapsingAccount' },
+      ),
+    ),
+  },
+  { ...closed, title: 'LapsingAccounts' },
+);
+
 const SecretShape = Type.Object(
   { secret: Type.String({ description: 'The new key. The old one has ended.' }) },
   { ...closed, title: 'Secret' },
@@ -58,6 +82,7 @@ const SecretShape = Type.Object(
 export function accountsRoutes(app: App, context: Context): void {
   addCreate(app, context);
   addList(app, context);
+  addLapsing(app, context);
   addGet(app, context);
   addUpdate(app, context);
   addDelete(app, context);
@@ -99,6 +124,22 @@ function addList(app: App, context: Context): void {
     const { limit = DEFAULT_PAGE, after } = request.query;
     return context.registry.listAccounts(after === undefined ? { limit } : { limit, after });
   });
+}
+
+function addLapsing(app: App, context: Context): void {
+  const route = operation('admin', {
+    operationId: 'listLapsingAccounts',
+    summary: 'List the accounts that are about to be erased for lack of use',
+    description:
+      'Accounts without a registration for `retention.lapsedDays` are erased. Each is listed here for 30 days before, the ' +
+      'first to be erased first. A registration, or `keep`, takes it off.',
+    tag,
+    querystring: LapsingQuery,
+    response: { 200: LapsingShape },
+  });
+  app.get('/v1/lapsing-accounts', route, async (request) => ({
+    accounts: await context.registry.lapsingAccounts(request.query.limit ?? DEFAULT_PAGE),
+  }));
 }
 
 function addGet(app: App, context: Context): void {

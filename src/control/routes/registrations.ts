@@ -6,7 +6,7 @@ import { callingAccount, idempotency, readAddress, sourceOf } from '../input.ts'
 import { noContent, operation } from '../operation.ts';
 import { ProblemError } from '../problem.ts';
 import { sendRegistration } from '../registration-reply.ts';
-import { closed, IdempotencyHeaders } from '../shapes/common.ts';
+import { closed, IdempotencyHeaders, Label } from '../shapes/common.ts';
 import {
   AddressText,
   RegistrationListShape,
@@ -27,12 +27,18 @@ const RegisterBody = Type.Object(
   closed,
 );
 
+const RelabelBody = Type.Object(
+  { label: Type.Union([Label, Type.Null()], { description: 'null: no label' }) },
+  closed,
+);
+
 const Params = Type.Object({ id: Type.String({ description: "The registration's id" }) });
 
 /** An account's calls about its addresses. An account registers only the address it calls from. */
 export function registrationsRoutes(app: App, context: Context): void {
   addList(app, context);
   addRegister(app, context);
+  addRelabel(app, context);
   addRemove(app, context);
 }
 
@@ -89,6 +95,25 @@ function addRegister(app: App, context: Context): void {
       ...idempotency(request.headers),
     });
     return sendRegistration(reply, outcome, '/v1/registrations');
+  });
+}
+
+function addRelabel(app: App, context: Context): void {
+  const route = operation('account', {
+    operationId: 'relabelRegistration',
+    summary: 'Change the label of one of my addresses',
+    tag,
+    params: Params,
+    body: RelabelBody,
+    response: { 200: RegistrationShape },
+    problems: ['not_found', 'label_is_hostname'],
+  });
+  app.patch('/v1/registrations/:id', route, async (request) => {
+    const { id } = callingAccount(request);
+    const changed = await context.registry.relabelRegistration(id, request.params.id, request.body.label);
+    if (changed === null) throw new ProblemError('not_found');
+    if (changed === 'hostname') throw new ProblemError('label_is_hostname');
+    return changed;
   });
 }
 

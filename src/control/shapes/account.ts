@@ -36,6 +36,8 @@ export const AccountShape = Type.Object(
       description: 'The addresses of a suspended account are kept, but not served',
     }),
     services: Services,
+    activeAt: day('Last registration, or the creation'),
+    keep: Type.Boolean({ description: 'true: never erased for lack of use' }),
   },
   { ...closed, title: 'Account' },
 );

@@ -15,6 +15,10 @@ export interface AccountRecord {
   suspended: boolean;
   services: Record<string, string>;
   createdAtMs: number;
+  /** Day of the last registration, or of the creation. */
+  activeAtMs: number;
+  /** True: never erased for lack of use. */
+  keep: boolean;
 }
 
 export interface RegistrationRecord {
@@ -74,8 +78,32 @@ export interface AccountHoldings {
   updateTokens: UpdateTokenRecord[];
   hostnames: HostnameRecord[];
   privateNames: PrivateNameRecord[];
-  /** All valid sessions, and possibly some expired ones. */
-  sessions: { createdAtMs: number; expiresAtMs: number }[];
+  /** All valid ones, and possibly some expired ones; so are links and tickets. */
+  sessions: CredentialTimes[];
+  links: CredentialTimes[];
+  tickets: CredentialTimes[];
+  /** Ends of the marks of repeated calls. */
+  marks: number[];
+}
+
+export interface CredentialTimes {
+  createdAtMs: number;
+  expiresAtMs: number;
+}
+
+/** Rules of erasing accounts that nobody uses. */
+export interface LapseStep {
+  nowMs: number;
+  /** Days from the last registration to the erasure; null: no account is erased. */
+  lapsedDays: number | null;
+  limit: number;
+}
+
+/** An account that is about to be erased. */
+export interface LapsingRecord {
+  account: AccountRecord;
+  /** Day of the erasure. */
+  erasesAtMs: number;
 }
 
 /** Recognizes a repeated call. Neither the key nor the body can be computed from it. */
@@ -103,6 +131,7 @@ export interface UpdateAccountStep {
   perAccount?: number;
   suspended?: boolean;
   services?: Record<string, string>;
+  keep?: boolean;
 }
 
 export interface RegisterStep {
@@ -289,6 +318,21 @@ export interface StoreSteps {
    */
   register(step: RegisterStep): RegisterResult;
   removeRegistration(step: { accountId: string; id: string }): boolean;
+  /** Null: no such registration. `hostname`: its label is the name that made it, and stays. */
+  relabelRegistration(step: {
+    accountId: string;
+    id: string;
+    label: string | null;
+  }): RegistrationRecord | 'hostname' | null;
+  /**
+   * Sets the day of erasure of accounts that lapse within LAPSE_NOTICE_DAYS, at least that many days from now. Returns how
+   * many were set, `limit` at most. With `lapsedDays` null, clears all.
+   */
+  noticeLapses(step: LapseStep): number;
+  /** Accounts that are about to be erased, the first first. */
+  lapsingAccounts(step: { limit: number }): LapsingRecord[];
+  /** Erases accounts whose day has come. Returns their ids. */
+  eraseLapsed(step: LapseStep): string[];
   /** False: no such account. */
   addCredential(step: AddCredentialStep): boolean;
   findCredential(
@@ -349,6 +393,10 @@ export const STEPS: Readonly<Record<keyof StoreSteps, 'read' | 'write'>> = {
   readAccount: 'read',
   register: 'write',
   removeRegistration: 'write',
+  relabelRegistration: 'write',
+  noticeLapses: 'write',
+  lapsingAccounts: 'read',
+  eraseLapsed: 'write',
   addCredential: 'write',
   findCredential: 'read',
   renewCredential: 'write',

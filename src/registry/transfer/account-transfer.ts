@@ -21,6 +21,9 @@ export interface AccountTransfer {
   /** Sorted by name. */
   services: Record<string, string>;
   createdAtMs: number;
+  /** Missing in files of older releases, as is `keep`. */
+  activeAtMs?: number;
+  keep?: boolean;
   secretHash: string;
   registrations: RegistrationTransfer[];
   updateTokens: { id: string; hash: string; label: string; createdAtMs: number }[];

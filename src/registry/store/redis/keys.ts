@@ -28,7 +28,8 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  *   profile-numbers  hash profile -> number
  *   profile-uses  hash    number -> entries with it; a profile without entries is in none of the three
  *   account:<id>  hash    region, services (JSON of both, the services as sorted pairs), perAccount, suspended (0, 1),
- *                         createdAt, secret (SHA-256), ipv4, ipv6, tokens, hostnames (counts);
+ *                         createdAt, secret (SHA-256), ipv4, ipv6, tokens, hostnames (counts), activeAt (day of the
+ *                         last registration), keep (0, 1: never erased for lack of use);
  *                         `r:<prefix>` a registration: packed id, number, renewal, createdAt, expiresAt, source, label
  *                         or false, rank of evidence; `i:<id of a registration>`: prefix;
  *                         `t:<id>` an update token: packed number, hash, label, createdAt;
@@ -41,6 +42,8 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
  *   tokens        hash    SHA-256 of an update token -> account id
  *   private-names hash    HMAC-SHA256 of a private name -> packed account id and the name's id
  *   leases        zset    prefix and account id, by the end of the lease (leaseEnd in days.ts)
+ *   activity      zset    ids of accounts that may lapse, by activeAt
+ *   lapses        zset    ids of accounts that lapse soon, by the day of their erasure
  *   passes        hash    credentials: kind (session, link, ticket), `:`, SHA-256 -> packed account id, createdAt,
  *                         expiresAt
  *   passes:<kind>:<id>  zset  an account's credentials of a kind, as in `passes`, by their end

@@ -106,6 +106,7 @@ export class RedisStore {
     const reply = await this.link.run(name, args);
     const isDone = STEPS[name] === 'write' && text(reply[0]) === 'done';
     if (isDone) {
+      if (name === 'eraseLapsed') for (const id of list(reply[2])) this.erasedIds?.note(text(id));
       this.noteErased(name, step[0]);
       await this.emit(list(reply[1]), epoch, connections);
     } else if (STEPS[name] === 'write') {

@@ -5,8 +5,10 @@ import { prefixKey, prefixOfKey } from '../prefix-key.ts';
 import type {
   AccountRecord,
   ClaimPrivateNameResult,
+  CredentialTimes,
   HostnameRecord,
   IdempotencyMark,
+  LapseStep,
   PrivateNameRecord,
   RegistrationRecord,
   ServiceDayRecord,
@@ -37,6 +39,8 @@ export const CODECS: Codecs = {
       perAccount: account.perAccount,
       suspended: account.suspended,
       createdAtMs: account.createdAtMs,
+      activeAtMs: account.activeAtMs,
+      keep: account.keep,
       secretHash,
       nowMs,
       ...markArguments(idempotency),
@@ -61,7 +65,8 @@ export const CODECS: Codecs = {
       }),
   },
   updateAccount: {
-    encode: ({ id, region, services, perAccount, suspended }) => ({
+    encode: ({ id, region, services, perAccount, suspended, keep }) => ({
+      keep: keep === undefined ? undefined : Number(keep),
       id,
       region: region === undefined ? undefined : JSON.stringify(region),
       services: services === undefined ? undefined : servicesText(services),
@@ -84,10 +89,10 @@ export const CODECS: Codecs = {
           updateTokens: result.list('updateTokens').map(updateTokenOf),
           hostnames: result.list('hostnames').map(hostnameOf),
           privateNames: result.list('privateNames').map(privateNameOf),
-          sessions: result
-            .list('sessions')
-            .map(sessionOf)
-            .sort((a, b) => a.createdAtMs - b.createdAtMs || a.expiresAtMs - b.expiresAtMs),
+          sessions: credentialTimes(result.list('sessions')),
+          links: credentialTimes(result.list('links')),
+          tickets: credentialTimes(result.list('tickets')),
+          marks: result.list('marks') as number[],
         };
       }),
   },
@@ -274,6 +279,20 @@ export const CODECS: Codecs = {
     encode: ({ firstDay, lastDay }) => ({ firstDay, lastDay }),
     decode: (reply) => list(reply).flatMap(serviceDaysOf),
   },
+  relabelRegistration: {
+    encode: ({ accountId, id, label }) => ({ accountId, id, label: label ?? undefined }),
+    decode: (reply) => (reply instanceof Buffer ? 'hostname' : orNull(reply, registrationOf)),
+  },
+  noticeLapses: { encode: lapseArguments, decode: (count) => count as number },
+  lapsingAccounts: {
+    encode: ({ limit }) => ({ limit }),
+    decode: (reply) =>
+      list(reply).map((one) => {
+        const found = new ReplyRecord(one);
+        return { account: accountOf(found.get('account')), erasesAtMs: found.number('erasesAtMs') };
+      }),
+  },
+  eraseLapsed: { encode: lapseArguments, decode: (reply) => list(reply).map(text) },
   expireLeases: {
     encode: ({ nowMs, limit }) => ({ nowMs, limit }),
     decode: (count) => count as number,
@@ -311,6 +330,8 @@ export function accountOf(reply: Reply): AccountRecord {
     suspended: account.number('suspended') === 1,
     services: Object.fromEntries(JSON.parse(account.text('services'))),
     createdAtMs: account.number('createdAtMs'),
+    activeAtMs: account.number('activeAtMs'),
+    keep: account.number('keep') === 1,
   };
 }
 
@@ -352,6 +373,16 @@ export function privateNameOf(reply: Reply): PrivateNameRecord {
     createdAtMs: name.number('createdAtMs'),
     held: [name.textOrNull('ipv4'), name.textOrNull('ipv6')].filter((id) => id !== null),
   };
+}
+
+function credentialTimes(replies: readonly Reply[]): CredentialTimes[] {
+  return replies
+    .map(sessionOf)
+    .sort((a, b) => a.createdAtMs - b.createdAtMs || a.expiresAtMs - b.expiresAtMs);
+}
+
+function lapseArguments({ nowMs, lapsedDays, limit }: LapseStep): StepArguments {
+  return { nowMs, lapsedDays: lapsedDays ?? undefined, limit };
 }
 
 export function sessionOf(reply: Reply): { createdAtMs: number; expiresAtMs: number } {

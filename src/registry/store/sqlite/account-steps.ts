@@ -1,8 +1,11 @@
+import { DAY_MS, dayOf, LAPSE_NOTICE_DAYS } from '../../days.ts';
 import type {
   AccountHoldings,
   AccountRecord,
   CreateAccountResult,
   CreateAccountStep,
+  LapseStep,
+  LapsingRecord,
   UpdateAccountStep,
 } from '../store.ts';
 import type { CredentialSteps } from './credential-steps.ts';
@@ -108,6 +111,33 @@ export class AccountSteps {
     return true;
   }
 
+  noticeLapses({ nowMs, lapsedDays, limit }: LapseStep): number {
+    const { accounts } = this.tables;
+    if (lapsedDays === null) {
+      accounts.forgetAllNotices();
+      return 0;
+    }
+    const lapseMs = lapsedDays * DAY_MS;
+    const firstMs = dayOf(nowMs) + LAPSE_NOTICE_DAYS * DAY_MS;
+    return accounts.notice({ activeUntilMs: firstMs - lapseMs, lapseMs, firstMs }, limit);
+  }
+
+  lapsing({ limit }: { limit: number }): LapsingRecord[] {
+    const rows = this.tables.accounts.lapsing(Number.MAX_SAFE_INTEGER, limit);
+    return rows.map((row) => ({ account: accountRecord(row), erasesAtMs: row.erases_at! }));
+  }
+
+  eraseLapsed({ nowMs, lapsedDays, limit }: LapseStep): string[] {
+    if (lapsedDays === null) return [];
+    const erased = [];
+    for (const row of this.tables.accounts.lapsing(dayOf(nowMs), limit)) {
+      // The time may have been raised since the notice.
+      if (row.active_at + lapsedDays * DAY_MS > nowMs) this.tables.accounts.clearNotice(row);
+      else if (this.delete(row.id)) erased.push(row.id);
+    }
+    return erased;
+  }
+
   read(id: string): AccountHoldings | null {
     const { accounts, registrations, hostnames, privateNames } = this.tables;
     const row = accounts.byId(id);
@@ -118,6 +148,7 @@ export class AccountSteps {
       hostnames: hostnames.ofAccount(row).map(hostnameRecord),
       privateNames: privateNames.ofAccount(row).map(privateNameRecord),
       ...this.credentials.ofAccount(row),
+      marks: this.tables.idempotency.ends(row.number),
     };
   }
 }

@@ -6,7 +6,9 @@ import type {
   AddCredentialStep,
   AddUpdateTokenResult,
   AddUpdateTokenStep,
+  CredentialKind,
   CredentialName,
+  CredentialTimes,
 } from '../store.ts';
 import type { AccountTable } from './account-table.ts';
 import { CredentialTable } from './credential-table.ts';
@@ -28,12 +30,16 @@ export class CredentialSteps {
     this.tokens = new UpdateTokenTable(database);
   }
 
-  ofAccount(account: AccountRow): Pick<AccountHoldings, 'updateTokens' | 'sessions'> {
+  ofAccount(account: AccountRow): Pick<AccountHoldings, 'updateTokens' | 'sessions' | 'links' | 'tickets'> {
+    const times = (kind: CredentialKind): CredentialTimes[] =>
+      this.credentials
+        .ofAccount(account, kind)
+        .map(({ created_at, expires_at }) => ({ createdAtMs: created_at, expiresAtMs: expires_at }));
     return {
       updateTokens: this.tokens.ofAccount(account),
-      sessions: this.credentials
-        .ofAccount(account, 'session')
-        .map(({ created_at, expires_at }) => ({ createdAtMs: created_at, expiresAtMs: expires_at })),
+      sessions: times('session'),
+      links: times('link'),
+      tickets: times('ticket'),
     };
   }
 

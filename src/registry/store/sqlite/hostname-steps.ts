@@ -110,8 +110,8 @@ export class HostnameSteps {
     if (existing !== undefined) {
       const isRaised = isSeen && existing.evidence < EvidenceRank.SEEN;
       if (isRaised || existing.expires_at < step.renewBeforeMs) {
-        const { expiresAtMs } = step;
-        this.registrations.renew(account, existing, { label: undefined, evidence, expiresAtMs });
+        const { nowMs, expiresAtMs } = step;
+        this.registrations.renew(account, existing, { label: undefined, evidence, nowMs, expiresAtMs });
       }
       return true;
     }

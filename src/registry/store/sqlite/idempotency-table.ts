@@ -16,6 +16,7 @@ export interface IdempotencyRow {
 const FORGET_LIMIT = 10_000;
 
 export class IdempotencyTable {
+  private readonly endsStatement: StatementSync;
   private readonly findStatement: StatementSync;
   private readonly count: StatementSync;
   private readonly insert: StatementSync;
@@ -24,6 +25,9 @@ export class IdempotencyTable {
   private readonly deleteOver: StatementSync;
 
   constructor(database: DatabaseSync) {
+    this.endsStatement = database.prepare(
+      'SELECT expires_at FROM idempotency WHERE account = ? ORDER BY expires_at',
+    );
     this.findStatement = database.prepare('SELECT * FROM idempotency WHERE key = ?');
     this.count = database.prepare('SELECT count(*) AS count FROM idempotency WHERE account = ?');
     this.insert = database.prepare(
@@ -76,6 +80,11 @@ export class IdempotencyTable {
     const excess = count + 1 - MAX_IDEMPOTENCY_KEYS_PER_ACCOUNT;
     if (excess > 0) this.deleteOldest.run(account, excess);
     this.insert.run(mark.key, account, mark.fingerprint, outcome, ...made, mark.expiresAtMs);
+  }
+
+  /** Lists the ends of an account's marks, the first first. */
+  ends(account: number): number[] {
+    return this.endsStatement.all(account).map((row) => row['expires_at'] as number);
   }
 
   forget(nowMs: number): void {

@@ -84,6 +84,7 @@ export class PrivateNameSteps {
     this.registrations.renew(account, row, {
       label: undefined,
       evidence: 'seen',
+      nowMs: step.nowMs,
       expiresAtMs: step.expiresAtMs,
     });
     this.registrations.settle();

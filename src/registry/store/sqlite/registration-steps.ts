@@ -1,6 +1,6 @@
 import { EvidenceRank } from '../evidence.ts';
 import { prefixKey } from '../prefix-key.ts';
-import type { RegisterResult, RegisterStep } from '../store.ts';
+import type { RegisterResult, RegisterStep, RegistrationRecord } from '../store.ts';
 import type { IdempotencyRow } from './idempotency-table.ts';
 import type { Renewal } from './registration-table.ts';
 import { type AccountRow, type RegistrationRow, registrationRecord } from './rows.ts';
@@ -40,6 +40,19 @@ export class RegistrationSteps {
     return true;
   }
 
+  relabel(step: {
+    accountId: string;
+    id: string;
+    label: string | null;
+  }): RegistrationRecord | 'hostname' | null {
+    const account = this.tables.accounts.byId(step.accountId);
+    const row = account && this.tables.registrations.byId(account, step.id);
+    if (row === undefined) return null;
+    if (row.source === 'hostname') return 'hostname';
+    if (row.label !== null && row.label !== step.label) this.tables.noteErasure();
+    return registrationRecord(this.tables.registrations.setLabel(row, step.label));
+  }
+
   /** Ends up to `limit` expired registrations. */
   expire(step: { nowMs: number; limit: number }): number {
     const rows = this.tables.registrations.expired(step.nowMs, step.limit);
@@ -51,6 +64,7 @@ export class RegistrationSteps {
   /** Adds a registration to an account that has room for it. */
   add(account: AccountRow, key: Uint8Array, step: RegisterStep): RegistrationRow {
     const row = this.tables.registrations.insert(account, key, step);
+    this.tables.accounts.active(account.number, step.nowMs);
     this.countFamily(account, key[0], 1);
     if (account.suspended === 0) this.tables.entries.hold(key);
     return row;
@@ -58,6 +72,7 @@ export class RegistrationSteps {
 
   renew(account: AccountRow, row: RegistrationRow, renewal: Renewal): RegistrationRow {
     const renewed = this.tables.registrations.renew(row, renewal);
+    this.tables.accounts.active(account.number, renewal.nowMs);
     if (account.suspended === 0) this.tables.entries.touch(row.prefix);
     return renewed;
   }

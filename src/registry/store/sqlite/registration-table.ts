@@ -5,7 +5,7 @@ import type { RegisterStep } from '../store.ts';
 import type { AccountRow, RegistrationRow } from './rows.ts';
 
 /** A label of undefined stays. */
-export type Renewal = Pick<RegisterStep, 'label' | 'evidence' | 'expiresAtMs'>;
+export type Renewal = Pick<RegisterStep, 'label' | 'evidence' | 'nowMs' | 'expiresAtMs'>;
 
 export class RegistrationTable {
   private readonly insertStatement: StatementSync;
@@ -15,6 +15,7 @@ export class RegistrationTable {
   private readonly byAgeStatement: StatementSync;
   private readonly renewStatement: StatementSync;
   private readonly setLiveStatement: StatementSync;
+  private readonly setLabelStatement: StatementSync;
   private readonly labelledStatement: StatementSync;
   private readonly expiredStatement: StatementSync;
   private readonly toldStatement: StatementSync;
@@ -38,6 +39,9 @@ export class RegistrationTable {
     this.byAgeStatement = database.prepare('SELECT * FROM registration WHERE account = ? ORDER BY renewal');
     this.renewStatement = database.prepare(
       'UPDATE registration SET renewal = ?, label = ?, evidence = ?, expires_at = ?, ends_at = ? WHERE number = ? RETURNING *',
+    );
+    this.setLabelStatement = database.prepare(
+      'UPDATE registration SET label = ? WHERE number = ? RETURNING *',
     );
     this.setLiveStatement = database.prepare('UPDATE registration SET live = ? WHERE account = ?');
     this.labelledStatement = database.prepare('SELECT * FROM registration WHERE account = ? AND label = ?');
@@ -106,6 +110,10 @@ export class RegistrationTable {
 
   labelled(account: AccountRow, label: string): RegistrationRow[] {
     return this.labelledStatement.all(account.number, label) as unknown as RegistrationRow[];
+  }
+
+  setLabel(row: RegistrationRow, label: string | null): RegistrationRow {
+    return this.setLabelStatement.get(label, row.number) as unknown as RegistrationRow;
   }
 
   setLive(account: AccountRow, live: boolean): void {

@@ -20,6 +20,7 @@ export interface AccountRow {
   ipv6: number;
   active_at: number;
   keep: number;
+  erases_at: number | null;
 }
 
 /** A row of `registration`. */
@@ -46,6 +47,8 @@ export function accountRecord(row: AccountRow): AccountRecord {
     suspended: row.suspended === 1,
     services: JSON.parse(row.services),
     createdAtMs: row.created_at,
+    activeAtMs: row.active_at,
+    keep: row.keep === 1,
   };
 }
 

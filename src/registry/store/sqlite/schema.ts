@@ -1,14 +1,15 @@
 /** 'MSrg': marks a SQLite file as ours. */
 export const APPLICATION_ID = 0x4d537267;
 /** Version of the tables below. Files of a later version are not touched. */
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 7;
 
 /**
  * The tables. `created_at`, `checked_at`, `active_at` and a registration's `expires_at` are days, except in `pass`.
  * - `state`: one row. `trimmed` is the last change that left the log; `renewal` counts registrations and renewals, and
  *   orders them (the clock may jump).
  * - `account`: `ipv4` and `ipv6` count its registrations by family; `active_at` is the day of its last registration or
- *   its creation; `keep` is 1 if it is never erased for lack of use.
+ *   its creation; `keep` is 1 if it is never erased for lack of use;
+ *   `erases_at` is the day on which it will be.
  * - `registration`: `prefix` as in prefix-key.ts; `live` is 0 while the account is suspended; `evidence` is a rank of
  *   evidence.ts; `ends_at` is when the lease ends (leaseEnd in days.ts).
  * - `entry`: the allowlist. `holders` counts the live registrations of the prefix.
@@ -175,8 +176,13 @@ CREATE TABLE service_day (
 ) STRICT, WITHOUT ROWID;
 `;
 
+const VERSION_7 = `
+ALTER TABLE account ADD COLUMN erases_at INTEGER;
+CREATE INDEX account_erasure ON account (erases_at) WHERE erases_at IS NOT NULL;
+`;
+
 /** Creates the tables in a new file. Needs the functions of `defineFunctions`. */
-export const SCHEMA = `${VERSION_1}${VERSION_2}${VERSION_3}${VERSION_4}${VERSION_5}${VERSION_6}
+export const SCHEMA = `${VERSION_1}${VERSION_2}${VERSION_3}${VERSION_4}${VERSION_5}${VERSION_6}${VERSION_7}
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
@@ -189,4 +195,5 @@ export const UPGRADES: readonly (string | null)[] = [
   VERSION_4,
   VERSION_5,
   VERSION_6,
+  VERSION_7,
 ];

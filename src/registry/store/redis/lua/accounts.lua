@@ -19,7 +19,7 @@ function steps.createAccount()
   one = putNewAccount({
     id = args.id, region = args.region, services = args.services, perAccount = numberArg('perAccount'),
     suspended = args.suspended ~= nil, createdAt = text(dayOf(numberArg('createdAtMs'))), secret = args.secretHash, tokens = 0,
-    hostnames = 0,
+    hostnames = 0, activeAt = dayOf(numberArg('activeAtMs')), keep = args.keep ~= nil,
   })
   keepMark(one.id, 'created')
   return done({ 'outcome', 'created', 'account', accountReply(one) })
@@ -49,6 +49,7 @@ function steps.updateAccount()
   one.region = args.region or one.region
   one.services = args.services or one.services
   one.perAccount = numberArg('perAccount') or one.perAccount
+  if args.keep then one.keep = args.keep == '1' end
   if args.suspended then one.suspended = args.suspended == '1' end
   one.changed = true
   local isLive = not one.suspended
@@ -73,9 +74,8 @@ function steps.setSecret()
   return done(1)
 end
 
-function steps.deleteAccount()
-  local one = account(args.id)
-  if not one then return { 'read', 0 } end
+-- Erases an account; the caller calls `done`.
+local function eraseAccount(one)
   for _, reg in ipairs(registrations(one)) do
     if not one.suspended then release(one, reg) end
     write('ZREM', LEASES, reg.prefix .. one.id)
@@ -86,17 +86,73 @@ function steps.deleteAccount()
   endCredentials(one)
   dropMarksOf(one.id)
   write('HDEL', SECRETS, one.secret)
-  write('ZREM', ACCOUNTS, one.id)
+  for _, key in ipairs({ ACCOUNTS, ACTIVITY, LAPSES }) do write('ZREM', key, one.id) end
   write('DEL', accountKey(one.id))
   accounts[one.id] = false
   erased = true
+end
+
+function steps.deleteAccount()
+  local one = account(args.id)
+  if not one then return { 'read', 0 } end
+  eraseAccount(one)
   return done(1)
+end
+
+-- args.lapsedDays is missing where no account is erased. `lapses` holds the day of erasure.
+function steps.noticeLapses()
+  local lapsedDays = numberArg('lapsedDays')
+  if not lapsedDays then
+    call('DEL', LAPSES)
+    return { 'read', 0 }
+  end
+  local first = dayOf(numberArg('nowMs')) + LAPSE_NOTICE_DAYS * DAY_MS
+  local lapse = lapsedDays * DAY_MS
+  -- `activity` orders accounts by their last active day: those that have a notice come first.
+  local noticed, offset = 0, 0
+  while noticed < numberArg('limit') do
+    local page = call('ZRANGEBYSCORE', ACTIVITY, '-inf', text(first - lapse), 'WITHSCORES', 'LIMIT', offset, 1000)
+    for index = 1, #page, 2 do
+      if noticed < numberArg('limit') and not call('ZSCORE', LAPSES, page[index]) then
+        call('ZADD', LAPSES, text(math.max(tonumber(page[index + 1]) + lapse, first)), page[index])
+        noticed = noticed + 1
+      end
+    end
+    if #page < 2000 then break end
+    offset = offset + 1000
+  end
+  return { 'read', noticed }
+end
+
+function steps.lapsingAccounts()
+  local list = {}
+  local page = call('ZRANGE', LAPSES, 0, numberArg('limit') - 1, 'WITHSCORES')
+  for index = 1, #page, 2 do
+    list[#list + 1] = { 'account', accountReply(account(page[index])), 'erasesAtMs', tonumber(page[index + 1]) }
+  end
+  return { 'read', list }
+end
+
+function steps.eraseLapsed()
+  local lapse = numberArg('lapsedDays') * DAY_MS
+  local today = dayOf(numberArg('nowMs'))
+  local ids = {}
+  for _, id in ipairs(call('ZRANGEBYSCORE', LAPSES, '-inf', text(today), 'LIMIT', 0, args.limit)) do
+    local one = account(id)
+    -- The time may have been raised since the notice.
+    if one and one.activeAt + lapse > today then write('ZREM', LAPSES, id)
+    elseif one then
+      eraseAccount(one)
+      ids[#ids + 1] = id
+    end
+  end
+  return done(ids)
 end
 
 function steps.readAccount()
   local one = account(args.id)
   if not one then return { 'read', false } end
-  local regs, tokens, names, privateNames, sessions = {}, {}, {}, {}, {}
+  local regs, tokens, names, privateNames = {}, {}, {}, {}
   for _, reg in ipairs(registrations(one)) do regs[#regs + 1] = registrationReply(reg) end
   for _, token in ipairs(tagged(one, 't:')) do
     tokens[#tokens + 1] = tokenReply(token.id, token.value)
@@ -107,15 +163,24 @@ function steps.readAccount()
   for _, name in ipairs(tagged(one, 'p:')) do
     privateNames[#privateNames + 1] = privateNameReply(name.id, name.value)
   end
-  for _, field in ipairs(call('ZRANGE', credentialsOf('session', one.id), 0, -1)) do
-    local m = unpackMessage(call('HGET', CREDENTIALS, field))
-    sessions[#sessions + 1] = { 'createdAtMs', m[2], 'expiresAtMs', m[3] }
+  local function timesOf(kind)
+    local times = {}
+    for _, field in ipairs(call('ZRANGE', credentialsOf(kind, one.id), 0, -1)) do
+      local m = unpackMessage(call('HGET', CREDENTIALS, field))
+      times[#times + 1] = { 'createdAtMs', m[2], 'expiresAtMs', m[3] }
+    end
+    return times
+  end
+  local marks = {}
+  for _, key in ipairs(call('ZRANGE', ROOT .. 'marks:' .. one.id, 0, -1)) do
+    marks[#marks + 1] = unpackMessage(call('HGET', MARKS, key))[3]
   end
   return {
     'read',
     {
       'account', accountReply(one), 'registrations', regs, 'updateTokens', tokens, 'hostnames', names,
-      'privateNames', privateNames, 'sessions', sessions,
+      'privateNames', privateNames, 'sessions', timesOf('session'), 'links', timesOf('link'),
+      'tickets', timesOf('ticket'), 'marks', marks,
     },
   }
 end
@@ -124,10 +189,12 @@ end
 -- the page, '' on the last page.
 function steps.roundTimes()
   local function hasTime(ms) return ms and ms % DAY_MS > 0 end
-  local ids = accountPage()
+  local ids, isOld = accountPage(), false
   for _, id in ipairs(ids) do
     local one = account(id)
     if one and hasTime(tonumber(call('HGET', accountKey(id), 'createdAt'))) then one.changed, erased = true, true end
+    -- Releases without it did not keep when an account was last used: it counts from now.
+    if one and not one.activeAt then one.activeAt, one.changed, isOld = dayOf(time()), true, true end
     for _, reg in ipairs(one and registrations(one) or {}) do
       if reg.hasTime then
         putRegistration(one, reg)
@@ -143,6 +210,6 @@ function steps.roundTimes()
       end
     end
   end
-  if erased then flush({}) end
+  if erased or isOld then flush({}) end
   return { 'read', ids[numberArg('limit')] or '' }
 end

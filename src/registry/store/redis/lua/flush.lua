@@ -9,7 +9,14 @@ local function flushAccounts()
         call('HSET', key, 'region', one.region, 'services', one.services, 'perAccount', text(one.perAccount),
           'suspended', one.suspended and '1' or '0', 'createdAt', one.createdAt, 'secret', one.secret,
           'ipv4', text(one.ipv4), 'ipv6', text(one.ipv6), 'tokens', text(one.tokens),
-          'hostnames', text(one.hostnames))
+          'hostnames', text(one.hostnames), 'keep', one.keep and '1' or '0')
+        if one.activeAt then call('HSET', key, 'activeAt', text(one.activeAt)) end
+        if one.keep then
+          call('ZREM', ACTIVITY, id)
+          call('ZREM', LAPSES, id)
+        elseif one.activeAt then
+          call('ZADD', ACTIVITY, text(one.activeAt), id)
+        end
       end
       for _, reg in ipairs(one.gone or {}) do call('HDEL', key, 'i:' .. reg.id) end
       for prefix in pairs(one.changedRegs) do
@@ -91,6 +98,7 @@ end
 local function accountReply(one)
   return {
     'id', one.id, 'region', one.region, 'perAccount', one.perAccount, 'suspended', one.suspended and 1 or 0,
-    'services', one.services, 'createdAtMs', tonumber(one.createdAt),
+    'services', one.services, 'createdAtMs', tonumber(one.createdAt), 'activeAtMs', one.activeAt or 0,
+    'keep', one.keep and 1 or 0,
   }
 end

@@ -22,6 +22,8 @@ local ACCOUNTS = ROOT .. 'accounts'
 local SECRETS = ROOT .. 'secrets'
 local TOKENS = ROOT .. 'tokens'
 local LEASES = ROOT .. 'leases'
+local ACTIVITY = ROOT .. 'activity'
+local LAPSES = ROOT .. 'lapses'
 local PRIVATE_NAMES = ROOT .. 'private-names'
 local CREDENTIALS = ROOT .. 'passes'
 local CREDENTIAL_LEASES = ROOT .. 'pass-leases'
@@ -54,6 +56,8 @@ end
 
 local DAY_MS = 86400000
 local LEASE_SPREAD_MS = 21600000
+-- As in days.ts.
+local LAPSE_NOTICE_DAYS = 30
 
 -- Returns the start of the day. Times are kept to the day, except those of credentials.
 local function dayOf(ms)
@@ -118,6 +122,7 @@ local erased = false
 
 local ACCOUNT_FIELDS = {
   'region', 'services', 'perAccount', 'suspended', 'createdAt', 'secret', 'ipv4', 'ipv6', 'tokens', 'hostnames',
+  'activeAt', 'keep',
 }
 local accounts = {}
 
@@ -144,6 +149,7 @@ local function account(id)
   local one = {
     id = id, region = values[1], services = values[2], perAccount = tonumber(values[3]),
     suspended = values[4] == '1', createdAt = text(dayOf(tonumber(values[5]))), secret = values[6], ipv4 = tonumber(values[7]),
+    activeAt = tonumber(values[11]) or nil, keep = values[12] == '1',
     ipv6 = tonumber(values[8]), tokens = tonumber(values[9]), hostnames = tonumber(values[10]),
     regs = {}, ids = {}, changedRegs = {}, changed = false, isWhole = false,
   }
@@ -230,6 +236,14 @@ local function dropRegistration(one, reg)
   one.changedRegs[reg.prefix] = one.changedRegs[reg.prefix] or reg
   one.gone = one.gone or {}
   one.gone[#one.gone + 1] = reg
+end
+
+-- Notes that the account registered an address: it does not lapse.
+local function active(one, nowMs)
+  if one.activeAt and one.activeAt >= dayOf(nowMs) and not call('ZSCORE', LAPSES, one.id) then return end
+  one.activeAt = math.max(one.activeAt or 0, dayOf(nowMs))
+  one.changed = true
+  write('ZREM', LAPSES, one.id)
 end
 
 local function familyOf(prefix)

@@ -29,6 +29,7 @@ end
 local function add(one, reg)
   reg.number, reg.renewal = nextOf('number'), nextOf('renewal')
   putRegistration(one, reg)
+  active(one, numberArg('nowMs'))
   countFamily(one, familyOf(reg.prefix), 1)
   if not one.suspended then hold(one, reg) end
   return reg
@@ -42,6 +43,7 @@ local function renew(one, reg, expiresAt, evidence)
   end
   reg.expiresAt = expiresAt
   putRegistration(one, reg)
+  active(one, numberArg('nowMs'))
   if not one.suspended then renewHolder(one, reg) end
 end
 
@@ -137,6 +139,18 @@ function steps.removeRegistration()
   if not reg then return { 'read', 0 } end
   remove(one, reg)
   return done(1)
+end
+
+function steps.relabelRegistration()
+  local one = account(args.accountId)
+  local reg = one and registrationById(one, args.id)
+  if not reg then return { 'read', false } end
+  if reg.source == 'hostname' then return { 'read', 'hostname' } end
+  local label = args.label or false
+  if reg.label and reg.label ~= label then erased = true end
+  reg.label = label
+  putRegistration(one, reg)
+  return done(registrationReply(reg))
 end
 
 local FORGET_LIMIT = 1000

@@ -116,6 +116,7 @@ function steps.importAccount()
   local one = putNewAccount({
     id = r.id, region = r.region, services = r.services, perAccount = r.perAccount, suspended = r.suspended,
     createdAt = text(dayOf(r.createdAtMs)), secret = secret, tokens = #r.updateTokens, hostnames = #r.hostnames,
+    activeAt = dayOf(orFalse(r.activeAtMs) or time()), keep = orFalse(r.keep),
   })
   importRegistrations(one, r.registrations)
   for _, token in ipairs(r.updateTokens) do
