@@ -19,14 +19,19 @@ const MIN_FIRST_ID_BYTES = 8;
  */
 const UNGUESSABLE_ID_BYTES = 8;
 const NO_SERVICE_SLOT = 0;
+/** Refusals to strangers, whose addresses may be forged: one takes some 100 us. Past the rate they get silence. */
+const REFUSALS_PER_SECOND = 200;
+const REFUSALS_BURST_MS = 500;
 
 /**
  * Assigns each client datagram: to its connection, to a new one, or to nobody. Datagrams of unregistered
- * sources are dropped silently.
+ * sources are dropped silently; on a host that serves names itself an Initial is refused, so that browsers take TCP.
  */
 export class QuicReceiver {
   private readonly context: QuicContext;
   private readonly header = new LongHeader();
+  /** Token bucket of refusals to strangers (GCRA, ITU-T I.371). */
+  private refusalsEmptyAtMs = 0;
 
   constructor(context: QuicContext) {
     this.context = context;
@@ -97,7 +102,10 @@ export class QuicReceiver {
     if (destinationEnd - destinationStart < MIN_FIRST_ID_BYTES) return;
     if (isInitial && datagram.length < MIN_INITIAL_DATAGRAM_BYTES) return;
     const counted = this.enter(datagram);
-    if (counted === null) return;
+    if (counted === null) {
+      if (isInitial) this.refuseStranger(datagram);
+      return;
+    }
     const copy = datagram.copy();
     const destinationId = copy.subarray(destinationStart, destinationEnd);
     const beginning = { ...counted, version, destinationId, sourceId: copy.subarray(sourceStart, sourceEnd) };
@@ -111,6 +119,25 @@ export class QuicReceiver {
     const state = packets.read(copy);
     if (isInitial && !packets.hasOpened) this.misfit(datagram, counted.sourceHash);
     else new QuicConnection(context, { ...beginning, first: copy, packets, state }, datagram);
+  }
+
+  /**
+   * Sends a stranger of a host that serves names itself to TCP, where its page is. The name is not read: it may come in the
+   * second datagram, and no name is carried for a stranger.
+   */
+  private refuseStranger(datagram: Datagram): void {
+    const { context, header } = this;
+    const { nowMs, relay } = context;
+    const source = datagram.source();
+    if (!relay.hears(source) || relay.admission.admits(source)) return;
+    const emptyAtMs = Math.max(this.refusalsEmptyAtMs, nowMs);
+    if (emptyAtMs - nowMs > REFUSALS_BURST_MS) return;
+    this.refusalsEmptyAtMs = emptyAtMs + 1000 / REFUSALS_PER_SECOND;
+    const { version, destinationStart, destinationEnd, sourceStart, sourceEnd } = header;
+    const { bytes } = datagram;
+    const destinationId = bytes.slice(destinationStart, destinationEnd);
+    const sourceId = bytes.slice(sourceStart, sourceEnd);
+    context.pathOf(datagram).send(refusal({ version, destinationId, sourceId }));
   }
 
   /**
