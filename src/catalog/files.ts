@@ -1,7 +1,7 @@
 import { glob, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { ServiceFile } from './file-reader.ts';
 import type { Finding } from './finding.ts';
-import type { ServiceFile } from './service-file.ts';
 
 export interface FoundFiles {
   /** Sorted by path, so that service indexes do not depend on the directory's order. */

@@ -1,5 +1,6 @@
 export type { CatalogOptions, CatalogTables } from './catalog.ts';
 export { buildCatalog, MAX_SERVICES } from './catalog.ts';
+export type { ServiceFile } from './file-reader.ts';
 export type { FoundFiles } from './files.ts';
 export { readServiceFiles } from './files.ts';
 export type { Finding } from './finding.ts';
@@ -28,7 +29,6 @@ export { BUCKETS, MAX_RELAYS_PER_ANSWER, NO_RELAY } from './relay-order.ts';
 export type { AllDown, RelayRoutes } from './relay-routes.ts';
 export { NO_LIST } from './relay-routes.ts';
 export type { Service } from './service.ts';
-export type { ServiceFile } from './service-file.ts';
 export type { ServiceText } from './service-text.ts';
 export { formatServiceFile } from './service-text.ts';
 export type { CatalogHandle, SteeringProfile } from './steer.ts';

@@ -1,7 +1,8 @@
+import type { ServiceFile } from './file-reader.ts';
 import type { Finding } from './finding.ts';
 import { namesAbove } from './host-name.ts';
 import type { Service } from './service.ts';
-import type { NameEntry, ParsedFile, ServiceFile } from './service-file.ts';
+import type { NameEntry, ParsedFile } from './service-file.ts';
 import { parseServiceFile } from './service-file.ts';
 
 export interface LoadedServices {

@@ -1,17 +1,12 @@
-import type { Document } from 'yaml';
-import { isNode, LineCounter, parseDocument, visit } from 'yaml';
+import { coversWith } from './check/covers.ts';
+import { readCheck } from './check/read-check.ts';
+import { FileReader, type ServiceFile } from './file-reader.ts';
 import type { Finding } from './finding.ts';
 import { describeValue } from './finding.ts';
 import { canonicalHostName } from './host-name.ts';
 import { refuseExact, refuseSuffix } from './name-rule.ts';
 import type { Service } from './service.ts';
 import { parseVerification, VERIFICATION_FORM, type Verification } from './verification.ts';
-
-/** Text of a catalog file; the path is used in findings only. */
-export interface ServiceFile {
-  readonly path: string;
-  readonly text: string;
-}
 
 /** A name and where it stands in the file. */
 export interface NameEntry {
@@ -29,99 +24,11 @@ export interface ParsedFile {
   readonly entries: readonly NameEntry[];
 }
 
-const KEYS = ['service', 'title', 'regions', 'names', 'exact', 'verified', 'source'];
+const KEYS = ['service', 'title', 'regions', 'names', 'exact', 'verified', 'source', 'check'];
 const SERVICE_ID = /^[a-z0-9-]+$/;
 const REGION_ID = /^[a-z0-9][a-z0-9-]*$/;
 const LONGEST_ID = 63;
 const LONGEST_TEXT = 200;
-
-/** Reads one file's keys and notes every error instead of stopping at the first. */
-class FileReader {
-  readonly findings: Finding[] = [];
-  private readonly file: ServiceFile;
-  private readonly lines = new LineCounter();
-  private readonly document: Document;
-
-  constructor(file: ServiceFile) {
-    this.file = file;
-    this.document = parseDocument(file.text, { lineCounter: this.lines, prettyErrors: false });
-    for (const error of [...this.document.errors, ...this.document.warnings]) {
-      this.note(this.lines.linePos(error.pos[0]).line, '', describeValue(error.message), 'well-formed YAML');
-    }
-  }
-
-  note(line: number | null, path: string, found: string, expected: string): void {
-    this.findings.push({ severity: 'error', file: this.file.path, line, path, found, expected });
-  }
-
-  warn(line: number | null, path: string, found: string, expected: string): void {
-    this.findings.push({ severity: 'warning', file: this.file.path, line, path, found, expected });
-  }
-
-  /** The file's keys, or null after a note if it is not a mapping. */
-  mapping(): Record<string, unknown> | null {
-    if (this.findings.length > 0) return null;
-    const value = this.plain();
-    if (value === undefined) return null;
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>;
-    }
-    this.note(null, '', describeValue(value), 'a mapping with service, title, regions and names');
-    return null;
-  }
-
-  /**
-   * The document's value; undefined after a note if it contains aliases, such as an unquoted `*.example.com`.
-   */
-  private plain(): unknown {
-    try {
-      return this.document.toJS({ maxAliasCount: 0 });
-    } catch {
-      this.note(this.aliasLine(), '', 'a YAML alias (*)', 'plain values');
-      return undefined;
-    }
-  }
-
-  private aliasLine(): number | null {
-    let offset: number | null = null;
-    visit(this.document, {
-      Alias: (_, node) => {
-        offset = node.range?.[0] ?? null;
-        return visit.BREAK;
-      },
-    });
-    return offset === null ? null : this.lines.linePos(offset).line;
-  }
-
-  line(path: readonly (string | number)[]): number | null {
-    const node = this.document.getIn(path, true);
-    if (!isNode(node) || !node.range) return null;
-    return this.lines.linePos(node.range[0]).line;
-  }
-
-  text(mapping: Record<string, unknown>, key: string, form: RegExp, expected: string): string {
-    const value = mapping[key];
-    if (typeof value === 'string' && form.test(value)) return value;
-    this.note(this.line([key]), key, describeValue(value), expected);
-    return '';
-  }
-
-  /** Strings of the list under `key` with their indexes; other items are noted. */
-  list(mapping: Record<string, unknown>, key: string): { index: number; value: string }[] {
-    const value = mapping[key];
-    if (value === undefined || value === null) return [];
-    if (!Array.isArray(value)) {
-      this.note(this.line([key]), key, describeValue(value), 'a list');
-      return [];
-    }
-    const strings: { index: number; value: string }[] = [];
-    value.forEach((item: unknown, index) => {
-      if (typeof item === 'string') strings.push({ index, value: item });
-      else this.note(this.line([key, index]), `${key}[${index}]`, describeValue(item), 'a string');
-    });
-    return strings;
-  }
-}
 
 function readRegions(reader: FileReader, mapping: Record<string, unknown>): string[] {
   const before = reader.findings.length;
@@ -215,6 +122,7 @@ export function parseServiceFile(file: ServiceFile): { parsed: ParsedFile | null
   if (names.length + exact.length === 0 && reader.findings.length === before) {
     reader.note(reader.line(['names']), 'names', 'no name', 'at least one under names or exact');
   }
+  const covers = coversWith({ names: names.map(({ name }) => name), exact: exact.map(({ name }) => name) });
   const parsed: ParsedFile = {
     service: {
       service,
@@ -224,6 +132,7 @@ export function parseServiceFile(file: ServiceFile): { parsed: ParsedFile | null
       exact: exact.map((entry) => entry.name),
       verified,
       source,
+      check: readCheck(reader, mapping['check'], covers),
       file: file.path,
     },
     serviceLine: reader.line(['service']),

@@ -1,3 +1,4 @@
+import type { ServiceCheck } from './check/check.ts';
 import type { Verification } from './verification.ts';
 
 /** A streaming service as its catalog file describes it. */
@@ -13,6 +14,8 @@ export interface Service {
   readonly verified: Verification;
   /** Origin of the names, for people. */
   readonly source: string | null;
+  /** Request that tells whether the service serves a relay; null: no check. */
+  readonly check: ServiceCheck | null;
   /** File that it was read from, for findings. */
   readonly file: string;
 }

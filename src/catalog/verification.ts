@@ -21,7 +21,7 @@ export function parseVerification(value: unknown): Verification | null {
 }
 
 /** True for a day of the calendar: not 2026-02-30. */
-function isDay(text: string): boolean {
+export function isDay(text: string): boolean {
   const time = Date.parse(`${text}T00:00:00Z`);
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }

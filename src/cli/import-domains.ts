@@ -141,6 +141,7 @@ function compose(request: Request, result: ImportResult, existing: Service | nul
     names: result.names,
     exact: result.exact,
     verified: 'imported',
+    check: existing?.check ?? null,
     source: request.source ?? existing?.source ?? `domain list ${request.list}`,
   });
   const { findings } = loadServices([{ path: request.out ?? 'standard output', text }]);

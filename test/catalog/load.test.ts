@@ -34,6 +34,7 @@ it('reads a service', () => {
     exact: ['netflix.com.edgesuite.net'],
     verified: false,
     source: null,
+    check: null,
     file: '1.yaml',
   });
   expect(services[1]).toMatchObject({ verified: 'tried 2026-02-28', source: 'a list' });

@@ -10,6 +10,14 @@ it('reads back what it wrote', () => {
     exact: ['one.akamaized.net'],
     verified: false as const,
     source: 'list: a # b',
+    check: {
+      url: 'https://www.112263.com/geo?a=1&b=no',
+      method: 'GET' as const,
+      verified: '2026-11-30',
+      expect: { status: [200, 404], header: {}, body: ['"ok": true', '#'] },
+      blocked: { status: [403], header: { location: '/blocked' }, body: [] },
+      region: { header: null, after: '"country":"', map: { usa: 'us', no: 'no' } },
+    },
   };
   const text = formatServiceFile({ ...written, comment: ['One line', 'and another'] });
   expect(text).toMatch(/^# One line\n# and another\nservice: /);

@@ -23,6 +23,7 @@ export function service(id: string, parts: Partial<Service> = {}): Service {
     exact: [],
     verified: 'imported',
     source: null,
+    check: null,
     file: `${id}.yaml`,
     ...parts,
   };

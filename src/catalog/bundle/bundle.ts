@@ -1,5 +1,5 @@
 import { type KeyObject, sign, verify } from 'node:crypto';
-import type { ServiceFile } from '../service-file.ts';
+import type { ServiceFile } from '../file-reader.ts';
 import { BundleError } from './bundle-error.ts';
 
 /** Upper bound of a bundle; the shipped catalog takes about 100 KB. */

@@ -44,6 +44,7 @@ function changedFields(before: Service, after: Service): string[] {
   compare('title', before.title, after.title);
   compare('regions', before.regions.join(', '), after.regions.join(', '));
   compare('verified', String(before.verified), String(after.verified));
+  if (JSON.stringify(before.check) !== JSON.stringify(after.check)) fields.push('check: changed');
   return fields;
 }
 

@@ -9,6 +9,7 @@ function service(id: string, fields: Partial<Service> = {}): Service {
     exact: [],
     verified: 'imported' as const,
     source: null,
+    check: null,
   };
   return { service: id, title: id, file: `${id}.yaml`, ...rest, ...fields };
 }

@@ -4,7 +4,14 @@ import { parseListSource, refreshNames, type Service } from '../../../src/catalo
 const names = (...list: string[]) => ({ names: list, exact: [] as string[] });
 
 function service(...list: string[]): Service {
-  const rest = { title: 'Films', regions: ['us'], exact: [], verified: 'imported' as const, source: null };
+  const rest = {
+    title: 'Films',
+    regions: ['us'],
+    exact: [],
+    verified: 'imported' as const,
+    source: null,
+    check: null,
+  };
   return { service: 'films', names: list, file: 'films.yaml', ...rest };
 }
 
