@@ -27,6 +27,7 @@ async function run(args: string[], io: Io): Promise<number> {
     const service = await Service.start({
       loaded: loadConfig({ file: trialConfig(directory), env: {}, cwd: directory }),
       sockets: new ListeningSockets(new InheritedSockets()),
+      takeover: null,
       log: createLog('fatal', false),
       version: '0.0.0',
       terminal: false,

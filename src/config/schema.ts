@@ -207,6 +207,7 @@ const relayRole = section({
   proxyProtocolTo: list('prefix'),
   proxyProtocolVersion: choice(['v1', 'v2'], 'v2'),
   drainSeconds: integer(0, 3600, 30),
+  handoverHours: integer(0, 720, 12),
   allowPrivateOrigins: flag(false),
   originPort: { anyOf: [{ type: 'integer', minimum: 1, maximum: 65_535 }, { type: 'null' }], default: null },
   engine: choice(['auto', 'epoll', 'streams'], 'auto'),

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { contains, HttpLimits, ListenError, parseAddress } from '../net/index.ts';
 import { buildApp } from './app.ts';
@@ -31,6 +31,7 @@ export class ControlServer {
   private readonly limits: HttpLimits;
   private readonly publicUrl: string;
   private ownHost: OwnHost | null = null;
+  private isRetired = false;
   private inFlight = 0;
   private onIdle: (() => void) | null = null;
 
@@ -75,6 +76,20 @@ export class ControlServer {
     return this.ownHost;
   }
 
+  /**
+   * Stops accepting, for another process that accepts. Resolves when all connections have ended: each ends after its next
+   * answer, or when it has been idle.
+   */
+  async retire(): Promise<void> {
+    this.isRetired = true;
+    // The HTTP server's own `close` would end idle connections, on which a call may be on its way.
+    const ended = this.servers.map(
+      (server) =>
+        new Promise<void>((resolve) => void NetServer.prototype.close.call(server, () => resolve())),
+    );
+    await Promise.all(ended);
+  }
+
   /** Stops accepting, waits up to `graceMs` for calls in flight, then closes all connections. */
   async close(graceMs = DEFAULT_GRACE_MS): Promise<void> {
     const servers = this.servers.splice(0);
@@ -115,6 +130,7 @@ export class ControlServer {
 
   private serve(request: IncomingMessage, response: ServerResponse): void {
     this.inFlight += 1;
+    if (this.isRetired && request.httpVersionMajor === 1) response.setHeader('connection', 'close');
     response.once('close', () => {
       this.inFlight -= 1;
       if (this.inFlight === 0) this.onIdle?.();

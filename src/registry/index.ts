@@ -12,5 +12,8 @@ export {
   type ServiceState,
 } from './service-history.ts';
 export type { StoreEvents, StoreState, WarningCode } from './store/events.ts';
+export type { MovableStore } from './store/movable-store.ts';
+export type { StoreSteps } from './store/store.ts';
+export type { StorePeer } from './store/store-peer.ts';
 export type * from './types.ts';
 export type { UpdateTokens } from './update-tokens.ts';

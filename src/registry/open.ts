@@ -2,6 +2,7 @@ import { InvalidFieldError } from './errors.ts';
 import { checkPerAccount, checkRegion } from './fields.ts';
 import { makeId } from './ids.ts';
 import { Registry } from './registry.ts';
+import { MovableStore } from './store/movable-store.ts';
 import { PositionFile } from './store/position-file.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 import type { Store } from './store/store.ts';
@@ -21,16 +22,25 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<Regist
   if (!(options.leaseDays > 0 && options.leaseDays <= MAX_LEASE_DAYS)) {
     throw new InvalidFieldError('leaseDays', `more than 0 and at most ${MAX_LEASE_DAYS}`);
   }
-  if (options.store !== 'embedded') return new Registry(await openShared(options), 0, options);
-  const store = await openSqliteStore({
+  const isShared = options.store !== 'embedded';
+  const open = (): Promise<Store> => (isShared ? openShared(options) : openEmbedded(options));
+  const { peer } = options;
+  const store =
+    peer === undefined
+      ? await MovableStore.open(isShared, open)
+      : await MovableStore.borrow(peer, isShared, open);
+  const seq = isShared ? 0 : (await store.face.state()).seq;
+  return new Registry(store.face, seq, options, store);
+}
+
+function openEmbedded(options: OpenRegistryOptions): Promise<Store> {
+  return openSqliteStore({
     dataDir: options.dataDir,
     epoch: makeId(options.randomBytes),
     onFailed: options.onFailed ?? (() => {}),
     onHealth: (cause) => options.events?.state(cause === null ? 'up' : 'unreachable', cause),
     ...(options.readYourWrites !== undefined && { readYourWrites: options.readYourWrites }),
   });
-  const { seq } = await store.state();
-  return new Registry(store, seq, options);
 }
 
 /** Imports the Redis client lazily: installations with the embedded store don't load it. */

@@ -25,6 +25,7 @@ import {
 } from './records.ts';
 import { registrable } from './registrable.ts';
 import { ServiceHistory } from './service-history.ts';
+import type { MovableStore } from './store/movable-store.ts';
 import type { CredentialTimes, Store } from './store/store.ts';
 import type {
   Account,
@@ -63,14 +64,18 @@ export class Registry {
   readonly hostnames: Hostnames;
   readonly privateNames: PrivateNames;
   readonly serviceHistory: ServiceHistory;
+  /** Moves the store between processes; null where it cannot move. */
+  readonly moves: MovableStore | null;
   private readonly store: Store;
   private readonly options: OpenRegistryOptions;
   /** Null: the store trims its log itself. */
   private readonly trimmer: LogTrimmer | null;
   private seq: number;
 
-  constructor(store: Store, seq: number, options: OpenRegistryOptions) {
+  /** @param moves the store's, where it can move between processes */
+  constructor(store: Store, seq: number, options: OpenRegistryOptions, moves: MovableStore | null = null) {
     this.store = store;
+    this.moves = moves;
     this.seq = seq;
     this.options = options;
     this.credentials = new Credentials(store, options);
@@ -78,10 +83,18 @@ export class Registry {
     this.hostnames = new Hostnames(store, options);
     this.privateNames = new PrivateNames(store, options);
     this.serviceHistory = new ServiceHistory(store, options);
-    this.trimmer = store.shared === undefined ? this.startTrimmer() : null;
+    const isShared = moves?.isShared ?? store.shared !== undefined;
+    this.trimmer = isShared ? null : this.startTrimmer();
     this.feed = {
       snapshot: () => store.snapshot(),
-      subscribe: (listener) => store.subscribe((changes) => listener(changes, store.epoch)),
+      subscribe: (listener, signals) => {
+        const endChanges = store.subscribe((changes) => listener(changes, store.epoch));
+        const endLost = moves?.onLost(() => signals?.lost('gap'));
+        return () => {
+          endChanges();
+          endLost?.();
+        };
+      },
     };
   }
 

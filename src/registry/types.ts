@@ -1,6 +1,7 @@
 import type { Address, Prefix } from '../net/index.ts';
 import type { StoreEvents } from './store/events.ts';
 import type { Evidence } from './store/evidence.ts';
+import type { StorePeer } from './store/store-peer.ts';
 
 export type { Evidence };
 
@@ -200,6 +201,8 @@ export interface OpenRegistryOptions {
   logSeconds?: number;
   /** Replicas of Redis that must confirm a write before its call succeeds. Default 0. */
   waitReplicas?: number;
+  /** Process that has the store: used through it until `moves.reopen`. Absent: the store is opened. */
+  peer?: StorePeer;
   /** Called once if the store's thread ends by itself: from then on nothing can be changed. */
   onFailed?: (error: Error) => void;
   /** Hears about the store's state; warnings come from Redis only. */

@@ -100,6 +100,14 @@ export class Relay {
     await Promise.all(this.engines.map((engine) => engine.publish({ ...update, ...(egress && { egress }) })));
   }
 
+  /** Ends all QUIC connections and stops reading their sockets: another process that reads them would get half of the datagrams. */
+  async endQuic(): Promise<void> {
+    const { quic } = this;
+    if (quic === null) return;
+    this.engines.splice(this.engines.indexOf(quic), 1);
+    await quic.close();
+  }
+
   /** Stops accepting and gives open connections `drainMs` to end. */
   async drain(drainMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;

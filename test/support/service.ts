@@ -207,6 +207,8 @@ export interface StartOptions extends ProgramOptions {
   readonly config?: ConfigFields;
   /** The folder of an earlier service, to start again there; its configuration stays unless `config` is given. */
   readonly folder?: string;
+  /** Further arguments of the command. */
+  readonly args?: readonly string[];
 }
 
 /** Fields of the ready line. */
@@ -227,7 +229,7 @@ export class RunningService extends Program {
   private listeners!: Ready;
 
   private constructor(folder: string, file: string, options: StartOptions) {
-    super(NODE, [MAIN, 'serve', '--config', file], options);
+    super(NODE, [MAIN, 'serve', '--config', file, ...(options.args ?? [])], options);
     this.folder = folder;
     this.dataDir = JSON.parse(readFileSync(file, 'utf8')).dataDir;
   }

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { closeSocket, libc, listenTcp, localPort, openUdpSocket } from '../../src/sys/index.ts';
+import { closeSocket, libc } from '../../src/sys/index.ts';
 import { askTcp, askUdp, encodeQuery, readReply, shown } from '../support/dns-client.ts';
+import { HeldSockets, LAUNCHER } from '../support/held-sockets.ts';
 import {
-  type ConfigFields,
   type Endpoint,
   FILMS,
   RELAY,
@@ -20,62 +20,10 @@ import {
 
 const HOME = '127.0.66.1';
 const STEERED = `NOERROR ${RELAY.us.address}`;
-const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
-/** Sets LISTEN_PID as systemd does: to the program's own process. */
-const LAUNCHER = ['sh', '-c', 'LISTEN_PID=$$ exec "$0" "$@"'];
 const ROUNDS = 3;
 const QUERY_INTERVAL_MS = 5;
 /** Their replies come at once after a restart, and have to fit the test client's receive buffer. */
 const MAX_WAITING = 100;
-
-/** Sockets as a supervisor opens them, by name. */
-class HeldSockets {
-  readonly fds: number[] = [];
-  private readonly names: string[] = [];
-
-  udp(name: string, count: number): Endpoint {
-    let port = 0;
-    for (let i = 0; i < count; i++) {
-      const fd = openUdpSocket({
-        family: 4,
-        address: LOOPBACK,
-        port,
-        reusePort: true,
-        receiveBufferBytes: 8 << 20,
-        receiveTimeoutMs: 0,
-        packetInfo: false,
-      });
-      port = localPort(fd);
-      this.hold(name, fd);
-    }
-    return { host: '127.0.0.1', port };
-  }
-
-  tcp(name: string, count: number): Endpoint {
-    let port = 0;
-    for (let i = 0; i < count; i++) {
-      const fd = listenTcp({ family: 4, bytes: LOOPBACK }, port, 1024, true);
-      port = localPort(fd);
-      this.hold(name, fd);
-    }
-    return { host: '127.0.0.1', port };
-  }
-
-  start(folder: string, config?: ConfigFields, env: Record<string, string> = {}): Promise<RunningService> {
-    const held = { LISTEN_FDS: `${this.fds.length}`, LISTEN_FDNAMES: this.names.join(':') };
-    const options = { folder, env: { ...held, ...env }, wrapper: LAUNCHER, fds: this.fds };
-    return RunningService.start({ ...options, ...(config && { config }) });
-  }
-
-  close(): void {
-    for (const fd of this.fds.splice(0)) closeSocket(fd);
-  }
-
-  private hold(name: string, fd: number): void {
-    this.fds.push(fd);
-    this.names.push(name);
-  }
-}
 
 const held = new HeldSockets();
 const folder = temporaryFolder();
@@ -91,7 +39,7 @@ beforeAll(async () => {
   tcp = held.tcp('dns-tcp', 1);
   control = held.tcp('control', 1);
   metrics = held.tcp('metrics', 2);
-  service = await held.start(folder, { dns: { workers: 2 } });
+  service = await held.start(folder, { config: { dns: { workers: 2 } } });
   await service.household([HOME]);
 });
 
@@ -151,8 +99,10 @@ it('relays on inherited sockets', async () => {
   const http = sockets.tcp('relay-http', 2);
   const quic = sockets.udp('relay-quic', 2);
   const relay = await sockets.start(temporaryFolder(), {
-    roles: ['relay', 'control'],
-    relay: { tls: ['127.0.0.1:0'], http: ['127.0.0.1:0'], quic: ['127.0.0.1:0'], workers: 2 },
+    config: {
+      roles: ['relay', 'control'],
+      relay: { tls: ['127.0.0.1:0'], http: ['127.0.0.1:0'], quic: ['127.0.0.1:0'], workers: 2 },
+    },
   });
   const [ready] = relay.lines.filter(({ msg }) => msg === 'ready');
   expect(ready).toMatchObject({

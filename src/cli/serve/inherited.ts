@@ -78,6 +78,11 @@ export class InheritedSockets {
     return new InheritedSockets(sockets);
   }
 
+  /** Adds sockets that another process's supervisor holds; those of servers that have sockets already are left out. */
+  with(held: ReadonlyMap<ServerName, readonly SocketAddress[]>): InheritedSockets {
+    return new InheritedSockets(new Map([...held, ...this.sockets]));
+  }
+
   /** Puts the addresses of inherited sockets into a configuration. @throws InheritedSocketError if it has no such server */
   apply(loaded: LoadedConfig): LoadedConfig {
     let { config } = loaded;
@@ -110,7 +115,7 @@ export class InheritedSockets {
   }
 }
 
-function isServer(name: string): name is ServerName {
+export function isServer(name: string): name is ServerName {
   return Object.hasOwn(SERVERS, name);
 }
 

@@ -1,6 +1,6 @@
 import type { Config, LoadedConfig } from '../../config/index.ts';
 import { MetricsListenError } from '../../metrics/scrape/index.ts';
-import { formatAddress, ListenError, type SocketAddress } from '../../net/index.ts';
+import { formatAddress, ListenError, type SocketAddress, sameAddress } from '../../net/index.ts';
 import { closeSocket, libc, listenTcp, openUdpSocket, SystemCallError, sharePort } from '../../sys/index.ts';
 import { type InheritedSockets, SERVERS, type ServerName } from './inherited.ts';
 import { threadsOf } from './threads.ts';
@@ -24,10 +24,18 @@ export interface ListeningSocket extends SocketAddress {
  */
 export class ListeningSockets {
   private readonly inherited: InheritedSockets;
+  /** Sockets of the process that is replaced which no server has taken yet. */
+  private readonly received: Set<ListeningSocket>;
   private readonly opened: ListeningSocket[] = [];
 
-  constructor(inherited: InheritedSockets) {
-    this.inherited = inherited;
+  /** @param received from the process that is replaced */
+  constructor(inherited: InheritedSockets, received: readonly ListeningSocket[] = []) {
+    const held = Map.groupBy(
+      received.filter(({ isHeld }) => isHeld),
+      ({ name }) => name,
+    );
+    this.inherited = inherited.with(held);
+    this.received = new Set(received);
   }
 
   /** Every socket that a server was given. Valid as long as the servers listen. */
@@ -50,7 +58,8 @@ export class ListeningSockets {
     const own: SocketAddress[] = [];
     try {
       for (const address of this.inherited.listeners(config, name)) {
-        own.push(...(address.fd === undefined ? openSockets(config, name, address) : [address]));
+        if (address.fd !== undefined) own.push(address);
+        else own.push(...(this.takeReceived(name, address) ?? openSockets(config, name, address)));
       }
     } catch (error) {
       for (const { fd } of own) if (fd !== undefined) closeSocket(fd);
@@ -59,7 +68,26 @@ export class ListeningSockets {
     for (const { address, port, fd } of own) {
       if (fd !== undefined) this.opened.push({ name, address, port, fd, isHeld });
     }
+    for (const socket of this.received)
+      if (own.some(({ fd }) => fd === socket.fd)) this.received.delete(socket);
     return own;
+  }
+
+  /** Closes the sockets of the process that is replaced which no server has taken: their addresses are not configured any longer. */
+  closeUnused(): void {
+    for (const { fd } of this.received) closeSocket(fd);
+    this.received.clear();
+  }
+
+  /** Takes the sockets of an address; port 0 takes those of any one port. @returns null if there are none */
+  private takeReceived(name: ServerName, { address, port }: SocketAddress): SocketAddress[] | null {
+    const same = [...this.received].filter(
+      (socket) => socket.name === name && !socket.isHeld && sameAddress(socket.address, address),
+    );
+    const wanted = port === 0 ? same[0]?.port : port;
+    const taken = same.filter((socket) => socket.port === wanted);
+    for (const socket of taken) this.received.delete(socket);
+    return taken.length === 0 ? null : taken.map((socket) => ({ address, port: socket.port, fd: socket.fd }));
   }
 }
 

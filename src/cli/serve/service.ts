@@ -1,11 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import type { Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { LastKnownAllowlist } from '../../allowlist/index.ts';
 import type { LoadedConfig } from '../../config/index.ts';
 import type { OwnHost } from '../../control/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
 import type { Registry } from '../../registry/index.ts';
 import { monotonicClock } from '../../sys/index.ts';
+import { errorCode } from '../error-code.ts';
 import { buildFrom, bundleStoreOf } from '../load-catalog.ts';
 import { policyOf, querySettingsOf } from '../policy.ts';
 import { checkDirectory } from '../private-text.ts';
@@ -24,10 +25,16 @@ import { logStoreEvents } from './observe/store-events.ts';
 import { runAccountCommand } from './operator/accounts.ts';
 import { runOperatorCommand } from './operator/commands.ts';
 import { explainWith } from './operator/explainer.ts';
-import { openOperatorSocket } from './operator/socket.ts';
+import { type OperatorRequest, OperatorSocket } from './operator/socket.ts';
 import { OwnAddresses, reportedAddresses } from './own-addresses.ts';
 import { servesOwnNames } from './own-names.ts';
 import { readPrivateNameKey } from './private-name-key.ts';
+import { Followers } from './replace/followers.ts';
+import { Replacement } from './replace/replacement.ts';
+import { positionOf, type SharedState } from './replace/shared-state.ts';
+import { StatePeer } from './replace/state-peer.ts';
+import { type EndReason, Successor } from './replace/successor.ts';
+import type { Takeover } from './replace/takeover.ts';
 import { ControlRole } from './roles/control.ts';
 import { EdgeRole } from './roles/edge.ts';
 import type { RelayRole } from './roles/relay.ts';
@@ -39,11 +46,17 @@ import { Tables } from './tables/tables.ts';
 
 /** Time for work in flight once the process has been told to stop. */
 const GRACE_MS = 10_000;
+/** The same for a process that could not take over: the other one has the next queries. */
+const NOT_TAKEN_OVER_GRACE_MS = 2_000;
+/** Interval of trying to open the store again that a process which could not take over has had. */
+const REOPEN_MS = 100;
 
 export interface ServiceOptions {
   /** The configuration, with the addresses of inherited sockets. */
   readonly loaded: LoadedConfig;
   readonly sockets: ListeningSockets;
+  /** Null: no process is replaced. */
+  readonly takeover: Takeover | null;
   readonly log: Log;
   readonly version: string;
   /** True if a person reads the output. */
@@ -74,7 +87,12 @@ export class Service {
   private hostCertificate: ReturnType<typeof openHostCertificate> = null;
   private metrics: Metrics | null = null;
   private bundles: BundleRefresh | null = null;
-  private operatorSocket: Server | null = null;
+  private operatorSocket: OperatorSocket | null = null;
+  private readonly followers: Followers;
+  private readonly replacement: Replacement;
+  /** The process that has taken over from this one. */
+  private successor: Successor | null = null;
+  private readonly retiring = Promise.withResolvers<EndReason | 'done'>();
   private reloading: Promise<unknown> = Promise.resolve();
   private lastReload = { isGood: true, atMs: Date.now() };
   private stopping = false;
@@ -103,6 +121,18 @@ export class Service {
       addCounters: (block) => this.blocks.push(block),
       onFailure,
     };
+    this.followers = new Followers(() => this.sharedState, log);
+    this.replacement = this.makeReplacement();
+  }
+
+  /** Resolves after another process has taken over, when this one has nothing more to do or has to end. */
+  get retired(): Promise<EndReason | 'done'> {
+    return this.retiring.promise;
+  }
+
+  /** True from the moment on that another process serves. */
+  get isRetired(): boolean {
+    return this.successor !== null;
   }
 
   /** Starts all roles. @throws errors with a code and a one-line message; whatever was opened is closed again */
@@ -112,7 +142,8 @@ export class Service {
       await service.open();
       return service;
     } catch (error) {
-      await service.stop(0);
+      await service.stop(options.takeover === null ? 0 : NOT_TAKEN_OVER_GRACE_MS);
+      options.takeover?.close();
       throw error;
     }
   }
@@ -147,14 +178,13 @@ export class Service {
     if (this.stopping) return;
     this.stopping = true;
     this.operatorSocket?.close();
-    this.leases?.stop();
-    void this.hostCertificate?.keeper.close();
-    this.bundles?.close();
+    this.followers.end();
+    this.successor?.close();
+    this.stopChores();
     await this.reloading;
     // All stop accepting at once: an edge that answers with a relay that is gone serves nobody.
     await Promise.all([this.relay, this.control, this.edge].map((role) => role?.close(graceMs)));
     // Tunnels are checked against the allowlist as long as they last.
-    this.reports?.close();
     await this.tables?.close();
     await this.remote?.close();
     await this.registry?.close();
@@ -163,6 +193,14 @@ export class Service {
 
   private get roles(): Role[] {
     return [this.edge, this.relay, this.control].filter((role) => role !== null);
+  }
+
+  /** Work that one process of a host does. */
+  private stopChores(): void {
+    this.leases?.stop();
+    void this.hostCertificate?.keeper.close();
+    this.bundles?.close();
+    this.reports?.close();
   }
 
   private async open(): Promise<void> {
@@ -176,7 +214,12 @@ export class Service {
     if (has('control') || config.store === 'embedded') {
       this.registry = await this.openRegistry();
       const clocks = { now: monotonicClock(), wallClock: Date.now };
-      this.leases = await LeaseExpiry.start(this.registry, log, clocks);
+      // While the registry is another process's, that one expires leases.
+      const { registry } = this;
+      this.leases =
+        this.options.takeover === null
+          ? await LeaseExpiry.start(registry, log, clocks)
+          : new LeaseExpiry(registry, log, clocks);
     }
     if (has('control')) this.operatorKeys = readOperatorKeys(config);
     if (has('edge') || has('relay')) this.tables = await this.openTables();
@@ -210,6 +253,7 @@ export class Service {
       blocks,
       counters,
     });
+    await this.takeOver();
     await this.openOperatorSocket(policy);
     const { terminal, write } = this.options;
     announce({ config, log, roles, metrics: this.metrics.urls, adminKey, terminal, write });
@@ -236,6 +280,124 @@ export class Service {
   private withCertificate(files: LoadedFiles): LoadedFiles {
     const { hostCertificate } = this;
     return hostCertificate === null ? files : { ...files, certificate: hostCertificate.keeper.certificate };
+  }
+
+  /** Takes the store and the rest of the work over from the process that is replaced. */
+  private async takeOver(): Promise<void> {
+    const { takeover } = this.options;
+    this.options.sockets.closeUnused();
+    if (takeover === null) return;
+    const { pid, version, draining } = takeover.reply;
+    const moves = this.borrowsStore ? this.registry!.moves : null;
+    await moves?.hold();
+    await takeover.release();
+    await moves?.reopen();
+    this.edge?.setDraining(draining.edge);
+    if (draining.relay) await this.relay?.setDraining(true);
+    try {
+      await takeover.retire();
+    } catch {
+      // It has released everything, so this process goes on.
+      this.log.warn({ pid }, 'the process that is replaced ended early');
+    }
+    moves?.resume();
+    this.edge?.renewShield();
+    takeover.close();
+    this.log.info({ pid, version }, 'took over from the running process, which finishes what it has');
+  }
+
+  /** True if the embedded store is used through the process that is replaced, until that releases it. */
+  private get borrowsStore(): boolean {
+    const { config } = this.context;
+    return config.store === 'embedded' && this.options.takeover?.reply.hasEmbeddedStore === true;
+  }
+
+  private get sharedState(): SharedState {
+    const { registry, remote, tables } = this;
+    return {
+      registry,
+      feed: remote?.feed ?? registry?.feed ?? null,
+      follower: tables?.follower ?? null,
+    };
+  }
+
+  /** Why no process can take over from this one now; null: one can. */
+  private get obstacle(): string | null {
+    if (this.stopping || this.isRetired)
+      return 'the running process is stopping: start again without --replace';
+    const { config } = this.context;
+    if (config.roles.includes('edge') && config.dns.engine === 'af-xdp')
+      return 'dns.engine af-xdp cannot be handed over, because the network card knows one reader: restart instead';
+    return null;
+  }
+
+  private makeReplacement(): Replacement {
+    const self = this;
+    return new Replacement({
+      version: this.context.version,
+      log: this.log,
+      get obstacle() {
+        return self.obstacle;
+      },
+      get sockets() {
+        return self.options.sockets.all;
+      },
+      hasEmbeddedStore: this.context.config.store === 'embedded',
+      get state() {
+        return self.sharedState;
+      },
+      get draining() {
+        return { edge: self.edge?.isDraining ?? false, relay: self.relay?.isDraining ?? false };
+      },
+      release: async () => void (await this.registry?.moves?.release()),
+      resume: () => this.resumeAfterReplacement(),
+      retire: () => this.retire(),
+    });
+  }
+
+  /** Opens the store again; the process that failed to take over may hold its lock a little longer. */
+  private async resumeAfterReplacement(): Promise<void> {
+    this.edge?.renewShield();
+    const moves = this.registry?.moves;
+    if (moves === undefined || moves === null) return;
+    for (let isFirst = true; !this.stopping; isFirst = false) {
+      try {
+        await moves.reopen();
+        moves.resume();
+        return;
+      } catch (error) {
+        const code = errorCode(error);
+        if (isFirst)
+          this.log.error({ code }, 'the store cannot be opened again yet: API calls wait, then fail');
+        await delay(REOPEN_MS);
+      }
+    }
+  }
+
+  /** Stops reading and accepting; resolves then. What this process has is finished after that. */
+  private async retire(): Promise<void> {
+    const { config, log } = this.context;
+    const peer = new StatePeer(positionOf(this.sharedState) ?? { epoch: '', seq: 0 });
+    this.operatorSocket?.close({ keepsPath: true });
+    this.successor = new Successor({
+      dataDir: config.dataDir,
+      peer,
+      log,
+      onEnd: (reason) => this.retiring.resolve(reason),
+    });
+    this.followers.close();
+    this.stopChores();
+    await this.remote?.stopKeeping();
+    const roles = await Promise.all(this.roles.map((role) => role.retire()));
+    this.registry?.moves?.follow(peer);
+    void this.metrics?.close();
+    log.info({}, 'another process serves: this one finishes what it has');
+    void this.finishRetired(roles);
+  }
+
+  private async finishRetired(roles: readonly { ended: Promise<void> }[]): Promise<void> {
+    await Promise.all(roles.map(({ ended }) => ended));
+    this.retiring.resolve('done');
   }
 
   private openOwnHost(control: ControlRole): OwnHost {
@@ -283,6 +445,7 @@ export class Service {
         config.privateNames.domain === null
           ? null
           : readPrivateNameKey(config.privateNames.key, config.dataDir),
+      ...(this.borrowsStore && { peer: this.options.takeover!.peer }),
       readYourWrites: async (from, to) => (await this.tables?.readYourWrites?.reached(from, to)) ?? true,
     });
   }
@@ -297,6 +460,7 @@ export class Service {
         log,
         now: monotonicClock(),
         wallClock: Date.now,
+        predecessor: await this.predecessorsAllowlist(),
       });
     }
     const { remote } = this;
@@ -304,10 +468,17 @@ export class Service {
     return Tables.open({ config, catalog: this.files.catalog, seed, feed, remote, log, onFailure });
   }
 
+  /** Null: none is replaced, or it has no allowlist yet. */
+  private async predecessorsAllowlist(): Promise<LastKnownAllowlist | null> {
+    const { takeover } = this.options;
+    if (takeover === null || takeover.reply.position === null) return null;
+    return { snapshot: await takeover.snapshot(), madeAtMs: Date.now() };
+  }
+
   private async openOperatorSocket(policy: ReturnType<typeof policyOf>): Promise<void> {
     const { config, log, files } = this.context;
     const { edge, relay, control, registry, tables } = this;
-    this.operatorSocket = await openOperatorSocket(config.dataDir, (request) =>
+    const answer = (request: OperatorRequest) =>
       runOperatorCommand(request, {
         tables,
         edge,
@@ -327,8 +498,14 @@ export class Service {
           return explainWith({ ...parts, policy: current }, question, now());
         },
         reloadCatalog: () => this.reloadCatalog(),
-      }),
-    );
+      });
+    this.operatorSocket = await OperatorSocket.open(config.dataDir, {
+      answer,
+      link: (request, socket, rest) =>
+        request.command === 'replace'
+          ? this.replacement.begin(request, socket, rest)
+          : this.followers.add(request, socket, rest),
+    });
     if (this.operatorSocket === null) {
       log.warn(
         {},

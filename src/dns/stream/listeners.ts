@@ -45,20 +45,29 @@ export class StreamListeners {
   }
 
   /** Stops accepting; resolves when every query has been answered and every connection has ended. */
-  async drain(): Promise<void> {
-    const empty = this.servers.map(
-      (server) =>
-        new Promise<void>((resolve) => {
-          server.onEmpty = resolve;
-          server.stop();
-          if (server.openConnections === 0) resolve();
-        }),
-    );
-    await Promise.all(empty);
+  drain(): Promise<void> {
+    return this.empty((server) => server.stop());
+  }
+
+  /** Stops accepting and serves open connections; resolves when they have ended. */
+  retire(): Promise<void> {
+    return this.empty((server) => server.retire());
   }
 
   async close(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.close()));
+  }
+
+  private async empty(stop: (server: StreamServer) => void): Promise<void> {
+    const empty = this.servers.map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          server.onEmpty = resolve;
+          stop(server);
+          if (server.openConnections === 0) resolve();
+        }),
+    );
+    await Promise.all(empty);
   }
 
   /** Imports TLS lazily: threads without it save the memory. */

@@ -55,6 +55,10 @@ export class LocalStreams implements StreamEngine {
 
   useIdentity(_identity: TlsIdentity): void {}
 
+  async retire(): Promise<{ ended: Promise<void> }> {
+    return { ended: this.listeners.retire() };
+  }
+
   stop(): Promise<void> {
     return this.listeners.drain();
   }

@@ -10,6 +10,8 @@ export interface StreamEngine {
   publish(update: TableUpdate): Promise<void>;
   /** Uses another certificate or other ticket keys for new connections. */
   useIdentity(identity: TlsIdentity): void;
+  /** Stops accepting, for another process that accepts. Resolves then; `ended` when all connections have ended. */
+  retire(): Promise<{ readonly ended: Promise<void> }>;
   /** Stops accepting. Resolves when every query has been answered. */
   stop(): Promise<void>;
   /** Closes all connections. */

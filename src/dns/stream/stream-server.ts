@@ -24,6 +24,11 @@ import type { StreamKey } from './worker-data.ts';
 
 /** Interval between searches for idle connections. */
 const SWEEP_MS = 1000;
+/** Idle time of connections once another process accepts the new ones ... */
+const RETIRED_IDLE_MS = 2000;
+/** ... and of those that have never been idle for so long in half a minute: between two queries, most likely. */
+const BUSY_AFTER_MS = 30_000;
+const BUSY_IDLE_MS = 200;
 const BACKLOG = 1024;
 
 /** The protocol on one connection. */
@@ -96,6 +101,7 @@ export class StreamServer {
   private readonly connections = new Set<Connection>();
   private readonly options: StreamServerOptions;
   private sweep: NodeJS.Timeout | null = null;
+  private retiredAtMs = Number.POSITIVE_INFINITY;
   /** Balancers' connections whose PROXY header has not arrived. */
   private readonly unnamed = new Set<Socket>();
   /** Bound addresses; port 0 is replaced by the actual port. */
@@ -122,6 +128,12 @@ export class StreamServer {
 
   get openConnections(): number {
     return this.connections.size;
+  }
+
+  /** Stops accepting; open connections are served until they have been idle for 2 s. */
+  retire(): void {
+    for (const server of this.servers) server.close();
+    this.retiredAtMs = this.options.now();
   }
 
   /** Stops accepting; connections end when their queries have been answered. */
@@ -293,10 +305,16 @@ export class StreamServer {
     this.options.budget.release(connection.source, connection.isStranger);
   }
 
+  private retiredIdleMs(nowMs: number): number {
+    const sinceMs = nowMs - this.retiredAtMs;
+    if (sinceMs < 0) return Number.POSITIVE_INFINITY;
+    return sinceMs < BUSY_AFTER_MS ? RETIRED_IDLE_MS : BUSY_IDLE_MS;
+  }
+
   private closeIdle(): void {
     const { limits, budget, now } = this.options;
-    const idleMs = limits.idleSeconds * 1000;
     const nowMs = now();
+    const idleMs = Math.min(limits.idleSeconds * 1000, this.retiredIdleMs(nowMs));
     for (const { session, isStranger } of this.connections) {
       session.closeIfIdle(nowMs, isStranger ? Math.min(idleMs, STRANGER_IDLE_MS) : idleMs);
     }

@@ -42,6 +42,7 @@ export interface StreamThreadsOptions extends SharedTables {
 interface StreamThread {
   readonly worker: Worker;
   readonly exited: Promise<void>;
+  readonly retired: Promise<void>;
   readonly drained: Promise<void>;
   hasExited: boolean;
   /** Resolvers of `publish` calls, in the order of the updates. */
@@ -103,6 +104,13 @@ export class StreamThreads implements StreamEngine {
 
   useIdentity(identity: TlsIdentity): void {
     this.order({ kind: 'identity', identity });
+  }
+
+  async retire(): Promise<{ ended: Promise<void> }> {
+    this.order({ kind: 'retire' });
+    await Promise.all(this.threads.map((thread) => thread.retired));
+    const ended = Promise.all(this.threads.map((thread) => thread.drained));
+    return { ended: ended.then(() => {}) };
   }
 
   async stop(): Promise<void> {
@@ -189,10 +197,12 @@ export class StreamThreads implements StreamEngine {
       youngGenerationMb: YOUNG_GENERATION_MB,
     });
     const exited = Promise.withResolvers<void>();
+    const retired = Promise.withResolvers<void>();
     const drained = Promise.withResolvers<void>();
     const thread: StreamThread = {
       worker,
       exited: exited.promise,
+      retired: retired.promise,
       drained: drained.promise,
       hasExited: false,
       attaching: [],
@@ -202,6 +212,7 @@ export class StreamThreads implements StreamEngine {
       worker.on('message', (report: StreamReport) => {
         if (report.kind === 'ready') resolve();
         else if (report.kind === 'attached') thread.attaching.shift()?.();
+        else if (report.kind === 'retired') retired.resolve();
         else if (report.kind === 'drained') drained.resolve();
         else if (report.kind === 'claim') void this.answerClaim(worker, report.claim);
         else if (report.kind === 'error') options.onFault(report.error);
@@ -215,6 +226,7 @@ export class StreamThreads implements StreamEngine {
         thread.hasExited = true;
         // A thread that has ended uses no table: `publish` need not wait for it.
         for (const attached of thread.attaching.splice(0)) attached();
+        retired.resolve();
         drained.resolve();
         exited.resolve();
       });

@@ -44,6 +44,8 @@ export type StreamOrder =
   | { readonly kind: 'tables'; readonly update: TableUpdate }
   | { readonly kind: 'identity'; readonly identity: TlsIdentity }
   | { readonly kind: 'claimed'; readonly id: number; readonly outcome: ClaimOutcome }
+  /** Stop accepting, serve open connections until they are idle. */
+  | { readonly kind: 'retire' }
   /** Stop accepting, answer every query. */
   | { readonly kind: 'stop' }
   | { readonly kind: 'close' };
@@ -59,6 +61,8 @@ export type StreamReport =
     }
   | { readonly kind: 'attached' }
   | { readonly kind: 'claim'; readonly claim: ClaimMessage }
-  /** Every query that had arrived before 'stop' has been answered. */
+  /** The thread accepts no more connections. */
+  | { readonly kind: 'retired' }
+  /** Every query that had arrived before 'stop' has been answered; after 'retire': all connections have ended. */
   | { readonly kind: 'drained' }
   | { readonly kind: 'error'; readonly error: unknown };

@@ -69,7 +69,12 @@ async function obey(
     state.attach(order.update);
     report({ kind: 'attached' });
   } else if (order.kind === 'identity') listeners.useIdentity(order.identity);
-  else if (order.kind === 'stop') {
+  else if (order.kind === 'retire') {
+    const ended = listeners.retire();
+    report({ kind: 'retired' });
+    await ended;
+    report({ kind: 'drained' });
+  } else if (order.kind === 'stop') {
     await listeners.drain();
     report({ kind: 'drained' });
   } else {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * A condition for sending this process work. `state` is a fixed word; `detail` holds further facts without
@@ -63,6 +64,8 @@ const HTTP_OPTIONS = {
   connectionsCheckingInterval: 1000,
 };
 const IDLE_TIMEOUT_MS = 10_000;
+/** A scrape takes some tens of milliseconds. */
+const GRACE_MS = 1_000;
 
 /** Serves `/metrics`, `/healthz` and `/readyz` on its own listeners. Requests are not logged. */
 export class MetricsServer {
@@ -97,11 +100,12 @@ export class MetricsServer {
     });
   }
 
-  /** Stops accepting and closes open connections: a scraper that is cut off comes again. */
+  /** Stops accepting, finishes the answers under way, and closes the connections. */
   async close(): Promise<void> {
-    const closed = this.servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    const closed = Promise.all(this.servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    await Promise.race([closed, delay(GRACE_MS, undefined, { ref: false })]);
     for (const server of this.servers) server.closeAllConnections();
-    await Promise.all(closed);
+    await closed;
   }
 
   private listen(at: ListenAddress): Promise<Server> {

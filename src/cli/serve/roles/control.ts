@@ -22,6 +22,8 @@ import type { LoadedFiles, Role, RoleContext } from './role.ts';
 
 const NO_ADDRESSES: HostnameAnswer = { addresses: [], families: [], ttlSeconds: 0 };
 
+/** After another process took over: longer than proxies keep an idle connection, most of them. */
+const RETIRED_MS = 90_000;
 /** Timeout of looking up a host name that an account adds. */
 const LOOK_UP_MS = 5_000;
 
@@ -125,6 +127,14 @@ export class ControlRole implements Role {
   /** The API reads regions and services from the current files at each call. */
   reload({ certificate }: LoadedFiles): void {
     if (certificate !== null) this.ownHost?.useCertificate(certificate);
+  }
+
+  /** Open connections end after their next call, or when they have been idle. */
+  async retire(): Promise<{ ended: Promise<void> }> {
+    void this.follower.stop();
+    const connections = this.server.retire();
+    const ended = Promise.race([connections, delay(RETIRED_MS, undefined, { ref: false })]);
+    return { ended: ended.then(() => this.server.close()) };
   }
 
   /** Finishes calls and look-ups in flight within graceMs. */

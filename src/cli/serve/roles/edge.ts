@@ -52,6 +52,10 @@ import { ShieldRole } from './shield.ts';
 
 /** Lifetime of session ticket keys: a stolen key decrypts at most this much recorded traffic. */
 const TICKET_KEYS_MS = 6 * 3_600_000;
+/** After another process took over: time for the queries that have been read, most of which wait for an upstream. */
+const RETIRED_UDP_MS = 10_000;
+/** After that, connections that were never idle for a moment. Clients ask again on another one (RFC 7766, section 6.2.4). */
+const RETIRED_STREAMS_MS = 300_000;
 
 /** dns.engine names an engine that this platform, or this process, cannot run. */
 export class EngineError extends Error {
@@ -74,6 +78,8 @@ export class EdgeRole implements Role {
   private readonly ticketTimer: NodeJS.Timeout;
   private certificate: TlsCertificate | null;
   private udp: UdpEngine | null = null;
+  private udpStopped: Promise<void> | null = null;
+  private udpClosed: Promise<void> | null = null;
   private streams: StreamEngine | null = null;
   private shield: ShieldRole | null = null;
   /** Set by the operator, and undone by the operator. */
@@ -206,16 +212,46 @@ export class EdgeRole implements Role {
     await this.publish({ settings: querySettingsOf(loaded.config, this.context.config) });
   }
 
+  async retire(): Promise<{ ended: Promise<void> }> {
+    this.shield?.close();
+    const [streams] = await Promise.all([this.streams!.retire(), this.stopUdp()]);
+    return { ended: this.finish(streams.ended) };
+  }
+
+  /** Another process had a filter on the same sockets: this one's is attached again where it is needed. */
+  renewShield(): void {
+    this.shield?.renew();
+  }
+
   async close(graceMs: number): Promise<void> {
     clearInterval(this.ticketTimer);
     this.upstreams.close();
     const drained = this.streams?.stop();
     this.shield?.close();
-    await this.udp?.stop();
+    await this.stopUdp();
     const idle = Promise.all([this.answerer.idle(), this.tables.resolver.idle(), drained]);
     await Promise.race([idle, delay(graceMs, undefined, { ref: false })]);
     await this.streams?.close();
-    await this.udp?.close();
+    await this.closeUdp();
+  }
+
+  private stopUdp(): Promise<void> {
+    this.udpStopped ??= this.udp?.stop() ?? Promise.resolve();
+    return this.udpStopped;
+  }
+
+  private closeUdp(): Promise<void> {
+    this.udpClosed ??= this.udp?.close() ?? Promise.resolve();
+    return this.udpClosed;
+  }
+
+  /** Answers the UDP queries that have been read, then waits for the connections. */
+  private async finish(connectionsEnded: Promise<void>): Promise<void> {
+    const idle = Promise.all([this.answerer.idle(), this.tables.resolver.idle()]);
+    await Promise.race([idle, delay(RETIRED_UDP_MS, undefined, { ref: false })]);
+    await this.closeUdp();
+    await Promise.race([connectionsEnded, delay(RETIRED_STREAMS_MS, undefined, { ref: false })]);
+    await this.streams?.stop();
   }
 
   private readiness(): ReturnType<ReadinessCheck['check']> {

@@ -20,6 +20,7 @@ import type { LoadedFiles, Role, RoleContext } from './role.ts';
 
 /** Interval at which the egress guard learns new addresses of this machine. */
 const ADDRESSES_INTERVAL_MS = 30_000;
+const HOUR_MS = 3_600_000;
 /** Zone of a link-local address: `%eth0`. */
 const ZONE = /%.*$/;
 
@@ -183,6 +184,14 @@ export class RelayRole implements Role {
       ...(localAddresses.length > 0 && egressAddresses(this.context.config).length > 0 && { localAddresses }),
     });
     await this.publishEgress();
+  }
+
+  /** Open tunnels go on until they end, or until relay.handoverHours are over; QUIC connections end now. */
+  async retire(): Promise<{ ended: Promise<void> }> {
+    this.isClosing = true;
+    clearInterval(this.timer);
+    await this.relay.endQuic();
+    return { ended: this.relay.drain(this.context.config.relay.handoverHours * HOUR_MS) };
   }
 
   /** Gives open tunnels relay.drainSeconds to end. */

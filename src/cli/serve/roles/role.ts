@@ -53,6 +53,11 @@ export interface Role {
   readonly metrics: Sources;
   /** Applies what a reload may change. The tables have the new catalog already. */
   reload(files: LoadedFiles): void | Promise<void>;
+  /**
+   * Stops accepting and reading, for another process that does. Resolves then; `ended` resolves when the work that this
+   * process has taken is done.
+   */
+  retire(): Promise<{ readonly ended: Promise<void> }>;
   /** Stops accepting, finishes work in flight within graceMs, and closes. 0: closes at once. */
   close(graceMs: number): Promise<void>;
 }

@@ -69,6 +69,10 @@ export class ShieldRole {
     return { ...NO_SHIELD, reason, state: this.mode === 'off' ? 'off' : 'unavailable' };
   }
 
+  renew(): void {
+    this.shield?.renew();
+  }
+
   /** Call it before the sockets are closed. */
   close(): void {
     this.shield?.close();

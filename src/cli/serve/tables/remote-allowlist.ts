@@ -50,6 +50,8 @@ export interface RemoteAllowlistOptions {
   readonly now: () => number;
   /** Milliseconds since 1970, for the age of the allowlist on disk. */
   readonly wallClock: () => number;
+  /** Allowlist of the process that is replaced, instead of the copy on disk; null: there is none. */
+  readonly predecessor?: LastKnownAllowlist | null;
 }
 
 /**
@@ -89,7 +91,7 @@ export class RemoteAllowlist {
     const { openRedisFeed } = await import('../../../registry/store/redis/follow/index.ts');
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     const file = new AllowlistFile(dataDir);
-    const lastKnown = await readLastKnown(file, log);
+    const lastKnown = options.predecessor ?? (await readLastKnown(file, log));
     const onPhase = (state: RedisFeedState): void => remote.logPhase(state);
     const remote: RemoteAllowlist = new RemoteAllowlist(options, file, lastKnown, (held) =>
       openRedisFeed({ url, held, now, random: Math.random, onPhase }),
@@ -153,6 +155,11 @@ export class RemoteAllowlist {
   /** Seconds since the last heartbeat of a control. */
   get heartbeatAgeSeconds(): number {
     return (this.options.now() - (this.feed.state.heartbeatAtMs ?? this.openedAtMs)) / 1_000;
+  }
+
+  /** Another process keeps the copy on disk from now on. */
+  async stopKeeping(): Promise<void> {
+    await this.keeper?.stop();
   }
 
   async close(): Promise<void> {

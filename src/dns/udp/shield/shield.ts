@@ -1,6 +1,6 @@
 import type { AllowlistTable } from '../../../allowlist/index.ts';
 import type { Prefix } from '../../../net/index.ts';
-import { BpfError } from '../../../sys/bpf/index.ts';
+import { BpfError, detachFilter } from '../../../sys/bpf/index.ts';
 import { Engagement, type ShieldSocket } from './engagement.ts';
 import { type FloodOptions, FloodWatch } from './flood-watch.ts';
 
@@ -74,6 +74,8 @@ export class Shield {
   constructor(options: ShieldOptions) {
     new Engagement([], options.exempt, options.random()).close();
     this.options = options;
+    // A process that crashed leaves its filter on sockets that a supervisor holds.
+    for (const { fd } of options.sockets) detachFilter(fd);
     this.watch = new FloodWatch(options);
     this.watch.countFrom(options.unregistered(), options.now());
     options.table.observe({
@@ -94,6 +96,12 @@ export class Shield {
       sampled: this.sampled + (counted ? engagement.sampled : 0),
       entries: engagement?.entries ?? 0,
     };
+  }
+
+  /** Detaches any filter, another process's too; the next look attaches one again where it is needed. */
+  renew(): void {
+    this.interrupt('replaced');
+    for (const { fd } of this.options.sockets) detachFilter(fd);
   }
 
   /** Detaches the filter. Call it before the sockets are closed. */
