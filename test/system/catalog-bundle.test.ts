@@ -267,6 +267,7 @@ describe('catalog refresh', () => {
     expect(first.code).toBe(3);
     expect(first.stdout.trimEnd().split('\n')).toEqual([
       'films: changed',
+      '    verified: false -> imported',
       '  + fresh.example',
       'version 2, 3 services; not signed yet',
     ]);

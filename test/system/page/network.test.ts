@@ -136,7 +136,8 @@ it.each([
 it('warns a week before a lease ends', async () => {
   const { secret } = await service.household(['127.0.5.221']);
   home.alterPage = (page) => {
-    page.registrations[0].expiresAt = new Date(Date.now() + 5.5 * 86_400_000).toISOString();
+    const day = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10);
+    page.registrations[0].expiresAt = `${day}T00:00:00.000Z`;
   };
   await visit.enter(service, secret);
   await visit.page.getByText('127.0.5.221 is about to end').waitFor();
