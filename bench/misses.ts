@@ -4,10 +4,10 @@
  *
  * Servers on processor 0, asked in turns; the upstream (support/upstream.c) and the open loop of `mediastreamer load`
  * share processor 1, so that some of the latency is theirs: the row "upstream itself" is what they have between them.
- * Loopback. Exits 1 if the edge missed the claim at the last rate.
+ * Over TLS it also leaves out what HAProxy takes, which ends TLS before the upstream. Loopback. Exits 1 if the edge missed the claim at the last rate.
  */
 import { startEdge } from './support/edge.ts';
-import { forwarders, startDelayedUpstream } from './support/forwarders.ts';
+import { forwarders, startDelayedUpstream, startTlsFront, UPSTREAM_NAME } from './support/forwarders.ts';
 import { runLoadTool } from './support/load-tool.ts';
 import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
@@ -27,6 +27,7 @@ const values = benchOptions(import.meta.url, {
   rounds: ['3', 'rounds, each server once a round'],
   seconds: ['5', 'length of a round'],
   delay: ['10', 'ms that the upstream takes'],
+  transport: ['udp', 'how it is asked: udp, or tls by way of HAProxy'],
   peers: ['unbound,dnsdist', 'peers beside the edge, by comma'],
   processors: ['0', "the servers' processors"],
   'node-options': ['', 'options of Node for the edge'],
@@ -34,7 +35,8 @@ const values = benchOptions(import.meta.url, {
 });
 const rates = values.rates.split(',').map(Number);
 const peers = values.peers.split(',').filter(Boolean);
-requirePrograms(['taskset', 'cc', ...peers]);
+const isEncrypted = values.transport === 'tls';
+requirePrograms(['taskset', 'cc', ...peers, ...(isEncrypted ? ['haproxy', 'openssl'] : [])]);
 
 interface Round {
   readonly cpuMicros: number;
@@ -68,14 +70,17 @@ async function measure(server: Peer, rate: number): Promise<Round> {
 
 const rounds = new Map<string, Round[]>();
 const upstream = await startDelayedUpstream(CLIENT_PROCESSOR, Number(values.delay));
-const kinds = forwarders(upstream.port);
+const front = isEncrypted ? await startTlsFront(CLIENT_PROCESSOR, upstream.port) : null;
+const kinds = forwarders(front?.port ?? upstream.port, front?.certFile);
 const servers = new Map<string, Peer>([['upstream itself', upstream]]);
 try {
-  const url = `udp://127.0.0.1:${upstream.port}`;
+  const url =
+    front === null ? `udp://127.0.0.1:${upstream.port}` : `tls://127.0.0.1:${front.port}#${UPSTREAM_NAME}`;
   const nodeOptions = values['node-options'].split(' ').filter(Boolean);
+  const caFile = front === null ? {} : { caFile: front.certFile };
   servers.set(
     'mediastreamer',
-    await startEdge({ processor: Number(values.processors), upstream: url, nodeOptions }),
+    await startEdge({ processor: Number(values.processors), upstream: url, nodeOptions, ...caFile }),
   );
   for (const name of peers) servers.set(kinds[name]!.label, await startPeer(kinds[name]!, 0, JOB));
   for (let round = 0; round < Number(values.rounds); round++) {
@@ -88,7 +93,7 @@ try {
   }
   show();
 } finally {
-  await Promise.all([...servers.values()].map((server) => server.stop()));
+  await Promise.all([...servers.values(), ...(front === null ? [] : [front])].map((server) => server.stop()));
 }
 
 function show(): void {
@@ -111,7 +116,12 @@ function show(): void {
     [...rounds].map(([label, list]) => ({ group, label, unit, values: list.map(pick) }));
   const file = writeResult(values.out, {
     bench: 'misses',
-    options: { rates: values.rates, seconds: Number(values.seconds), delayMs: Number(values.delay) },
+    options: {
+      rates: values.rates,
+      transport: values.transport,
+      seconds: Number(values.seconds),
+      delayMs: Number(values.delay),
+    },
     versions: Object.fromEntries(peers.map((name) => [name, kinds[name]!.version()])),
     series: [
       ...series('CPU a miss', 'us', ({ cpuMicros }) => cpuMicros),

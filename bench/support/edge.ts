@@ -21,6 +21,8 @@ export interface EdgeOptions {
   processor: number;
   workers?: number;
   upstream?: string;
+  /** PEM of an authority that it trusts beside the runtime's. */
+  caFile?: string;
   /** Further keys of the configuration's dns section, each after a comma. */
   dns?: string;
   /** Further sections of the configuration. */
@@ -56,6 +58,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     },
     {
       MALLOC_ARENA_MAX: '2',
+      ...(options.caFile !== undefined && { NODE_EXTRA_CA_CERTS: options.caFile }),
       MEDIASTREAMER_ADMIN_KEY: ADMIN_KEY,
       NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/mediastreamer'),
     },

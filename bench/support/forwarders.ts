@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './edge.ts';
 import type { Peer, PeerKind } from './peers.ts';
-import { startServer } from './process.ts';
+import { type Server, startServer, startUntil } from './process.ts';
 import { findProgram } from './programs.ts';
 
 /** The receive buffer of every server, as the edge has it. */
@@ -28,9 +29,87 @@ export async function startDelayedUpstream(processor: number, delayMs: number): 
   };
 }
 
-/** Debian's forwarders before the resolver at `upstream`, a port of 127.0.0.1, each with one thread. */
-export function forwarders(upstream: number): Readonly<Record<string, PeerKind>> {
-  return { unbound: unbound(upstream), dnsdist: dnsdist(upstream) };
+/** HAProxy before a resolver, which ends TLS for it. */
+export interface TlsFront extends Server {
+  readonly port: number;
+  /** Its certificate, which is its own authority, for the name `bench.example`. */
+  readonly certFile: string;
+}
+
+/** The name in the certificate of a `TlsFront`. */
+export const UPSTREAM_NAME = 'bench.example';
+
+/** Starts HAProxy on one processor, before the TCP port `upstream` of 127.0.0.1. */
+export async function startTlsFront(processor: number, upstream: number): Promise<TlsFront> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-tls-front-'));
+  const certFile = join(directory, 'cert.pem');
+  const keyFile = join(directory, 'cert.pem.key');
+  execFileSync(
+    'openssl',
+    [
+      ...[
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+      ],
+      ...['-keyout', keyFile, '-out', certFile, '-subj', `/CN=${UPSTREAM_NAME}`],
+      ...['-addext', `subjectAltName=DNS:${UPSTREAM_NAME}`],
+    ],
+    { stdio: 'ignore' },
+  );
+  const port = await freePort();
+  const config = join(directory, 'haproxy.cfg');
+  writeFileSync(
+    config,
+    `global
+  nbthread 1
+  ssl-load-extra-files key
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+listen dot
+  bind 127.0.0.1:${port} ssl crt ${certFile} alpn dot
+  server resolver 127.0.0.1:${upstream}
+`,
+  );
+  const command = [findProgram('haproxy')!, '-db', '-f', config];
+  const server = await startUntil(processor, command, () => accepts(port));
+  return {
+    ...server,
+    port,
+    certFile,
+    async stop() {
+      await server.stop();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return new Promise((resolve) => {
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/**
+ * Debian's forwarders before the resolver at `upstream`, a port of 127.0.0.1, each with one thread.
+ * @param certFile where they ask it over TLS: its authority
+ */
+export function forwarders(upstream: number, certFile?: string): Readonly<Record<string, PeerKind>> {
+  return { unbound: unbound(upstream, certFile), dnsdist: dnsdist(upstream, certFile) };
 }
 
 const versionOf = (program: string, option: string): string => {
@@ -39,13 +118,14 @@ const versionOf = (program: string, option: string): string => {
 };
 
 /** Caches as the edge's: 64 MiB in all. */
-function unbound(upstream: number): PeerKind {
+function unbound(upstream: number, certFile?: string): PeerKind {
   return {
     label: 'unbound',
     program: 'unbound',
     version: () => versionOf('unbound', '-V'),
     configure(directory, port) {
       const config = join(directory, 'unbound.conf');
+      const name = certFile === undefined ? '' : `#${UPSTREAM_NAME}`;
       const lines = [
         'server:',
         ...[`interface: 127.0.0.1@${port}`, 'num-threads: 1', 'do-daemonize: no', 'chroot: ""'],
@@ -58,7 +138,9 @@ function unbound(upstream: number): PeerKind {
         ],
         ...['do-not-query-localhost: no', 'outgoing-range: 8192', 'num-queries-per-thread: 4096'],
         ...['msg-cache-size: 32m', 'rrset-cache-size: 32m', 'local-zone: "example." transparent'],
-        ...['forward-zone:', 'name: "."', `forward-addr: 127.0.0.1@${upstream}`],
+        ...(certFile === undefined ? [] : [`tls-cert-bundle: "${certFile}"`]),
+        ...['forward-zone:', 'name: "."', `forward-addr: 127.0.0.1@${upstream}${name}`],
+        ...(certFile === undefined ? [] : ['forward-tls-upstream: yes']),
       ];
       writeFileSync(config, `${lines.join('\n')}\n`);
       return ['unbound', '-d', '-c', config];
@@ -67,7 +149,7 @@ function unbound(upstream: number): PeerKind {
 }
 
 /** It parses and caches little and asks from a few ports: what forwarding alone costs. */
-function dnsdist(upstream: number): PeerKind {
+function dnsdist(upstream: number, certFile?: string): PeerKind {
   return {
     label: 'dnsdist, tuned',
     program: 'dnsdist',
@@ -83,7 +165,11 @@ function dnsdist(upstream: number): PeerKind {
         `setUDPSocketBufferSizes(${BUFFER_BYTES}, ${BUFFER_BYTES})`,
         'setUDPMultipleMessagesVectorSize(64)',
         'setMaxUDPOutstanding(65535)',
-        `newServer({address='127.0.0.1:${upstream}', healthCheckMode='up', sockets=64})`,
+        'setMaxTCPClientThreads(1)',
+        'setMaxTCPQueuedConnections(65535)',
+        certFile === undefined
+          ? `newServer({address='127.0.0.1:${upstream}', healthCheckMode='up', sockets=64})`
+          : `newServer({address='127.0.0.1:${upstream}', healthCheckMode='up', tls='openssl', subjectName='${UPSTREAM_NAME}', caStore='${certFile}', validateCertificates=true, maxInFlight=1000})`,
         `getPool(''):setCache(newPacketCache(250000))`,
       ];
       writeFileSync(config, `${lines.join('\n')}\n`);

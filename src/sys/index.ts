@@ -41,5 +41,6 @@ export {
   TcpTransfer,
 } from './tcp.ts';
 export { COMPILE_CACHE_DIRECTORY, startThread, type ThreadOptions } from './thread.ts';
+export { TlsClient, TlsContext, type TlsPeer, TlsState } from './tls-client.ts';
 export { openUdpClient, peerName, UdpClients, type UdpPeer } from './udp.ts';
 export { SocketWatch } from './watch.ts';

@@ -11,6 +11,7 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import * as dnsPacket from 'dns-packet';
 
 export type Transport = 'udp' | 'tcp';
@@ -315,6 +316,8 @@ export interface FakeUpstreamOptions {
   readonly address?: string;
   readonly udp?: Behaviour;
   readonly tcp?: Behaviour;
+  /** Speaks TLS on its TCP port: its certificate. */
+  readonly tls?: TlsOptions;
 }
 
 export class FakeUpstream {
@@ -346,14 +349,19 @@ export class FakeUpstream {
     this.address = address;
     this.port = port;
     this.socket.on('message', (message, from) => this.receivedDatagram(message, from));
-    this.server.on('connection', (connection) => this.accepted(connection));
+    this.server.on(options.tls === undefined ? 'connection' : 'secureConnection', (connection) =>
+      this.accepted(connection),
+    );
   }
 
   static async start(options: FakeUpstreamOptions = {}): Promise<FakeUpstream> {
     const address = options.address ?? '127.0.0.1';
     for (let left = 20; ; left--) {
       const udp = await boundSocket(address);
-      const tcp = net.createServer({ allowHalfOpen: false });
+      const tcp =
+        options.tls === undefined
+          ? net.createServer({ allowHalfOpen: false })
+          : createTlsServer({ ALPNProtocols: ['dot'], ...options.tls }).on('tlsClientError', () => {});
       tcp.listen(udp.address().port, address);
       try {
         await once(tcp, 'listening');

@@ -76,12 +76,13 @@ export class ForwardPublisher {
     }
   }
 
-  /** Only a healthy upstream over UDP is asked plainly; everything else is the resolver's. */
+  /** Only a healthy upstream over UDP or TLS is asked plainly; everything else is the resolver's. */
   private publish(): void {
     const { endpoints, hedges, now, handle } = this.options;
     const nowMs = now();
     const [best] = orderEndpoints(endpoints, nowMs);
-    const isFit = best.config.scheme === 'udp' && best.health.healthy;
+    const { scheme } = best.config;
+    const isFit = (scheme === 'udp' || scheme === 'tls') && best.health.healthy;
     this.published = isFit ? endpoints.indexOf(best) : NO_UPSTREAM;
     const hedgeMs = endpoints.length > 1 && hedges.canSpend ? best.health.hedgeMs() : null;
     const patienceMs = best.health.patienceMs(0);
@@ -91,7 +92,8 @@ export class ForwardPublisher {
       upstream: handle.upstreams.length === endpoints.length ? this.published : NO_UPSTREAM,
       waitMs: this.waitMs,
       knowsEdns: this.asksWithEdns,
-      keepsCase: best.keepsCase(nowMs),
+      // Nobody can forge within TLS.
+      keepsCase: scheme === 'udp' && best.keepsCase(nowMs),
       questionsPerSource: QUESTIONS_PER_SOURCE,
     });
   }

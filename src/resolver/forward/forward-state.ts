@@ -48,20 +48,23 @@ export interface ForwardHandle {
   readonly memory: SharedArrayBuffer;
   readonly upstreams: readonly UpstreamConfig[];
   readonly ttlLimits: TtlLimits;
+  /** PEM, for upstreams over TLS, instead of the authorities that node:tls trusts by default. */
+  readonly authorities?: readonly string[];
 }
 
 export function createForwardHandle(
   upstreams: readonly UpstreamConfig[],
   ttlLimits: TtlLimits = DEFAULT_TTL_LIMITS,
+  authorities?: readonly string[],
 ): ForwardHandle {
   const memory = new SharedArrayBuffer(WORDS * 4);
   new Int32Array(memory)[UPSTREAM_WORD] = NO_UPSTREAM;
-  return { memory, upstreams, ttlLimits };
+  return { memory, upstreams, ttlLimits, ...(authorities !== undefined && { authorities }) };
 }
 
 /** Instructions for the threads. */
 export interface ForwardPolicy {
-  /** Index of the upstream to ask over UDP, or NO_UPSTREAM. */
+  /** Index of the upstream to ask, over UDP or TLS, or NO_UPSTREAM. */
   readonly upstream: number;
   /** Wait for a reply before the question goes to the resolver, which hedges, retries or gives up. */
   readonly waitMs: number;

@@ -62,7 +62,8 @@ import { prefixHash } from '../../rate-limit.ts';
 import { QueryVerdict } from '../../verdict.ts';
 import { SLOT_BYTES, UDP_TRAITS } from '../udp-traits.ts';
 import { matchQuestion, NONE, PARKED, QUEUED, QuestionMatch, QuestionTable } from './question-table.ts';
-import { UpstreamSockets } from './upstream-sockets.ts';
+import { STREAM, UpstreamSockets } from './upstream-sockets.ts';
+import { type StreamListener, UpstreamStream } from './upstream-stream.ts';
 import { MAX_WAITING_QUERY_BYTES, WaiterTable } from './waiter-table.ts';
 
 /** Queries that leave by one socket. */
@@ -102,12 +103,12 @@ export interface MissForwarderOptions {
 }
 
 /**
- * Asks the upstream for plain misses in the thread that received them: over UDP, one question once, matching replies in
- * place by socket, ID and question with its case, storing them in the cache and answering all clients that wait. All else
- * goes to the resolver: no reply in time, TC, another case, floods of false replies, replies without an answer.
+ * Asks the upstream for plain misses in the thread that received them: over UDP or TLS, one question once, matching replies
+ * in place by socket, ID and question with its case, storing them in the cache and answering all clients that wait. All else
+ * goes to the resolver: no stream yet, no reply in time, TC, another case, floods of false replies, replies without an answer.
  * Nothing is allocated, but for replies that PlainEntryBuilder leaves to buildEntry and for new sockets.
  */
-export class MissForwarder {
+export class MissForwarder implements StreamListener {
   private readonly state: QueryState;
   private readonly records: DeferredRecordWriter;
   private readonly forward: ForwardState;
@@ -115,6 +116,8 @@ export class MissForwarder {
   private readonly index: number;
   private readonly listeners: ForwardListeners;
   private readonly sockets: UpstreamSockets;
+  private readonly stream: UpstreamStream;
+  private isEncrypted = false;
   private readonly random: RandomSource;
   private readonly cache: CacheWriter;
   private readonly clockInto: (out: Float64Array) => void;
@@ -161,6 +164,8 @@ export class MissForwarder {
     this.listeners = options.listeners;
     this.random = new RandomSource(options.fillRandom);
     this.sockets = new UpstreamSockets(options.epoll, options.firstTag, this.random);
+    const { authorities } = options.forward;
+    this.stream = new UpstreamStream(options.epoll, options.firstTag + STREAM, this, authorities);
     this.cache = new CacheWriter(options.cache);
     this.clockInto = options.clockInto;
     this.answerCounts = new Uint8Array(options.listeners.fds.length);
@@ -168,7 +173,7 @@ export class MissForwarder {
 
   /** True while replies are awaited: the thread has to wait for upstreams as well. */
   get isWaiting(): boolean {
-    return this.questions.count > 0;
+    return this.questions.count > 0 || this.stream.isOpening;
   }
 
   /** Takes note of the policy; before each batch. */
@@ -178,7 +183,13 @@ export class MissForwarder {
     this.upstream = upstream;
     const config = this.handle.upstreams[upstream];
     const name = config === undefined ? null : upstreamPeerName(config);
-    this.sockets.use(config === undefined || name === null ? null : { family: config.family, name });
+    const peer =
+      config === undefined || name === null
+        ? null
+        : { ...config, name, address: config.address.split('%')[0] };
+    this.isEncrypted = peer?.scheme === 'tls';
+    this.sockets.use(this.isEncrypted ? null : peer);
+    this.stream.use(this.isEncrypted && peer !== null ? peer : null);
   }
 
   /**
@@ -198,6 +209,10 @@ export class MissForwarder {
     const flags = keyFlags(edns.dnssecOk, checkingDisabled(message));
     const key = keyHash(question.hashes[0], question.type, question.qclass, flags) | 0;
     if (forward.isSlow(key, state.nowSeconds)) return false;
+    if (this.isEncrypted && !this.stream.isOpen) {
+      this.stream.want(state.clock);
+      return false;
+    }
     let q = questions.find(key, question, flags);
     if (q === NONE) {
       const { hashes, name } = question;
@@ -216,6 +231,7 @@ export class MissForwarder {
 
   /** Sends what a batch has queued, and wakes the resolver if something was handed over. */
   flush(): void {
+    if (this.isEncrypted) this.sendQueuedByStream();
     for (let from = 0; from < this.queuedCount; from += PER_DRAW) {
       const rest = this.queuedCount - from;
       this.sendQueued(from, rest < PER_DRAW ? rest : PER_DRAW);
@@ -224,9 +240,13 @@ export class MissForwarder {
     this.wakeResolver();
   }
 
-  /** Reads replies of a socket. @param events reported by epoll @returns datagrams read */
+  /** Reads replies of a socket. @param events reported by epoll @returns replies read */
   receive(socket: number, events: number): number {
     const { sockets, replies, state } = this;
+    if (socket === STREAM) {
+      state.readClock(this.clockInto);
+      return this.stream.receive(state.clock);
+    }
     const fd = sockets.fd(socket);
     if (fd < 0) return 0;
     const count = replies.receive(fd, false);
@@ -243,8 +263,10 @@ export class MissForwarder {
    */
   finishTurn(isDrained: boolean): void {
     this.state.readClock(this.clockInto);
+    if (this.stream.hasMore) this.stream.receive(this.state.clock);
     if (this.parked > 0) this.lookAtParked();
-    if (isDrained) this.expire();
+    if (isDrained && !this.stream.hasMore) this.expire();
+    this.stream.tick(this.state.clock, this.questions.count);
     this.sendAnswers();
     this.flush();
   }
@@ -252,6 +274,7 @@ export class MissForwarder {
   /** Milliseconds until the next turn is due, `most` at most. */
   waitMs(most: number): number {
     const { questions } = this;
+    if (this.stream.hasMore) return 0;
     if (this.parked > 0) return PARKED_MS;
     if (questions.first === NONE) return most;
     const left = Math.ceil(questions.deadlinesMs[questions.first] - this.state.clock[0]);
@@ -260,8 +283,11 @@ export class MissForwarder {
 
   /** Zeroes what served questions have left in the batches. For idle moments, without outstanding questions. */
   clear(): void {
+    this.state.readClock(this.clockInto);
+    this.stream.tick(this.state.clock, this.questions.count);
     if (this.isCleared) return;
     this.isCleared = true;
+    this.stream.clear();
     this.replies.clear();
     for (let i = 0; i < REPLY_SLOTS; i++) this.queries.data[i].fill(0);
   }
@@ -272,6 +298,35 @@ export class MissForwarder {
     while (this.questions.first !== NONE) this.handOver(this.questions.first, Tried.NOTHING);
     this.wakeResolver();
     this.sockets.closeAll();
+    this.stream.close();
+  }
+
+  /** See StreamListener. */
+  streamReply(bytes: Uint8Array, length: number): void {
+    this.takeReply(STREAM, bytes, length);
+  }
+
+  /** See StreamListener. */
+  longReply(id: number): void {
+    const q = this.questions.findReply(STREAM, id);
+    if (q === NONE) this.ignore(STREAM);
+    else if (this.questions.lingers[q] === 1) this.drop(q);
+    else this.handOver(q, Tried.TRUNCATED);
+  }
+
+  /** See StreamListener: the resolver asks again, over a connection of its own. */
+  streamEnded(): void {
+    const { questions } = this;
+    for (let q = questions.first; q !== NONE; ) {
+      const next = questions.next[q];
+      if (questions.sockets[q] === STREAM) this.handOver(q, Tried.NOTHING);
+      q = next;
+    }
+    for (let q = questions.firstLingering; q !== NONE; ) {
+      const next = questions.next[q];
+      if (questions.sockets[q] === STREAM) this.drop(q);
+      q = next;
+    }
   }
 
   private begin(key: number, flags: number, zone: number, message: Uint8Array): number {
@@ -341,8 +396,27 @@ export class MissForwarder {
     if (queries.forward(sockets.fd(socket), 0, count) < count) this.failSocket(socket);
   }
 
+  /** Sends all queued questions over the stream, in one write. */
+  private sendQueuedByStream(): void {
+    const { questions, stream, state } = this;
+    for (let i = 0; i < this.queuedCount; i++) {
+      const q = this.queued[i];
+      const { questionEnds, lengths } = questions;
+      let messageId = this.random.u16();
+      while (questions.findReply(STREAM, messageId) !== NONE) messageId = this.random.u16();
+      const at = questions.offset(q);
+      if (stream.send(questions.bytes, at, lengths[q], questionEnds[q], messageId, state.clock)) {
+        questions.send(q, STREAM, messageId);
+        questions.sentMs[q] = state.clock[0];
+        state.counters.increment(Counter.UPSTREAM_QUERIES);
+      } else this.handOver(q, Tried.NOTHING);
+    }
+    this.queuedCount = 0;
+    stream.flush();
+  }
+
   private takeReply(socket: number, message: Uint8Array, length: number): void {
-    const { questions, sockets } = this;
+    const { questions } = this;
     if (length < HEADER_BYTES || !isResponse(message) || opcode(message) !== 0) {
       this.ignore(socket);
       return;
@@ -366,7 +440,7 @@ export class MissForwarder {
       questionCount(message) === 1 ? matchQuestion(questions, q, message, length) : QuestionMatch.OTHER;
     if (match === QuestionMatch.OTHER) this.countFalse(q, socket);
     else if (match === QuestionMatch.OTHER_CASE && this.forward.keepsCase) {
-      sockets.countFalse(socket);
+      this.countFalseReply(socket);
       this.handOver(q, Tried.DOUBTFUL);
     } else if (isTruncated(message)) this.handOver(q, Tried.TRUNCATED);
     else if (!this.survey.read(message, length, questions.questionEnds[q])) this.noteUnreadable(q);
@@ -458,8 +532,13 @@ export class MissForwarder {
   }
 
   private ignore(socket: number): void {
-    this.sockets.countFalse(socket);
+    this.countFalseReply(socket);
     this.state.counters.increment(Counter.UPSTREAM_MISMATCHES);
+  }
+
+  private countFalseReply(socket: number): void {
+    if (socket === STREAM) this.stream.countFalse();
+    else this.sockets.countFalse(socket);
   }
 
   /** The network says that nobody is there: the resolver finds out what to do. */
@@ -492,7 +571,9 @@ export class MissForwarder {
         const isUnreadable = questions.unreadable[q] === 1;
         if (!isUnreadable) forward.reportTimeout(this.index);
         state.counters.increment(Counter.UPSTREAM_FAILURES);
+        const sentMs = questions.sockets[q] === STREAM ? questions.sentMs[q] : null;
         this.handOver(q, isUnreadable ? Tried.DOUBTFUL : Tried.SILENT);
+        if (sentMs !== null) this.stream.noteTimeout(sentMs);
       }
     }
   }
@@ -644,6 +725,6 @@ export class MissForwarder {
     this.endClients(q);
     if (socket === PARKED) this.parked--;
     questions.remove(q);
-    if (socket >= 0) sockets.release(socket);
+    if (socket >= 0 && socket !== STREAM) sockets.release(socket);
   }
 }

@@ -5,6 +5,8 @@ import { closeSocket, type Epoll, EpollEvent, openUdpClient } from '../../../sys
 export const PORTS = 256;
 /** Those that give way but still await replies included. */
 const SOCKETS = 2 * PORTS;
+/** Instead of a socket: the stream (upstream-stream.ts). */
+export const STREAM = SOCKETS;
 const LIFE_MS = 60_000;
 /** False replies after which a socket gives way to one on another port. */
 const MAX_FALSE_REPLIES = 8;

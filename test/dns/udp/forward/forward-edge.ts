@@ -19,6 +19,8 @@ export interface ForwardEdgeOptions {
   readonly upstreams: readonly string[];
   readonly workers?: number;
   readonly timeouts?: Partial<ResolverTimeouts>;
+  /** PEM of the authorities that upstreams over TLS are trusted by. */
+  readonly authorities?: readonly string[];
 }
 
 /** UDP threads that forward misses by themselves, with the resolver behind them, and one registered client. */
@@ -30,7 +32,7 @@ export class ForwardEdge {
   private engine!: MmsgEngine;
   private client!: Peer;
 
-  private constructor({ upstreams, timeouts }: ForwardEdgeOptions) {
+  private constructor({ upstreams, timeouts, authorities }: ForwardEdgeOptions) {
     const { edge } = this;
     const now = monotonicClock();
     edge.nowMs = now();
@@ -44,7 +46,8 @@ export class ForwardEdge {
       nameSeed: edge.policy.seed,
       timeouts: { ...STEADY, ...PATIENT, ...timeouts },
       datagrams: SYSTEM_DATAGRAMS,
-      forward: createForwardHandle(configs),
+      forward: createForwardHandle(configs, undefined, authorities),
+      ...(authorities !== undefined && { trust: { ca: authorities } }),
     });
   }
 
