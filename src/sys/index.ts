@@ -6,6 +6,7 @@ export { Epoll, EpollEvent } from './epoll.ts';
 export { clearEvent, openEvent, signalEvent } from './event.ts';
 export { adoptUdpSocket, describeSocket, type InheritedSocket, shareListeners } from './inherited.ts';
 export { libc, SystemCallError } from './libc.ts';
+export { LoopCounter, type LoopingThread, loopingThreads } from './loop-counter.ts';
 export { Memory } from './memory.ts';
 export { ENDPOINT_BYTES } from './mmsg-layout.ts';
 export { PacketBatch, type PacketSlots } from './packet-batch.ts';

@@ -186,6 +186,8 @@ describe('health', () => {
           { name: 'shield', ready: true },
           { name: 'upstreams', ready: true, state: 'up' },
           { name: 'edge', ready: true, state: 'serving' },
+          { name: 'self', ready: true },
+          { name: 'threads', ready: true, state: 'moving' },
         ],
       },
     ]);

@@ -246,6 +246,7 @@ export class Service {
     const sources = { clock, acme, registry, bundles, tables, roles };
     this.metrics = await Metrics.open({
       version: this.context.version,
+      log,
       files: this.context.files,
       reload: () => this.lastReload,
       listeners: this.context.listeners('metrics'),

@@ -5,7 +5,7 @@ import { CounterBlock } from '../../metrics/index.ts';
 import { CacheWriter } from '../../resolver/cache/index.ts';
 import { hasSystemDatagrams, Resolver, SystemDatagrams } from '../../resolver/index.ts';
 import { serveResolver } from '../../resolver/remote/index.ts';
-import { monotonicClock } from '../../sys/index.ts';
+import { LoopCounter, monotonicClock } from '../../sys/index.ts';
 import { Deferral } from './deferral.ts';
 import type { ResolverNotice, ResolverOrder, ResolverThreadData } from './messages.ts';
 
@@ -52,7 +52,10 @@ function report(): void {
   post({ kind: 'report', upstreams: status, counters: resolver.counters });
 }
 
+const loop = new LoopCounter();
+loop.turn();
 const reporter = setInterval(() => {
+  loop.turn();
   if (JSON.stringify(resolver.upstreams()) !== reported) report();
 }, REPORT_MS);
 

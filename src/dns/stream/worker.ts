@@ -7,7 +7,7 @@ import { CounterBlock } from '../../metrics/index.ts';
 import { ListenError } from '../../net/index.ts';
 import { CacheReader } from '../../resolver/cache/index.ts';
 import { RemoteResolver } from '../../resolver/remote/index.ts';
-import { monotonicClock } from '../../sys/index.ts';
+import { LoopCounter, monotonicClock } from '../../sys/index.ts';
 import { QueryState } from '../answer/query-state.ts';
 import { Answerer } from '../answerer.ts';
 import { ThreadClaims } from '../private-names/thread-claims.ts';
@@ -15,6 +15,9 @@ import { RateLimiter } from '../rate-limit.ts';
 import { ConnectionBudget } from './connection-budget.ts';
 import { StreamListeners } from './listeners.ts';
 import type { StreamOrder, StreamReport, StreamWorkerData } from './worker-data.ts';
+
+/** Interval of showing the main thread that the event loop moves. */
+const TURN_MS = 500;
 
 const report = (message: StreamReport): void => parentPort!.postMessage(message);
 
@@ -91,6 +94,7 @@ function postable(error: unknown): Error {
 
 try {
   await serve(workerData as StreamWorkerData);
+  new LoopCounter().turnEvery(TURN_MS);
   report({ kind: 'ready' });
 } catch (error) {
   if (!(error instanceof ListenError)) throw error;

@@ -3,7 +3,7 @@ import { AllowlistReader } from '../../allowlist/index.ts';
 import { CatalogView } from '../../catalog/lookup/index.ts';
 import { CounterBlock } from '../../metrics/index.ts';
 import { CacheReader } from '../../resolver/cache/index.ts';
-import { askForSlice, monotonicClockInto, settleHeap } from '../../sys/index.ts';
+import { askForSlice, LoopCounter, monotonicClockInto, settleHeap } from '../../sys/index.ts';
 import { QueryState } from '../answer/query-state.ts';
 import { RingWriter } from '../defer-ring.ts';
 import { DeferredRecordWriter } from '../deferred-record.ts';
@@ -22,6 +22,7 @@ const SLICE_US = 300;
 export class UdpThreadState {
   readonly answerer: BatchAnswerer;
   readonly counters: CounterBlock;
+  readonly loop = new LoopCounter();
   private readonly data: UdpThreadData;
   private readonly control: Int32Array;
   readonly state: QueryState;

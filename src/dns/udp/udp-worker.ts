@@ -41,6 +41,7 @@ class UdpThread {
     const { thread, forwarder } = this;
     thread.begin();
     while (thread.goesOn) {
+      thread.loop.turn();
       if (forwarder?.isWaiting) this.waitForBoth(forwarder);
       else this.waitForClients();
     }

@@ -36,6 +36,7 @@ class XdpThread {
     const { state } = this;
     state.begin();
     while (state.goesOn) {
+      state.loop.turn();
       const more = this.answerWaiting();
       if (more || this.taken > 0) this.sendOn();
       if (!this.pacer.after(more ? BATCH_SLOTS : this.taken) && !more) this.wait();

@@ -1,4 +1,4 @@
-import { closeSocket, Epoll, EpollEvent } from '../../sys/index.ts';
+import { closeSocket, Epoll, EpollEvent, LoopCounter } from '../../sys/index.ts';
 import { Timers } from '../timers.ts';
 
 const EVENTS_PER_TURN = 512;
@@ -20,6 +20,7 @@ export class Reactor {
   /** Time at the start of this turn. */
   nowMs: number;
   private readonly epoll = new Epoll(EVENTS_PER_TURN);
+  private readonly loop = new LoopCounter();
   private readonly now: () => number;
   private readonly handlers: (Handler | null)[] = [];
   private readonly free: number[] = [];
@@ -81,6 +82,7 @@ export class Reactor {
   /** Waits up to maxWaitMs for events, handles them, and runs due timers. */
   turn(maxWaitMs: number): void {
     const { epoll, handlers, again } = this;
+    this.loop.turn();
     const waitMs = again.length > 0 ? 0 : Math.ceil(this.timers.untilNext(maxWaitMs));
     const count = epoll.wait(waitMs);
     this.nowMs = this.now();

@@ -7,7 +7,9 @@ import {
 } from '../../../metrics/scrape/index.ts';
 import { formatAddress, HttpLimits, type SocketAddress } from '../../../net/index.ts';
 import type { Registry } from '../../../registry/index.ts';
+import { loopingThreads, monotonicClock } from '../../../sys/index.ts';
 import type { KeeperState } from '../acme/index.ts';
+import type { Log } from '../log.ts';
 import type { LoadedFiles, Role } from '../roles/role.ts';
 import type { BundleRefresh } from '../tables/bundle-refresh.ts';
 import { ALLOWLIST_STATES } from '../tables/remote-allowlist.ts';
@@ -15,12 +17,14 @@ import { copyResolverCounters } from '../tables/resolver.ts';
 import type { Tables } from '../tables/tables.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { allowlistReadiness, clockReadiness, storeReadiness } from './readiness.ts';
+import { ThreadWatch } from './thread-watch.ts';
 
 /** A few scrapers and probes. */
 const METRICS_LIMITS = { connections: 64, connectionsPerSource: 16, isProxy: () => false };
 
 export interface MetricsOptions {
   readonly version: string;
+  readonly log: Log;
   /** The current files. */
   readonly files: () => LoadedFiles;
   /** The latest reload, or the start. */
@@ -45,22 +49,25 @@ export interface MetricsOptions {
 export class Metrics {
   private readonly server: MetricsServer;
   private readonly exposition: LaterExposition;
+  private readonly threads: ThreadWatch;
 
-  private constructor(server: MetricsServer, exposition: LaterExposition) {
+  private constructor(server: MetricsServer, exposition: LaterExposition, threads: ThreadWatch) {
     this.server = server;
     this.exposition = exposition;
+    this.threads = threads;
   }
 
   /** @throws MetricsListenError */
   static async open(options: MetricsOptions): Promise<Metrics> {
     const { tables, counters, blocks } = options;
     const exposition = new LaterExposition({ blocks, sources: sourcesOf(options) });
+    const threads = watchThreads(options.log);
     const server = await MetricsServer.open({
       limits: new HttpLimits(METRICS_LIMITS),
       listen: options.listeners.map(({ address, port, fd }) => {
         return { address: formatAddress(address), port, ...(fd !== undefined && { fd }) };
       }),
-      checks: checksOf(options),
+      checks: [...checksOf(options), { name: 'threads', check: () => threads.readiness() }],
       exposition: {
         contentType: exposition.contentType,
         text: async () => {
@@ -69,7 +76,7 @@ export class Metrics {
         },
       },
     });
-    return new Metrics(server, exposition);
+    return new Metrics(server, exposition, threads);
   }
 
   /** URLs of the listeners. */
@@ -86,9 +93,20 @@ export class Metrics {
   }
 
   async close(): Promise<void> {
+    this.threads.close();
     await this.exposition.load();
     await this.server.close();
   }
+}
+
+function watchThreads(log: Log): ThreadWatch {
+  return new ThreadWatch({
+    threads: loopingThreads,
+    now: monotonicClock(),
+    onStuck: (thread) =>
+      log.error({ thread }, 'a thread stands still: not ready, because what it has is not served'),
+    onMoving: (thread) => log.info({ thread }, 'the thread goes on'),
+  });
 }
 
 function sourcesOf(options: MetricsOptions): Sources {

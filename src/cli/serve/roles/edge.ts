@@ -42,6 +42,7 @@ import { crashReport } from '../../crash.ts';
 import { errorCode } from '../../error-code.ts';
 import { querySettingsOf } from '../../policy.ts';
 import { relayHealth, relayReadiness, shieldReadiness } from '../observe/readiness.ts';
+import { countUdpReplies, SelfQuery } from '../observe/self-query.ts';
 import { countMisses, UpstreamWatch } from '../observe/upstream-watch.ts';
 import { ownHttps } from '../own-names.ts';
 import type { Tables } from '../tables/tables.ts';
@@ -87,6 +88,7 @@ export class EdgeRole implements Role {
   /** True from the signal to stop on. */
   private isLeaving = false;
   private readonly upstreams: UpstreamWatch;
+  private readonly self: SelfQuery;
   /** Counters of all threads that answer queries. */
   private readonly blocks: CounterBlock[];
 
@@ -121,6 +123,11 @@ export class EdgeRole implements Role {
       misses: () => countMisses(this.blocks),
       downSeconds: config.readiness.upstreamsDownSeconds,
       now: tables.now,
+    });
+    this.self = new SelfQuery({
+      listeners: () => this.udp?.addresses ?? [],
+      obstacle: () => this.selfQueryObstacle,
+      replies: () => countUdpReplies(this.blocks),
     });
   }
 
@@ -179,6 +186,7 @@ export class EdgeRole implements Role {
     if (tables.relayWatch?.isProbing) checks.push({ name: 'relays', check: () => relayReadiness(tables) });
     checks.push({ name: 'upstreams', check: () => this.upstreams.readiness() });
     checks.push({ name: 'edge', check: () => this.readiness() });
+    checks.push({ name: 'self', check: () => this.self.readiness() });
     return checks;
   }
 
@@ -226,6 +234,7 @@ export class EdgeRole implements Role {
   async close(graceMs: number): Promise<void> {
     clearInterval(this.ticketTimer);
     this.upstreams.close();
+    this.self.close();
     const drained = this.streams?.stop();
     this.shield?.close();
     await this.stopUdp();
@@ -252,6 +261,17 @@ export class EdgeRole implements Role {
     await this.closeUdp();
     await Promise.race([connectionsEnded, delay(RETIRED_STREAMS_MS, undefined, { ref: false })]);
     await this.streams?.stop();
+  }
+
+  /** Why the edge may leave a query of its own without a reply; null: it replies. */
+  private get selfQueryObstacle(): string | null {
+    const { config, files } = this.context;
+    if (this.udp?.name === 'af-xdp') return 'engine af-xdp does not see the loopback interface';
+    if (files().loaded.config.dns.unregistered === 'drop') return 'dns.unregistered is drop';
+    const shield = this.shield?.view.state;
+    if (shield === 'engaging' || shield === 'engaged')
+      return 'the shield drops queries of unregistered addresses';
+    return config.dns.udp.length === 0 ? 'no UDP listener' : null;
   }
 
   private readiness(): ReturnType<ReadinessCheck['check']> {
