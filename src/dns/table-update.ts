@@ -1,5 +1,7 @@
 import type { AllowlistHandle } from '../allowlist/index.ts';
 import type { CatalogHandle } from '../catalog/lookup/index.ts';
+import type { CacheHandle } from '../resolver/cache/index.ts';
+import type { UpstreamConfig } from '../resolver/index.ts';
 import type { AnswerLimitOptions } from './answer/answer-limit.ts';
 import type { OpenNamesOptions } from './answer/open-names.ts';
 import type { RateLimitOptions } from './rate-limit.ts';
@@ -28,6 +30,9 @@ export interface QuerySettings {
 export interface TableUpdate {
   allowlist?: AllowlistHandle;
   catalog?: CatalogHandle;
+  cache?: CacheHandle;
+  /** All upstreams so far, replaced ones included: the resolver tells threads an index to ask (ForwardState). */
+  upstreams?: readonly UpstreamConfig[];
   /** See QueryPolicy. */
   discovery?: readonly Uint8Array[];
   /** Records that prove names to an ACME CA. */

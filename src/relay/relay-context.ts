@@ -18,6 +18,8 @@ import { type SourceLimitMemory, SourceLimits } from './source-limits.ts';
 /** New tables and rules; what is absent stays as it is. */
 export interface RelayUpdate {
   allowlist?: AllowlistHandle;
+  /** Cache of the process's resolver. */
+  cache?: CacheHandle;
   catalog?: { readonly handle: CatalogHandle; readonly serviceSlots: readonly number[] };
   egress?: EgressRules;
   /** Addresses of the policy's proxies, in their order. */
@@ -31,7 +33,9 @@ export interface RelayUpdate {
 }
 
 /** Tables at the start. */
-export type RelayTables = Required<Omit<RelayUpdate, 'draining' | 'probeSources' | 'localAddresses'>>;
+export type RelayTables = Required<
+  Omit<RelayUpdate, 'cache' | 'draining' | 'probeSources' | 'localAddresses'>
+>;
 
 /** Everything a relay thread is made from; can be posted. */
 export interface RelayHandle {
@@ -55,7 +59,7 @@ export class RelayContext {
   readonly policy: RelayPolicy;
   readonly admission: Admission;
   readonly limits: SourceLimits;
-  readonly origins: OriginCache;
+  origins: OriginCache;
   readonly counters: RelayCounters;
   readonly balancers: PrefixSet;
   localAddresses: readonly Address[];
@@ -182,6 +186,7 @@ export class RelayContext {
     if (probeSources !== undefined) this.admission.probeSources = new PrefixSet(probeSources);
     if (localAddresses !== undefined) this.localAddresses = parseAll(localAddresses);
     if (draining !== undefined) this.draining = draining;
+    if (update.cache !== undefined) this.origins = new OriginCache(update.cache);
     if (allowlist !== undefined) this.admission.allowlist.attach(allowlist);
     if (catalog !== undefined) {
       this.admission.catalog.attach(catalog.handle);

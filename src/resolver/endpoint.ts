@@ -20,7 +20,6 @@ export interface UpstreamStatus {
 }
 
 export interface EndpointOptions {
-  readonly index: number;
   readonly config: UpstreamConfig;
   readonly transports: UpstreamTransports;
   readonly timeouts: ResolverTimeouts;
@@ -140,10 +139,11 @@ export class Endpoint {
     return nowMs >= this.foldsCaseUntilMs;
   }
 
-  status(): UpstreamStatus {
+  /** @param index in the configuration */
+  status(index: number): UpstreamStatus {
     const { config, health } = this;
     return {
-      name: `${this.options.index}-${config.scheme}`,
+      name: `${index}-${config.scheme}`,
       url: config.url,
       healthy: health.healthy,
       p50Ms: health.percentileMs(0.5),

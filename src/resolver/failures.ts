@@ -54,6 +54,10 @@ export class FailureCache {
     return untilMs;
   }
 
+  clear(): void {
+    this.entries.clear();
+  }
+
   forget(key: string): void {
     if (this.entries.size > 0) this.entries.delete(key);
   }

@@ -56,7 +56,8 @@ export type InquiryResult =
 /** Shared by all inquiries of a resolver. */
 export interface InquiryContext extends AttemptContext {
   readonly timeouts: ResolverTimeouts;
-  readonly endpoints: readonly Endpoint[];
+  /** Replaced as a whole, never changed. */
+  endpoints: readonly Endpoint[];
   readonly hedges: HedgeBudget;
   readonly settled: (inquiry: Inquiry, result: InquiryResult) => void;
 }

@@ -111,7 +111,7 @@ const OVERLOADED: ResolveFailure = Object.freeze({
  */
 export class Resolver {
   readonly counters: ResolverCounters;
-  private readonly cache: AnswerStore;
+  private cache: AnswerStore;
   private readonly now: () => number;
   private readonly nameSeed: number;
   private readonly ttlLimits: TtlLimits | undefined;
@@ -127,6 +127,9 @@ export class Resolver {
   private readonly publisher: ForwardPublisher | null;
   private readonly inquiries = new Map<string, Inquiry>();
   private readonly datagrams: DatagramPools;
+  private readonly openEndpoint: (config: UpstreamConfig) => Endpoint;
+  /** Endpoints of replaced upstreams, until no question asks them. */
+  private readonly replaced = new Map<NodeJS.Timeout, readonly Endpoint[]>();
   private readonly recentAnswers = new LRUCache<string, RecentAnswer>({ max: RECENT_ANSWERS });
   private isClosed = false;
 
@@ -153,12 +156,13 @@ export class Resolver {
       capacity: limits.failures,
     });
     this.datagrams = options.datagrams ?? NODE_DATAGRAMS;
+    this.openEndpoint = this.endpointMaker(options, timeouts, random);
     this.context = {
       now,
       random,
       counters,
       timeouts,
-      endpoints: this.openEndpoints(options, timeouts, random),
+      endpoints: options.upstreams.map(this.openEndpoint),
       hedges: new HedgeBudget(),
       read: (request, message, length) => this.readAnswer(request, message, length),
       settled: (inquiry, result) => this.settle(inquiry, result),
@@ -200,7 +204,38 @@ export class Resolver {
 
   /** The upstreams as configured, with what was measured. */
   upstreams(): UpstreamStatus[] {
-    return this.context.endpoints.map((endpoint) => endpoint.status());
+    return this.context.endpoints.map((endpoint, index) => endpoint.status(index));
+  }
+
+  /**
+   * Asks other upstreams from the next question on. One that stays keeps its connections and what was measured.
+   * @param firstIndex index of the first one among those that the UDP threads know
+   */
+  useUpstreams(upstreams: readonly UpstreamConfig[], firstIndex: number): void {
+    if (upstreams.length === 0) throw new RangeError('a resolver needs an upstream');
+    const gone = new Set(this.context.endpoints);
+    const endpoints = upstreams.map((config) => {
+      const known = [...gone].find(({ config: { url } }) => url === config.url);
+      if (known === undefined) return this.openEndpoint(config);
+      gone.delete(known);
+      return known;
+    });
+    this.context.endpoints = endpoints;
+    this.publisher?.useEndpoints(endpoints, firstIndex);
+    this.failures.clear();
+    this.recentAnswers.clear();
+    if (gone.size === 0) return;
+    const timer = setTimeout(() => {
+      this.replaced.delete(timer);
+      void closeAll([...gone]);
+    }, this.context.timeouts.overallMs).unref();
+    this.replaced.set(timer, [...gone]);
+  }
+
+  /** Stores answers elsewhere from now on. */
+  useCache(cache: AnswerStore): void {
+    this.cache = cache;
+    this.recentAnswers.clear();
   }
 
   /** Ends all questions as failures and closes all sockets. */
@@ -208,25 +243,26 @@ export class Resolver {
     this.isClosed = true;
     this.publisher?.close();
     for (const inquiry of [...this.inquiries.values()]) inquiry.abort();
-    await Promise.all(this.context.endpoints.map((endpoint) => endpoint.close()));
+    for (const timer of this.replaced.keys()) clearTimeout(timer);
+    await closeAll([...this.context.endpoints, ...[...this.replaced.values()].flat()]);
     await this.datagrams.close();
   }
 
-  private openEndpoints(
-    { upstreams, now, trust = {}, onQuirk = () => {} }: ResolverOptions,
+  private endpointMaker(
+    { now, trust = {}, onQuirk = () => {} }: ResolverOptions,
     timeouts: ResolverTimeouts,
     random: RandomSource,
-  ): Endpoint[] {
+  ): (config: UpstreamConfig) => Endpoint {
     const { counters } = this;
     const onIgnored = (): void => {
       counters.ignored++;
     };
     const createDatagramPool = (remote: UpstreamConfig) => this.datagrams.createPool(remote, random, now);
     const parts = { random, now, timeouts, createDatagramPool, trust, onIgnored };
-    return upstreams.map((config, index) => {
+    return (config) => {
       const transports = createTransports(config, parts);
-      return new Endpoint({ index, config, transports, timeouts, random, now, onQuirk });
-    });
+      return new Endpoint({ config, transports, timeouts, random, now, onQuirk });
+    };
   }
 
   private join(key: string, request: ResolveRequest, waiter: ResolveWaiter): boolean {
@@ -353,6 +389,10 @@ export class Resolver {
     this.counters.overloaded++;
     waiter.resolved(OVERLOADED);
   }
+}
+
+async function closeAll(endpoints: readonly Endpoint[]): Promise<void> {
+  await Promise.all(endpoints.map((endpoint) => endpoint.close()));
 }
 
 function withDefaults(limits: Partial<ResolverLimits> = {}): ResolverLimits {

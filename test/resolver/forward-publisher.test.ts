@@ -37,6 +37,15 @@ describe('UDP threads are told', () => {
     expect(state.upstream).toBe(NO_UPSTREAM);
   });
 
+  test('other upstreams by the indexes that the threads know them by', async () => {
+    const other = await FakeUpstream.start({ address: '127.0.0.6' });
+    resolver.useUpstreams([parseUpstream(other.url)], 1);
+    expect(state.upstream).toBe(1);
+    resolver.useUpstreams([parseUpstream(other.urlFor('tcp'))], 2);
+    expect(state.upstream).toBe(NO_UPSTREAM);
+    await other.stop();
+  });
+
   test('to hand everything over while the upstream is down, and to ask again once it replies', async () => {
     upstream.udp = drop();
     state.reportTimeout(0);

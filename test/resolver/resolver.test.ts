@@ -1,6 +1,11 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Resolved, Resolver, ResolverOptions } from '../../src/resolver/index.ts';
+import {
+  parseUpstream,
+  type Resolved,
+  type Resolver,
+  type ResolverOptions,
+} from '../../src/resolver/index.ts';
 import { NODE_DATAGRAMS } from '../../src/resolver/upstream/node-datagram-pool.ts';
 import { ExtendedError, Rcode, RecordType } from '../../src/wire/index.ts';
 import {
@@ -543,3 +548,32 @@ describe('status and close', () => {
 function sockets(): number {
   return process.getActiveResourcesInfo().filter((kind) => /UDP|TCPSocket/.test(kind)).length;
 }
+
+describe('other upstreams at run time', () => {
+  test('get the next questions; what the old one was asked is still answered', async () => {
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    upstream.udp = (query, replier) => void released.then(() => answerWith('192.0.2.1')(query, replier));
+    const resolver = withOne();
+    const early = resolver.resolve(WWW);
+    await until(() => upstream.queries.length === 1);
+    resolver.useUpstreams([parseUpstream(second.url)], 0);
+    const late = request('late.example');
+    expect(shown(await resolver.resolve(late), late)).toEqual(['192.0.2.2']);
+    release();
+    expect(shown(await early, WWW)).toEqual(['192.0.2.1']);
+    expect(upstream.queries).toHaveLength(1);
+    expect(resolver.upstreams().map(({ name, url }) => [name, url])).toEqual([['0-udp', second.url]]);
+  });
+
+  test('leave to one that stays what was measured, at its new place', async () => {
+    const resolver = withOne();
+    upstream.udp = answerWith('192.0.2.1');
+    await resolver.resolve(WWW);
+    resolver.useUpstreams([second.url, upstream.url].map(parseUpstream), 0);
+    const [, stayed] = resolver.upstreams();
+    expect(stayed).toMatchObject({ name: '1-udp', url: upstream.url, p50Ms: expect.any(Number) });
+  });
+});

@@ -216,13 +216,13 @@ describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
     await service.household([HOME]);
     const file = join(service.folder, 'config.yaml');
     const before = JSON.parse(readFileSync(file, 'utf8'));
-    const changed = { ...before, cache: { bytes: '2MiB' } };
+    const changed = { ...before, cache: { ...before.cache, minTtlSeconds: 5 } };
     changed.regions = { ...before.regions, us: { relays: [{ address: '192.0.2.77' }] } };
     writeFileSync(file, JSON.stringify(changed));
     service.kill('SIGHUP');
     await service.logged('configuration and catalog read again');
     expect(await service.logged('changed, and taken at the next start only')).toMatchObject({
-      keys: ['cache.bytes'],
+      keys: ['cache.minTtlSeconds'],
     });
     expect(await both(service, FILMS)).toEqual(twice('NOERROR 192.0.2.77'));
 

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askUdp, encodeQuery, shown, UdpClient } from '../support/dns-client.ts';
-import { FakeUpstream } from '../support/fake-upstream.ts';
+import { answer, FakeUpstream } from '../support/fake-upstream.ts';
 import { FILMS, RunningService, until } from '../support/service.ts';
 
 const HOME = '127.0.6.1';
@@ -31,7 +31,10 @@ describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
   /** Merges sections into the configuration and waits until it is applied. */
   async function reload(sections: Record<string, object>): Promise<void> {
     const before = JSON.parse(readFileSync(file(), 'utf8'));
-    const merged = Object.entries(sections).map(([key, value]) => [key, { ...before[key], ...value }]);
+    const merged = Object.entries(sections).map(([key, value]) => [
+      key,
+      Array.isArray(value) ? value : { ...before[key], ...value },
+    ]);
     writeFileSync(file(), JSON.stringify({ ...before, ...Object.fromEntries(merged) }));
     service.kill('SIGHUP');
     await service.logged('configuration and catalog read again', ++reloads);
@@ -56,6 +59,37 @@ describe.each(['mmsg', 'dgram'])('SIGHUP to a service with %s', (engine) => {
     await until(async () => (await limited()) > 0, 'queries are over the limit');
     stranger.close();
     for (let query = 0; query < 5; query++) expect(await ask(HOME, FILMS)).toBe('NOERROR 192.0.2.10');
+  });
+
+  it('asks new upstreams, and forgets the old ones', async () => {
+    const other = await FakeUpstream.start({
+      udp: answer({ answers: [{ type: 'A', name: 'www.example', ttl: 300, data: '192.0.2.77' }] }),
+    });
+    try {
+      expect(await ask(HOME, 'www.example')).toBe('NOERROR 192.0.2.1');
+      await reload({ upstreams: [other.url], cache: { bytes: '2MiB' } });
+      const before = upstream.queries.length;
+      expect(await ask(HOME, 'www.example')).toBe('NOERROR 192.0.2.77');
+      expect(upstream.queries).toHaveLength(before);
+      expect(await service.metrics()).toContain(
+        `mediastreamer_upstream_healthy{index="0",upstream="${other.url}"} 1`,
+      );
+    } finally {
+      await reload({ upstreams: [upstream.url] });
+      await other.stop();
+    }
+    expect(await ask(HOME, 'else.example')).toBe('NOERROR 192.0.2.1');
+  });
+
+  it('caches in a cache of the new size', async () => {
+    await reload({ cache: { bytes: '4MiB', staleSeconds: 60 } });
+    expect(await gauge('cache_bytes')).toBe(4 << 20);
+    const before = upstream.queries.length;
+    for (let query = 0; query < 5; query++)
+      expect(await ask(HOME, 'cached.example')).toBe('NOERROR 192.0.2.1');
+    expect(upstream.queries).toHaveLength(before + 1);
+    await reload({ cache: { bytes: '1MiB' } });
+    expect(await gauge('cache_bytes')).toBe(1 << 20);
   });
 
   it("replaces the operator's keys while both are valid", async () => {

@@ -2,6 +2,9 @@ import type { Config } from '../../config/index.ts';
 
 /** Keys that a reload applies; all others are read at the start only. */
 const RELOADED = [
+  'upstreams',
+  'cache.bytes',
+  'cache.staleSeconds',
   'catalog.services',
   'catalog.groups',
   'catalog.answerTtlSeconds',

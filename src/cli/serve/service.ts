@@ -554,6 +554,7 @@ export class Service {
       this.files = files;
       this.operatorKeys = operatorKeys;
       log.level = loaded.config.log.level;
+      await this.tables?.useConfig(loaded.config);
       await this.tables?.useCatalog(files.catalog, loaded.config.health);
       for (const role of this.roles) await role.reload(files);
       this.logWarnings();

@@ -2,7 +2,7 @@ import type { AllowlistReader } from '../../allowlist/index.ts';
 import type { CatalogView } from '../../catalog/lookup/index.ts';
 import type { CounterBlock, Transport } from '../../metrics/index.ts';
 import type { Family, Source } from '../../net/index.ts';
-import type { CacheReader } from '../../resolver/cache/index.ts';
+import { CacheReader } from '../../resolver/cache/index.ts';
 import { Edns, ExtendedError, MIN_UDP_SIZE, parseQuestion, Question, Rcode } from '../../wire/index.ts';
 import { RateLimiter } from '../rate-limit.ts';
 import type { ChallengeRecord, QuerySettings, TableUpdate } from '../table-update.ts';
@@ -66,7 +66,7 @@ export class QuerySource implements Source {
 export class QueryState {
   readonly allowlist: AllowlistReader;
   readonly catalog: CatalogView;
-  readonly cache: CacheReader;
+  cache: CacheReader;
   rateLimiter: RateLimiter;
   readonly counters: CounterBlock;
   readonly seed: number;
@@ -138,6 +138,7 @@ export class QueryState {
   attach(update: TableUpdate): void {
     if (update.allowlist !== undefined) this.allowlist.attach(update.allowlist);
     if (update.catalog !== undefined) this.catalog.attach(update.catalog);
+    if (update.cache !== undefined) this.cache = new CacheReader(update.cache);
     if (update.discovery !== undefined) this.discovery = update.discovery;
     if (update.challenges !== undefined) this.challenges = update.challenges;
     if (update.settings !== undefined) this.use(update.settings);

@@ -29,6 +29,12 @@ export type ResolverOrder =
   | { readonly kind: 'open'; readonly sockets: readonly ReplySockets[] }
   | { readonly kind: 'follow'; readonly ring: SharedArrayBuffer; readonly sockets: number }
   | { readonly kind: 'tables'; readonly id: number; readonly update: TableUpdate }
+  | {
+      readonly kind: 'upstreams';
+      readonly id: number;
+      readonly upstreams: readonly UpstreamConfig[];
+      readonly firstIndex: number;
+    }
   | { readonly kind: 'end'; readonly id: number; readonly ring: number }
   | { readonly kind: 'closeSockets'; readonly id: number; readonly sockets: number }
   /** Confirmed when no query waits for an upstream. */

@@ -50,6 +50,8 @@ export interface ResolverThreadOptions {
 export class ResolverThread implements DeferredQueries {
   /** Null: UDP threads hand all misses to the resolver. */
   readonly forward: ForwardHandle | null;
+  /** All upstreams so far, in the order of their indexes in ForwardState. */
+  private known: readonly UpstreamConfig[];
   /** Counters of queries answered in the thread. */
   readonly counters = new CounterBlock();
   private readonly worker: Worker;
@@ -66,6 +68,7 @@ export class ResolverThread implements DeferredQueries {
 
   private constructor(options: ResolverThreadOptions, onReady: () => void) {
     const { upstreams, cache, nameSeed, ttlLimits, hasForwarders } = options;
+    this.known = upstreams;
     const forwards = hasForwarders && hasSystemDatagrams();
     this.forward = forwards ? createForwardHandle(upstreams, ttlLimits) : null;
     const data: ResolverThreadData = {
@@ -166,6 +169,22 @@ export class ResolverThread implements DeferredQueries {
   /** Switches to new tables. Resolves when the old ones are no longer read. */
   publish(update: TableUpdate): Promise<void> {
     return this.order({ kind: 'tables', update });
+  }
+
+  /**
+   * Asks other upstreams from the next question on.
+   * @param tellThreads gives UDP threads the upstreams; resolves when they have them
+   */
+  async useUpstreams(
+    upstreams: readonly UpstreamConfig[],
+    tellThreads: (known: readonly UpstreamConfig[]) => Promise<void>,
+  ): Promise<void> {
+    const firstIndex = this.known.length;
+    const current = this.known.slice(-this.latest.upstreams.length).map(({ url }) => url);
+    if (current.join(' ') === upstreams.map(({ url }) => url).join(' ')) return;
+    this.known = [...this.known, ...upstreams];
+    await tellThreads(this.known);
+    await this.order({ kind: 'upstreams', upstreams, firstIndex });
   }
 
   /** Resolves when no deferred query waits for an upstream. */

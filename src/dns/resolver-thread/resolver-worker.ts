@@ -69,7 +69,11 @@ async function stop(): Promise<void> {
 function obey(order: Extract<ResolverOrder, { id: number }>): Promise<void> | void {
   switch (order.kind) {
     case 'tables':
+      if (order.update.cache !== undefined) resolver.useCache(new CacheWriter(order.update.cache));
       return deferral?.attach(order.update);
+    case 'upstreams':
+      resolver.useUpstreams(order.upstreams, order.firstIndex);
+      return report();
     case 'end':
       return deferral?.queries.end(order.ring);
     case 'closeSockets':

@@ -69,7 +69,9 @@ export class UdpThreadState {
       next !== undefined;
       next = receiveMessageOnPort(updatePort)
     ) {
-      this.state.attach(next.message as TableUpdate);
+      const update = next.message as TableUpdate;
+      this.state.attach(update);
+      this.answerer.forwarder?.attach(update);
       parentPort!.postMessage('attached');
     }
   }

@@ -15,7 +15,7 @@ const QUESTIONS_PER_SOURCE = 1024;
 
 export interface ForwardPublisherOptions {
   readonly handle: ForwardHandle;
-  /** In the order of handle.upstreams. */
+  /** In the order of handle.upstreams. Of another number: none of them is for the threads. */
   readonly endpoints: readonly Endpoint[];
   readonly hedges: HedgeBudget;
   /** Monotonic, ms. */
@@ -29,6 +29,10 @@ export class ForwardPublisher {
   private readonly replies = new Uint32Array(MAX_FORWARDERS);
   private readonly timeouts = new Uint32Array(MAX_FORWARDERS);
   private readonly timer: NodeJS.Timeout;
+  private endpoints: readonly Endpoint[];
+  /** Index of the first endpoint among the upstreams that the threads know. */
+  private firstIndex = 0;
+  private isKnown: boolean;
   private published = NO_UPSTREAM;
   private waitMs = 0;
   private asksWithEdns = true;
@@ -36,6 +40,8 @@ export class ForwardPublisher {
   constructor(options: ForwardPublisherOptions) {
     this.options = options;
     this.state = new ForwardState(options.handle);
+    this.endpoints = options.endpoints;
+    this.isKnown = options.handle.upstreams.length === options.endpoints.length;
     this.publish();
     this.timer = setInterval(() => this.tick(), INTERVAL_MS).unref();
   }
@@ -50,12 +56,21 @@ export class ForwardPublisher {
     this.state.markSlow(key, Math.ceil(untilMs / 1000));
   }
 
+  /** Turns to other upstreams. @param firstIndex index of the first one among those that the threads know */
+  useEndpoints(endpoints: readonly Endpoint[], firstIndex: number): void {
+    this.takeReports();
+    this.endpoints = endpoints;
+    this.firstIndex = firstIndex;
+    this.isKnown = true;
+    this.publish();
+  }
+
   close(): void {
     clearInterval(this.timer);
   }
 
   private takeReports(): void {
-    const endpoint = this.options.endpoints[this.published];
+    const endpoint = this.endpoints[this.published];
     const nowMs = this.options.now();
     for (let thread = 0; thread < MAX_FORWARDERS; thread++) {
       const replies = this.state.replies(thread);
@@ -78,7 +93,8 @@ export class ForwardPublisher {
 
   /** Only a healthy upstream over UDP or TLS is asked plainly; everything else is the resolver's. */
   private publish(): void {
-    const { endpoints, hedges, now, handle } = this.options;
+    const { endpoints } = this;
+    const { hedges, now } = this.options;
     const nowMs = now();
     const [best] = orderEndpoints(endpoints, nowMs);
     const { scheme } = best.config;
@@ -89,7 +105,8 @@ export class ForwardPublisher {
     this.waitMs = hedgeMs === null ? patienceMs : Math.min(hedgeMs, patienceMs);
     this.asksWithEdns = best.knowsEdns(nowMs);
     this.state.publish({
-      upstream: handle.upstreams.length === endpoints.length ? this.published : NO_UPSTREAM,
+      upstream:
+        this.isKnown && this.published !== NO_UPSTREAM ? this.firstIndex + this.published : NO_UPSTREAM,
       waitMs: this.waitMs,
       knowsEdns: this.asksWithEdns,
       // Nobody can forge within TLS.

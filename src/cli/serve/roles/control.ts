@@ -16,7 +16,7 @@ import { prefixes } from '../../addresses.ts';
 import { errorCode } from '../../error-code.ts';
 import type { Log } from '../log.ts';
 import { servesOwnNames } from '../own-names.ts';
-import { openResolver } from '../tables/resolver.ts';
+import { changedUpstreams, openResolver } from '../tables/resolver.ts';
 import type { Tables } from '../tables/tables.ts';
 import type { LoadedFiles, Role, RoleContext } from './role.ts';
 
@@ -36,6 +36,8 @@ export class ControlRole implements Role {
   private readonly follower: HostnameFollower;
   /** Null where the process's tables have a resolver. */
   private readonly ownResolver: Resolver | null;
+  private readonly log: Log;
+  private config: Config;
   private ownHost: OwnHost | null = null;
 
   private constructor(
@@ -43,11 +45,14 @@ export class ControlRole implements Role {
     addresses: readonly { host: string; port: number }[],
     follower: HostnameFollower,
     ownResolver: Resolver | null,
+    { config, log }: RoleContext,
   ) {
     this.server = server;
     this.addresses = addresses;
     this.follower = follower;
     this.ownResolver = ownResolver;
+    this.config = config;
+    this.log = log;
   }
 
   /**
@@ -104,7 +109,7 @@ export class ControlRole implements Role {
       onError: (error) => log.error({ code: errorCode(error) }, 'host names not followed'),
     });
     follower.start();
-    return new ControlRole(server, addresses, follower, ownResolver);
+    return new ControlRole(server, addresses, follower, ownResolver, context);
   }
 
   get ready(): Role['ready'] {
@@ -125,7 +130,10 @@ export class ControlRole implements Role {
   }
 
   /** The API reads regions and services from the current files at each call. */
-  reload({ certificate }: LoadedFiles): void {
+  reload({ certificate, loaded }: LoadedFiles): void {
+    const upstreams = this.ownResolver && changedUpstreams(this.config, loaded.config, this.log);
+    if (upstreams !== null) this.ownResolver?.useUpstreams(upstreams, 0);
+    this.config = loaded.config;
     if (certificate !== null) this.ownHost?.useCertificate(certificate);
   }
 

@@ -103,8 +103,9 @@ export class RelayRole implements Role {
       onFailure,
     });
     // Also brings tables that were replaced while the threads started.
-    await tables.addReader(({ allowlist: list, catalog }) =>
+    await tables.addReader(({ allowlist: list, catalog, cache: newCache }) =>
       relay.publish({
+        ...(newCache !== undefined && { cache: newCache }),
         ...(list !== undefined && { allowlist: list }),
         ...(catalog !== undefined && { catalog: { handle: catalog, serviceSlots: assignSlots() } }),
       }),

@@ -109,6 +109,12 @@ function systemUpstreams(config: Config, log: Log): readonly UpstreamConfig[] {
   return found.upstreams;
 }
 
+/** The upstreams after a reload; null: they are as before. `system` is read again. */
+export function changedUpstreams(before: Config, after: Config, log: Log): readonly UpstreamConfig[] | null {
+  const isSame = before.upstreams.join(' ') === after.upstreams.join(' ');
+  return isSame && !after.upstreams.includes('system') ? null : configuredUpstreams(after, log);
+}
+
 /** Copies the resolver's counters into the main thread's block; call it before each scrape. */
 export function copyResolverCounters({ counters, upstreams }: ResolverReport, block: CounterBlock): void {
   const { values } = block;

@@ -8,7 +8,8 @@ import { type CatalogHandle, type CatalogTables, Steering } from '../../../catal
 import { type Config, reachedAt } from '../../../config/index.ts';
 import type { ResolverThread } from '../../../dns/index.ts';
 import type { Feed } from '../../../feed/index.ts';
-import { AnswerCache } from '../../../resolver/cache/index.ts';
+import { AnswerCache, type CacheHandle } from '../../../resolver/cache/index.ts';
+import type { UpstreamConfig } from '../../../resolver/index.ts';
 import { monotonicClock } from '../../../sys/index.ts';
 import { errorCode } from '../../error-code.ts';
 import type { Log } from '../log.ts';
@@ -16,12 +17,14 @@ import { ReadYourWrites } from './read-your-writes.ts';
 import { NOTHING_KNOWN, type RelayStatus, relayStatuses } from './relay-status.ts';
 import { RelayWatch } from './relay-watch.ts';
 import type { RemoteAllowlist } from './remote-allowlist.ts';
-import { startResolverThread } from './resolver.ts';
+import { changedUpstreams, startResolverThread } from './resolver.ts';
 
 /** Tables that replace earlier ones, for threads to attach to. */
 export interface TablesUpdate {
   readonly allowlist?: AllowlistHandle;
   readonly catalog?: CatalogHandle;
+  readonly cache?: CacheHandle;
+  readonly upstreams?: readonly UpstreamConfig[];
 }
 
 /** A role whose threads read the tables. Resolves once all of them have attached. */
@@ -51,11 +54,13 @@ export class Tables {
   readonly profiles: Profiles;
   readonly steering: Steering;
   readonly follower: AllowlistFollower;
-  readonly cache: AnswerCache;
+  private currentCache: AnswerCache;
+  private currentConfig: Config;
   readonly resolver: ResolverThread;
   readonly remote: RemoteAllowlist | null;
   /** Health of the relays in this edge's answers; null on a process without the edge role. */
   readonly relayWatch: RelayWatch | null;
+  private readonly log: Log;
   private barrier: ReadYourWrites | null = null;
   private currentCatalog: CatalogTables;
   private readonly readers = new Set<TablesReader>();
@@ -67,6 +72,7 @@ export class Tables {
   ) {
     const { now, allowlist } = this;
     this.remote = remote;
+    this.log = log;
     this.currentCatalog = catalog;
     // An acknowledged update shows that a thread has finished the batch it was in.
     this.profiles = new Profiles({ quiesce: () => this.publish({}) });
@@ -82,7 +88,8 @@ export class Tables {
       },
       onError: (error) => log.error({ code: errorCode(error) }, 'allowlist change not applied'),
     });
-    this.cache = cache;
+    this.currentCache = cache;
+    this.currentConfig = config;
     this.resolver = resolver;
     allowlist.onReplaced((handle) => void this.publish({ allowlist: handle }));
     this.relayWatch = config.roles.includes('edge')
@@ -101,8 +108,7 @@ export class Tables {
   /** Loads the allowlist, or the last known one where the store does not answer. */
   static async open(options: TablesOptions): Promise<Tables> {
     const { config, seed: nameSeed, log, onFailure } = options;
-    const { staleSeconds, bytes } = config.cache;
-    const cache = new AnswerCache({ bytes, staleSeconds });
+    const cache = openCache(config);
     const resolver = await startResolverThread({ config, cache: cache.handle(), nameSeed, log, onFailure });
     const tables = new Tables(options, cache, resolver);
     try {
@@ -120,6 +126,10 @@ export class Tables {
   /** Null until the allowlist is loaded. */
   get readYourWrites(): ReadYourWrites | null {
     return this.barrier;
+  }
+
+  get cache(): AnswerCache {
+    return this.currentCache;
   }
 
   get catalog(): CatalogTables {
@@ -151,6 +161,24 @@ export class Tables {
     this.steering.settled();
   }
 
+  /** Takes changed upstreams and another size of the cache, which is empty then. */
+  async useConfig(config: Config): Promise<void> {
+    const before = this.currentConfig;
+    this.currentConfig = config;
+    if (
+      config.cache.bytes !== before.cache.bytes ||
+      config.cache.staleSeconds !== before.cache.staleSeconds
+    ) {
+      this.currentCache = openCache(config);
+      const update = { cache: this.cache.handle() };
+      await this.resolver.publish(update);
+      await this.publish(update);
+    }
+    const upstreams = changedUpstreams(before, config, this.log);
+    if (upstreams !== null)
+      await this.resolver.useUpstreams(upstreams, (known) => this.publish({ upstreams: known }));
+  }
+
   /** Close the roles first: their threads read the tables and wait for the resolver. */
   async close(): Promise<void> {
     this.relayWatch?.close();
@@ -162,4 +190,8 @@ export class Tables {
   private async publish(update: TablesUpdate): Promise<void> {
     await Promise.all([...this.readers].map((reader) => reader(update)));
   }
+}
+
+function openCache({ cache: { bytes, staleSeconds } }: Config): AnswerCache {
+  return new AnswerCache({ bytes, staleSeconds });
 }

@@ -59,6 +59,7 @@ import {
   writeDeferredRecord,
 } from '../../deferred-record.ts';
 import { prefixHash } from '../../rate-limit.ts';
+import type { TableUpdate } from '../../table-update.ts';
 import { QueryVerdict } from '../../verdict.ts';
 import { SLOT_BYTES, UDP_TRAITS } from '../udp-traits.ts';
 import { matchQuestion, NONE, PARKED, QUEUED, QuestionMatch, QuestionTable } from './question-table.ts';
@@ -113,13 +114,14 @@ export class MissForwarder implements StreamListener {
   private readonly records: DeferredRecordWriter;
   private readonly forward: ForwardState;
   private readonly handle: ForwardHandle;
+  private upstreams: ForwardHandle['upstreams'];
   private readonly index: number;
   private readonly listeners: ForwardListeners;
   private readonly sockets: UpstreamSockets;
   private readonly stream: UpstreamStream;
   private isEncrypted = false;
   private readonly random: RandomSource;
-  private readonly cache: CacheWriter;
+  private cache: CacheWriter;
   private readonly clockInto: (out: Float64Array) => void;
   private readonly questions = new QuestionTable();
   private readonly waiters = new WaiterTable();
@@ -159,6 +161,7 @@ export class MissForwarder implements StreamListener {
     this.state = options.state;
     this.records = options.records;
     this.handle = options.forward;
+    this.upstreams = options.forward.upstreams;
     this.forward = new ForwardState(options.forward);
     this.index = options.index;
     this.listeners = options.listeners;
@@ -176,12 +179,18 @@ export class MissForwarder implements StreamListener {
     return this.questions.count > 0 || this.stream.isOpening;
   }
 
+  /** Switches to another cache, and learns of further upstreams. */
+  attach({ cache, upstreams }: TableUpdate): void {
+    if (cache !== undefined) this.cache = new CacheWriter(cache);
+    if (upstreams !== undefined) this.upstreams = upstreams;
+  }
+
   /** Takes note of the policy; before each batch. */
   refreshPolicy(): void {
     const { upstream } = this.forward;
     if (upstream === this.upstream) return;
     this.upstream = upstream;
-    const config = this.handle.upstreams[upstream];
+    const config = this.upstreams[upstream];
     const name = config === undefined ? null : upstreamPeerName(config);
     const peer =
       config === undefined || name === null
