@@ -20,7 +20,7 @@ export {
   writeProxyHeader,
 } from './proxy-protocol.ts';
 export { type ProxyUrl, parseProxyUrl, proxyLabel } from './proxy-url.ts';
-export { parseRedisUrl, type RedisUrl, readRedisTls } from './redis-url.ts';
+export { parseRedisUrl, type RedisUrl, readRedisTls, sameRedisUser } from './redis-url.ts';
 export { type Scope, scopeOf } from './scope.ts';
 export {
   distinctAddresses,

@@ -103,6 +103,17 @@ export function parseRedisUrl(text: string): RedisUrl | { error: string } {
   };
 }
 
+/** True if two URLs name the same server and user, whatever the passwords. */
+export function sameRedisUser(one: string, other: string): boolean {
+  const [a, b] = [parseRedisUrl(one), parseRedisUrl(other)];
+  if ('error' in a || 'error' in b) return false;
+  return JSON.stringify(withoutPasswords(a)) === JSON.stringify(withoutPasswords(b));
+}
+
+function withoutPasswords({ password: _, sentinel, ...url }: RedisUrl): object {
+  return { ...url, sentinel: sentinel && { ...sentinel, password: null } };
+}
+
 /** Reads the PEM files that the URL names. Throws what readFileSync throws. */
 export function readRedisTls(url: RedisUrl): {
   ca?: string;

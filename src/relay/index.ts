@@ -4,7 +4,7 @@ export type { EgressStatus } from './egress/egress-watch.ts';
 export type { EgressRules } from './egress-guard.ts';
 export type { TakeOwn } from './own-connection.ts';
 export { NO_OWN_NAMES, type OwnNamesPolicy } from './own-names.ts';
-export { canCarryQuic, type RelayLimits, type RelayPolicy } from './policy.ts';
+export type { RelayLimits, RelayPolicy } from './policy.ts';
 export type { QuicMode } from './quic/quic-context.ts';
 export { canRelayQuic, Relay, type RelayOptions } from './relay.ts';
 export type { RelayUpdate } from './relay-context.ts';

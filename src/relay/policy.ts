@@ -32,10 +32,5 @@ export interface RelayPolicy {
   readonly ownNames: OwnNamesPolicy;
 }
 
-/** Returns true if datagrams can reach the origins: proxies carry TCP only. */
-export function canCarryQuic({ proxies }: Pick<RelayPolicy, 'proxies'>): boolean {
-  return proxies.length === 0;
-}
-
 export const TLS_PORT = 443;
 export const HTTP_PORT = 80;

@@ -1,6 +1,6 @@
 import { type AllowlistHandle, AllowlistReader } from '../allowlist/index.ts';
 import { type CatalogHandle, CatalogView } from '../catalog/lookup/index.ts';
-import { type Address, parseAddress } from '../net/index.ts';
+import { type Address, type ProxyUrl, parseAddress } from '../net/index.ts';
 import type { CacheHandle } from '../resolver/cache/index.ts';
 import { Admission, NO_SERVICE } from './admission.ts';
 import { RelayCounters, RelayOutcome } from './counters.ts';
@@ -22,7 +22,9 @@ export interface RelayUpdate {
   cache?: CacheHandle;
   catalog?: { readonly handle: CatalogHandle; readonly serviceSlots: readonly number[] };
   egress?: EgressRules;
-  /** Addresses of the policy's proxies, in their order. */
+  /** Other proxies for connections from now on; empty: none. */
+  proxies?: ProxyPoolHandle;
+  /** Addresses of the proxies, in their order. */
   proxyAddresses?: readonly (readonly string[])[];
   /** Prefixes of edges that probe the relay. */
   probeSources?: readonly string[];
@@ -32,9 +34,16 @@ export interface RelayUpdate {
   draining?: boolean;
 }
 
+/** Proxies and the memory of their ProxyHealth. */
+export interface ProxyPoolHandle {
+  readonly urls: readonly ProxyUrl[];
+  readonly health: SharedArrayBuffer;
+  readonly addresses: readonly (readonly string[])[];
+}
+
 /** Tables at the start. */
 export type RelayTables = Required<
-  Omit<RelayUpdate, 'cache' | 'draining' | 'probeSources' | 'localAddresses'>
+  Omit<RelayUpdate, 'cache' | 'proxies' | 'draining' | 'probeSources' | 'localAddresses'>
 >;
 
 /** Everything a relay thread is made from; can be posted. */
@@ -64,7 +73,7 @@ export class RelayContext {
   readonly balancers: PrefixSet;
   localAddresses: readonly Address[];
   /** Null: origins are connected to directly. */
-  readonly proxies: ProxyPool | null;
+  proxies: ProxyPool | null;
   readonly proxyProtocolOrigins: PrefixSet;
   private readonly ownNames: OwnNames;
   private readonly controlAddresses: readonly Address[];
@@ -93,10 +102,8 @@ export class RelayContext {
     this.counters = new RelayCounters(counters);
     this.balancers = new PrefixSet(policy.proxyProtocolFrom);
     this.localAddresses = parseAll(policy.localAddresses);
-    const { proxies } = policy;
-    this.proxies =
-      proxies.length > 0 ? new ProxyPool(proxies, new ProxyHealth(proxies.length, proxyHealth)) : null;
-    this.proxies?.locate(tables.proxyAddresses);
+    const { proxies: urls } = policy;
+    this.proxies = poolOf({ urls, health: proxyHealth, addresses: tables.proxyAddresses });
     this.proxyProtocolOrigins = new PrefixSet(policy.proxyProtocolTo);
     this.ownNames = new OwnNames(policy.seed, policy.ownNames);
     this.controlAddresses = parseAll(policy.ownNames.controlAddresses);
@@ -193,10 +200,18 @@ export class RelayContext {
       this.serviceSlots = catalog.serviceSlots;
     }
     if (egress !== undefined) this.guard = new EgressGuard(egress);
+    if (update.proxies !== undefined) this.proxies = poolOf(update.proxies);
     if (proxyAddresses !== undefined) this.proxies?.locate(proxyAddresses);
   }
 }
 
 function parseAll(addresses: readonly string[]): Address[] {
   return addresses.map((text) => parseAddress(text)!);
+}
+
+function poolOf({ urls, health, addresses }: ProxyPoolHandle): ProxyPool | null {
+  if (urls.length === 0) return null;
+  const pool = new ProxyPool(urls, new ProxyHealth(urls.length, health));
+  pool.locate(addresses);
+  return pool;
 }

@@ -1,5 +1,11 @@
 import type { Socket } from 'node:net';
-import { type Address, distinctAddresses, formatSocketAddress, type SocketAddress } from '../net/index.ts';
+import {
+  type Address,
+  distinctAddresses,
+  formatSocketAddress,
+  type ProxyUrl,
+  type SocketAddress,
+} from '../net/index.ts';
 import type { Resolver } from '../resolver/index.ts';
 import { closeSocket, libc } from '../sys/index.ts';
 import type { RelayCounters } from './counters.ts';
@@ -8,7 +14,7 @@ import type { EgressRules } from './egress-guard.ts';
 import { EpollEngine } from './epoll/epoll-engine.ts';
 import { OriginResolver } from './origin-resolver.ts';
 import { type OwnConnection, openOwnConnection, type TakeOwn } from './own-connection.ts';
-import { canCarryQuic, type RelayPolicy } from './policy.ts';
+import type { RelayPolicy } from './policy.ts';
 import type { QuicMode } from './quic/quic-context.ts';
 import { QuicEngine } from './quic/quic-engine.ts';
 import type { RelayHandle, RelayTables, RelayUpdate } from './relay-context.ts';
@@ -58,12 +64,15 @@ export class Relay {
   private http: RelayEngine | null = null;
   private egress: EgressWatch<Socket> | null = null;
   private quic: RelayEngine | null = null;
+  private readonly options: RelayOptions;
 
-  private constructor() {}
+  private constructor(options: RelayOptions) {
+    this.options = options;
+  }
 
   /** @throws ListenError, or SystemCallError if the platform has no epoll; nothing stays open then */
   static async start(options: RelayOptions): Promise<Relay> {
-    const relay = new Relay();
+    const relay = new Relay(options);
     try {
       await relay.open(options);
       return relay;
@@ -100,6 +109,17 @@ export class Relay {
     await Promise.all(this.engines.map((engine) => engine.publish({ ...update, ...(egress && { egress }) })));
   }
 
+  /** Connects to origins through other proxies from now on, once each was tried; open connections go on. */
+  async useProxies(urls: readonly ProxyUrl[]): Promise<void> {
+    const egress = this.watch(urls);
+    this.egress?.close();
+    this.egress = egress;
+    await egress.start();
+    await this.publish({
+      proxies: { urls, health: egress.health.memory, addresses: egress.addresses },
+    });
+  }
+
   /** Ends all QUIC connections and stops reading their sockets: another process that reads them would get half of the datagrams. */
   async endQuic(): Promise<void> {
     const { quic } = this;
@@ -127,7 +147,7 @@ export class Relay {
   private async open(options: RelayOptions): Promise<void> {
     const { tls, http, quic, policy, tables, cache, threads, makeCounters, onFailure, now } = options;
     const resolver = new OriginResolver(options.resolver, now);
-    const egress = this.watch(options);
+    const egress = this.watch(policy.proxies);
     this.egress = egress;
     await egress.start();
     const handle = {
@@ -167,7 +187,7 @@ export class Relay {
       this.engines.push(this.http);
     }
     if (quic.length > 0 && canRelayQuic()) {
-      const mode = canCarryQuic(policy) ? options.quicMode : 'refuse';
+      const mode = options.quicMode;
       // A datagram's source may be forged, so QUIC must not use up the source's TCP connections. Bytes are
       // shared: only a confirmed client gets many.
       const limits = { ...allocateSourceLimits(), bytesEmptyAtMs: handle.limits.bytesEmptyAtMs };
@@ -178,9 +198,10 @@ export class Relay {
     await this.publish({ egress: tables.egress, proxyAddresses: egress.addresses });
   }
 
-  private watch({ policy, lookup, now, onProxy }: RelayOptions): EgressWatch<Socket> {
+  private watch(proxies: readonly ProxyUrl[]): EgressWatch<Socket> {
+    const { lookup, now, onProxy } = this.options;
     return new EgressWatch({
-      proxies: policy.proxies,
+      proxies,
       dialer: streamDialer,
       lookup,
       discard: (socket) => socket.destroy(),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRedisUrl } from '../../src/net/index.ts';
+import { parseRedisUrl, sameRedisUser } from '../../src/net/index.ts';
 
 describe('a Redis URL', () => {
   it('names server, port, database, user and password', () => {
@@ -63,5 +63,19 @@ describe('a Redis URL', () => {
 
   it('never shows a password', () => {
     expect(JSON.stringify(parseRedisUrl('redis://u:hunter2@h?what=hunter2'))).not.toContain('hunter2');
+  });
+});
+
+describe('two Redis URLs are of the same user', () => {
+  const URL = 'rediss://control:one@fleet/0?sentinels=a:1,b:2&sentinelUser=s&sentinelPassword=one';
+  it('whatever the passwords', () => {
+    expect(sameRedisUser(URL, URL.replaceAll('one', 'two'))).toBe(true);
+  });
+  it.each(['control', 'fleet', '/0', 'b:2', '=s&'])('unless %s differs', (part) => {
+    const other = { '/0': '/1', '=s&': '=t&', 'b:2': 'b:3' }[part] ?? `${part}2`;
+    expect(sameRedisUser(URL, URL.replace(part, other))).toBe(false);
+  });
+  it('unless one of them is the embedded store', () => {
+    expect(sameRedisUser(URL, 'embedded')).toBe(false);
   });
 });

@@ -3,8 +3,10 @@
  */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { answer, FakeUpstream } from '../support/fake-upstream.ts';
@@ -131,5 +133,39 @@ it('uses a pool of SOCKS5 and CONNECT proxies, and what is left of it', async ()
 it('is not ready if its localAddress is not an address of this machine', async () => {
   const { service, readiness } = await start({ localAddress: '192.0.2.77' });
   expect(await readiness()).toMatchObject({ state: 'no_egress', listeners: 1, status: 503 });
+  await service.stop();
+});
+
+it('connects through other proxies after a reload, and never past them', async () => {
+  const [first, second] = [await startMicrosocks(USER, PASSWORD), await startMicrosocks(USER, PASSWORD)];
+  const url = ({ port }: RunningProxy, password = PASSWORD) =>
+    `socks5://${USER}:${password}@127.0.0.1:${port}`;
+  const relayed = await start(url(first));
+  const { service } = relayed;
+  let reloads = 0;
+  const reload = async (egress: unknown): Promise<void> => {
+    const file = join(service.folder, 'config.yaml');
+    const config = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...config, relay: { ...config.relay, egress } }));
+    service.kill('SIGHUP');
+    await service.logged('configuration and catalog read again', ++reloads);
+  };
+  expect(await relayed.fetch()).toBe(`origin of ${FILMS}`);
+  await reload(url(second));
+  first.program.kill('SIGTERM');
+  await first.program.exited;
+  expect(await relayed.fetch()).toBe(`origin of ${FILMS}`);
+  expect(await service.metrics()).toMatch(attempts(second, 'socks5', 'connected'));
+  // A password that the proxy does not take: nothing leaves past it.
+  await reload(url(second, 'another'));
+  await relayed.fetch().catch(() => {});
+  expect(await relayed.readiness()).toMatchObject({ state: 'no_egress', status: 503 });
+  await reload('direct');
+  second.program.kill('SIGTERM');
+  await second.program.exited;
+  expect(await relayed.fetch()).toBe(`origin of ${FILMS}`);
+  expect(await relayed.readiness()).toMatchObject({ state: 'serving', status: 200 });
+  expect(service.lines.map(({ msg }) => msg)).not.toContain('changed, and taken at the next start only');
+  expect(service.output).not.toContain(PASSWORD);
   await service.stop();
 });

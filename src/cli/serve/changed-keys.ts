@@ -1,4 +1,5 @@
 import type { Config } from '../../config/index.ts';
+import { sameRedisUser } from '../../net/index.ts';
 
 /** Keys that a reload applies; all others are read at the start only. */
 const RELOADED = [
@@ -20,8 +21,7 @@ const RELOADED = [
   'control.adminKey',
   'control.keys',
   'relay.probeSources',
-  // Not relay.egress as a whole: proxies are known to threads from the start on.
-  'relay.egress.localAddress',
+  'relay.egress',
   'tls.certFile',
   'tls.keyFile',
 ];
@@ -29,7 +29,9 @@ const RELOADED = [
 /** Lists paths of changed keys that need a restart. Paths only: some values are secret. */
 export function changedKeys(before: Config, after: Config): string[] {
   return differences(before, after, '').filter(
-    (path) => !RELOADED.some((key) => path === key || path.startsWith(`${key}.`)),
+    (path) =>
+      !(path === 'store' && sameRedisUser(before.store, after.store)) &&
+      !RELOADED.some((key) => path === key || path.startsWith(`${key}.`)),
   );
 }
 

@@ -550,10 +550,12 @@ export class Service {
       const loaded = load();
       const files = this.withCertificate(await loadFiles(loaded, this.context.seed, this.files));
       const operatorKeys = this.operatorKeys === null ? null : readOperatorKeys(loaded.config);
-      const needRestart = changedKeys(this.files.loaded.config, loaded.config);
+      const before = this.files.loaded.config;
+      const needRestart = changedKeys(before, loaded.config);
       this.files = files;
       this.operatorKeys = operatorKeys;
       log.level = loaded.config.log.level;
+      if (loaded.config.store !== before.store) await this.useRedisPasswords(loaded.config.store);
       await this.tables?.useConfig(loaded.config);
       await this.tables?.useCatalog(files.catalog, loaded.config.health);
       for (const role of this.roles) await role.reload(files);
@@ -571,5 +573,13 @@ export class Service {
       log.error({ code, errors }, 'not reloaded: the old configuration and catalog stay');
       return message;
     }
+  }
+
+  private async useRedisPasswords(url: string): Promise<void> {
+    // Imported lazily: processes with the embedded store don't load the Redis client.
+    const { useRedisPasswords } = await import('../../registry/store/redis/follow/index.ts');
+    const code = await useRedisPasswords(url);
+    if (code !== null)
+      this.log.warn({ code }, 'Redis rejected the new password: open connections go on with the old one');
   }
 }

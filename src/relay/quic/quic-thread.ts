@@ -33,7 +33,7 @@ const ORIGIN_BUFFER_BYTES = 1 << 20;
 
 class QuicThread implements QuicContext {
   readonly relay: RelayContext;
-  readonly mode: QuicMode;
+  private readonly configuredMode: QuicMode;
   readonly table: ConnectionTable;
   readonly held = new HeldBudget();
   private readonly mail: ThreadMail;
@@ -45,7 +45,7 @@ class QuicThread implements QuicContext {
 
   constructor(data: QuicThreadData & ThreadMailData) {
     this.relay = new RelayContext(data);
-    this.mode = data.mode;
+    this.configuredMode = data.mode;
     this.listeners = data.listeners;
     this.table = new ConnectionTable(this.relay.policy.seed);
     const reactor = new Reactor(monotonicClock());
@@ -64,6 +64,11 @@ class QuicThread implements QuicContext {
     };
     for (const [index, fd] of data.listeners.entries()) new QuicListener(this.tools, fd, index);
     this.sweepLater();
+  }
+
+  /** Proxies carry TCP only: past them a datagram would show this host's address. */
+  get mode(): QuicMode {
+    return this.relay.proxies === null ? this.configuredMode : 'refuse';
   }
 
   get isDraining(): boolean {

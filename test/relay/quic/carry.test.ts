@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parseProxyUrl } from '../../../src/net/index.ts';
 import { RelayOutcome } from '../../../src/relay/counters.ts';
 import { POST_QUANTUM } from '../../net/hello/build.ts';
 import { until } from '../../support/until.ts';
@@ -465,6 +466,24 @@ describe('a QUIC relay with limits', () => {
     // A quarter of a second's bytes may pass at once.
     await client.arrival(70);
     expect(performance.now() - startedAt).toBeGreaterThan(80);
+  });
+
+  it('refuses new connections past proxies, which carry TCP only, and lets open ones go on', async () => {
+    await start({});
+    const port = await carried();
+    await bed.relay.useProxies([parseProxyUrl('socks5://127.0.0.1:1')!]);
+    await send(opening(NAME, { destination: id('second-id') })[0]!);
+    await until(() => client.arrivals.length > 1, 'the refusal');
+    const { frames } = openServerInitial(client.arrivals[1]!.bytes, VERSION_1, id('second-id'));
+    expect(frames.toString('hex')).toBe('1c020000');
+    const rest = short(id('client01'), 'the rest');
+    await origin.send(rest, port);
+    await client.arrival(2);
+    expect(client.arrivals[2]!.bytes.equals(rest)).toBe(true);
+    await bed.relay.useProxies([]);
+    await settle();
+    await send(opening(NAME, { destination: id('third-id') })[0]!);
+    await origin.arrival(1);
   });
 
   it('while draining refuses new connections and lets open ones end', async () => {

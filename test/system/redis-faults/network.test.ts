@@ -110,6 +110,41 @@ describe('a password that is replaced', { timeout: 60_000 }, () => {
   });
 });
 
+describe('a password that a reload brings', { timeout: 60_000 }, () => {
+  it('is used by open connections at once, and by later ones', async () => {
+    await command(site.redis, 'ACL', 'SETUSER', 'both', 'reset', 'on', '>old', '~*', '&*', '+@all');
+    const login = (password: string) => `redis://both:${password}@127.0.0.1:${site.redis.port}/0`;
+    const [edge, control] = await Promise.all([startEdge(login('old')), startControl(login('old'))]);
+    const reload = async (one: RunningService, password: string, nth: number): Promise<void> => {
+      const file = join(one.folder, 'config.yaml');
+      const config = JSON.parse(readFileSync(file, 'utf8'));
+      writeFileSync(file, JSON.stringify({ ...config, store: login(password) }));
+      one.kill('SIGHUP');
+      await one.logged('configuration and catalog read again', nth);
+    };
+    await command(site.redis, 'ACL', 'SETUSER', 'both', '>new');
+    for (const one of [edge, control]) await reload(one, 'new', 1);
+    await command(site.redis, 'ACL', 'SETUSER', 'both', '<old');
+    await command(site.redis, 'CLIENT', 'KILL', 'USER', 'both');
+    const [address] = await site.register(1);
+    await served(edge, address);
+    await soon(async () => (await control.admin.call('GET', '/v1/accounts')).status === 200);
+    for (const one of [edge, control]) expect(one.output).not.toContain('WRONGPASS');
+
+    // A typo: said at once, and nothing is lost by it.
+    await reload(edge, 'typo', 2);
+    const line = await edge.logged(
+      'Redis rejected the new password: open connections go on with the old one',
+    );
+    expect(line).toMatchObject({ code: 'WRONGPASS' });
+    const [later] = await site.register(1);
+    await served(edge, later);
+    await reload(edge, 'new', 3);
+    await Promise.all([edge.stop(), control.stop()]);
+    for (const one of [edge, control]) expect(one.output).not.toContain('taken at the next start only');
+  });
+});
+
 describe('a clock that is wrong by more than a year', { timeout: 60_000 }, () => {
   it('does not disturb an edge and its control', async () => {
     const edge = await RunningService.start({

@@ -42,7 +42,7 @@ export function egressAddresses({ relay: { egress } }: Config): string[] {
   return typeof egress === 'object' && 'localAddress' in egress ? [egress.localAddress].flat() : [];
 }
 
-function egressProxies({ relay: { egress } }: Config): ProxyUrl[] {
+export function egressProxies({ relay: { egress } }: Config): ProxyUrl[] {
   if (egress === 'direct' || (typeof egress === 'object' && 'localAddress' in egress)) return [];
   return [egress].flat().map((text) => parseProxyUrl(text)!);
 }

@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import type { Config } from '../../../config/index.ts';
 import type { ReadinessCheck, Sources } from '../../../metrics/scrape/index.ts';
 import { type Address, formatAddress, formatSocketAddress, parseAddress } from '../../../net/index.ts';
 import {
@@ -15,7 +16,7 @@ import { libc } from '../../../sys/index.ts';
 import { machineAddresses } from '../own-addresses.ts';
 import type { Tables } from '../tables/tables.ts';
 import { threadsOf } from '../threads.ts';
-import { egressAddresses, egressRules, relayPolicy } from './relay-config.ts';
+import { egressAddresses, egressProxies, egressRules, relayPolicy } from './relay-config.ts';
 import type { LoadedFiles, Role, RoleContext } from './role.ts';
 
 /** Interval at which the egress guard learns new addresses of this machine. */
@@ -44,6 +45,7 @@ export class RelayRole implements Role {
   private readonly counters: readonly RelayCounters[];
   private readonly timer: NodeJS.Timeout;
   private knownAddresses = '';
+  private egress: Config['relay']['egress'];
   private isClosing = false;
   private draining = false;
 
@@ -59,6 +61,7 @@ export class RelayRole implements Role {
     this.counters = counters;
     this.tables = tables;
     this.context = context;
+    this.egress = context.config.relay.egress;
     this.timer = setInterval(() => void this.publishEgress(), ADDRESSES_INTERVAL_MS).unref();
   }
 
@@ -175,15 +178,15 @@ export class RelayRole implements Role {
     await this.relay.publish({ draining: isDraining });
   }
 
-  /** Other relays may have new addresses; connections from now on use the new local addresses. */
+  /** Other relays may have new addresses; connections from now on use the new egress. */
   async reload({ loaded }: LoadedFiles): Promise<void> {
     const { config } = loaded;
-    const localAddresses = egressAddresses(config);
-    await this.relay.publish({
-      probeSources: config.relay.probeSources,
-      // Proxies are known to threads from the start on.
-      ...(localAddresses.length > 0 && egressAddresses(this.context.config).length > 0 && { localAddresses }),
-    });
+    const { egress, probeSources } = config.relay;
+    await this.relay.publish({ probeSources, localAddresses: egressAddresses(config) });
+    if (JSON.stringify(egress) !== JSON.stringify(this.egress)) {
+      this.egress = egress;
+      await this.relay.useProxies(egressProxies(config));
+    }
     await this.publishEgress();
   }
 

@@ -1,6 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { parseRedisUrl, type RedisUrl, readRedisTls } from '../../../net/index.ts';
+import { parseRedisUrl, type RedisUrl, readRedisTls, sameRedisUser } from '../../../net/index.ts';
 import { StoreUnavailableError } from '../../errors.ts';
+import { redisCode } from './redis-error.ts';
 
 /** Timeout of a command: the API answers within 2 s. */
 export const COMMAND_TIMEOUT_MS = 1_500;
@@ -17,6 +18,30 @@ export interface ConnectOptions {
   readyCheck?: boolean;
   /** Longest delay between attempts to connect. Default RETRY_TO_MS. */
   retryToMs?: number;
+}
+
+/** Connections of this process, by the URL they were opened with. */
+const connections = new Map<Redis, string>();
+
+/**
+ * Gives connections to the same server and user the URL's passwords: at once, and for later attempts to connect.
+ * @returns the code of Redis's refusal, WRONGPASS for instance; such a connection goes on with the old password. Null: none refused
+ */
+export async function useRedisPasswords(url: string): Promise<string | null> {
+  const parsed = parseRedisUrl(url);
+  if ('error' in parsed) return null;
+  const { username, password, sentinel } = parsed;
+  const answers: Promise<string | null>[] = [];
+  for (const [redis, openedWith] of connections) {
+    if (!sameRedisUser(openedWith, url)) continue;
+    if (password === null) delete redis.options.password;
+    else redis.options.password = password;
+    if (sentinel !== null && sentinel.password !== null) redis.options.sentinelPassword = sentinel.password;
+    if (password === null || redis.status !== 'ready') continue;
+    const login = username === null ? redis.auth(password) : redis.auth(username, password);
+    answers.push(login.then(() => null, redisCode));
+  }
+  return (await Promise.all(answers)).find((code) => code !== null) ?? null;
 }
 
 /**
@@ -48,6 +73,7 @@ export function connectRedis(url: string, options: ConnectOptions): Redis {
   const redis = new Redis({ ...settings, replyMapping: 'legacy' });
   redis.on('error', () => {});
   keepConnecting(redis, options.retryToMs);
+  connections.set(redis, url);
   return redis;
 }
 
@@ -60,7 +86,10 @@ function keepConnecting(redis: Redis, retryToMs: number | undefined): void {
   let attempt = 0;
   const disconnect = redis.disconnect.bind(redis);
   redis.disconnect = (reconnect = false) => {
-    if (!reconnect) isClosed = true;
+    if (!reconnect) {
+      isClosed = true;
+      connections.delete(redis);
+    }
     disconnect(reconnect);
   };
   redis.on('ready', () => {
