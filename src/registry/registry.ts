@@ -26,7 +26,7 @@ import {
 import { registrable } from './registrable.ts';
 import { ServiceHistory } from './service-history.ts';
 import type { MovableStore } from './store/movable-store.ts';
-import type { CredentialTimes, Store } from './store/store.ts';
+import type { CredentialTimes, SnapshotStatus, Store } from './store/store.ts';
 import type {
   Account,
   AccountChange,
@@ -101,6 +101,11 @@ export class Registry {
   /** True if this process is the leader: of those that share the store, one expires leases and follows host names. */
   get isLeader(): boolean {
     return this.store.shared?.isLeader() ?? true;
+  }
+
+  /** The snapshot that edges load, on the leader of a shared store; null elsewhere. */
+  get snapshotStatus(): SnapshotStatus | null {
+    return this.store.shared?.snapshotStatus?.() ?? null;
   }
 
   /**

@@ -72,7 +72,7 @@ export class Inquiry {
   readonly request: ResolveRequest;
   private readonly context: InquiryContext;
   private readonly order: readonly Endpoint[];
-  private readonly startedMs: number;
+  readonly startedMs: number;
   private readonly overallMs: number;
   private readonly maxTries: number;
   private readonly triesLeft: number[];

@@ -132,6 +132,7 @@ export class Resolver {
   private readonly replaced = new Map<NodeJS.Timeout, readonly Endpoint[]>();
   private readonly recentAnswers = new LRUCache<string, RecentAnswer>({ max: RECENT_ANSWERS });
   private isClosed = false;
+  private upstreamsSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ResolverOptions) {
     if (options.upstreams.length === 0) throw new RangeError('a resolver needs an upstream');
@@ -222,6 +223,7 @@ export class Resolver {
     });
     this.context.endpoints = endpoints;
     this.publisher?.useEndpoints(endpoints, firstIndex);
+    this.upstreamsSinceMs = this.now();
     this.failures.clear();
     this.recentAnswers.clear();
     if (gone.size === 0) return;
@@ -360,7 +362,7 @@ export class Resolver {
     this.pending.settle(key, resolved);
   }
 
-  private conclude({ key, request }: Inquiry, result: InquiryResult): Resolved {
+  private conclude({ key, request, startedMs }: Inquiry, result: InquiryResult): Resolved {
     if (result.kind === 'answered') return this.keep(key, result.answer);
     this.counters.failures++;
     if (result.kind === 'busy') {
@@ -368,6 +370,8 @@ export class Resolver {
       return OVERLOADED;
     }
     const failure = failureOf(result, request.type);
+    // A failure of upstreams that were replaced meanwhile says nothing about the new ones.
+    if (startedMs <= this.upstreamsSinceMs) return failure;
     const untilMs = this.failures.record(key, failure);
     this.publisher?.markSlow(this.cacheKey(request), untilMs);
     return failure;

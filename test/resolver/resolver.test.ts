@@ -568,6 +568,17 @@ describe('other upstreams at run time', () => {
     expect(resolver.upstreams().map(({ name, url }) => [name, url])).toEqual([['0-udp', second.url]]);
   });
 
+  test('are asked for what the old one failed', async () => {
+    upstream.udp = drop();
+    upstream.tcp = drop();
+    const resolver = withOne({ timeouts: QUICK });
+    const early = resolver.resolve(WWW);
+    await until(() => upstream.queries.length > 0);
+    resolver.useUpstreams([parseUpstream(second.url)], 0);
+    expect(shown(await early, WWW)).toEqual(['rcode 2']);
+    expect(shown(await resolver.resolve(WWW), WWW)).toEqual(['192.0.2.2']);
+  });
+
   test('leave to one that stays what was measured, at its new place', async () => {
     const resolver = withOne();
     upstream.udp = answerWith('192.0.2.1');

@@ -43,6 +43,8 @@ interface Entry {
   readonly health: AddressHealth;
   /** Index of the name that the next probe begins with. */
   turn: number;
+  /** Time at which its probe was to begin. */
+  dueMs: number;
   cancel: () => void;
 }
 
@@ -57,6 +59,7 @@ export class RelayMonitor {
   private readonly queue: Entry[] = [];
   private readonly ending = new AbortController();
   private running = 0;
+  private lastLateMs = 0;
 
   constructor(options: MonitorOptions, settings: MonitorSettings) {
     this.options = options;
@@ -72,10 +75,11 @@ export class RelayMonitor {
     this.entries = new Map();
     for (const entry of before.values()) entry.cancel();
     this.queue.length = 0;
+    this.lastLateMs = 0;
     for (const [index, target] of targets.entries()) {
       const known = before.get(keyOf(target));
       const health = known?.health ?? new AddressHealth(this.options.now());
-      const entry: Entry = { target, health, turn: index, cancel: () => {} };
+      const entry: Entry = { target, health, turn: index, dueMs: 0, cancel: () => {} };
       this.entries.set(keyOf(target), entry);
       if (settings.names.length > 0) this.later(entry, settings.intervalMs * this.options.random());
     }
@@ -93,12 +97,23 @@ export class RelayMonitor {
     return intervalMs * (1 + JITTER) + fall * (intervalMs * DOUBT_SHARE * (1 + JITTER) + tries * timeoutMs);
   }
 
+  /**
+   * Time that probes wait for one of `concurrency`: the longer one of the latest probe that began and the first one in the
+   * queue. Longer than the interval: all probes are late.
+   */
+  get latenessMs(): number {
+    const [first] = this.queue;
+    const waitingMs = first === undefined ? 0 : this.options.now() - first.dueMs;
+    return Math.max(this.lastLateMs, waitingMs);
+  }
+
   stop(): void {
     this.use([], this.settings);
     this.ending.abort();
   }
 
   private later(entry: Entry, milliseconds: number): void {
+    entry.dueMs = this.options.now() + milliseconds;
     entry.cancel = this.options.after(milliseconds, () => {
       this.queue.push(entry);
       this.next();
@@ -110,6 +125,7 @@ export class RelayMonitor {
       const entry = this.queue.shift();
       if (entry === undefined) return;
       this.running++;
+      this.lastLateMs = Math.max(this.options.now() - entry.dueMs, 0);
       void this.run(entry).finally(() => {
         this.running--;
         this.next();

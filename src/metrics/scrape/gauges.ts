@@ -38,6 +38,10 @@ export interface Sources {
   readonly clockJump?: () => number;
   /** Fetching of the catalog's bundle; ageSeconds null: not once since the start. */
   readonly bundle?: () => { isGood: boolean; ageSeconds: number | null };
+  /** The snapshot that edges load, on the leader; null elsewhere. */
+  readonly snapshot?: () => { bytes: number; behindMs: number } | null;
+  /** Threads whose loop stands still. */
+  readonly stuckThreads?: () => number;
   /** The registry's store answers. */
   readonly store?: () => boolean;
   /** Certificate by ACME. */
@@ -88,6 +92,8 @@ export function sourceFamilies(sources: Sources): MetricFamily[] {
     allowlist,
     remoteList,
     store,
+    snapshot,
+    stuckThreads,
     hostnamesDue,
     acme,
     upstreams,
@@ -103,6 +109,10 @@ export function sourceFamilies(sources: Sources): MetricFamily[] {
     ...(remoteList ? remoteListFamilies(remoteList) : []),
     ...(store
       ? [single('gauge', 'store_up', "Whether the registry's store answers", () => (store() ? 1 : 0))]
+      : []),
+    ...(snapshot ? snapshotFamilies(snapshot) : []),
+    ...(stuckThreads
+      ? [single('gauge', 'threads_stuck', 'Threads whose loop stands still', stuckThreads)]
       : []),
     ...(bundle ? bundleFamilies(bundle) : []),
     ...(clockJump
@@ -123,6 +133,27 @@ export function sourceFamilies(sources: Sources): MetricFamily[] {
     ...(shield ? shieldFamilies(shield) : []),
     ...(xdp ? xdpFamilies(xdp) : []),
     ...(relay ? relayFamilies(relay) : []),
+  ];
+}
+
+function snapshotFamilies(snapshot: NonNullable<Sources['snapshot']>): MetricFamily[] {
+  type Snapshot = NonNullable<ReturnType<typeof snapshot>>;
+  const onLeader = (name: string, help: string, read: (found: Snapshot) => number): MetricFamily =>
+    labelled('gauge', name, help, () => {
+      const found = snapshot();
+      return found === null ? [] : [{ value: read(found) }];
+    });
+  return [
+    onLeader(
+      'snapshot_bytes',
+      'Size of the snapshot in Redis, on the leader; 0: not known yet',
+      ({ bytes }) => bytes,
+    ),
+    onLeader(
+      'snapshot_age_seconds',
+      'Time that the snapshot in Redis has lacked changes, on the leader; 0 while it has all',
+      ({ behindMs }) => behindMs / 1000,
+    ),
   ];
 }
 

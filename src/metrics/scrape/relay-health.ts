@@ -12,6 +12,8 @@ export interface RelayHealthSource {
   }[];
   /** Counts of probes, by relay and outcome. */
   readonly probes: Iterable<readonly [region: string, address: string, outcome: string, count: number]>;
+  /** Time that probes wait for their turn; null: nothing is probed. */
+  readonly latenessMs: number | null;
   readonly regions: readonly { readonly region: string; readonly isDown: boolean }[];
 }
 
@@ -41,6 +43,15 @@ export function relayHealthFamilies(source: () => RelayHealthSource): MetricFami
         labels: { region, relay, outcome },
         value,
       })).filter(({ value }) => value > 0),
+    ),
+    labelled(
+      'gauge',
+      'relay_probe_lateness_seconds',
+      'Time that probes of relays wait for their turn (health.concurrency)',
+      () => {
+        const { latenessMs } = source();
+        return latenessMs === null ? [] : [{ value: latenessMs / 1000 }];
+      },
     ),
     labelled(
       'gauge',

@@ -168,7 +168,10 @@ export class MovableStore {
       snapshot: () => this.run((store) => store.snapshot()),
       subscribe: (listener) => this.listeners.subscribe(listener),
       status: () => this.store.status(),
-      shared: { isLeader: () => this.isOwn && (this.store.shared?.isLeader() ?? true) },
+      shared: {
+        isLeader: () => this.isOwn && (this.store.shared?.isLeader() ?? true),
+        snapshotStatus: () => this.store.shared?.snapshotStatus?.() ?? null,
+      },
       close: async () => {
         this.unsubscribe();
         this.endLost();

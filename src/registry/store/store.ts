@@ -440,9 +440,21 @@ export type Store = StoreCalls & {
   subscribe(listener: (changes: readonly Change[]) => void): () => void;
   status(): StoreStatus;
   /** Present where several processes share the store, which then trims its log itself. */
-  readonly shared?: { isLeader(): boolean };
+  readonly shared?: {
+    isLeader(): boolean;
+    /** On the leader; null elsewhere. */
+    snapshotStatus?(): SnapshotStatus | null;
+  };
   close(): Promise<void>;
 };
+
+/** The packed snapshot that edges load from a shared store. */
+export interface SnapshotStatus {
+  /** 0: none was read or written yet. */
+  readonly bytes: number;
+  /** Time that it has lacked changes; 0 while it has all. */
+  readonly behindMs: number;
+}
 
 export interface StoreStatus {
   /** Calls that wait for an answer. */

@@ -89,6 +89,27 @@ class Bench {
   }
 }
 
+describe('the lateness of probes', () => {
+  it('is that of the first one that waits, then that of the latest one that began', async () => {
+    const bench = new Bench({ concurrency: 1 });
+    const settings = { ...SETTINGS, concurrency: 1 };
+    bench.monitor.use([at('192.0.2.1'), at('192.0.2.2')], settings);
+    bench.pass(5000);
+    expect(bench.monitor.latenessMs).toBe(0);
+    bench.pass(3000);
+    expect(bench.monitor.latenessMs).toBe(3000);
+    await bench.end('ok');
+    bench.pass(1000);
+    expect(bench.monitor.latenessMs).toBe(3000);
+    await bench.end('ok');
+    // Both are due again 10 s after they ended.
+    bench.pass(10_000);
+    await bench.end('ok');
+    await bench.end('ok');
+    expect(bench.monitor.latenessMs).toBeLessThanOrEqual(1000);
+  });
+});
+
 describe('a monitor of relays', () => {
   let bench: Bench;
   beforeEach(() => {

@@ -60,8 +60,9 @@ export class Metrics {
   /** @throws MetricsListenError */
   static async open(options: MetricsOptions): Promise<Metrics> {
     const { tables, counters, blocks } = options;
-    const exposition = new LaterExposition({ blocks, sources: sourcesOf(options) });
     const threads = watchThreads(options.log);
+    const sources = { ...sourcesOf(options), stuckThreads: () => threads.stuck.length };
+    const exposition = new LaterExposition({ blocks, sources });
     const server = await MetricsServer.open({
       limits: new HttpLimits(METRICS_LIMITS),
       listen: options.listeners.map(({ address, port, fd }) => {
@@ -119,7 +120,10 @@ function sourcesOf(options: MetricsOptions): Sources {
     ...(bundles !== null && { bundle: () => bundles }),
     ...(clock !== null && { clockJump: () => clock.jumpSeconds }),
     ...(acme !== null && { acme }),
-    ...(registry !== null && { store: () => registry.status().failed === null }),
+    ...(registry !== null && {
+      store: () => registry.status().failed === null,
+      snapshot: () => registry.snapshotStatus,
+    }),
     ...(tables !== null && tableSources(tables)),
     ...Object.assign({}, ...roles.map(({ metrics }) => metrics)),
   };

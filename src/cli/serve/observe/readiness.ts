@@ -57,6 +57,7 @@ export function relayHealth({ relayStatuses, relayWatch, catalog }: Tables): Rel
   return {
     relays: relayStatuses,
     probes: [...watch.probes()],
+    latenessMs: watch.isProbing ? watch.latenessMs : null,
     regions: catalog.regions.map(({ region }) => ({ region, isDown: watch.downRegions.has(region) })),
   };
 }

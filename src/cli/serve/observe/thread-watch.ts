@@ -36,10 +36,15 @@ export class ThreadWatch {
     this.timer = setInterval(() => this.tick(), TICK_MS).unref();
   }
 
+  /** Names of the threads that stand still. */
+  get stuck(): readonly string[] {
+    this.tick();
+    return [...this.standing].filter(([, { stillMs }]) => stillMs >= STUCK_MS).map(([name]) => name);
+  }
+
   /** Not ready while a thread is stuck. */
   readiness(): ReturnType<ReadinessCheck['check']> {
-    this.tick();
-    const stuck = [...this.standing].filter(([, { stillMs }]) => stillMs >= STUCK_MS).map(([name]) => name);
+    const { stuck } = this;
     if (stuck.length === 0) return { ready: true, state: 'moving' };
     return { ready: false, state: 'stuck', detail: { threads: stuck.join(' ') } };
   }

@@ -130,6 +130,11 @@ export class RelayWatch implements RelayKnowledge {
     return found;
   }
 
+  /** Time that probes wait for their turn; see RelayMonitor. */
+  get latenessMs(): number {
+    return this.monitor.latenessMs;
+  }
+
   /** Counts probes by address and outcome. */
   *probes(): Generator<[region: string, address: string, outcome: string, count: number]> {
     for (const { region, address } of targetsOf(this.catalog)) {

@@ -38,9 +38,9 @@ const TICKS = 4;
 const SLOW_BYTES_PER_MS = 125;
 /** Erased data leaves the snapshots within twice this time. */
 const MAX_SLOW_LOAD_MS = 100_000;
-/** Delay between two checks of entries that differ from their digest: each reads all entries. */
 /** Accounts whose times are rounded in one step. */
 const ROUND_PAGE = 200;
+/** Delay between two checks of entries that differ from their digest: each reads all entries. */
 const DIFFERED_REST_MS = 30_000;
 
 interface Beat {
@@ -85,6 +85,7 @@ export class Leader {
   private erasure: Erasure | null = null;
   /** The previous snapshot in the store, and when it was first seen. */
   private previous: { seq: number; atMs: number } | null = null;
+  private behindSinceMs: number | null = null;
   private differedAtMs = Number.NEGATIVE_INFINITY;
   /** The connection and server run for which the append-only file was rewritten. */
   private rewrittenFor: { connection: number; run: string } | null = null;
@@ -104,6 +105,12 @@ export class Leader {
 
   get isLeader(): boolean {
     return this.holdsLease && this.parts.link.state === 'up';
+  }
+
+  /** Time that the snapshot has lacked changes; null: another control leads. */
+  get behindMs(): number | null {
+    if (!this.isLeader) return null;
+    return this.behindSinceMs === null ? 0 : this.now() - this.behindSinceMs;
   }
 
   start(): void {
@@ -150,6 +157,7 @@ export class Leader {
       this.holdsLease = beat.isLeader;
       reached(beat.seq);
       link.keep();
+      this.behindSinceMs = beat.seq > beat.snapshotSeq ? (this.behindSinceMs ?? this.now()) : null;
       if (!beat.isLeader) this.forget();
       else
         this.working ??= this.keepHouse(beat).finally(() => {

@@ -1,6 +1,13 @@
 import type { Change, Snapshot } from '../../../feed/index.ts';
 import { notAppliedError } from '../../errors.ts';
-import { STEPS, type Store, type StoreStatus, type StoreSteps, storeCalls } from '../store.ts';
+import {
+  type SnapshotStatus,
+  STEPS,
+  type Store,
+  type StoreStatus,
+  type StoreSteps,
+  storeCalls,
+} from '../store.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { ErasedIds } from './erased-ids.ts';
 import { decodeLogEntry } from './keys.ts';
@@ -73,6 +80,11 @@ export class RedisStore {
 
   get isLeader(): boolean {
     return this.leader.isLeader;
+  }
+
+  get snapshotStatus(): SnapshotStatus | null {
+    const { behindMs } = this.leader;
+    return behindMs === null ? null : { bytes: this.snapshots.packedBytes, behindMs };
   }
 
   step(name: keyof StoreSteps, step: readonly unknown[]): Promise<unknown> {
@@ -163,6 +175,6 @@ export function storeFace(store: RedisStore): Store {
     subscribe: (listener) => store.subscribe(listener),
     status: () => store.status(),
     close: () => store.close(),
-    shared: { isLeader: () => store.isLeader },
+    shared: { isLeader: () => store.isLeader, snapshotStatus: () => store.snapshotStatus },
   };
 }
