@@ -54,7 +54,7 @@ async function adopt(args: string[], io: Io): Promise<number> {
     yes: { type: 'boolean' },
   });
   if (options.yes !== true) throw new UsageError('adopt needs --yes: addresses that Redis lacks are lost');
-  const { store: url, dataDir } = redisConfig(options.config, io);
+  const { store: url, dataDir, redis } = redisConfig(options.config, io);
   const { adoptRedis } = await import('../registry/operator/index.ts');
   const makeId = (): string => randomBytes(12).toString('hex');
   const { epoch, seq, entries, erased, replaced } = await adoptRedis({
@@ -62,6 +62,7 @@ async function adopt(args: string[], io: Io): Promise<number> {
     dataDir,
     replaces: options.replaces ?? [],
     makeId,
+    waitReplicas: redis.waitReplicas,
   });
   io.out(`adopted: epoch ${epoch} begins at change ${seq} with ${entries} addresses`);
   for (const ended of replaced) io.out(`  it replaces epoch ${ended}`);

@@ -24,7 +24,12 @@ export async function runTransfer(
   const { openTransfer } = await import('../registry/transfer/index.ts');
   const makeId = (): string => randomBytes(12).toString('hex');
   try {
-    const transfer = await openTransfer({ store: config.store, dataDir: config.dataDir, makeId });
+    const transfer = await openTransfer({
+      store: config.store,
+      dataDir: config.dataDir,
+      waitReplicas: config.redis.waitReplicas,
+      makeId,
+    });
     try {
       io.out(`${done} ${await move(transfer, resolve(io.cwd, file))} accounts`);
     } finally {

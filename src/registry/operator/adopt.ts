@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { RegistryError, StoreUnavailableError, TooManyProfilesError } from '../errors.ts';
 import { checkPosition, epochTime, makeEpoch, type Position } from '../store/position.ts';
 import { PositionFile } from '../store/position-file.ts';
+import { waitForBulk } from '../store/redis/bulk-replication.ts';
 import { ErasedIds } from '../store/redis/erased-ids.ts';
 import { KEY_SPACE_FORMAT, Key, type Meta, parseMeta } from '../store/redis/keys.ts';
 import { list, ReplyRecord, text } from '../store/redis/reply.ts';
@@ -18,6 +19,8 @@ export interface AdoptOptions {
   /** Further epochs that end: those that edges or other controls hold. */
   readonly replaces: readonly string[];
   readonly makeId: () => string;
+  /** Replicas of Redis that must have what was adopted. Default 0. */
+  readonly waitReplicas?: number;
 }
 
 export interface Adoption {
@@ -53,7 +56,13 @@ const PAGE = 100;
  *
  * @throws NothingLostError, StoreUnavailableError, StoreCorruptError
  */
-export function adoptRedis({ url, dataDir, replaces, makeId }: AdoptOptions): Promise<Adoption> {
+export function adoptRedis({
+  url,
+  dataDir,
+  replaces,
+  makeId,
+  waitReplicas = 0,
+}: AdoptOptions): Promise<Adoption> {
   const file = new PositionFile(dataDir);
   const { known } = file;
   return withRedis(url, async (redis) => {
@@ -78,6 +87,7 @@ export function adoptRedis({ url, dataDir, replaces, makeId }: AdoptOptions): Pr
     });
     const seq = Number(adoptedSeq);
     file.keep({ epoch, seq });
+    await waitForBulk(redis, waitReplicas, `the adoption (epoch ${epoch})`);
     return { epoch, seq, entries: await redis.hlen(Key.ENTRIES), erased, replaced };
   });
 }

@@ -6,6 +6,8 @@ export interface OpenTransferOptions {
   /** 'embedded', or the URL of a Redis. */
   store: string;
   dataDir: string;
+  /** Replicas of Redis that must have an import before it is done. Default 0. */
+  waitReplicas?: number;
   /** Makes the epoch of a new store. */
   makeId: () => string;
 }
@@ -16,7 +18,12 @@ export interface OpenTransferOptions {
  * @throws StoreLockedError while a service uses an embedded store; StoreUnavailableError, StoreLostDataError,
  * StoreCorruptError, StoreVersionError
  */
-export async function openTransfer({ store, dataDir, makeId }: OpenTransferOptions): Promise<StoreTransfer> {
+export async function openTransfer({
+  store,
+  dataDir,
+  waitReplicas = 0,
+  makeId,
+}: OpenTransferOptions): Promise<StoreTransfer> {
   if (store === 'embedded') {
     const { openSqliteTransfer } = await import('../store/sqlite/sqlite-transfer.ts');
     return openSqliteTransfer(dataDir, makeId());
@@ -29,7 +36,7 @@ export async function openTransfer({ store, dataDir, makeId }: OpenTransferOptio
     makeId,
   });
   const { failed } = opened.status();
-  if (failed === null) return redisTransfer(opened);
+  if (failed === null) return redisTransfer(opened, waitReplicas);
   await opened.close();
   throw new StoreUnavailableError(`Redis cannot be used: ${failed}`);
 }

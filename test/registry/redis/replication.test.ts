@@ -1,9 +1,13 @@
 /** Writes that wait for replicas (redis.waitReplicas). */
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { adoptRedis } from '../../../src/registry/operator/index.ts';
+import { waitForBulk } from '../../../src/registry/store/redis/bulk-replication.ts';
+import { redisTransfer } from '../../../src/registry/store/redis/open.ts';
 import { storeFace } from '../../../src/registry/store/redis/redis-store.ts';
 import { newAccount, registration } from '../../contract/store-support.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
+import { temporaryDirectory } from '../support.ts';
 import { openTestStore } from './support.ts';
 
 async function pair() {
@@ -81,4 +85,44 @@ it('a promoted replica without an unconfirmed change is used, and its number is 
     code: 'store_unavailable',
   });
   expect(seen).toEqual([2]);
+});
+
+describe('a bulk of writes ends only when a replica has it', () => {
+  it.each(['import', 'adopt'])('%s', async (what) => {
+    const { primary, replica, client, opened } = await pair();
+    onTestFinished(() => void replica.signal('SIGCONT'));
+    await replica.signal('SIGSTOP');
+    let isDone = false;
+    const { dataDir, url } = { dataDir: temporaryDirectory(), url: primary.url };
+    const work =
+      what === 'import'
+        ? redisTransfer(opened, 1).write((async function* () {})())
+        : adoptRedis({ url, dataDir, replaces: ['gone'], makeId: () => 'adopted', waitReplicas: 1 });
+    const ended = work.then((result) => {
+      isDone = true;
+      return result;
+    });
+    const waits = async () =>
+      Number(/cmdstat_wait:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
+    const before = await waits();
+    await until(async () => (await waits()) >= before + 2, 'it has waited in vain');
+    expect(isDone).toBe(false);
+    await replica.signal('SIGCONT');
+    await ended;
+    const reader = replica.client();
+    onTestFinished(() => reader.disconnect());
+    const meta = '{mediastreamer}:1:meta';
+    expect(await reader.hget(meta, 'epoch')).toBe(await client.hget(meta, 'epoch'));
+  });
+
+  it('and says so if none has it in time', async () => {
+    const { replica, client } = await pair();
+    onTestFinished(() => void replica.signal('SIGCONT'));
+    await replica.signal('SIGSTOP');
+    await client.set('another', 'value');
+    await expect(waitForBulk(client, 1, 'the import', 1)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/^the import is done, but fewer replicas/),
+    });
+  });
 });

@@ -10,6 +10,7 @@ import {
 } from '../../transfer/account-transfer.ts';
 import { evidenceRank } from '../evidence.ts';
 import { prefixKey } from '../prefix-key.ts';
+import { waitForBulk } from './bulk-replication.ts';
 import type { RedisStore } from './redis-store.ts';
 import { list, ReplyRecord, text } from './reply.ts';
 import type { Reply } from './script.ts';
@@ -35,10 +36,10 @@ const AGAIN_MS = 500;
  * Export and import of a store on Redis. Reading goes account by account while controls work: stop them for a copy of
  * one moment. During an import the store answers no other call; the next import starts an unfinished one again.
  */
-export function redisTransfer(store: RedisStore): StoreTransfer {
+export function redisTransfer(store: RedisStore, waitReplicas = 0): StoreTransfer {
   return {
     read: () => readAll(store),
-    write: (accounts) => writeAll(store, accounts),
+    write: (accounts) => writeAll(store, accounts, waitReplicas),
     close: () => store.close(),
   };
 }
@@ -54,7 +55,12 @@ async function* readAll({ link }: RedisStore): AsyncGenerator<AccountTransfer> {
   }
 }
 
-async function writeAll(store: RedisStore, accounts: AsyncIterable<AccountTransfer>): Promise<number> {
+async function writeAll(
+  store: RedisStore,
+  accounts: AsyncIterable<AccountTransfer>,
+  waitReplicas: number,
+): Promise<number> {
+  const { connections } = store.link;
   const [, outcome] = await store.link.run('beginImport', {});
   if (text(outcome) === 'not-empty') throw new StoreNotEmptyError('Redis: the store has accounts');
   if (text(outcome) === 'again') await deleteAll(store);
@@ -72,6 +78,9 @@ async function writeAll(store: RedisStore, accounts: AsyncIterable<AccountTransf
       weight = 0;
     }
     await Promise.all(batch);
+    // Another connection may lead to a promoted replica, which may lack what was imported before.
+    if (waitReplicas > 0 && store.link.connections !== connections)
+      throw new StoreUnavailableError('the connection to Redis was lost during the import: import again');
   } catch (error) {
     // If this fails too, the store stays closed until the next import, which does it first.
     await undo(store).catch(() => {});
@@ -79,6 +88,7 @@ async function writeAll(store: RedisStore, accounts: AsyncIterable<AccountTransf
   }
   await store.snapshots.refresh();
   await store.link.run('endImport', {});
+  await waitForBulk(store.link.redis, waitReplicas, 'the import');
   return count;
 }
 
