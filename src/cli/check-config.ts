@@ -2,6 +2,7 @@ import { formatSize, type Listener, type LoadedConfig, listenersOf } from '../co
 import { certificateWarning, privateNamesWarning, readCertificate } from './certificate.ts';
 import type { Command, Io } from './command.ts';
 import { type LoadedCatalog, loadCatalog } from './load-catalog.ts';
+import { machineWarnings } from './machine-warnings.ts';
 import { parseOptions } from './options.ts';
 import { readConfig } from './read-config.ts';
 
@@ -24,7 +25,8 @@ async function run(args: string[], io: Io): Promise<number> {
   const catalog = await loadCatalog(loaded, ANY_SEED);
   const certificate = readCertificate(loaded.config);
   for (const line of summary(loaded, catalog)) io.out(line);
-  for (const warning of loaded.warnings) io.out(`${loaded.file}: warning: ${warning}`);
+  for (const warning of [...loaded.warnings, ...machineWarnings(loaded.config)])
+    io.out(`${loaded.file}: warning: ${warning}`);
   for (const line of [...catalog.warnings, ...catalog.notes]) io.out(line);
   const expiry = certificate === null ? null : certificateWarning(certificate, Date.now());
   const { domain } = loaded.config.privateNames;
