@@ -12,39 +12,47 @@ const LOG_SECONDS = 1;
 const STATED_MS = LOG_SECONDS * 1_000 + 500;
 const SLACK_MS = 30_000;
 
-/** Finds addresses in files: as bytes, text, numbers of either byte order, hex and base64. */
+/** Bytes of a form by which the search finds candidates. */
+const LEAD_BYTES = 4;
+
+/** Forms of an address: bytes, text, numbers of either byte order, hex and base64. */
+function formsOf(address: string): Buffer[] {
+  const { bytes } = parseAddress(address)!;
+  const kept = Buffer.from(bytes.length === 16 ? bytes.subarray(0, 8) : bytes);
+  const hex = kept.toString('hex');
+  const texts = [address, hex, hex.toUpperCase(), kept.toString('base64').slice(0, -2)];
+  return [kept, Buffer.from(kept).reverse(), ...texts.map((text) => Buffer.from(text))];
+}
+
+/** Finds addresses in files, in one pass over each file for all of them. */
 function found(dataDir: string, addresses: readonly string[]): string[] {
-  const files = readdirSync(dataDir).map((name) => ({ name, bytes: readFileSync(join(dataDir, name)) }));
-  const places: string[] = [];
+  const byLead = new Map<number, { address: string; form: Buffer }[]>();
   for (const address of addresses) {
-    const { bytes } = parseAddress(address)!;
-    const kept = Buffer.from(bytes.length === 16 ? bytes.subarray(0, 8) : bytes);
-    const forms: (Buffer | string)[] = [
-      kept,
-      Buffer.from(kept).reverse(),
-      address,
-      kept.toString('hex'),
-      kept.toString('hex').toUpperCase(),
-      kept.toString('base64').slice(0, -2),
-    ];
-    for (const file of files) {
-      if (forms.some((form) => file.bytes.includes(form))) places.push(`${address} in ${file.name}`);
+    for (const form of formsOf(address)) {
+      const lead = form.readUInt32LE(0);
+      const same = byLead.get(lead);
+      if (same === undefined) byLead.set(lead, [{ address, form }]);
+      else same.push({ address, form });
     }
   }
-  return places;
+  const places = new Set<string>();
+  for (const name of readdirSync(dataDir)) {
+    const bytes = readFileSync(join(dataDir, name));
+    for (let at = 0; at + LEAD_BYTES <= bytes.length; at++) {
+      for (const { address, form } of byLead.get(bytes.readUInt32LE(at)) ?? []) {
+        if (bytes.subarray(at, at + form.length).equals(form)) places.add(`${address} in ${name}`);
+      }
+    }
+  }
+  return [...places];
 }
 
 async function waitUntilGone(dataDir: string, addresses: readonly string[]): Promise<string[]> {
   await setTimeout(STATED_MS);
   const endsAt = performance.now() + SLACK_MS;
-  // All addresses are searched once more at the end; a search for thousands takes seconds, so not in between.
-  for (let left = addresses; ; ) {
-    const places = found(dataDir, left);
-    if (performance.now() >= endsAt || (places.length === 0 && left === addresses)) return places;
-    left =
-      places.length === 0
-        ? addresses
-        : left.filter((one) => places.some((text) => text.startsWith(`${one} `)));
+  for (;;) {
+    const places = found(dataDir, addresses);
+    if (performance.now() >= endsAt || places.length === 0) return places;
     await setTimeout(100);
   }
 }

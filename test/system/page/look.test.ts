@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Home, launchBrowser, SITE, startSite, type Visit } from '../../support/home.ts';
-import { type RunningService, temporaryFolder } from '../../support/service.ts';
+import { type RunningService, temporaryFolder, until } from '../../support/service.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const VIEWS = ['home', 'regions', 'devices/samsung', 'routers', 'account'];
@@ -112,6 +112,8 @@ it('can be used by keyboard only, from signing in to registering and removing', 
     throw new Error(`the keyboard does not get to "${name}"`);
   };
   await page.goto(`${SITE}/sign-in`);
+  // The page's script gives the field the focus.
+  await until(() => page.evaluate("document.activeElement.id === 'secret'"), 'the field has the focus');
   await keyboard.type(own);
   await keyboard.press('Enter');
   await visit.settled();
@@ -122,7 +124,7 @@ it('can be used by keyboard only, from signing in to registering and removing', 
   await keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
   await keyboard.press('Escape');
-  expect(await page.getByRole('dialog').count()).toBe(0);
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
   await keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
   await keyboard.press('Shift+Tab');

@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { askUdp, shown } from '../../support/dns-client.ts';
 import { FAMILY_URLS, Home, launchBrowser, startSite, type Visit } from '../../support/home.ts';
-import { FILMS, RELAY, type RunningService } from '../../support/service.ts';
+import { FILMS, RELAY, type RunningService, until } from '../../support/service.ts';
 
 let service: RunningService;
 let browser: Browser;
@@ -69,6 +69,8 @@ it('names this network', async () => {
 it('registers automatically at each visit once the switch is on', async () => {
   const { secret } = await service.household([home.address]);
   await visit.enter(service, secret);
+  // Once a visit the page renews this network: that call must not come from the next address.
+  await until(() => visit.page.evaluate('sessionStorage.length > 0'), 'the page has renewed it');
   await visit.page.getByRole('switch', { name: 'Register whenever I open this page' }).check();
   home.address = '127.0.5.200';
   await visit.page.reload();
