@@ -39,7 +39,15 @@ async function run(args: string[], io: Io): Promise<number> {
   });
   const { config: argument, replace = false, background = false } = options;
   if (background && !replace) throw new UsageError('--background needs --replace');
-  if (background) return runInBackground(args.filter((arg) => arg !== '--background'));
+  const notify = (state: string): void => {
+    const path = io.env['NOTIFY_SOCKET'];
+    if (path !== undefined && path !== '') notifySupervisor(path, state);
+  };
+  if (background)
+    return runInBackground(
+      args.filter((arg) => arg !== '--background'),
+      notify,
+    );
   // Before the configuration is read: it holds secrets.
   const isSealed = sealProcess();
   const inherited = InheritedSockets.read(io.env, process.pid);
@@ -52,10 +60,6 @@ async function run(args: string[], io: Io): Promise<number> {
   const log = createLog(loaded.config.log.level, terminal);
   if (!isSealed) log.warn({}, 'core dumps and debuggers are not shut out: the system calls for it failed');
   if (replace && takeover === null) log.info({}, 'no process with this dataDir runs: starting');
-  const notify = (state: string): void => {
-    const path = io.env['NOTIFY_SOCKET'];
-    if (path !== undefined && path !== '') notifySupervisor(path, state);
-  };
   const [stopped, again] = [stopSignal(1), stopSignal(2)];
   // A SIGHUP during the start reloads after it; without a handler it would end the process.
   const starting = Promise.withResolvers<Service>();
@@ -79,8 +83,8 @@ async function run(args: string[], io: Io): Promise<number> {
   setTimeout(settleHeap, SETTLE_MS).unref();
   starting.resolve(service);
   // The service is this process from now on, whichever it was.
-  notify(replace ? `MAINPID=${process.pid}\nREADY=1` : 'READY=1');
-  process.send?.('ready');
+  if (process.send !== undefined) process.send('ready');
+  else notify(replace ? `MAINPID=${process.pid}\nREADY=1` : 'READY=1');
   const signal = await Promise.race([stopped, service.retired.then(() => null)]);
   if (signal !== null) log.info({ signal }, 'stopping');
   // The supervisor hears from the process that serves only.

@@ -2,7 +2,6 @@
  * Restarts under load: no query is lost while a process takes over from another, nor while one restarts on sockets that
  * a supervisor holds. `npm run test:drills` runs ten rounds of each at 5,000 queries a second.
  */
-import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';

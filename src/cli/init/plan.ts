@@ -86,6 +86,6 @@ export function filesOf(
 export function unitFor(launcher: string): string {
   return readFileSync(join(ROOT, 'config/deploy/systemd/mediastreamer.service'), 'utf8')
     .replace('User=mediastreamer\nGroup=mediastreamer\n', 'DynamicUser=yes\nUser=mediastreamer\n')
-    .replace('ExecStart=/usr/bin/mediastreamer', `ExecStart=/bin/sh ${launcher}`)
+    .replaceAll('=/usr/bin/mediastreamer ', `=/bin/sh ${launcher} `)
     .replace('ProtectHome=yes', 'ProtectHome=read-only');
 }

@@ -19,7 +19,8 @@ it('is a valid unit, whose command exists in the package', () => {
   copyFileSync(UNIT, file);
   const text = readFileSync(file, 'utf8');
   expect(text).toContain('ExecStart=/usr/bin/mediastreamer serve ');
-  writeFileSync(file, text.replace('/usr/bin/mediastreamer', join(ROOT, 'src/mediastreamer.sh')));
+  expect(text).toContain('ExecReload=/usr/bin/mediastreamer serve --replace --background ');
+  writeFileSync(file, text.replaceAll('/usr/bin/mediastreamer', join(ROOT, 'src/mediastreamer.sh')));
   expect(analyze('verify', file)).toEqual({ status: 0, output: '' });
 });
 
@@ -50,7 +51,7 @@ it.each(SOCKETS)('has a valid socket unit for %s', (name, type) => {
     const text = readFileSync(join(ROOT, 'config/deploy/systemd', file), 'utf8');
     writeFileSync(
       join(folder, file),
-      text.replace('/usr/bin/mediastreamer', join(ROOT, 'src/mediastreamer.sh')),
+      text.replaceAll('/usr/bin/mediastreamer', join(ROOT, 'src/mediastreamer.sh')),
     );
   }
   expect(analyze('verify', join(folder, unit))).toEqual({ status: 0, output: '' });
