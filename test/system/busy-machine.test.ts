@@ -1,9 +1,8 @@
-/** An edge with a relay says which of its threads stands still, and is ready while the machine is merely busy. */
+/** An edge with a relay is ready while the machine is merely busy. Threads that stand still: test/cli/thread-watch.test.ts. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { encodeQuery, shown, UdpClient } from '../support/dns-client.ts';
-import { HeldThread } from '../support/held-thread.ts';
 import { NODE, RunningService, until } from '../support/service.ts';
 
 const HOME = '127.0.66.1';
@@ -41,24 +40,6 @@ afterAll(() => service.stop());
 it('asks its own listeners, and is answered', async () => {
   await until(async () => (await readyz()).check('self')?.state === 'answered', 'the edge answers itself');
   expect((await readyz()).status).toBe(200);
-});
-
-// ptrace(2) of a process that has sealed itself.
-describe.runIf(process.getuid?.() === 0)('with a thread that stands still', () => {
-  it.each(['udp-0', 'resolver', 'relay-0'])(
-    'is not ready for %s, and ready once it goes on',
-    async (name) => {
-      const held = HeldThread.hold(service.child.pid!, name);
-      try {
-        await until(async () => (await readyz()).status === 503, 'not ready');
-        const { check } = await readyz();
-        expect(check('threads')).toEqual({ name: 'threads', ready: false, state: 'stuck', threads: name });
-      } finally {
-        held.release();
-      }
-      await until(async () => (await readyz()).status === 200, 'ready again');
-    },
-  );
 });
 
 it('stays ready and answers while other processes keep all processors busy', async () => {
