@@ -203,9 +203,9 @@ export class UpstreamStream {
     if (this.isOpen && this.times[READ_AT] < sentMs) this.end();
   }
 
-  /** A reply that answers nothing that was asked. */
+  /** The listener's: the reply that it was given answers nothing that was asked. */
   countFalse(): void {
-    if (++this.falseReplies > MAX_FALSE_REPLIES) this.end();
+    this.falseReplies++;
   }
 
   /** Closes it; the listener is told, if it was there. */
@@ -301,8 +301,11 @@ export class UpstreamStream {
       replies++;
       if (length <= MAX_REPLY_BYTES) this.listener.streamReply(this.reply, length);
       else this.listener.longReply(readU16(this.reply, 0));
-      // The listener may have ended the connection.
-      if (this.client === null) break;
+      // Only between replies: it ends questions, which the listener may be in the middle of.
+      if (this.falseReplies > MAX_FALSE_REPLIES) {
+        this.end();
+        break;
+      }
     }
     return replies;
   }

@@ -69,6 +69,19 @@ async function startBusy(options: Partial<ForwardEdgeOptions> = {}): Promise<For
   return edge;
 }
 
+/** Sends replies to another question: so many with IDs that nobody waits for, then so many with the query's. */
+function flood(strays: number, matching: number): Behaviour {
+  return (query, replier) => {
+    const reply = buildReply({ ...query, name: `other-${query.name}` });
+    for (let i = strays + matching - 1; i >= 0; i--) {
+      const id = i < matching ? query.id : query.id + i;
+      const message = Buffer.from(reply);
+      message.writeUInt16BE(id & 0xffff, 0);
+      replier.send(message);
+    }
+  };
+}
+
 function shown({ rcode, answers }: Seen): string {
   return answers.length === 0 ? `rcode ${rcode}` : answers[0].split(' ').at(-1)!;
 }
@@ -182,6 +195,15 @@ describe('when the connection ends', () => {
     const seen = await Promise.all(Array.from({ length: BUSY }, (_, i) => edge.ask(`gone${i}.example`)));
     expect(new Set(seen.map(shown))).toEqual(new Set(['rcode 2']));
   });
+});
+
+it('ends a connection that is flooded with false replies, and asks over another one', async () => {
+  const edge = await startBusy();
+  // The last one is both the 1001st on the connection and the ninth to the question.
+  upstream.tcp = inTurn(flood(992, 9), answer());
+  expect(shown(await edge.ask('www.example'))).toBe(ADDRESS);
+  const names = Array.from({ length: 3 * BUSY }, (_, i) => `after${i}.example`);
+  for (const name of names) expect(shown(await edge.ask(name))).toBe(ADDRESS);
 });
 
 /** Behaviours on a stream, and what the client gets for each. */
