@@ -7,13 +7,14 @@
  * Over TLS it also leaves out what HAProxy takes, which ends TLS before the upstream. Loopback. Exits 1 if the edge missed the claim at the last rate.
  */
 import { startEdge } from './support/edge.ts';
-import { forwarders, startDelayedUpstream, startTlsFront, UPSTREAM_NAME } from './support/forwarders.ts';
+import { forwarders, startDelayedUpstream, startTlsFront } from './support/forwarders.ts';
 import { runLoadTool } from './support/load-tool.ts';
 import { benchOptions } from './support/options.ts';
 import { median, medianAndRange, table } from './support/pairs.ts';
 import { type Peer, type PeerJob, startPeer } from './support/peers.ts';
 import { requirePrograms } from './support/programs.ts';
 import { RESULTS_DIRECTORY, type Series, writeResult } from './support/results.ts';
+import { SERVER_NAME } from './support/tls-server.ts';
 
 const CLAIM_P99_MS = 15;
 const MAX_LOSS_PERCENT = 0.1;
@@ -75,7 +76,7 @@ const kinds = forwarders(front?.port ?? upstream.port, front?.certFile);
 const servers = new Map<string, Peer>([['upstream itself', upstream]]);
 try {
   const url =
-    front === null ? `udp://127.0.0.1:${upstream.port}` : `tls://127.0.0.1:${front.port}#${UPSTREAM_NAME}`;
+    front === null ? `udp://127.0.0.1:${upstream.port}` : `tls://127.0.0.1:${front.port}#${SERVER_NAME}`;
   const nodeOptions = values['node-options'].split(' ').filter(Boolean);
   const caFile = front === null ? {} : { caFile: front.certFile };
   servers.set(

@@ -1,15 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { freePort, startEdge } from './edge.ts';
 import { median, medianAndRange } from './pairs.ts';
 import { type Server, startUntil } from './process.ts';
 import { RESULTS_DIRECTORY, writeResult } from './results.ts';
-
-const run = promisify(execFile);
+import { accepts, makeCertificate } from './tls-server.ts';
 
 /** Names that both servers steer. */
 export const STEERED = ['netflix.com', 'www.netflix.com', 'api.hulu.com', 'www.bbc.co.uk'] as const;
@@ -31,11 +27,7 @@ export interface EncryptedPair {
 /** Starts the edge, and Debian's dnsdist that spoofs the same names, on processor 0 with one certificate. */
 export async function startEncryptedPair(): Promise<EncryptedPair> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-encrypted-'));
-  const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(directory, name)) as [string, string];
-  await run('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-    ...['-keyout', key, '-out', cert, '-subj', '/CN=bench', '-addext', 'subjectAltName=DNS:bench.example'],
-  ]);
+  const { cert, key } = makeCertificate(directory);
   const limits = 'tcpLimits: { connectionsPerSource: 2000, queriesPerConnection: 1000000 }';
   const edge = await startEdge({
     processor: 0,
@@ -69,17 +61,9 @@ newServer("127.0.0.1:9")
 addAction(AllRule(), SpoofAction({"192.0.2.10"}))
 `,
   );
-  const listens = async () => (await connects(tls)) && (await connects(https));
+  const listens = async () => (await accepts(tls)) && (await accepts(https));
   const server = await startUntil(0, ['dnsdist', '--supervised', '-C', settings], listens);
   return { ...server, tls, https };
-}
-
-async function connects(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  return new Promise((resolve) => {
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
 }
 
 /** Figures of one round. */

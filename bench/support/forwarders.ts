@@ -1,12 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './edge.ts';
 import type { Peer, PeerKind } from './peers.ts';
 import { type Server, startServer, startUntil } from './process.ts';
 import { findProgram } from './programs.ts';
+import { accepts, makeCertificate, SERVER_NAME } from './tls-server.ts';
 
 /** The receive buffer of every server, as the edge has it. */
 const BUFFER_BYTES = 4 << 20;
@@ -32,37 +32,15 @@ export async function startDelayedUpstream(processor: number, delayMs: number): 
 /** HAProxy before a resolver, which ends TLS for it. */
 export interface TlsFront extends Server {
   readonly port: number;
-  /** Its certificate, which is its own authority, for the name `bench.example`. */
+  /** Its certificate, which is its own authority, for SERVER_NAME. */
   readonly certFile: string;
 }
-
-/** The name in the certificate of a `TlsFront`. */
-export const UPSTREAM_NAME = 'bench.example';
 
 /** Starts HAProxy on one processor, before the TCP port `upstream` of 127.0.0.1. */
 export async function startTlsFront(processor: number, upstream: number): Promise<TlsFront> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-tls-front-'));
-  const certFile = join(directory, 'cert.pem');
-  const keyFile = join(directory, 'cert.pem.key');
-  execFileSync(
-    'openssl',
-    [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ],
-      ...['-keyout', keyFile, '-out', certFile, '-subj', `/CN=${UPSTREAM_NAME}`],
-      ...['-addext', `subjectAltName=DNS:${UPSTREAM_NAME}`],
-    ],
-    { stdio: 'ignore' },
-  );
+  // HAProxy finds the key beside it by its name.
+  const { cert: certFile } = makeCertificate(directory);
   const port = await freePort();
   const config = join(directory, 'haproxy.cfg');
   writeFileSync(
@@ -93,17 +71,6 @@ listen dot
   };
 }
 
-async function accepts(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  return new Promise((resolve) => {
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
-}
-
 /**
  * Debian's forwarders before the resolver at `upstream`, a port of 127.0.0.1, each with one thread.
  * @param certFile where they ask it over TLS: its authority
@@ -125,7 +92,7 @@ function unbound(upstream: number, certFile?: string): PeerKind {
     version: () => versionOf('unbound', '-V'),
     configure(directory, port) {
       const config = join(directory, 'unbound.conf');
-      const name = certFile === undefined ? '' : `#${UPSTREAM_NAME}`;
+      const name = certFile === undefined ? '' : `#${SERVER_NAME}`;
       const lines = [
         'server:',
         ...[`interface: 127.0.0.1@${port}`, 'num-threads: 1', 'do-daemonize: no', 'chroot: ""'],
@@ -169,7 +136,7 @@ function dnsdist(upstream: number, certFile?: string): PeerKind {
         'setMaxTCPQueuedConnections(65535)',
         certFile === undefined
           ? `newServer({address='127.0.0.1:${upstream}', healthCheckMode='up', sockets=64})`
-          : `newServer({address='127.0.0.1:${upstream}', healthCheckMode='up', tls='openssl', subjectName='${UPSTREAM_NAME}', caStore='${certFile}', validateCertificates=true, maxInFlight=1000})`,
+          : `newServer({address='127.0.0.1:${upstream}', healthCheckMode='up', tls='openssl', subjectName='${SERVER_NAME}', caStore='${certFile}', validateCertificates=true, maxInFlight=1000})`,
         `getPool(''):setCache(newPacketCache(250000))`,
       ];
       writeFileSync(config, `${lines.join('\n')}\n`);

@@ -125,7 +125,23 @@ export function connectTcp(to: TcpEndpoint, port: number, local: TcpEndpoint | n
   const { bytes } = to;
   const at = to.family === 4 ? 4 : 8;
   for (let i = 0; i < bytes.length; i++) connectName[at + i] = bytes[i];
-  const done = libc.connect(fd, connectName, to.family === 4 ? 16 : SOCKADDR_BYTES);
+  return startConnecting(libc, fd, connectName, to.family === 4 ? 16 : SOCKADDR_BYTES);
+}
+
+/**
+ * Opens a non-blocking socket that starts to connect to one peer, as connectTcp does.
+ * @param name the peer, from peerName
+ * @returns the descriptor, or -errno if it failed at once
+ */
+export function openTcpClient(family: 4 | 6, name: Uint8Array): number {
+  const libc = requireLibc();
+  const fd = libc.socket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -libc.errno();
+  return startConnecting(libc, fd, name, name.length);
+}
+
+function startConnecting(libc: Libc, fd: number, name: Uint8Array, length: number): number {
+  const done = libc.connect(fd, name, length);
   return done === 0 || libc.errno() === constants.errno.EINPROGRESS ? fd : failed(libc, fd);
 }
 

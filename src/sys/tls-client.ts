@@ -1,12 +1,8 @@
-import { type Libc, requireLibc } from './libc.ts';
 import type { Memory } from './memory.ts';
 import { createTlsContext, type OpenSsl, openSsl } from './openssl.ts';
-import { AF_INET, AF_INET6 } from './socket.ts';
-import { connectError, sendAtOnce } from './tcp.ts';
+import { closeSocket } from './socket.ts';
+import { connectError, openTcpClient, sendAtOnce } from './tcp.ts';
 
-const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
 const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;
 const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
@@ -64,27 +60,22 @@ export class TlsContext {
  * then `read` and `write`. The peer is verified before it is OPEN.
  */
 export class TlsClient {
-  /** -1: it could not even start. */
+  /** -errno: it could not even start. */
   readonly fd: number;
   state: TlsState = TlsState.CONNECTING;
   /** True if progress needs room to send, not data to read. */
   wantsWrite = true;
-  private readonly libc: Libc = requireLibc();
   private readonly ssl: OpenSsl;
   private connection = 0;
 
   constructor(context: TlsContext, peer: TlsPeer) {
-    const { libc } = this;
     this.ssl = context.ssl;
-    const kind = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    this.fd = libc.socket(peer.family === 4 ? AF_INET : AF_INET6, kind, 0);
+    this.fd = openTcpClient(peer.family, peer.name);
     if (this.fd < 0) {
       this.state = TlsState.ENDED;
       return;
     }
     sendAtOnce(this.fd);
-    // EINPROGRESS as a rule; an error is found when the descriptor is writable.
-    libc.connect(this.fd, peer.name, peer.name.length);
     this.prepare(context, peer);
   }
 
@@ -142,13 +133,14 @@ export class TlsClient {
 
   /** Ends the connection; sends close_notify where it is open. */
   close(): TlsState {
+    if (this.state === TlsState.ENDED) return this.state;
     if (this.connection !== 0) {
       this.ssl.ERR_clear_error();
       if (this.state === TlsState.OPEN) this.ssl.SSL_shutdown(this.connection);
       this.ssl.SSL_free(this.connection);
       this.connection = 0;
-      this.libc.close(this.fd);
-    } else if (this.state !== TlsState.ENDED) this.libc.close(this.fd);
+    }
+    closeSocket(this.fd);
     this.state = TlsState.ENDED;
     return this.state;
   }

@@ -3,14 +3,14 @@
  * a supervisor holds. `npm run test:drills` runs ten rounds of each at 5,000 queries a second.
  */
 import { rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { LoadSummary } from '../../src/load/index.ts';
-import { encodeQuery, readReply, shown } from '../support/dns-client.ts';
+import { encodeQuery, readReply, shown, TcpClient } from '../support/dns-client.ts';
 import { HeldSockets } from '../support/held-sockets.ts';
 import {
+  type Endpoint,
   FILMS,
   MAIN,
   NODE,
@@ -80,7 +80,7 @@ class UdpLoad {
  * again on a new one, as RFC 7766 6.2.4 has it.
  */
 class TcpLoad {
-  private readonly port: number;
+  private readonly server: Endpoint;
   private readonly done: Promise<unknown>;
   private goesOn = true;
   private answered = 0;
@@ -89,7 +89,7 @@ class TcpLoad {
   private latestMs = 0;
 
   constructor({ tcp }: RunningService) {
-    this.port = tcp.port;
+    this.server = tcp;
     this.done = Promise.all(HOMES.slice(0, TCP_CLIENTS).map((home) => this.askOnAndOn(home)));
   }
 
@@ -101,14 +101,18 @@ class TcpLoad {
   }
 
   private async askOnAndOn(home: string): Promise<void> {
-    let socket: net.Socket | null = null;
+    let client: TcpClient | null = null;
     for (let id = 1; this.goesOn; id = (id % 65_535) + 1) {
       const startedMs = performance.now();
       let reply: Buffer | null = null;
       while (reply === null && performance.now() - startedMs < LATEST_MS.restart) {
-        socket ??= await this.connect(home);
-        reply = socket === null ? null : await exchange(socket, encodeQuery({ name: FILMS, id }));
-        if (reply === null) socket = null;
+        client ??= await TcpClient.open(this.server, home).catch(() => null);
+        client?.send(encodeQuery({ name: FILMS, id }));
+        reply = (await client?.next(id)) ?? null;
+        if (reply === null) {
+          client?.close();
+          client = null;
+        }
       }
       if (reply === null) this.lost++;
       else {
@@ -118,36 +122,8 @@ class TcpLoad {
       }
       await delay(1000 / (RATE.tcp / TCP_CLIENTS));
     }
-    socket?.destroy();
+    client?.close();
   }
-
-  private async connect(localAddress: string): Promise<net.Socket | null> {
-    const socket = net.connect({ host: '127.0.0.1', port: this.port, localAddress, noDelay: true });
-    socket.on('error', () => {});
-    return new Promise((resolve) => {
-      socket.once('connect', () => resolve(socket)).once('close', () => resolve(null));
-    });
-  }
-}
-
-/** @returns the reply; null: the connection ended before it */
-async function exchange(socket: net.Socket, query: Uint8Array): Promise<Buffer | null> {
-  if (socket.destroyed || socket.readableEnded) return null;
-  socket.write(Buffer.concat([Buffer.of(query.length >> 8, query.length & 255), query]));
-  let bytes = Buffer.alloc(0);
-  return new Promise((resolve) => {
-    const settle = (reply: Buffer | null): void => {
-      socket.off('data', read).off('end', end).off('close', end);
-      if (reply === null) socket.destroy();
-      resolve(reply);
-    };
-    const read = (chunk: Buffer): void => {
-      bytes = Buffer.concat([bytes, chunk]);
-      if (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE(0)) settle(bytes.subarray(2));
-    };
-    const end = (): void => settle(null);
-    socket.on('data', read).on('end', end).on('close', end);
-  });
 }
 
 /** API calls one after the other, until it is ended: none may fail. */

@@ -117,3 +117,8 @@ export class ForwardEdge {
     await this.resolver.close();
   }
 }
+
+/** The address of a reply's first answer, or its rcode. */
+export function shown({ rcode, answers }: Seen): string {
+  return answers.length === 0 ? `rcode ${rcode}` : answers[0].split(' ').at(-1)!;
+}

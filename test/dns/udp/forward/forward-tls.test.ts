@@ -24,8 +24,7 @@ import {
 import { until } from '../../../support/until.ts';
 import { ADDRESS } from '../../../support/upstream-cases.ts';
 import { closeAll, Peer } from '../../../sys/support.ts';
-import type { Seen } from '../../support.ts';
-import { CLIENT, ForwardEdge, type ForwardEdgeOptions } from './forward-edge.ts';
+import { CLIENT, ForwardEdge, type ForwardEdgeOptions, shown } from './forward-edge.ts';
 
 const certificate = makeCertificate(['DNS:dns.example']);
 /** Misses that make a thread open a connection of its own, and some. */
@@ -80,10 +79,6 @@ function flood(strays: number, matching: number): Behaviour {
       replier.send(message);
     }
   };
-}
-
-function shown({ rcode, answers }: Seen): string {
-  return answers.length === 0 ? `rcode ${rcode}` : answers[0].split(' ').at(-1)!;
 }
 
 describe('an upstream over TLS, asked by a UDP thread', () => {

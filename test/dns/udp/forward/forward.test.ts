@@ -5,8 +5,7 @@ import { answer, delay, drop, FakeUpstream, refuse, truncate } from '../../../su
 import { until } from '../../../support/until.ts';
 import { ADDRESS, upstreamCases } from '../../../support/upstream-cases.ts';
 import { closeAll, Peer } from '../../../sys/support.ts';
-import type { Seen } from '../../support.ts';
-import { CLIENT, ForwardEdge, type ForwardEdgeOptions } from './forward-edge.ts';
+import { CLIENT, ForwardEdge, type ForwardEdgeOptions, shown } from './forward-edge.ts';
 
 let upstream: FakeUpstream;
 let edge: ForwardEdge | undefined;
@@ -26,10 +25,6 @@ afterEach(async () => {
 async function start(options: Partial<ForwardEdgeOptions> = {}): Promise<ForwardEdge> {
   edge = await ForwardEdge.start({ upstreams: [upstream.url], ...options });
   return edge;
-}
-
-function shown({ rcode, answers }: Seen): string {
-  return answers.length === 0 ? `rcode ${rcode}` : answers[0].split(' ').at(-1)!;
 }
 
 describe('one upstream, asked by a UDP thread: its behavior, the answer, and what it was asked', () => {
